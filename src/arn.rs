@@ -1,0 +1,280 @@
+//! The ARN of an SNS topic: parsed, or built from region, account and name.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The suffix by which SNS tells a FIFO topic from a standard one.
+const FIFO_SUFFIX: &str = ".fifo";
+
+/// SNS's limit for a topic's name, the `.fifo` suffix included.
+const MAX_NAME_BYTES: usize = 256;
+
+/// The partitions other than `aws`, by the beginning of their regions' names.
+const PARTITIONS: &[(&str, &str)] = &[
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+];
+
+/// A valid topic ARN, `arn:{partition}:sns:{region}:{account_id}:{name}`. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TopicArn(Arc<str>);
+
+/// Why something is no topic ARN, or can't become part of one. Reads as the end of a
+/// sentence whose subject is the offending value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ArnError {
+    /// Not six parts between colons.
+    #[error(
+        "has {0} parts between colons; a topic's ARN has 6: arn:PARTITION:sns:REGION:ACCOUNT:TOPIC"
+    )]
+    Parts(usize),
+    /// The first part is not `arn`.
+    #[error("doesn't begin with `arn:`")]
+    Prefix,
+    /// The second part is no AWS partition.
+    #[error("has `{0}` for its partition, which is `aws` or begins with `aws-`")]
+    Partition(String),
+    /// The ARN of something other than a topic.
+    #[error("is an ARN of the service `{0}`, not of `sns`")]
+    Service(String),
+    /// The region is empty or has characters that no region has.
+    #[error(
+        "has `{0}` for its region, which is lower-case letters, digits and hyphens, as in `eu-west-1`"
+    )]
+    Region(String),
+    /// The account id is not 12 digits.
+    #[error("has `{0}` for its account id, which is 12 digits")]
+    AccountId(String),
+    /// No name.
+    #[error("has no topic name")]
+    NameEmpty,
+    /// More than 256 characters.
+    #[error("has a topic name of {0} characters; SNS allows 256, `.fifo` included")]
+    NameTooLong(usize),
+    /// A character that no topic name has.
+    #[error(
+        "has {0:?} in its topic name; SNS allows A-Z, a-z, 0-9, `-`, `_` and the ending `.fifo`"
+    )]
+    NameCharacter(char),
+}
+
+impl TopicArn {
+    /// Reads a whole ARN and takes it as it is: whether its partition suits its region
+    /// is for AWS to say.
+    ///
+    /// # Errors
+    ///
+    /// Any [`ArnError`], for the first part that is wrong.
+    pub fn parse(arn: &str) -> Result<Self, ArnError> {
+        let parts: Vec<&str> = arn.split(':').collect();
+        let &[prefix, partition, service, region, account_id, name] = parts.as_slice() else {
+            return Err(ArnError::Parts(parts.len()));
+        };
+        if prefix != "arn" {
+            return Err(ArnError::Prefix);
+        }
+        if partition != "aws" && !partition.starts_with("aws-") {
+            return Err(ArnError::Partition(partition.to_owned()));
+        }
+        if service != "sns" {
+            return Err(ArnError::Service(service.to_owned()));
+        }
+        check_region(region)?;
+        check_account_id(account_id)?;
+        check_name(name)?;
+        Ok(Self(arn.into()))
+    }
+
+    /// Makes the ARN of the topic `name`, in the partition to which `region` belongs.
+    ///
+    /// # Errors
+    ///
+    /// [`ArnError`] for a region, account id or name that AWS would not have given.
+    pub fn build(region: &str, account_id: &str, name: &str) -> Result<Self, ArnError> {
+        check_region(region)?;
+        check_account_id(account_id)?;
+        check_name(name)?;
+        let partition = partition(region);
+        Ok(Self(format!("arn:{partition}:sns:{region}:{account_id}:{name}").into()))
+    }
+
+    /// The whole ARN.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The region, such as `eu-west-1`.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.part(3)
+    }
+
+    /// The owner's account id, 12 digits.
+    #[must_use]
+    pub fn account_id(&self) -> &str {
+        self.part(4)
+    }
+
+    /// The topic's name, with the suffix `.fifo` where it has it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.part(5)
+    }
+
+    /// Whether this is a FIFO topic, which SNS marks in the name.
+    #[must_use]
+    pub fn is_fifo(&self) -> bool {
+        self.name().ends_with(FIFO_SUFFIX)
+    }
+
+    fn part(&self, index: usize) -> &str {
+        // Both constructors see to six parts.
+        self.0.split(':').nth(index).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for TopicArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for TopicArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for TopicArn {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+fn partition(region: &str) -> &'static str {
+    PARTITIONS
+        .iter()
+        .find(|(beginning, _)| region.starts_with(beginning))
+        .map_or("aws", |(_, partition)| partition)
+}
+
+/// Checks the form of a region's name. Which regions exist is for AWS to say: there are
+/// new ones every year, and emulators have their own.
+///
+/// # Errors
+///
+/// [`ArnError::Region`].
+pub fn check_region(region: &str) -> Result<(), ArnError> {
+    let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if region.is_empty()
+        || region.starts_with('-')
+        || region.ends_with('-')
+        || !region.chars().all(form)
+    {
+        return Err(ArnError::Region(region.to_owned()));
+    }
+    Ok(())
+}
+
+/// Checks that an account id is 12 digits.
+///
+/// # Errors
+///
+/// [`ArnError::AccountId`].
+pub fn check_account_id(account_id: &str) -> Result<(), ArnError> {
+    if account_id.len() != 12 || !account_id.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(ArnError::AccountId(account_id.to_owned()));
+    }
+    Ok(())
+}
+
+fn check_name(name: &str) -> Result<(), ArnError> {
+    let stem = name.strip_suffix(FIFO_SUFFIX).unwrap_or(name);
+    if stem.is_empty() {
+        return Err(ArnError::NameEmpty);
+    }
+    if let Some(stranger) = stem.chars().find(|c| !c.is_ascii_alphanumeric() && !"-_".contains(*c))
+    {
+        return Err(ArnError::NameCharacter(stranger));
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err(ArnError::NameTooLong(name.len()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCOUNT: &str = "123456789012";
+
+    #[test]
+    fn every_region_gets_the_partition_it_belongs_to() {
+        for (region, partition) in [
+            ("eu-west-1", "aws"),
+            ("us-east-1", "aws"),
+            ("cn-north-1", "aws-cn"),
+            ("us-gov-west-1", "aws-us-gov"),
+            ("us-iso-east-1", "aws-iso"),
+            ("us-isob-east-1", "aws-iso-b"),
+            ("eu-isoe-west-1", "aws-iso-e"),
+            ("us-isof-south-1", "aws-iso-f"),
+            ("eusc-de-east-1", "aws-eusc"),
+        ] {
+            let arn = TopicArn::build(region, ACCOUNT, "t").unwrap();
+            assert_eq!(arn.as_str(), format!("arn:{partition}:sns:{region}:{ACCOUNT}:t"));
+        }
+    }
+
+    #[test]
+    fn what_was_built_is_parsed_back_into_the_same_parts() {
+        let built = TopicArn::build("eu-west-1", ACCOUNT, "user_messages-1.fifo").unwrap();
+        let parsed = TopicArn::parse(built.as_str()).unwrap();
+        assert_eq!(parsed, built);
+        assert_eq!(parsed.region(), "eu-west-1");
+        assert_eq!(parsed.account_id(), ACCOUNT);
+        assert_eq!(parsed.name(), "user_messages-1.fifo");
+        assert!(parsed.is_fifo());
+        assert!(!TopicArn::build("eu-west-1", ACCOUNT, "fifo").unwrap().is_fifo());
+    }
+
+    #[test]
+    fn an_arn_is_taken_as_it_is_even_if_partition_and_region_differ() {
+        let text = "arn:aws:sns:cn-north-1:000000000000:t";
+        assert_eq!(TopicArn::parse(text).unwrap().to_string(), text);
+    }
+
+    #[test]
+    fn every_wrong_part_has_an_error_of_its_own() {
+        for (text, error) in [
+            ("t", ArnError::Parts(1)),
+            ("arn:aws:sns:eu-west-1:123456789012:t:0aa0c5ad", ArnError::Parts(7)),
+            ("ARN:aws:sns:eu-west-1:123456789012:t", ArnError::Prefix),
+            ("arn:azure:sns:eu-west-1:123456789012:t", ArnError::Partition("azure".into())),
+            ("arn:aws:sqs:eu-west-1:123456789012:t", ArnError::Service("sqs".into())),
+            ("arn:aws:sns:EU:123456789012:t", ArnError::Region("EU".into())),
+            ("arn:aws:sns::123456789012:t", ArnError::Region(String::new())),
+            ("arn:aws:sns:eu-west-1:12345678901:t", ArnError::AccountId("12345678901".into())),
+            ("arn:aws:sns:eu-west-1:123456789012:", ArnError::NameEmpty),
+            ("arn:aws:sns:eu-west-1:123456789012:.fifo", ArnError::NameEmpty),
+            ("arn:aws:sns:eu-west-1:123456789012:a.b", ArnError::NameCharacter('.')),
+            ("arn:aws:sns:eu-west-1:123456789012:ünread", ArnError::NameCharacter('ü')),
+        ] {
+            assert_eq!(TopicArn::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_topic_name_has_at_most_256_characters_suffix_included() {
+        assert!(TopicArn::build("eu-west-1", ACCOUNT, &"t".repeat(256)).is_ok());
+        let fifo = format!("{}.fifo", "t".repeat(252));
+        assert_eq!(TopicArn::build("eu-west-1", ACCOUNT, &fifo), Err(ArnError::NameTooLong(257)));
+    }
+}

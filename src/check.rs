@@ -1,0 +1,120 @@
+//! `check`: is all that `run` needs there, and as configured?
+
+use std::fmt;
+use std::io::Write;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::config::Config;
+use crate::outcome::{Fault, Scope};
+use crate::plugin::Plugins;
+use crate::publisher::Sns;
+use crate::route::Router;
+use crate::source::{self, Broker};
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    good: bool,
+    text: String,
+}
+
+impl Finding {
+    pub(crate) fn good(text: impl Into<String>) -> Self {
+        Self { good: true, text: text.into() }
+    }
+
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
+        Self { good: false, text: text.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mark, colour) =
+            if self.good { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
+        let style = Style::new().fg_color(Some(colour.into()));
+        write!(f, "{style}{mark}{style:#} {}", self.text)
+    }
+}
+
+/// Prints the findings as they come. Returns whether all are good.
+pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bool {
+    let mut problems = 0_u32;
+    let mut report = |finding: Finding| {
+        problems += u32::from(!finding.good);
+        // A reader that went away, as `| head` does, needs no report.
+        let _ = writeln!(anstream::stdout(), "{finding}");
+    };
+    configuration(config, plugins, &mut report);
+    if !offline {
+        let broker = Broker::new(config.amqp.clone(), "event-pusher-sns check".to_owned());
+        source::inspect(&broker, &mut report).await;
+        topics(config, &mut report).await;
+    }
+    if problems > 0 {
+        let s = if problems == 1 { "" } else { "s" };
+        let _ = writeln!(anstream::stdout(), "{problems} problem{s}");
+    }
+    problems == 0
+}
+
+fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Finding)) {
+    match Router::of(config, plugins) {
+        Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
+        Err(error) => report(Finding::bad(format!("configuration: {error}"))),
+    }
+    let routing = &config.sns.routing;
+    for (key, topic) in [
+        ("presence_updates_topic", &routing.presence_updates_topic),
+        ("pm_messages_topic", &routing.pm_messages_topic),
+        ("muc_messages_topic", &routing.muc_messages_topic),
+    ] {
+        if topic.is_none() {
+            report(Finding::good(format!("sns.{key} is not set: such events are skipped")));
+        }
+    }
+}
+
+fn outline(config: &Config) -> String {
+    let sources: Vec<_> = config
+        .amqp
+        .sources
+        .iter()
+        .map(|source| format!("{} ({} → {})", source.name, source.exchange, source.queue))
+        .collect();
+    format!("valid; sources: {}; prefetch {}", sources.join(", "), config.amqp.prefetch)
+}
+
+async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
+    let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
+    for (key, topic) in config.topics() {
+        match sns.find_topic(topic).await {
+            Ok(()) => report(Finding::good(format!("topic {topic} ({key}): there"))),
+            Err(fault) => {
+                let remedy = remedy(&fault, config);
+                report(Finding::bad(format!("topic {topic} ({key}): {fault}; {remedy}")));
+            }
+        }
+    }
+}
+
+fn remedy(fault: &Fault, config: &Config) -> String {
+    match (fault.scope, fault.code.as_str()) {
+        (_, "connection" | "timeout") => match &config.sns.endpoint {
+            Some(endpoint) => format!("is SNS at sns.sns_host ({endpoint})?"),
+            None => "is the region's endpoint reachable from here?".to_owned(),
+        },
+        (Scope::Service, _) => "check sns.access_key_id and sns.secret_access_key, or the \
+                                environment that the SDK takes credentials from"
+            .to_owned(),
+        (Scope::Route, code) if code.starts_with("NotFound") => {
+            "create the topic, or correct name, region and account".to_owned()
+        }
+        (Scope::Route, _) => {
+            "allow sns:GetTopicAttributes and sns:Publish on it, and check its KMS key".to_owned()
+        }
+        (Scope::Message, _) => "correct the topic".to_owned(),
+        (Scope::Transient, _) => "try again".to_owned(),
+    }
+}

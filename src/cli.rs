@@ -1,0 +1,36 @@
+//! The commands and their arguments.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Takes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges only
+/// what SNS has accepted.
+#[derive(Debug, Parser)]
+#[command(version, name = "event-pusher-sns", after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// Configuration file (TOML); may be given more than once, the later one wins.
+    /// Without it, config/local.toml is read if it is there.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Vec<PathBuf>,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub(crate) enum Command {
+    /// Run the worker until SIGTERM or Ctrl-C
+    Run,
+    /// Check the configuration, then RabbitMQ, then each SNS topic; change nothing
+    Check {
+        /// Check the configuration only; connect to nothing
+        #[arg(long)]
+        offline: bool,
+    },
+}
+
+const AFTER_HELP: &str = "\
+Any key can also come from the environment: EVENT_PUSHER__SNS__REGION sets sns.region.
+
+Exit status: 0 done; 1 failed while running; 2 wrong arguments; 78 invalid configuration.";

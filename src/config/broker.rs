@@ -1,0 +1,199 @@
+//! Validates `[amqp]`.
+
+use std::collections::BTreeMap;
+
+use super::amqp_uri::AmqpUri;
+use super::key::Key;
+use super::reader::Reader;
+use super::settings::{Amqp, ExchangeType, Format, QueueType, Sns, Source, Tls};
+use super::value::Value;
+
+/// AMQP's limit for names and routing keys, in bytes.
+const MAX_NAME_BYTES: usize = 255;
+
+pub(super) fn amqp(read: &mut Reader, sns: &Sns) -> Amqp {
+    let prefetch = read.number("amqp.prefetch", 0..=i64::from(u16::MAX), "AMQP counts up to there");
+    let dead_letter_queue = queue_name(read, &Key::from("amqp.dead_letter_queue"));
+    Amqp {
+        uris: uris(read),
+        tls: tls(read),
+        declare: read.flag(&Key::from("amqp.declare")),
+        queue_type: read.choice(
+            &Key::from("amqp.queue_type"),
+            &[("quorum", QueueType::Quorum), ("classic", QueueType::Classic)],
+        ),
+        delivery_limit: read.number(
+            "amqp.delivery_limit",
+            1..=1_000_000,
+            "0 would dead-letter every event",
+        ),
+        prefetch: if prefetch == 0 { chosen_prefetch(sns) } else { prefetch },
+        dead_letter_exchange: name(read, &Key::from("amqp.dead_letter_exchange")),
+        sources: sources(read, &dead_letter_queue),
+        dead_letter_queue,
+    }
+}
+
+/// Half as much again as what all requests can hold, so that they stay full while
+/// acknowledgements are on their way.
+fn chosen_prefetch(sns: &Sns) -> u16 {
+    let in_requests = u32::from(sns.pool_size) * u32::from(sns.batch_max_entries);
+    u16::try_from(in_requests * 3 / 2).unwrap_or(u16::MAX).max(1)
+}
+
+fn uris(read: &mut Reader) -> Vec<AmqpUri> {
+    let (one, many) = (Key::from("amqp.uri"), Key::from("amqp.uris"));
+    let uri = read.optional(&one);
+    let uris = read.list(&many);
+    let (key, texts) = match (uri, uris.is_empty()) {
+        (Some(_), false) => {
+            let origin =
+                read.setting(&one).map(|setting| setting.origin.to_string()).unwrap_or_default();
+            let wrong = format!("stands beside amqp.uri ({origin}), which it replaces");
+            read.problem(&many, wrong, "keep one of them; an empty amqp.uri counts as unset");
+            return Vec::new();
+        }
+        (Some(uri), true) => (one, vec![uri]),
+        (None, false) => (many, uris),
+        (None, true) => {
+            read.problem(
+                &one,
+                "is unset, so there is no broker to take events from",
+                "set it, or amqp.uris",
+            );
+            return Vec::new();
+        }
+    };
+    let mut parsed = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        match AmqpUri::parse(text) {
+            Ok(uri) => parsed.push(uri),
+            Err(wrong) => {
+                let which = if key.last() == "uris" {
+                    format!("in its entry {}, ", index + 1)
+                } else {
+                    String::new()
+                };
+                read.problem(
+                    &key,
+                    format!("{which}{wrong}"),
+                    "write amqp://user:password@host:port/vhost, or amqps:// for TLS, with every special character \
+                     in user, password and vhost escaped: the default vhost \"/\" is %2f",
+                );
+            }
+        }
+    }
+    parsed
+}
+
+fn tls(read: &mut Reader) -> Tls {
+    let tls = Tls {
+        ca_file: read.path("amqp.ca_file"),
+        cert_file: read.path("amqp.cert_file"),
+        key_file: read.path("amqp.key_file"),
+    };
+    let (cert, key) = (Key::from("amqp.cert_file"), Key::from("amqp.key_file"));
+    let pair = match (&tls.cert_file, &tls.key_file) {
+        (Some(_), None) => Some((key, cert)),
+        (None, Some(_)) => Some((cert, key)),
+        _ => None,
+    };
+    if let Some((unset, given)) = pair.filter(|_| read.sound(&["amqp.cert_file", "amqp.key_file"]))
+    {
+        read.problem(&unset, format!("is unset, but {given} is given"), "set both or neither");
+    }
+    tls
+}
+
+fn sources(read: &mut Reader, dead_letter_queue: &str) -> Vec<Source> {
+    let group = Key::from("amqp.sources");
+    let mut queues: BTreeMap<String, Key> = BTreeMap::new();
+    queues.insert(dead_letter_queue.to_owned(), Key::from("amqp.dead_letter_queue"));
+    let mut sources = Vec::new();
+    for name in read.names_in(&group) {
+        let key = group.child(&name);
+        let source = source(read, &key, name);
+        let queue = key.child("queue");
+        if let Some(other) = queues.get(&source.queue) {
+            let wrong = format!("is {other} as well");
+            read.problem(&queue, wrong, "give every source a queue of its own");
+        } else {
+            queues.insert(source.queue.clone(), queue);
+        }
+        sources.push(source);
+    }
+    sources
+}
+
+fn source(read: &mut Reader, key: &Key, source_name: String) -> Source {
+    let exchange_type = read.choice(
+        &key.child("exchange_type"),
+        &[
+            ("topic", ExchangeType::Topic),
+            ("direct", ExchangeType::Direct),
+            ("fanout", ExchangeType::Fanout),
+            ("headers", ExchangeType::Headers),
+        ],
+    );
+    Source {
+        name: source_name,
+        exchange: name(read, &key.child("exchange")),
+        exchange_type,
+        exchange_durable: read.flag(&key.child("exchange_durable")),
+        routing_keys: routing_keys(read, &key.child("routing_keys"), exchange_type),
+        queue: queue_name(read, &key.child("queue")),
+        format: read.choice(
+            &key.child("format"),
+            &[
+                ("auto", Format::Auto),
+                ("native", Format::Native),
+                ("mongooseim", Format::Mongooseim),
+            ],
+        ),
+    }
+}
+
+fn routing_keys(read: &mut Reader, key: &Key, exchange_type: ExchangeType) -> Vec<String> {
+    let keys = read.list(key);
+    if keys.is_empty() && matches!(exchange_type, ExchangeType::Topic | ExchangeType::Direct) {
+        let wrong = format!(
+            "is empty, so that a {} exchange would hand nothing on",
+            exchange_type.as_str()
+        );
+        read.problem(key, wrong, "give at least one; \"#\" is everything in a topic exchange");
+    }
+    if keys.iter().any(|key| key.len() > MAX_NAME_BYTES) {
+        read.problem(
+            key,
+            "has a routing key of more than 255 bytes, which is AMQP's limit",
+            "shorten it",
+        );
+    }
+    keys
+}
+
+/// An exchange's name. `amq.topic` and its like are allowed: they are there already.
+fn name(read: &mut Reader, key: &Key) -> String {
+    let name = match read.setting(key).map(|setting| &setting.value) {
+        Some(Value::Text(name)) => name.clone(),
+        _ => String::new(),
+    };
+    if name.is_empty() {
+        read.problem(key, "is empty", "give a name, or leave the key out for its default");
+    } else if name.len() > MAX_NAME_BYTES {
+        read.problem(
+            key,
+            "has more than 255 bytes, which is AMQP's limit for a name",
+            "shorten it",
+        );
+    }
+    name
+}
+
+fn queue_name(read: &mut Reader, key: &Key) -> String {
+    let name = name(read, key);
+    if name.starts_with("amq.") {
+        read.problem(key, "begins with `amq.`, which is the broker's own", "give it another name");
+    }
+    name
+}

@@ -1,0 +1,124 @@
+//! The layer of one TOML file.
+
+use toml::de::{DeTable, DeValue};
+
+use super::key::{Key, Origin};
+use super::layers::Layer;
+use super::problem::Problem;
+use super::schema::{self, Place};
+use super::value::{Kind, Value};
+
+/// Reads a file's text. What is wrong with it is in the layer's problems; of a file with
+/// an error of syntax nothing else is read.
+pub(super) fn read(order: usize, name: &str, text: &str) -> Layer {
+    let mut file = File { order, name, text, layer: Layer::default() };
+    match DeTable::parse(text) {
+        Ok(table) => file.walk(&Key::default(), table.get_ref()),
+        Err(error) => file.syntax_error(&error),
+    }
+    file.layer
+}
+
+/// A TOML value as one of the kinds that keys have; `None` if it is of no such kind.
+pub(super) fn plain(value: &DeValue<'_>) -> Option<Value> {
+    match value {
+        DeValue::String(text) => Some(Value::Text(text.to_string())),
+        DeValue::Boolean(flag) => Some(Value::Bool(*flag)),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
+        }
+        DeValue::Array(items) => {
+            let items = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            items.collect::<Option<_>>().map(Value::List)
+        }
+        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
+    }
+}
+
+struct File<'a> {
+    order: usize,
+    name: &'a str,
+    text: &'a str,
+    layer: Layer,
+}
+
+impl File<'_> {
+    fn walk(&mut self, parent: &Key, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let origin = self.origin(name.span().start);
+            let Some(key) = self.layer.child(parent, name.get_ref(), &origin) else {
+                continue;
+            };
+            match (schema::place(&key), value.get_ref()) {
+                (Some(Place::Group), DeValue::Table(table)) => {
+                    self.layer.groups.insert(key.clone());
+                    self.walk(&key, table);
+                }
+                (Some(Place::Group), other) => {
+                    let wrong = format!("must be a group of keys, not {}", described(other));
+                    let remedy = format!("write [{key}], and the keys below it");
+                    self.layer.fault(Problem::new(&origin, key, wrong, remedy));
+                }
+                (Some(Place::Leaf(kind)), value) => self.leaf(key, kind, value, origin),
+                (None, other) => self.layer.unknown(&key, &origin, other.is_table()),
+            }
+        }
+    }
+
+    fn leaf(&mut self, key: Key, kind: Kind, value: &DeValue<'_>, origin: Origin) {
+        match plain(value) {
+            Some(value) if value.kind() == kind => self.layer.set(key, value, origin),
+            converted => {
+                let wrong = format!("must be {kind}, not {}", described(value));
+                let mut problem = Problem::new(&origin, key, wrong, kind.remedy());
+                if let Some(value) = converted {
+                    problem = problem.with_value(&value);
+                }
+                self.layer.fault(problem);
+            }
+        }
+    }
+
+    /// The parser's own rendering would print the line, and with it what may be a secret.
+    fn syntax_error(&mut self, error: &toml::de::Error) {
+        let at = error.span().map_or(self.text.len(), |span| span.start);
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let origin = Origin::File {
+            order: self.order,
+            name: self.name.to_owned(),
+            line: Some(before.matches('\n').count() + 1),
+            column: Some(before[line_start..].chars().count() + 1),
+        };
+        let wrong = format!("is not valid TOML: {}", error.message().replace('\n', " "));
+        let remedy = "correct the line; texts stand in quotes, and a key stands once in its group";
+        self.layer.problems.push(Problem::new(&origin, None, wrong, remedy));
+    }
+
+    fn origin(&self, at: usize) -> Origin {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        Origin::File {
+            order: self.order,
+            name: self.name.to_owned(),
+            line: Some(before.matches('\n').count() + 1),
+            column: None,
+        }
+    }
+}
+
+fn described(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(number)
+            if i64::from_str_radix(number.as_str(), number.radix()).is_err() =>
+        {
+            "one of more than 64 bits"
+        }
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a group of keys",
+    }
+}

@@ -1,0 +1,74 @@
+//! What a configuration is made from.
+
+use std::fmt;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::key::Origin;
+use super::problem::{Problem, Problems};
+
+/// The layers above the defaults. `Debug` shows names only: texts and values have secrets.
+#[derive(Clone, Default)]
+pub struct Inputs {
+    /// Files as pairs of the name to be shown and the text in TOML; a later one wins.
+    pub files: Vec<(String, String)>,
+    /// Environment variables as pairs of name and value. Only names that begin with
+    /// `EVENT_PUSHER__` are regarded; `EVENT_PUSHER_` with a single underscore is somebody
+    /// else's. An empty variable unsets a text or list, and leaves a number or flag alone.
+    pub environment: Vec<(String, String)>,
+}
+
+impl Inputs {
+    /// Reads the files at `paths`, all of which must be there; without any, the one at
+    /// `default_path`, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`Problems`]: the files that can't be read.
+    pub fn read(
+        paths: &[PathBuf],
+        default_path: &Path,
+        environment: Vec<(String, String)>,
+    ) -> Result<Self, Problems> {
+        let mut files = Vec::new();
+        let mut problems = Vec::new();
+        let is_default = paths.is_empty();
+        let paths: Vec<&Path> = if is_default {
+            vec![default_path]
+        } else {
+            paths.iter().map(PathBuf::as_path).collect()
+        };
+        for (order, path) in paths.into_iter().enumerate() {
+            let name = path.display().to_string();
+            match fs::read_to_string(path) {
+                Ok(text) => files.push((name, text)),
+                Err(error) if is_default && error.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    let origin = Origin::File { order, name, line: None, column: None };
+                    let wrong = format!("can't be read: {error}");
+                    problems.push(Problem::new(
+                        &origin,
+                        None,
+                        wrong,
+                        "name a file in TOML that this user may read",
+                    ));
+                }
+            }
+        }
+        Problems::none_in(problems)?;
+        Ok(Self { files, environment })
+    }
+}
+
+impl fmt::Debug for Inputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
+        };
+        f.debug_struct("Inputs")
+            .field("files", &names(&self.files))
+            .field("environment", &names(&self.environment))
+            .finish()
+    }
+}

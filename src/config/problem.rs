@@ -1,0 +1,103 @@
+//! What is wrong with a configuration: all of it at once.
+
+use std::fmt;
+
+use super::key::{Key, Origin};
+use super::value::Value;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// Where the value came from.
+    pub origin: Origin,
+    /// The key; `None`: the file as a whole.
+    pub key: Option<Key>,
+    /// The value as it may be shown; `None` where there is none, or where it could be a secret.
+    pub value: Option<String>,
+    /// What is wrong with it, as the end of a sentence that begins with the key.
+    pub wrong: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Problem {
+    /// A problem with a key whose value isn't shown.
+    pub(super) fn new(
+        origin: &Origin,
+        key: impl Into<Option<Key>>,
+        wrong: impl Into<String>,
+        remedy: impl Into<String>,
+    ) -> Self {
+        Self {
+            origin: origin.clone(),
+            key: key.into(),
+            value: None,
+            wrong: wrong.into(),
+            remedy: remedy.into(),
+        }
+    }
+
+    /// Shows the value too, unless it could be a secret.
+    pub(super) fn with_value(mut self, value: &Value) -> Self {
+        self.value = self.key.as_ref().and_then(|key| value.shown(key));
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.origin)?;
+        match (&self.key, &self.value) {
+            (Some(key), Some(value)) => write!(f, ": {key} = {value}")?,
+            (Some(key), None) => write!(f, ": {key}")?,
+            (None, _) => {}
+        }
+        write!(f, "\n    {}\n    remedy: {}", self.wrong, self.remedy)
+    }
+}
+
+/// All that is wrong with a configuration, at least one thing, by origin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// `Ok` where there are none.
+    pub(super) fn none_in(mut problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        problems.sort();
+        // What hosts share would be reported for each of them.
+        problems.dedup();
+        Err(Self(problems))
+    }
+
+    /// The problems, by origin.
+    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Problems {
+    type Item = &'a Problem;
+    type IntoIter = std::slice::Iter<'a, Problem>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.len() {
+            1 => f.write_str("1 problem in the configuration:")?,
+            many => write!(f, "{many} problems in the configuration:")?,
+        }
+        for problem in self {
+            write!(f, "\n\n  {}", problem.to_string().replace('\n', "\n  "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problems {}

@@ -1,0 +1,175 @@
+//! Takes typed values out of the merged layers and keeps a list of what is wrong.
+//!
+//! Nothing here fails: a value that is wrong is noted, and the default stands in for it, so
+//! that all the rest is looked at too. The result is thrown away if anything was noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::key::{Key, Origin};
+use super::layers::{Layer, Setting};
+use super::problem::{Problem, Problems};
+use super::value::Value;
+use super::{schema, suggest, unavailable};
+
+#[derive(Debug)]
+pub(super) struct Reader {
+    layer: Layer,
+    /// Unset keys, and the topics whose ARNs can't be built without them.
+    missing: BTreeMap<Key, BTreeSet<Key>>,
+}
+
+impl Reader {
+    pub(super) const fn new(layer: Layer) -> Self {
+        Self { layer, missing: BTreeMap::new() }
+    }
+
+    /// What was read, if nothing is wrong with it.
+    pub(super) fn finish(mut self) -> Result<Layer, Problems> {
+        for (key, topics) in std::mem::take(&mut self.missing) {
+            if self.layer.faulty.contains(&key) {
+                continue;
+            }
+            let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
+            let (arns, names) =
+                if topics.len() == 1 { ("ARN", "a whole ARN") } else { ("ARNs", "whole ARNs") };
+            let wrong =
+                format!("is unset, but needed to build the {arns} of {}", topics.join(", "));
+            self.problem(&key, wrong, format!("set it, or give {names}"));
+        }
+        Problems::none_in(std::mem::take(&mut self.layer.problems))?;
+        Ok(self.layer)
+    }
+
+    /// The value that applies and where it came from, if any layer has the key.
+    pub(super) fn setting(&self, key: &Key) -> Option<&Setting> {
+        self.layer.values.get(key)
+    }
+
+    /// The names that users chose directly below `group`.
+    pub(super) fn names_in(&self, group: &Key) -> BTreeSet<String> {
+        let depth = group.segments().len();
+        let keys = self.layer.values.keys().chain(&self.layer.groups);
+        keys.filter(|key| key.is_within(group))
+            .filter_map(|key| key.segments().get(depth).map(|name| (*name).to_owned()))
+            .collect()
+    }
+
+    /// Notes what is wrong with a key, together with its value and origin.
+    pub(super) fn problem(
+        &mut self,
+        key: &Key,
+        wrong: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let problem = match self.setting(key) {
+            Some(Setting { value, origin }) => {
+                Problem::new(origin, key.clone(), wrong, remedy).with_value(value)
+            }
+            None => Problem::new(&Origin::Default, key.clone(), wrong, remedy),
+        };
+        self.layer.fault(problem);
+    }
+
+    /// Notes that `topic` can't do without the unset `key`.
+    pub(super) fn missing(&mut self, key: &Key, topic: &Key) {
+        self.missing.entry(key.clone()).or_default().insert(topic.clone());
+    }
+
+    /// Whether nothing was wrong with any of these, so that something can be said about
+    /// them together.
+    pub(super) fn sound(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| !self.layer.faulty.contains(&Key::from(*key)))
+    }
+
+    fn value(&self, key: &Key) -> Option<&Value> {
+        self.setting(key).map(|setting| &setting.value).or_else(|| schema::default_of(key))
+    }
+
+    /// A text; `None` if it is empty.
+    pub(super) fn optional(&self, key: &Key) -> Option<String> {
+        match self.value(key) {
+            Some(Value::Text(text)) if !text.is_empty() => Some(text.clone()),
+            _ => None,
+        }
+    }
+
+    /// A text; the default if it is empty.
+    pub(super) fn text(&self, key: &Key) -> String {
+        self.optional(key).unwrap_or_else(|| match schema::default_of(key) {
+            Some(Value::Text(text)) => text.clone(),
+            _ => String::new(),
+        })
+    }
+
+    pub(super) fn secret(&self, key: &str) -> Option<SecretString> {
+        self.optional(&key.into()).map(SecretString::from)
+    }
+
+    pub(super) fn path(&self, key: &str) -> Option<PathBuf> {
+        self.optional(&key.into()).map(PathBuf::from)
+    }
+
+    pub(super) fn flag(&self, key: &Key) -> bool {
+        matches!(self.value(key), Some(Value::Bool(true)))
+    }
+
+    pub(super) fn list(&self, key: &Key) -> Vec<String> {
+        match self.value(key) {
+            Some(Value::List(items)) => items.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// A number in `range`, every number of which `T` must be able to hold; `why` says, as
+    /// a sentence's end, what the bounds come from.
+    pub(super) fn number<T>(&mut self, key: &str, range: RangeInclusive<i64>, why: &str) -> T
+    where
+        T: TryFrom<i64> + Default,
+    {
+        let key = Key::from(key);
+        let integer = |value: Option<&Value>| match value {
+            Some(Value::Integer(number)) => *number,
+            _ => *range.start(),
+        };
+        let mut number = integer(self.value(&key));
+        if !range.contains(&number) {
+            let wrong = format!("must be from {} to {}: {why}", range.start(), range.end());
+            self.problem(&key, wrong, "give a number in that range");
+            number = integer(schema::default_of(&key));
+        }
+        T::try_from(number).unwrap_or_default()
+    }
+
+    /// A duration that is configured in milliseconds.
+    pub(super) fn millis(&mut self, key: &str, range: RangeInclusive<i64>, why: &str) -> Duration {
+        Duration::from_millis(self.number(key, range, why))
+    }
+
+    /// One of a set of words; the default, which comes first, if it is empty.
+    pub(super) fn choice<T: Copy>(&mut self, key: &Key, choices: &[(&str, T)]) -> T {
+        let text = self.text(key);
+        if let Some(remedy) = unavailable::value(key, &text) {
+            self.problem(key, "is not available in this version", remedy);
+        } else if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
+            return *choice;
+        } else {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            let wrong = format!("must be one of {}", words.join(", "));
+            self.problem(key, wrong, did_you_mean(&text, &words));
+        }
+        choices[0].1
+    }
+}
+
+/// The remedy for a word that is none of `words`.
+pub(super) fn did_you_mean(unknown: &str, words: &[&str]) -> String {
+    match suggest::nearest_word(unknown, words) {
+        Some(word) => format!("did you mean {word:?}?"),
+        None => "give one of these".to_owned(),
+    }
+}

@@ -1,0 +1,74 @@
+//! The known name nearest to one that isn't.
+
+use strsim::damerau_levenshtein;
+
+use super::key::Key;
+use super::schema;
+
+/// The key or group that was most likely meant by `unknown`.
+pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
+    let candidates = if is_group { groups() } else { keys_around(unknown) };
+    let dotted = |key: &Key| key.segments().join(".");
+    candidates
+        .into_iter()
+        .filter_map(|key| {
+            let whole = damerau_levenshtein(&dotted(unknown), &dotted(&key));
+            let last = damerau_levenshtein(unknown.last(), key.last());
+            // The right name on the wrong level is nearer than any other name.
+            let near = whole.min(last + usize::from(last > 0));
+            (near <= tolerance(unknown.last())).then_some((near, whole, key))
+        })
+        .min()
+        .map(|(_, _, key)| key)
+}
+
+/// The nearest of a set of words.
+pub(super) fn nearest_word<'a>(unknown: &str, words: &[&'a str]) -> Option<&'a str> {
+    let unknown = unknown.to_lowercase();
+    words
+        .iter()
+        .map(|word| (damerau_levenshtein(&unknown, word), *word))
+        .filter(|(distance, _)| *distance <= tolerance(&unknown))
+        .min()
+        .map(|(_, word)| word)
+}
+
+/// So many typing errors still leave a word recognisable.
+fn tolerance(word: &str) -> usize {
+    (word.chars().count() / 3).max(1)
+}
+
+fn groups() -> Vec<Key> {
+    let mut groups = vec![Key::from("hosts"), Key::from("sns.muc_topics")];
+    for key in schema::defaults().keys() {
+        let segments = key.segments();
+        // Down to `amqp.sources`: below it names are the user's own.
+        for depth in 1..segments.len().min(3) {
+            groups.push(Key::from(&segments[..depth]));
+        }
+    }
+    groups
+}
+
+/// All keys, where they stand if the user's own source or host is meant.
+fn keys_around(unknown: &Key) -> Vec<Key> {
+    let mut keys: Vec<Key> = schema::defaults().keys().cloned().collect();
+    match unknown.segments().as_slice() {
+        ["amqp", "sources", name, ..] => {
+            let default_source = Key::from(["amqp", "sources", schema::DEFAULT_SOURCE]);
+            for key in &mut keys {
+                if key.is_within(&default_source) {
+                    *key = Key::from(["amqp", "sources", name, key.last()]);
+                }
+            }
+        }
+        ["hosts", host, ..] => {
+            keys = schema::HOST_KEYS
+                .iter()
+                .map(|key| Key::from(["hosts", host, "sns", key]))
+                .collect();
+        }
+        _ => {}
+    }
+    keys
+}

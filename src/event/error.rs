@@ -1,0 +1,126 @@
+//! Why a payload is no event. No text here ever shows a value or an unknown key: they are
+//! what users wrote, and an error travels into logs and headers.
+
+use std::fmt;
+
+use thiserror::Error;
+
+use super::object::{Field, Kind};
+use crate::outcome::{DeadLetter, Reason};
+
+/// Why a payload is no event: one line that says where, what and, where sensible, what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError {
+    problem: Problem,
+    position: Option<Position>,
+}
+
+impl DecodeError {
+    pub(super) const fn new(problem: Problem, position: Position) -> Self {
+        Self { problem, position: Some(position) }
+    }
+
+    /// For what the payload has no part in.
+    pub(super) const fn without_position(problem: Problem) -> Self {
+        Self { problem, position: None }
+    }
+
+    /// A fault of the JSON text itself. All of `serde_json`'s own syntax messages are fixed
+    /// texts; those that would quote a value are never asked for.
+    pub(super) fn json(error: &serde_json::Error) -> Self {
+        let position = Position { line: error.line(), column: error.column().max(1) };
+        let text = error.to_string();
+        let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        Self::new(Problem::Json(what.to_owned()), position)
+    }
+
+    /// Where in the payload it was found, if it was found in the payload.
+    #[must_use]
+    pub const fn position(&self) -> Option<Position> {
+        self.position
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(position) = self.position {
+            write!(f, "{position}: ")?;
+        }
+        self.problem.fmt(f)
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+impl From<DecodeError> for DeadLetter {
+    fn from(error: DecodeError) -> Self {
+        Self { reason: Reason::Undecodable, error: error.to_string(), attempts: 0, topic: None }
+    }
+}
+
+/// A place in a payload, as editors count: from one, and columns in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// From one.
+    pub line: usize,
+    /// Bytes from the beginning of the line, from one.
+    pub column: usize,
+}
+
+impl Position {
+    /// Of the byte at `offset`.
+    pub(super) fn of(payload: &[u8], offset: usize) -> Self {
+        let newline = |byte: &u8| *byte == b'\n';
+        let lines = payload[..offset].split(newline);
+        let begun = payload[..offset].rsplit(newline).next().unwrap_or_default();
+        Self { line: lines.count(), column: begun.len() + 1 }
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// What can be wrong with a payload.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(super) enum Problem {
+    #[error("the payload is empty; an event is one JSON object")]
+    Empty,
+    #[error("the payload is not UTF-8; the first bad byte is at offset {offset}")]
+    NotUtf8 { offset: usize },
+    #[error("the payload is not JSON: {0}")]
+    Json(String),
+    #[error("the payload must be a JSON object, found {0}")]
+    NotAnObject(Kind),
+    #[error("`{0}` stands twice; remove one")]
+    KnownTwice(Field),
+    #[error("a key stands twice; remove one")]
+    UnknownTwice,
+    #[error("`{field}` must be {expected}, found {found}")]
+    WrongKind { field: Field, expected: Kind, found: Kind },
+    #[error("`{0}` is missing")]
+    Missing(Field),
+    #[error(
+        "`type` is missing; a native event is of type \"presence\", \"chat\" or \"groupchat\", \
+         and MongooseIM's are told by exchange and routing key"
+    )]
+    TypeMissing,
+    #[error("`{field}` is no JID: {why}")]
+    Jid { field: Field, why: String },
+    #[error("`timestamp` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")]
+    Timestamp,
+    #[error(
+        "nothing tells the kind of this event: the routing key{} is none of `chat_msg_sent`, \
+         `groupchat_msg_sent`, `chat_msg_recv` and `groupchat_msg_recv`, the exchange is not \
+         `presence`, and the object lacks `user_id` or `present`; keep MongooseIM's default \
+         exchange and topic names",
+        suffix.as_ref().map(|suffix| format!("'s end `{suffix}`")).unwrap_or_default()
+    )]
+    KindUnknown { suffix: Option<String> },
+    #[error(
+        "XML stanzas are not available in this version; send JSON, or correct the content type"
+    )]
+    Xml,
+}

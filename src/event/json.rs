@@ -1,0 +1,197 @@
+//! The one reader of JSON objects, for every format.
+//!
+//! Its visitors take whatever kind of value comes and leave judging to [`Object`]. So serde
+//! never words an error of its own, which would quote the value; what `serde_json` can still
+//! report are faults of syntax, depth (127 levels) among them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::error::{DecodeError, Position, Problem};
+use super::locate;
+use super::object::{Field, Kind, Object};
+
+/// Reads a payload, which must be one JSON object in UTF-8 in which no key stands twice.
+pub(super) fn read(payload: &[u8]) -> Result<Object<'_>, DecodeError> {
+    let text = std::str::from_utf8(payload).map_err(|error| {
+        let offset = error.valid_up_to();
+        DecodeError::new(Problem::NotUtf8 { offset }, Position::of(payload, offset))
+    })?;
+    let content = text.trim_start_matches([' ', '\t', '\r', '\n']);
+    let start = text.len() - content.len();
+    if content.is_empty() {
+        return Err(DecodeError::new(Problem::Empty, Position::of(payload, start)));
+    }
+    if !content.starts_with('{') {
+        let found = whole::<FieldValue<'_>>(text)?.kind();
+        return Err(DecodeError::new(Problem::NotAnObject(found), Position::of(payload, start)));
+    }
+    let members = whole::<Members<'_>>(text)?;
+    if let Some((index, field)) = members.twice {
+        let offset = locate::members(text).nth(index).map_or(start, |member| member.value_offset);
+        let problem = field.map_or(Problem::UnknownTwice, Problem::KnownTwice);
+        return Err(DecodeError::new(problem, Position::of(payload, offset)));
+    }
+    Ok(Object::new(text, members.known, members.unknown))
+}
+
+/// Reads all of `text` as one value.
+fn whole<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DecodeError> {
+    serde_json::from_str(text).map_err(|error| DecodeError::json(&error))
+}
+
+/// The value of a known field, of whatever kind.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum FieldValue<'a> {
+    /// A string, borrowed from the payload unless it had escapes.
+    Text(Cow<'a, str>),
+    /// Anything else.
+    Other(Value),
+}
+
+impl FieldValue<'_> {
+    pub(super) const fn kind(&self) -> Kind {
+        match self {
+            Self::Text(_) | Self::Other(Value::String(_)) => Kind::String,
+            Self::Other(Value::Null) => Kind::Null,
+            Self::Other(Value::Bool(_)) => Kind::Boolean,
+            Self::Other(Value::Number(_)) => Kind::Number,
+            Self::Other(Value::Array(_)) => Kind::Array,
+            Self::Other(Value::Object(_)) => Kind::Object,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for FieldValue<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(FieldValueVisitor)
+    }
+}
+
+struct FieldValueVisitor;
+
+impl<'de> Visitor<'de> for FieldValueVisitor {
+    type Value = FieldValue<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(FieldValue::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(FieldValue::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(FieldValue::Other(value.into()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(FieldValue::Other(Value::Null))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(FieldValue::Other(value.into()))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(FieldValue::Other(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(FieldValue::Other(value.into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(seq)).map(FieldValue::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(map)).map(FieldValue::Other)
+    }
+}
+
+/// The members of the outermost object.
+#[derive(Default)]
+struct Members<'a> {
+    known: [Option<FieldValue<'a>>; Field::ALL.len()],
+    unknown: Map<String, Value>,
+    /// The first member whose key had stood before, and the field if it is a known one.
+    twice: Option<(usize, Option<Field>)>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Members::default();
+        let mut index = 0;
+        while let Some(key) = map.next_key::<Key<'_>>()? {
+            let (field, before) = match key {
+                Key::Known(field) => {
+                    let before = members.known[field as usize].replace(map.next_value()?).is_some();
+                    (Some(field), before)
+                }
+                Key::Unknown(name) => {
+                    let before =
+                        members.unknown.insert(name.into_owned(), map.next_value()?).is_some();
+                    (None, before)
+                }
+            };
+            if before {
+                members.twice.get_or_insert((index, field));
+            }
+            index += 1;
+        }
+        Ok(members)
+    }
+}
+
+/// A key of the outermost object.
+enum Key<'a> {
+    Known(Field),
+    Unknown(Cow<'a, str>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = Key<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(Field::named(name).map_or(Key::Unknown(Cow::Borrowed(name)), Key::Known))
+    }
+
+    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(Field::named(name).map_or_else(|| Key::Unknown(Cow::Owned(name.to_owned())), Key::Known))
+    }
+}

@@ -1,0 +1,72 @@
+//! What MongooseIM's RabbitMQ backend sends.
+//!
+//! Its objects have no type. Messages go out under `user@host.` and one of four topics, which
+//! tell kind and direction; presences under the bare JID, to an exchange of their own. Further
+//! keys may be added by the server's own modules, `timestamp` as a number among them, so
+//! `type`, `id` and `timestamp` have no meaning here: they are metadata like any other.
+
+use super::error::{DecodeError, Problem};
+use super::object::{Field, Object};
+use super::{Decoded, Envelope, EventKind, json};
+use crate::outcome::SkipReason;
+
+/// What is known about an event before its payload is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Sent(EventKind),
+    Received,
+    Nothing,
+}
+
+/// Received messages are half of the traffic: they are skipped unread.
+pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
+    match told(envelope) {
+        Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
+        _ => decode_object(envelope, json::read(&envelope.payload)?),
+    }
+}
+
+/// Whether anything says that this is an event of MongooseIM's.
+pub(super) fn recognises(envelope: &Envelope, object: &Object<'_>) -> bool {
+    told(envelope) != Told::Nothing || looks_like_presence(object)
+}
+
+pub(super) fn decode_object<'a>(
+    envelope: &Envelope,
+    object: Object<'a>,
+) -> Result<Decoded<'a>, DecodeError> {
+    match told(envelope) {
+        Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
+        Told::Sent(kind) => object.into_event(kind, None, None),
+        Told::Nothing if looks_like_presence(&object) => {
+            object.into_event(EventKind::Presence, None, None)
+        }
+        Told::Nothing => Err(object.lacks(Problem::KindUnknown { suffix: showable(envelope) })),
+    }
+}
+
+fn told(envelope: &Envelope) -> Told {
+    match suffix(&envelope.routing_key) {
+        Some("chat_msg_sent") => Told::Sent(EventKind::Chat),
+        Some("groupchat_msg_sent") => Told::Sent(EventKind::Groupchat),
+        Some("chat_msg_recv" | "groupchat_msg_recv") => Told::Received,
+        _ if envelope.exchange == "presence" => Told::Sent(EventKind::Presence),
+        _ => Told::Nothing,
+    }
+}
+
+fn suffix(routing_key: &str) -> Option<&str> {
+    routing_key.rsplit_once('.').map(|(_, suffix)| suffix)
+}
+
+fn looks_like_presence(object: &Object<'_>) -> bool {
+    object.has(Field::UserId) && object.has(Field::Present)
+}
+
+/// The routing key's end, for an error. The rest of it is a user's JID.
+fn showable(envelope: &Envelope) -> Option<String> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    suffix(&envelope.routing_key)
+        .filter(|suffix| (1..=64).contains(&suffix.len()) && suffix.chars().all(is_plain))
+        .map(str::to_owned)
+}

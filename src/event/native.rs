@@ -1,0 +1,20 @@
+//! The project's own format: a JSON object with a `type`.
+
+use super::error::{DecodeError, Problem};
+use super::object::{Field, Object};
+use super::{Decoded, EventKind};
+use crate::outcome::SkipReason;
+
+/// A type that is not published is skipped as it is: its other fields follow rules that this
+/// format doesn't know.
+pub(super) fn decode(mut object: Object<'_>) -> Result<Decoded<'_>, DecodeError> {
+    let Some(kind) = object.take_text(Field::Type)? else {
+        return Err(object.lacks(Problem::TypeMissing));
+    };
+    let Some(kind) = EventKind::ALL.into_iter().find(|known| known.label() == kind) else {
+        return Ok(Decoded::Skip(SkipReason::UnsupportedType));
+    };
+    let id = object.take_text(Field::Id)?;
+    let timestamp = object.take_timestamp()?;
+    object.into_event(kind, id, timestamp)
+}

@@ -1,0 +1,29 @@
+//! Takes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges only
+//! what SNS has accepted.
+//!
+//! One event, one way:
+//!
+//! ```text
+//! source ──> event ──> route ──> publisher ──> outcome ──> settle
+//! Envelope   Event     Notification  gate · retry · pool · sns   ack, or dead letter and ack
+//! ```
+//!
+//! [`worker`] takes deliveries and drains, [`relay`] is that way in one function. `event`,
+//! `route`, `plugin` and `outcome` are pure: they know neither broker nor cloud nor clock.
+
+pub mod app;
+pub mod arn;
+mod check;
+mod cli;
+pub mod config;
+pub mod event;
+pub mod outcome;
+mod pause;
+pub mod plugin;
+pub mod publisher;
+pub mod relay;
+pub mod route;
+pub mod settle;
+pub mod source;
+pub mod tally;
+pub mod worker;

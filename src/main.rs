@@ -1,0 +1,10 @@
+//! The program; all of it is in the library, so that a binary with plugins of its own is as short.
+
+use std::process::ExitCode;
+
+use event_pusher_sns::app;
+use event_pusher_sns::plugin::Plugins;
+
+fn main() -> ExitCode {
+    app::main(Plugins::default())
+}

@@ -1,0 +1,131 @@
+//! The closed sets: how a delivery can end, and how a publish can fail.
+//!
+//! Every delivery ends in exactly one [`Outcome`]. The labels here are part of the
+//! contract: they appear in logs, metrics and dead-letter headers.
+
+use std::fmt;
+
+use crate::arn::TopicArn;
+
+/// How a delivery ended. It is acknowledged in each of the three cases, and only after
+/// the outcome is safe.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// SNS accepted the notification under this id.
+    Published(MessageId),
+    /// Policy says that nothing is to be published.
+    Skipped(SkipReason),
+    /// It can't be published as it is; it goes to the dead-letter exchange.
+    DeadLettered(DeadLetter),
+}
+
+/// The id that SNS gives an accepted message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageId(pub String);
+
+macro_rules! labelled {
+    ($(#[$outer:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident => $label:literal),+ $(,)? }) => {
+        $(#[$outer])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$inner])* $variant),+ }
+
+        impl $name {
+            /// All of the set, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name under which users meet it in logs, metrics and headers.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label),+ }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.label())
+            }
+        }
+    };
+}
+
+labelled! {
+    /// Why policy publishes nothing for an event.
+    SkipReason {
+        /// Not a presence, `chat` or `groupchat` event.
+        UnsupportedType => "unsupported_type",
+        /// A producer that reports both sides: only what users send is published.
+        Received => "received",
+        /// A message without a text. An empty text is a text.
+        NoText => "no_text",
+        /// No topic is configured for this kind of event.
+        TopicUnset => "topic_unset",
+        /// The room's domain is neither `muc_host` nor one of `muc_topics`.
+        MucHostUnmatched => "muc_host_unmatched",
+    }
+}
+
+labelled! {
+    /// Why a delivery is in the dead-letter queue.
+    Reason {
+        /// The payload is no event that the source's format knows.
+        Undecodable => "undecodable",
+        /// Body and attributes exceed `max_message_bytes`.
+        TooLarge => "too_large",
+        /// SNS refused this very message, or would.
+        Rejected => "rejected",
+        /// Transient faults outlasted every retry.
+        RetriesExhausted => "retries_exhausted",
+        /// Handling it panicked.
+        Panicked => "panicked",
+    }
+}
+
+/// What goes with an event into the dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Why it is there.
+    pub reason: Reason,
+    /// One line for the operator: no message body, no secret.
+    pub error: String,
+    /// Publish attempts made.
+    pub attempts: u32,
+    /// Where it should have gone, if that was known already.
+    pub topic: Option<TopicArn>,
+}
+
+labelled! {
+    /// How far a fault reaches, which decides what happens to the event.
+    Scope {
+        /// This message only: dead letter at once.
+        Message => "message",
+        /// Passes by itself: retried.
+        Transient => "transient",
+        /// This topic: its events are held and it is probed.
+        Route => "route",
+        /// The whole service: everything is held.
+        Service => "service",
+    }
+}
+
+/// A publish that SNS did not accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// How far it reaches.
+    pub scope: Scope,
+    /// SNS's error code, or one of ours for what never reached it (`timeout`, `connection`).
+    pub code: String,
+    /// What SNS said, in one line.
+    pub detail: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.detail.is_empty() {
+            f.write_str(&self.code)
+        } else {
+            write!(f, "{}: {}", self.code, self.detail)
+        }
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -1,0 +1,198 @@
+//! Message attributes, and the rules that SNS has for them.
+
+/// The attributes of one notification, in the order in which they were set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attributes {
+    entries: Vec<(String, AttributeValue)>,
+}
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttributeValue {
+    /// A text, which SNS wants to be non-empty.
+    String(String),
+    /// A number as decimal text, `-12.5` or `1e9`.
+    Number(String),
+    /// Bytes, which SNS wants to be non-empty.
+    Binary(Vec<u8>),
+}
+
+impl Attributes {
+    /// Sets an attribute, in place of one that had this name. What SNS would refuse makes the
+    /// notification a dead letter.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> &mut Self {
+        let (name, value) = (name.into(), value.into());
+        match self.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.entries.push((name, value)),
+        }
+        self
+    }
+
+    /// The value of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&AttributeValue> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// All of them, in order.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &AttributeValue)> {
+        self.entries.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The bytes that SNS counts: names, types and values.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.iter().map(|(name, value)| name.len() + value.data_type().len() + value.size()).sum()
+    }
+
+    /// Why SNS would refuse them, in one line that shows no value.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.iter().find_map(|(name, value)| {
+            let fault = name_fault(name).or_else(|| value.fault())?;
+            // The name may come from an event, too.
+            let name: String = name.chars().take(SHOWN_NAME).flat_map(char::escape_debug).collect();
+            Some(format!("the plugin's attribute `{name}` {fault}"))
+        })
+    }
+}
+
+impl<N: Into<String>, V: Into<AttributeValue>> FromIterator<(N, V)> for Attributes {
+    fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
+        let mut attributes = Self::default();
+        for (name, value) in pairs {
+            attributes.set(name, value);
+        }
+        attributes
+    }
+}
+
+impl AttributeValue {
+    /// What SNS calls its type.
+    #[must_use]
+    pub const fn data_type(&self) -> &'static str {
+        match self {
+            Self::String(_) => "String",
+            Self::Number(_) => "Number",
+            Self::Binary(_) => "Binary",
+        }
+    }
+
+    const fn size(&self) -> usize {
+        match self {
+            Self::String(text) | Self::Number(text) => text.len(),
+            Self::Binary(bytes) => bytes.len(),
+        }
+    }
+
+    fn fault(&self) -> Option<&'static str> {
+        match self {
+            _ if self.size() == 0 => Some("is empty, which SNS refuses"),
+            Self::String(text) if !text.chars().all(is_xml_char) => {
+                Some("has a character outside of XML 1.0, which SNS refuses")
+            }
+            Self::Number(text) if !is_decimal(text) => Some("is not a decimal number"),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for AttributeValue {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for AttributeValue {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<Vec<u8>> for AttributeValue {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<f64> for AttributeValue {
+    /// NaN and the infinities are kept as they are and refused with the other bad numbers.
+    fn from(number: f64) -> Self {
+        let plain = number == 0.0 || (1e-6..1e15).contains(&number.abs());
+        Self::Number(if plain { number.to_string() } else { format!("{number:e}") })
+    }
+}
+
+macro_rules! from_integers {
+    ($($integer:ty),+) => {$(
+        impl From<$integer> for AttributeValue {
+            fn from(number: $integer) -> Self {
+                Self::Number(number.to_string())
+            }
+        }
+    )+};
+}
+
+from_integers!(i32, u32, i64, u64);
+
+/// How many characters of a refused name an error shows.
+const SHOWN_NAME: usize = 64;
+
+const NAME_MAX: usize = 256;
+
+fn name_fault(name: &str) -> Option<&'static str> {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let is_reserved = |prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    match name {
+        "" => Some("has no name"),
+        _ if name.len() > NAME_MAX => Some("has a name of over 256 bytes"),
+        _ if !name.chars().all(is_legal) => {
+            Some("has a name with a character other than A-Z, a-z, 0-9, `_`, `-` and `.`")
+        }
+        _ if name.starts_with('.') || name.ends_with('.') || name.contains("..") => {
+            Some("has a name with a leading, trailing or double dot")
+        }
+        _ if is_reserved("AWS.") || is_reserved("Amazon.") => {
+            Some("has a name that begins with `AWS.` or `Amazon.`, which are reserved")
+        }
+        _ => None,
+    }
+}
+
+/// What SNS takes in texts: the characters of XML 1.0.
+pub(crate) const fn is_xml_char(c: char) -> bool {
+    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// `-12.5e-3`: sign, digits, fraction and exponent, all but the digits optional.
+fn is_decimal(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        None => (unsigned, None),
+        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
+    };
+    let (integer, fraction) = match mantissa.split_once('.') {
+        None => (mantissa, None),
+        Some((integer, fraction)) => (integer, Some(fraction)),
+    };
+    is_digits(integer)
+        && fraction.is_none_or(is_digits)
+        && exponent
+            .is_none_or(|exponent| is_digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+}

@@ -1,0 +1,146 @@
+//! Which error reaches how far.
+//!
+//! By error code, not by the SDK's own list of what to retry, which lacks
+//! `KMSThrottling` and a bare 429; and by code before HTTP status, since a throttle can
+//! come as a 400. Codes: SNS API reference, "Publish" and "Common errors".
+
+use crate::outcome::Scope;
+
+/// The scope of an error that SNS answered.
+///
+/// `code` is empty where the answer had none, `detail` is SNS's own message.
+pub(super) fn scope_of(code: &str, status: u16, detail: &str) -> Scope {
+    match code {
+        // An ARN that SNS can't use is the topic's fault: every event of it would fail alike.
+        "InvalidParameter" | "InvalidParameterValue" if detail.contains("TopicArn") => Scope::Route,
+
+        "InvalidParameter"
+        | "InvalidParameterValue"
+        | "ParameterValueInvalid"
+        | "InvalidParameterCombination"
+        | "ValidationError"
+        | "ValidationException" => Scope::Message,
+
+        "NotFound"
+        | "NotFoundException"
+        | "ResourceNotFoundException"
+        | "AuthorizationError"
+        | "AccessDenied"
+        | "AccessDeniedException"
+        | "EndpointDisabled"
+        | "PlatformApplicationDisabled"
+        | "KMSAccessDenied"
+        | "KMSDisabled"
+        | "KMSInvalidState"
+        | "KMSNotFound"
+        | "KMSOptInRequired" => Scope::Route,
+
+        // Credentials and clocks: nothing gets through until somebody mends them.
+        "ExpiredToken"
+        | "ExpiredTokenException"
+        | "RequestExpired"
+        | "InvalidSecurity"
+        | "InvalidClientTokenId"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "MissingAuthenticationToken"
+        | "UnrecognizedClientException"
+        | "NotAuthorized"
+        | "OptInRequired" => Scope::Service,
+
+        "InternalError"
+        | "InternalFailure"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "Throttled"
+        | "RequestThrottled"
+        | "RequestThrottledException"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "RequestTimeout"
+        | "RequestTimeoutException"
+        | "KMSThrottling"
+        | "KMSThrottlingException"
+        | "ServiceUnavailable" => Scope::Transient,
+
+        unknown => scope_of_status(status, unknown.is_empty()),
+    }
+}
+
+fn scope_of_status(status: u16, without_code: bool) -> Scope {
+    match status {
+        401 | 403 => Scope::Service,
+        404 => Scope::Route,
+        // A refusal without SNS's code is not SNS speaking: a proxy, a captive page.
+        400..=499 if without_code => Scope::Transient,
+        408 | 425 | 429 => Scope::Transient,
+        400..=499 => Scope::Message,
+        _ => Scope::Transient,
+    }
+}
+
+/// SNS's message in one line, without the values that its validation errors quote.
+pub(super) fn one_line(detail: &str) -> String {
+    const LONGEST: usize = 300;
+    let mut line: String = detail.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(start) = line.find("Value '").map(|at| at + "Value '".len())
+        && let Some(end) = line.rfind("' at '").filter(|end| *end >= start)
+    {
+        line.replace_range(start..end, "…");
+    }
+    if line.len() > LONGEST {
+        line.truncate(line.floor_char_boundary(LONGEST));
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_code_decides_before_the_status() {
+        assert_eq!(scope_of("Throttling", 400, ""), Scope::Transient);
+        assert_eq!(scope_of("KMSThrottling", 400, ""), Scope::Transient);
+        assert_eq!(scope_of("InvalidParameter", 500, ""), Scope::Message);
+        assert_eq!(scope_of("ExpiredToken", 400, ""), Scope::Service);
+        assert_eq!(scope_of("NotFound", 404, ""), Scope::Route);
+    }
+
+    #[test]
+    fn an_unknown_code_is_judged_by_its_status() {
+        for (status, scope) in [
+            (400, Scope::Message),
+            (403, Scope::Service),
+            (404, Scope::Route),
+            (408, Scope::Transient),
+            (429, Scope::Transient),
+            (500, Scope::Transient),
+            (503, Scope::Transient),
+        ] {
+            assert_eq!(scope_of("Novel", status, ""), scope, "status {status}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_code_never_dead_letters_by_itself() {
+        for status in 200..600 {
+            assert_ne!(scope_of("", status, ""), Scope::Message, "status {status}");
+        }
+    }
+
+    #[test]
+    fn a_bad_topic_arn_is_the_topics_fault() {
+        let detail = "Invalid parameter: TopicArn Reason: no such region";
+        assert_eq!(scope_of("InvalidParameter", 400, detail), Scope::Route);
+    }
+
+    #[test]
+    fn a_quoted_value_does_not_reach_the_error() {
+        let detail = "1 validation error detected: Value 'my' at 'secret'\n at 'message' failed";
+        assert_eq!(one_line(detail), "1 validation error detected: Value '…' at 'message' failed");
+        assert!(one_line(&"ü".repeat(1000)).len() <= 304);
+    }
+}

@@ -1,0 +1,54 @@
+//! Topics in memory, for tests and for whoever tries a plugin.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+
+use super::Publish;
+use crate::outcome::{Fault, MessageId};
+use crate::route::Notification;
+
+/// Keeps what is published, and fails as it is told to.
+#[derive(Debug, Default)]
+pub struct MemoryTopics {
+    published: RefCell<Vec<Notification>>,
+    faults: RefCell<VecDeque<Fault>>,
+}
+
+impl MemoryTopics {
+    /// All that was accepted, in order.
+    pub fn published(&self) -> Vec<Notification> {
+        self.published.borrow().clone()
+    }
+
+    /// The next publish that has no fault before it in line meets this one.
+    pub fn fail_next(&self, fault: Fault) {
+        self.faults.borrow_mut().push_back(fault);
+    }
+}
+
+impl Publish for MemoryTopics {
+    async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
+        // A real place answers later; this keeps callers honest about it.
+        tokio::task::yield_now().await;
+        if let Some(fault) = self.faults.borrow_mut().pop_front() {
+            return Err(fault);
+        }
+        let mut published = self.published.borrow_mut();
+        published.push(notification.clone());
+        Ok(MessageId(format!("memory-{}", published.len())))
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn notification(topic: &str, body: &str) -> Notification {
+    Notification {
+        topic: crate::arn::TopicArn::build("us-east-1", "123456789012", topic).unwrap(),
+        body: body.to_owned(),
+        attributes: crate::plugin::Attributes::default(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) fn fault(scope: crate::outcome::Scope) -> Fault {
+    Fault { scope, code: "Test".to_owned(), detail: String::new() }
+}

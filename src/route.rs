@@ -1,0 +1,191 @@
+//! From an [`Event`] to the [`Notification`] that its sender's domain asks for.
+
+mod muc;
+mod render;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use self::muc::MucTopics;
+use crate::arn::TopicArn;
+use crate::config::{Config, Routing};
+use crate::event::{Event, Message, MessageKind, Presence};
+use crate::outcome::{DeadLetter, Reason, SkipReason};
+use crate::plugin::{Attributes, Plugin, Plugins};
+
+/// What is to be published where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notification {
+    /// The topic to publish to.
+    pub topic: TopicArn,
+    /// The message, as subscribers get it.
+    pub body: String,
+    /// For subscribers' filters.
+    pub attributes: Attributes,
+}
+
+impl Notification {
+    /// The bytes that SNS counts: the body and the attributes' names, types and values.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.body.len() + self.attributes.size()
+    }
+}
+
+/// What policy makes of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Routed {
+    /// To be published.
+    Notification(Notification),
+    /// Not to be published.
+    Skip(SkipReason),
+}
+
+/// `plugin_module` names a plugin that this program hasn't registered.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("plugin_module: there is no plugin \"{name}\", but {known}")]
+pub struct UnknownPlugin {
+    /// What the configuration names.
+    pub name: String,
+    /// What it can name.
+    pub known: String,
+}
+
+/// The routing of every XMPP domain, made ready once.
+#[derive(Debug)]
+pub struct Router {
+    base: Policy,
+    hosts: HashMap<String, Policy>,
+    max_message_bytes: usize,
+}
+
+impl Router {
+    /// The routing that the configuration asks for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::new`].
+    pub fn of(config: &Config, plugins: &Plugins) -> Result<Self, UnknownPlugin> {
+        Self::new(&config.sns.routing, &config.hosts, plugins, config.sns.max_message_bytes)
+    }
+
+    /// Routes by `base`, but the events of senders in `hosts` by what stands there.
+    ///
+    /// # Errors
+    ///
+    /// If `plugins` lacks one that is named.
+    pub fn new(
+        base: &Routing,
+        hosts: &BTreeMap<String, Routing>,
+        plugins: &Plugins,
+        max_message_bytes: usize,
+    ) -> Result<Self, UnknownPlugin> {
+        let hosts = hosts
+            .iter()
+            .map(|(host, routing)| Ok((host.clone(), Policy::new(routing, plugins)?)))
+            .collect::<Result<_, UnknownPlugin>>()?;
+        Ok(Self { base: Policy::new(base, plugins)?, hosts, max_message_bytes })
+    }
+
+    /// The notification of an event, checked against all that is known of SNS's rules, so that
+    /// nothing is sent that can only be refused.
+    ///
+    /// # Errors
+    ///
+    /// A [`DeadLetter`] if SNS would refuse the notification: it is too large, or the plugin
+    /// gave it an attribute that can't be.
+    pub fn route(&self, event: &Event<'_>) -> Result<Routed, DeadLetter> {
+        let host = event.host();
+        let policy = self.hosts.get(host).unwrap_or(&self.base);
+        let topic = match policy.topic(event, host) {
+            Ok(topic) => topic,
+            Err(skip) => return Ok(Routed::Skip(skip)),
+        };
+        let notification = policy.render(topic, event);
+        match self.refusal(&notification) {
+            None => Ok(Routed::Notification(notification)),
+            Some((reason, error)) => {
+                Err(DeadLetter { reason, error, attempts: 0, topic: Some(notification.topic) })
+            }
+        }
+    }
+
+    fn refusal(&self, notification: &Notification) -> Option<(Reason, String)> {
+        let (size, limit) = (notification.size(), self.max_message_bytes);
+        if size > limit {
+            let error =
+                format!("{size} bytes with attributes, but max_message_bytes allows {limit}");
+            return Some((Reason::TooLarge, error));
+        }
+        notification.attributes.fault().map(|fault| (Reason::Rejected, fault))
+    }
+}
+
+/// What one domain's events are subject to.
+struct Policy {
+    presence_updates_topic: Option<TopicArn>,
+    pm_messages_topic: Option<TopicArn>,
+    muc: MucTopics,
+    plugin: Arc<dyn Plugin>,
+}
+
+impl Policy {
+    fn new(routing: &Routing, plugins: &Plugins) -> Result<Self, UnknownPlugin> {
+        let name = &routing.plugin_module;
+        let plugin = plugins.get(name).ok_or_else(|| UnknownPlugin {
+            name: name.clone(),
+            known: plugins.names().collect::<Vec<_>>().join(", "),
+        })?;
+        Ok(Self {
+            presence_updates_topic: routing.presence_updates_topic.clone(),
+            pm_messages_topic: routing.pm_messages_topic.clone(),
+            muc: MucTopics::new(routing),
+            plugin,
+        })
+    }
+
+    fn topic(&self, event: &Event<'_>, host: &str) -> Result<&TopicArn, SkipReason> {
+        let topic = match event {
+            Event::Presence(_) => &self.presence_updates_topic,
+            Event::Message(message) => match message.kind {
+                MessageKind::Chat => &self.pm_messages_topic,
+                MessageKind::Groupchat => self
+                    .muc
+                    .topic(message.to.domain().as_str(), host)
+                    .ok_or(SkipReason::MucHostUnmatched)?,
+            },
+        };
+        topic.as_ref().ok_or(SkipReason::TopicUnset)
+    }
+
+    fn render(&self, topic: &TopicArn, event: &Event<'_>) -> Notification {
+        let plugin = &self.plugin;
+        let (body, attributes) = match event {
+            Event::Presence(presence @ Presence { user, present, .. }) => (
+                render::presence(&plugin.user_guid(user), *present),
+                plugin.presence_attributes(topic, presence),
+            ),
+            Event::Message(message @ Message { from, to, body, .. }) => (
+                render::message(&plugin.user_guid(from), &plugin.user_guid(to), body),
+                plugin.message_attributes(topic, message),
+            ),
+        };
+        Notification { topic: topic.clone(), body, attributes }
+    }
+}
+
+impl fmt::Debug for Policy {
+    /// All but the plugin, which need not be `Debug`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("presence_updates_topic", &self.presence_updates_topic)
+            .field("pm_messages_topic", &self.pm_messages_topic)
+            .field("muc", &self.muc)
+            .finish_non_exhaustive()
+    }
+}

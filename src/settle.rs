@@ -1,0 +1,58 @@
+//! The one place where deliveries are acknowledged and dead-lettered.
+
+use std::future::Future;
+
+use crate::event::Envelope;
+use crate::outcome::{DeadLetter, Outcome};
+use crate::source::Delivery;
+
+/// What a session offers to settle its deliveries with.
+pub trait Settle {
+    /// The right to settle one delivery.
+    type Receipt;
+
+    /// Acknowledges: the broker forgets the delivery.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended; the delivery will come again.
+    fn ack(&self, receipt: Self::Receipt) -> impl Future<Output = Result<(), Void>>;
+
+    /// Copies the event to where dead letters are kept. Returns when it is safe there,
+    /// however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended while it waited; the delivery will come again.
+    fn bury(
+        &self,
+        envelope: &Envelope,
+        receipt: &Self::Receipt,
+        letter: &DeadLetter,
+    ) -> impl Future<Output = Result<(), Void>>;
+}
+
+/// The receipt is void, since its session has ended. Nothing is lost: the broker
+/// delivers the event again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the delivery's channel is gone; the broker delivers it again")]
+pub struct Void;
+
+/// Acknowledges a delivery whose outcome is safe, and makes it safe first where it is a
+/// dead letter.
+///
+/// # Errors
+///
+/// [`Void`], if the session has ended.
+pub async fn settle<S: Settle>(
+    settler: &S,
+    delivery: Delivery<S::Receipt>,
+    outcome: &Outcome,
+) -> Result<(), Void> {
+    let Delivery { envelope, receipt } = delivery;
+    match outcome {
+        Outcome::Published(_) | Outcome::Skipped(_) => {}
+        Outcome::DeadLettered(letter) => settler.bury(&envelope, &receipt, letter).await?,
+    }
+    settler.ack(receipt).await
+}

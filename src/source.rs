@@ -1,0 +1,76 @@
+//! The port to where deliveries come from: RabbitMQ, or memory.
+//!
+//! A [`Source`] opens sessions. A [`Session`] lives as long as its channel does; when it
+//! ends, its receipts are void and the broker delivers again what was not settled.
+
+mod connection;
+mod dead_letter_exchange;
+mod dead_letter_headers;
+mod inspect;
+mod memory;
+mod rabbitmq;
+pub mod topology;
+
+use std::future::Future;
+
+pub use connection::Broker;
+pub use dead_letter_exchange::DeadLetterExchange;
+pub(crate) use inspect::inspect;
+pub use memory::{MemoryQueue, MemorySession, MemorySettler};
+pub use rabbitmq::{RabbitQueue, RabbitReceipt, RabbitSession, RabbitSettler};
+
+use crate::event::Envelope;
+use crate::settle::Settle;
+
+/// An event and the right to settle it, handed out together.
+#[derive(Debug)]
+pub struct Delivery<R> {
+    /// The event as it came.
+    pub envelope: Envelope,
+    /// Consumed by settling; not `Clone`, so that nothing is settled twice.
+    pub receipt: R,
+}
+
+/// A queue from which sessions can be opened, again and again.
+pub trait Source {
+    /// What [`Source::open`] opens.
+    type Session: Session;
+
+    /// Connects, finds or creates the topology, and begins to consume.
+    ///
+    /// # Errors
+    ///
+    /// Everything that keeps it from consuming, in words for the operator. The caller
+    /// tries again later.
+    fn open(&self) -> impl Future<Output = Result<Self::Session, SourceError>>;
+}
+
+/// A consumer, from its start until its channel or connection ends.
+pub trait Session {
+    /// The right to settle one delivery of this session.
+    type Receipt;
+    /// What settles them.
+    type Settler: Settle<Receipt = Self::Receipt>;
+
+    /// The next delivery. May be dropped while it waits: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended.
+    fn next(&mut self) -> impl Future<Output = Result<Delivery<Self::Receipt>, SourceError>>;
+
+    /// Settles what this session delivers.
+    fn settler(&self) -> Self::Settler;
+
+    /// Asks the broker for no more and returns how many deliveries had come without
+    /// being taken; they go back to the queue when the session closes.
+    fn stop_taking(&mut self) -> impl Future<Output = usize>;
+
+    /// Closes properly. What is not settled goes back to the queue.
+    fn close(self) -> impl Future<Output = ()>;
+}
+
+/// Why there is no session, or no longer: what happened, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);

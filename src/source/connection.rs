@@ -1,0 +1,148 @@
+//! Connections to RabbitMQ, and its refusals in words.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
+use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties, DefaultConnectionBuilder, ErrorKind};
+
+use super::SourceError;
+use crate::config::{Amqp, AmqpUri};
+
+/// For one try of one node: TCP, TLS, and AMQP's handshake.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For one answer of the broker. A channel that publishes right after its queue's leader
+/// has died may get neither ack nor nack, so nothing is awaited without a bound.
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Seconds between heartbeats, where the URI asks for no other: a silent network is
+/// noticed after two.
+const HEARTBEAT: u16 = 15;
+
+/// A broker: one node, or several of a cluster.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    amqp: Amqp,
+    name: String,
+}
+
+impl Broker {
+    /// `name` is how the connections show on RabbitMQ's side.
+    #[must_use]
+    pub fn new(amqp: Amqp, name: String) -> Self {
+        Self { amqp, name }
+    }
+
+    /// The configuration that it was made from.
+    #[must_use]
+    pub fn config(&self) -> &Amqp {
+        &self.amqp
+    }
+
+    /// How this worker calls itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Connects to the first node that answers. Recovery is off: lapin's own can hang for
+    /// ever after a kill of the broker, and it would keep receipts that are void.
+    ///
+    /// # Errors
+    ///
+    /// What each node said, if none took the connection.
+    pub async fn connect(&self, purpose: &str) -> Result<Connection, SourceError> {
+        let tls = self.tls()?;
+        let mut refusals = Vec::new();
+        for uri in &self.amqp.uris {
+            match self.connect_to(uri, purpose, tls.clone()).await {
+                Ok(connection) => return Ok(connection),
+                Err(refusal) => refusals.push(format!("{uri}: {refusal}")),
+            }
+        }
+        Err(SourceError(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
+    }
+
+    async fn connect_to(
+        &self,
+        uri: &AmqpUri,
+        purpose: &str,
+        tls: OwnedTLSConfig,
+    ) -> Result<Connection, String> {
+        let mut parsed: AMQPUri = uri.expose().parse()?;
+        parsed.query.heartbeat.get_or_insert(HEARTBEAT);
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("{} {purpose}", self.name).into());
+        let connecting = async {
+            DefaultConnectionBuilder::new()?
+                .with_uri(parsed)
+                .with_properties(properties)
+                .with_tls_config(tls)
+                .connect()
+                .await
+        };
+        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(error)) => Err(explain(&error)),
+            Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+        }
+    }
+
+    fn tls(&self) -> Result<OwnedTLSConfig, SourceError> {
+        let tls = &self.amqp.tls;
+        let cert_chain = match &tls.ca_file {
+            Some(path) => Some(String::from_utf8_lossy(&read("ca_file", path)?).into_owned()),
+            None => None,
+        };
+        let identity = match (&tls.cert_file, &tls.key_file) {
+            (Some(cert), Some(key)) => Some(OwnedIdentity::PKCS8 {
+                pem: read("cert_file", cert)?,
+                key: read("key_file", key)?,
+            }),
+            _ => None,
+        };
+        Ok(OwnedTLSConfig { identity, cert_chain })
+    }
+}
+
+fn read(key: &str, path: &Path) -> Result<Vec<u8>, SourceError> {
+    std::fs::read(path)
+        .map_err(|error| SourceError(format!("amqp.{key} {}: {error}", path.display())))
+}
+
+/// Bounds one call to the broker and puts its failure into words.
+pub(super) async fn bounded<T>(
+    what: &str,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, SourceError> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(SourceError(format!("{what}: {}", explain(&error)))),
+        Err(_) => {
+            let seconds = CALL_TIMEOUT.as_secs();
+            Err(SourceError(format!("{what}: the broker did not answer within {seconds} s")))
+        }
+    }
+}
+
+/// The error in one line, with what to do where that is known.
+pub(super) fn explain(error: &lapin::Error) -> String {
+    let said = match error.kind() {
+        ErrorKind::IOError(io) => io.to_string(),
+        ErrorKind::ProtocolError(refusal) => refusal.get_message().to_string(),
+        _ => error.to_string(),
+    };
+    let remedy = match said.as_str() {
+        s if s.contains("Connection refused") => "is RabbitMQ running there?",
+        s if s.starts_with("ACCESS_REFUSED - Login") => "check user and password in amqp.uri",
+        s if s.starts_with("ACCESS_REFUSED") => "the user lacks a permission on it",
+        s if s.contains("vhost") && s.starts_with("NOT_ALLOWED") => {
+            "check the virtual host in amqp.uri; the default one is written %2f"
+        }
+        s if s.contains("certificate") => "check amqp.ca_file and the host name in amqp.uri",
+        _ => return said,
+    };
+    format!("{said} ({remedy})")
+}

@@ -1,0 +1,216 @@
+//! What a dead letter carries: everything that the original had, and why it is dead.
+
+use jiff::Timestamp;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, LongString};
+
+use crate::event::Envelope;
+use crate::outcome::DeadLetter;
+
+/// Bytes of the error's text in its header.
+const LONGEST_ERROR: usize = 1024;
+
+/// Bytes that the original's headers may take. Together with ours and all other
+/// properties they must fit into one frame, 128 KiB by default; a larger one would make the broker
+/// close the connection, again and again.
+const LARGEST_ORIGINAL: usize = 120 * 1024;
+
+const PERSISTENT: u8 = 2;
+
+/// Written by a quorum queue into what it delivers; the copy gets counts of its own.
+const BROKERS_OWN: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
+
+/// Where a dead letter came from, so that a replay goes home.
+pub(super) struct Origin<'a> {
+    pub envelope: &'a Envelope,
+    pub queue: &'a str,
+    /// Host and version of this worker.
+    pub worker: &'a str,
+}
+
+/// The original's properties, with the headers that say why and where from.
+///
+/// It is persistent, whatever the original was. Expiration and user id move to headers: the
+/// first would let the dead letter vanish, and RabbitMQ refuses a user id that is not the
+/// publishing connection's.
+pub(super) fn dead_letter_properties(
+    original: &BasicProperties,
+    origin: &Origin<'_>,
+    letter: &DeadLetter,
+) -> BasicProperties {
+    let mut headers = original_headers(original);
+    let mut set = |name: &str, value: AMQPValue| {
+        headers.insert(format!("event-pusher-{name}").into(), value);
+    };
+    set("reason", text(letter.reason.label()));
+    set("error", text(shortened(&letter.error)));
+    set("attempts", i64::from(letter.attempts).into());
+    if let Some(topic) = &letter.topic {
+        set("topic", text(topic.as_str()));
+    }
+    set("exchange", text(&origin.envelope.exchange));
+    set("routing-key", text(&origin.envelope.routing_key));
+    set("queue", text(origin.queue));
+    set("failed-at", text(&Timestamp::now().to_string()));
+    set("worker", text(origin.worker));
+    if let Some(expiration) = original.expiration() {
+        set("expiration", text(expiration.as_str()));
+    }
+    if let Some(user_id) = original.user_id() {
+        set("user-id", text(user_id.as_str()));
+    }
+    if original.headers().as_ref().is_none_or(|headers| !has(headers, "event-pusher-replays")) {
+        set("replays", 0_i64.into());
+    }
+    kept_properties(original).with_headers(headers).with_delivery_mode(PERSISTENT)
+}
+
+/// The original's headers, less the broker's own, and, in the case that they fill a whole
+/// frame, less the largest, which are named in a header.
+fn original_headers(original: &BasicProperties) -> FieldTable {
+    let mut kept: Vec<_> = original
+        .headers()
+        .iter()
+        .flatten()
+        .filter(|(name, _)| !BROKERS_OWN.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone(), name.as_str().len() + size(value)))
+        .collect();
+    let mut total: usize = kept.iter().map(|(_, _, size)| size).sum();
+    let mut dropped = Vec::new();
+    kept.sort_by_key(|(_, _, size)| *size);
+    while total > LARGEST_ORIGINAL
+        && let Some((name, _, size)) = kept.pop()
+    {
+        total -= size;
+        dropped.push(name.as_str().to_owned());
+    }
+    let mut headers = FieldTable::default();
+    for (name, value, _) in kept {
+        headers.insert(name, value);
+    }
+    if !dropped.is_empty() {
+        headers.insert("event-pusher-dropped-headers".into(), text(shortened(&dropped.join(", "))));
+    }
+    headers
+}
+
+/// All properties that a dead letter keeps as they came, other than its headers.
+fn kept_properties(original: &BasicProperties) -> BasicProperties {
+    macro_rules! keep {
+        ($($get:ident => $with:ident),+ $(,)?) => {{
+            let mut kept = BasicProperties::default();
+            $(if let Some(value) = original.$get() { kept = kept.$with(value.clone()); })+
+            kept
+        }};
+    }
+    keep! {
+        content_type => with_content_type,
+        content_encoding => with_content_encoding,
+        priority => with_priority,
+        correlation_id => with_correlation_id,
+        reply_to => with_reply_to,
+        message_id => with_message_id,
+        timestamp => with_timestamp,
+        kind => with_type,
+        app_id => with_app_id,
+        cluster_id => with_cluster_id,
+    }
+}
+
+fn has(headers: &FieldTable, name: &str) -> bool {
+    headers.into_iter().any(|(it, _)| it.as_str() == name)
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(value))
+}
+
+fn shortened(error: &str) -> &str {
+    &error[..error.floor_char_boundary(LONGEST_ERROR)]
+}
+
+/// Bytes of a value on the wire, or a few more.
+fn size(value: &AMQPValue) -> usize {
+    const LARGEST_FIXED: usize = 16;
+    LARGEST_FIXED
+        + match value {
+            AMQPValue::LongString(text) => text.as_bytes().len(),
+            AMQPValue::ShortString(text) => text.as_str().len(),
+            AMQPValue::ByteArray(bytes) => bytes.as_slice().len(),
+            AMQPValue::FieldArray(array) => array.as_slice().iter().map(size).sum(),
+            AMQPValue::FieldTable(table) => {
+                table.into_iter().map(|(name, value)| name.as_str().len() + size(value)).sum()
+            }
+            _ => 0,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Reason;
+
+    fn buried(original: &BasicProperties, error: &str) -> BasicProperties {
+        let envelope = Envelope { exchange: "ex".into(), ..Envelope::default() };
+        let origin = Origin { envelope: &envelope, queue: "q", worker: "w" };
+        let letter = DeadLetter {
+            reason: Reason::Rejected,
+            error: error.to_owned(),
+            attempts: 3,
+            topic: None,
+        };
+        dead_letter_properties(original, &origin, &letter)
+    }
+
+    fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a AMQPValue> {
+        properties.headers().iter().flatten().find(|(it, _)| it.as_str() == name).map(|it| it.1)
+    }
+
+    #[test]
+    fn what_would_hurt_the_copy_is_kept_as_a_header() {
+        let original = BasicProperties::default()
+            .with_expiration("1000".into())
+            .with_user_id("producer".into())
+            .with_delivery_mode(1)
+            .with_app_id("app".into());
+        let copy = buried(&original, "no");
+        assert_eq!((copy.expiration(), copy.user_id()), (&None, &None));
+        assert_eq!(*copy.delivery_mode(), Some(PERSISTENT));
+        assert_eq!(copy.app_id(), original.app_id());
+        assert_eq!(header(&copy, "event-pusher-expiration"), Some(&text("1000")));
+        assert_eq!(header(&copy, "event-pusher-user-id"), Some(&text("producer")));
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_characters() {
+        let copy = buried(&BasicProperties::default(), &"ü€".repeat(1000));
+        let Some(AMQPValue::LongString(error)) = header(&copy, "event-pusher-error") else {
+            panic!("no error header");
+        };
+        assert!(error.as_bytes().len() <= LONGEST_ERROR);
+        assert!(std::str::from_utf8(error.as_bytes()).is_ok());
+    }
+
+    #[test]
+    fn headers_that_fill_a_frame_leave_room_for_ours() {
+        let mut headers = FieldTable::default();
+        headers.insert("small".into(), text("kept"));
+        headers.insert("huge".into(), text(&"x".repeat(130_000)));
+        let copy = buried(&BasicProperties::default().with_headers(headers), "no");
+        assert_eq!(header(&copy, "small"), Some(&text("kept")));
+        assert_eq!(header(&copy, "huge"), None);
+        assert_eq!(header(&copy, "event-pusher-dropped-headers"), Some(&text("huge")));
+    }
+
+    #[test]
+    fn a_replayed_event_that_dies_again_keeps_its_count_of_replays() {
+        let mut headers = FieldTable::default();
+        headers.insert("event-pusher-replays".into(), 2_i64.into());
+        headers.insert("event-pusher-reason".into(), text("older"));
+        headers.insert("x-delivery-count".into(), 1_i64.into());
+        let copy = buried(&BasicProperties::default().with_headers(headers), "no");
+        assert_eq!(header(&copy, "event-pusher-replays"), Some(&2_i64.into()));
+        assert_eq!(header(&copy, "event-pusher-reason"), Some(&text("rejected")));
+        assert_eq!(header(&copy, "x-delivery-count"), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! Looks at the broker as `check` does: finds what is there, creates nothing.
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation, Connection};
+
+use super::connection::{Broker, bounded};
+use super::{SourceError, topology};
+use crate::check::Finding;
+use crate::config::{Amqp, Source};
+
+/// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
+pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
+    let amqp = broker.config();
+    let connection = match broker.connect("check").await {
+        Ok(connection) => connection,
+        Err(error) => return report(Finding::bad(error.to_string())),
+    };
+    report(Finding::good("RabbitMQ: connected and logged in"));
+    let inspector = Inspector { connection, amqp };
+    let exchange = &amqp.dead_letter_exchange;
+    let queue = &amqp.dead_letter_queue;
+    report(inspector.dead_letter_exchange().await);
+    let arguments = topology::dead_letter_arguments(amqp);
+    report(inspector.queue(queue, arguments).await);
+    report(inspector.dead_letter_route(exchange, queue).await);
+    for source in &amqp.sources {
+        report(inspector.exchange(source).await);
+        report(inspector.queue(&source.queue, topology::queue_arguments(amqp)).await);
+    }
+    // The process ends right after; a goodbye that fails changes no finding.
+    let _ = inspector.connection.close(200, "checked".into()).await;
+}
+
+struct Inspector<'a> {
+    connection: Connection,
+    amqp: &'a Amqp,
+}
+
+impl Inspector<'_> {
+    /// A refusal closes its channel, so every question gets a new one.
+    async fn channel(&self) -> Result<Channel, SourceError> {
+        bounded("opening a channel", self.connection.create_channel()).await
+    }
+
+    async fn exchange(&self, source: &Source) -> Finding {
+        let kind = source.exchange_type.as_str();
+        let found = match self.channel().await {
+            Ok(channel) => topology::find_exchange(&channel, &source.exchange).await,
+            Err(error) => Err(error),
+        };
+        let wanted = format!("exchange `{}` ({kind})", source.exchange);
+        self.judge(&wanted, found, async {
+            topology::declare_exchange(&self.channel().await?, source).await
+        })
+        .await
+    }
+
+    async fn queue(&self, queue: &str, arguments: lapin::types::FieldTable) -> Finding {
+        let found = match self.channel().await {
+            Ok(channel) => topology::find_queue(&channel, queue).await,
+            Err(error) => Err(error),
+        };
+        let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.as_str());
+        self.judge(&wanted, found, async {
+            topology::declare_queue(&self.channel().await?, queue, arguments).await
+        })
+        .await
+    }
+
+    async fn dead_letter_exchange(&self) -> Finding {
+        let exchange = &self.amqp.dead_letter_exchange;
+        let found = match self.channel().await {
+            Ok(channel) => topology::find_exchange(&channel, exchange).await,
+            Err(error) => Err(error),
+        };
+        let wanted = format!("exchange `{exchange}` (dead letters)");
+        self.judge(&wanted, found, async {
+            topology::declare_dead_letter_exchange(&self.channel().await?, self.amqp).await
+        })
+        .await
+    }
+
+    /// What is there must be as configured, if `run` would declare it; declaring it again
+    /// is how RabbitMQ compares, and creates nothing.
+    async fn judge(
+        &self,
+        wanted: &str,
+        found: Result<(), SourceError>,
+        compare: impl Future<Output = Result<(), SourceError>>,
+    ) -> Finding {
+        match (found, self.amqp.declare) {
+            (Ok(()), true) => match compare.await {
+                Ok(()) => Finding::good(format!("{wanted}: there, as configured")),
+                Err(error) => Finding::bad(error.to_string()),
+            },
+            (Ok(()), false) => Finding::good(format!("{wanted}: there, taken as it is")),
+            (Err(error), true) if error.0.contains("NOT_FOUND") => {
+                Finding::good(format!("{wanted}: not there yet; `run` declares it"))
+            }
+            (Err(error), _) => Finding::bad(format!(
+                "{error}; create it, or set amqp.declare = true to let `run` do it"
+            )),
+        }
+    }
+
+    /// Publishes a message that expires at once, mandatory, to see whether it is routed.
+    async fn dead_letter_route(&self, exchange: &str, queue: &str) -> Finding {
+        match self.probe(exchange).await {
+            Ok(true) => Finding::good(format!("dead letters: `{exchange}` reaches a queue")),
+            Ok(false) | Err(_) if self.amqp.declare => {
+                Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
+            }
+            Ok(false) => Finding::bad(format!(
+                "dead letters: no queue is bound to `{exchange}`; bind `{queue}` to it"
+            )),
+            Err(error) => Finding::bad(format!("dead letters: {error}")),
+        }
+    }
+
+    async fn probe(&self, exchange: &str) -> Result<bool, SourceError> {
+        let channel = self.channel().await?;
+        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+        bounded("asking for confirms", confirms).await?;
+        let expired = BasicProperties::default().with_expiration("0".into());
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let what = format!("publishing to `{exchange}`");
+        let confirmation = bounded(&what, async {
+            channel.basic_publish(exchange.into(), "".into(), options, b"", expired).await?.await
+        })
+        .await?;
+        Ok(matches!(confirmation, Confirmation::Ack(None)))
+    }
+}

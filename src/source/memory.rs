@@ -1,0 +1,160 @@
+//! A queue in memory, which behaves as RabbitMQ does where the worker can tell.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
+use super::{Delivery, Session, Source, SourceError};
+use crate::event::Envelope;
+use crate::outcome::DeadLetter;
+use crate::settle::{Settle, Void};
+
+/// A queue, its unacknowledged deliveries and its dead letters.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryQueue(Rc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: RefCell<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: VecDeque<Envelope>,
+    unacked: BTreeMap<u64, Envelope>,
+    dead: Vec<(Envelope, DeadLetter)>,
+    delivered: u64,
+    /// Raised when a session ends, which makes the receipts of the one before void.
+    session: u64,
+}
+
+impl MemoryQueue {
+    /// Enqueues an event.
+    pub fn publish(&self, envelope: Envelope) {
+        self.0.state.borrow_mut().ready.push_back(envelope);
+        self.0.changed.notify_one();
+    }
+
+    /// How many wait, delivered ones not included.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        self.0.state.borrow().ready.len()
+    }
+
+    /// How many are delivered and not settled.
+    #[must_use]
+    pub fn unacked(&self) -> usize {
+        self.0.state.borrow().unacked.len()
+    }
+
+    /// What was dead-lettered, in order.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<(Envelope, DeadLetter)> {
+        self.0.state.borrow().dead.clone()
+    }
+
+    /// Ends the session as a broken connection does: receipts are void, and what was
+    /// not settled is ready again, in its old order.
+    pub fn cut(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.session += 1;
+        while let Some((_, envelope)) = state.unacked.pop_last() {
+            state.ready.push_front(envelope);
+        }
+        drop(state);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Source for MemoryQueue {
+    type Session = MemorySession;
+
+    async fn open(&self) -> Result<MemorySession, SourceError> {
+        let id = self.0.state.borrow().session;
+        Ok(MemorySession { queue: self.clone(), id })
+    }
+}
+
+/// A consumer of a [`MemoryQueue`].
+#[derive(Debug)]
+pub struct MemorySession {
+    queue: MemoryQueue,
+    id: u64,
+}
+
+impl Session for MemorySession {
+    type Receipt = MemoryReceipt;
+    type Settler = MemorySettler;
+
+    async fn next(&mut self) -> Result<Delivery<MemoryReceipt>, SourceError> {
+        loop {
+            let changed = self.queue.0.changed.notified();
+            let mut state = self.queue.0.state.borrow_mut();
+            if state.session != self.id {
+                return Err(SourceError("the session was cut".to_owned()));
+            }
+            if let Some(envelope) = state.ready.pop_front() {
+                state.delivered += 1;
+                let tag = state.delivered;
+                state.unacked.insert(tag, envelope.clone());
+                let receipt = MemoryReceipt { tag, session: self.id };
+                return Ok(Delivery { envelope, receipt });
+            }
+            drop(state);
+            changed.await;
+        }
+    }
+
+    fn settler(&self) -> MemorySettler {
+        MemorySettler(self.queue.clone())
+    }
+
+    async fn stop_taking(&mut self) -> usize {
+        0
+    }
+
+    async fn close(self) {
+        self.queue.cut();
+    }
+}
+
+/// The right to settle one delivery of a [`MemoryQueue`].
+#[derive(Debug)]
+#[must_use = "a delivery that is not settled comes back only when its session ends"]
+pub struct MemoryReceipt {
+    tag: u64,
+    session: u64,
+}
+
+/// Settles what a [`MemorySession`] delivered.
+#[derive(Debug, Clone)]
+pub struct MemorySettler(MemoryQueue);
+
+impl Settle for MemorySettler {
+    type Receipt = MemoryReceipt;
+
+    async fn ack(&self, receipt: MemoryReceipt) -> Result<(), Void> {
+        let mut state = self.0.0.state.borrow_mut();
+        if state.session != receipt.session {
+            return Err(Void);
+        }
+        state.unacked.remove(&receipt.tag).map(drop).ok_or(Void)
+    }
+
+    async fn bury(
+        &self,
+        envelope: &Envelope,
+        receipt: &MemoryReceipt,
+        letter: &DeadLetter,
+    ) -> Result<(), Void> {
+        let mut state = self.0.0.state.borrow_mut();
+        if state.session != receipt.session {
+            return Err(Void);
+        }
+        state.dead.push((envelope.clone(), letter.clone()));
+        Ok(())
+    }
+}

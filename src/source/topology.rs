@@ -1,0 +1,219 @@
+//! The exchanges and queues that the worker needs: declared, or only checked.
+//!
+//! ```text
+//! exchange ── routing keys ──> queue ── (delivery limit) ──┐
+//!                                │                         ├──> dead-letter exchange ──> dead-letter queue
+//!                              worker ── (dead letters) ───┘
+//! ```
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::{Channel, ExchangeKind};
+
+use super::SourceError;
+use super::connection::bounded;
+use crate::config::{Amqp, ExchangeType, QueueType, Source};
+
+/// RabbitMQ 4 gives a quorum queue a delivery limit of 20 where none is set, after which
+/// it drops; 3.x knows no way to say "none". This number is valid for both, and looking at
+/// dead letters does not reach it.
+const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
+
+/// Makes the topology of one source true: declares it, or, with `declare = false`, checks
+/// that it is there.
+///
+/// # Errors
+///
+/// What is missing or differs, with the key that says otherwise. The channel is closed then.
+pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
+    if !amqp.declare {
+        find_exchange(channel, &amqp.dead_letter_exchange).await?;
+        find_queue(channel, &amqp.dead_letter_queue).await?;
+        find_exchange(channel, &source.exchange).await?;
+        return find_queue(channel, &source.queue).await;
+    }
+    declare_dead_letters(channel, amqp).await?;
+    declare_exchange(channel, source).await?;
+    declare_queue(channel, &source.queue, queue_arguments(amqp)).await?;
+    for key in routing_keys(source) {
+        bind(channel, &source.queue, &source.exchange, key).await?;
+    }
+    Ok(())
+}
+
+/// Declares dead-letter exchange and queue, and binds them.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
+    declare_dead_letter_exchange(channel, amqp).await?;
+    declare_queue(channel, &amqp.dead_letter_queue, dead_letter_arguments(amqp)).await?;
+    bind(channel, &amqp.dead_letter_queue, &amqp.dead_letter_exchange, "").await
+}
+
+/// Declares the dead-letter exchange. It fans out: every dead letter reaches the queue
+/// whatever its routing key, and only once even if it has a `CC` header.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_dead_letter_exchange(
+    channel: &Channel,
+    amqp: &Amqp,
+) -> Result<(), SourceError> {
+    exchange_declare(channel, &amqp.dead_letter_exchange, ExchangeKind::Fanout, true).await
+}
+
+/// Declares the exchange that a source reads from.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), SourceError> {
+    let kind = match source.exchange_type {
+        ExchangeType::Topic => ExchangeKind::Topic,
+        ExchangeType::Direct => ExchangeKind::Direct,
+        ExchangeType::Fanout => ExchangeKind::Fanout,
+        ExchangeType::Headers => ExchangeKind::Headers,
+    };
+    exchange_declare(channel, &source.exchange, kind, source.exchange_durable).await
+}
+
+/// Declares a durable queue.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_queue(
+    channel: &Channel,
+    queue: &str,
+    arguments: FieldTable,
+) -> Result<(), SourceError> {
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let declared = channel.queue_declare(queue.into(), options, arguments);
+    bounded(&named("queue", queue), declared).await.map(drop).map_err(with_remedy)
+}
+
+/// Fails if the exchange is not there.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), SourceError> {
+    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    // A passive declare compares nothing, not even the type.
+    let found = channel.exchange_declare(
+        exchange.into(),
+        ExchangeKind::Topic,
+        options,
+        FieldTable::default(),
+    );
+    bounded(&named("exchange", exchange), found).await
+}
+
+/// Fails if the queue is not there.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
+    let options = QueueDeclareOptions { passive: true, ..Default::default() };
+    let found = channel.queue_declare(queue.into(), options, FieldTable::default());
+    bounded(&named("queue", queue), found).await.map(drop)
+}
+
+/// What a source's queue is declared with: at the delivery limit it dead-letters, at
+/// least once.
+#[must_use]
+pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
+    let mut arguments = typed(amqp);
+    arguments.insert("x-dead-letter-exchange".into(), text(&amqp.dead_letter_exchange));
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert("x-delivery-limit".into(), i64::from(amqp.delivery_limit).into());
+        // At-least-once asks for an overflow behaviour that does not drop.
+        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// What the dead-letter queue is declared with.
+#[must_use]
+pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
+    let mut arguments = typed(amqp);
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert("x-delivery-limit".into(), NO_DELIVERY_LIMIT.into());
+    }
+    arguments
+}
+
+/// The keys to bind with; exchanges that don't look at keys get one empty binding.
+fn routing_keys(source: &Source) -> impl Iterator<Item = &str> {
+    let none = source.routing_keys.is_empty().then_some("");
+    source.routing_keys.iter().map(String::as_str).chain(none)
+}
+
+async fn exchange_declare(
+    channel: &Channel,
+    exchange: &str,
+    kind: ExchangeKind,
+    durable: bool,
+) -> Result<(), SourceError> {
+    // RabbitMQ's own exchanges can't be declared, only used.
+    if exchange.starts_with("amq.") {
+        return find_exchange(channel, exchange).await;
+    }
+    let options = ExchangeDeclareOptions { durable, ..Default::default() };
+    let declared = channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
+    bounded(&named("exchange", exchange), declared).await.map_err(with_remedy)
+}
+
+async fn bind(
+    channel: &Channel,
+    queue: &str,
+    exchange: &str,
+    key: &str,
+) -> Result<(), SourceError> {
+    let bound = channel.queue_bind(
+        queue.into(),
+        exchange.into(),
+        key.into(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    bounded(&format!("binding of queue `{queue}` to exchange `{exchange}`"), bound).await
+}
+
+fn typed(amqp: &Amqp) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text(amqp.queue_type.as_str()));
+    arguments
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(value))
+}
+
+fn named(kind: &str, name: &str) -> String {
+    format!("{kind} `{name}`")
+}
+
+/// Says what to do about RabbitMQ's "inequivalent arg".
+fn with_remedy(SourceError(said): SourceError) -> SourceError {
+    if !said.contains("inequivalent arg") {
+        return SourceError(said);
+    }
+    let key = match () {
+        () if said.contains("x-queue-type") => "set amqp.queue_type to what it is",
+        () if said.contains("x-delivery-limit") => "set amqp.delivery_limit to what it is",
+        () if said.contains("dead-letter") => "set amqp.dead_letter_exchange to what it is",
+        () if said.contains("'durable' for exchange") => "set the source's exchange_durable",
+        () if said.contains("'type' for exchange") => "set the source's exchange_type",
+        () => "make the configuration say what it is",
+    };
+    SourceError(format!(
+        "it exists with other arguments: {said}; {key}, or delete it when it is empty, \
+         or set amqp.declare = false to take it as it is"
+    ))
+}

@@ -1,0 +1,213 @@
+//! Take, relay, settle, until told to stop; then drain.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::event::Envelope;
+use crate::outcome::Outcome;
+use crate::pause::Pauses;
+use crate::publisher::Publish;
+use crate::relay::Relay;
+use crate::settle::{Settle, Void, settle};
+use crate::source::{Delivery, Session, Source, SourceError};
+use crate::tally::Tally;
+
+const FIRST_RECONNECT: Duration = Duration::from_millis(500);
+const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
+
+/// A session that has lived so long was a good one: the next pause is a short one again.
+const STABLE: Duration = Duration::from_secs(60);
+
+/// For leaving the broker properly, after the grace.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Becomes true when the worker is to stop.
+pub type Stop = watch::Receiver<bool>;
+
+/// Works off one source.
+#[derive(Debug)]
+pub struct Worker<S, P> {
+    /// The source's name in the configuration.
+    pub name: String,
+    /// Where deliveries come from.
+    pub source: S,
+    /// What is done with them.
+    pub relay: Relay<P>,
+    /// Where it is counted.
+    pub tally: Rc<Tally>,
+    /// How long what is in flight may take after a stop.
+    pub grace: Duration,
+}
+
+/// Why a session ended.
+enum End {
+    Stopped,
+    Lost(SourceError),
+}
+
+impl<S: Source, P: Publish> Worker<S, P> {
+    /// Works until `stop`, through as many sessions as it takes.
+    pub async fn run(&self, mut stop: Stop) {
+        let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
+        let mut trouble = None;
+        loop {
+            let opened = tokio::select! {
+                biased;
+                () = requested(&mut stop) => return,
+                opened = self.source.open() => opened,
+            };
+            let error = match opened {
+                Ok(session) => {
+                    tracing::info!(source = self.name, "consuming");
+                    let since = tokio::time::Instant::now();
+                    let end = self.serve(session, &mut stop).await;
+                    if since.elapsed() > STABLE {
+                        pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
+                    }
+                    trouble = None;
+                    match end {
+                        End::Stopped => return,
+                        End::Lost(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            // Once for each change; the tries in between would say nothing new.
+            if trouble.as_ref() != Some(&error) {
+                tracing::error!(source = self.name, %error, "not consuming, trying again");
+                trouble = Some(error);
+            }
+            tokio::select! {
+                () = requested(&mut stop) => return,
+                () = tokio::time::sleep(pauses.draw()) => {}
+            }
+        }
+    }
+
+    async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> End {
+        let settler = session.settler();
+        let mut in_flight = FuturesUnordered::new();
+        let end = loop {
+            tokio::select! {
+                biased;
+                () = requested(stop) => break End::Stopped,
+                Some(settled) = in_flight.next() => self.record(settled),
+                taken = session.next() => match taken {
+                    Ok(delivery) => {
+                        self.tally.received(1);
+                        in_flight.push(self.handle(delivery, &settler));
+                    }
+                    Err(error) => break End::Lost(error),
+                },
+            }
+        };
+        if matches!(end, End::Stopped) {
+            self.drain(&mut session, &mut in_flight).await;
+        }
+        // Their receipts are void or about to be; the broker delivers them again.
+        self.tally.handed_back(in_flight.len() as u64);
+        drop(in_flight);
+        if timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
+            tracing::warn!(source = self.name, "the broker did not say goodbye; left all the same");
+        }
+        end
+    }
+
+    /// One event, from its delivery to its acknowledgement.
+    async fn handle<T: Settle>(&self, delivery: Delivery<T::Receipt>, settler: &T) -> Settled {
+        let outcome = self.relay.handle(&delivery.envelope).await;
+        self.log(&delivery.envelope, &outcome);
+        settle(settler, delivery, &outcome).await?;
+        Ok(outcome)
+    }
+
+    fn record(&self, settled: Settled) {
+        match settled {
+            Ok(outcome) => {
+                if self.tally.settled(&outcome) {
+                    self.announce(&outcome);
+                }
+            }
+            Err(Void) => self.tally.handed_back(1),
+        }
+    }
+
+    /// Takes no more, and finishes what it has within the grace.
+    async fn drain<F: Future<Output = Settled>>(
+        &self,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+    ) {
+        tracing::info!(
+            source = self.name,
+            in_flight = in_flight.len(),
+            grace_ms = self.grace.as_millis() as u64,
+            "stopping: nothing more is taken"
+        );
+        let untaken = Cell::new(0);
+        let stopping = async { untaken.set(session.stop_taking().await) };
+        let finishing = async {
+            while let Some(settled) = in_flight.next().await {
+                self.record(settled);
+            }
+        };
+        if timeout(self.grace, join(stopping, finishing)).await.is_err() {
+            tracing::warn!(source = self.name, "the grace is over: handing back the rest");
+        }
+        self.tally.received(untaken.get() as u64);
+        self.tally.handed_back(untaken.get() as u64);
+    }
+
+    fn log(&self, envelope: &Envelope, outcome: &Outcome) {
+        let (id, key) = (envelope.message_id.as_deref(), &*envelope.routing_key);
+        match outcome {
+            Outcome::Published(sns) => {
+                tracing::debug!(source = self.name, id, key, outcome = "published", sns_id = sns.0);
+            }
+            Outcome::Skipped(reason) => {
+                tracing::debug!(source = self.name, id, key, outcome = "skipped", %reason);
+            }
+            Outcome::DeadLettered(letter) => tracing::debug!(
+                source = self.name,
+                id,
+                key,
+                outcome = "dead-lettered",
+                reason = %letter.reason,
+                error = letter.error
+            ),
+        }
+    }
+
+    /// The first of each way to end is worth a line, all of them are not.
+    fn announce(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Published(_) => tracing::info!(source = self.name, "first event published"),
+            Outcome::Skipped(reason) => tracing::info!(
+                source = self.name,
+                %reason,
+                "first event skipped for this reason; further ones are only counted"
+            ),
+            Outcome::DeadLettered(letter) => tracing::warn!(
+                source = self.name,
+                reason = %letter.reason,
+                error = letter.error,
+                "first dead letter for this reason; further ones are only counted"
+            ),
+        }
+    }
+}
+
+/// An outcome that is safe with the broker, or a receipt that was void.
+type Settled = Result<Outcome, Void>;
+
+async fn requested(stop: &mut Stop) {
+    // Whoever could ask it to stop being gone is as good as being asked.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

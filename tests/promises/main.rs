@@ -1,0 +1,8 @@
+//! What the worker promises, tried on the running binary between a real RabbitMQ and an SNS
+//! emulator that is not ours. `make test` starts both; see `support` for how to start
+//! them by hand.
+
+#![allow(unreachable_pub, reason = "the harness is a module of each test binary, not a library")]
+
+mod ancestor;
+mod support;

@@ -1,0 +1,29 @@
+//! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
+
+mod sns;
+mod stand;
+mod worker;
+
+pub use sns::Received;
+pub use stand::{Event, Stand};
+pub use worker::{Exit, Worker};
+
+use std::time::Duration;
+
+/// For a fact to come true. Reached only by a test that fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at a fact that has no event to wait for.
+pub const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Waits until `look` returns something, and fails the test if it never does.
+pub async fn wait_for<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}

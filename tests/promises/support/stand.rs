@@ -1,0 +1,243 @@
+//! One test's own exchange, queues and topics, on servers that all tests share.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
+    QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+
+use super::sns::Topics;
+use super::{Received, wait_for};
+
+/// How to start what is missing.
+const START: &str = "start it with `scripts/services up`, or run all tests with `make test`";
+
+/// What a test works with. Everything has a name of its own, so tests run side by side.
+pub struct Stand {
+    pub id: String,
+    pub amqp_uri: String,
+    pub sns_url: String,
+    pub channel: Channel,
+    topics: Topics,
+    _connection: Connection,
+}
+
+/// An event for the stand's exchange.
+#[derive(Clone)]
+pub struct Event {
+    pub routing_key: String,
+    pub properties: BasicProperties,
+    pub payload: Vec<u8>,
+}
+
+impl Event {
+    pub fn new(payload: impl Into<Vec<u8>>) -> Self {
+        Self {
+            routing_key: "test".to_owned(),
+            properties: BasicProperties::default(),
+            payload: payload.into(),
+        }
+    }
+
+    pub fn presence(user: &str, present: bool) -> Self {
+        Self::json(&serde_json::json!({"type": "presence", "user_id": user, "present": present}))
+    }
+
+    pub fn chat(from: &str, to: &str, message: &str) -> Self {
+        Self::message("chat", from, to, message)
+    }
+
+    pub fn groupchat(from: &str, to: &str, message: &str) -> Self {
+        Self::message("groupchat", from, to, message)
+    }
+
+    pub fn message(kind: &str, from: &str, to: &str, message: &str) -> Self {
+        let json = serde_json::json!({
+            "type": kind, "from_user_id": from, "to_user_id": to, "message": message,
+        });
+        Self::json(&json)
+    }
+
+    pub fn json(json: &serde_json::Value) -> Self {
+        Self::new(json.to_string())
+    }
+
+    pub fn routed(mut self, routing_key: &str) -> Self {
+        routing_key.clone_into(&mut self.routing_key);
+        self
+    }
+}
+
+impl Stand {
+    /// Connects to both servers and creates the three topics, each with a queue subscribed.
+    pub async fn new(name: &str) -> Self {
+        static STANDS: AtomicU32 = AtomicU32::new(0);
+        let number = STANDS.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{name}-{}-{number}", std::process::id());
+        let amqp_uri = from_environment("EVENT_PUSHER_TEST_AMQP", |base| {
+            format!("amqp://guest:guest@127.0.0.1:{base}/%2f")
+        });
+        let sns_url = from_environment("EVENT_PUSHER_TEST_SNS", |base| {
+            format!("http://127.0.0.1:{}", base + 3)
+        });
+        let connection = Connection::connect(&amqp_uri, ConnectionProperties::default())
+            .await
+            .unwrap_or_else(|error| panic!("no RabbitMQ for the tests ({error}); {START}"));
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        let topics = Topics::create(&sns_url, &id)
+            .await
+            .unwrap_or_else(|error| panic!("no SNS emulator for the tests ({error}); {START}"));
+        Self { id, amqp_uri, sns_url, channel, topics, _connection: connection }
+    }
+
+    pub fn exchange(&self) -> String {
+        format!("{}.events", self.id)
+    }
+
+    pub fn queue(&self) -> String {
+        format!("{}.queue", self.id)
+    }
+
+    pub fn dead_letter_queue(&self) -> String {
+        format!("{}.dead", self.id)
+    }
+
+    /// `presence`, `pm` or `muc`.
+    pub fn topic_arn(&self, topic: &str) -> String {
+        format!("arn:aws:sns:us-east-1:123456789012:{}-{topic}", self.id)
+    }
+
+    /// The configuration of a worker on this stand.
+    pub fn configuration(&self) -> String {
+        let Self { id, amqp_uri, sns_url, .. } = self;
+        format!(
+            r#"
+            [amqp]
+            uri = "{amqp_uri}"
+            dead_letter_exchange = "{id}.dead"
+            dead_letter_queue = "{id}.dead"
+
+            [amqp.sources.events]
+            exchange = "{id}.events"
+            queue = "{id}.queue"
+
+            [sns]
+            sns_host = "{sns_url}"
+            region = "us-east-1"
+            account_id = "123456789012"
+            access_key_id = "test"
+            secret_access_key = "test"
+            presence_updates_topic = "{id}-presence"
+            pm_messages_topic = "{id}-pm"
+            muc_messages_topic = "{id}-muc"
+
+            [log]
+            format = "json"
+            filter = "info,event_pusher_sns=debug"
+
+            [admin]
+            listen = ""
+            "#
+        )
+    }
+
+    /// Publishes to the stand's exchange and waits until a queue has it.
+    pub async fn publish(&self, event: Event) {
+        self.publish_to(&self.exchange(), event).await;
+    }
+
+    pub async fn publish_to(&self, exchange: &str, event: Event) {
+        self.publish_all_to(exchange, [event]).await;
+    }
+
+    pub async fn publish_all(&self, events: impl IntoIterator<Item = Event>) {
+        self.publish_all_to(&self.exchange(), events).await;
+    }
+
+    async fn publish_all_to(&self, exchange: &str, events: impl IntoIterator<Item = Event>) {
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let mut confirms = Vec::new();
+        for event in events {
+            let Event { routing_key, properties, payload } = event;
+            let (exchange, key) = (exchange.into(), routing_key.into());
+            let confirm =
+                self.channel.basic_publish(exchange, key, options, &payload, properties).await;
+            confirms.push(confirm.unwrap());
+        }
+        for confirm in confirms {
+            let confirmation = confirm.await.unwrap();
+            assert!(confirmation.is_ack(), "the broker refused a test's event");
+            assert!(confirmation.take_message().is_none(), "a test's event reached no queue");
+        }
+    }
+
+    /// Waits for `count` messages behind a topic and returns them; there may be more later.
+    pub async fn receive(&self, topic: &str, count: usize) -> Vec<Received> {
+        self.topics.receive(topic, count).await
+    }
+
+    /// Everything that is behind a topic at this moment.
+    pub async fn received_now(&self, topic: &str) -> Vec<Received> {
+        self.topics.receive_now(topic).await
+    }
+
+    /// Takes `count` dead letters out of the queue.
+    pub async fn take_dead_letters(&self, count: usize) -> Vec<lapin::message::Delivery> {
+        let mut taken = Vec::new();
+        while taken.len() < count {
+            let what = format!("dead letter {} of {count}", taken.len() + 1);
+            taken.push(wait_for(&what, async || self.dead_letter_now().await).await);
+        }
+        taken
+    }
+
+    pub async fn dead_letter_now(&self) -> Option<lapin::message::Delivery> {
+        let queue = self.dead_letter_queue();
+        let options = BasicGetOptions { no_ack: true };
+        self.channel.basic_get(queue.into(), options).await.unwrap().map(|got| got.delivery)
+    }
+
+    /// Messages that are ready in a queue: delivered but unacknowledged ones don't count.
+    pub async fn ready(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
+        declared.await.unwrap().message_count()
+    }
+
+    /// Removes what the stand made, and fails if an event is left anywhere.
+    pub async fn leave_nothing(self) {
+        for queue in [self.queue(), self.dead_letter_queue()] {
+            let deleted =
+                self.channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default());
+            assert_eq!(deleted.await.unwrap(), 0, "messages were left in {queue}");
+        }
+        for exchange in [self.exchange(), self.dead_letter_queue()] {
+            self.channel
+                .exchange_delete(exchange.into(), lapin::options::ExchangeDeleteOptions::default())
+                .await
+                .unwrap();
+        }
+    }
+}
+
+/// A header of a dead letter as text.
+pub fn header(delivery: &lapin::message::Delivery, name: &str) -> Option<String> {
+    let headers = delivery.properties.headers().as_ref()?;
+    let (_, value) = headers.into_iter().find(|(it, _)| it.as_str() == name)?;
+    Some(match value {
+        AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).unwrap(),
+        AMQPValue::LongLongInt(number) => number.to_string(),
+        other => format!("{other:?}"),
+    })
+}
+
+fn from_environment(name: &str, default: impl Fn(u16) -> String) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        let base = std::env::var("EVENT_PUSHER_DEV_PORT").ok().and_then(|it| it.parse().ok());
+        default(base.unwrap_or(21_670))
+    })
+}

@@ -1,0 +1,142 @@
+//! The binary, running.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+
+use super::{PATIENCE, Stand, wait_for};
+
+/// A worker process. It is killed when dropped, so that no test leaves one behind.
+pub struct Worker {
+    child: Child,
+    log: Arc<Mutex<Vec<Value>>>,
+    reading: JoinHandle<()>,
+    _directory: tempfile::TempDir,
+}
+
+/// How a worker ended.
+#[derive(Debug)]
+pub struct Exit {
+    pub status: ExitStatus,
+    /// Its last line, which says how many deliveries ended in which way.
+    pub report: String,
+}
+
+impl Worker {
+    /// Starts a worker on the stand and waits until it consumes.
+    pub async fn start(stand: &Stand) -> Self {
+        Self::start_with(stand, &[]).await
+    }
+
+    /// The same, with `SECTION__KEY` settings on top of the stand's configuration.
+    pub async fn start_with(stand: &Stand, settings: &[(&str, &str)]) -> Self {
+        let worker = Self::spawn(stand, binary(), settings);
+        worker.logged("consuming").await;
+        worker
+    }
+
+    /// A worker from a binary with a plugin of its own; see `examples/custom_plugin.rs`.
+    pub async fn start_with_plugin(stand: &Stand, plugin: &str) -> Self {
+        let example = binary().with_file_name("examples").join("custom_plugin");
+        let worker = Self::spawn(stand, example, &[("SNS__PLUGIN_MODULE", plugin)]);
+        worker.logged("consuming").await;
+        worker
+    }
+
+    /// Starts a worker without waiting for anything.
+    pub fn spawn(stand: &Stand, binary: PathBuf, settings: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("worker.toml");
+        std::fs::write(&file, stand.configuration()).unwrap();
+        let mut child = Command::new(binary)
+            .arg("run")
+            .arg("--config")
+            .arg(&file)
+            .envs(settings.iter().map(|(key, value)| (format!("EVENT_PUSHER__{key}"), value)))
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let log = Arc::new(Mutex::new(Vec::new()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let writing = Arc::clone(&log);
+        let reading = tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                writing.lock().unwrap().push(entry);
+            }
+        });
+        Self { child, log, reading, _directory: directory }
+    }
+
+    /// All that it logged so far.
+    pub fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Waits for a line whose message, or whole text, contains `text`.
+    pub async fn logged(&self, text: &str) -> Value {
+        let what = format!("a log line with {text:?}");
+        let found = tokio::time::timeout(PATIENCE, wait_for(&what, async || self.find(text)));
+        match found.await {
+            Ok(line) => line,
+            Err(_) => panic!("{what} never came; the log is {:#?}", self.log()),
+        }
+    }
+
+    pub fn find(&self, text: &str) -> Option<Value> {
+        self.log().into_iter().find(|line| line.to_string().contains(text))
+    }
+
+    /// Lines that say how an event ended.
+    pub fn settled(&self) -> usize {
+        self.log().iter().filter(|line| line.get("outcome").is_some()).count()
+    }
+
+    /// Waits until so many events have ended.
+    pub async fn settles(&self, count: usize) {
+        let what = format!("{count} outcomes");
+        wait_for(&what, async || (self.settled() >= count).then_some(())).await;
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("the worker is gone already");
+        kill(Pid::from_raw(id.try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Asks it to stop, as Kubernetes does, and waits until it has.
+    pub async fn stop(self) -> Exit {
+        self.signal(Signal::SIGTERM);
+        self.wait().await
+    }
+
+    /// Ends it as a crash of the machine does.
+    pub async fn crash(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn wait(mut self) -> Exit {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        let status = ended.expect("the worker does not end").unwrap();
+        self.reading.await.unwrap();
+        let log = self.log.lock().unwrap();
+        let report = log.last().map(|line| match line.get("message") {
+            Some(Value::String(message)) => message.clone(),
+            _ => line.to_string(),
+        });
+        Exit { status, report: report.unwrap_or_default() }
+    }
+}
+
+/// The program under test.
+pub fn binary() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_event-pusher-sns"))
+}
