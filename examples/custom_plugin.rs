@@ -33,5 +33,5 @@ impl Plugin for Shouting {
 }
 
 fn main() -> ExitCode {
-    app::main(Plugins::default().register("shouting", Shouting))
+    app::main(&Plugins::default().register("shouting", Shouting))
 }

@@ -7,7 +7,7 @@
 //! use event_pusher_sns::{app, plugin::Plugins};
 //!
 //! fn main() -> std::process::ExitCode {
-//!     app::main(Plugins::default())
+//!     app::main(&Plugins::default())
 //! }
 //! ```
 
@@ -39,9 +39,9 @@ const INVALID_CONFIGURATION: u8 = 78;
 
 /// Runs the command that the arguments ask for.
 #[must_use]
-pub fn main(plugins: Plugins) -> ExitCode {
+pub fn main(plugins: &Plugins) -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match load(&arguments, &plugins) {
+    let config = match load(&arguments, plugins) {
         Ok(config) => config,
         Err(problems) => {
             eprintln!("{problems}");
@@ -57,8 +57,8 @@ pub fn main(plugins: Plugins) -> ExitCode {
         }
     };
     match arguments.command {
-        Command::Run => runtime.block_on(run(config, &plugins)),
-        Command::Check { offline } => runtime.block_on(check(&config, &plugins, offline)),
+        Command::Run => runtime.block_on(run(config, plugins)),
+        Command::Check { offline } => runtime.block_on(check(&config, plugins, offline)),
     }
 }
 

@@ -6,5 +6,5 @@ use event_pusher_sns::app;
 use event_pusher_sns::plugin::Plugins;
 
 fn main() -> ExitCode {
-    app::main(Plugins::default())
+    app::main(&Plugins::default())
 }

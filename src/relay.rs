@@ -6,7 +6,7 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 
 use crate::event::{self, Decoded, Envelope, Format};
-use crate::outcome::{DeadLetter, Fault, Outcome, Reason, Scope};
+use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
 use crate::publisher::{Failure, Publish, Publisher};
 use crate::route::{Routed, Router};
 
@@ -29,10 +29,12 @@ impl<P: Publish> Relay<P> {
     pub async fn handle(&self, envelope: &Envelope) -> Outcome {
         match AssertUnwindSafe(self.relay(envelope)).catch_unwind().await {
             Ok(outcome) => outcome,
-            Err(_) => dead(
-                Reason::Panicked,
-                "handling this event panicked; the worker's log of that time says where",
-            ),
+            Err(_) => Outcome::DeadLettered(DeadLetter {
+                reason: Reason::Panicked,
+                error: "handling it panicked; the worker's log of that time says where".to_owned(),
+                attempts: 0,
+                topic: None,
+            }),
         }
     }
 
@@ -40,7 +42,7 @@ impl<P: Publish> Relay<P> {
         let event = match event::decode(envelope, self.format) {
             Ok(Decoded::Event(event)) => event,
             Ok(Decoded::Skip(reason)) => return Outcome::Skipped(reason),
-            Err(error) => return dead(Reason::Undecodable, error),
+            Err(error) => return Outcome::DeadLettered(error.into()),
         };
         let notification = match self.router.route(&event) {
             Ok(Routed::Notification(notification)) => notification,
@@ -57,20 +59,14 @@ impl<P: Publish> Relay<P> {
     }
 }
 
-fn dead(reason: Reason, error: impl ToString) -> Outcome {
-    Outcome::DeadLettered(DeadLetter { reason, error: error.to_string(), attempts: 0, topic: None })
-}
-
 fn letter_of(Failure { fault, attempts }: Failure) -> DeadLetter {
-    let reason = match fault.scope {
-        Scope::Message => Reason::Rejected,
+    let (reason, error) = match fault.scope {
+        Scope::Message => (Reason::Rejected, format!("SNS refused it: {fault}")),
         // The gate keeps the wider scopes to itself; were one to come, it would be as
         // true of it that trying did not help.
-        Scope::Transient | Scope::Route | Scope::Service => Reason::RetriesExhausted,
+        Scope::Transient | Scope::Route | Scope::Service => {
+            (Reason::RetriesExhausted, format!("gave up after {attempts} attempts: {fault}"))
+        }
     };
-    DeadLetter { reason, error: explain(&fault), attempts, topic: None }
-}
-
-fn explain(fault: &Fault) -> String {
-    format!("SNS refused it: {fault}")
+    DeadLetter { reason, error, attempts, topic: None }
 }

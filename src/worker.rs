@@ -23,7 +23,10 @@ const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
 
 /// A session that has lived so long was a good one: the next pause is a short one again.
-const STABLE: Duration = Duration::from_secs(60);
+const STABLE: Duration = Duration::from_mins(1);
+
+/// For a session that can't settle any more to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// For leaving the broker properly, after the grace.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -98,7 +101,9 @@ impl<S: Source, P: Publish> Worker<S, P> {
             tokio::select! {
                 biased;
                 () = requested(stop) => break End::Stopped,
-                Some(settled) = in_flight.next() => self.record(settled),
+                Some(settled) = in_flight.next() => if self.record(settled).is_err() {
+                    break End::Lost(self.why_lost(&mut session).await);
+                },
                 taken = session.next() => match taken {
                     Ok(delivery) => {
                         self.tally.received(1);
@@ -114,10 +119,27 @@ impl<S: Source, P: Publish> Worker<S, P> {
         // Their receipts are void or about to be; the broker delivers them again.
         self.tally.handed_back(in_flight.len() as u64);
         drop(in_flight);
-        if timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
+        if matches!(end, End::Stopped) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
             tracing::warn!(source = self.name, "the broker did not say goodbye; left all the same");
         }
         end
+    }
+
+    /// A settlement has failed, so the session is at its end; it knows the reason.
+    async fn why_lost(&self, session: &mut S::Session) -> SourceError {
+        let last_words = async {
+            loop {
+                match session.next().await {
+                    Ok(_void) => {
+                        self.tally.received(1);
+                        self.tally.handed_back(1);
+                    }
+                    Err(error) => return error,
+                }
+            }
+        };
+        let silent = |_| SourceError("the broker takes no acknowledgements any more".to_owned());
+        timeout(LAST_WORDS, last_words).await.unwrap_or_else(silent)
     }
 
     /// One event, from its delivery to its acknowledgement.
@@ -128,15 +150,12 @@ impl<S: Source, P: Publish> Worker<S, P> {
         Ok(outcome)
     }
 
-    fn record(&self, settled: Settled) {
-        match settled {
-            Ok(outcome) => {
-                if self.tally.settled(&outcome) {
-                    self.announce(&outcome);
-                }
-            }
-            Err(Void) => self.tally.handed_back(1),
+    fn record(&self, settled: Settled) -> Result<(), Void> {
+        let outcome = settled.inspect_err(|Void| self.tally.handed_back(1))?;
+        if self.tally.settled(&outcome) {
+            self.announce(&outcome);
         }
+        Ok(())
     }
 
     /// Takes no more, and finishes what it has within the grace.
@@ -148,14 +167,15 @@ impl<S: Source, P: Publish> Worker<S, P> {
         tracing::info!(
             source = self.name,
             in_flight = in_flight.len(),
-            grace_ms = self.grace.as_millis() as u64,
+            grace = ?self.grace,
             "stopping: nothing more is taken"
         );
         let untaken = Cell::new(0);
         let stopping = async { untaken.set(session.stop_taking().await) };
         let finishing = async {
             while let Some(settled) = in_flight.next().await {
-                self.record(settled);
+                // Void or not: all there is left to do is to finish the others.
+                let _ = self.record(settled);
             }
         };
         if timeout(self.grace, join(stopping, finishing)).await.is_err() {

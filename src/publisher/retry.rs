@@ -89,10 +89,10 @@ impl Backoff for AncestorPauses {
         if self.drawn == self.count {
             return None;
         }
-        let longest = self.base.saturating_mul(2_u32.saturating_pow(self.drawn));
-        let shortest = longest.saturating_sub(self.base);
+        // (2^k − 1) times the base, and then a random part of one base more.
+        let shortest = self.base.saturating_mul(2_u32.saturating_pow(self.drawn) - 1);
         self.drawn += 1;
-        Some(shortest + (longest - shortest).mul_f64(fastrand::f64()))
+        Some(shortest.saturating_add(self.base.mul_f64(fastrand::f64())))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::outcome::DeadLetter;
 #[derive(Debug)]
 pub struct DeadLetterExchange {
     broker: Rc<Broker>,
-    open: Mutex<Option<Open>>,
+    open: Mutex<Option<Rc<Open>>>,
     /// What was logged last, so that each change is logged once.
     trouble: std::sync::Mutex<Option<String>>,
 }
@@ -52,22 +52,37 @@ impl DeadLetterExchange {
         let origin = Origin { envelope, queue, worker: self.broker.name() };
         let properties = dead_letter_properties(properties, &origin, letter);
         let published = self.publish_confirmed(envelope, properties).await;
-        if published.is_err() {
-            // Whatever it was: the next try begins on a fresh connection.
-            self.open.lock().await.take();
-        }
         self.log_change(published.as_ref().err());
         published
     }
 
+    /// Whatever went wrong: the next try begins on a fresh connection, which finds or
+    /// declares the topology anew.
     async fn publish_confirmed(
         &self,
         envelope: &Envelope,
         properties: BasicProperties,
     ) -> Result<(), SourceError> {
+        let open = self.open().await?;
+        let published = self.publish_on(&open.channel, envelope, properties).await;
+        if published.is_err() {
+            let mut current = self.open.lock().await;
+            // Unless another dead letter has reconnected meanwhile.
+            if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, &open)) {
+                current.take();
+            }
+        }
+        published
+    }
+
+    async fn publish_on(
+        &self,
+        channel: &Channel,
+        envelope: &Envelope,
+        properties: BasicProperties,
+    ) -> Result<(), SourceError> {
         let exchange = &self.broker.config().dead_letter_exchange;
         let what = format!("publishing to the dead-letter exchange `{exchange}`");
-        let channel = self.channel().await?;
         let confirmation = bounded(&what, async {
             channel
                 .basic_publish(
@@ -95,12 +110,12 @@ impl DeadLetterExchange {
         }
     }
 
-    async fn channel(&self) -> Result<Channel, SourceError> {
-        let mut open = self.open.lock().await;
-        if let Some(Open { channel, .. }) = &*open
-            && channel.status().connected()
+    async fn open(&self) -> Result<Rc<Open>, SourceError> {
+        let mut current = self.open.lock().await;
+        if let Some(open) = &*current
+            && open.channel.status().connected()
         {
-            return Ok(channel.clone());
+            return Ok(Rc::clone(open));
         }
         let connection = self.broker.connect("dead letters").await?;
         let channel = bounded("opening a channel", connection.create_channel()).await?;
@@ -109,8 +124,9 @@ impl DeadLetterExchange {
         if self.broker.config().declare {
             topology::declare_dead_letters(&channel, self.broker.config()).await?;
         }
-        *open = Some(Open { channel: channel.clone(), _connection: connection });
-        Ok(channel)
+        let open = Rc::new(Open { channel, _connection: connection });
+        *current = Some(Rc::clone(&open));
+        Ok(open)
     }
 
     fn log_change(&self, error: Option<&SourceError>) {
@@ -119,12 +135,13 @@ impl DeadLetterExchange {
         if *before == now {
             return;
         }
-        match &now {
-            Some(error) => tracing::error!(
+        if let Some(error) = &now {
+            tracing::error!(
                 error,
                 "cannot dead-letter: the originals stay unacknowledged, trying again"
-            ),
-            None => tracing::info!("dead letters are taken again"),
+            );
+        } else {
+            tracing::info!("dead letters are taken again");
         }
         *before = now;
     }

@@ -85,6 +85,20 @@ pub struct MemorySession {
     id: u64,
 }
 
+impl MemorySession {
+    fn deliver(&self) -> Option<Result<Delivery<MemoryReceipt>, SourceError>> {
+        let mut state = self.queue.0.state.borrow_mut();
+        if state.session != self.id {
+            return Some(Err(SourceError("the session was cut".to_owned())));
+        }
+        let envelope = state.ready.pop_front()?;
+        state.delivered += 1;
+        let tag = state.delivered;
+        state.unacked.insert(tag, envelope.clone());
+        Some(Ok(Delivery { envelope, receipt: MemoryReceipt { tag, session: self.id } }))
+    }
+}
+
 impl Session for MemorySession {
     type Receipt = MemoryReceipt;
     type Settler = MemorySettler;
@@ -92,18 +106,9 @@ impl Session for MemorySession {
     async fn next(&mut self) -> Result<Delivery<MemoryReceipt>, SourceError> {
         loop {
             let changed = self.queue.0.changed.notified();
-            let mut state = self.queue.0.state.borrow_mut();
-            if state.session != self.id {
-                return Err(SourceError("the session was cut".to_owned()));
+            if let Some(delivered) = self.deliver() {
+                return delivered;
             }
-            if let Some(envelope) = state.ready.pop_front() {
-                state.delivered += 1;
-                let tag = state.delivered;
-                state.unacked.insert(tag, envelope.clone());
-                let receipt = MemoryReceipt { tag, session: self.id };
-                return Ok(Delivery { envelope, receipt });
-            }
-            drop(state);
             changed.await;
         }
     }

@@ -1,0 +1,80 @@
+# `make` alone lists the targets: those with `##` after them, under the headings of `##@`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+SCRIPTS := scripts/services scripts/demo scripts/deny scripts/shellcheck .ci/run
+CARGO := cargo
+# The quick ones first, so that a slip shows early.
+CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
+.NOTPARALLEL:
+
+##@ See it work
+.PHONY: demo run
+demo: ## RabbitMQ, an SNS emulator and the worker, with sample events through them
+	@scripts/demo
+
+run: ## The worker, with config/local.toml
+	@$(CARGO) run --locked -- run
+
+##@ Change it
+.PHONY: test unit fmt check
+test: ## Every test, against a real RabbitMQ and the emulator
+	@scripts/services run -- $(CARGO) test --locked
+
+unit: ## Only the tests that need no service
+	@$(CARGO) test --locked --lib --bins
+
+fmt: ## Format the code
+	@$(CARGO) fmt --all
+
+check: ## All that CI runs, the quick things first
+	@times=; for part in $(CHECKS); do \
+		printf '\n== make %s\n' "$$part"; began=$$SECONDS; \
+		$(MAKE) "$$part"; \
+		times+=$$(printf '\n  %-20s %4d s' "$$part" $$((SECONDS - began))); \
+	done; printf '\nAll passed:%s\n' "$$times"
+
+##@ The parts of `make check`
+.PHONY: check-format check-scripts check-dependencies check-lints check-docs
+check-format: ## Is the code formatted?
+	@$(CARGO) fmt --all --check
+
+check-scripts: ## shellcheck on every script
+	@scripts/shellcheck $(SCRIPTS)
+
+check-dependencies: ## Licences, bans and sources of the dependencies (deny.toml)
+	@scripts/deny --locked check --hide-inclusion-graph bans licenses sources
+
+check-lints: ## clippy on everything; a warning fails, and so does a leftover todo! or dbg!
+	@$(CARGO) clippy --locked --all-targets -- -D warnings
+
+check-docs: ## The API's documentation, without warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+
+.PHONY: advisories
+advisories: ## Known vulnerabilities (not in `check`: needs the internet)
+	@scripts/deny --locked check advisories
+
+##@ Services by hand
+.PHONY: services-up services-down services-status
+services-up: ## Start RabbitMQ and the emulator; `eval "$$(scripts/services env)"` tells where
+	@scripts/services up
+
+services-down: ## Stop them
+	@scripts/services down
+
+services-status: ## What runs
+	@scripts/services status
+
+##@ The rest
+.PHONY: clean help
+clean: services-down ## Remove all that was built or installed here
+	@$(CARGO) clean
+	@rm -rf .services .tools
+
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { gsub(/\$$\$$/, "$$", $$2); printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,137 @@
+# shellcheck shell=bash
+# Puts what is missing into $STATE: Debian's packages unpacked, not installed, and PyPI's in a venv.
+# So it needs no rights, starts no system service and leaves the machine as it was.
+
+readonly DEBIAN=$STATE/debian VENV=$STATE/venv
+readonly REQUIREMENTS=$ROOT/scripts/requirements.txt
+
+# --- RabbitMQ ---
+
+# Prints the folder whose usr/lib holds RabbitMQ: the system's, or ours.
+rabbitmq_prefix() {
+    local prefix
+    for prefix in '' "$DEBIAN/rabbitmq"; do
+        if [[ -x $prefix/usr/lib/rabbitmq/bin/rabbitmq-server && -x $prefix/usr/bin/erl ]]; then
+            printf '%s/usr\n' "$prefix"
+            return
+        fi
+    done
+    return 1
+}
+
+rabbitmq_version() {
+    local path
+    path=$(readlink -f "$1/lib/rabbitmq/bin/rabbitmq-server")
+    path=${path##*/rabbitmq_server-}
+    printf '%s\n' "${path%%/*}"
+}
+
+install_rabbitmq() {
+    rabbitmq_prefix >/dev/null && return
+    step "RabbitMQ: unpacking Debian's packages into ${DEBIAN#"$ROOT/"}/rabbitmq"
+    unpack_debian rabbitmq rabbitmq_packages ||
+        die "RabbitMQ could not be fetched. Install it, then try again:
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends rabbitmq-server"
+}
+
+# Erlang is taken whole, even where the system has parts of it, so that versions never mix.
+rabbitmq_packages() {
+    apt-cache "${apt_options[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts \
+        --no-breaks --no-replaces --no-enhances rabbitmq-server 2>/dev/null |
+        grep -E '^(rabbitmq-server|erlang-.*|libssl3.*)$' | sort -u
+}
+
+# --- Debian's packages without rights ---
+
+# unpack_debian NAME LISTER: into $DEBIAN/NAME the packages whose names LISTER prints.
+unpack_debian() {
+    local status=0
+    command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
+    local apt_options=(-o "APT::Sandbox::User=$(id -un)" -o Acquire::Retries=3)
+    fetch_debs "$2" || { use_own_lists && fetch_debs "$2"; } || status=1
+    ((status)) || unpack_debs "$1" || status=1
+    rm -rf "$STATE/apt"
+    return "$status"
+}
+
+fetch_debs() {
+    local names
+    names=$("$1") && [[ -n $names ]] || return 1
+    rm -rf "$STATE/apt/debs"
+    mkdir -p "$STATE/apt/debs"
+    # shellcheck disable=SC2086 # a list of package names
+    (cd "$STATE/apt/debs" && apt-get "${apt_options[@]}" -qq download $names) >"$STATE/install.log" 2>&1
+}
+
+# The system's package lists are missing on a fresh image, or too old to download from.
+use_own_lists() {
+    apt_options+=(-o "Dir::State::Lists=$STATE/apt/lists" -o "Dir::Cache=$STATE/apt/cache")
+    mkdir -p "$STATE/apt/lists/partial" "$STATE/apt/cache/archives/partial"
+    apt-get "${apt_options[@]}" -qq update >"$STATE/install.log" 2>&1
+}
+
+# unpack_debs NAME: renamed at the end, so that an interrupted run leaves nothing half done.
+unpack_debs() {
+    local deb staging=$STATE/apt/root
+    for deb in "$STATE"/apt/debs/*.deb; do
+        dpkg -x "$deb" "$staging" || return 1
+    done
+    relocate_erlang "$staging" "$DEBIAN/$1" || return 1
+    rm -rf "${DEBIAN:?}/$1"
+    mkdir -p "$DEBIAN"
+    mv "$staging" "$DEBIAN/$1"
+}
+
+# Debian's start script of Erlang has its place written into it.
+relocate_erlang() {
+    local script=$1/usr/lib/erlang/bin/erl
+    [[ ! -e $script ]] || sed -i "s#ROOTDIR=/usr/lib/erlang#ROOTDIR=$2/usr/lib/erlang#" "$script"
+}
+
+# --- the emulator ---
+
+moto_version() { sed -n 's/^moto==//p' "$REQUIREMENTS"; }
+
+# What the venv was made from. It moves with neither the folder nor the requirements.
+venv_stamp() { printf '%s %s\n' "$VENV" "$(cksum <"$REQUIREMENTS")"; }
+
+install_venv() {
+    local python log=$STATE/install.log
+    [[ -x $VENV/bin/python && $(cat "$VENV/stamp" 2>/dev/null) == "$(venv_stamp)" ]] && return
+    python=$(find_python) || die "Python 3.10 or newer is missing. Install it, then try again:
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends python3 python3-venv"
+    step "emulator: installing moto $(moto_version) from PyPI into ${VENV#"$ROOT/"}"
+    rm -rf "$VENV"
+    if ! { make_venv "$python" && "${pip[@]}" install --quiet --no-input -r "$REQUIREMENTS"; } >"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        die "PyPI's packages could not be installed; the last lines of ${log#"$ROOT/"} are above"
+    fi
+    venv_stamp >"$VENV/stamp"
+}
+
+# The first one that can make a venv with pip in it, or else any: Debian's lacks pip without
+# python3-venv, and another in the PATH may be too old.
+find_python() {
+    local modules python
+    for modules in 'venv, ensurepip' venv; do
+        for python in python3 /usr/bin/python3; do
+            if "$python" -c "import sys, $modules; sys.exit(sys.version_info < (3, 10))" 2>/dev/null; then
+                printf '%s\n' "$python"
+                return
+            fi
+        done
+    done
+    return 1
+}
+
+# make_venv PYTHON: sets `pip`, the command that installs into it.
+make_venv() {
+    if "$1" -c 'import ensurepip' 2>/dev/null; then
+        "$1" -m venv "$VENV" && pip=("$VENV/bin/python" -m pip)
+    else
+        unpack_debian pip pip_packages && "$1" -m venv --without-pip "$VENV" &&
+            pip=("$VENV/bin/python" "$(echo "$DEBIAN"/pip/usr/share/python-wheels/pip-*.whl)/pip")
+    fi
+}
+
+pip_packages() { echo python3-pip-whl; }
