@@ -19,7 +19,8 @@ fn configuration_table() -> String {
     let mut table = "| key | default | |\n| --- | --- | --- |\n".to_owned();
     for row in reference() {
         let comment = row.comment.replace('\n', " ").replace('|', "\\|");
-        let default = if row.default.is_empty() { String::new() } else { format!("`{}`", row.default) };
+        let default =
+            if row.default.is_empty() { String::new() } else { format!("`{}`", row.default) };
         writeln!(table, "| `{}` | {default} | {comment} |", row.key).unwrap();
     }
     table
