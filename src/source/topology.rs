@@ -19,6 +19,8 @@ use crate::config::{Amqp, ExchangeType, QueueType, Source};
 /// dead letters does not reach it.
 const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
 
+const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+
 /// Makes the topology of one source true: declares it, or, with `declare = false`, checks
 /// that it is there.
 ///
@@ -62,7 +64,9 @@ pub async fn declare_dead_letter_exchange(
     channel: &Channel,
     amqp: &Amqp,
 ) -> Result<(), SourceError> {
-    exchange_declare(channel, &amqp.dead_letter_exchange, ExchangeKind::Fanout, true).await
+    let declared =
+        exchange_declare(channel, &amqp.dead_letter_exchange, ExchangeKind::Fanout, true).await;
+    declared.map_err(|error| with_remedy(error, &[]))
 }
 
 /// Declares the exchange that a source reads from.
@@ -77,7 +81,10 @@ pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), 
         ExchangeType::Fanout => ExchangeKind::Fanout,
         ExchangeType::Headers => ExchangeKind::Headers,
     };
-    exchange_declare(channel, &source.exchange, kind, source.exchange_durable).await
+    let declared = exchange_declare(channel, &source.exchange, kind, source.exchange_durable).await;
+    let keys =
+        [("type", "the source's exchange_type"), ("durable", "the source's exchange_durable")];
+    declared.map_err(|error| with_remedy(error, &keys))
 }
 
 /// Declares a durable queue.
@@ -91,8 +98,15 @@ pub async fn declare_queue(
     arguments: FieldTable,
 ) -> Result<(), SourceError> {
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let mut keys = vec![("x-queue-type", "amqp.queue_type")];
+    // The dead-letter queue has neither a way on nor a limit to configure.
+    if arguments.contains_key(DEAD_LETTER_EXCHANGE) {
+        keys.push((DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange"));
+        keys.push(("x-delivery-limit", "amqp.delivery_limit"));
+    }
     let declared = channel.queue_declare(queue.into(), options, arguments);
-    bounded(&named("queue", queue), declared).await.map(drop).map_err(with_remedy)
+    let declared = bounded(&named("queue", queue), declared).await;
+    declared.map(drop).map_err(|error| with_remedy(error, &keys))
 }
 
 /// Fails if the exchange is not there.
@@ -128,7 +142,7 @@ pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceErro
 #[must_use]
 pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
     let mut arguments = typed(amqp);
-    arguments.insert("x-dead-letter-exchange".into(), text(&amqp.dead_letter_exchange));
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(&amqp.dead_letter_exchange));
     if amqp.queue_type == QueueType::Quorum {
         arguments.insert("x-delivery-limit".into(), i64::from(amqp.delivery_limit).into());
         // At-least-once asks for an overflow behaviour that does not drop.
@@ -166,7 +180,7 @@ async fn exchange_declare(
     }
     let options = ExchangeDeclareOptions { durable, ..Default::default() };
     let declared = channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
-    bounded(&named("exchange", exchange), declared).await.map_err(with_remedy)
+    bounded(&named("exchange", exchange), declared).await
 }
 
 async fn bind(
@@ -199,21 +213,20 @@ fn named(kind: &str, name: &str) -> String {
     format!("{kind} `{name}`")
 }
 
-/// Says what to do about RabbitMQ's "inequivalent arg".
-fn with_remedy(SourceError(said): SourceError) -> SourceError {
+/// Says what to do about RabbitMQ's "inequivalent arg"; `keys` are the arguments that the
+/// configuration decides, each with its key.
+fn with_remedy(SourceError(said): SourceError, keys: &[(&str, &str)]) -> SourceError {
     if !said.contains("inequivalent arg") {
         return SourceError(said);
     }
-    let key = match () {
-        () if said.contains("x-queue-type") => "set amqp.queue_type to what it is",
-        () if said.contains("x-delivery-limit") => "set amqp.delivery_limit to what it is",
-        () if said.contains("dead-letter") => "set amqp.dead_letter_exchange to what it is",
-        () if said.contains("'durable' for exchange") => "set the source's exchange_durable",
-        () if said.contains("'type' for exchange") => "set the source's exchange_type",
-        () => "make the configuration say what it is",
-    };
+    let key = keys
+        .iter()
+        .find(|(argument, _)| said.contains(&format!("inequivalent arg '{argument}'")))
+        // An argument that isn't there at all can't be configured.
+        .filter(|_| !said.contains("current is none"))
+        .map_or(String::new(), |(_, key)| format!("set {key} to what it is, or "));
     SourceError(format!(
-        "it exists with other arguments: {said}; {key}, or delete it when it is empty, \
+        "it exists with other arguments: {said}; {key}delete it when it is empty, \
          or set amqp.declare = false to take it as it is"
     ))
 }

@@ -5,4 +5,7 @@
 #![allow(unreachable_pub, reason = "the harness is a module of each test binary, not a library")]
 
 mod ancestor;
+mod bad_input;
+mod dead_letters;
 mod support;
+mod topology;

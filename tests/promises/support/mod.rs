@@ -1,12 +1,16 @@
 //! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
 
+mod by_hand;
+mod doorman;
 mod sns;
 mod stand;
 mod worker;
 
+pub use by_hand::quorum;
+pub use doorman::Doorman;
 pub use sns::Received;
-pub use stand::{Event, Stand};
-pub use worker::{Exit, Worker};
+pub use stand::{Event, Stand, header};
+pub use worker::{Exit, Worker, binary};
 
 use std::time::Duration;
 

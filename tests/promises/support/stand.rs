@@ -22,7 +22,7 @@ pub struct Stand {
     pub sns_url: String,
     pub channel: Channel,
     topics: Topics,
-    _connection: Connection,
+    connection: Connection,
 }
 
 /// An event for the stand's exchange.
@@ -69,6 +69,12 @@ impl Event {
         routing_key.clone_into(&mut self.routing_key);
         self
     }
+
+    /// With a message id, by which it is found again in logs and among dead letters.
+    pub fn identified(mut self, id: &str) -> Self {
+        self.properties = self.properties.with_message_id(id.into());
+        self
+    }
 }
 
 impl Stand {
@@ -91,7 +97,7 @@ impl Stand {
         let topics = Topics::create(&sns_url, &id)
             .await
             .unwrap_or_else(|error| panic!("no SNS emulator for the tests ({error}); {START}"));
-        Self { id, amqp_uri, sns_url, channel, topics, _connection: connection }
+        Self { id, amqp_uri, sns_url, channel, topics, connection }
     }
 
     pub fn exchange(&self) -> String {
@@ -104,6 +110,11 @@ impl Stand {
 
     pub fn dead_letter_queue(&self) -> String {
         format!("{}.dead", self.id)
+    }
+
+    /// For what RabbitMQ may refuse: it closes the channel with it.
+    pub async fn another_channel(&self) -> Channel {
+        self.connection.create_channel().await.unwrap()
     }
 
     /// `presence`, `pm` or `muc`.

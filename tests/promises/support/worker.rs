@@ -95,6 +95,11 @@ impl Worker {
         self.log().into_iter().find(|line| line.to_string().contains(text))
     }
 
+    /// How many lines contain `text`.
+    pub fn count(&self, text: &str) -> usize {
+        self.log().iter().filter(|line| line.to_string().contains(text)).count()
+    }
+
     /// Lines that say how an event ended.
     pub fn settled(&self) -> usize {
         self.log().iter().filter(|line| line.get("outcome").is_some()).count()

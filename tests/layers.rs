@@ -1,0 +1,240 @@
+//! The layers of the code: what a part of it may not know, it does not name.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+const PURE: [&str; 6] = ["event", "route", "outcome", "plugin", "arn", "config"];
+
+/// Words that only some files may have.
+struct Rule {
+    says: &'static str,
+    /// Whole identifiers, or, with `*` at the end, how one begins.
+    words: &'static [&'static str],
+    holds_in: fn(&str) -> bool,
+    /// Files and folders (with `/` at the end) that may all the same.
+    except: &'static [&'static str],
+}
+
+const RULES: &[Rule] = &[
+    Rule {
+        says: "event, route, outcome, plugin, arn and config are pure: no broker, cloud, clock or log",
+        words: &["tokio", "lapin", "aws_*", "tracing", "env"],
+        holds_in: is_pure,
+        except: &[],
+    },
+    Rule {
+        says: "of what is pure, only config/inputs.rs reads files",
+        words: &["fs"],
+        holds_in: is_pure,
+        except: &["config/inputs.rs", "config/tests.rs"],
+    },
+    Rule {
+        says: "only source/ speaks AMQP",
+        words: &["lapin"],
+        holds_in: everywhere,
+        except: &["source/"],
+    },
+    Rule {
+        says: "only publisher/sns.rs knows the AWS SDK",
+        words: &["aws_*"],
+        holds_in: everywhere,
+        except: &["publisher/sns.rs"],
+    },
+    Rule {
+        says: "`backoff` is not maintained any more: only publisher/retry.rs and pause.rs name it",
+        words: &["backoff"],
+        holds_in: everywhere,
+        except: &["publisher/retry.rs", "pause.rs"],
+    },
+    Rule {
+        says: "only app.rs reads the environment, hears signals and exits",
+        words: &["env", "signal", "exit", "abort"],
+        holds_in: everywhere,
+        except: &["app.rs"],
+    },
+];
+
+fn everywhere(_: &str) -> bool {
+    true
+}
+
+fn is_pure(file: &str) -> bool {
+    PURE.contains(&module_of(file))
+}
+
+fn module_of(file: &str) -> &str {
+    file.split(['/', '.']).next().unwrap_or_default()
+}
+
+impl Rule {
+    fn binds(&self, file: &str) -> bool {
+        let excepted = |it: &&str| file == *it || (it.ends_with('/') && file.starts_with(*it));
+        (self.holds_in)(file) && !self.except.iter().any(|it| excepted(it))
+    }
+
+    fn forbids(&self, word: &str) -> bool {
+        self.words.iter().any(|it| match it.strip_suffix('*') {
+            Some(beginning) => word.starts_with(beginning),
+            None => word == *it,
+        })
+    }
+}
+
+#[test]
+fn no_layer_knows_what_it_may_not() {
+    let broken: Vec<_> = sources().iter().flat_map(|(file, text)| violations(file, text)).collect();
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+/// A renamed file would leave a rule without effect, or make it stricter than it says.
+#[test]
+fn every_rule_and_every_exception_is_about_files_that_are_there() {
+    let sources = sources();
+    for rule in RULES {
+        assert!(sources.iter().any(|(file, _)| rule.binds(file)), "{}: binds nothing", rule.says);
+        for exception in rule.except {
+            let used = sources.iter().any(|(file, text)| {
+                file.starts_with(exception) && words_of(text).iter().any(|(_, it)| rule.forbids(it))
+            });
+            assert!(used, "{}: {exception} needs no exception", rule.says);
+        }
+    }
+    let modules: BTreeSet<_> = sources.iter().map(|(file, _)| module_of(file)).collect();
+    for pure in PURE {
+        assert!(modules.contains(pure), "there is no module `{pure}` to be pure");
+    }
+}
+
+#[test]
+fn a_broken_layer_is_found_with_file_line_and_rule() {
+    let bad = "//! Not lapin's.\nuse std::{env, fs};\n\nfn f() { let c = '\"'; lapin::run(c) }\n";
+    let found = violations("event/bad.rs", bad);
+    assert_eq!(found.len(), 5, "{found:#?}");
+    assert!(found.contains(
+        &"src/event/bad.rs:2: `fs`: of what is pure, only config/inputs.rs reads files".to_owned()
+    ));
+    assert!(found.contains(&"src/event/bad.rs:4: `lapin`: only source/ speaks AMQP".to_owned()));
+}
+
+#[test]
+fn comments_and_texts_break_no_layer() {
+    let good = r##"
+        /// As tokio does. /* not a comment's beginning
+        const A: &str = "lapin \" tokio // aws_sdk_sns";
+        const B: &str = r#"use " tracing"#; /* std::env
+            /* std::fs */ lapin */
+        const C: &str = env!("CARGO_PKG_VERSION");
+        fn d<'a>(aws: &'a str, environment: &'a str, exit_code: char) -> char { '\'' }
+    "##;
+    assert_eq!(violations("event/good.rs", good), Vec::<String>::new());
+}
+
+fn violations(file: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (line, word) in words_of(text) {
+        for rule in RULES.iter().filter(|rule| rule.binds(file) && rule.forbids(&word)) {
+            found.push(format!("src/{file}:{line}: `{word}`: {}", rule.says));
+        }
+    }
+    found
+}
+
+/// Keywords and identifiers with their lines.
+fn words_of(text: &str) -> Vec<(usize, String)> {
+    // What `env!` reads is the compiler's environment, not the process's.
+    let code = code_of(text).replace("env!", "");
+    let of_line = |(index, line): (usize, &str)| {
+        let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let words = words.filter(|word| !word.is_empty());
+        words.map(|word| (index + 1, word.to_owned())).collect::<Vec<_>>()
+    };
+    code.lines().enumerate().flat_map(of_line).collect()
+}
+
+/// The text without what comments, strings and characters have in them; lines stay.
+fn code_of(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let length = comment(rest).or_else(|| literal(rest)).unwrap_or(0);
+        let (passed, after) = rest.split_at(length.max(first.len_utf8()));
+        if length == 0 {
+            code.push(first);
+        } else {
+            code.extend(passed.chars().filter(|c| *c == '\n'));
+            code.push(' ');
+        }
+        rest = after;
+    }
+    code
+}
+
+/// How many bytes of a comment the text begins with.
+fn comment(text: &str) -> Option<usize> {
+    if text.starts_with("//") {
+        return Some(text.find('\n').unwrap_or(text.len()));
+    }
+    let mut depth = 0;
+    let mut at = 0;
+    text.starts_with("/*").then(|| {
+        while at < text.len() {
+            match text.as_bytes()[at..] {
+                [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
+                [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
+                _ => at += 1,
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+        at
+    })
+}
+
+/// How many bytes of a string or character the text begins with; a lifetime is neither.
+fn literal(text: &str) -> Option<usize> {
+    if let Some(raw) = text.strip_prefix('r') {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        if raw[hashes..].starts_with('"') {
+            let end = format!("\"{}", &raw[..hashes]);
+            let opening = 1 + hashes + 1;
+            return text[opening..].find(&end).map(|at| opening + at + end.len());
+        }
+        return None;
+    }
+    let quote = text.chars().next().filter(|c| *c == '"' || *c == '\'')?;
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, c)) = characters.next() {
+        match c {
+            '\\' => drop(characters.next()),
+            c if c == quote => return Some(at + 1),
+            // A lifetime has no end; a character that is not escaped ends after one.
+            _ if quote == '\'' && !text[at + c.len_utf8()..].starts_with('\'') && at == 1 => {
+                return None;
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+/// All files below src/, named from there, with their texts.
+fn sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}

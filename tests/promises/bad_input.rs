@@ -1,0 +1,291 @@
+//! Broken, hostile and odd events, all of them through one worker: what becomes of each.
+
+use lapin::BasicProperties;
+use serde_json::{Value, json};
+
+use crate::support::{Event, Stand, Worker, header};
+
+/// Stands in every payload that holds anything. No error and no log line may show it.
+const MARKER: &str = "planted-7f3a";
+
+const ROOM: &str = "room@conference.localhost";
+
+/// An input and how it has to end.
+struct Case {
+    /// Its message id, by which log lines and dead letters are told apart.
+    name: String,
+    event: Event,
+    ends: Ends,
+}
+
+enum Ends {
+    /// Behind this topic, with this body.
+    Published(&'static str, Value),
+    Skipped(&'static str),
+    /// With this reason and this part of the error.
+    DeadLettered(&'static str, &'static str),
+}
+
+use Ends::{DeadLettered, Published, Skipped};
+
+const UNDECODABLE: &str = "undecodable";
+
+fn case(name: impl Into<String>, payload: impl Into<Vec<u8>>, ends: Ends) -> Case {
+    let name = name.into();
+    Case { event: Event::new(payload).identified(&name), name, ends }
+}
+
+/// A chat event whose text is written in JSON already.
+fn chat(text_in_json: &str) -> Vec<u8> {
+    format!(
+        r#"{{"type":"chat","from_user_id":"{MARKER}@localhost/r","to_user_id":"bob@localhost","message":{text_in_json}}}"#
+    )
+    .into_bytes()
+}
+
+fn published_chat(text: &str) -> Ends {
+    let from = format!("{MARKER}@localhost");
+    Published("pm", json!({"from_user_id": from, "to_user_id": "bob@localhost", "message": text}))
+}
+
+fn presence_of(user: &str) -> String {
+    json!({"type": "presence", "user_id": user, "present": true, "note": MARKER}).to_string()
+}
+
+/// Not text, not JSON, or not an object.
+fn broken_syntax() -> Vec<Case> {
+    let undecodable = |error| DeadLettered(UNDECODABLE, error);
+    let quoted = |text: &str| chat(&format!("\"{MARKER}{text}\""));
+    let replaced = |from: u8, to: &[u8]| {
+        let at = |byte: &u8| if *byte == from { to.to_vec() } else { vec![*byte] };
+        quoted("~").iter().flat_map(at).collect::<Vec<_>>()
+    };
+    let whole = quoted("");
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let deep_field = format!(r#"{{"type":"chat","{MARKER}":{deep}}}"#);
+    let deep_objects = r#"{"a":"#.repeat(10_000) + &format!("\"{MARKER}\"") + &"}".repeat(10_000);
+    vec![
+        case("invalid UTF-8", replaced(b'~', b"\xff"), undecodable("not UTF-8")),
+        case("overlong UTF-8", replaced(b'~', b"\xc0\xaf"), undecodable("not UTF-8")),
+        case("UTF-8 cut in a character", replaced(b'~', b"\xf0\x9f"), undecodable("not UTF-8")),
+        case("truncated in a string", &whole[..whole.len() - 3], undecodable("EOF")),
+        case("truncated at the end", &whole[..whole.len() - 1], undecodable("EOF")),
+        case("empty payload", "", undecodable("the payload is empty")),
+        case("only spaces", " \r\n", undecodable("line 2, column 1: the payload is empty")),
+        case("plain text", MARKER, undecodable("not JSON")),
+        case("a string", format!("\"{MARKER}\""), undecodable("found a string")),
+        case("an array", format!("[\"{MARKER}\"]"), undecodable("found an array")),
+        case("two objects", [&*whole, &*whole].concat(), undecodable("trailing characters")),
+        case("raw control character", replaced(b'~', b"\x01"), undecodable("control character")),
+        case("raw newline", replaced(b'~', b"\n"), undecodable("control character")),
+        case("lone surrogate", quoted("\\ud800"), undecodable("hex escape")),
+        case("10,000 arrays", deep, undecodable("recursion limit")),
+        case("10,000 arrays in a field", deep_field, undecodable("recursion limit")),
+        case("10,000 objects", deep_objects, undecodable("recursion limit")),
+    ]
+}
+
+/// JSON objects that are no events.
+fn broken_fields() -> Vec<Case> {
+    let without = |field: &str, of: Value| {
+        let mut object = of;
+        object.as_object_mut().unwrap().remove(field);
+        object["note"] = MARKER.into();
+        object.to_string()
+    };
+    let with = |field: &str, value: Value, of: Value| {
+        let mut object = of;
+        object[field] = value;
+        object["note"] = MARKER.into();
+        object.to_string()
+    };
+    let chat =
+        || json!({"type": "chat", "from_user_id": "a@b", "to_user_id": "c@d", "message": MARKER});
+    let presence = || json!({"type": "presence", "user_id": "a@b", "present": true});
+    let undecodable = |error| DeadLettered(UNDECODABLE, error);
+    let list = json!([MARKER]);
+    vec![
+        case("type missing", without("type", chat()), undecodable("`type` is missing")),
+        case("from missing", without("from_user_id", chat()), undecodable("`from_user_id` is mi")),
+        case("to missing", without("to_user_id", chat()), undecodable("`to_user_id` is missing")),
+        case("user missing", without("user_id", presence()), undecodable("`user_id` is missing")),
+        case("state missing", without("present", presence()), undecodable("`present` is missing")),
+        case("text missing", without("message", chat()), Skipped("no_text")),
+        case("type a list", with("type", list.clone(), chat()), undecodable("found an array")),
+        case("text a number", with("message", json!(7), chat()), undecodable("found a number")),
+        case("text a list", with("message", list.clone(), chat()), undecodable("found an array")),
+        case("user a list", with("user_id", list, presence()), undecodable("found an array")),
+        case("state a text", with("present", json!(MARKER), presence()), undecodable("a boolean")),
+        case("time a word", with("timestamp", json!(MARKER), chat()), undecodable("RFC 3339")),
+        case(
+            "key twice",
+            format!(r#"{{"type":"chat","message":"{MARKER}","message":"{MARKER}"}}"#),
+            undecodable("`message` stands twice"),
+        ),
+        case(
+            "unknown key twice",
+            format!(r#"{{"type":"chat","{MARKER}":1,"{MARKER}":2}}"#),
+            undecodable("a key stands twice"),
+        ),
+        case("unknown type", with("type", json!(MARKER), chat()), Skipped("unsupported_type")),
+        case("no type", with("type", json!(""), chat()), Skipped("unsupported_type")),
+    ]
+}
+
+fn jids() -> Vec<Case> {
+    let invalid = [
+        String::new(),
+        format!("@{MARKER}"),
+        format!("{MARKER}@"),
+        format!("{MARKER}@@b"),
+        format!("{MARKER}@b@c"),
+        format!("{MARKER} x@b"),
+        format!("{MARKER}@b/"),
+        format!("{MARKER}@a b"),
+        format!("{MARKER}{}@localhost", "x".repeat(1024 - MARKER.len())),
+    ];
+    let longest = format!("{MARKER}{}@localhost", "x".repeat(1023 - MARKER.len()));
+    let arrived = Published("presence", json!({"user_id": longest, "present": true}));
+    let mut cases: Vec<_> = invalid
+        .iter()
+        .enumerate()
+        .map(|(index, jid)| {
+            let ends = DeadLettered(UNDECODABLE, "`user_id` is no JID");
+            case(format!("invalid JID {index}"), presence_of(jid), ends)
+        })
+        .collect();
+    cases.push(case("a local part of 1,023 bytes", presence_of(&longest), arrived));
+    cases
+}
+
+/// Whole events whose text, size, room or properties are unusual.
+fn odd_events() -> Vec<Case> {
+    let text = |name: &str, text: &str| {
+        let text = format!("{MARKER} {text}");
+        case(name, chat(&serde_json::to_string(&text).unwrap()), published_chat(&text))
+    };
+    let groupchat = |name: &str, room: &str, ends| {
+        let event = Event::groupchat(&format!("{MARKER}@localhost/r"), room, MARKER);
+        case(name, event.payload, ends)
+    };
+    let in_room = json!({
+        "from_user_id": format!("{MARKER}@localhost"), "to_user_id": ROOM, "message": MARKER,
+    });
+    let typed = |name: &str, content_type: &str, ends| {
+        let mut case = case(name, chat(&format!("\"{name} {MARKER}\"")), ends);
+        let properties: BasicProperties = case.event.properties.clone();
+        case.event.properties = properties.with_content_type(content_type.into());
+        case
+    };
+    let xml = || DeadLettered(UNDECODABLE, "XML");
+    let mebibyte = format!("\"{MARKER}{}\"", "x".repeat(1024 * 1024));
+    vec![
+        text("escaped control characters", "\u{0}\u{1}\u{8}\t\n\r\u{1b}\u{1f}\u{7f}"),
+        text("emoji", "🦀 👩‍👩‍👧‍👦 ❤️ 🇨🇭"),
+        text("noncharacters", "\u{fffe} \u{ffff} \u{fffd} \u{10ffff}"),
+        text("right to left", "ع \u{202e} \u{2028}"),
+        text("JSON in a text", r#"","message":"x"} {"a":[1]}\"#),
+        text("XML in a text", "</Message><![CDATA[ &amp; ]]>"),
+        case("1 MiB", chat(&mebibyte), DeadLettered("too_large", "max_message_bytes allows")),
+        groupchat("a room", ROOM, Published("muc", in_room)),
+        groupchat("foreign room", "r@rooms.example", Skipped("muc_host_unmatched")),
+        groupchat("room of another host", "r@conference.b", Skipped("muc_host_unmatched")),
+        case("no content type", chat("\"a\""), published_chat("a")),
+        typed("JSON", "application/json", published_chat(&format!("JSON {MARKER}"))),
+        typed("nonsense", "no/such", published_chat(&format!("nonsense {MARKER}"))),
+        typed("XML", "application/xml", xml()),
+        typed("stanza", "application/xmpp+xml; charset=utf-8", xml()),
+    ]
+}
+
+#[tokio::test]
+async fn bad_input_ends_as_it_should_and_takes_nothing_along() {
+    let stand = Stand::new("bad-input").await;
+    let worker = Worker::start(&stand).await;
+    let cases: Vec<_> =
+        [broken_syntax(), broken_fields(), jids(), odd_events()].into_iter().flatten().collect();
+    stand.publish_all(cases.iter().map(|case| case.event.clone())).await;
+    worker.settles(cases.len()).await;
+
+    stand.publish(Event::chat("good@localhost", "bob@localhost", "the worker lives on")).await;
+    worker.settles(cases.len() + 1).await;
+    check_outcomes(&cases, &worker);
+    check_topics(&cases, &stand).await;
+    check_dead_letters(&cases, &stand).await;
+    for line in worker.log() {
+        assert!(!line.to_string().contains(MARKER), "a log line shows a payload: {line}");
+    }
+    let exit = worker.stop().await;
+    assert!(exit.status.success());
+    assert!(exit.report.ends_with("0 handed back"), "{}", exit.report);
+    assert_eq!(stand.ready(&stand.queue()).await, 0);
+    stand.leave_nothing().await;
+}
+
+/// As the worker itself says, by message id; each exactly once.
+fn check_outcomes(cases: &[Case], worker: &Worker) {
+    let log = worker.log();
+    for Case { name, ends, .. } in cases {
+        let lines: Vec<_> =
+            log.iter().filter(|line| line["id"] == **name && !line["outcome"].is_null()).collect();
+        assert_eq!(lines.len(), 1, "outcomes of {name}: {lines:#?}");
+        let (outcome, reason) = match ends {
+            Published(..) => ("published", Value::Null),
+            Skipped(reason) => ("skipped", json!(reason)),
+            DeadLettered(reason, _) => ("dead-lettered", json!(reason)),
+        };
+        assert_eq!(
+            (&lines[0]["outcome"], &lines[0]["reason"]),
+            (&json!(outcome), &reason),
+            "{name}"
+        );
+    }
+}
+
+async fn check_topics(cases: &[Case], stand: &Stand) {
+    for topic in ["presence", "pm", "muc"] {
+        let mut expected: Vec<_> = cases
+            .iter()
+            .filter_map(|case| match &case.ends {
+                Published(at, body) if *at == topic => Some(body.to_string()),
+                _ => None,
+            })
+            .collect();
+        if topic == "pm" {
+            let good = json!({
+                "from_user_id": "good@localhost", "to_user_id": "bob@localhost",
+                "message": "the worker lives on",
+            });
+            expected.push(good.to_string());
+        }
+        let mut received = stand.receive(topic, expected.len()).await;
+        received.extend(stand.received_now(topic).await);
+        let outside_xml = ['\u{fffe}', '\u{ffff}'];
+        assert!(!received.iter().any(|it| it.body.contains(outside_xml)), "SNS would refuse it");
+        let mut received: Vec<_> = received.iter().map(|it| it.json().to_string()).collect();
+        expected.sort();
+        received.sort();
+        assert_eq!(received, expected, "behind {topic}");
+    }
+}
+
+/// All that should be there, each as it came, and nothing else.
+async fn check_dead_letters(cases: &[Case], stand: &Stand) {
+    let expected = cases.iter().filter(|case| matches!(case.ends, DeadLettered(..))).count();
+    let letters = stand.take_dead_letters(expected).await;
+    assert!(stand.dead_letter_now().await.is_none(), "a dead letter too many");
+    for letter in letters {
+        let id = letter.properties.message_id().as_ref().unwrap().as_str();
+        let case = cases.iter().find(|case| case.name == id).unwrap();
+        let DeadLettered(reason, part) = case.ends else { panic!("{id} became a dead letter") };
+        let error = header(&letter, "event-pusher-error").unwrap();
+        assert_eq!(header(&letter, "event-pusher-reason").as_deref(), Some(reason), "{id}");
+        assert_eq!(header(&letter, "event-pusher-attempts").as_deref(), Some("0"), "{id}");
+        assert!(error.contains(part), "{id}: {error}");
+        assert!(letter.data == case.event.payload, "{id}: the body has changed");
+        for name in letter.properties.headers().as_ref().unwrap().inner().keys() {
+            let value = header(&letter, name.as_str()).unwrap();
+            assert!(!value.contains(MARKER), "{id}: {name} shows the payload: {value}");
+        }
+    }
+}
