@@ -11,19 +11,22 @@
 //! }
 //! ```
 
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::Parser;
 use futures_util::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::check;
 use crate::cli::{Arguments, Command};
-use crate::config::{Config, Inputs, LogFormat, Problems};
+use crate::config::{Config, Inputs, Key, LogFormat, Problems};
 use crate::plugin::Plugins;
 use crate::publisher::{self, Sns};
 use crate::relay::Relay;
@@ -33,6 +36,8 @@ use crate::tally::Tally;
 use crate::worker::{Stop, Worker};
 
 const FAILED: u8 = 1;
+
+const REPORT_EVERY: Duration = Duration::from_mins(1);
 
 /// `EX_CONFIG` of sysexits.h.
 const INVALID_CONFIGURATION: u8 = 78;
@@ -48,6 +53,13 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
+    let filter = match log_filter(&config) {
+        Ok(filter) => filter,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::from(INVALID_CONFIGURATION);
+        }
+    };
     // One thread: relaying is waiting, and a second one costs more than it carries.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -56,10 +68,12 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             return ExitCode::from(FAILED);
         }
     };
-    match arguments.command {
-        Command::Run => runtime.block_on(run(config, plugins)),
+    // Handling an event catches its panics; one from elsewhere must not choose the status.
+    let command = AssertUnwindSafe(|| match arguments.command {
+        Command::Run => runtime.block_on(run(config, filter, plugins)),
         Command::Check { offline } => runtime.block_on(check(&config, plugins, offline)),
-    }
+    });
+    std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED))
 }
 
 fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
@@ -75,13 +89,8 @@ async fn check(config: &Config, plugins: &Plugins, offline: bool) -> ExitCode {
     if all_well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
-async fn run(config: Config, plugins: &Plugins) -> ExitCode {
-    if let Err(error) = start_logging(&config) {
-        eprintln!(
-            "log.filter: {error}; use a level (info) or target=level pairs (info,lapin=warn)"
-        );
-        return ExitCode::from(INVALID_CONFIGURATION);
-    }
+async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
+    start_logging(&config, filter);
     log_panics_without_their_message();
     let stop = match stop_on_signals() {
         Ok(stop) => stop,
@@ -97,7 +106,9 @@ async fn run(config: Config, plugins: &Plugins) -> ExitCode {
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
-    work(config, router, stop).await;
+    // The requests to SNS and the acknowledgements run beside the workers, on the same thread.
+    let beside = tokio::task::LocalSet::new();
+    beside.run_until(Box::pin(work(config, router, stop))).await;
     ExitCode::SUCCESS
 }
 
@@ -124,8 +135,26 @@ async fn work(config: Config, router: Rc<Router>, stop: Stop) {
             grace: config.shutdown.grace,
         })
         .collect();
-    join_all(workers.iter().map(|worker| worker.run(stop.clone()))).await;
+    let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
+    tokio::select! {
+        _ = working => {}
+        () = report_progress(&tally) => {}
+    }
+    dead_letters.close().await;
     tracing::info!("stopped. {}", tally.counts());
+}
+
+/// Says each minute what has come since, so that the log tells more than how it began.
+async fn report_progress(tally: &Tally) {
+    let mut before = tally.counts();
+    loop {
+        tokio::time::sleep(REPORT_EVERY).await;
+        let now = tally.counts();
+        if now != before {
+            tracing::info!("so far: {now}");
+        }
+        before = now;
+    }
 }
 
 /// How this worker shows in RabbitMQ and in the dead letters it makes.
@@ -164,8 +193,29 @@ fn log_panics_without_their_message() {
     }));
 }
 
-fn start_logging(config: &Config) -> Result<(), tracing_subscriber::filter::ParseError> {
-    let filter = EnvFilter::try_new(&config.log.filter)?;
+/// The filter of `log.filter`, which only its own library can read.
+fn log_filter(config: &Config) -> Result<EnvFilter, String> {
+    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
+        let key = Key::from("log.filter");
+        let origin = config.summary().iter().find(|effective| effective.key == key);
+        let origin = origin.map(|it| it.origin.to_string()).unwrap_or_default();
+        format!(
+            "1 problem in the configuration:\n\n  {origin}: {key} = {:?}\n      {error}\n      \
+             remedy: give a level (info), or target=level pairs with commas between (info,hyper=warn)",
+            config.log.filter
+        )
+    })?;
+    // lapin logs what the broker returns with its body, and says again what we say ourselves.
+    let mut quiet = vec!["lapin=off"];
+    if filter.max_level_hint() == Some(LevelFilter::TRACE) {
+        // Here the SDK logs whole requests.
+        quiet.extend(["aws_smithy_runtime=debug", "aws_sdk_sns=debug", "hyper=debug", "h2=debug"]);
+    }
+    let quiet = quiet.into_iter().filter_map(|directive| directive.parse().ok());
+    Ok(quiet.fold(filter, EnvFilter::add_directive))
+}
+
+fn start_logging(config: &Config, filter: EnvFilter) {
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => {
@@ -174,5 +224,4 @@ fn start_logging(config: &Config) -> Result<(), tracing_subscriber::filter::Pars
         }
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
-    Ok(())
 }

@@ -1,6 +1,5 @@
 //! `check`: is all that `run` needs there, and as configured?
 
-use std::fmt;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
@@ -10,32 +9,14 @@ use crate::outcome::{Fault, Scope};
 use crate::plugin::Plugins;
 use crate::publisher::Sns;
 use crate::route::Router;
-use crate::source::{self, Broker};
+use crate::source::{self, Broker, Finding};
 
-/// One line of the report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Finding {
-    good: bool,
-    text: String,
-}
-
-impl Finding {
-    pub(crate) fn good(text: impl Into<String>) -> Self {
-        Self { good: true, text: text.into() }
-    }
-
-    pub(crate) fn bad(text: impl Into<String>) -> Self {
-        Self { good: false, text: text.into() }
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mark, colour) =
-            if self.good { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
-        let style = Style::new().fg_color(Some(colour.into()));
-        write!(f, "{style}{mark}{style:#} {}", self.text)
-    }
+/// The line with a mark before it.
+fn line(finding: &Finding) -> String {
+    let (mark, colour) =
+        if finding.good { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
+    let style = Style::new().fg_color(Some(colour.into()));
+    format!("{style}{mark}{style:#} {}", finding.text)
 }
 
 /// Prints the findings as they come. Returns whether all are good.
@@ -44,7 +25,7 @@ pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bo
     let mut report = |finding: Finding| {
         problems += u32::from(!finding.good);
         // A reader that went away, as `| head` does, needs no report.
-        let _ = writeln!(anstream::stdout(), "{finding}");
+        let _ = writeln!(anstream::stdout(), "{}", line(&finding));
     };
     configuration(config, plugins, &mut report);
     if !offline {

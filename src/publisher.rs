@@ -1,31 +1,36 @@
 //! From a notification to SNS's answer, through four small layers:
 //!
 //! [`Gate`] waits while a topic or the whole service is held, [`Retry`] repeats what
-//! failed for a passing reason, [`Pool`] bounds the requests in flight, and [`Sns`]
-//! makes the request and says how far a fault reaches.
+//! failed for a passing reason, [`Batcher`] gathers what can go in one request and
+//! bounds the requests in flight, and [`Sns`] makes the request and says how far a fault
+//! reaches. Beside them, [`Lanes`] keep the order where it is asked for.
 
+mod batch;
 mod classify;
 mod gate;
+mod lanes;
+mod limit;
 mod memory;
-mod pool;
 mod retry;
 mod sns;
 
 use std::future::Future;
+use std::rc::Rc;
 
+pub use batch::{Batcher, Batching};
 pub use gate::Gate;
+pub use lanes::{Lanes, Turn};
 pub use memory::MemoryTopics;
-pub use pool::Pool;
 pub use retry::{Accepted, Failure, Retry};
-pub use sns::{Sns, SnsSetupError};
+pub use sns::Sns;
 
 use crate::config;
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
-/// Somewhere to publish: one attempt, one answer.
+/// Somewhere to publish: one request, one answer.
 pub trait Publish {
-    /// Publishes once.
+    /// Publishes one notification.
     ///
     /// # Errors
     ///
@@ -34,14 +39,48 @@ pub trait Publish {
         &self,
         notification: &Notification,
     ) -> impl Future<Output = Result<MessageId, Fault>>;
+
+    /// Publishes up to ten notifications of the same topic. Returns an answer for each,
+    /// in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Publish::publish`], for the request as a whole.
+    fn publish_batch(
+        &self,
+        batch: &[&Notification],
+    ) -> impl Future<Output = Result<Vec<Result<MessageId, Fault>>, Fault>>;
+}
+
+/// One attempt to publish a notification, in whichever company.
+pub trait Attempt {
+    /// Tries once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Publish::publish`].
+    fn attempt(
+        &self,
+        notification: &Rc<Notification>,
+    ) -> impl Future<Output = Result<MessageId, Fault>>;
 }
 
 /// The layers in their order, over any place to publish to.
-pub type Publisher<P> = Gate<Retry<Pool<P>>>;
+pub type Publisher<P> = Gate<Retry<Batcher<P>>>;
 
 /// Stacks the layers as the configuration has them.
-pub fn stack<P: Publish>(sns: &config::Sns, outage: &config::Outage, place: P) -> Publisher<P> {
-    let pool = Pool::new(place, sns.pool_size.into());
-    let retry = Retry::new(pool, sns.publish_retry_count, sns.publish_retry_time);
+pub fn stack<P: Publish + 'static>(
+    sns: &config::Sns,
+    outage: &config::Outage,
+    place: P,
+) -> Publisher<P> {
+    let batching = Batching {
+        max_entries: sns.batch_max_entries.into(),
+        max_bytes: sns.max_message_bytes,
+        linger: sns.batch_linger,
+        max_requests: sns.pool_size,
+    };
+    let retry =
+        Retry::new(Batcher::new(place, batching), sns.publish_retry_count, sns.publish_retry_time);
     Gate::new(retry, outage.threshold, outage.probe_max)
 }

@@ -7,8 +7,8 @@ use futures_util::FutureExt;
 
 use crate::event::{self, Decoded, Envelope, Format};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
-use crate::publisher::{Failure, Publish, Publisher};
-use crate::route::{Routed, Router};
+use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn};
+use crate::route::{Notification, Routed, Router};
 
 /// Handles the events of one source.
 #[derive(Debug)]
@@ -16,47 +16,81 @@ pub struct Relay<P> {
     format: Format,
     router: Rc<Router>,
     publisher: Rc<Publisher<P>>,
+    lanes: Lanes,
 }
 
-impl<P: Publish> Relay<P> {
+/// An event on its way.
+#[derive(Debug)]
+pub enum Started {
+    /// There is nothing to publish.
+    Decided(Outcome),
+    /// To be published, in its turn where order is kept.
+    Routed(Rc<Notification>, Option<Turn>),
+}
+
+impl<P: Publish + 'static> Relay<P> {
     /// Reads payloads as `format`; sources share the router and the publisher.
     pub fn new(format: Format, router: Rc<Router>, publisher: Rc<Publisher<P>>) -> Self {
-        Self { format, router, publisher }
+        Self { format, router, publisher, lanes: Lanes::default() }
     }
 
-    /// Decodes, routes, publishes, decides. Whatever happens, there is an outcome, even
-    /// if a plugin or our own code panics; it takes as long as a hold lasts.
-    pub async fn handle(&self, envelope: &Envelope) -> Outcome {
-        match AssertUnwindSafe(self.relay(envelope)).catch_unwind().await {
-            Ok(outcome) => outcome,
-            Err(_) => Outcome::DeadLettered(DeadLetter {
-                reason: Reason::Panicked,
-                error: "handling it panicked; the worker's log of that time says where".to_owned(),
-                attempts: 0,
-                topic: None,
-            }),
+    /// Decodes and routes, and takes a place in the lane where order is kept: so this is to
+    /// be called in the order of delivery.
+    #[must_use]
+    pub fn start(&self, envelope: &Envelope) -> Started {
+        std::panic::catch_unwind(AssertUnwindSafe(|| self.decide(envelope)))
+            .unwrap_or_else(|_| Started::Decided(panicked()))
+    }
+
+    /// Publishes what is to be published. Whatever happens, there is an outcome; it takes as
+    /// long as a hold lasts.
+    pub async fn finish(&self, started: Started) -> Outcome {
+        match started {
+            Started::Decided(outcome) => outcome,
+            Started::Routed(notification, turn) => {
+                let published = self.publish(&notification, turn);
+                AssertUnwindSafe(published).catch_unwind().await.unwrap_or_else(|_| panicked())
+            }
         }
     }
 
-    async fn relay(&self, envelope: &Envelope) -> Outcome {
+    fn decide(&self, envelope: &Envelope) -> Started {
         let event = match event::decode(envelope, self.format) {
             Ok(Decoded::Event(event)) => event,
-            Ok(Decoded::Skip(reason)) => return Outcome::Skipped(reason),
-            Err(error) => return Outcome::DeadLettered(error.into()),
+            Ok(Decoded::Skip(reason)) => return Started::Decided(Outcome::Skipped(reason)),
+            Err(error) => return Started::Decided(Outcome::DeadLettered(error.into())),
         };
-        let notification = match self.router.route(&event) {
-            Ok(Routed::Notification(notification)) => notification,
-            Ok(Routed::Skip(reason)) => return Outcome::Skipped(reason),
-            Err(letter) => return Outcome::DeadLettered(letter),
-        };
-        match self.publisher.publish(&notification).await {
+        match self.router.route(&event, envelope) {
+            Ok(Routed::Notification(notification)) => {
+                let turn = notification.order.as_ref().map(|key| self.lanes.queue_up(key));
+                Started::Routed(Rc::new(notification), turn)
+            }
+            Ok(Routed::Skip(reason)) => Started::Decided(Outcome::Skipped(reason)),
+            Err(letter) => Started::Decided(Outcome::DeadLettered(letter)),
+        }
+    }
+
+    async fn publish(&self, notification: &Rc<Notification>, mut turn: Option<Turn>) -> Outcome {
+        if let Some(turn) = &mut turn {
+            turn.come().await;
+        }
+        match self.publisher.publish(notification).await {
             Ok(accepted) => Outcome::Published(accepted.id),
             Err(failure) => Outcome::DeadLettered(DeadLetter {
-                topic: Some(notification.topic),
+                topic: Some(notification.topic.clone()),
                 ..letter_of(failure)
             }),
         }
     }
+}
+
+fn panicked() -> Outcome {
+    Outcome::DeadLettered(DeadLetter {
+        reason: Reason::Panicked,
+        error: "handling it panicked; the worker's log of that time says where".to_owned(),
+        attempts: 0,
+        topic: None,
+    })
 }
 
 fn letter_of(Failure { fault, attempts }: Failure) -> DeadLetter {

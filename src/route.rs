@@ -1,6 +1,7 @@
 //! From an [`Event`] to the [`Notification`] that its sender's domain asks for.
 
 mod muc;
+mod order;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -12,9 +13,10 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use self::muc::MucTopics;
+pub use self::order::OrderKey;
 use crate::arn::TopicArn;
-use crate::config::{Config, Routing};
-use crate::event::{Event, Message, MessageKind, Presence};
+use crate::config::{Config, Ordering, Routing};
+use crate::event::{Envelope, Event, Message, MessageKind, Presence};
 use crate::outcome::{DeadLetter, Reason, SkipReason};
 use crate::plugin::{Attributes, Plugin, Plugins};
 
@@ -27,6 +29,12 @@ pub struct Notification {
     pub body: String,
     /// For subscribers' filters.
     pub attributes: Attributes,
+    /// Set where order is kept: what must be published before it has the same key.
+    pub order: Option<OrderKey>,
+    /// SNS's `MessageGroupId`.
+    pub group: Option<OrderKey>,
+    /// SNS's `MessageDeduplicationId`.
+    pub dedup_id: Option<String>,
 }
 
 impl Notification {
@@ -61,7 +69,18 @@ pub struct UnknownPlugin {
 pub struct Router {
     base: Policy,
     hosts: HashMap<String, Policy>,
-    max_message_bytes: usize,
+    rules: Rules,
+}
+
+/// What holds for all domains.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Body and attributes of a message, as SNS counts them.
+    pub max_message_bytes: usize,
+    /// Keep the order of each key on standard topics too; on FIFO topics it is always kept.
+    pub per_key: bool,
+    /// Tell standard topics the message group too.
+    pub group_id: bool,
 }
 
 impl Router {
@@ -71,7 +90,12 @@ impl Router {
     ///
     /// As [`Router::new`].
     pub fn of(config: &Config, plugins: &Plugins) -> Result<Self, UnknownPlugin> {
-        Self::new(&config.sns.routing, &config.hosts, plugins, config.sns.max_message_bytes)
+        let rules = Rules {
+            max_message_bytes: config.sns.max_message_bytes,
+            per_key: config.sns.ordering == Ordering::PerKey,
+            group_id: config.sns.group_id,
+        };
+        Self::new(&config.sns.routing, &config.hosts, plugins, rules)
     }
 
     /// Routes by `base`, but the events of senders in `hosts` by what stands there.
@@ -83,13 +107,13 @@ impl Router {
         base: &Routing,
         hosts: &BTreeMap<String, Routing>,
         plugins: &Plugins,
-        max_message_bytes: usize,
+        rules: Rules,
     ) -> Result<Self, UnknownPlugin> {
         let hosts = hosts
             .iter()
             .map(|(host, routing)| Ok((host.clone(), Policy::new(routing, plugins)?)))
             .collect::<Result<_, UnknownPlugin>>()?;
-        Ok(Self { base: Policy::new(base, plugins)?, hosts, max_message_bytes })
+        Ok(Self { base: Policy::new(base, plugins)?, hosts, rules })
     }
 
     /// The notification of an event, checked against all that is known of SNS's rules, so that
@@ -99,14 +123,15 @@ impl Router {
     ///
     /// A [`DeadLetter`] if SNS would refuse the notification: it is too large, or the plugin
     /// gave it an attribute that can't be.
-    pub fn route(&self, event: &Event<'_>) -> Result<Routed, DeadLetter> {
+    pub fn route(&self, event: &Event<'_>, envelope: &Envelope) -> Result<Routed, DeadLetter> {
         let host = event.host();
         let policy = self.hosts.get(host).unwrap_or(&self.base);
         let topic = match policy.topic(event, host) {
             Ok(topic) => topic,
             Err(skip) => return Ok(Routed::Skip(skip)),
         };
-        let notification = policy.render(topic, event);
+        let mut notification = policy.render(topic, event);
+        self.order(&mut notification, event, envelope);
         match self.refusal(&notification) {
             None => Ok(Routed::Notification(notification)),
             Some((reason, error)) => {
@@ -115,8 +140,20 @@ impl Router {
         }
     }
 
+    fn order(&self, notification: &mut Notification, event: &Event<'_>, envelope: &Envelope) {
+        let fifo = notification.topic.is_fifo();
+        let Rules { per_key, group_id, .. } = self.rules;
+        if !(fifo || per_key || group_id) {
+            return;
+        }
+        let key = OrderKey::of(event);
+        notification.order = (fifo || per_key).then(|| key.clone());
+        notification.group = (fifo || group_id).then_some(key);
+        notification.dedup_id = fifo.then(|| order::dedup_id(event, envelope));
+    }
+
     fn refusal(&self, notification: &Notification) -> Option<(Reason, String)> {
-        let (size, limit) = (notification.size(), self.max_message_bytes);
+        let (size, limit) = (notification.size(), self.rules.max_message_bytes);
         if size > limit {
             let error =
                 format!("{size} bytes with attributes, but max_message_bytes allows {limit}");
@@ -175,7 +212,8 @@ impl Policy {
                 plugin.message_attributes(topic, message),
             ),
         };
-        Notification { topic: topic.clone(), body, attributes }
+        let topic = topic.clone();
+        Notification { topic, body, attributes, order: None, group: None, dedup_id: None }
     }
 }
 

@@ -7,6 +7,7 @@ mod connection;
 mod dead_letter_exchange;
 mod dead_letter_headers;
 mod inspect;
+mod ledger;
 mod memory;
 mod rabbitmq;
 pub mod topology;
@@ -74,3 +75,27 @@ pub trait Session {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(pub String);
+
+impl SourceError {
+    /// Whether the broker said that an exchange or a queue is not there.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.0.contains("NOT_FOUND")
+    }
+}
+
+/// One line of a report on what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) good: bool,
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn good(text: impl Into<String>) -> Self {
+        Self { good: true, text: text.into() }
+    }
+
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
+        Self { good: false, text: text.into() }
+    }
+}

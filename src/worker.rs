@@ -1,5 +1,8 @@
 //! Take, relay, settle, until told to stop; then drain.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -55,7 +58,7 @@ enum End {
     Lost(SourceError),
 }
 
-impl<S: Source, P: Publish> Worker<S, P> {
+impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// Works until `stop`, through as many sessions as it takes.
     pub async fn run(&self, mut stop: Stop) {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
@@ -143,11 +146,19 @@ impl<S: Source, P: Publish> Worker<S, P> {
     }
 
     /// One event, from its delivery to its acknowledgement.
-    async fn handle<T: Settle>(&self, delivery: Delivery<T::Receipt>, settler: &T) -> Settled {
-        let outcome = self.relay.handle(&delivery.envelope).await;
-        self.log(&delivery.envelope, &outcome);
-        settle(settler, delivery, &outcome).await?;
-        Ok(outcome)
+    fn handle<T: Settle>(
+        &self,
+        delivery: Delivery<T::Receipt>,
+        settler: &T,
+    ) -> impl Future<Output = Settled> {
+        // Here and not in the future, so that places are taken in the order of delivery.
+        let started = self.relay.start(&delivery.envelope);
+        async move {
+            let outcome = self.relay.finish(started).await;
+            self.log(&delivery.envelope, &outcome);
+            settle(settler, delivery, &outcome).await?;
+            Ok(outcome)
+        }
     }
 
     fn record(&self, settled: Settled) -> Result<(), Void> {

@@ -1,5 +1,7 @@
 //! What the documents say is what the code has.
 
+#![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
+
 use std::fmt::Write;
 
 use event_pusher_sns::config::reference;

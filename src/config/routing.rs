@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::domain;
 use super::key::Key;
 use super::reader::{Reader, did_you_mean};
 use super::settings::Routing;
-use super::{domain, unavailable};
 use crate::arn::{self, ArnError, TopicArn};
 
 /// The routing of `[sns]`.
@@ -65,16 +65,7 @@ impl Scope<'_> {
             TopicArn::build(&region?, &account_id?, &topic)
         };
         match arn {
-            Ok(arn) => {
-                if let Some(remedy) = unavailable::topic(&arn) {
-                    self.read.problem(
-                        key,
-                        "is a FIFO topic, which is not available in this version",
-                        remedy,
-                    );
-                }
-                Some(arn)
-            }
+            Ok(arn) => Some(arn),
             Err(error) => {
                 self.read.problem(key, error.to_string(), "give a topic's name or its whole ARN");
                 None

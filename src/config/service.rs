@@ -33,6 +33,7 @@ pub(super) fn sns(read: &mut Reader, routing: Routing) -> Sns {
             &Key::from("sns.ordering"),
             &[("none", Ordering::None), ("per-key", Ordering::PerKey)],
         ),
+        group_id: read.flag(&Key::from("sns.group_id")),
     };
     if sns.connect_timeout > sns.attempt_timeout
         && read.sound(&["sns.connect_timeout_ms", "sns.attempt_timeout_ms"])

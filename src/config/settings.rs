@@ -141,6 +141,8 @@ pub struct Sns {
     pub attempt_timeout: Duration,
     /// Whether the order of events is kept.
     pub ordering: Ordering,
+    /// Whether standard topics are told the message group.
+    pub group_id: bool,
 }
 
 /// Credentials from the configuration itself. `Debug` shows none of it.
@@ -200,7 +202,7 @@ impl Routing {
 pub enum Ordering {
     /// None: the fastest.
     None,
-    /// Those of the same sender.
+    /// Those of the same user's presence, conversation or room.
     PerKey,
 }
 

@@ -10,7 +10,17 @@ use crate::outcome::Scope;
 ///
 /// `code` is empty where the answer had none, `detail` is SNS's own message.
 pub(super) fn scope_of(code: &str, status: u16, detail: &str) -> Scope {
-    match code {
+    known_scope(code, detail).unwrap_or_else(|| scope_of_status(status, code.is_empty()))
+}
+
+/// The scope of an error of one entry in a batch whose others may have been accepted.
+pub(super) fn scope_of_entry(code: &str, sender_fault: bool, detail: &str) -> Scope {
+    let unknown = if sender_fault { Scope::Message } else { Scope::Transient };
+    known_scope(code, detail).unwrap_or(unknown)
+}
+
+fn known_scope(code: &str, detail: &str) -> Option<Scope> {
+    Some(match code {
         // An ARN that SNS can't use is the topic's fault: every event of it would fail alike.
         "InvalidParameter" | "InvalidParameterValue" if detail.contains("TopicArn") => Scope::Route,
 
@@ -19,10 +29,14 @@ pub(super) fn scope_of(code: &str, status: u16, detail: &str) -> Scope {
         | "ParameterValueInvalid"
         | "InvalidParameterCombination"
         | "ValidationError"
-        | "ValidationException" => Scope::Message,
+        | "ValidationException"
+        // Of a batch as a whole; it is split until the one entry is found.
+        | "BatchRequestTooLong"
+        | "BatchEntryIdsNotDistinct"
+        | "InvalidBatchEntryId"
+        | "TooManyEntriesInBatchRequest" => Scope::Message,
 
         "NotFound"
-        | "NotFoundException"
         | "ResourceNotFoundException"
         | "AuthorizationError"
         | "AccessDenied"
@@ -36,6 +50,7 @@ pub(super) fn scope_of(code: &str, status: u16, detail: &str) -> Scope {
         | "KMSOptInRequired" => Scope::Route,
 
         // Credentials and clocks: nothing gets through until somebody mends them.
+        // So is an endpoint that does not speak SNS's protocol.
         "ExpiredToken"
         | "ExpiredTokenException"
         | "RequestExpired"
@@ -46,7 +61,12 @@ pub(super) fn scope_of(code: &str, status: u16, detail: &str) -> Scope {
         | "MissingAuthenticationToken"
         | "UnrecognizedClientException"
         | "NotAuthorized"
-        | "OptInRequired" => Scope::Service,
+        | "OptInRequired"
+        | "InvalidAction"
+        | "MissingAction"
+        | "MissingParameter"
+        | "MalformedQueryString"
+        | "InvalidQueryParameter" => Scope::Service,
 
         "InternalError"
         | "InternalFailure"
@@ -64,16 +84,16 @@ pub(super) fn scope_of(code: &str, status: u16, detail: &str) -> Scope {
         | "KMSThrottlingException"
         | "ServiceUnavailable" => Scope::Transient,
 
-        unknown => scope_of_status(status, unknown.is_empty()),
-    }
+        _ => return None,
+    })
 }
 
 fn scope_of_status(status: u16, without_code: bool) -> Scope {
     match status {
+        // A refusal without SNS's code is not SNS speaking: a proxy, a firewall that dislikes a text.
+        400..=499 if without_code => Scope::Transient,
         401 | 403 => Scope::Service,
         404 => Scope::Route,
-        // A refusal without SNS's code is not SNS speaking: a proxy, a captive page.
-        400..=499 if without_code => Scope::Transient,
         408 | 425 | 429 => Scope::Transient,
         400..=499 => Scope::Message,
         _ => Scope::Transient,

@@ -2,8 +2,9 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
-use super::Publish;
+use super::{Attempt, Publish};
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
@@ -26,6 +27,12 @@ impl MemoryTopics {
     }
 }
 
+impl Attempt for MemoryTopics {
+    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+        self.publish(notification).await
+    }
+}
+
 impl Publish for MemoryTopics {
     async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
         // A real place answers later; this keeps callers honest about it.
@@ -37,15 +44,29 @@ impl Publish for MemoryTopics {
         published.push(notification.clone());
         Ok(MessageId(format!("memory-{}", published.len())))
     }
+
+    async fn publish_batch(
+        &self,
+        batch: &[&Notification],
+    ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
+        let mut answers = Vec::new();
+        for notification in batch {
+            answers.push(self.publish(notification).await);
+        }
+        Ok(answers)
+    }
 }
 
 #[cfg(test)]
-pub(crate) fn notification(topic: &str, body: &str) -> Notification {
-    Notification {
+pub(crate) fn notification(topic: &str, body: &str) -> Rc<Notification> {
+    Rc::new(Notification {
         topic: crate::arn::TopicArn::build("us-east-1", "123456789012", topic).unwrap(),
         body: body.to_owned(),
         attributes: crate::plugin::Attributes::default(),
-    }
+        order: None,
+        group: None,
+        dedup_id: None,
+    })
 }
 
 #[cfg(test)]

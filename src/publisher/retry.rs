@@ -1,11 +1,12 @@
 //! Repeats what failed for a reason that passes by itself.
 
 use std::cell::Cell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
 
-use super::Publish;
+use super::Attempt;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::route::Notification;
 
@@ -35,7 +36,7 @@ pub struct Retry<P> {
     base: Duration,
 }
 
-impl<P: Publish> Retry<P> {
+impl<P: Attempt> Retry<P> {
     /// At most `count` retries, the first within `base` of the failure.
     pub fn new(place: P, count: u32, base: Duration) -> Self {
         Self { place, count, base }
@@ -52,11 +53,11 @@ impl<P: Publish> Retry<P> {
     ///
     /// The last attempt's fault: transient if the retries ran out, else of wider or
     /// narrower scope, which is not retried here.
-    pub async fn publish(&self, notification: &Notification) -> Result<Accepted, Failure> {
+    pub async fn publish(&self, notification: &Rc<Notification>) -> Result<Accepted, Failure> {
         let attempts = Cell::new(0);
         let attempt = || async {
             attempts.set(attempts.get() + 1);
-            self.place.publish(notification).await.map_err(|fault| match fault.scope {
+            self.place.attempt(notification).await.map_err(|fault| match fault.scope {
                 Scope::Transient => backoff::Error::transient(fault),
                 Scope::Message | Scope::Route | Scope::Service => backoff::Error::permanent(fault),
             })
@@ -111,8 +112,8 @@ mod tests {
         asked: RefCell<Vec<Instant>>,
     }
 
-    impl Publish for Refusing {
-        async fn publish(&self, _: &Notification) -> Result<MessageId, Fault> {
+    impl Attempt for Refusing {
+        async fn attempt(&self, _: &Rc<Notification>) -> Result<MessageId, Fault> {
             self.asked.borrow_mut().push(Instant::now());
             Err(fault(self.scope))
         }
@@ -170,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_huge_retry_count_overflows_nothing() {
-        let mut pauses = AncestorPauses { count: 200, base: Duration::from_secs(3600), drawn: 0 };
+        let mut pauses = AncestorPauses { count: 200, base: Duration::from_hours(1), drawn: 0 };
         assert_eq!(std::iter::from_fn(|| pauses.next_backoff()).count(), 200);
     }
 }

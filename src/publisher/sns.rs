@@ -7,14 +7,17 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_sns::Client;
 use aws_sdk_sns::config::retry::RetryConfig;
 use aws_sdk_sns::config::timeout::TimeoutConfig;
-use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region, StalledStreamProtectionConfig};
-use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::config::{
+    BehaviorVersion, Credentials, IdentityCache, Region, StalledStreamProtectionConfig,
+};
+use aws_sdk_sns::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sns::operation::publish_batch::PublishBatchOutput;
 use aws_sdk_sns::primitives::Blob;
-use aws_sdk_sns::types::MessageAttributeValue;
+use aws_sdk_sns::types::{BatchResultErrorEntry, MessageAttributeValue, PublishBatchRequestEntry};
 use secrecy::ExposeSecret;
 
 use super::Publish;
-use super::classify::{one_line, scope_of};
+use super::classify::{one_line, scope_of, scope_of_entry};
 use crate::arn::TopicArn;
 use crate::config;
 use crate::outcome::{Fault, MessageId, Scope};
@@ -27,11 +30,6 @@ pub struct Sns {
     /// One client for each region that a topic is in: an endpoint takes only its own region's ARNs.
     clients: BTreeMap<String, Client>,
 }
-
-/// A topic in a region for which no client was set up.
-#[derive(Debug, thiserror::Error)]
-#[error("no SNS client for the region of {0}")]
-pub struct SnsSetupError(TopicArn);
 
 impl Sns {
     /// Sets up the clients that `topics` need. Nothing is sent.
@@ -63,7 +61,7 @@ impl Sns {
         self.clients.get(topic.region()).ok_or_else(|| Fault {
             scope: Scope::Route,
             code: "region".to_owned(),
-            detail: SnsSetupError(topic.clone()).to_string(),
+            detail: format!("no client was set up for the region of {topic}"),
         })
     }
 }
@@ -74,7 +72,9 @@ impl Publish for Sns {
             .client(&notification.topic)?
             .publish()
             .topic_arn(notification.topic.as_str())
-            .message(&notification.body);
+            .message(&notification.body)
+            .set_message_group_id(notification.group.as_ref().map(|key| key.as_str().to_owned()))
+            .set_message_deduplication_id(notification.dedup_id.clone());
         for (name, value) in notification.attributes.iter() {
             request = request.message_attributes(name, attribute(value)?);
         }
@@ -82,6 +82,79 @@ impl Publish for Sns {
             Ok(answer) => Ok(MessageId(answer.message_id.unwrap_or_default())),
             Err(error) => Err(fault_of(&error)),
         }
+    }
+
+    async fn publish_batch(
+        &self,
+        batch: &[&Notification],
+    ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
+        let Some(first) = batch.first() else { return Ok(Vec::new()) };
+        let entries = batch.iter().enumerate().map(|(id, notification)| entry(id, notification));
+        let request = self
+            .client(&first.topic)?
+            .publish_batch()
+            .topic_arn(first.topic.as_str())
+            .set_publish_batch_request_entries(Some(entries.collect::<Result<_, _>>()?));
+        match request.send().await {
+            Ok(answer) => Ok(answers_in_order(answer, batch.len())),
+            Err(error) => Err(fault_of(&error)),
+        }
+    }
+}
+
+/// An entry's id is its place in the batch.
+fn entry(id: usize, notification: &Notification) -> Result<PublishBatchRequestEntry, Fault> {
+    let mut entry = PublishBatchRequestEntry::builder()
+        .id(id.to_string())
+        .message(&notification.body)
+        .set_message_group_id(notification.group.as_ref().map(|key| key.as_str().to_owned()))
+        .set_message_deduplication_id(notification.dedup_id.clone());
+    for (name, value) in notification.attributes.iter() {
+        entry = entry.message_attributes(name, attribute(value)?);
+    }
+    entry.build().map_err(|error| Fault {
+        scope: Scope::Message,
+        code: "request".to_owned(),
+        detail: error.to_string(),
+    })
+}
+
+/// HTTP 200 can carry failed entries. One that the answer does not name counts as not published.
+fn answers_in_order(answer: PublishBatchOutput, entries: usize) -> Vec<Result<MessageId, Fault>> {
+    let mut answers: Vec<Option<Result<MessageId, Fault>>> = vec![None; entries];
+    let mut unknown = 0_usize;
+    let mut put = |id: Option<&str>, answer| {
+        let slot = id.and_then(|id| id.parse::<usize>().ok()).and_then(|id| answers.get_mut(id));
+        match slot {
+            Some(slot) => *slot = Some(answer),
+            None => unknown += 1,
+        }
+    };
+    for accepted in answer.successful.unwrap_or_default() {
+        let id = MessageId(accepted.message_id.unwrap_or_default());
+        put(accepted.id.as_deref(), Ok(id));
+    }
+    for failed in answer.failed.unwrap_or_default() {
+        put(Some(&failed.id), Err(fault_of_entry(&failed)));
+    }
+    let missing = answers.iter().filter(|answer| answer.is_none()).count();
+    if unknown + missing > 0 {
+        tracing::warn!(unknown, missing, "SNS's answer to a batch does not fit it; trying again");
+    }
+    let unanswered = || Fault {
+        scope: Scope::Transient,
+        code: "unanswered".to_owned(),
+        detail: "SNS's answer to the batch lacks this entry".to_owned(),
+    };
+    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect()
+}
+
+fn fault_of_entry(failed: &BatchResultErrorEntry) -> Fault {
+    let detail = failed.message.as_deref().unwrap_or_default();
+    Fault {
+        scope: scope_of_entry(&failed.code, failed.sender_fault, detail),
+        code: failed.code.clone(),
+        detail: one_line(detail),
     }
 }
 
@@ -112,7 +185,11 @@ async fn base_config(config: &config::Sns) -> aws_sdk_sns::config::Builder {
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         // It watches long bodies; ours are short, and every attempt has its timeout.
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        // Within the attempt's own time, so that slow credentials show as what they are.
+        .identity_cache(
+            IdentityCache::lazy().load_timeout(config.attempt_timeout.mul_f64(0.8)).build(),
+        );
     if let Some(endpoint) = &config.endpoint {
         base = base.endpoint_url(endpoint.as_str());
     }
@@ -139,7 +216,7 @@ where
     let ours = |scope, code: &str| Fault {
         scope,
         code: code.to_owned(),
-        detail: one_line(&DisplayErrorContext(error).to_string()),
+        detail: one_line(&causes(error)),
     };
     match error {
         SdkError::ServiceError(answer) => {
@@ -152,7 +229,12 @@ where
                 detail: one_line(detail),
             }
         }
-        _ if is_about_credentials(error) => ours(Scope::Service, "credentials"),
+        // Not its causes: those of a credential process are whatever that program wrote.
+        _ if is_about_credentials(error) => Fault {
+            scope: Scope::Service,
+            code: "credentials".to_owned(),
+            detail: "the credential chain gave none that can be used".to_owned(),
+        },
         SdkError::TimeoutError(_) => ours(Scope::Transient, "timeout"),
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             ours(Scope::Transient, "timeout")
@@ -164,11 +246,25 @@ where
     }
 }
 
+/// What happened, and why, without the request and the answer that `Debug` would show.
+fn causes<E: std::error::Error + 'static>(error: &SdkError<E>) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}
+
 /// The credential chain's errors come wrapped in failures of the request.
 fn is_about_credentials<E: std::error::Error + 'static>(error: &SdkError<E>) -> bool {
     let mut cause = error.source();
     while let Some(inner) = cause {
-        if inner.is::<CredentialsError>() {
+        // The SDK does not name the type of its time-out.
+        if inner.is::<CredentialsError>()
+            || inner.to_string().contains("identity resolver timed out")
+        {
             return true;
         }
         cause = inner.source();

@@ -7,6 +7,7 @@ use crate::event::{Decoded, Envelope, Format, decode};
 use crate::plugin::{AttributeValue, is_xml_char};
 
 const LIMIT: usize = 262_144;
+const RULES: Rules = Rules { max_message_bytes: LIMIT, per_key: false, group_id: false };
 
 fn topic(name: &str) -> TopicArn {
     TopicArn::parse(&format!("arn:aws:sns:eu-west-1:123456789012:{name}")).unwrap()
@@ -28,14 +29,14 @@ fn routing() -> Routing {
 }
 
 fn router_of(base: &Routing) -> Router {
-    Router::new(base, &BTreeMap::new(), &Plugins::default(), LIMIT).unwrap()
+    Router::new(base, &BTreeMap::new(), &Plugins::default(), RULES).unwrap()
 }
 
 fn routed_by(router: &Router, payload: &str) -> Result<Routed, DeadLetter> {
     let payload = payload.as_bytes().to_vec();
     let envelope = Envelope { payload, ..Envelope::default() };
     match decode(&envelope, Format::Native) {
-        Ok(Decoded::Event(event)) => router.route(&event),
+        Ok(Decoded::Event(event)) => router.route(&event, &envelope),
         other => panic!("no event: {other:?}"),
     }
 }
@@ -144,7 +145,7 @@ fn a_senders_domain_has_its_own_routing() {
         ..routing()
     };
     let hosts = BTreeMap::from([("example.org".to_owned(), own)]);
-    let router = Router::new(&routing(), &hosts, &Plugins::default(), LIMIT).unwrap();
+    let router = Router::new(&routing(), &hosts, &Plugins::default(), RULES).unwrap();
     for (payload, expected) in [
         (message("chat", "a@Example.org", "b@localhost", "x"), "of_example"),
         (message("chat", "a@localhost", "b@example.org", "x"), "messages"),
@@ -161,7 +162,7 @@ fn a_plugin_that_is_not_registered_is_an_error_that_names_those_that_are() {
     let unknown = Routing { plugin_module: "nobody".to_owned(), ..routing() };
     let hosts = BTreeMap::from([("example.org".to_owned(), unknown)]);
     assert_eq!(
-        Router::new(&routing(), &hosts, &Plugins::default(), LIMIT).unwrap_err().to_string(),
+        Router::new(&routing(), &hosts, &Plugins::default(), RULES).unwrap_err().to_string(),
         "plugin_module: there is no plugin \"nobody\", but mod_event_pusher_sns_defaults"
     );
 }
@@ -208,7 +209,7 @@ impl Plugin for Attribute {
 fn router_with(name: &'static str, value: impl Into<AttributeValue>) -> Router {
     let plugins = Plugins::default().register("mine", Attribute(name, value.into()));
     let base = Routing { plugin_module: "mine".to_owned(), ..routing() };
-    Router::new(&base, &BTreeMap::new(), &plugins, LIMIT).unwrap()
+    Router::new(&base, &BTreeMap::new(), &plugins, RULES).unwrap()
 }
 
 #[test]

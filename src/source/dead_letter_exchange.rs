@@ -2,7 +2,9 @@
 //! memory or disk alarm blocks every connection that publishes, and one that consumes
 //! must not be among them.
 
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
@@ -14,27 +16,28 @@ use super::{SourceError, topology};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 
+const GOODBYE: Duration = Duration::from_secs(1);
+
 /// Where dead letters go. It connects when the first one comes, and again after a failure.
 #[derive(Debug)]
 pub struct DeadLetterExchange {
     broker: Rc<Broker>,
     open: Mutex<Option<Rc<Open>>>,
     /// What was logged last, so that each change is logged once.
-    trouble: std::sync::Mutex<Option<String>>,
+    trouble: RefCell<Option<String>>,
 }
 
 #[derive(Debug)]
 struct Open {
     channel: Channel,
-    /// Kept, since dropping it would close it.
-    _connection: Connection,
+    connection: Connection,
 }
 
 impl DeadLetterExchange {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(broker: Rc<Broker>) -> Self {
-        Self { broker, open: Mutex::default(), trouble: std::sync::Mutex::default() }
+        Self { broker, open: Mutex::default(), trouble: RefCell::default() }
     }
 
     /// Publishes one dead letter and waits until the broker has it safe in a queue.
@@ -124,14 +127,23 @@ impl DeadLetterExchange {
         if self.broker.config().declare {
             topology::declare_dead_letters(&channel, self.broker.config()).await?;
         }
-        let open = Rc::new(Open { channel, _connection: connection });
+        let open = Rc::new(Open { channel, connection });
         *current = Some(Rc::clone(&open));
         Ok(open)
     }
 
+    /// Says goodbye, so that RabbitMQ does not log a client that vanished.
+    pub async fn close(&self) {
+        if let Some(open) = self.open.lock().await.take() {
+            let goodbye = open.connection.close(200, "bye".into());
+            // Nothing is left on it; whether the broker answers changes nothing.
+            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        }
+    }
+
     fn log_change(&self, error: Option<&SourceError>) {
         let now = error.map(ToString::to_string);
-        let mut before = self.trouble.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut before = self.trouble.borrow_mut();
         if *before == now {
             return;
         }

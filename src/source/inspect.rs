@@ -4,8 +4,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 
 use super::connection::{Broker, bounded};
-use super::{SourceError, topology};
-use crate::check::Finding;
+use super::{Finding, SourceError, topology};
 use crate::config::{Amqp, Source};
 
 /// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
@@ -28,7 +27,8 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         report(inspector.queue(&source.queue, topology::queue_arguments(amqp)).await);
     }
     // The process ends right after; a goodbye that fails changes no finding.
-    let _ = inspector.connection.close(200, "checked".into()).await;
+    let goodbye = inspector.connection.close(200, "checked".into());
+    let _ = bounded("closing the connection", goodbye).await;
 }
 
 struct Inspector<'a> {
@@ -57,7 +57,7 @@ impl Inspector<'_> {
 
     async fn queue(&self, queue: &str, arguments: lapin::types::FieldTable) -> Finding {
         let found = match self.channel().await {
-            Ok(channel) => topology::find_queue(&channel, queue).await,
+            Ok(channel) => topology::find_queue(&channel, queue).await.map(drop),
             Err(error) => Err(error),
         };
         let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.as_str());
@@ -94,7 +94,7 @@ impl Inspector<'_> {
                 Err(error) => Finding::bad(error.to_string()),
             },
             (Ok(()), false) => Finding::good(format!("{wanted}: there, taken as it is")),
-            (Err(error), true) if error.0.contains("NOT_FOUND") => {
+            (Err(error), true) if error.is_not_found() => {
                 Finding::good(format!("{wanted}: not there yet; `run` declares it"))
             }
             (Err(error), _) => Finding::bad(format!(
@@ -103,11 +103,20 @@ impl Inspector<'_> {
         }
     }
 
-    /// Publishes a message that expires at once, mandatory, to see whether it is routed.
+    /// Publishes a message that expires at once, mandatory, to see whether it is routed. Not
+    /// where dead letters wait: behind those it would stay, since messages expire at a queue's head.
     async fn dead_letter_route(&self, exchange: &str, queue: &str) -> Finding {
+        if let Ok(channel) = self.channel().await
+            && let Ok(waiting @ 1..) = topology::find_queue(&channel, queue).await
+        {
+            return Finding::good(format!("dead letters: {waiting} wait in `{queue}`"));
+        }
         match self.probe(exchange).await {
             Ok(true) => Finding::good(format!("dead letters: `{exchange}` reaches a queue")),
-            Ok(false) | Err(_) if self.amqp.declare => {
+            Err(error) if self.amqp.declare && error.is_not_found() => {
+                Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
+            }
+            Ok(false) if self.amqp.declare => {
                 Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
             }
             Ok(false) => Finding::bad(format!(

@@ -1,5 +1,6 @@
 //! A RabbitMQ queue as a [`Source`].
 
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -7,9 +8,12 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{DeliveryTag, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, Consumer};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::connection::{Broker, bounded, explain};
 use super::dead_letter_exchange::DeadLetterExchange;
+use super::ledger::Ledger;
 use super::{Delivery, Session, Source, SourceError, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -20,6 +24,9 @@ use crate::settle::{Settle, Void};
 /// Quorum queues can lose acknowledgements that were sent just before their channel
 /// closes, even after close-ok; measured on RabbitMQ 3.10, half a second left none behind.
 const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
+
+/// How long settled deliveries wait to be told to the broker together.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// One configured source.
 #[derive(Debug)]
@@ -58,12 +65,16 @@ impl Source for RabbitQueue {
             FieldTable::default(),
         );
         let consumer = bounded(&format!("consuming `{}`", self.source.queue), consuming).await?;
-        let settler = RabbitSettler {
+        let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
-            queue: self.source.queue.as_str().into(),
-        };
-        Ok(RabbitSession { connection, consumer, settler })
+            queue: self.source.queue.clone(),
+            ledger: RefCell::default(),
+            settled: Notify::new(),
+            broken: Cell::new(false),
+        }));
+        let telling = tokio::task::spawn_local(tell(Rc::clone(&settler.0)));
+        Ok(RabbitSession { connection, consumer, settler, telling: AbortOnDrop(telling) })
     }
 }
 
@@ -73,6 +84,17 @@ pub struct RabbitSession {
     connection: Connection,
     consumer: Consumer,
     settler: RabbitSettler,
+    telling: AbortOnDrop,
+}
+
+/// A task that ends with its owner.
+#[derive(Debug)]
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl Session for RabbitSession {
@@ -80,9 +102,13 @@ impl Session for RabbitSession {
     type Settler = RabbitSettler;
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let queue = &self.settler.queue;
+        let settling = &*self.settler.0;
+        let queue = &settling.queue;
         match self.consumer.next().await {
-            Some(Ok(delivery)) => Ok(unpack(delivery)),
+            Some(Ok(delivery)) => {
+                settling.ledger.borrow_mut().open(delivery.delivery_tag);
+                Ok(unpack(delivery))
+            }
             Some(Err(error)) => {
                 Err(SourceError(format!("consuming `{queue}` ended: {}", explain(&error))))
             }
@@ -98,7 +124,7 @@ impl Session for RabbitSession {
 
     async fn stop_taking(&mut self) -> usize {
         let cancel =
-            self.settler.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+            self.settler.0.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
         // If that fails, the channel is gone, and with it what it had delivered.
         let _ = bounded("cancelling the consumer", cancel).await;
         let mut untaken = 0;
@@ -109,9 +135,12 @@ impl Session for RabbitSession {
     }
 
     async fn close(self) {
+        let settling = &*self.settler.0;
+        drop(self.telling);
+        settling.tell_now().await;
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         // Either may be gone already; the broker requeues what is unsettled in any case.
-        let _ = bounded("closing the channel", self.settler.channel.close(200, "bye".into())).await;
+        let _ = bounded("closing the channel", settling.channel.close(200, "bye".into())).await;
         let _ = bounded("closing the connection", self.connection.close(200, "bye".into())).await;
     }
 }
@@ -140,18 +169,56 @@ fn unpack(delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
 
 /// Settles on the channel that delivered.
 #[derive(Debug, Clone)]
-pub struct RabbitSettler {
+pub struct RabbitSettler(Rc<Settling>);
+
+#[derive(Debug)]
+struct Settling {
     channel: Channel,
     dead_letters: Rc<DeadLetterExchange>,
-    queue: Rc<str>,
+    queue: String,
+    ledger: RefCell<Ledger>,
+    /// Wakes whoever tells the broker.
+    settled: Notify,
+    /// The broker can't be told any more.
+    broken: Cell<bool>,
+}
+
+/// Tells the broker what is settled, a moment after the first that is.
+async fn tell(settling: Rc<Settling>) {
+    loop {
+        settling.settled.notified().await;
+        tokio::time::sleep(GATHER).await;
+        settling.tell_now().await;
+    }
+}
+
+impl Settling {
+    async fn tell_now(&self) {
+        let acknowledgements = self.ledger.borrow_mut().take();
+        let up_to = acknowledgements.up_to.map(|tag| (tag, true));
+        let single = acknowledgements.single.into_iter().map(|tag| (tag, false));
+        for (tag, multiple) in up_to.into_iter().chain(single) {
+            let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
+            if bounded("acknowledging", ack).await.is_err() {
+                self.broken.set(true);
+                return;
+            }
+        }
+    }
 }
 
 impl Settle for RabbitSettler {
     type Receipt = RabbitReceipt;
 
     async fn ack(&self, receipt: RabbitReceipt) -> Result<(), Void> {
-        let ack = self.channel.basic_ack(receipt.tag, BasicAckOptions::default());
-        bounded("acknowledging", ack).await.map_err(|_| Void)
+        let Settling { channel, ledger, settled, broken, .. } = &*self.0;
+        if broken.get() || !channel.status().connected() {
+            return Err(Void);
+        }
+        if ledger.borrow_mut().settle(receipt.tag) {
+            settled.notify_one();
+        }
+        Ok(())
     }
 
     async fn bury(
@@ -160,14 +227,15 @@ impl Settle for RabbitSettler {
         receipt: &RabbitReceipt,
         letter: &DeadLetter,
     ) -> Result<(), Void> {
+        let Settling { channel, dead_letters, queue, .. } = &*self.0;
         let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(30));
         loop {
             let properties = &receipt.properties;
-            let buried = self.dead_letters.publish(envelope, properties, letter, &self.queue);
+            let buried = dead_letters.publish(envelope, properties, letter, queue);
             if buried.await.is_ok() {
                 return Ok(());
             }
-            if !self.channel.status().connected() {
+            if !channel.status().connected() {
                 return Err(Void);
             }
             tokio::time::sleep(pauses.draw()).await;

@@ -32,7 +32,7 @@ pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(
         find_exchange(channel, &amqp.dead_letter_exchange).await?;
         find_queue(channel, &amqp.dead_letter_queue).await?;
         find_exchange(channel, &source.exchange).await?;
-        return find_queue(channel, &source.queue).await;
+        return find_queue(channel, &source.queue).await.map(drop);
     }
     declare_dead_letters(channel, amqp).await?;
     declare_exchange(channel, source).await?;
@@ -126,15 +126,15 @@ pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), Sour
     bounded(&named("exchange", exchange), found).await
 }
 
-/// Fails if the queue is not there.
+/// Fails if the queue is not there. Returns how many messages are ready in it.
 ///
 /// # Errors
 ///
 /// As [`ensure`].
-pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
+pub async fn find_queue(channel: &Channel, queue: &str) -> Result<u32, SourceError> {
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let found = channel.queue_declare(queue.into(), options, FieldTable::default());
-    bounded(&named("queue", queue), found).await.map(drop)
+    bounded(&named("queue", queue), found).await.map(|queue| queue.message_count())
 }
 
 /// What a source's queue is declared with: at the delivery limit it dead-letters, at

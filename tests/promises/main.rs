@@ -3,6 +3,7 @@
 //! them by hand.
 
 #![allow(unreachable_pub, reason = "the harness is a module of each test binary, not a library")]
+#![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
 mod ancestor;
 mod bad_input;

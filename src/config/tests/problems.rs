@@ -163,23 +163,11 @@ fn nothing_is_concluded_from_a_value_that_is_wrong_itself() {
 fn what_is_not_available_yet_is_refused_rather_than_ignored() {
     let later = "is not available in this version";
     assert_one(
-        "sns.ordering = \"per-key\"",
-        ["local.toml:1: sns.ordering = \"per-key\"", later, "leave it at \"none\""],
-    );
-    assert_one(
         "[amqp.sources.chat]\nformat = \"xmpp\"",
         [
             "local.toml:2: amqp.sources.chat.format = \"xmpp\"",
             later,
             "let the producer send JSON (native or mongooseim)",
-        ],
-    );
-    assert_one(
-        "sns.pm_messages_topic = \"arn:aws:sns:eu-west-1:123456789012:pm.fifo\"",
-        [
-            "local.toml:1: sns.pm_messages_topic = \"arn:aws:sns:eu-west-1:123456789012:pm.fifo\"",
-            "is a FIFO topic, which is not available in this version",
-            "use a standard topic, whose name doesn't end in .fifo",
         ],
     );
 }

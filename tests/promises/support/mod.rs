@@ -15,7 +15,7 @@ pub use worker::{Exit, Worker, binary};
 use std::time::Duration;
 
 /// For a fact to come true. Reached only by a test that fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between two looks at a fact that has no event to wait for.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_sqs::primitives::Blob;
 use aws_sdk_sqs::types::Message;
 
 use super::wait_for;
@@ -106,7 +107,7 @@ fn read(message: Message) -> Received {
     let attributes =
         message.message_attributes.unwrap_or_default().into_iter().map(|(name, it)| {
             let value = it.string_value.unwrap_or_else(|| {
-                let bytes = it.binary_value.map(|blob| blob.into_inner()).unwrap_or_default();
+                let bytes = it.binary_value.map(Blob::into_inner).unwrap_or_default();
                 String::from_utf8_lossy(&bytes).into_owned()
             });
             (name, (it.data_type, value))

@@ -85,10 +85,9 @@ impl Worker {
     pub async fn logged(&self, text: &str) -> Value {
         let what = format!("a log line with {text:?}");
         let found = tokio::time::timeout(PATIENCE, wait_for(&what, async || self.find(text)));
-        match found.await {
-            Ok(line) => line,
-            Err(_) => panic!("{what} never came; the log is {:#?}", self.log()),
-        }
+        found.await.unwrap_or_else(|_elapsed| {
+            panic!("{what} never came; the log is {:#?}", self.log());
+        })
     }
 
     pub fn find(&self, text: &str) -> Option<Value> {

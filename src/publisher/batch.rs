@@ -1,0 +1,169 @@
+//! Gathers notifications of one topic into requests of up to ten.
+//!
+//! A batch leaves when it is full, or when its oldest entry has waited for the linger; then
+//! as soon as the limit of requests in flight allows. Entries are answered one by one.
+
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, sleep_until};
+
+use self::queue::{Entry, Topics};
+use super::limit::Limit;
+use super::{Attempt, Publish};
+use crate::outcome::{Fault, MessageId, Scope};
+use crate::route::Notification;
+
+/// What one request may hold, how long it may wait, and how many there may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Batching {
+    /// Entries of a request, 1 to 10.
+    pub max_entries: usize,
+    /// Bytes of all its entries, as SNS counts them.
+    pub max_bytes: usize,
+    /// How long an entry waits for others.
+    pub linger: Duration,
+    /// Requests in flight.
+    pub max_requests: u16,
+}
+
+/// Publishes in batches. It lives on a [`tokio::task::LocalSet`], where its requests run:
+/// a caller that goes away takes nobody else's entry with it.
+#[derive(Debug)]
+pub struct Batcher<P>(Rc<Inner<P>>);
+
+#[derive(Debug)]
+struct Inner<P> {
+    place: P,
+    batching: Batching,
+    limit: RefCell<Limit>,
+    in_flight: Cell<u16>,
+    topics: RefCell<Topics>,
+}
+
+impl<P: Publish + 'static> Batcher<P> {
+    /// Nothing is sent yet.
+    pub fn new(place: P, batching: Batching) -> Self {
+        Self(Rc::new(Inner {
+            place,
+            batching,
+            limit: RefCell::new(Limit::new(batching.max_requests)),
+            in_flight: Cell::new(0),
+            topics: RefCell::default(),
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn place(&self) -> &P {
+        &self.0.place
+    }
+}
+
+impl<P: Publish + 'static> Attempt for Batcher<P> {
+    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.0.enqueue(Entry::new(Rc::clone(notification), reply));
+        answer.await.unwrap_or_else(|_| Err(lost("the request was dropped")))
+    }
+}
+
+impl<P: Publish + 'static> Inner<P> {
+    fn enqueue(self: &Rc<Self>, entry: Entry) {
+        let full = self.topics.borrow_mut().push(entry, &self.batching);
+        if full || self.batching.linger.is_zero() {
+            self.pump();
+        }
+        self.watch();
+    }
+
+    /// Sends what is ready, as far as the limit allows.
+    fn pump(self: &Rc<Self>) {
+        while self.limit.borrow().allows(self.in_flight.get()) {
+            let Some(batch) = self.topics.borrow_mut().take_ready(&self.batching) else { return };
+            self.in_flight.set(self.in_flight.get() + 1);
+            tokio::task::spawn_local(Rc::clone(self).send(batch));
+        }
+    }
+
+    /// Sees to it that somebody watches over every linger.
+    fn watch(self: &Rc<Self>) {
+        let unwatched = self.topics.borrow_mut().watch(&self.batching);
+        for topic in unwatched {
+            let inner = Rc::clone(self);
+            tokio::task::spawn_local(async move {
+                while let Some(due) = inner.watch_until(topic) {
+                    sleep_until(due).await;
+                }
+                inner.pump();
+                inner.watch();
+            });
+        }
+    }
+    async fn send(self: Rc<Self>, batch: Vec<Entry>) {
+        let _slot = Slot(&self);
+        // One bad entry must not take the others down: a batch that is refused as a whole
+        // is sent in halves.
+        let mut parts = vec![batch];
+        while let Some(mut part) = parts.pop() {
+            match self.request(&part).await {
+                Err(fault) if fault.scope == Scope::Message && part.len() > 1 => {
+                    let rest = part.split_off(part.len() / 2);
+                    parts.extend([rest, part]);
+                }
+                Err(fault) => part.into_iter().for_each(|entry| entry.answer(Err(fault.clone()))),
+                Ok(answers) => {
+                    part.into_iter().zip(answers).for_each(|(entry, answer)| entry.answer(answer));
+                }
+            }
+        }
+    }
+
+    fn watch_until(&self, topic: usize) -> Option<Instant> {
+        self.topics.borrow_mut().watch_until(topic, &self.batching)
+    }
+
+    async fn request(&self, batch: &[Entry]) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
+        let answers = if let ([entry], 1) = (batch, self.batching.max_entries) {
+            self.place.publish(&entry.notification).await.map(|id| vec![Ok(id)])
+        } else {
+            let batch: Vec<_> = batch.iter().map(|entry| &*entry.notification).collect();
+            self.place.publish_batch(&batch).await
+        };
+        self.learn(&answers);
+        answers
+    }
+
+    fn learn(&self, answers: &Result<Vec<Result<MessageId, Fault>>, Fault>) {
+        let pushed_back = match answers {
+            Ok(answers) => answers.iter().filter_map(|it| it.as_ref().err()).any(is_transient),
+            Err(fault) => is_transient(fault),
+        };
+        let mut limit = self.limit.borrow_mut();
+        if pushed_back { limit.shrink() } else { limit.grow() }
+    }
+}
+
+/// A request's place among those in flight; it is given up even if the request panics.
+struct Slot<'a, P: Publish + 'static>(&'a Rc<Inner<P>>);
+
+impl<P: Publish + 'static> Drop for Slot<'_, P> {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get() - 1);
+        self.0.pump();
+        self.0.watch();
+    }
+}
+
+fn is_transient(fault: &Fault) -> bool {
+    fault.scope == Scope::Transient
+}
+
+fn lost(why: &str) -> Fault {
+    Fault { scope: Scope::Transient, code: "unanswered".to_owned(), detail: why.to_owned() }
+}

@@ -1,0 +1,146 @@
+//! What waits to be sent, topic by topic.
+
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::Batching;
+use crate::arn::TopicArn;
+use crate::outcome::{Fault, MessageId};
+use crate::route::Notification;
+
+/// A notification and whoever waits for its answer.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) notification: Rc<Notification>,
+    size: usize,
+    since: Instant,
+    reply: oneshot::Sender<Result<MessageId, Fault>>,
+}
+
+impl Entry {
+    pub(super) fn new(
+        notification: Rc<Notification>,
+        reply: oneshot::Sender<Result<MessageId, Fault>>,
+    ) -> Self {
+        let size = notification.size();
+        Self { notification, size, since: Instant::now(), reply }
+    }
+
+    /// Nobody waiting any more is no fault.
+    pub(super) fn answer(self, answer: Result<MessageId, Fault>) {
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The queues of all topics. They take turns, so that a busy one does not starve the others.
+#[derive(Debug, Default)]
+pub(super) struct Topics {
+    queues: Vec<TopicQueue>,
+    next: usize,
+}
+
+#[derive(Debug)]
+struct TopicQueue {
+    topic: TopicArn,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    /// Whether somebody watches over the linger of the oldest entry.
+    watched: bool,
+}
+
+impl Topics {
+    /// Queues an entry. Returns whether a batch is full now.
+    pub(super) fn push(&mut self, entry: Entry, batching: &Batching) -> bool {
+        let topic = &entry.notification.topic;
+        let known = self.queues.iter().position(|queue| queue.topic == *topic);
+        let index = known.unwrap_or_else(|| {
+            self.queues.push(TopicQueue::new(topic.clone()));
+            self.queues.len() - 1
+        });
+        let queue = &mut self.queues[index];
+        queue.bytes += entry.size;
+        queue.entries.push_back(entry);
+        queue.is_full(batching)
+    }
+
+    /// Takes the next batch that may leave now.
+    pub(super) fn take_ready(&mut self, batching: &Batching) -> Option<Vec<Entry>> {
+        let now = Instant::now();
+        let topics = self.queues.len();
+        for _ in 0..topics {
+            let queue = &mut self.queues[self.next];
+            self.next = (self.next + 1) % topics;
+            while queue.is_ready(batching, now) {
+                let batch = queue.take(batching);
+                if !batch.is_empty() {
+                    return Some(batch);
+                }
+            }
+        }
+        None
+    }
+
+    /// The topics that have lingering entries and nobody to watch over them; from now on
+    /// the caller does. Entries that are due already leave as soon as there is room.
+    pub(super) fn watch(&mut self, batching: &Batching) -> Vec<usize> {
+        let mut unwatched = Vec::new();
+        for (index, queue) in self.queues.iter_mut().enumerate() {
+            if !queue.watched && queue.lingers_until(batching).is_some() {
+                queue.watched = true;
+                unwatched.push(index);
+            }
+        }
+        unwatched
+    }
+
+    /// When the oldest entry of a watched topic has lingered long enough; `None`, which
+    /// ends the watch, if that has passed or there is none.
+    pub(super) fn watch_until(&mut self, topic: usize, batching: &Batching) -> Option<Instant> {
+        let queue = &mut self.queues[topic];
+        let until = queue.lingers_until(batching);
+        queue.watched = until.is_some();
+        until
+    }
+}
+
+impl TopicQueue {
+    fn new(topic: TopicArn) -> Self {
+        Self { topic, entries: VecDeque::new(), bytes: 0, watched: false }
+    }
+
+    fn is_full(&self, batching: &Batching) -> bool {
+        self.entries.len() >= batching.max_entries || self.bytes >= batching.max_bytes
+    }
+
+    fn lingers_until(&self, batching: &Batching) -> Option<Instant> {
+        let due = self.entries.front()?.since + batching.linger;
+        (due > Instant::now()).then_some(due)
+    }
+
+    fn is_ready(&self, batching: &Batching, now: Instant) -> bool {
+        self.is_full(batching)
+            || self.entries.front().is_some_and(|oldest| oldest.since + batching.linger <= now)
+    }
+
+    /// The oldest entries that fit into one request. Those that nobody waits for any more are
+    /// dropped: their deliveries come again.
+    fn take(&mut self, batching: &Batching) -> Vec<Entry> {
+        let mut batch = Vec::with_capacity(batching.max_entries.min(self.entries.len()));
+        let mut bytes = 0;
+        while batch.len() < batching.max_entries
+            && let Some(oldest) = self.entries.front()
+            && (batch.is_empty() || bytes + oldest.size <= batching.max_bytes)
+            && let Some(entry) = self.entries.pop_front()
+        {
+            self.bytes -= entry.size;
+            if !entry.reply.is_closed() {
+                bytes += entry.size;
+                batch.push(entry);
+            }
+        }
+        batch
+    }
+}

@@ -1,0 +1,165 @@
+//! The gate's promises, under a paused clock.
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::*;
+use crate::outcome::MessageId;
+use crate::publisher::MemoryTopics;
+use crate::publisher::memory::{fault, notification};
+
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_hours(24);
+
+fn gate_to<P: Attempt>(place: P, threshold: u32) -> Gate<Retry<P>> {
+    Gate::new(Retry::new(place, 0, Duration::ZERO), threshold, LONGEST_PAUSE)
+}
+
+fn gate(threshold: u32) -> Gate<Retry<MemoryTopics>> {
+    gate_to(MemoryTopics::default(), threshold)
+}
+
+fn place(gate: &Gate<Retry<MemoryTopics>>) -> &MemoryTopics {
+    gate.retry.place()
+}
+
+/// A service whose credentials and whose topic `gone` come and go.
+#[derive(Debug, Default)]
+struct World {
+    credentials_expired: Cell<bool>,
+    topic_gone: Cell<bool>,
+    requests: Cell<usize>,
+}
+
+impl Attempt for Rc<World> {
+    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+        self.requests.set(self.requests.get() + 1);
+        sleep(Duration::from_millis(5)).await;
+        if self.credentials_expired.get() || notification.body == "poison" {
+            return Err(fault(Scope::Service));
+        }
+        if self.topic_gone.get() && notification.topic.name() == "gone" {
+            return Err(fault(Scope::Route));
+        }
+        Ok(MessageId(String::new()))
+    }
+}
+
+/// Publishes in the background.
+fn spawn(gate: &Rc<Gate<Retry<Rc<World>>>>, topic: &str, body: &str) {
+    let (gate, note) = (Rc::clone(gate), notification(topic, body));
+    tokio::task::spawn_local(async move { gate.publish(&note).await });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_fault_holds_everything_and_dead_letters_nothing() {
+    let gate = gate(10);
+    for _ in 0..30 {
+        place(&gate).fail_next(fault(Scope::Service));
+    }
+    let notes: Vec<_> = (0..20).map(|n| notification("t", &n.to_string())).collect();
+    let begun = Instant::now();
+    let answers = join_all(notes.iter().map(|note| gate.publish(note))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(place(&gate).published().len(), 20);
+    assert!(begun.elapsed() > LONGEST_PAUSE, "probed too eagerly");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_topic_lets_the_others_flow() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
+            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+            (0..5).for_each(|_| spawn(&gate, "gone", "held"));
+            sleep(Duration::from_secs(5)).await;
+            let good = notification("good", "flows");
+            timeout(Duration::from_millis(10), gate.publish(&good)).await.unwrap().unwrap();
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_recovers_is_not_blocked_by_a_topic_that_is_still_gone() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
+            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+            (0..200).for_each(|_| spawn(&gate, "gone", "held"));
+            sleep(Duration::from_mins(2)).await;
+            world.credentials_expired.set(true);
+            sleep(Duration::from_secs(40)).await;
+            world.credentials_expired.set(false);
+            let good = notification("good", "flows");
+            timeout(DAY, gate.publish(&good)).await.expect("held for a day").unwrap();
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_event_that_only_looks_like_an_outage_does_not_hold_the_others_for_ever() {
+    LocalSet::new()
+        .run_until(async {
+            let gate = Rc::new(gate_to(Rc::new(World::default()), 10));
+            spawn(&gate, "t", "poison");
+            sleep(Duration::from_secs(1)).await;
+            let fine = notification("t", "fine");
+            timeout(LONGEST_PAUSE * 2, gate.publish(&fine)).await.expect("held").unwrap();
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_probes_with_one_request_at_a_time() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
+            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+            (0..100).for_each(|_| spawn(&gate, "t", "held"));
+            sleep(Duration::from_millis(10)).await;
+            let in_flight_when_it_began = world.requests.get();
+            sleep(Duration::from_mins(5)).await;
+            let probes = world.requests.get() - in_flight_when_it_began;
+            assert!((8..30).contains(&probes), "{probes} probes in five minutes");
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn out_of_retries_is_a_dead_letter_until_the_threshold_says_outage() {
+    let gate = gate(3);
+    for _ in 0..6 {
+        place(&gate).fail_next(fault(Scope::Transient));
+    }
+    let note = notification("t", "{}");
+    for _ in 0..2 {
+        gate.publish(&note).await.unwrap_err();
+    }
+    let accepted = gate.publish(&note).await.unwrap();
+    assert_eq!(accepted.attempts, 5, "four failures and the success that opened the gate");
+    place(&gate).fail_next(fault(Scope::Transient));
+    gate.publish(&note).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_runs_out_of_retries_is_no_dead_letter() {
+    for scope in [Scope::Service, Scope::Route] {
+        let gate = gate(10);
+        place(&gate).fail_next(fault(scope));
+        place(&gate).fail_next(fault(Scope::Transient));
+        gate.publish(&notification("t", "{}")).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_fault_during_a_probe_opens_the_gate() {
+    let gate = gate(10);
+    place(&gate).fail_next(fault(Scope::Service));
+    place(&gate).fail_next(fault(Scope::Message));
+    let note = notification("t", "{}");
+    assert_eq!(gate.publish(&note).await.unwrap_err().attempts, 2);
+    assert!(!gate.service.is_held());
+    assert!(gate.service.pass().now_or_never().is_some());
+}

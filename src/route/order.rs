@@ -1,0 +1,150 @@
+//! Which events must keep their order among each other, and how SNS is told.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::event::{Envelope, Event, Message, MessageKind, bare};
+
+/// Longest `MessageGroupId` and `MessageDeduplicationId`; both are of ASCII letters, digits
+/// and punctuation. Source: SNS API reference, "Publish".
+const LONGEST_ID: usize = 128;
+
+/// Events of the same key are published in the order in which they were delivered. It is a
+/// valid `MessageGroupId`.
+///
+/// For a presence it is the user; for a message it is the conversation: the room, or the
+/// two users, whichever of them speaks.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderKey(Arc<str>);
+
+impl OrderKey {
+    /// The key of an event.
+    #[must_use]
+    pub fn of(event: &Event<'_>) -> Self {
+        match event {
+            Event::Presence(presence) => Self::fit("presence/", &[bare(&presence.user)]),
+            Event::Message(Message { kind: MessageKind::Groupchat, to, .. }) => {
+                Self::fit("room/", &[bare(to)])
+            }
+            Event::Message(Message { kind: MessageKind::Chat, from, to, .. }) => {
+                let mut users = [bare(from), bare(to)];
+                users.sort_unstable();
+                Self::fit("chat/", &users)
+            }
+        }
+    }
+
+    /// The key as SNS takes it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn fit(kind: &str, parts: &[&str]) -> Self {
+        // A comma stands in no domain, so that the parts can't run into each other.
+        Self::from(format!("{kind}{}", parts.join(",")))
+    }
+}
+
+impl From<String> for OrderKey {
+    /// What does not fit into a `MessageGroupId` is hashed.
+    fn from(key: String) -> Self {
+        Self(if fits(&key) { key.into() } else { hash([key.as_bytes()]).into() })
+    }
+}
+
+/// SNS drops a second message of the same id within five minutes: the event's own id, else the
+/// AMQP message id, else a hash of all that was delivered.
+pub(super) fn dedup_id(event: &Event<'_>, envelope: &Envelope) -> String {
+    match event.id().or(envelope.message_id.as_deref()) {
+        Some(id) if fits(id) => id.to_owned(),
+        Some(id) => hash([id.as_bytes()]),
+        None => {
+            hash([envelope.exchange.as_bytes(), envelope.routing_key.as_bytes(), &envelope.payload])
+        }
+    }
+}
+
+fn fits(id: &str) -> bool {
+    (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// In hexadecimal digits. Lengths go in too, so that no two lists of parts look alike.
+fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let mut text = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        // Writing to a String does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Decoded, Format, decode};
+
+    fn envelope(payload: &str) -> Envelope {
+        Envelope { payload: payload.as_bytes().to_vec(), ..Envelope::default() }
+    }
+
+    fn key(payload: &str) -> String {
+        with(payload, |event, _| OrderKey::of(event).as_str().to_owned())
+    }
+
+    fn with<T>(payload: &str, look: impl Fn(&Event<'_>, &Envelope) -> T) -> T {
+        let envelope = envelope(payload);
+        match decode(&envelope, Format::Native) {
+            Ok(Decoded::Event(event)) => look(&event, &envelope),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn message(kind: &str, from: &str, to: &str) -> String {
+        format!(r#"{{"type":"{kind}","from_user_id":"{from}","to_user_id":"{to}","message":"ok"}}"#)
+    }
+
+    #[test]
+    fn a_conversation_is_one_key_whoever_speaks_from_whichever_device() {
+        let there = key(&message("chat", "alice@a/phone", "bob@b"));
+        assert_eq!(there, "chat/alice@a,bob@b");
+        assert_eq!(there, key(&message("chat", "bob@b/desk", "alice@a/phone")));
+        assert_eq!(key(&message("groupchat", "alice@a", "room@muc")), "room/room@muc");
+        assert_eq!(
+            key(r#"{"type":"presence","user_id":"alice@a/x","present":true}"#),
+            "presence/alice@a"
+        );
+    }
+
+    #[test]
+    fn what_sns_would_refuse_is_hashed() {
+        for user in ["ü@a".to_owned(), format!("{}@a", "x".repeat(300))] {
+            let key = key(&message("chat", &user, "bob@b"));
+            assert!(fits(&key), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_dedup_id_is_the_producers_wherever_it_gave_one() {
+        let plain = message("chat", "alice@a", "bob@b");
+        let with_id = plain.replacen('{', r#"{"id":"42","#, 1);
+        assert_eq!(with(&with_id, dedup_id), "42");
+        let hashed = with(&plain, dedup_id);
+        assert_eq!(hashed.len(), 64);
+        with(&plain, |event, envelope| {
+            let named = Envelope { message_id: Some("m-1".to_owned()), ..envelope.clone() };
+            assert_eq!(dedup_id(event, &named), "m-1");
+            let spaced = Envelope { message_id: Some("m 1".to_owned()), ..envelope.clone() };
+            assert_eq!(dedup_id(event, &spaced).len(), 64);
+            let elsewhere = Envelope { exchange: "other".to_owned(), ..envelope.clone() };
+            assert_ne!(dedup_id(event, &elsewhere), hashed);
+        });
+    }
+}

@@ -1,0 +1,156 @@
+//! Which deliveries of a channel are settled, and what to tell the broker about it.
+//!
+//! An acknowledgement costs lapin more than all the rest of a delivery, so they are
+//! gathered: one, with `multiple`, for all up to the oldest delivery that is still open, and one for each
+//! settled delivery beyond it.
+
+use std::collections::VecDeque;
+
+use lapin::types::DeliveryTag;
+
+/// The deliveries of one channel that the broker has not been told about, by tag.
+///
+/// Tags of a channel with one consumer go up by one from 1, so that a tag's place is known.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// The tag of the first entry, less one: all up to here are acknowledged.
+    told: DeliveryTag,
+    entries: VecDeque<Entry>,
+    settled: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Open,
+    Settled,
+    /// Acknowledged singly, while an older one was open.
+    Told,
+}
+
+/// What to send.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Acknowledgements {
+    /// All up to this tag.
+    pub(super) up_to: Option<DeliveryTag>,
+    /// These beyond it.
+    pub(super) single: Vec<DeliveryTag>,
+}
+
+impl Ledger {
+    /// A delivery has come.
+    pub(super) fn open(&mut self, tag: DeliveryTag) {
+        // One passed over, were there any, would stay open and come again.
+        while self.told + (self.entries.len() as u64) < tag {
+            self.entries.push_back(Entry::Open);
+        }
+    }
+
+    /// Its outcome is safe. Returns whether it is the first since the last `take`.
+    pub(super) fn settle(&mut self, tag: DeliveryTag) -> bool {
+        let entry = tag
+            .checked_sub(self.told + 1)
+            .and_then(|place| self.entries.get_mut(usize::try_from(place).ok()?));
+        if let Some(entry @ Entry::Open) = entry {
+            *entry = Entry::Settled;
+            self.settled += 1;
+            return self.settled == 1;
+        }
+        false
+    }
+
+    /// Takes what the broker is to be told now.
+    pub(super) fn take(&mut self) -> Acknowledgements {
+        let mut acknowledgements = Acknowledgements::default();
+        while let Some(entry) = self.entries.front()
+            && *entry != Entry::Open
+        {
+            self.told += 1;
+            // One that was told singly needs no further word, unless others of the prefix do.
+            if *entry == Entry::Settled {
+                self.settled -= 1;
+                acknowledgements.up_to = Some(self.told);
+            }
+            self.entries.pop_front();
+        }
+        if self.settled > 0 {
+            for (tag, entry) in (self.told + 1..).zip(&mut self.entries) {
+                if *entry == Entry::Settled {
+                    *entry = Entry::Told;
+                    acknowledgements.single.push(tag);
+                }
+            }
+            self.settled = 0;
+        }
+        acknowledgements
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_settled_prefix_is_told_at_once_and_stragglers_singly() {
+        let mut ledger = Ledger::default();
+        (1..=6).for_each(|tag| ledger.open(tag));
+        for tag in [1, 2, 4, 6] {
+            ledger.settle(tag);
+        }
+        let told = Acknowledgements { up_to: Some(2), single: vec![4, 6] };
+        assert_eq!(ledger.take(), told);
+        ledger.settle(3);
+        assert_eq!(ledger.take(), Acknowledgements { up_to: Some(3), single: vec![] });
+        ledger.settle(5);
+        assert_eq!(ledger.take(), Acknowledgements { up_to: Some(5), single: vec![] });
+        assert!(ledger.entries.is_empty());
+    }
+
+    proptest! {
+        /// RabbitMQ closes the channel when a tag is acknowledged twice, or one that it doesn't know.
+        #[test]
+        fn every_delivery_is_told_once_after_it_was_settled_and_never_before(
+            steps in prop::collection::vec((0_u8..3, any::<prop::sample::Index>()), 1..300),
+        ) {
+            let mut ledger = Ledger::default();
+            let (mut open, mut settled) = (BTreeSet::new(), BTreeSet::new());
+            // What the broker still waits for.
+            let mut unacked = BTreeSet::new();
+            let mut last = 0;
+            for (step, pick) in steps {
+                match step {
+                    0 => {
+                        last += 1;
+                        ledger.open(last);
+                        open.insert(last);
+                        unacked.insert(last);
+                    }
+                    1 if !open.is_empty() => {
+                        let tag = *pick.get(&open.iter().copied().collect::<Vec<_>>());
+                        open.remove(&tag);
+                        settled.insert(tag);
+                        ledger.settle(tag);
+                    }
+                    _ => {
+                        let Acknowledgements { up_to, single } = ledger.take();
+                        if let Some(up_to) = up_to {
+                            let told: Vec<_> = unacked.range(..=up_to).copied().collect();
+                            prop_assert!(told.contains(&up_to), "{up_to} was told before");
+                            for tag in told {
+                                prop_assert!(settled.contains(&tag), "{tag} is not settled");
+                                unacked.remove(&tag);
+                            }
+                        }
+                        for tag in single {
+                            prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
+                        }
+                        prop_assert_eq!(&unacked, &open);
+                    }
+                }
+            }
+        }
+    }
+}

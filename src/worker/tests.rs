@@ -1,0 +1,175 @@
+//! The whole way between a queue and topics in memory, under a paused clock and random faults.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use tokio::task::LocalSet;
+
+use super::*;
+use crate::config::{Config, Inputs};
+use crate::outcome::{Fault, MessageId, Reason, Scope};
+use crate::plugin::{DefaultPlugin, Plugins};
+use crate::publisher;
+use crate::route::{Notification, Router};
+use crate::source::MemoryQueue;
+
+const CONFIGURATION: &str = r#"
+    [sns]
+    region = "us-east-1"
+    account_id = "123456789012"
+    pm_messages_topic = "pm"
+    presence_updates_topic = "presence"
+    ordering = "per-key"
+    batch_max_entries = 4
+    pool_size = 3
+"#;
+
+/// Meets each request and each entry with the next fault of a list, then accepts for ever.
+#[derive(Debug, Default)]
+struct Flaky {
+    faults: RefCell<Vec<Option<Scope>>>,
+    accepted: Rc<RefCell<Vec<String>>>,
+}
+
+impl Flaky {
+    fn next(&self) -> Result<(), Fault> {
+        match self.faults.borrow_mut().pop().flatten() {
+            None => Ok(()),
+            Some(scope) => Err(Fault { scope, code: "Test".to_owned(), detail: String::new() }),
+        }
+    }
+}
+
+impl Publish for Flaky {
+    async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
+        self.publish_batch(&[notification]).await?.remove(0)
+    }
+
+    async fn publish_batch(
+        &self,
+        batch: &[&Notification],
+    ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.next()?;
+        let answer = |notification: &&Notification| {
+            self.next()?;
+            self.accepted.borrow_mut().push(notification.body.clone());
+            Ok(MessageId("accepted".to_owned()))
+        };
+        Ok(batch.iter().map(answer).collect())
+    }
+}
+
+fn chat(user: u8, number: usize) -> Envelope {
+    let payload = format!(
+        r#"{{"type":"chat","from_user_id":"u{user}@h","to_user_id":"x@h","message":"{number}"}}"#
+    );
+    Envelope { payload: payload.into_bytes(), ..Envelope::default() }
+}
+
+/// Sender and number of a published body.
+fn read(body: &str) -> (String, usize) {
+    let body: serde_json::Value = serde_json::from_str(body).unwrap();
+    let text = |key: &str| body[key].as_str().unwrap().to_owned();
+    (text("from_user_id"), text("message").parse().unwrap())
+}
+
+struct Run {
+    accepted: Vec<(String, usize)>,
+    dead: Vec<Reason>,
+    tally: Rc<Tally>,
+    left: usize,
+}
+
+/// Works the events off, cutting the connection after each of `cuts` milliseconds.
+fn work_off(events: &[Envelope], faults: Vec<Option<Scope>>, cuts: &[u64]) -> Run {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(LocalSet::new().run_until(async {
+        let inputs =
+            Inputs { files: vec![("test".into(), CONFIGURATION.into())], ..Inputs::default() };
+        let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
+        let router = Rc::new(Router::of(&config, &Plugins::default()).unwrap());
+        let place = Flaky { faults: RefCell::new(faults), ..Flaky::default() };
+        let accepted = Rc::clone(&place.accepted);
+        let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, place));
+        let queue = MemoryQueue::default();
+        events.iter().cloned().for_each(|event| queue.publish(event));
+        let tally = Rc::new(Tally::default());
+        let worker = Worker {
+            name: "test".to_owned(),
+            source: queue.clone(),
+            relay: Relay::new(crate::event::Format::Native, router, publisher),
+            tally: Rc::clone(&tally),
+            grace: Duration::from_secs(10),
+        };
+        let (ask, stop) = watch::channel(false);
+        let watching = async {
+            for pause in cuts {
+                tokio::time::sleep(Duration::from_millis(*pause)).await;
+                queue.cut();
+            }
+            // A virtual day is enough for any hold to end.
+            tokio::time::sleep(Duration::from_hours(24)).await;
+            ask.send_replace(true);
+        };
+        join(worker.run(stop), watching).await;
+        let accepted = accepted.borrow().iter().map(|body| read(body)).collect();
+        let dead = queue.dead_letters().iter().map(|(_, letter)| letter.reason).collect();
+        Run { accepted, dead, tally, left: queue.ready() + queue.unacked() }
+    }))
+}
+
+fn any_fault() -> impl Strategy<Value = Option<Scope>> {
+    prop_oneof![
+        3 => Just(None),
+        2 => Just(Some(Scope::Transient)),
+        1 => Just(Some(Scope::Message)),
+        1 => Just(Some(Scope::Route)),
+        1 => Just(Some(Scope::Service)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn nothing_is_overtaken_by_its_own_key_whatever_is_held_or_retried(
+        users in prop::collection::vec(0_u8..4, 1..60),
+        faults in prop::collection::vec(any_fault(), 0..120),
+    ) {
+        let events: Vec<_> =
+            users.iter().enumerate().map(|(number, user)| chat(*user, number)).collect();
+        let run = work_off(&events, faults, &[]);
+        let mut last: BTreeMap<&str, usize> = BTreeMap::new();
+        for (user, number) in &run.accepted {
+            if let Some(before) = last.insert(user, *number) {
+                prop_assert!(before < *number, "{user}: {number} came after {before}");
+            }
+        }
+        prop_assert_eq!(run.accepted.len() + run.dead.len(), events.len());
+        prop_assert_eq!(run.left, 0);
+        let counts = run.tally.counts();
+        prop_assert_eq!(counts.in_flight(), 0);
+        prop_assert_eq!(counts.published, run.accepted.len() as u64);
+    }
+
+    #[test]
+    fn a_cut_connection_loses_nothing(
+        users in prop::collection::vec(0_u8..4, 1..60),
+        faults in prop::collection::vec(any_fault(), 0..60),
+        cuts in prop::collection::vec(1_u64..2000, 0..5),
+    ) {
+        let events: Vec<_> =
+            users.iter().enumerate().map(|(number, user)| chat(*user, number)).collect();
+        let run = work_off(&events, faults, &cuts);
+        let distinct: BTreeSet<_> = run.accepted.iter().map(|(_, number)| number).collect();
+        prop_assert!(distinct.len() + run.dead.len() >= events.len());
+        prop_assert_eq!(run.left, 0);
+        prop_assert_eq!(run.tally.counts().in_flight(), 0);
+    }
+}
