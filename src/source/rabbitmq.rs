@@ -8,7 +8,7 @@ use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{DeliveryTag, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, Consumer};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
 use super::connection::{Broker, bounded, explain};
@@ -71,6 +71,7 @@ impl Source for RabbitQueue {
             queue: self.source.queue.clone(),
             ledger: RefCell::default(),
             settled: Notify::new(),
+            telling: Mutex::default(),
             broken: Cell::new(false),
         }));
         let telling = tokio::task::spawn_local(tell(Rc::clone(&settler.0)));
@@ -136,8 +137,9 @@ impl Session for RabbitSession {
 
     async fn close(self) {
         let settling = &*self.settler.0;
-        drop(self.telling);
+        // Before the task that tells is aborted: what it has in hand must be told to the end.
         settling.tell_now().await;
+        drop(self.telling);
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         // Either may be gone already; the broker requeues what is unsettled in any case.
         let _ = bounded("closing the channel", settling.channel.close(200, "bye".into())).await;
@@ -179,6 +181,7 @@ struct Settling {
     ledger: RefCell<Ledger>,
     /// Wakes whoever tells the broker.
     settled: Notify,
+    telling: Mutex<()>,
     /// The broker can't be told any more.
     broken: Cell<bool>,
 }
@@ -194,6 +197,7 @@ async fn tell(settling: Rc<Settling>) {
 
 impl Settling {
     async fn tell_now(&self) {
+        let _one_at_a_time = self.telling.lock().await;
         let acknowledgements = self.ledger.borrow_mut().take();
         let up_to = acknowledgements.up_to.map(|tag| (tag, true));
         let single = acknowledgements.single.into_iter().map(|tag| (tag, false));

@@ -7,6 +7,11 @@
 
 mod ancestor;
 mod bad_input;
+mod check;
 mod dead_letters;
+mod kills;
+mod ports;
+mod program;
+mod shutdown;
 mod support;
 mod topology;

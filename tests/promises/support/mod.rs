@@ -2,13 +2,17 @@
 
 mod by_hand;
 mod doorman;
+mod program;
+mod proxy;
 mod sns;
 mod stand;
 mod worker;
 
 pub use by_hand::quorum;
 pub use doorman::Doorman;
-pub use sns::Received;
+pub use program::{Ended, Program};
+pub use proxy::{Door, Proxy};
+pub use sns::{GENTLY, Received};
 pub use stand::{Event, Stand, header};
 pub use worker::{Exit, Worker, binary};
 

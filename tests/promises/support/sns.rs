@@ -1,16 +1,28 @@
 //! Topics of the emulator, read back through SQS queues that are subscribed to them.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_sns::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_sqs::primitives::Blob;
-use aws_sdk_sqs::types::Message;
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message};
+use tokio::task::JoinSet;
 
 use super::wait_for;
+
+/// Messages in one answer of SQS.
+const FULL: usize = 10;
+
+/// Looking more often would take the emulator's time from what is to come.
+const LET_COME: Duration = Duration::from_millis(200);
 
 /// A notification as a subscriber sees it.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// SQS's id for it.
+    id: String,
     pub body: String,
     /// Name → (type, value); binary values as lossy text.
     pub attributes: BTreeMap<String, (String, String)>,
@@ -22,6 +34,7 @@ impl Received {
     }
 }
 
+#[derive(Clone)]
 pub struct Topics {
     sqs: aws_sdk_sqs::Client,
     queues: HashMap<&'static str, String>,
@@ -92,14 +105,86 @@ impl Topics {
     /// What is received stays invisible for longer than any test lasts: deleting it would
     /// only double the requests.
     async fn batch(&self, topic: &str) -> Vec<Received> {
+        self.messages(topic).await.into_iter().map(read).collect()
+    }
+
+    /// Receives and deletes.
+    async fn take(&self, topic: &str) -> Vec<Received> {
+        let messages = self.messages(topic).await;
+        if !messages.is_empty() {
+            let entries = messages.iter().enumerate().map(|(index, message)| {
+                let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
+                entry.set_receipt_handle(message.receipt_handle.clone()).build().unwrap()
+            });
+            let delete = self.sqs.delete_message_batch().queue_url(&self.queues[topic]);
+            delete.set_entries(Some(entries.collect())).send().await.unwrap();
+        }
+        messages.into_iter().map(read).collect()
+    }
+
+    async fn messages(&self, topic: &str) -> Vec<Message> {
         let request = self
             .sqs
             .receive_message()
             .queue_url(&self.queues[topic])
-            .max_number_of_messages(10)
+            .max_number_of_messages(FULL.try_into().unwrap())
             .visibility_timeout(3600)
             .message_attribute_names("All");
-        request.send().await.unwrap().messages.unwrap_or_default().into_iter().map(read).collect()
+        request.send().await.unwrap().messages.unwrap_or_default()
+    }
+}
+
+/// Settings that leave the emulator time for its readers: it gives every request the same
+/// share. And what is slow there must not look like what is lost: a retry is a repetition.
+pub const GENTLY: [(&str, &str); 3] =
+    [("LOG__FILTER", "info"), ("SNS__POOL_SIZE", "2"), ("SNS__ATTEMPT_TIMEOUT_MS", "60000")];
+
+type Found = HashMap<String, (&'static str, Received)>;
+
+/// Reads away what comes, from all topics at once. The emulator takes ever longer to put
+/// something into a long queue, so where many events pass they must not pile up. Use
+/// [`GENTLY`] with it.
+pub struct Collector {
+    /// By SQS's id, since the emulator may hand one message to two readers.
+    found: Arc<Mutex<Found>>,
+    ending: Arc<AtomicBool>,
+    readers: JoinSet<()>,
+}
+
+impl Collector {
+    pub fn start(topics: &Topics) -> Self {
+        let mut collector =
+            Self { found: Arc::default(), ending: Arc::default(), readers: JoinSet::new() };
+        for topic in topics.queues.keys().flat_map(|topic| [*topic; 3]) {
+            let (found, ending) = (Arc::clone(&collector.found), Arc::clone(&collector.ending));
+            let topics = topics.clone();
+            collector.readers.spawn(async move {
+                loop {
+                    let last = ending.load(Ordering::SeqCst);
+                    let batch = topics.take(topic).await;
+                    if batch.is_empty() && last {
+                        break;
+                    }
+                    if batch.len() < FULL && !last {
+                        tokio::time::sleep(LET_COME).await;
+                    }
+                    found
+                        .lock()
+                        .unwrap()
+                        .extend(batch.into_iter().map(|it| (it.id.clone(), (topic, it))));
+                }
+            });
+        }
+        collector
+    }
+
+    /// All that has come until now, with the topics.
+    pub async fn finish(mut self) -> Vec<(&'static str, Received)> {
+        self.ending.store(true, Ordering::SeqCst);
+        while let Some(reader) = self.readers.join_next().await {
+            reader.unwrap();
+        }
+        std::mem::take(&mut *self.found.lock().unwrap()).into_values().collect()
     }
 }
 
@@ -112,5 +197,9 @@ fn read(message: Message) -> Received {
             });
             (name, (it.data_type, value))
         });
-    Received { body: message.body.unwrap_or_default(), attributes: attributes.collect() }
+    Received {
+        id: message.message_id.unwrap_or_default(),
+        body: message.body.unwrap_or_default(),
+        attributes: attributes.collect(),
+    }
 }

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lapin::options::{
-    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions,
-    QueueDeleteOptions,
+    BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
+    QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ExchangeKind};
 
-use super::sns::Topics;
+use super::sns::{Collector, Topics};
 use super::{Received, wait_for};
 
 /// How to start what is missing.
@@ -196,6 +196,11 @@ impl Stand {
         self.topics.receive_now(topic).await
     }
 
+    /// Begins to read what arrives behind all three topics.
+    pub fn collect(&self) -> Collector {
+        Collector::start(&self.topics)
+    }
+
     /// Takes `count` dead letters out of the queue.
     pub async fn take_dead_letters(&self, count: usize) -> Vec<lapin::message::Delivery> {
         let mut taken = Vec::new();
@@ -217,6 +222,22 @@ impl Stand {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
         let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
         declared.await.unwrap().message_count()
+    }
+
+    pub async fn has_queue(&self, queue: &str) -> bool {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let channel = self.another_channel().await;
+        channel.queue_declare(queue.into(), options, FieldTable::default()).await.is_ok()
+    }
+
+    pub async fn has_exchange(&self, exchange: &str) -> bool {
+        let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+        let channel = self.another_channel().await;
+        let kind = ExchangeKind::Topic;
+        channel
+            .exchange_declare(exchange.into(), kind, options, FieldTable::default())
+            .await
+            .is_ok()
     }
 
     /// Removes what the stand made, and fails if an event is left anywhere.

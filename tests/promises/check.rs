@@ -1,0 +1,196 @@
+//! `check` says what is there, what is not and what to do, and changes nothing.
+
+use crate::support::{Ended, Event, Program, Stand, Worker};
+
+/// Nothing listens there: it is a privileged port that no service uses.
+const CLOSED: &str = "127.0.0.1:1";
+
+async fn check(stand: &Stand, settings: &[(&str, &str)]) -> Ended {
+    let program = Program::new(&["check", "--config", "stand.toml"])
+        .with_file("stand.toml", &stand.configuration());
+    let program = settings.iter().fold(program, |it, (key, value)| it.with(key, value));
+    let ended = program.run().await;
+    assert!(!ended.all().contains('\x1b'), "colours in a pipe: {ended:?}");
+    ended
+}
+
+fn assert_all_well(ended: &Ended) {
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+    assert!(ended.stdout.lines().all(|line| line.starts_with("✓ ")), "{}", ended.stdout);
+}
+
+/// Exactly these lines are bad, in any order; each is given by words that it has.
+fn assert_problems(ended: &Ended, expected: &[&[&str]]) {
+    assert_eq!(ended.code, Some(1), "{}", ended.all());
+    let bad: Vec<_> = ended.stdout.lines().filter(|line| line.starts_with("✗ ")).collect();
+    assert_eq!(bad.len(), expected.len(), "{}", ended.stdout);
+    for words in expected {
+        let found = bad.iter().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "no ✗ with {words:?} in\n{}", ended.stdout);
+    }
+    let s = if bad.len() == 1 { "" } else { "s" };
+    assert!(ended.stdout.ends_with(&format!("\n{} problem{s}\n", bad.len())), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn what_run_will_declare_is_no_problem_and_is_not_created() {
+    let stand = Stand::new("check-fresh").await;
+    let ended = check(&stand, &[]).await;
+    assert_all_well(&ended);
+    let (exchange, queue, dead) = (stand.exchange(), stand.queue(), stand.dead_letter_queue());
+    let wanted = [
+        format!("exchange `{exchange}` (topic)"),
+        format!("queue `{queue}` (quorum)"),
+        format!("exchange `{dead}` (dead letters)"),
+        format!("queue `{dead}` (quorum)"),
+    ];
+    for wanted in wanted {
+        let line = ended.line(&format!("{wanted}:"));
+        assert!(line.ends_with("not there yet; `run` declares it"), "{line}");
+    }
+    for name in [exchange, queue, dead] {
+        assert!(!stand.has_queue(&name).await, "check created queue {name}");
+        assert!(!stand.has_exchange(&name).await, "check created exchange {name}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_run_all_is_there_as_configured() {
+    let stand = Stand::new("check-there").await;
+    Worker::start(&stand).await.stop().await;
+    let ended = check(&stand, &[]).await;
+    assert_all_well(&ended);
+    assert_eq!(ended.stdout.matches(": there, as configured\n").count(), 4, "{}", ended.stdout);
+    ended.line("RabbitMQ: connected and logged in");
+    for (topic, key) in [
+        ("presence", "sns.presence_updates_topic"),
+        ("pm", "sns.pm_messages_topic"),
+        ("muc", "sns.muc_messages_topic"),
+    ] {
+        let arn = stand.topic_arn(topic);
+        assert_eq!(ended.line(&arn), format!("✓ topic {arn} ({key}): there"));
+    }
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn its_probe_stays_in_no_queue_not_even_behind_other_dead_letters() {
+    let stand = Stand::new("check-probe").await;
+    let worker = Worker::start(&stand).await;
+    check(&stand, &[]).await;
+    assert_eq!(stand.ready(&stand.dead_letter_queue()).await, 0);
+    stand.publish(Event::new("no event")).await;
+    worker.settles(1).await;
+    for declare in ["true", "false"] {
+        let ended = check(&stand, &[("AMQP__DECLARE", declare)]).await;
+        assert_all_well(&ended);
+        assert_eq!(stand.ready(&stand.dead_letter_queue()).await, 1, "declare = {declare}");
+    }
+    stand.take_dead_letters(1).await;
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_queue_with_other_arguments_is_a_problem_that_names_the_argument_and_its_key() {
+    let stand = Stand::new("check-arguments").await;
+    Worker::start(&stand).await.stop().await;
+    let (queue, dead) = (stand.queue(), stand.dead_letter_queue());
+    let ended = check(&stand, &[("AMQP__DELIVERY_LIMIT", "7")]).await;
+    assert_problems(&ended, &[&[&queue, "'x-delivery-limit'", "amqp.delivery_limit", "20"]]);
+    let ended = check(&stand, &[("AMQP__QUEUE_TYPE", "classic")]).await;
+    let argument = "'x-queue-type'";
+    assert_problems(
+        &ended,
+        &[&[&dead, argument, "amqp.queue_type"], &[&queue, "inequivalent arg"]],
+    );
+    let ended = check(&stand, &[("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "fanout")]).await;
+    assert_problems(&ended, &[&[&stand.exchange(), "'type'", "exchange_type"]]);
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_missing_topic_is_a_problem_and_the_others_are_checked_all_the_same() {
+    let stand = Stand::new("check-topic").await;
+    let ended = check(&stand, &[("SNS__PM_MESSAGES_TOPIC", "gone")]).await;
+    assert_problems(&ended, &[&[":gone (sns.pm_messages_topic)", "NotFound", "create the topic"]]);
+    for topic in ["presence", "muc"] {
+        assert!(ended.line(&stand.topic_arn(topic)).ends_with(": there"));
+    }
+}
+
+#[tokio::test]
+async fn without_a_broker_the_topics_are_checked_all_the_same() {
+    let stand = Stand::new("check-no-broker").await;
+    let uri = format!("amqp://guest:planted@{CLOSED}/%2f");
+    let ended = check(&stand, &[("AMQP__URI", &uri)]).await;
+    let masked = format!("amqp://guest:***@{CLOSED}/%2f");
+    assert_problems(&ended, &[&["cannot connect", &masked, "is RabbitMQ running there?"]]);
+    assert!(!ended.all().contains("planted"), "{}", ended.all());
+    assert_eq!(ended.stdout.matches("): there\n").count(), 3, "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn without_sns_every_topic_is_a_problem_and_the_broker_is_none() {
+    let stand = Stand::new("check-no-sns").await;
+    let ended = check(&stand, &[("SNS__SNS_HOST", CLOSED)]).await;
+    let arns = ["presence", "pm", "muc"].map(|topic| stand.topic_arn(topic));
+    let words: Vec<_> =
+        arns.iter().map(|arn| [arn.as_str(), "connection", "sns.sns_host"]).collect();
+    assert_problems(&ended, &words.iter().map(<[_; 3]>::as_slice).collect::<Vec<_>>());
+    assert!(ended.line("RabbitMQ:").starts_with("✓ "));
+}
+
+#[tokio::test]
+async fn what_is_missing_is_a_problem_where_run_declares_nothing() {
+    let stand = Stand::new("check-no-declare").await;
+    let ended = check(&stand, &[("AMQP__DECLARE", "false")]).await;
+    let (exchange, queue, dead) = (stand.exchange(), stand.queue(), stand.dead_letter_queue());
+    let [exchange, queue, dead_exchange, dead_queue] = [
+        format!("exchange `{exchange}`"),
+        format!("queue `{queue}`"),
+        format!("exchange `{dead}`"),
+        format!("queue `{dead}`"),
+    ];
+    assert_problems(
+        &ended,
+        &[
+            &[&dead_exchange, "NOT_FOUND", "create it, or set amqp.declare = true"],
+            &[&dead_queue, "NOT_FOUND", "create it"],
+            &["dead letters:", "NOT_FOUND"],
+            &[&exchange, "NOT_FOUND", "create it"],
+            &[&queue, "NOT_FOUND", "create it"],
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_dead_letter_exchange_that_leads_nowhere_is_a_problem() {
+    let stand = Stand::new("check-unbound").await;
+    stand.declare_events_by_hand().await;
+    stand.declare_dead_letters_by_hand().await;
+    let settings = [("AMQP__DECLARE", "false")];
+    let dead = stand.dead_letter_queue();
+    let ended = check(&stand, &settings).await;
+    assert_problems(&ended, &[&["dead letters: no queue is bound", &format!("bind `{dead}`")]]);
+
+    stand.bind_dead_letter_queue().await;
+    let ended = check(&stand, &settings).await;
+    assert_all_well(&ended);
+    assert_eq!(ended.stdout.matches(": there, taken as it is\n").count(), 4, "{}", ended.stdout);
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn offline_it_connects_to_nothing() {
+    let ended = Program::new(&["check", "--offline"])
+        .with("AMQP__URI", &format!("amqp://{CLOSED}/%2f"))
+        .with("SNS__SNS_HOST", CLOSED)
+        .with("SNS__PM_MESSAGES_TOPIC", "arn:aws:sns:us-east-1:123456789012:pm")
+        .run()
+        .await;
+    assert_all_well(&ended);
+    ended.line("configuration: valid; sources: events (chat.events → event-pusher-sns)");
+    ended.line("sns.muc_messages_topic is not set: such events are skipped");
+    assert!(!ended.stdout.contains("RabbitMQ"), "{}", ended.stdout);
+}

@@ -1,0 +1,17 @@
+//! The same cases for every implementation of a port: what is tried in memory holds for
+//! the real thing.
+
+mod publish;
+mod source;
+
+use event_pusher_sns::config::{Config, Inputs};
+use event_pusher_sns::plugin::Plugins;
+
+use crate::support::Stand;
+
+/// The stand's, as the library reads it.
+fn configuration(stand: &Stand) -> Config {
+    let files = vec![("stand.toml".to_owned(), stand.configuration())];
+    let inputs = Inputs { files, ..Inputs::default() };
+    Config::load(&inputs, &Plugins::default().names().collect::<Vec<_>>()).unwrap()
+}

@@ -1,0 +1,271 @@
+//! [`Source`], [`Session`] and [`Settle`]: a queue in memory, and RabbitMQ's.
+
+use std::rc::Rc;
+
+use event_pusher_sns::event::Envelope;
+use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
+use event_pusher_sns::settle::{Settle, Void, settle};
+use event_pusher_sns::source::{
+    Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
+};
+use futures_util::FutureExt;
+
+use super::configuration;
+use crate::support::{Event, PATIENCE, Stand, header};
+
+/// A queue, and both of its other ends.
+trait Queue {
+    type Source: Source;
+    fn source(&self) -> &Self::Source;
+    async fn publish(&self, payload: &str);
+    /// Payload, message id and reason of each dead letter.
+    async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)>;
+    /// Fails if anything is left.
+    async fn leave_nothing(self);
+}
+
+fn id_of(payload: &str) -> String {
+    format!("id-{payload}")
+}
+
+impl Queue for MemoryQueue {
+    type Source = Self;
+
+    fn source(&self) -> &Self {
+        self
+    }
+
+    async fn publish(&self, payload: &str) {
+        let (message_id, payload) = (Some(id_of(payload)), payload.as_bytes().to_vec());
+        MemoryQueue::publish(self, Envelope { message_id, payload, ..Envelope::default() });
+    }
+
+    async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)> {
+        let dead = MemoryQueue::dead_letters(self);
+        assert_eq!(dead.len(), count);
+        let row = |(envelope, letter): &(Envelope, DeadLetter)| {
+            let id = envelope.message_id.clone().unwrap();
+            (text(&envelope.payload), id, letter.reason.to_string())
+        };
+        dead.iter().map(row).collect()
+    }
+
+    async fn leave_nothing(self) {
+        assert_eq!((self.ready(), self.unacked()), (0, 0));
+    }
+}
+
+struct Rabbit {
+    stand: Stand,
+    source: RabbitQueue,
+}
+
+impl Rabbit {
+    async fn new() -> Self {
+        let stand = Stand::new("port").await;
+        let mut config = configuration(&stand);
+        let source = config.amqp.sources.remove(0);
+        let broker = Rc::new(Broker::new(config.amqp, "ports".to_owned()));
+        let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
+        let source = RabbitQueue::new(broker, source, dead_letters);
+        // Once opened, everything is declared.
+        source.open().await.unwrap().close().await;
+        Self { stand, source }
+    }
+}
+
+impl Queue for Rabbit {
+    type Source = RabbitQueue;
+
+    fn source(&self) -> &RabbitQueue {
+        &self.source
+    }
+
+    async fn publish(&self, payload: &str) {
+        self.stand.publish(Event::new(payload).identified(&id_of(payload))).await;
+    }
+
+    async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)> {
+        let letters = self.stand.take_dead_letters(count).await;
+        let row = |letter: lapin::message::Delivery| {
+            let id = letter.properties.message_id().as_ref().unwrap().as_str().to_owned();
+            (text(&letter.data), id, header(&letter, "event-pusher-reason").unwrap())
+        };
+        letters.into_iter().map(row).collect()
+    }
+
+    async fn leave_nothing(self) {
+        self.stand.leave_nothing().await;
+    }
+}
+
+fn text(payload: &[u8]) -> String {
+    String::from_utf8(payload.to_vec()).unwrap()
+}
+
+fn published() -> Outcome {
+    Outcome::Published(MessageId("1".to_owned()))
+}
+
+type SessionOf<Q> = <<Q as Queue>::Source as Source>::Session;
+type ReceiptOf<Q> = <SessionOf<Q> as Session>::Receipt;
+
+async fn open<Q: Queue>(queue: &Q) -> SessionOf<Q> {
+    queue.source().open().await.unwrap()
+}
+
+/// Takes as many deliveries as are expected, in this order.
+async fn take<S: Session>(session: &mut S, expected: &[&str]) -> Vec<Delivery<S::Receipt>> {
+    let mut taken = Vec::new();
+    for payload in expected {
+        let next = tokio::time::timeout(PATIENCE, session.next()).await;
+        let delivery = next.unwrap_or_else(|_| panic!("{payload} never came")).unwrap();
+        assert_eq!(text(&delivery.envelope.payload), *payload);
+        assert_eq!(delivery.envelope.message_id, Some(id_of(payload)));
+        taken.push(delivery);
+    }
+    taken
+}
+
+async fn take_and_ack<S: Session>(session: &mut S, expected: &[&str]) {
+    let settler = session.settler();
+    for delivery in take(session, expected).await {
+        settle(&settler, delivery, &published()).await.unwrap();
+    }
+}
+
+async fn unacked_come_again_in_order(queue: impl Queue) {
+    for payload in ["a", "b", "c", "d"] {
+        queue.publish(payload).await;
+    }
+    let mut session = open(&queue).await;
+    let settler = session.settler();
+    let mut taken = take(&mut session, &["a", "b", "c", "d"]).await;
+    settle(&settler, taken.remove(1), &published()).await.unwrap();
+    session.close().await;
+    drop(taken);
+
+    let mut session = open(&queue).await;
+    queue.publish("e").await;
+    take_and_ack(&mut session, &["a", "c", "d", "e"]).await;
+    session.close().await;
+    queue.leave_nothing().await;
+}
+
+async fn receipts_end_with_their_session<Q: Queue>(queue: Q) {
+    queue.publish("a").await;
+    queue.publish("b").await;
+    let mut session = open(&queue).await;
+    let settler = session.settler();
+    let old: Vec<ReceiptOf<Q>> =
+        take(&mut session, &["a", "b"]).await.into_iter().map(|it| it.receipt).collect();
+    session.close().await;
+    let mut session = open(&queue).await;
+    let again = take(&mut session, &["a", "b"]).await;
+    for receipt in old {
+        assert_eq!(settler.ack(receipt).await, Err(Void));
+    }
+    for delivery in again {
+        settle(&session.settler(), delivery, &published()).await.unwrap();
+    }
+    session.close().await;
+    queue.leave_nothing().await;
+}
+
+async fn buried_are_dead_letters(queue: impl Queue) {
+    queue.publish("bad").await;
+    queue.publish("good").await;
+    let mut session = open(&queue).await;
+    let settler = session.settler();
+    let bad = take(&mut session, &["bad"]).await.remove(0);
+    let letter = DeadLetter {
+        reason: Reason::Undecodable,
+        error: "no event".to_owned(),
+        attempts: 0,
+        topic: None,
+    };
+    settle(&settler, bad, &Outcome::DeadLettered(letter)).await.unwrap();
+    take_and_ack(&mut session, &["good"]).await;
+    session.close().await;
+    let row = ("bad".to_owned(), id_of("bad"), "undecodable".to_owned());
+    assert_eq!(queue.dead_letters(1).await, [row]);
+    queue.leave_nothing().await;
+}
+
+async fn next_can_be_dropped(queue: impl Queue) {
+    let mut session = open(&queue).await;
+    let mut settled = 0;
+    assert!(session.next().now_or_never().is_none());
+    let names: Vec<_> = (0..50).map(|number| number.to_string()).collect();
+    for name in &names {
+        queue.publish(name).await;
+        if let Some(delivery) = session.next().now_or_never() {
+            let delivery = delivery.unwrap();
+            assert_eq!(text(&delivery.envelope.payload), names[settled]);
+            settle(&session.settler(), delivery, &published()).await.unwrap();
+            settled += 1;
+        }
+    }
+    let rest: Vec<_> = names[settled..].iter().map(String::as_str).collect();
+    take_and_ack(&mut session, &rest).await;
+    session.close().await;
+    queue.leave_nothing().await;
+}
+
+async fn stopping_loses_nothing(queue: impl Queue) {
+    for payload in ["a", "b", "c"] {
+        queue.publish(payload).await;
+    }
+    let mut session = open(&queue).await;
+    let settler = session.settler();
+    let first = take(&mut session, &["a"]).await.remove(0);
+    session.stop_taking().await;
+    // What was taken before can still be settled.
+    settle(&settler, first, &published()).await.unwrap();
+    session.close().await;
+    let mut session = open(&queue).await;
+    take_and_ack(&mut session, &["b", "c"]).await;
+    session.close().await;
+    queue.leave_nothing().await;
+}
+
+/// As in the program, where acknowledgements run beside the worker.
+async fn on_one_thread(case: impl Future<Output = ()>) {
+    tokio::task::LocalSet::new().run_until(case).await;
+}
+
+macro_rules! conformance_of_a_queue {
+    ($name:ident, $queue:expr) => {
+        mod $name {
+            use super::*;
+
+            #[tokio::test]
+            async fn what_was_not_acked_comes_again_in_order_and_nothing_else() {
+                on_one_thread(async { unacked_come_again_in_order($queue).await }).await;
+            }
+
+            #[tokio::test]
+            async fn a_receipt_is_void_when_its_session_has_ended() {
+                on_one_thread(async { receipts_end_with_their_session($queue).await }).await;
+            }
+
+            #[tokio::test]
+            async fn what_is_buried_is_a_dead_letter_with_its_envelope() {
+                on_one_thread(async { buried_are_dead_letters($queue).await }).await;
+            }
+
+            #[tokio::test]
+            async fn waiting_for_the_next_can_be_given_up_without_loss() {
+                on_one_thread(async { next_can_be_dropped($queue).await }).await;
+            }
+
+            #[tokio::test]
+            async fn a_stop_loses_nothing_and_voids_nothing() {
+                on_one_thread(async { stopping_loses_nothing($queue).await }).await;
+            }
+        }
+    };
+}
+
+conformance_of_a_queue!(memory_queue, MemoryQueue::default());
+conformance_of_a_queue!(rabbit_queue, Rabbit::new().await);

@@ -1,0 +1,231 @@
+//! A stop takes nothing more, finishes what it has, hands back the rest and says so.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Door, Event, Exit, GENTLY, Proxy, Received, Stand, Worker, binary, wait_for};
+
+const ALICE: &str = "alice@localhost/phone";
+const BOB: &str = "bob@localhost/home";
+
+/// Nothing listens there: it is a privileged port that no service uses.
+const CLOSED: &str = "127.0.0.1:1";
+
+/// The numbers of the last line.
+#[derive(Debug, PartialEq, Eq)]
+struct Report {
+    received: u64,
+    published: u64,
+    skipped: u64,
+    dead_lettered: u64,
+    handed_back: u64,
+}
+
+impl Report {
+    /// Reads it, and checks that nothing is missing in it.
+    fn of(exit: &Exit) -> Self {
+        let number_before = |name: &str| {
+            let before = exit.report.split_once(&format!(" {name}"));
+            let number = before.and_then(|(before, _)| before.rsplit(' ').next()?.parse().ok());
+            number.unwrap_or_else(|| panic!("no number {name} in {:?}", exit.report))
+        };
+        let report = Self {
+            received: number_before("received"),
+            published: number_before("published"),
+            skipped: number_before("skipped"),
+            dead_lettered: number_before("dead-lettered"),
+            handed_back: number_before("handed back"),
+        };
+        let ended = report.published + report.skipped + report.dead_lettered + report.handed_back;
+        assert_eq!(report.received, ended, "{}", exit.report);
+        report
+    }
+}
+
+fn chat(number: u32) -> Event {
+    Event::chat(ALICE, BOB, &number.to_string())
+}
+
+/// To a user, or to a room.
+fn message(number: u32) -> Event {
+    if number.is_multiple_of(2) {
+        return chat(number);
+    }
+    Event::groupchat(ALICE, "room@conference.localhost", &number.to_string())
+}
+
+async fn stops_in_order(signal: Signal) {
+    let stand = Stand::new("stop").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let address = sns.address().to_string();
+    let settings = [("SNS__SNS_HOST", &*address), ("SNS__BATCH_MAX_ENTRIES", "1")];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish_all((0..5).map(chat)).await;
+    // A request for each, so all five are in flight.
+    sns.takes(5).await;
+    worker.signal(signal);
+    worker.logged("nothing more is taken").await;
+    stand.publish_all((5..8).map(chat)).await;
+    sns.set(Door::Open);
+
+    let exit = worker.wait().await;
+    assert_eq!(exit.status.code(), Some(0));
+    let report = Report::of(&exit);
+    // Of the later ones some may have been on their way already; those are handed back.
+    assert_eq!((report.published, report.skipped, report.dead_lettered), (5, 0, 0));
+    let texts = count_texts(stand.received_now("pm").await);
+    assert_eq!(texts, (0..5).map(|n| (n.to_string(), 1)).collect());
+    assert_eq!(stand.ready(&stand.queue()).await, 3);
+    empty_and_leave(stand, 3).await;
+}
+
+#[tokio::test]
+async fn sigterm_takes_nothing_more_and_finishes_what_is_in_flight() {
+    stops_in_order(Signal::SIGTERM).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_takes_nothing_more_and_finishes_what_is_in_flight() {
+    stops_in_order(Signal::SIGINT).await;
+}
+
+#[tokio::test]
+async fn stops_under_load_publish_nothing_twice() {
+    const EVENTS: u32 = 1500;
+    let stand = Stand::new("stop-load").await;
+    let settings = [&GENTLY[..], &[("AMQP__PREFETCH", "300")]].concat();
+    let mut worker = Worker::start_with(&stand, &settings).await;
+    let arriving = stand.collect();
+    stand.publish_all((0..EVENTS).map(message)).await;
+    let mut published = 0;
+    for mark in [1000, 500, 0] {
+        let reached = async || (stand.ready(&stand.queue()).await <= mark).then_some(());
+        wait_for(&format!("{mark} events left"), reached).await;
+        let exit = worker.stop().await;
+        assert_eq!(exit.status.code(), Some(0));
+        let report = Report::of(&exit);
+        assert_eq!((report.skipped, report.dead_lettered), (0, 0), "{}", exit.report);
+        published += report.published;
+        worker = Worker::start_with(&stand, &settings).await;
+    }
+    assert_eq!(Report::of(&worker.stop().await).received, 0);
+    assert_eq!(published, u64::from(EVENTS));
+    let texts = count_texts(arriving.finish().await.into_iter().map(|(_, message)| message));
+    assert_eq!(texts.len(), EVENTS as usize);
+    let twice: Vec<_> = texts.iter().filter(|(_, times)| **times != 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn what_the_grace_does_not_suffice_for_is_handed_back_and_ready_again() {
+    let stand = Stand::new("stop-grace").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let address = sns.address().to_string();
+    let settings = [
+        ("SNS__SNS_HOST", &*address),
+        ("SHUTDOWN__GRACE_MS", "300"),
+        ("SNS__POOL_SIZE", "3"),
+        ("SNS__BATCH_MAX_ENTRIES", "1"),
+        ("AMQP__PREFETCH", "7"),
+    ];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish_all((0..10).map(chat)).await;
+    let skipped = Event::message("headline", ALICE, BOB, "hi");
+    // Seven are delivered: three wait for SNS, four for their turn.
+    sns.takes(3).await;
+    wait_for("seven deliveries", async || (stand.ready(&stand.queue()).await == 3).then_some(()))
+        .await;
+    let exit = worker.stop().await;
+    assert_eq!(exit.status.code(), Some(0));
+    let report = Report::of(&exit);
+    assert_eq!((report.received, report.handed_back), (7, 7), "{}", exit.report);
+    assert_eq!(stand.ready(&stand.queue()).await, 10);
+    stand.publish(skipped).await;
+    empty_and_leave(stand, 11).await;
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once_with_status_1() {
+    let stand = Stand::new("stop-twice").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let address = sns.address().to_string();
+    let hour = "3600000";
+    let settings = [("SNS__SNS_HOST", &*address), ("SHUTDOWN__GRACE_MS", hour)];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish(chat(0)).await;
+    sns.takes(1).await;
+    worker.signal(Signal::SIGTERM);
+    worker.logged("nothing more is taken").await;
+    worker.signal(Signal::SIGINT);
+    let exit = worker.wait().await;
+    assert_eq!(exit.status.code(), Some(1));
+    assert!(exit.report.contains("told to stop twice"), "{}", exit.report);
+    empty_and_leave(stand, 1).await;
+}
+
+#[tokio::test]
+async fn without_a_broker_it_says_so_and_stops_when_told() {
+    let stand = Stand::new("stop-closed").await;
+    let uri = format!("amqp://guest:planted@{CLOSED}/%2f");
+    let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &uri)]);
+    let line = worker.logged("not consuming, trying again").await;
+    let masked = format!("cannot connect to RabbitMQ at amqp://guest:***@{CLOSED}/%2f: ");
+    let error = line["error"].as_str().unwrap();
+    assert!(error.starts_with(&masked), "{error}");
+    assert!(error.contains("Connection refused"), "{error}");
+    assert!(error.ends_with("(is RabbitMQ running there?)"), "{error}");
+    assert_eq!((line["level"].as_str(), line["source"].as_str()), (Some("ERROR"), Some("events")));
+    let exit = worker.stop().await;
+    assert_eq!(exit.status.code(), Some(0));
+    assert_eq!(Report::of(&exit).received, 0);
+}
+
+#[tokio::test]
+async fn it_stops_at_once_while_a_broker_says_nothing() {
+    let stand = Stand::new("stop-silent").await;
+    let broker = Proxy::start(&stand.amqp_uri, Door::Silent).await;
+    let uri = format!("amqp://{}/%2f", broker.address());
+    let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &uri)]);
+    broker.takes(1).await;
+    let asked = Instant::now();
+    assert_eq!(worker.stop().await.status.code(), Some(0));
+    // Connecting alone would be given up after ten seconds.
+    assert!(asked.elapsed() < Duration::from_secs(8), "took {:?}", asked.elapsed());
+}
+
+#[tokio::test]
+async fn it_begins_by_itself_when_the_broker_comes() {
+    let stand = Stand::new("late-broker").await;
+    let broker = Proxy::start(&stand.amqp_uri, Door::Refusing).await;
+    let uri = format!("amqp://guest:guest@{}/%2f", broker.address());
+    let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &uri)]);
+    broker.takes(3).await;
+    assert_eq!(worker.count("not consuming, trying again"), 1, "{:#?}", worker.log());
+    broker.set(Door::Open);
+    worker.logged("\"consuming\"").await;
+    stand.publish(chat(0)).await;
+    worker.settles(1).await;
+    worker.stop().await;
+    empty_and_leave(stand, 0).await;
+}
+
+/// How often each text arrived.
+fn count_texts(messages: impl IntoIterator<Item = Received>) -> BTreeMap<String, u32> {
+    let mut texts = BTreeMap::new();
+    for message in messages {
+        let text = message.json()["message"].as_str().unwrap().to_owned();
+        *texts.entry(text).or_default() += 1;
+    }
+    texts
+}
+
+/// Lets another worker take the `rest`, which must be ready again.
+async fn empty_and_leave(stand: Stand, rest: usize) {
+    let worker = Worker::start(&stand).await;
+    worker.settles(rest).await;
+    assert_eq!(Report::of(&worker.stop().await).received, rest as u64);
+    stand.leave_nothing().await;
+}

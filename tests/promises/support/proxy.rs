@@ -1,0 +1,83 @@
+//! A door between the worker and a server, which the test opens and closes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::wait_for;
+
+/// What happens to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// It is taken, and nothing goes through until the door opens.
+    Silent,
+    /// It is taken and ended at once.
+    Refusing,
+    /// It goes through.
+    Open,
+}
+
+/// Listens on a port of its own until it is dropped.
+pub struct Proxy {
+    address: SocketAddr,
+    door: watch::Sender<Door>,
+    taken: Arc<AtomicUsize>,
+    listening: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Leads to the host and port of a URL.
+    pub async fn start(url: &str, door: Door) -> Self {
+        let authority = url.split('/').nth(2).unwrap();
+        let target = authority.rsplit('@').next().unwrap().to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (door, seen) = watch::channel(door);
+        let taken = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&taken);
+        let listening = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                counting.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(pass(stream, target.clone(), seen.clone()));
+            }
+        });
+        Self { address, door, taken, listening }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn set(&self, door: Door) {
+        self.door.send_replace(door);
+    }
+
+    /// Waits until so many connections have come.
+    pub async fn takes(&self, count: usize) {
+        let what = format!("{count} connections to {}", self.address);
+        let enough = async || (self.taken.load(Ordering::Relaxed) >= count).then_some(());
+        wait_for(&what, enough).await;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+async fn pass(mut stream: TcpStream, target: String, mut door: watch::Receiver<Door>) {
+    if *door.borrow() == Door::Refusing || door.wait_for(|it| *it == Door::Open).await.is_err() {
+        return;
+    }
+    if let Ok(mut server) = TcpStream::connect(target).await {
+        // Either side may leave as it likes.
+        let _ = copy_bidirectional(&mut stream, &mut server).await;
+    }
+}
