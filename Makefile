@@ -36,6 +36,11 @@ check: ## All that CI runs, the quick things first
 		times+=$$(printf '\n  %-20s %4d s' "$$part" $$((SECONDS - began))); \
 	done; printf '\nAll passed:%s\n' "$$times"
 
+##@ Measure it
+.PHONY: bench
+bench: ## What an event costs, beside bare loops; a quick look: ARGS="--events 20000 --rounds 1"
+	@scripts/services run -- $(CARGO) bench --locked --bench relay -- $(ARGS)
+
 ##@ The parts of `make check`
 .PHONY: check-format check-scripts check-dependencies check-lints check-docs
 check-format: ## Is the code formatted?

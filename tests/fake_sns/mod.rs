@@ -1,0 +1,202 @@
+//! An Amazon SNS of our own for what no emulator offers: speed, and faults on demand.
+//!
+//! It speaks the part of the Query protocol that the worker uses (`Publish`, `PublishBatch`,
+//! `GetTopicAttributes`), over plain HTTP on the loopback, and keeps to SNS's limits. It
+//! runs on a thread of its own, so that a test may pause its own clock.
+//!
+//! ```ignore
+//! let sns = FakeSns::start();
+//! sns.record();
+//! sns.fail_requests(next(2, RequestFault::THROTTLING));
+//! // ... a worker with `sns_host = sns.url()` ...
+//! sns.until(|counts| counts.messages == 10).await;
+//! assert_eq!(sns.accepted()[0].body, "...");
+//! ```
+
+#![allow(dead_code, unused_imports, reason = "each of the binaries that share it uses a part")]
+#![allow(unreachable_pub, reason = "it is a module of each binary, not a library")]
+#![allow(clippy::unwrap_used, reason = "where the fake can't go on, neither can its test")]
+
+mod answer;
+mod faults;
+mod http;
+mod limits;
+mod query;
+mod server;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+pub use faults::{EntryFault, RequestFault, next, share};
+pub use query::{Attribute, Message, Request};
+
+use faults::Rule;
+
+/// A running fake; it ends when this is dropped.
+pub struct FakeSns {
+    port: u16,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What has happened since the start or the last [`FakeSns::reset_counts`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections accepted.
+    pub connections: u64,
+    /// `Publish` and `PublishBatch` requests that came in, whatever became of them.
+    pub requests: u64,
+    /// Messages accepted.
+    pub messages: u64,
+    /// Requests under way now, held or unanswered ones included.
+    pub in_flight: u64,
+    /// The most that were ever under way at once.
+    pub most_in_flight: u64,
+}
+
+/// What the handle and the connections have in common.
+struct Shared {
+    settings: Mutex<Settings>,
+    accepted: Mutex<Vec<Message>>,
+    counts: watch::Sender<Counts>,
+}
+
+struct Settings {
+    latency: Duration,
+    jitter: Duration,
+    record: bool,
+    max_bytes: usize,
+    request_rule: Option<Rule<Request, RequestFault>>,
+    entry_rule: Option<Rule<Message, EntryFault>>,
+}
+
+impl FakeSns {
+    /// Starts one on a free port.
+    pub fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// Starts one on a port of your choice, for example where another was dropped.
+    pub fn start_on(port: u16) -> Self {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", port))
+            .unwrap_or_else(|error| panic!("the fake SNS can't listen on port {port}: {error}"));
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared {
+            settings: Mutex::new(Settings {
+                latency: Duration::ZERO,
+                jitter: Duration::ZERO,
+                record: false,
+                max_bytes: limits::MAX_BYTES,
+                request_rule: None,
+                entry_rule: None,
+            }),
+            accepted: Mutex::default(),
+            counts: watch::Sender::default(),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let serving = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                tokio::select! {
+                    () = server::serve(listener, serving) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { port, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Every request takes so long from now on.
+    pub fn set_latency(&self, latency: Duration) {
+        self.settings().latency = latency;
+    }
+
+    /// Every request takes up to so much longer, drawn each time: requests overtake each other.
+    pub fn set_jitter(&self, jitter: Duration) {
+        self.settings().jitter = jitter;
+    }
+
+    /// The topics' `MaximumMessageSize`.
+    pub fn set_max_bytes(&self, bytes: usize) {
+        self.settings().max_bytes = bytes;
+    }
+
+    /// Keeps what it accepts from now on, for [`Self::accepted`].
+    pub fn record(&self) {
+        self.settings().record = true;
+    }
+
+    /// Asks `rule` about every request. It replaces the rule before.
+    ///
+    /// [`next`] and [`share`] make common rules; a closure can look at the request.
+    pub fn fail_requests(
+        &self,
+        rule: impl FnMut(&Request) -> Option<RequestFault> + Send + 'static,
+    ) {
+        self.settings().request_rule = Some(Box::new(rule));
+    }
+
+    /// Asks `rule` about every entry of a batch, and about every single publish.
+    pub fn fail_entries(&self, rule: impl FnMut(&Message) -> Option<EntryFault> + Send + 'static) {
+        self.settings().entry_rule = Some(Box::new(rule));
+    }
+
+    /// No fault any more. What is held unanswered stays so.
+    pub fn heal(&self) {
+        let mut settings = self.settings();
+        settings.request_rule = None;
+        settings.entry_rule = None;
+    }
+
+    /// What was accepted while recording, in that order.
+    pub fn accepted(&self) -> Vec<Message> {
+        self.shared.accepted.lock().unwrap().clone()
+    }
+
+    pub fn counts(&self) -> Counts {
+        *self.shared.counts.borrow()
+    }
+
+    /// Starts counting anew; what is under way stays counted as such.
+    pub fn reset_counts(&self) {
+        self.shared.counts.send_modify(|counts| {
+            let in_flight = counts.in_flight;
+            *counts = Counts { in_flight, most_in_flight: in_flight, ..Counts::default() };
+        });
+    }
+
+    /// Waits until the counts are as wanted. It has no time limit of its own.
+    pub async fn until(&self, wanted: impl FnMut(&Counts) -> bool) -> Counts {
+        let mut counts = self.shared.counts.subscribe();
+        *counts.wait_for(wanted).await.expect("the sender lives as long as the fake")
+    }
+
+    fn settings(&self) -> MutexGuard<'_, Settings> {
+        self.shared.settings.lock().unwrap()
+    }
+}
+
+impl Drop for FakeSns {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // It panics only after a bug in the fake, which has failed the test already.
+            let _ = thread.join();
+        }
+    }
+}
