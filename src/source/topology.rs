@@ -103,6 +103,9 @@ pub async fn declare_queue(
     if arguments.contains_key(DEAD_LETTER_EXCHANGE) {
         keys.push((DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange"));
         keys.push(("x-delivery-limit", "amqp.delivery_limit"));
+        // Ours on quorum queues only: where they are found unasked for, the type differs.
+        keys.push(("x-dead-letter-strategy", "amqp.queue_type"));
+        keys.push(("x-overflow", "amqp.queue_type"));
     }
     let declared = channel.queue_declare(queue.into(), options, arguments);
     let declared = bounded(&named("queue", queue), declared).await;

@@ -102,7 +102,7 @@ async fn a_queue_with_other_arguments_is_a_problem_that_names_the_argument_and_i
     let argument = "'x-queue-type'";
     assert_problems(
         &ended,
-        &[&[&dead, argument, "amqp.queue_type"], &[&queue, "inequivalent arg"]],
+        &[&[&dead, argument, "amqp.queue_type"], &[&queue, "inequivalent arg", "amqp.queue_type"]],
     );
     let ended = check(&stand, &[("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "fanout")]).await;
     assert_problems(&ended, &[&[&stand.exchange(), "'type'", "exchange_type"]]);
