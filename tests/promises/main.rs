@@ -10,6 +10,7 @@ mod bad_input;
 mod check;
 mod dead_letters;
 mod kills;
+mod order;
 mod ports;
 mod program;
 mod shutdown;

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod doorman;
+mod fifo;
 mod program;
 mod proxy;
 mod sns;
@@ -10,6 +11,7 @@ mod worker;
 
 pub use by_hand::quorum;
 pub use doorman::Doorman;
+pub use fifo::FifoTopic;
 pub use program::{Ended, Program};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};

@@ -40,26 +40,32 @@ pub struct Topics {
     queues: HashMap<&'static str, String>,
 }
 
+/// Clients of the emulator.
+pub(super) fn clients(url: &str) -> (aws_sdk_sns::Client, aws_sdk_sqs::Client) {
+    let keys = Credentials::new("test", "test", None, None, "test");
+    let region = Region::new("us-east-1");
+    let sns = aws_sdk_sns::Client::from_conf(
+        aws_sdk_sns::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(keys.clone())
+            .region(region.clone())
+            .endpoint_url(url)
+            .build(),
+    );
+    let sqs = aws_sdk_sqs::Client::from_conf(
+        aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .credentials_provider(keys)
+            .region(region)
+            .endpoint_url(url)
+            .build(),
+    );
+    (sns, sqs)
+}
+
 impl Topics {
     pub async fn create(url: &str, id: &str) -> Result<Self, String> {
-        let keys = Credentials::new("test", "test", None, None, "test");
-        let region = Region::new("us-east-1");
-        let sns = aws_sdk_sns::Client::from_conf(
-            aws_sdk_sns::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .credentials_provider(keys.clone())
-                .region(region.clone())
-                .endpoint_url(url)
-                .build(),
-        );
-        let sqs = aws_sdk_sqs::Client::from_conf(
-            aws_sdk_sqs::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .credentials_provider(keys)
-                .region(region)
-                .endpoint_url(url)
-                .build(),
-        );
+        let (sns, sqs) = clients(url);
         let mut queues = HashMap::new();
         for topic in ["presence", "pm", "muc"] {
             let name = format!("{id}-{topic}");
