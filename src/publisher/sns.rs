@@ -79,7 +79,7 @@ impl Publish for Sns {
             request = request.message_attributes(name, attribute(value)?);
         }
         match request.send().await {
-            Ok(answer) => Ok(MessageId(answer.message_id.unwrap_or_default())),
+            Ok(answer) => id_of(answer.message_id),
             Err(error) => Err(fault_of(&error)),
         }
     }
@@ -131,8 +131,7 @@ fn answers_in_order(answer: PublishBatchOutput, entries: usize) -> Vec<Result<Me
         }
     };
     for accepted in answer.successful.unwrap_or_default() {
-        let id = MessageId(accepted.message_id.unwrap_or_default());
-        put(accepted.id.as_deref(), Ok(id));
+        put(accepted.id.as_deref(), id_of(accepted.message_id));
     }
     for failed in answer.failed.unwrap_or_default() {
         put(Some(&failed.id), Err(fault_of_entry(&failed)));
@@ -141,12 +140,20 @@ fn answers_in_order(answer: PublishBatchOutput, entries: usize) -> Vec<Result<Me
     if unknown + missing > 0 {
         tracing::warn!(unknown, missing, "SNS's answer to a batch does not fit it; trying again");
     }
-    let unanswered = || Fault {
+    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect()
+}
+
+/// Without an id nothing says that the message was accepted.
+fn id_of(id: Option<String>) -> Result<MessageId, Fault> {
+    id.filter(|id| !id.is_empty()).map(MessageId).ok_or_else(unanswered)
+}
+
+fn unanswered() -> Fault {
+    Fault {
         scope: Scope::Transient,
         code: "unanswered".to_owned(),
-        detail: "SNS's answer to the batch lacks this entry".to_owned(),
-    };
-    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect()
+        detail: "SNS's answer does not name the message".to_owned(),
+    }
 }
 
 fn fault_of_entry(failed: &BatchResultErrorEntry) -> Fault {

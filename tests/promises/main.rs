@@ -9,6 +9,9 @@ mod ancestor;
 mod bad_input;
 mod check;
 mod dead_letters;
+#[path = "../fake_sns/mod.rs"]
+mod fake_sns;
+mod faults;
 mod kills;
 mod order;
 mod ports;

@@ -1,0 +1,91 @@
+//! What SNS can answer, from a fake that answers it on demand.
+
+use std::collections::BTreeSet;
+
+use crate::fake_sns::{EntryFault, FakeSns, RequestFault, next, share};
+use crate::support::{Event, Stand, Worker};
+
+const EVENTS: usize = 300;
+
+fn messages() -> Vec<Event> {
+    (0..EVENTS).map(|number| Event::chat("ann@h", "bob@h", &number.to_string())).collect()
+}
+
+/// A worker on the fake; few probes would make the tests long.
+async fn worker_on(stand: &Stand, sns: &FakeSns) -> Worker {
+    let url = sns.url();
+    let settings = [
+        ("SNS__SNS_HOST", &*url),
+        ("SNS__PUBLISH_RETRY_COUNT", "8"),
+        ("SNS__PUBLISH_RETRY_TIME_MS", "5"),
+        ("OUTAGE__PROBE_MAX_MS", "300"),
+    ];
+    Worker::start_with(stand, &settings).await
+}
+
+/// Everything has come exactly once, and nothing is dead or left.
+async fn all_came_once(stand: Stand, sns: &FakeSns, worker: Worker) {
+    worker.settles(EVENTS).await;
+    let accepted = sns.accepted();
+    let distinct: BTreeSet<_> = accepted.iter().map(|message| message.body.clone()).collect();
+    assert_eq!((accepted.len(), distinct.len()), (EVENTS, EVENTS));
+    let exit = worker.stop().await;
+    let report = format!("{EVENTS} received: {EVENTS} published, 0 skipped, 0 dead-lettered");
+    assert!(exit.report.contains(&report), "{}", exit.report);
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn throttled_requests_are_retried_however_they_say_it() {
+    let (stand, sns) = (Stand::new("throttled").await, FakeSns::start());
+    sns.record();
+    let worker = worker_on(&stand, &sns).await;
+    let mut faults =
+        [RequestFault::THROTTLING, RequestFault::TOO_MANY_REQUESTS].into_iter().cycle();
+    let mut throttled = share(30, 1, ());
+    sns.fail_requests(move |request| throttled(request).and_then(|()| faults.next()));
+    stand.publish_all(messages()).await;
+    all_came_once(stand, &sns, worker).await;
+}
+
+#[tokio::test]
+async fn only_the_failed_entries_of_a_batch_are_sent_again() {
+    let (stand, sns) = (Stand::new("partial").await, FakeSns::start());
+    sns.record();
+    let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
+    sns.fail_entries(share(25, 2, fault));
+    let worker = worker_on(&stand, &sns).await;
+    stand.publish_all(messages()).await;
+    all_came_once(stand, &sns, worker).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_lacks_entries_counts_as_not_published() {
+    let (stand, sns) = (Stand::new("omitted").await, FakeSns::start());
+    sns.record();
+    let mut omitted = true;
+    sns.fail_entries(move |_| {
+        omitted = !omitted;
+        omitted.then_some(EntryFault::Omitted)
+    });
+    let worker = worker_on(&stand, &sns).await;
+    stand.publish_all(messages()).await;
+    worker.logged("does not fit it").await;
+    sns.heal();
+    all_came_once(stand, &sns, worker).await;
+}
+
+#[tokio::test]
+async fn expired_credentials_hold_everything_and_dead_letter_nothing() {
+    let (stand, sns) = (Stand::new("expired").await, FakeSns::start());
+    sns.record();
+    sns.fail_requests(next(u64::MAX, RequestFault::EXPIRED_TOKEN));
+    let worker = worker_on(&stand, &sns).await;
+    stand.publish_all(messages()).await;
+    worker.logged("holding").await;
+    sns.until(|counts| counts.requests > 40).await;
+    assert!(stand.dead_letter_now().await.is_none());
+    sns.heal();
+    worker.logged("going on").await;
+    all_came_once(stand, &sns, worker).await;
+}
