@@ -62,7 +62,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// Works until `stop`, through as many sessions as it takes.
     pub async fn run(&self, mut stop: Stop) {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
-        let mut trouble = None;
+        let mut said = Vec::new();
         loop {
             let opened = tokio::select! {
                 biased;
@@ -77,7 +77,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     if since.elapsed() > STABLE {
                         pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
                     }
-                    trouble = None;
+                    said.clear();
                     match end {
                         End::Stopped => return,
                         End::Lost(error) => error,
@@ -85,10 +85,10 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 }
                 Err(error) => error,
             };
-            // Once for each change; the tries in between would say nothing new.
-            if trouble.as_ref() != Some(&error) {
+            // Each trouble once until it consumes again; two that alternate say nothing new either.
+            if !said.contains(&error) {
                 tracing::error!(source = self.name, %error, "not consuming, trying again");
-                trouble = Some(error);
+                said.push(error);
             }
             tokio::select! {
                 () = requested(&mut stop) => return,

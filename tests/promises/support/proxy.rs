@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -73,7 +73,13 @@ impl Drop for Proxy {
 }
 
 async fn pass(mut stream: TcpStream, target: String, mut door: watch::Receiver<Door>) {
-    if *door.borrow() == Door::Refusing || door.wait_for(|it| *it == Door::Open).await.is_err() {
+    if *door.borrow() == Door::Refusing {
+        // What is unread at the end becomes a reset, and whether the client sees that or the
+        // end first is a race.
+        let _ = stream.read(&mut [0; 4096]).await;
+        return;
+    }
+    if door.wait_for(|it| *it == Door::Open).await.is_err() {
         return;
     }
     if let Ok(mut server) = TcpStream::connect(target).await {
