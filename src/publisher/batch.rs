@@ -69,7 +69,7 @@ impl<P: Publish + 'static> Attempt for Batcher<P> {
     async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
         let (reply, answer) = oneshot::channel();
         self.0.enqueue(Entry::new(Rc::clone(notification), reply));
-        answer.await.unwrap_or_else(|_| Err(lost("the request was dropped")))
+        answer.await.unwrap_or_else(|_| Err(Fault::unanswered("the request was dropped")))
     }
 }
 
@@ -105,6 +105,7 @@ impl<P: Publish + 'static> Inner<P> {
             });
         }
     }
+
     async fn send(self: Rc<Self>, batch: Vec<Entry>) {
         let _slot = Slot(&self);
         // One bad entry must not take the others down: a batch that is refused as a whole
@@ -162,8 +163,4 @@ impl<P: Publish + 'static> Drop for Slot<'_, P> {
 
 fn is_transient(fault: &Fault) -> bool {
     fault.scope == Scope::Transient
-}
-
-fn lost(why: &str) -> Fault {
-    Fault { scope: Scope::Transient, code: "unanswered".to_owned(), detail: why.to_owned() }
 }

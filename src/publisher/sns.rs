@@ -149,11 +149,7 @@ fn id_of(id: Option<String>) -> Result<MessageId, Fault> {
 }
 
 fn unanswered() -> Fault {
-    Fault {
-        scope: Scope::Transient,
-        code: "unanswered".to_owned(),
-        detail: "SNS's answer does not name the message".to_owned(),
-    }
+    Fault::unanswered("SNS's answer does not name the message")
 }
 
 fn fault_of_entry(failed: &BatchResultErrorEntry) -> Fault {

@@ -113,10 +113,10 @@ impl Inspector<'_> {
         }
         match self.probe(exchange).await {
             Ok(true) => Finding::good(format!("dead letters: `{exchange}` reaches a queue")),
-            Err(error) if self.amqp.declare && error.is_not_found() => {
-                Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
-            }
-            Ok(false) if self.amqp.declare => {
+            unbound
+                if self.amqp.declare
+                    && unbound.as_ref().err().is_none_or(SourceError::is_not_found) =>
+            {
                 Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
             }
             Ok(false) => Finding::bad(format!(

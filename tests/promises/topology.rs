@@ -6,7 +6,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ExchangeKind};
 use serde_json::{Value, json};
 
-use crate::support::{Doorman, Event, Stand, Worker, binary, quorum, wait_for};
+use crate::support::{Door, Event, Proxy, Stand, Worker, binary, quorum, wait_for};
 
 const ALICE: &str = "alice@localhost/res1";
 const BOB: &str = "bob@localhost/res1";
@@ -125,14 +125,15 @@ async fn a_queue_with_other_arguments_is_one_clear_line_until_it_is_gone() {
     let stand = Stand::new("mismatch").await;
     for (queue, arguments, argument, remedy) in mismatches(&stand) {
         stand.declare_queue(&queue, arguments).await;
-        let doorman = Doorman::new(&stand).await;
-        let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*doorman.amqp_uri)]);
+        let broker = Proxy::start(&stand.amqp_uri, Door::Open).await;
+        let uri = broker.instead_of(&stand.amqp_uri);
+        let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*uri)]);
         let line = worker.logged("not consuming").await["error"].to_string();
         let argument = format!("inequivalent arg '{argument}' for queue '{queue}'");
         for part in ["it exists with other arguments", &argument, &remedy, "amqp.declare"] {
             assert!(line.contains(part), "{part:?} is not in {line}");
         }
-        doorman.saw(3).await;
+        broker.takes(3).await;
         let options = QueueDeleteOptions::default();
         stand.channel.queue_delete(queue.into(), options).await.unwrap();
         worker.logged("\"consuming\"").await;

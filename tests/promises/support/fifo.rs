@@ -2,7 +2,7 @@
 
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 
-use super::sns::clients;
+use super::sns::{clients, subscribe};
 use super::{Stand, wait_for};
 
 pub struct FifoTopic {
@@ -20,14 +20,7 @@ impl FifoTopic {
         let queue =
             sqs.create_queue().queue_name(&name).attributes(QueueAttributeName::FifoQueue, "true");
         let queue = queue.send().await.unwrap().queue_url.unwrap();
-        sns.subscribe()
-            .topic_arn(&arn)
-            .protocol("sqs")
-            .endpoint(format!("arn:aws:sqs:us-east-1:123456789012:{name}"))
-            .attributes("RawMessageDelivery", "true")
-            .send()
-            .await
-            .unwrap();
+        subscribe(&sns, &arn, &name).await;
         Self { arn, sqs, queue }
     }
 

@@ -1,7 +1,6 @@
 //! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
 
 mod by_hand;
-mod doorman;
 mod fifo;
 mod program;
 mod proxy;
@@ -10,7 +9,6 @@ mod stand;
 mod worker;
 
 pub use by_hand::quorum;
-pub use doorman::Doorman;
 pub use fifo::FifoTopic;
 pub use program::{Ended, Program};
 pub use proxy::{Door, Proxy};

@@ -33,8 +33,7 @@ pub struct Proxy {
 impl Proxy {
     /// Leads to the host and port of a URL.
     pub async fn start(url: &str, door: Door) -> Self {
-        let authority = url.split('/').nth(2).unwrap();
-        let target = authority.rsplit('@').next().unwrap().to_owned();
+        let target = authority(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (door, seen) = watch::channel(door);
@@ -54,6 +53,11 @@ impl Proxy {
         self.address
     }
 
+    /// The URL, with the door's address for the server's.
+    pub fn instead_of(&self, url: &str) -> String {
+        url.replacen(authority(url), &self.address.to_string(), 1)
+    }
+
     pub fn set(&self, door: Door) {
         self.door.send_replace(door);
     }
@@ -70,6 +74,11 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.listening.abort();
     }
+}
+
+/// Host and port of a URL.
+fn authority(url: &str) -> &str {
+    url.split('/').nth(2).unwrap().rsplit('@').next().unwrap()
 }
 
 async fn pass(mut stream: TcpStream, target: String, mut door: watch::Receiver<Door>) {

@@ -34,6 +34,18 @@ impl Received {
     }
 }
 
+/// Subscribes a queue to a topic, so that it gets the bare notifications.
+pub(super) async fn subscribe(sns: &aws_sdk_sns::Client, topic: &str, queue: &str) {
+    sns.subscribe()
+        .topic_arn(topic)
+        .protocol("sqs")
+        .endpoint(format!("arn:aws:sqs:us-east-1:123456789012:{queue}"))
+        .attributes("RawMessageDelivery", "true")
+        .send()
+        .await
+        .unwrap();
+}
+
 #[derive(Clone)]
 pub struct Topics {
     sqs: aws_sdk_sqs::Client,
@@ -71,14 +83,7 @@ impl Topics {
             let name = format!("{id}-{topic}");
             let arn = sns.create_topic().name(&name).send().await.map_err(|e| format!("{e:?}"))?;
             let queue = sqs.create_queue().queue_name(&name).send().await.unwrap();
-            sns.subscribe()
-                .topic_arn(arn.topic_arn().unwrap())
-                .protocol("sqs")
-                .endpoint(format!("arn:aws:sqs:us-east-1:123456789012:{name}"))
-                .attributes("RawMessageDelivery", "true")
-                .send()
-                .await
-                .unwrap();
+            subscribe(&sns, arn.topic_arn().unwrap(), &name).await;
             queues.insert(topic, queue.queue_url.unwrap());
         }
         Ok(Self { sqs, queues })
