@@ -38,10 +38,10 @@ const RULES: &[Rule] = &[
         except: &["source/"],
     },
     Rule {
-        says: "only publisher/sns.rs knows the AWS SDK",
+        says: "only publisher/sns knows the AWS SDK",
         words: &["aws_*"],
         holds_in: everywhere,
-        except: &["publisher/sns.rs"],
+        except: &["publisher/sns.rs", "publisher/sns/"],
     },
     Rule {
         says: "`backoff` is not maintained any more: only publisher/retry.rs and pause.rs name it",
@@ -53,7 +53,8 @@ const RULES: &[Rule] = &[
         says: "only app.rs reads the environment, hears signals and exits",
         words: &["env", "signal", "exit"],
         holds_in: everywhere,
-        except: &["app.rs"],
+        // The SDK's builder calls the name of a variable that it reads `env`.
+        except: &["app.rs", "publisher/sns/endpoint.rs"],
     },
 ];
 
