@@ -1,8 +1,8 @@
 //! Which deliveries of a channel are settled, and what to tell the broker about it.
 //!
-//! An acknowledgement costs lapin more than all the rest of a delivery, so they are
-//! gathered: one, with `multiple`, for all up to the oldest delivery that is still open, and one for each
-//! settled delivery beyond it.
+//! An acknowledgement costs lapin more than all the rest of a delivery, so they are gathered:
+//! one, with `multiple`, for all up to the oldest delivery that is still open. What is settled
+//! beyond it mostly gets into that prefix by waiting a little, and is told one by one only if not.
 
 use std::collections::VecDeque;
 
@@ -45,21 +45,39 @@ impl Ledger {
         }
     }
 
-    /// Its outcome is safe. Returns whether it is the first since the last `take`.
-    pub(super) fn settle(&mut self, tag: DeliveryTag) -> bool {
+    /// Its outcome is safe.
+    pub(super) fn settle(&mut self, tag: DeliveryTag) {
         let entry = tag
             .checked_sub(self.told + 1)
             .and_then(|place| self.entries.get_mut(usize::try_from(place).ok()?));
         if let Some(entry @ Entry::Open) = entry {
             *entry = Entry::Settled;
             self.settled += 1;
-            return self.settled == 1;
         }
-        false
     }
 
-    /// Takes what the broker is to be told now.
-    pub(super) fn take(&mut self) -> Acknowledgements {
+    /// Deliveries that are settled, and of which the broker has not been told.
+    pub(super) fn untold(&self) -> usize {
+        self.settled
+    }
+
+    /// Takes all that the broker can be told.
+    pub(super) fn take_all(&mut self) -> Acknowledgements {
+        let mut acknowledgements = self.take_prefix();
+        if self.settled > 0 {
+            for (tag, entry) in (self.told + 1..).zip(&mut self.entries) {
+                if *entry == Entry::Settled {
+                    *entry = Entry::Told;
+                    acknowledgements.single.push(tag);
+                }
+            }
+            self.settled = 0;
+        }
+        acknowledgements
+    }
+
+    /// Takes what one word tells: all up to the oldest delivery that is open.
+    pub(super) fn take_prefix(&mut self) -> Acknowledgements {
         let mut acknowledgements = Acknowledgements::default();
         while let Some(entry) = self.entries.front()
             && *entry != Entry::Open
@@ -71,15 +89,6 @@ impl Ledger {
                 acknowledgements.up_to = Some(self.told);
             }
             self.entries.pop_front();
-        }
-        if self.settled > 0 {
-            for (tag, entry) in (self.told + 1..).zip(&mut self.entries) {
-                if *entry == Entry::Settled {
-                    *entry = Entry::Told;
-                    acknowledgements.single.push(tag);
-                }
-            }
-            self.settled = 0;
         }
         acknowledgements
     }
@@ -100,12 +109,15 @@ mod tests {
         for tag in [1, 2, 4, 6] {
             ledger.settle(tag);
         }
-        let told = Acknowledgements { up_to: Some(2), single: vec![4, 6] };
-        assert_eq!(ledger.take(), told);
+        let prefix = |tag| Acknowledgements { up_to: Some(tag), single: vec![] };
+        assert_eq!(ledger.take_prefix(), prefix(2));
+        assert_eq!(ledger.untold(), 2);
+        assert_eq!(ledger.take_all(), Acknowledgements { up_to: None, single: vec![4, 6] });
         ledger.settle(3);
-        assert_eq!(ledger.take(), Acknowledgements { up_to: Some(3), single: vec![] });
+        assert_eq!(ledger.take_prefix(), prefix(3));
         ledger.settle(5);
-        assert_eq!(ledger.take(), Acknowledgements { up_to: Some(5), single: vec![] });
+        assert_eq!(ledger.take_all(), prefix(5));
+        assert_eq!(ledger.untold(), 0);
         assert!(ledger.entries.is_empty());
     }
 
@@ -113,7 +125,7 @@ mod tests {
         /// RabbitMQ closes the channel when a tag is acknowledged twice, or one that it doesn't know.
         #[test]
         fn every_delivery_is_told_once_after_it_was_settled_and_never_before(
-            steps in prop::collection::vec((0_u8..3, any::<prop::sample::Index>()), 1..300),
+            steps in prop::collection::vec((0_u8..4, any::<prop::sample::Index>()), 1..300),
         ) {
             let mut ledger = Ledger::default();
             let (mut open, mut settled) = (BTreeSet::new(), BTreeSet::new());
@@ -135,7 +147,9 @@ mod tests {
                         ledger.settle(tag);
                     }
                     _ => {
-                        let Acknowledgements { up_to, single } = ledger.take();
+                        let all = step == 3;
+                        let Acknowledgements { up_to, single } =
+                            if all { ledger.take_all() } else { ledger.take_prefix() };
                         if let Some(up_to) = up_to {
                             let told: Vec<_> = unacked.range(..=up_to).copied().collect();
                             prop_assert!(told.contains(&up_to), "{up_to} was told before");
@@ -147,7 +161,8 @@ mod tests {
                         for tag in single {
                             prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
                         }
-                        prop_assert_eq!(&unacked, &open);
+                        prop_assert_eq!(ledger.untold(), unacked.len() - open.len());
+                        prop_assert!(!all || unacked == open);
                     }
                 }
             }

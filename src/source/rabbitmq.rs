@@ -4,16 +4,18 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{DeliveryTag, FieldTable};
 use lapin::{BasicProperties, Channel, Connection, Consumer};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::connection::{Broker, bounded, explain};
 use super::dead_letter_exchange::DeadLetterExchange;
-use super::ledger::Ledger;
+use super::ledger::{Acknowledgements, Ledger};
 use super::{Delivery, Session, Source, SourceError, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -27,6 +29,9 @@ const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
 
 /// How long settled deliveries wait to be told to the broker together.
 const GATHER: Duration = Duration::from_millis(2);
+
+/// How long a settled delivery waits for older ones that are still open, before it is told by itself.
+const LONGEST_GATHER: Duration = Duration::from_millis(100);
 
 /// One configured source.
 #[derive(Debug)]
@@ -70,6 +75,7 @@ impl Source for RabbitQueue {
             dead_letters: Rc::clone(&self.dead_letters),
             queue: self.source.queue.clone(),
             ledger: RefCell::default(),
+            most_untold: usize::from(amqp.prefetch / 2),
             settled: Notify::new(),
             telling: Mutex::default(),
             broken: Cell::new(false),
@@ -138,7 +144,7 @@ impl Session for RabbitSession {
     async fn close(self) {
         let settling = &*self.settler.0;
         // Before the task that tells is aborted: what it has in hand must be told to the end.
-        settling.tell_now().await;
+        settling.tell(Ledger::take_all).await;
         drop(self.telling);
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         // Either may be gone already; the broker requeues what is unsettled in any case.
@@ -179,6 +185,8 @@ struct Settling {
     dead_letters: Rc<DeadLetterExchange>,
     queue: String,
     ledger: RefCell<Ledger>,
+    /// So many settled deliveries are not kept from the broker: they would take the place of new ones.
+    most_untold: usize,
     /// Wakes whoever tells the broker.
     settled: Notify,
     telling: Mutex<()>,
@@ -190,23 +198,37 @@ struct Settling {
 async fn tell(settling: Rc<Settling>) {
     loop {
         settling.settled.notified().await;
-        tokio::time::sleep(GATHER).await;
-        settling.tell_now().await;
+        let since = Instant::now();
+        loop {
+            tokio::time::sleep(GATHER).await;
+            if since.elapsed() >= LONGEST_GATHER {
+                settling.tell(Ledger::take_all).await;
+                break;
+            }
+            settling.tell(Ledger::take_prefix).await;
+            let untold = settling.ledger.borrow().untold();
+            match untold {
+                0 => break,
+                untold if untold > settling.most_untold => settling.tell(Ledger::take_all).await,
+                _ => {}
+            }
+        }
     }
 }
 
 impl Settling {
-    async fn tell_now(&self) {
+    async fn tell(&self, take: impl FnOnce(&mut Ledger) -> Acknowledgements) {
         let _one_at_a_time = self.telling.lock().await;
-        let acknowledgements = self.ledger.borrow_mut().take();
-        let up_to = acknowledgements.up_to.map(|tag| (tag, true));
-        let single = acknowledgements.single.into_iter().map(|tag| (tag, false));
-        for (tag, multiple) in up_to.into_iter().chain(single) {
-            let ack = self.channel.basic_ack(tag, BasicAckOptions { multiple });
-            if bounded("acknowledging", ack).await.is_err() {
-                self.broken.set(true);
-                return;
-            }
+        let Acknowledgements { up_to, single } = take(&mut self.ledger.borrow_mut());
+        let up_to = up_to.map(|tag| (tag, true));
+        let single = single.into_iter().map(|tag| (tag, false));
+        let acks = up_to
+            .into_iter()
+            .chain(single)
+            .map(|(tag, multiple)| self.channel.basic_ack(tag, BasicAckOptions { multiple }));
+        // Not one after the other: each would wake lapin's thread and wait for it.
+        if bounded("acknowledging", try_join_all(acks)).await.is_err() {
+            self.broken.set(true);
         }
     }
 }
@@ -219,9 +241,8 @@ impl Settle for RabbitSettler {
         if broken.get() || !channel.status().connected() {
             return Err(Void);
         }
-        if ledger.borrow_mut().settle(receipt.tag) {
-            settled.notify_one();
-        }
+        ledger.borrow_mut().settle(receipt.tag);
+        settled.notify_one();
         Ok(())
     }
 
