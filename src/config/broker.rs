@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::amqp_uri::AmqpUri;
 use super::key::Key;
 use super::reader::Reader;
-use super::settings::{Amqp, ExchangeType, Format, QueueType, Sns, Source, Tls};
+use super::settings::{Amqp, ExchangeType, Format, Ordering, QueueType, Sns, Source, Tls};
 use super::value::Value;
 
 /// AMQP's limit for names and routing keys, in bytes.
@@ -35,10 +35,13 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns) -> Amqp {
 }
 
 /// Half as much again as what all requests can hold, so that they stay full while
-/// acknowledgements are on their way.
+/// acknowledgements are on their way. Where order is kept, three times that: much of it waits for
+/// its turn, and only what is at the front of a key can fill a request.
 fn chosen_prefetch(sns: &Sns) -> u16 {
     let in_requests = u32::from(sns.pool_size) * u32::from(sns.batch_max_entries);
-    u16::try_from(in_requests * 3 / 2).unwrap_or(u16::MAX).max(1)
+    let ordered = sns.ordering == Ordering::PerKey;
+    let halves = if ordered { 9 } else { 3 };
+    u16::try_from(in_requests * halves / 2).unwrap_or(u16::MAX).max(1)
 }
 
 fn uris(read: &mut Reader) -> Vec<AmqpUri> {

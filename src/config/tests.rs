@@ -71,6 +71,8 @@ fn the_prefetch_follows_pool_and_batch_unless_it_is_given() {
     assert_eq!(least.amqp.prefetch, 1);
     let most = load("[sns]\npool_size = 1000", &[]).unwrap();
     assert_eq!(most.amqp.prefetch, 15_000);
+    let ordered = load("[sns]\nordering = \"per-key\"", &[]).unwrap();
+    assert_eq!(ordered.amqp.prefetch, 4500, "much of it waits for its turn");
     assert_eq!(load("amqp.prefetch = 7", &[]).unwrap().amqp.prefetch, 7);
 }
 
