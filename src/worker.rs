@@ -4,12 +4,13 @@
 mod tests;
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
@@ -33,6 +34,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// For leaving the broker properly, after the grace.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Deliveries that are taken before anything else gets its turn.
+const AT_ONCE: usize = 32;
 
 /// Becomes true when the worker is to stop.
 pub type Stop = watch::Receiver<bool>;
@@ -100,20 +104,35 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> End {
         let settler = session.settler();
         let mut in_flight = FuturesUnordered::new();
-        let end = loop {
+        let mut stopped = pin!(requested(stop));
+        let end = 'serving: loop {
             tokio::select! {
                 biased;
-                () = requested(stop) => break End::Stopped,
-                Some(settled) = in_flight.next() => if self.record(settled).is_err() {
-                    break End::Lost(self.why_lost(&mut session).await);
-                },
-                taken = session.next() => match taken {
-                    Ok(delivery) => {
-                        self.tally.received(1);
-                        in_flight.push(self.handle(delivery, &settler));
+                () = &mut stopped => break End::Stopped,
+                Some(settled) = in_flight.next() => {
+                    // And the others of its batch, which are ready as well.
+                    let mut next = Some(settled);
+                    while let Some(settled) = next {
+                        if self.record(settled).is_err() {
+                            break 'serving End::Lost(self.why_lost(&mut session).await);
+                        }
+                        next = in_flight.next().now_or_never().flatten();
                     }
-                    Err(error) => break End::Lost(error),
-                },
+                }
+                taken = session.next() => {
+                    let (mut next, mut more) = (Some(taken), AT_ONCE);
+                    while let Some(taken) = next {
+                        match taken {
+                            Ok(delivery) => {
+                                self.tally.received(1);
+                                in_flight.push(self.handle(delivery, &settler));
+                            }
+                            Err(error) => break 'serving End::Lost(error),
+                        }
+                        more -= 1;
+                        next = if more > 0 { session.next().now_or_never() } else { None };
+                    }
+                }
             }
         };
         if matches!(end, End::Stopped) {
