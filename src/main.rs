@@ -5,6 +5,9 @@ use std::process::ExitCode;
 use event_pusher_sns::app;
 use event_pusher_sns::plugin::Plugins;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     app::main(&Plugins::default())
 }
