@@ -25,7 +25,6 @@ mod schema;
 mod service;
 mod settings;
 mod suggest;
-mod unavailable;
 mod value;
 
 #[cfg(test)]

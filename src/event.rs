@@ -1,14 +1,21 @@
 //! From an [`Envelope`] to an [`Event`]: one file for each input format.
 
 mod address;
+mod auto;
+mod cloudevents;
+mod envelope;
 mod error;
 mod json;
 mod locate;
 mod mongooseim;
 mod native;
 mod object;
+mod owned;
+mod payload;
 #[cfg(test)]
 mod tests;
+mod xml;
+mod xmpp;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,9 +24,8 @@ use jid::Jid;
 use jiff::Timestamp;
 
 pub(crate) use self::address::bare;
-use self::error::Problem;
+pub use self::envelope::Envelope;
 pub use self::error::{DecodeError, Position};
-use self::object::Field;
 use crate::outcome::SkipReason;
 
 /// Reads a delivery as an event. Texts are borrowed from it where they need no unescaping.
@@ -32,64 +38,42 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
     match format {
         Format::Native => native::decode(json::read(&envelope.payload)?),
         Format::Mongooseim => mongooseim::decode(envelope),
-        Format::Auto => decode_auto(envelope),
-    }
-}
-
-/// A `type` makes an event native whatever its routing key, since a producer may choose any;
-/// so here, unlike in `mongooseim`, even what may be a received message is read first.
-fn decode_auto(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
-    if envelope.is_xml() {
-        return Err(DecodeError::without_position(Problem::Xml));
-    }
-    let object = json::read(&envelope.payload)?;
-    if !object.has(Field::Type) && mongooseim::recognises(envelope, &object) {
-        mongooseim::decode_object(envelope, object)
-    } else {
-        native::decode(object)
-    }
-}
-
-/// A delivery as it came from the broker, without what is needed to settle it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Envelope {
-    /// The exchange to which the producer published.
-    pub exchange: String,
-    /// The routing key with which it was published.
-    pub routing_key: String,
-    /// The AMQP property `content_type`.
-    pub content_type: Option<String>,
-    /// The AMQP property `message_id`.
-    pub message_id: Option<String>,
-    /// The body, byte for byte.
-    pub payload: Vec<u8>,
-}
-
-impl Envelope {
-    /// By its content type; parameters such as `charset` make no difference.
-    fn is_xml(&self) -> bool {
-        let content_type = self.content_type.as_deref().unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        ["application/xml", "text/xml", "application/xmpp+xml"]
-            .iter()
-            .any(|xml| media_type.eq_ignore_ascii_case(xml))
+        Format::Xmpp => xmpp::decode(&envelope.payload),
+        Format::CloudEvents => cloudevents::decode(envelope),
+        Format::Auto => auto::decode(envelope),
     }
 }
 
 /// How a source's payloads are to be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
-    /// Decided for every delivery: by content type, then by shape.
+    /// Decided for every delivery: by content type and headers, then by shape.
     #[default]
     Auto,
     /// A JSON object with a `type`.
     Native,
     /// What MongooseIM's RabbitMQ backend sends: no type, the routing key tells the kind.
     Mongooseim,
+    /// One raw XMPP stanza.
+    Xmpp,
+    /// `CloudEvents` 1.0, in structured or binary mode, with a native event as data.
+    CloudEvents,
+}
+
+impl Format {
+    /// All of them, by the names that the configuration gives them.
+    pub const NAMED: [(&'static str, Self); 5] = [
+        ("auto", Self::Auto),
+        ("native", Self::Native),
+        ("mongooseim", Self::Mongooseim),
+        ("xmpp", Self::Xmpp),
+        ("cloudevents", Self::CloudEvents),
+    ];
 }
 
 /// What a decoder makes of an envelope that it understands.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub enum Decoded<'a> {
     /// Something that may be published.
     Event(Event<'a>),
@@ -106,7 +90,7 @@ pub enum Event<'a> {
     Message(Message<'a>),
 }
 
-impl Event<'_> {
+impl<'a> Event<'a> {
     /// Which kind of notification it asks for.
     #[must_use]
     pub const fn kind(&self) -> EventKind {
@@ -146,9 +130,16 @@ impl Event<'_> {
         self.meta().id.as_deref()
     }
 
+    const fn meta_mut(&mut self) -> &mut Meta<'a> {
+        match self {
+            Self::Presence(presence) => &mut presence.meta,
+            Self::Message(message) => &mut message.meta,
+        }
+    }
+
     /// What else the producer said.
     #[must_use]
-    pub const fn meta(&self) -> &Meta<'_> {
+    pub const fn meta(&self) -> &Meta<'a> {
         match self {
             Self::Presence(presence) => &presence.meta,
             Self::Message(message) => &message.meta,
@@ -170,6 +161,10 @@ pub enum EventKind {
 impl EventKind {
     /// All of the set.
     pub const ALL: [Self; 3] = [Self::Presence, Self::Chat, Self::Groupchat];
+
+    fn named(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.label() == label)
+    }
 
     /// The name under which users meet it: the native format's `type` and the metrics' `kind`.
     #[must_use]
@@ -239,8 +234,17 @@ impl MessageKind {
 pub struct Meta<'a> {
     /// The producer's id of the event.
     pub id: Option<Cow<'a, str>>,
+    /// Within what `id` is the only one of its kind, where the format says so: a `CloudEvent`'s
+    /// `source`.
+    pub source: Option<Cow<'a, str>>,
     /// When it happened.
     pub timestamp: Option<Timestamp>,
-    /// All keys of the object that the format gives no meaning, for plugins.
+    /// The W3C `traceparent` that came within the event, as it came. One that came as an AMQP
+    /// header is in the [`Envelope`].
+    pub traceparent: Option<Cow<'a, str>>,
+    /// All that the format gives no meaning, for plugins.
     pub metadata: serde_json::Map<String, serde_json::Value>,
+    /// Taken as it passed a server, which may have been on its way from a room to an occupant
+    /// and not from a user.
+    pub in_transit: bool,
 }

@@ -53,8 +53,12 @@ labelled! {
     SkipReason {
         /// Not a presence, `chat` or `groupchat` event.
         UnsupportedType => "unsupported_type",
-        /// A producer that reports both sides: only what users send is published.
+        /// What users receive, from a room or from each other: only what they send is published.
         Received => "received",
+        /// A carbon copy, or a forwarded message: what it holds was an event of its own.
+        Copy => "copy",
+        /// A presence that is meant for one contact or room, not for all who may know.
+        Directed => "directed",
         /// A message without a text. An empty text is a text.
         NoText => "no_text",
         /// No topic is configured for this kind of event.

@@ -125,7 +125,10 @@ impl Router {
     /// gave it an attribute that can't be.
     pub fn route(&self, event: &Event<'_>, envelope: &Envelope) -> Result<Routed, DeadLetter> {
         let host = event.host();
-        let policy = self.hosts.get(host).unwrap_or(&self.base);
+        if self.is_from_room(event) {
+            return Ok(Routed::Skip(SkipReason::Received));
+        }
+        let policy = self.policy(host);
         let topic = match policy.topic(event, host) {
             Ok(topic) => topic,
             Err(skip) => return Ok(Routed::Skip(skip)),
@@ -138,6 +141,21 @@ impl Router {
                 Err(DeadLetter { reason, error, attempts: 0, topic: Some(notification.topic) })
             }
         }
+    }
+
+    fn policy(&self, host: &str) -> &Policy {
+        self.hosts.get(host).unwrap_or(&self.base)
+    }
+
+    /// Whether this is a room's copy for an occupant: of what was sent to the room, or to the
+    /// occupant in private. The sender's domain is then a MUC host by the recipient's policy.
+    fn is_from_room(&self, event: &Event<'_>) -> bool {
+        let Event::Message(message) = event else { return false };
+        let (room, occupant) = (message.from.domain().as_str(), message.to.domain().as_str());
+        // Where rooms and users share a domain, nothing tells them apart.
+        message.meta.in_transit
+            && room != occupant
+            && self.policy(occupant).muc.topic(room, occupant).is_some()
     }
 
     fn order(&self, notification: &mut Notification, event: &Event<'_>, envelope: &Envelope) {

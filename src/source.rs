@@ -6,6 +6,7 @@
 mod connection;
 mod dead_letter_exchange;
 mod dead_letter_headers;
+mod headers;
 mod inspect;
 mod ledger;
 mod memory;

@@ -145,14 +145,7 @@ fn source(read: &mut Reader, key: &Key, source_name: String) -> Source {
         exchange_durable: read.flag(&key.child("exchange_durable")),
         routing_keys: routing_keys(read, &key.child("routing_keys"), exchange_type),
         queue: queue_name(read, &key.child("queue")),
-        format: read.choice(
-            &key.child("format"),
-            &[
-                ("auto", Format::Auto),
-                ("native", Format::Native),
-                ("mongooseim", Format::Mongooseim),
-            ],
-        ),
+        format: read.choice(&key.child("format"), &Format::NAMED),
     }
 }
 

@@ -14,7 +14,7 @@ use super::key::{Key, Origin};
 use super::layers::{Layer, Setting};
 use super::problem::{Problem, Problems};
 use super::value::Value;
-use super::{schema, suggest, unavailable};
+use super::{schema, suggest};
 
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -153,15 +153,12 @@ impl Reader {
     /// One of a set of words; the default, which comes first, if it is empty.
     pub(super) fn choice<T: Copy>(&mut self, key: &Key, choices: &[(&str, T)]) -> T {
         let text = self.text(key);
-        if let Some(remedy) = unavailable::value(key, &text) {
-            self.problem(key, "is not available in this version", remedy);
-        } else if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
+        if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
             return *choice;
-        } else {
-            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-            let wrong = format!("must be one of {}", words.join(", "));
-            self.problem(key, wrong, did_you_mean(&text, &words));
         }
+        let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+        let wrong = format!("must be one of {}", words.join(", "));
+        self.problem(key, wrong, did_you_mean(&text, &words));
         choices[0].1
     }
 }

@@ -6,16 +6,27 @@ use jid::{Error, Jid};
 
 /// Reads a full or bare JID.
 ///
+/// Local part and domain must be valid: they are who a user is. A resource is not published, and
+/// servers disagree on which are valid: emoji are to RFC 7622 and not to RFC 6122, whose
+/// stringprep knows no character younger than Unicode 3.2. One that stringprep refuses is left
+/// out.
+///
 /// The root dot (`localhost.`) is removed here: jid 0.12.3 keeps it in some JIDs, which would
 /// then be another user, and in others counts offsets as if it were gone.
 pub(super) fn parse(text: &str) -> Result<Jid, Error> {
     let domain_end = text.find('/').unwrap_or(text.len());
-    let text = match text[..domain_end].strip_suffix('.') {
+    let (bare, resource) = text.split_at(domain_end);
+    let rootless = match bare.strip_suffix('.') {
         None => Cow::Borrowed(text),
         Some(rootless) if rootless.ends_with('.') => return Err(Error::Idna),
-        Some(rootless) => Cow::Owned([rootless, &text[domain_end..]].concat()),
+        Some(rootless) => Cow::Owned([rootless, resource].concat()),
     };
-    Jid::new(&text)
+    match Jid::new(&rootless) {
+        Err(Error::ResourcePrep | Error::ResourceEmpty | Error::ResourceTooLong) => {
+            Jid::new(&rootless[..rootless.len() - resource.len()])
+        }
+        parsed => parsed,
+    }
 }
 
 /// The JID without its resource. Neither local part nor domain can hold a slash.

@@ -6,6 +6,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::object::{Field, Kind};
+use super::payload::Payload;
+use super::xml::Fault;
 use crate::outcome::{DeadLetter, Reason};
 
 /// Why a payload is no event: one line that says where, what and, where sensible, what to do.
@@ -27,8 +29,10 @@ impl DecodeError {
 
     /// A fault of the JSON text itself. All of `serde_json`'s own syntax messages are fixed
     /// texts; those that would quote a value are never asked for.
-    pub(super) fn json(error: &serde_json::Error) -> Self {
-        let position = Position { line: error.line(), column: error.column().max(1) };
+    pub(super) fn json(error: &serde_json::Error, payload: Payload<'_>) -> Self {
+        let first = payload.position(0);
+        let column = error.column().max(1) + if error.line() == 1 { first.column - 1 } else { 0 };
+        let position = Position { line: error.line() + first.line - 1, column };
         let text = error.to_string();
         let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
         Self::new(Problem::Json(what.to_owned()), position)
@@ -86,8 +90,10 @@ impl fmt::Display for Position {
 /// What can be wrong with a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum Problem {
-    #[error("the payload is empty; an event is one JSON object")]
-    Empty,
+    #[error("the payload is empty; an event is one {expected}")]
+    Empty { expected: &'static str },
+    #[error("the payload is UTF-16; send UTF-8")]
+    Utf16,
     #[error("the payload is not UTF-8; the first bad byte is at offset {offset}")]
     NotUtf8 { offset: usize },
     #[error("the payload is not JSON: {0}")]
@@ -109,8 +115,8 @@ pub(super) enum Problem {
     TypeMissing,
     #[error("`{field}` is no JID: {why}")]
     Jid { field: Field, why: String },
-    #[error("`timestamp` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")]
-    Timestamp,
+    #[error("`{0}` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")]
+    Time(Field),
     #[error(
         "nothing tells the kind of this event: the routing key{} is none of `chat_msg_sent`, \
          `groupchat_msg_sent`, `chat_msg_recv` and `groupchat_msg_recv`, the exchange is not \
@@ -119,8 +125,33 @@ pub(super) enum Problem {
         suffix.as_ref().map(|suffix| format!("'s end `{suffix}`")).unwrap_or_default()
     )]
     KindUnknown { suffix: Option<String> },
+    #[error("the payload is not one XML stanza: {0}")]
+    Xml(#[from] Fault),
+    #[error("the stanza has no `{0}`")]
+    NoAttribute(&'static str),
+    #[error("the stanza's `{attribute}` is no JID: {why}")]
+    AttributeNoJid { attribute: &'static str, why: String },
     #[error(
-        "XML stanzas are not available in this version; send JSON, or correct the content type"
+        "a CloudEvent of this content type is not read; send application/cloudevents+json, one \
+         event a message, or the attributes as headers"
     )]
-    Xml,
+    CloudEventForm,
+    #[error("`specversion` must be \"1.0\"")]
+    SpecVersion,
+    #[error("`{0}` must not be empty")]
+    EmptyText(Field),
+    #[error("the header `cloudEvents_{0}` is missing")]
+    HeaderMissing(Field),
+    #[error("the header `cloudEvents_{0}` must not be empty")]
+    HeaderEmpty(Field),
+    #[error("the header `cloudEvents_specversion` must be 1.0")]
+    HeaderSpecVersion,
+    #[error("the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")]
+    HeaderTime,
+    #[error("a CloudEvents attribute stands twice among the headers; remove one")]
+    HeaderTwice,
+    #[error("`data_base64` is not base64")]
+    NotBase64,
+    #[error("in what `data_base64` encodes: {0}")]
+    InBase64(Box<DecodeError>),
 }

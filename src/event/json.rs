@@ -11,37 +11,40 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::error::{DecodeError, Position, Problem};
+use super::error::{DecodeError, Problem};
 use super::locate;
 use super::object::{Field, Kind, Object};
+use super::payload::Payload;
 
 /// Reads a payload, which must be one JSON object in UTF-8 in which no key stands twice.
 pub(super) fn read(payload: &[u8]) -> Result<Object<'_>, DecodeError> {
-    let text = std::str::from_utf8(payload).map_err(|error| {
-        let offset = error.valid_up_to();
-        DecodeError::new(Problem::NotUtf8 { offset }, Position::of(payload, offset))
-    })?;
+    read_part(Payload::read(payload)?)
+}
+
+/// Reads all of `payload`, which may be a part of a larger one.
+pub(super) fn read_part(payload: Payload<'_>) -> Result<Object<'_>, DecodeError> {
+    let text = payload.text();
     let content = text.trim_start_matches([' ', '\t', '\r', '\n']);
     let start = text.len() - content.len();
     if content.is_empty() {
-        return Err(DecodeError::new(Problem::Empty, Position::of(payload, start)));
+        return Err(payload.error(Problem::Empty { expected: "JSON object" }, start));
     }
     if !content.starts_with('{') {
-        let found = whole::<FieldValue<'_>>(text)?.kind();
-        return Err(DecodeError::new(Problem::NotAnObject(found), Position::of(payload, start)));
+        let found = whole::<FieldValue<'_>>(payload)?.kind();
+        return Err(payload.error(Problem::NotAnObject(found), start));
     }
-    let members = whole::<Members<'_>>(text)?;
+    let members = whole::<Members<'_>>(payload)?;
     if let Some((index, field)) = members.twice {
-        let offset = locate::members(text).nth(index).map_or(start, |member| member.value_offset);
+        let offset = locate::members(text).nth(index).map_or(start, |member| member.value.start);
         let problem = field.map_or(Problem::UnknownTwice, Problem::KnownTwice);
-        return Err(DecodeError::new(problem, Position::of(payload, offset)));
+        return Err(payload.error(problem, offset));
     }
-    Ok(Object::new(text, members.known, members.unknown))
+    Ok(Object::new(payload, members.known, members.unknown))
 }
 
-/// Reads all of `text` as one value.
-fn whole<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DecodeError> {
-    serde_json::from_str(text).map_err(|error| DecodeError::json(&error))
+/// Reads all of `payload` as one value.
+fn whole<'a, T: Deserialize<'a>>(payload: Payload<'a>) -> Result<T, DecodeError> {
+    serde_json::from_str(payload.text()).map_err(|error| DecodeError::json(&error, payload))
 }
 
 /// The value of a known field, of whatever kind.

@@ -1,5 +1,7 @@
-//! Where in the payload something stands. Only errors ask, so that reading events keeps no
-//! book of positions.
+//! Where in the payload something stands. Only errors ask, and `CloudEvents` that hold an event
+//! in an event, so that reading keeps no book of positions.
+
+use std::ops::Range;
 
 /// The members of the object that `text` holds, in their order.
 ///
@@ -8,10 +10,11 @@ pub(super) const fn members(text: &str) -> Members<'_> {
     Members { text, at: 0 }
 }
 
-/// A key as it is written, quotes and escapes included, and where its value begins.
+/// A key as it is written, quotes and escapes included, and where its value stands, which may
+/// have white space behind it.
 pub(super) struct Member<'a> {
     raw_key: &'a str,
-    pub(super) value_offset: usize,
+    pub(super) value: Range<usize>,
 }
 
 impl Member<'_> {
@@ -37,9 +40,9 @@ impl<'a> Iterator for Members<'a> {
         let key_end = string_end(text, key);
         let colon = key_end + text[key_end..].find(':')?;
         let value = &text[colon + 1..];
-        let value_offset = text.len() - value.trim_start().len();
-        self.at = value_end(text, value_offset);
-        Some(Member { raw_key: &text[key..key_end], value_offset })
+        let start = text.len() - value.trim_start().len();
+        self.at = value_end(text, start);
+        Some(Member { raw_key: &text[key..key_end], value: start..self.at })
     }
 }
 

@@ -11,10 +11,10 @@ pub(super) fn decode(mut object: Object<'_>) -> Result<Decoded<'_>, DecodeError>
     let Some(kind) = object.take_text(Field::Type)? else {
         return Err(object.lacks(Problem::TypeMissing));
     };
-    let Some(kind) = EventKind::ALL.into_iter().find(|known| known.label() == kind) else {
+    let Some(kind) = EventKind::named(&kind) else {
         return Ok(Decoded::Skip(SkipReason::UnsupportedType));
     };
     let id = object.take_text(Field::Id)?;
-    let timestamp = object.take_timestamp()?;
+    let timestamp = object.take_time(Field::Timestamp)?;
     object.into_event(kind, id, timestamp)
 }

@@ -2,14 +2,18 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use jid::Jid;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::error::{DecodeError, Position, Problem};
+use super::error::{DecodeError, Problem};
 use super::json::FieldValue;
-use super::{Decoded, Event, EventKind, Message, MessageKind, Meta, Presence, address, locate};
+use super::payload::Payload;
+use super::{
+    Decoded, Event, EventKind, Message, MessageKind, Meta, Presence, address, json, locate,
+};
 use crate::outcome::SkipReason;
 
 /// The fields that some format knows.
@@ -23,10 +27,15 @@ pub(super) enum Field {
     Message,
     Id,
     Timestamp,
+    SpecVersion,
+    Source,
+    Time,
+    Data,
+    DataBase64,
 }
 
 impl Field {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Type,
         Self::UserId,
         Self::Present,
@@ -35,13 +44,18 @@ impl Field {
         Self::Message,
         Self::Id,
         Self::Timestamp,
+        Self::SpecVersion,
+        Self::Source,
+        Self::Time,
+        Self::Data,
+        Self::DataBase64,
     ];
 
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|field| field.name() == name)
     }
 
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Type => "type",
             Self::UserId => "user_id",
@@ -51,6 +65,11 @@ impl Field {
             Self::Message => "message",
             Self::Id => "id",
             Self::Timestamp => "timestamp",
+            Self::SpecVersion => "specversion",
+            Self::Source => "source",
+            Self::Time => "time",
+            Self::Data => "data",
+            Self::DataBase64 => "data_base64",
         }
     }
 }
@@ -87,18 +106,18 @@ impl fmt::Display for Kind {
 
 /// An object from which a format takes what it knows. What nobody takes is metadata.
 pub(super) struct Object<'a> {
-    text: &'a str,
+    payload: Payload<'a>,
     known: [Option<FieldValue<'a>>; Field::ALL.len()],
     unknown: Map<String, Value>,
 }
 
 impl<'a> Object<'a> {
     pub(super) const fn new(
-        text: &'a str,
+        payload: Payload<'a>,
         known: [Option<FieldValue<'a>>; Field::ALL.len()],
         unknown: Map<String, Value>,
     ) -> Self {
-        Self { text, known, unknown }
+        Self { payload, known, unknown }
     }
 
     /// Whether the field is there and not `null`.
@@ -114,12 +133,38 @@ impl<'a> Object<'a> {
         }
     }
 
-    pub(super) fn take_timestamp(&mut self) -> Result<Option<Timestamp>, DecodeError> {
-        let Some(text) = self.take_text(Field::Timestamp)? else { return Ok(None) };
+    /// A text that must be there and must not be empty.
+    pub(super) fn require_text(&mut self, field: Field) -> Result<Cow<'a, str>, DecodeError> {
+        match self.take_text(field)? {
+            None => Err(self.lacks(Problem::Missing(field))),
+            Some(text) if text.is_empty() => Err(self.error(field, Problem::EmptyText(field))),
+            Some(text) => Ok(text),
+        }
+    }
+
+    /// An object in this one, read anew, so that its fields have their places and their texts are
+    /// borrowed.
+    pub(super) fn take_object(&mut self, field: Field) -> Result<Self, DecodeError> {
+        match self.take(field) {
+            None => Err(self.lacks(Problem::Missing(field))),
+            Some(FieldValue::Other(Value::Object(_))) => {
+                let range = self.locate(field).unwrap_or_default();
+                json::read_part(self.payload.part(range))
+            }
+            Some(other) => Err(self.wrong_kind(field, Kind::Object, other.kind())),
+        }
+    }
+
+    /// What no format knows.
+    pub(super) fn take_unknown(&mut self) -> Map<String, Value> {
+        std::mem::take(&mut self.unknown)
+    }
+
+    pub(super) fn take_time(&mut self, field: Field) -> Result<Option<Timestamp>, DecodeError> {
+        let Some(text) = self.take_text(field)? else { return Ok(None) };
         // jiff's own error quotes the value.
-        let timestamp =
-            text.parse().map_err(|_| self.error(Field::Timestamp, Problem::Timestamp))?;
-        Ok(Some(timestamp))
+        let time = text.parse().map_err(|_| self.error(field, Problem::Time(field)))?;
+        Ok(Some(time))
     }
 
     /// The event of this kind. Its fields are validated even if there is no text to publish:
@@ -151,8 +196,8 @@ impl<'a> Object<'a> {
 
     /// An error about what the object lacks, which is known at its closing brace.
     pub(super) fn lacks(&self, problem: Problem) -> DecodeError {
-        let brace = self.text.trim_end().len() - 1;
-        DecodeError::new(problem, Position::of(self.text.as_bytes(), brace))
+        let brace = self.payload.text().trim_end().len() - 1;
+        self.payload.error(problem, brace)
     }
 
     fn take(&mut self, field: Field) -> Option<FieldValue<'a>> {
@@ -185,17 +230,21 @@ impl<'a> Object<'a> {
             };
             metadata.insert(field.name().to_owned(), value);
         }
-        Meta { id, timestamp, metadata }
+        Meta { id, timestamp, metadata, ..Meta::default() }
     }
 
     fn wrong_kind(&self, field: Field, expected: Kind, found: Kind) -> DecodeError {
         self.error(field, Problem::WrongKind { field, expected, found })
     }
 
-    fn error(&self, field: Field, problem: Problem) -> DecodeError {
-        let offset = locate::members(self.text)
+    pub(super) fn error(&self, field: Field, problem: Problem) -> DecodeError {
+        self.payload.error(problem, self.locate(field).map_or(0, |value| value.start))
+    }
+
+    /// Where the field's value stands.
+    fn locate(&self, field: Field) -> Option<Range<usize>> {
+        locate::members(self.payload.text())
             .find(|member| member.is(field.name()))
-            .map_or(0, |member| member.value_offset);
-        DecodeError::new(problem, Position::of(self.text.as_bytes(), offset))
+            .map(|member| member.value)
     }
 }

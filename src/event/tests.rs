@@ -1,7 +1,12 @@
 //! What every payload becomes. Each table line is a promise: input → outcome.
 
+mod auto;
+mod cloudevents;
+mod jids;
 mod odd;
 mod random;
+mod xmpp;
+mod xmpp_odd;
 
 use super::*;
 
@@ -196,22 +201,3 @@ fn an_event_of_unknown_kind_explains_what_would_tell_it() {
 
 const TYPE_MISSING: &str = "line 1, column 73: `type` is missing; a native event is of type \
     \"presence\", \"chat\" or \"groupchat\", and MongooseIM's are told by exchange and routing key";
-
-#[test]
-fn a_content_type_of_xml_is_refused_by_auto_alone() {
-    let refused =
-        "XML stanzas are not available in this version; send JSON, or correct the content type";
-    for (content_type, expected) in [
-        (Some("application/xml"), refused),
-        (Some("Text/XML; charset=utf-8"), refused),
-        (Some(" application/xmpp+xml ;x=y"), refused),
-        (Some("application/json"), "chat"),
-        (Some("text/xml-ish"), "chat"),
-        (Some(""), "chat"),
-        (None, "chat"),
-    ] {
-        let envelope = Envelope { content_type: content_type.map(str::to_owned), ..envelope(CHAT) };
-        assert_eq!(outcome(&envelope, Format::Auto), expected, "{content_type:?}");
-        assert_eq!(outcome(&envelope, Format::Native), "chat", "{content_type:?}");
-    }
-}

@@ -55,9 +55,12 @@ impl From<String> for OrderKey {
     }
 }
 
-/// SNS drops a second message of the same id within five minutes: the event's own id, else the
-/// AMQP message id, else a hash of all that was delivered.
+/// SNS drops a second message of the same id within five minutes: the event's own id, with its
+/// source if it has one, else the AMQP message id, else a hash of all that was delivered.
 pub(super) fn dedup_id(event: &Event<'_>, envelope: &Envelope) -> String {
+    if let (Some(id), Some(source)) = (event.id(), &event.meta().source) {
+        return hash([source.as_bytes(), id.as_bytes()]);
+    }
     match event.id().or(envelope.message_id.as_deref()) {
         Some(id) if fits(id) => id.to_owned(),
         Some(id) => hash([id.as_bytes()]),
@@ -146,5 +149,22 @@ mod tests {
             let elsewhere = Envelope { exchange: "other".to_owned(), ..envelope.clone() };
             assert_ne!(dedup_id(event, &elsewhere), hashed);
         });
+    }
+
+    #[test]
+    fn the_same_id_of_another_source_is_another_id() {
+        let of = |source: &str| {
+            let data = message("chat", "alice@a", "bob@b");
+            let payload = format!(
+                r#"{{"specversion":"1.0","id":"1","source":"{source}","type":"chat","data":{data}}}"#
+            );
+            let envelope = envelope(&payload);
+            match decode(&envelope, Format::CloudEvents) {
+                Ok(Decoded::Event(event)) => dedup_id(&event, &envelope),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(of("/a"), of("/a"));
+        assert_ne!(of("/a"), of("/b"));
     }
 }

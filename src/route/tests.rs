@@ -1,5 +1,7 @@
 //! Which event becomes which notification, and which is refused before it is sent.
 
+mod rooms;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::connection::{Broker, bounded, explain};
 use super::dead_letter_exchange::DeadLetterExchange;
 use super::ledger::{Acknowledgements, Ledger};
-use super::{Delivery, Session, Source, SourceError, topology};
+use super::{Delivery, Session, Source, SourceError, headers, topology};
 use crate::config;
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
@@ -169,6 +169,7 @@ fn unpack(delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
         routing_key: delivery.routing_key.as_str().to_owned(),
         content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
         message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
+        headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
         payload: delivery.data,
     };
     let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties };

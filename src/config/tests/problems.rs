@@ -160,19 +160,6 @@ fn nothing_is_concluded_from_a_value_that_is_wrong_itself() {
 }
 
 #[test]
-fn what_is_not_available_yet_is_refused_rather_than_ignored() {
-    let later = "is not available in this version";
-    assert_one(
-        "[amqp.sources.chat]\nformat = \"xmpp\"",
-        [
-            "local.toml:2: amqp.sources.chat.format = \"xmpp\"",
-            later,
-            "let the producer send JSON (native or mongooseim)",
-        ],
-    );
-}
-
-#[test]
 fn what_belongs_together_is_given_together() {
     let both = |key: &str, wrong: &str, toml: &str| {
         let text = problems(toml, &[]);

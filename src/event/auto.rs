@@ -1,0 +1,38 @@
+//! Which format a delivery is in: by content type, else by headers, else by shape.
+
+use super::envelope::MediaType;
+use super::error::DecodeError;
+use super::object::Field;
+use super::{Decoded, Envelope, cloudevents, json, mongooseim, native, xmpp};
+
+pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
+    match envelope.media_type() {
+        MediaType::Xml => return xmpp::decode(&envelope.payload),
+        MediaType::CloudEvent | MediaType::ForeignCloudEvent => {
+            return cloudevents::decode(envelope);
+        }
+        MediaType::Other => {}
+    }
+    if cloudevents::is_in_headers(envelope) {
+        return cloudevents::decode(envelope);
+    }
+    if looks_like_xml(&envelope.payload) {
+        return xmpp::decode(&envelope.payload);
+    }
+    let object = json::read(&envelope.payload)?;
+    if cloudevents::recognises(&object) {
+        cloudevents::decode_object(object)
+    } else if !object.has(Field::Type) && mongooseim::recognises(envelope, &object) {
+        mongooseim::decode_object(envelope, object)
+    } else {
+        // A `type` makes an event native whatever its routing key, since a producer may choose
+        // any; so here, unlike in `mongooseim`, even what may be a received message is read.
+        native::decode(object)
+    }
+}
+
+/// No JSON begins like this.
+fn looks_like_xml(payload: &[u8]) -> bool {
+    let payload = payload.strip_prefix(b"\xef\xbb\xbf").unwrap_or(payload);
+    payload.trim_ascii_start().starts_with(b"<")
+}
