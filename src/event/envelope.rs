@@ -18,6 +18,9 @@ pub struct Envelope {
     pub payload: Vec<u8>,
 }
 
+/// What tells structured mode, as a prefix: `CloudEvents`' AMQP binding, section 3.
+const CLOUD_EVENT: &str = "application/cloudevents";
+
 /// What a content type says about how to read a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MediaType {
@@ -40,12 +43,16 @@ impl Envelope {
     pub(super) fn media_type(&self) -> MediaType {
         let content_type = self.content_type.as_deref().unwrap_or_default();
         let media_type = content_type.split(';').next().unwrap_or_default().trim();
-        match media_type.to_ascii_lowercase().as_str() {
-            "application/xml" | "text/xml" | "application/xmpp+xml" => MediaType::Xml,
-            "application/cloudevents" | "application/cloudevents+json" => MediaType::CloudEvent,
-            // The prefix that tells structured mode: CloudEvents' AMQP binding, section 3.
-            other if other.starts_with("application/cloudevents") => MediaType::ForeignCloudEvent,
-            _ => MediaType::Other,
+        let is = |known: &&str| media_type.eq_ignore_ascii_case(known);
+        let begin = media_type.get(..CLOUD_EVENT.len()).unwrap_or_default();
+        if ["application/xml", "text/xml", "application/xmpp+xml"].iter().any(is) {
+            MediaType::Xml
+        } else if [CLOUD_EVENT, "application/cloudevents+json"].iter().any(is) {
+            MediaType::CloudEvent
+        } else if begin.eq_ignore_ascii_case(CLOUD_EVENT) {
+            MediaType::ForeignCloudEvent
+        } else {
+            MediaType::Other
         }
     }
 }

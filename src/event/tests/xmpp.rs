@@ -106,6 +106,8 @@ fn a_message_without_a_text_is_skipped_and_an_empty_text_is_a_text() {
         "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
         "<subject>x</subject>",
         "<body xmlns='urn:example'>x</body>",
+        "<body xmlns='jabber:server'>x</body>",
+        "<body xmlns=''>x</body>",
         "<x xmlns='urn:example'><body>x</body></x>",
         "<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='jabber:client'>x</body></html>",
         "<Body>x</Body>",

@@ -11,22 +11,22 @@ use super::fault::Fault;
 use super::namespace::Scope;
 
 #[derive(Debug)]
-pub(in crate::event) struct Attribute<'a> {
+pub(in super::super) struct Attribute<'a> {
     /// With its prefix.
     pub(super) name: &'a str,
     /// Normalised as XML asks: references resolved, white space made spaces.
-    pub(in crate::event) value: Cow<'a, str>,
+    pub(in super::super) value: Cow<'a, str>,
     /// Where the value begins in the document.
-    pub(in crate::event) offset: usize,
+    pub(in super::super) offset: usize,
 }
 
 /// Kept from element to element, so that its room is taken once.
 #[derive(Debug, Default)]
-pub(in crate::event) struct Attributes<'a>(Vec<Attribute<'a>>);
+pub(in super::super) struct Attributes<'a>(Vec<Attribute<'a>>);
 
 impl<'a> Attributes<'a> {
     /// The one of this name, which is without a prefix or begins with `xml:`.
-    pub(in crate::event) fn get(&self, name: &str) -> Option<&Attribute<'a>> {
+    pub(in super::super) fn get(&self, name: &str) -> Option<&Attribute<'a>> {
         self.0.iter().find(|attribute| attribute.name == name)
     }
 

@@ -13,7 +13,7 @@ const MOST: usize = 64;
 
 /// The namespaces that somebody here knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::event) enum Namespace {
+pub(in super::super) enum Namespace {
     None,
     /// Between client and server: RFC 6120.
     Client,
@@ -35,7 +35,7 @@ pub(in crate::event) enum Namespace {
 impl Namespace {
     /// Whether stanzas are in it. One that was cut out of its stream has lost what the stream
     /// declared, and so is in none.
-    pub(in crate::event) const fn is_for_stanzas(self) -> bool {
+    pub(in super::super) const fn is_for_stanzas(self) -> bool {
         matches!(self, Self::None | Self::Client | Self::Server | Self::Component)
     }
 

@@ -43,3 +43,12 @@ fn what_a_room_sends_to_its_occupants_is_received() {
     let native = message("chat", "r@conference.localhost/a", "b@localhost", "x");
     assert_eq!(destination(&router, &native), "messages");
 }
+
+#[test]
+fn rooms_and_users_of_one_domain_can_not_be_told_apart() {
+    let router = router_of(&Routing { muc_host: "@HOST@".to_owned(), ..routing() });
+    let payload = "<message type='chat' from='a@localhost' to='b@localhost'><body/></message>";
+    let envelope = Envelope { payload: payload.into(), ..Envelope::default() };
+    let Ok(Decoded::Event(event)) = decode(&envelope, Format::Xmpp) else { panic!() };
+    assert!(matches!(router.route(&event, &envelope), Ok(Routed::Notification(_))));
+}
