@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-SCRIPTS := scripts/services scripts/demo scripts/deny scripts/shellcheck .ci/run
+SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/shellcheck .ci/run
 CARGO := cargo
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
@@ -40,6 +40,11 @@ check: ## All that CI runs, the quick things first
 .PHONY: bench
 bench: ## What an event costs, beside bare loops; a quick look: ARGS="--events 20000 --rounds 1"
 	@scripts/services run -- $(CARGO) bench --locked --bench relay -- $(ARGS)
+
+##@ Look for trouble
+.PHONY: fuzz
+fuzz: ## Hostile inputs for decoders and classifier (needs Rust's nightly); FUZZ_SECONDS=60 each
+	@scripts/fuzz
 
 ##@ The parts of `make check`
 .PHONY: check-format check-scripts check-dependencies check-lints check-docs

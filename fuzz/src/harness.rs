@@ -1,0 +1,97 @@
+//! One input, as fuzz targets and `tests/corpus.rs` give it to a decoder or to the classifier.
+
+use crate::classify::{one_line, scope_of, scope_of_entry};
+use crate::event::{self, Decoded, Envelope, Event, Format};
+use crate::outcome::Scope;
+
+/// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
+/// Without them it is all payload.
+///
+/// # Panics
+///
+/// If what must be true of every input is not.
+pub fn decode(format: Format, input: &[u8]) {
+    let envelope = envelope(input);
+    let decoded = event::decode(&envelope, format);
+    assert_eq!(decoded, event::decode(&envelope, format), "the same twice");
+    match decoded {
+        Ok(Decoded::Event(event)) => check_event(&event),
+        Ok(Decoded::Skip(_)) => {}
+        Err(error) => {
+            let text = error.to_string();
+            assert!(text.len() <= 1024 && !text.contains(['\n', '\r']), "one short line: {text}");
+            if let Some(position) = error.position() {
+                let mut lines = envelope.payload.split(|byte| *byte == b'\n');
+                let line = lines.nth(position.line - 1).expect("a line of the payload");
+                assert!((1..=line.len() + 1).contains(&position.column), "a column of that line");
+            }
+        }
+    }
+}
+
+fn check_event(event: &Event<'_>) {
+    let users = match event {
+        Event::Presence(presence) => vec![&presence.user],
+        Event::Message(message) => vec![&message.from, &message.to],
+    };
+    for user in users {
+        let again = jid::Jid::new(user.as_str()).expect("a JID that was read");
+        assert_eq!(&again, user, "a JID is in its normal form");
+        let parts = jid::Jid::from_parts(user.node(), user.domain(), user.resource());
+        assert_eq!(&parts, user, "the parts agree with the whole");
+    }
+}
+
+fn envelope(input: &[u8]) -> Envelope {
+    let mut envelope = Envelope { payload: input.to_vec(), ..Envelope::default() };
+    let Some(end) = input.windows(2).position(|two| two == b"\n\n") else { return envelope };
+    let Ok(head) = std::str::from_utf8(&input[..end]) else { return envelope };
+    let Some(head) = head.lines().map(|line| line.split_once(": ")).collect::<Option<Vec<_>>>()
+    else {
+        return envelope;
+    };
+    envelope.payload = input[end + 2..].to_vec();
+    for (name, value) in head {
+        let value = value.to_owned();
+        match name {
+            "exchange" => envelope.exchange = value,
+            "routing-key" => envelope.routing_key = value,
+            "content-type" => envelope.content_type = Some(value),
+            _ => envelope.headers.push((name.to_owned(), value)),
+        }
+    }
+    envelope
+}
+
+/// Judges an answer: its status, its code and its message, a line each.
+///
+/// # Panics
+///
+/// If what must be true of every answer is not.
+pub fn classify(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.splitn(3, '\n');
+    let status = lines.next().and_then(|line| line.parse().ok()).unwrap_or(400);
+    let code = lines.next().unwrap_or_default();
+    let detail = lines.next().unwrap_or_default();
+
+    let scope = scope_of(code, status, detail);
+    if code.is_empty() {
+        assert_ne!(scope, Scope::Message, "nobody but SNS says that it is the message's fault");
+    }
+    let by_code = scope_of(code, 500, detail) == scope_of(code, 400, detail);
+    let (sender, service) =
+        (scope_of_entry(code, true, detail), scope_of_entry(code, false, detail));
+    if sender != service {
+        assert_eq!((sender, service), (Scope::Message, Scope::Transient), "of unknown code");
+        assert!(!by_code || scope == Scope::Transient, "a known code decides everywhere");
+    } else if by_code {
+        assert_eq!(scope, sender, "an entry's code is judged as an answer's");
+    }
+    if status >= 500 && sender != service {
+        assert_eq!(scope, Scope::Transient, "a server's unknown trouble passes");
+    }
+
+    let line = one_line(detail);
+    assert!(line.len() <= 304 && !line.contains(['\n', '\r']), "one short line: {line}");
+}

@@ -1,0 +1,20 @@
+//! What is pure of event-pusher-sns, and what must be true of it whatever comes in.
+
+mod harness;
+
+/// The sources themselves, without the broker's and the cloud's libraries.
+#[path = "../../src"]
+#[allow(dead_code, unused_imports, reason = "not all of it is called here")]
+mod code {
+    pub mod arn;
+    pub mod event;
+    pub mod outcome;
+}
+
+/// The library keeps it to itself.
+#[path = "../../src/publisher/classify.rs"]
+mod classify;
+
+pub use code::event::Format;
+use code::{arn, event, outcome};
+pub use harness::{classify, decode};

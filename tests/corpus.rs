@@ -1,0 +1,76 @@
+//! The inputs below `tests/corpus`, each through its decoder or through the classifier of SNS's
+//! answers: what must be true of every input is. `make fuzz` begins with them and looks for more;
+//! what it finds is added there.
+
+#![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
+#![allow(clippy::missing_panics_doc, unreachable_pub, reason = "shared with the fuzz targets")]
+
+use std::fs;
+use std::path::Path;
+
+use event_pusher_sns::{event, outcome};
+use proptest::prelude::*;
+
+/// The library keeps it to itself.
+#[path = "../src/publisher/classify.rs"]
+mod classify;
+#[path = "../fuzz/src/harness.rs"]
+mod harness;
+
+use event::Format;
+
+/// The inputs kept for `name`, with their names.
+fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus").join(name);
+    let read = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        (name, fs::read(entry.path()).unwrap())
+    };
+    let kept: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| read(entry.unwrap())).collect();
+    assert!(!kept.is_empty(), "nothing is kept for {name}");
+    kept
+}
+
+/// Each input also cut short at every place, since that is how transfers fail.
+fn replay(name: &str, check: impl Fn(&[u8])) {
+    for (file, input) in corpus(name) {
+        println!("{name}/{file}");
+        for end in 0..=input.len() {
+            check(&input[..end]);
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_for_a_decoder_keeps_its_promises() {
+    for (name, format) in Format::NAMED {
+        replay(name, |input| harness::decode(format, input));
+    }
+}
+
+#[test]
+fn what_is_kept_for_a_decoder_keeps_them_with_every_other() {
+    for (name, _) in Format::NAMED {
+        for (_, input) in corpus(name) {
+            for (_, format) in Format::NAMED {
+                harness::decode(format, &input);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_kept_of_snss_answers_is_judged_consistently() {
+    replay("classify", harness::classify);
+}
+
+proptest! {
+    #[test]
+    fn any_answer_of_sns_is_judged_consistently(
+        status in 100..600_u16,
+        code in "(|[A-Z][a-zA-Z]{0,12}|NotFound|KMSDisabled|InvalidParameter|ExpiredToken)",
+        detail in "(TopicArn |Value '|' at '|\n|\\PC{0,9}){0,40}",
+    ) {
+        harness::classify(format!("{status}\n{code}\n{detail}").as_bytes());
+    }
+}
