@@ -1,5 +1,7 @@
 //! Broken, hostile and odd events, all of them through one worker: what becomes of each.
 
+mod stanzas;
+
 use lapin::BasicProperties;
 use serde_json::{Value, json};
 
@@ -140,7 +142,6 @@ fn jids() -> Vec<Case> {
         format!("{MARKER}@@b"),
         format!("{MARKER}@b@c"),
         format!("{MARKER} x@b"),
-        format!("{MARKER}@b/"),
         format!("{MARKER}@a b"),
         format!("{MARKER}{}@localhost", "x".repeat(1024 - MARKER.len())),
     ];
@@ -155,6 +156,14 @@ fn jids() -> Vec<Case> {
         })
         .collect();
     cases.push(case("a local part of 1,023 bytes", presence_of(&longest), arrived));
+    let without_resource = || {
+        let user = format!("{MARKER}@b");
+        Published("presence", json!({"user_id": user, "present": true}))
+    };
+    for (name, resource) in [("an emoji as", "📱"), ("an empty", ""), ("a long", &longest)] {
+        let jid = format!("{MARKER}@b/{resource}");
+        cases.push(case(format!("{name} resource"), presence_of(&jid), without_resource()));
+    }
     cases
 }
 
@@ -202,8 +211,8 @@ fn odd_events() -> Vec<Case> {
 async fn bad_input_ends_as_it_should_and_takes_nothing_along() {
     let stand = Stand::new("bad-input").await;
     let worker = Worker::start(&stand).await;
-    let cases: Vec<_> =
-        [broken_syntax(), broken_fields(), jids(), odd_events()].into_iter().flatten().collect();
+    let cases = [broken_syntax(), broken_fields(), jids(), odd_events(), stanzas::cases()];
+    let cases: Vec<_> = cases.into_iter().flatten().collect();
     stand.publish_all(cases.iter().map(|case| case.event.clone())).await;
     worker.settles(cases.len()).await;
 

@@ -12,6 +12,7 @@ mod dead_letters;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;
 mod faults;
+mod formats;
 mod kills;
 mod order;
 mod ports;
