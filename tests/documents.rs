@@ -5,7 +5,8 @@
 use std::fmt::Write;
 
 use event_pusher_sns::config::reference;
-use event_pusher_sns::outcome::Reason;
+use event_pusher_sns::event::Format;
+use event_pusher_sns::outcome::{Reason, SkipReason};
 
 const BEGIN: &str = "<!-- configuration: generated from config/default.toml; \
                      UPDATE_DOCUMENTS=1 cargo test --test documents -->\n";
@@ -47,5 +48,17 @@ fn every_reason_for_a_dead_letter_is_explained() {
     let (_, text) = readme();
     for reason in Reason::ALL {
         assert!(text.contains(&format!("`{reason}`")), "README.md lacks {reason}");
+    }
+}
+
+#[test]
+fn every_format_and_every_reason_to_skip_is_explained() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for (name, _) in Format::NAMED {
+        assert!(text.contains(&format!("`{name}`")), "docs/events.md lacks {name}");
+    }
+    for reason in SkipReason::ALL {
+        assert!(text.contains(&format!("| `{reason}` |")), "docs/events.md lacks {reason}");
     }
 }
