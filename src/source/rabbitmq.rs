@@ -159,7 +159,8 @@ impl Session for RabbitSession {
 pub struct RabbitReceipt {
     tag: DeliveryTag,
     /// As they came, so that a dead letter keeps all of them.
-    properties: BasicProperties,
+    /// Boxed, since deliveries in flight are many and mostly need none of it.
+    properties: Box<BasicProperties>,
 }
 
 fn unpack(delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
@@ -172,7 +173,7 @@ fn unpack(delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
         headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
         payload: delivery.data,
     };
-    let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties };
+    let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties: Box::new(properties) };
     Delivery { envelope, receipt }
 }
 
