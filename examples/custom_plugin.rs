@@ -1,6 +1,6 @@
-//! A worker with a plugin of its own: register it, then let the library be the program.
+//! A worker with plugins of its own: register them, then let the library be the program.
 //!
-//! `plugin_module = "shouting"` in the configuration selects it.
+//! `plugin_module = "shouting"` in the configuration selects the first, `"metadata"` the second.
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use event_pusher_sns::app;
 use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::event::{Message, Presence};
-use event_pusher_sns::plugin::{Attributes, Plugin, Plugins};
+use event_pusher_sns::plugin::{AttributeValue, Attributes, Plugin, Plugins};
 use jid::Jid;
 
 /// Upper-case ids, and attributes for subscribers to filter by.
@@ -32,6 +32,22 @@ impl Plugin for Shouting {
     }
 }
 
+/// Whatever else the producer said becomes attributes. What SNS would refuse among them makes the
+/// event a dead letter: a plugin that does not trust its producer looks at names and values first.
+struct Metadata;
+
+impl Plugin for Metadata {
+    fn message_attributes(&self, _: &TopicArn, message: &Message<'_>) -> Attributes {
+        let value = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => AttributeValue::String(text.clone()),
+            serde_json::Value::Number(number) => AttributeValue::Number(number.to_string()),
+            other => AttributeValue::String(other.to_string()),
+        };
+        message.meta.metadata.iter().map(|(name, it)| (name, value(it))).collect()
+    }
+}
+
 fn main() -> ExitCode {
-    app::main(&Plugins::default().register("shouting", Shouting))
+    let plugins = Plugins::default().register("shouting", Shouting);
+    app::main(&plugins.register("metadata", Metadata))
 }

@@ -1,10 +1,13 @@
 //! The way of one event, from the envelope to its outcome.
 
+mod advice;
+
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 
 use futures_util::FutureExt;
 
+use self::advice::Advice;
 use crate::event::{self, Decoded, Envelope, Format};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
 use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn};
@@ -17,6 +20,7 @@ pub struct Relay<P> {
     router: Rc<Router>,
     publisher: Rc<Publisher<P>>,
     lanes: Lanes,
+    advice: Advice,
 }
 
 /// An event on its way.
@@ -31,7 +35,7 @@ pub enum Started {
 impl<P: Publish + 'static> Relay<P> {
     /// Reads payloads as `format`; sources share the router and the publisher.
     pub fn new(format: Format, router: Rc<Router>, publisher: Rc<Publisher<P>>) -> Self {
-        Self { format, router, publisher, lanes: Lanes::default() }
+        Self { format, router, publisher, lanes: Lanes::default(), advice: Advice::default() }
     }
 
     /// Decodes and routes, and takes a place in the lane where order is kept: so this is to
@@ -62,6 +66,7 @@ impl<P: Publish + 'static> Relay<P> {
         };
         match self.router.route(&event, envelope) {
             Ok(Routed::Notification(notification)) => {
+                self.advice.on(&notification);
                 let turn = notification.order.as_ref().map(|key| self.lanes.queue_up(key));
                 Started::Routed(Rc::new(notification), turn)
             }

@@ -1,4 +1,15 @@
-//! Message attributes, and the rules that SNS has for them.
+//! Message attributes.
+
+mod rules;
+
+pub(crate) use self::rules::is_xml_char;
+use self::rules::{name_fault, number_fault};
+
+/// SNS takes more, but an SQS queue with raw delivery discards a message that has them.
+const DELIVERED_RAW: usize = 10;
+
+/// How many characters of a refused name an error shows.
+const SHOWN_NAME: usize = 64;
 
 /// The attributes of one notification, in the order in which they were set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,7 +22,8 @@ pub struct Attributes {
 pub enum AttributeValue {
     /// A text, which SNS wants to be non-empty.
     String(String),
-    /// A number as decimal text, `-12.5` or `1e9`.
+    /// A number as decimal text, `-12.5` or `1e9`: up to 38 digits, below 10^126, and zero or
+    /// no smaller than 10^-128.
     Number(String),
     /// Bytes, which SNS wants to be non-empty.
     Binary(Vec<u8>),
@@ -59,6 +71,11 @@ impl Attributes {
         self.iter().map(|(name, value)| name.len() + value.data_type().len() + value.size()).sum()
     }
 
+    /// Whether some subscribers would not get them, although SNS takes them.
+    pub(crate) const fn are_too_many_for_raw_delivery(&self) -> bool {
+        self.len() > DELIVERED_RAW
+    }
+
     /// Why SNS would refuse them, in one line that shows no value.
     pub(crate) fn fault(&self) -> Option<String> {
         self.iter().find_map(|(name, value)| {
@@ -104,8 +121,8 @@ impl AttributeValue {
             Self::String(text) if !text.chars().all(is_xml_char) => {
                 Some("has a character outside of XML 1.0, which SNS refuses")
             }
-            Self::Number(text) if !is_decimal(text) => Some("is not a decimal number"),
-            _ => None,
+            Self::Number(text) => number_fault(text),
+            Self::String(_) | Self::Binary(_) => None,
         }
     }
 }
@@ -129,7 +146,8 @@ impl From<Vec<u8>> for AttributeValue {
 }
 
 impl From<f64> for AttributeValue {
-    /// NaN and the infinities are kept as they are and refused with the other bad numbers.
+    /// NaN, the infinities and what is out of range are kept as they are and refused with the
+    /// other bad numbers.
     fn from(number: f64) -> Self {
         let plain = number == 0.0 || (1e-6..1e15).contains(&number.abs());
         Self::Number(if plain { number.to_string() } else { format!("{number:e}") })
@@ -147,52 +165,3 @@ macro_rules! from_integers {
 }
 
 from_integers!(i32, u32, i64, u64);
-
-/// How many characters of a refused name an error shows.
-const SHOWN_NAME: usize = 64;
-
-const NAME_MAX: usize = 256;
-
-fn name_fault(name: &str) -> Option<&'static str> {
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let is_reserved = |prefix: &str| {
-        name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    };
-    match name {
-        "" => Some("has no name"),
-        _ if name.len() > NAME_MAX => Some("has a name of over 256 bytes"),
-        _ if !name.chars().all(is_legal) => {
-            Some("has a name with a character other than A-Z, a-z, 0-9, `_`, `-` and `.`")
-        }
-        _ if name.starts_with('.') || name.ends_with('.') || name.contains("..") => {
-            Some("has a name with a leading, trailing or double dot")
-        }
-        _ if is_reserved("AWS.") || is_reserved("Amazon.") => {
-            Some("has a name that begins with `AWS.` or `Amazon.`, which are reserved")
-        }
-        _ => None,
-    }
-}
-
-/// What SNS takes in texts: the characters of XML 1.0.
-pub(crate) const fn is_xml_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
-/// `-12.5e-3`: sign, digits, fraction and exponent, all but the digits optional.
-fn is_decimal(text: &str) -> bool {
-    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let unsigned = text.strip_prefix('-').unwrap_or(text);
-    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-        None => (unsigned, None),
-        Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-    };
-    let (integer, fraction) = match mantissa.split_once('.') {
-        None => (mantissa, None),
-        Some((integer, fraction)) => (integer, Some(fraction)),
-    };
-    is_digits(integer)
-        && fraction.is_none_or(is_digits)
-        && exponent
-            .is_none_or(|exponent| is_digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
-}

@@ -17,6 +17,7 @@ mod kills;
 mod order;
 mod ports;
 mod program;
+mod refusals;
 mod shutdown;
 mod support;
 mod topology;

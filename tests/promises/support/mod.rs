@@ -14,7 +14,7 @@ pub use program::{Ended, Program};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};
 pub use stand::{Event, Stand, header};
-pub use worker::{Exit, Worker, binary};
+pub use worker::{Exit, Worker, binary, custom_plugin};
 
 use std::time::Duration;
 

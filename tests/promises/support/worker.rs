@@ -44,8 +44,7 @@ impl Worker {
 
     /// A worker from a binary with a plugin of its own; see `examples/custom_plugin.rs`.
     pub async fn start_with_plugin(stand: &Stand, plugin: &str) -> Self {
-        let example = binary().with_file_name("examples").join("custom_plugin");
-        let worker = Self::spawn(stand, example, &[("SNS__PLUGIN_MODULE", plugin)]);
+        let worker = Self::spawn(stand, custom_plugin(), &[("SNS__PLUGIN_MODULE", plugin)]);
         worker.logged("consuming").await;
         worker
     }
@@ -143,4 +142,9 @@ impl Worker {
 /// The program under test.
 pub fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_event-pusher-sns"))
+}
+
+/// The example with plugins of its own.
+pub fn custom_plugin() -> PathBuf {
+    binary().with_file_name("examples").join("custom_plugin")
 }

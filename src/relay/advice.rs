@@ -1,0 +1,29 @@
+//! What is published and yet is likely not meant: said once.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+
+use crate::arn::TopicArn;
+use crate::route::Notification;
+
+/// Remembers what it has said.
+#[derive(Debug, Default)]
+pub(super) struct Advice {
+    too_many_attributes: RefCell<HashSet<TopicArn>>,
+}
+
+impl Advice {
+    /// Looks at a notification that is about to be published.
+    pub(super) fn on(&self, Notification { topic, attributes, .. }: &Notification) {
+        if attributes.are_too_many_for_raw_delivery()
+            && self.too_many_attributes.borrow_mut().insert(topic.clone())
+        {
+            tracing::warn!(
+                %topic,
+                attributes = attributes.len(),
+                "the plugin gives a notification more than 10 attributes: SQS queues that are \
+                 subscribed with raw delivery will not get it; said once for each topic"
+            );
+        }
+    }
+}
