@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until};
 
 use self::queue::{Entry, Topics};
+use super::classify::may_be_for_one_entry;
 use super::limit::Limit;
 use super::{Attempt, Publish};
 use crate::outcome::{Fault, MessageId, Scope};
@@ -113,7 +114,7 @@ impl<P: Publish + 'static> Inner<P> {
         let mut parts = vec![batch];
         while let Some(mut part) = parts.pop() {
             match self.request(&part).await {
-                Err(fault) if fault.scope == Scope::Message && part.len() > 1 => {
+                Err(fault) if part.len() > 1 && may_be_for_one_entry(&fault) => {
                     let rest = part.split_off(part.len() / 2);
                     parts.extend([rest, part]);
                 }

@@ -4,7 +4,7 @@
 //! `KMSThrottling` and a bare 429; and by code before HTTP status, since a throttle can
 //! come as a 400. Codes: SNS API reference, "Publish" and "Common errors".
 
-use crate::outcome::Scope;
+use crate::outcome::{Fault, Scope};
 
 /// The scope of an error that SNS answered.
 ///
@@ -100,6 +100,18 @@ fn scope_of_status(status: u16, without_code: bool) -> Scope {
     }
 }
 
+/// What stands for the code of a refusal that has none.
+pub(super) fn code_of_status(status: u16) -> String {
+    format!("HTTP {status}")
+}
+
+/// Whether a batch that was refused as a whole may get through without one of its entries: SNS
+/// says so, or something in between dislikes its size or what one of them says.
+pub(super) fn may_be_for_one_entry(whole: &Fault) -> bool {
+    whole.scope == Scope::Message
+        || [400, 403, 413, 422].into_iter().any(|status| whole.code == code_of_status(status))
+}
+
 /// SNS's message in one line, without the values that its validation errors quote.
 pub(super) fn one_line(detail: &str) -> String {
     const LONGEST: usize = 300;
@@ -148,6 +160,34 @@ mod tests {
     fn an_answer_without_a_code_never_dead_letters_by_itself() {
         for status in 200..600 {
             assert_ne!(scope_of("", status, ""), Scope::Message, "status {status}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_split_where_one_entry_may_be_the_reason() {
+        let of_whole = |code: &str, status| Fault {
+            scope: scope_of(code, status, ""),
+            code: if code.is_empty() { code_of_status(status) } else { code.to_owned() },
+            detail: String::new(),
+        };
+        for (code, status) in [
+            ("BatchRequestTooLong", 400),
+            ("InvalidParameter", 400),
+            ("Novel", 413),
+            ("", 413),
+            ("", 403),
+        ] {
+            assert!(may_be_for_one_entry(&of_whole(code, status)), "{code} {status}");
+        }
+        for (code, status) in [
+            ("Throttling", 400),
+            ("ExpiredToken", 403),
+            ("NotFound", 404),
+            ("", 404),
+            ("", 429),
+            ("", 503),
+        ] {
+            assert!(!may_be_for_one_entry(&of_whole(code, status)), "{code} {status}");
         }
     }
 

@@ -19,7 +19,7 @@ use self::answer::{Answer, Entry};
 use self::endpoint::Endpoint;
 use self::exchange::{Answered, Exchange};
 use super::Publish;
-use super::classify::{one_line, scope_of, scope_of_entry};
+use super::classify::{code_of_status, one_line, scope_of, scope_of_entry};
 use crate::arn::TopicArn;
 use crate::config;
 use crate::outcome::{Fault, MessageId, Scope};
@@ -142,7 +142,7 @@ fn refusal(status: u16, answer: Answer) -> Fault {
     Fault {
         scope: scope_of(&code, status, &detail),
         detail: one_line(&detail),
-        code: if code.is_empty() { format!("HTTP {status}") } else { code },
+        code: if code.is_empty() { code_of_status(status) } else { code },
     }
 }
 
