@@ -7,6 +7,7 @@ mod exchange;
 mod form;
 #[cfg(test)]
 mod tests;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,9 +16,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use secrecy::ExposeSecret;
 
-use self::answer::{Answer, Entry};
+use self::answer::{Answer, Entry, Failure};
 use self::endpoint::Endpoint;
 use self::exchange::{Answered, Exchange};
+use self::verdicts::{Misfits, Verdicts};
 use super::Publish;
 use super::classify::{code_of_status, one_line, scope_of, scope_of_entry};
 use crate::arn::TopicArn;
@@ -31,6 +33,7 @@ pub struct Sns {
     exchange: Rc<Exchange>,
     /// One for each region that a topic is in: an endpoint takes only its own region's ARNs.
     endpoints: BTreeMap<String, Result<Endpoint, String>>,
+    misfits: Rc<Misfits>,
 }
 
 impl Sns {
@@ -45,7 +48,7 @@ impl Sns {
             let endpoint = Endpoint::resolve(&shared, &region, config.endpoint.as_ref()).await;
             endpoints.insert(region, endpoint);
         }
-        Self { exchange, endpoints }
+        Self { exchange, endpoints, misfits: Rc::default() }
     }
 
     /// Asks SNS for the topic's attributes: it is there, and the credentials may see it.
@@ -88,7 +91,7 @@ impl Sns {
 impl Publish for Sns {
     async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
         let answer = self.ask(&notification.topic, form::publish(notification)).await?;
-        id_of(answer.message_id.unwrap_or_default())
+        verdicts::single(answer.message_id.unwrap_or_default(), &self.misfits)
     }
 
     async fn publish_batch(
@@ -97,43 +100,28 @@ impl Publish for Sns {
     ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let answer = self.ask(&first.topic, form::publish_batch(&first.topic, batch)).await?;
-        Ok(answers_in_order(answer.entries, batch.len()))
+        Ok(verdicts(answer.entries, batch.len()).in_order(&self.misfits))
     }
 }
 
-/// HTTP 200 can carry failed entries. One that the answer does not name counts as not published.
-fn answers_in_order(entries: Vec<Entry>, asked: usize) -> Vec<Result<MessageId, Fault>> {
-    let mut answers: Vec<Option<Result<MessageId, Fault>>> = vec![None; asked];
-    let mut unknown = 0_usize;
-    for entry in entries {
-        match entry.id.parse::<usize>().ok().and_then(|id| answers.get_mut(id)) {
-            Some(slot) => *slot = Some(answer_of(entry)),
-            None => unknown += 1,
+/// HTTP 200 can carry failed entries.
+fn verdicts(entries: Vec<Entry>, asked: usize) -> Verdicts {
+    let mut verdicts = Verdicts::new(asked);
+    for Entry { id, message_id, failure } in entries {
+        match failure {
+            None => verdicts.accepted(&id, message_id),
+            Some(failure) => verdicts.failed(&id, fault_of_entry(failure)),
         }
     }
-    let missing = answers.iter().filter(|answer| answer.is_none()).count();
-    if unknown + missing > 0 {
-        tracing::warn!(unknown, missing, "SNS's answer to a batch does not fit it; trying again");
-    }
-    answers.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect()
+    verdicts
 }
 
-fn answer_of(entry: Entry) -> Result<MessageId, Fault> {
-    let Some(failure) = entry.failure else { return id_of(entry.message_id) };
-    Err(Fault {
+fn fault_of_entry(failure: Failure) -> Fault {
+    Fault {
         scope: scope_of_entry(&failure.code, failure.sender_fault, &failure.message),
         detail: one_line(&failure.message),
         code: failure.code,
-    })
-}
-
-/// Without an id nothing says that the message was accepted.
-fn id_of(id: String) -> Result<MessageId, Fault> {
-    if id.is_empty() { Err(unanswered()) } else { Ok(MessageId(id)) }
-}
-
-fn unanswered() -> Fault {
-    Fault::unanswered("SNS's answer does not name the message")
+    }
 }
 
 fn refusal(status: u16, answer: Answer) -> Fault {
