@@ -209,6 +209,31 @@ async fn entries_fail_one_by_one() {
 }
 
 #[tokio::test]
+async fn answers_can_be_ones_that_sns_never_gives() {
+    let sns = FakeSns::start();
+    sns.fail_entries(|message| match &*message.body {
+        "empty" => Some(EntryFault::WithoutMessageId),
+        "twice" => Some(EntryFault::Doubled),
+        "both" => Some(EntryFault::Contradicted),
+        _ => None,
+    });
+    let client = client(&sns);
+    let entries = ["empty", "twice", "both"].map(|body| entry(body, body));
+    let answer = publish_batch(&client, entries).await.unwrap();
+    let successful: Vec<_> = answer.successful().iter().filter_map(|it| it.id()).collect();
+    assert_eq!(successful, ["empty", "twice", "twice", "both"]);
+    assert_eq!(answer.successful()[0].message_id().unwrap_or_default(), "");
+    let failed: Vec<_> = answer.failed().iter().map(|it| it.id()).collect();
+    assert_eq!(failed, ["both"]);
+    assert_eq!(sns.counts().messages, 2);
+
+    assert_eq!(publish(&client, "empty").await.unwrap().unwrap_or_default(), "");
+    assert!(publish(&client, "twice").await.unwrap().is_some());
+    assert_eq!(publish(&client, "both").await.unwrap(), None);
+    assert_eq!(sns.counts().messages, 4);
+}
+
+#[tokio::test]
 async fn silence_lasts_until_the_client_gives_up() {
     let sns = FakeSns::start();
     sns.fail_requests(next(1, RequestFault::Silence));

@@ -10,6 +10,16 @@ pub(super) enum Verdict {
     Failed { code: &'static str, message: &'static str, sender_fault: bool },
     Omitted,
     Renamed,
+    WithoutMessageId,
+    Doubled,
+    Contradicted,
+}
+
+impl Verdict {
+    /// Whether subscribers get it, whatever is answered.
+    pub(super) fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted | Self::Doubled | Self::Contradicted)
+    }
 }
 
 /// A whole HTTP answer.
@@ -45,6 +55,11 @@ pub(super) fn publish_without_id() -> Vec<u8> {
     success("Publish", "")
 }
 
+/// The same with an id that is none.
+pub(super) fn publish_with_empty_id() -> Vec<u8> {
+    success("Publish", "<MessageId></MessageId>")
+}
+
 /// What SNS says to a batch of these ids.
 pub(super) fn publish_batch<'a>(
     verdicts: impl Iterator<Item = (&'a [u8], &'a Verdict)>,
@@ -58,12 +73,19 @@ pub(super) fn publish_batch<'a>(
             Verdict::Accepted => member(&mut successful, id, request, number),
             Verdict::Renamed => member(&mut successful, "nobody-sent-this", request, number),
             Verdict::Omitted => {}
+            Verdict::WithoutMessageId => {
+                let _ = write!(successful, "<member><Id>{id}</Id><MessageId></MessageId></member>");
+            }
+            Verdict::Doubled => {
+                member(&mut successful, id, request, number);
+                member(&mut successful, id, request, number);
+            }
+            Verdict::Contradicted => {
+                member(&mut successful, id, request, number);
+                failure(&mut failed, id, "InternalError", "asked for", false);
+            }
             Verdict::Failed { code, message, sender_fault } => {
-                let _ = write!(
-                    failed,
-                    "<member><Id>{id}</Id><Code>{code}</Code><Message>{message}</Message>\
-                     <SenderFault>{sender_fault}</SenderFault></member>"
-                );
+                failure(&mut failed, id, code, message, *sender_fault);
             }
         }
     }
@@ -92,6 +114,14 @@ fn member(to: &mut String, id: &str, request: u64, number: usize) {
     to.push_str("</Id>");
     message_id(to, request, number);
     to.push_str("</member>");
+}
+
+fn failure(to: &mut String, id: &str, code: &str, message: &str, sender_fault: bool) {
+    let _ = write!(
+        to,
+        "<member><Id>{id}</Id><Code>{code}</Code><Message>{message}</Message>\
+         <SenderFault>{sender_fault}</SenderFault></member>"
+    );
 }
 
 /// Unique, and one can see who shared a request.

@@ -28,8 +28,8 @@ impl RequestFault {
     pub const NOT_FOUND: Self = Self::Refused { status: 404, code: "NotFound" };
 }
 
-/// What goes wrong with one entry of a batch. None is accepted, so that whoever takes such
-/// an answer for a success has lost a message.
+/// What goes wrong with one entry of a batch. Where nothing else is said it is not accepted, so
+/// that whoever takes such an answer for a success has lost a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryFault {
     /// Named among the failed. A single publish is refused, with 400 for the sender's fault
@@ -39,6 +39,13 @@ pub enum EntryFault {
     Omitted,
     /// Instead of its id the answer has one that nobody sent. For a single publish as above.
     Renamed,
+    /// Named among the successful, with an empty message id; also of a single publish.
+    WithoutMessageId,
+    /// Accepted, and named twice among the successful. A single publish is well.
+    Doubled,
+    /// Accepted, and named among the failed as well. For a single publish the answer to what was
+    /// accepted has no message id.
+    Contradicted,
 }
 
 pub(super) type Rule<T, F> = Box<dyn FnMut(&T) -> Option<F> + Send>;

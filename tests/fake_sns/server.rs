@@ -101,14 +101,16 @@ impl Shared {
             return answer::error(400, "InvalidParameter", "Invalid parameter: Message");
         };
         match verdict(form, entry, settings, number) {
-            Verdict::Accepted => {
-                self.accept(form, &[Verdict::Accepted], settings, number);
-                answer::publish(number)
+            verdict if verdict.is_accepted() => {
+                let says_so = !matches!(verdict, Verdict::Contradicted);
+                self.accept(form, &[verdict], settings, number);
+                if says_so { answer::publish(number) } else { answer::publish_without_id() }
             }
-            Verdict::Omitted | Verdict::Renamed => answer::publish_without_id(),
+            Verdict::WithoutMessageId => answer::publish_with_empty_id(),
             Verdict::Failed { code, message, sender_fault } => {
                 answer::error(if sender_fault { 400 } else { 500 }, code, message)
             }
+            _ => answer::publish_without_id(),
         }
     }
 
@@ -126,7 +128,7 @@ impl Shared {
     fn accept(&self, form: &Form<'_>, verdicts: &[Verdict], settings: &Settings, number: u64) {
         let accepted = || {
             let both = form.entries.iter().zip(verdicts);
-            both.filter(|(_, verdict)| matches!(verdict, Verdict::Accepted)).map(|(entry, _)| entry)
+            both.filter(|(_, verdict)| verdict.is_accepted()).map(|(entry, _)| entry)
         };
         if settings.record {
             let topic = decode(form.topic);
@@ -147,6 +149,9 @@ fn verdict(form: &Form<'_>, entry: &Entry<'_>, settings: &mut Settings, number: 
         None => Verdict::Accepted,
         Some(EntryFault::Omitted) => Verdict::Omitted,
         Some(EntryFault::Renamed) => Verdict::Renamed,
+        Some(EntryFault::WithoutMessageId) => Verdict::WithoutMessageId,
+        Some(EntryFault::Doubled) => Verdict::Doubled,
+        Some(EntryFault::Contradicted) => Verdict::Contradicted,
         Some(EntryFault::Failed { code, sender_fault }) => {
             Verdict::Failed { code, message: "asked for", sender_fault }
         }

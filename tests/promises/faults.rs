@@ -1,5 +1,9 @@
 //! What SNS can answer, from a fake that answers it on demand.
 
+mod entries;
+mod rig;
+mod whole;
+
 use std::collections::BTreeSet;
 
 use crate::fake_sns::{EntryFault, FakeSns, RequestFault, next, share};
@@ -18,7 +22,7 @@ async fn worker_on(stand: &Stand, sns: &FakeSns) -> Worker {
         ("SNS__SNS_HOST", &*url),
         ("SNS__PUBLISH_RETRY_COUNT", "8"),
         ("SNS__PUBLISH_RETRY_TIME_MS", "5"),
-        ("OUTAGE__PROBE_MAX_MS", "300"),
+        ("OUTAGE__PROBE_MAX_MS", "100"),
     ];
     Worker::start_with(stand, &settings).await
 }
@@ -60,7 +64,7 @@ async fn only_the_failed_entries_of_a_batch_are_sent_again() {
 }
 
 #[tokio::test]
-async fn an_answer_that_lacks_entries_counts_as_not_published() {
+async fn an_answer_that_lacks_entries_counts_as_not_published_and_is_told_of_once() {
     let (stand, sns) = (Stand::new("omitted").await, FakeSns::start());
     sns.record();
     let mut omitted = true;
@@ -70,8 +74,10 @@ async fn an_answer_that_lacks_entries_counts_as_not_published() {
     });
     let worker = worker_on(&stand, &sns).await;
     stand.publish_all(messages()).await;
-    worker.logged("does not fit it").await;
+    worker.logged("another such answer").await;
     sns.heal();
+    worker.settles(EVENTS).await;
+    assert_eq!(worker.count("does not fit it"), 1);
     all_came_once(stand, &sns, worker).await;
 }
 

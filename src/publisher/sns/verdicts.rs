@@ -98,7 +98,7 @@ impl Misfits {
         let now = Instant::now();
         let goes_on = self.last.replace(Some(now)).is_some_and(|last| now - last < OVER);
         if goes_on {
-            tracing::debug!(surplus, unanswered, "another answer of SNS does not fit its request");
+            tracing::debug!(surplus, unanswered, "another such answer");
             return;
         }
         tracing::warn!(
