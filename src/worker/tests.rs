@@ -25,20 +25,50 @@ const CONFIGURATION: &str = r#"
     pool_size = 3
 "#;
 
-/// Meets each request and each entry with the next fault of a list, then accepts for ever.
+/// What a request or an entry meets.
+#[derive(Debug, Clone, Copy)]
+enum Fate {
+    /// It is not accepted.
+    Refused(Scope),
+    /// It is accepted, and nobody hears of it.
+    AnswerLost,
+}
+
+/// Meets each request and each entry with the next fate of a list, then accepts for ever.
 #[derive(Debug, Default)]
 struct Flaky {
-    faults: RefCell<Vec<Option<Scope>>>,
+    fates: RefCell<Vec<Option<Fate>>>,
+    requests: RefCell<u64>,
     accepted: Rc<RefCell<Vec<String>>>,
 }
 
 impl Flaky {
-    fn next(&self) -> Result<(), Fault> {
-        match self.faults.borrow_mut().pop().flatten() {
-            None => Ok(()),
-            Some(scope) => Err(Fault { scope, code: "Test".to_owned(), detail: String::new() }),
-        }
+    fn next(&self) -> Option<Fate> {
+        self.fates.borrow_mut().pop().flatten()
     }
+
+    /// Requests overtake each other: each takes another time.
+    fn latency(&self) -> Duration {
+        let mut requests = self.requests.borrow_mut();
+        *requests += 1;
+        Duration::from_millis(1 + *requests * 7 % 30)
+    }
+
+    fn entry(&self, notification: &Notification) -> Result<MessageId, Fault> {
+        let fate = self.next();
+        if let Some(Fate::Refused(scope)) = fate {
+            return Err(fault(scope));
+        }
+        self.accepted.borrow_mut().push(notification.body.clone());
+        if fate.is_some() {
+            return Err(fault(Scope::Transient));
+        }
+        Ok(MessageId("accepted".to_owned()))
+    }
+}
+
+fn fault(scope: Scope) -> Fault {
+    Fault { scope, code: "Test".to_owned(), detail: String::new() }
 }
 
 impl Publish for Flaky {
@@ -50,14 +80,16 @@ impl Publish for Flaky {
         &self,
         batch: &[&Notification],
     ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-        self.next()?;
-        let answer = |notification: &&Notification| {
-            self.next()?;
-            self.accepted.borrow_mut().push(notification.body.clone());
-            Ok(MessageId("accepted".to_owned()))
-        };
-        Ok(batch.iter().map(answer).collect())
+        tokio::time::sleep(self.latency()).await;
+        let fate = self.next();
+        if let Some(Fate::Refused(scope)) = fate {
+            return Err(fault(scope));
+        }
+        let answers = batch.iter().map(|notification| self.entry(notification)).collect();
+        if fate.is_some() {
+            return Err(fault(Scope::Transient));
+        }
+        Ok(answers)
     }
 }
 
@@ -83,7 +115,7 @@ struct Run {
 }
 
 /// Works the events off, cutting the connection after each of `cuts` milliseconds.
-fn work_off(events: &[Envelope], faults: Vec<Option<Scope>>, cuts: &[u64]) -> Run {
+fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, cuts: &[u64]) -> Run {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -94,7 +126,7 @@ fn work_off(events: &[Envelope], faults: Vec<Option<Scope>>, cuts: &[u64]) -> Ru
             Inputs { files: vec![("test".into(), CONFIGURATION.into())], ..Inputs::default() };
         let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
         let router = Rc::new(Router::of(&config, &Plugins::default()).unwrap());
-        let place = Flaky { faults: RefCell::new(faults), ..Flaky::default() };
+        let place = Flaky { fates: RefCell::new(fates), ..Flaky::default() };
         let accepted = Rc::clone(&place.accepted);
         let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, place));
         let queue = MemoryQueue::default();
@@ -124,14 +156,28 @@ fn work_off(events: &[Envelope], faults: Vec<Option<Scope>>, cuts: &[u64]) -> Ru
     }))
 }
 
-fn any_fault() -> impl Strategy<Value = Option<Scope>> {
+fn any_fate() -> impl Strategy<Value = Option<Fate>> {
     prop_oneof![
         3 => Just(None),
-        2 => Just(Some(Scope::Transient)),
-        1 => Just(Some(Scope::Message)),
-        1 => Just(Some(Scope::Route)),
-        1 => Just(Some(Scope::Service)),
+        2 => Just(Some(Fate::Refused(Scope::Transient))),
+        1 => Just(Some(Fate::Refused(Scope::Message))),
+        1 => Just(Some(Fate::Refused(Scope::Route))),
+        1 => Just(Some(Fate::Refused(Scope::Service))),
+        1 => Just(Some(Fate::AnswerLost)),
     ]
+}
+
+fn events_of(users: &[u8]) -> Vec<Envelope> {
+    users.iter().enumerate().map(|(number, user)| chat(*user, number)).collect()
+}
+
+/// Each key's events, in the order in which they were accepted.
+fn by_key(accepted: &[(String, usize)]) -> BTreeMap<&str, Vec<usize>> {
+    let mut keys: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (user, number) in accepted {
+        keys.entry(user).or_default().push(*number);
+    }
+    keys
 }
 
 proptest! {
@@ -140,35 +186,41 @@ proptest! {
     #[test]
     fn nothing_is_overtaken_by_its_own_key_whatever_is_held_or_retried(
         users in prop::collection::vec(0_u8..4, 1..60),
-        faults in prop::collection::vec(any_fault(), 0..120),
+        fates in prop::collection::vec(any_fate(), 0..120),
     ) {
-        let events: Vec<_> =
-            users.iter().enumerate().map(|(number, user)| chat(*user, number)).collect();
-        let run = work_off(&events, faults, &[]);
-        let mut last: BTreeMap<&str, usize> = BTreeMap::new();
-        for (user, number) in &run.accepted {
-            if let Some(before) = last.insert(user, *number) {
-                prop_assert!(before < *number, "{user}: {number} came after {before}");
-            }
+        let events = events_of(&users);
+        let lost = fates.iter().any(|fate| matches!(fate, Some(Fate::AnswerLost)));
+        let run = work_off(&events, fates, &[]);
+        for (user, numbers) in by_key(&run.accepted) {
+            prop_assert!(numbers.is_sorted(), "{user} came as {numbers:?}");
         }
-        prop_assert_eq!(run.accepted.len() + run.dead.len(), events.len());
+        let distinct: BTreeSet<_> = run.accepted.iter().map(|(_, number)| number).collect();
+        if !lost {
+            prop_assert_eq!(run.accepted.len(), distinct.len(), "something came twice");
+            prop_assert_eq!(distinct.len() + run.dead.len(), events.len());
+        }
+        prop_assert!(distinct.len() + run.dead.len() >= events.len(), "something is lost");
         prop_assert_eq!(run.left, 0);
         let counts = run.tally.counts();
         prop_assert_eq!(counts.in_flight(), 0);
-        prop_assert_eq!(counts.published, run.accepted.len() as u64);
+        prop_assert_eq!(counts.published, (events.len() - run.dead.len()) as u64);
     }
 
     #[test]
-    fn a_cut_connection_loses_nothing(
+    fn a_cut_connection_loses_nothing_and_what_comes_first_comes_in_order(
         users in prop::collection::vec(0_u8..4, 1..60),
-        faults in prop::collection::vec(any_fault(), 0..60),
+        fates in prop::collection::vec(any_fate(), 0..60),
         cuts in prop::collection::vec(1_u64..2000, 0..5),
     ) {
-        let events: Vec<_> =
-            users.iter().enumerate().map(|(number, user)| chat(*user, number)).collect();
-        let run = work_off(&events, faults, &cuts);
-        let distinct: BTreeSet<_> = run.accepted.iter().map(|(_, number)| number).collect();
-        prop_assert!(distinct.len() + run.dead.len() >= events.len());
+        let events = events_of(&users);
+        let run = work_off(&events, fates, &cuts);
+        let mut seen = BTreeSet::new();
+        let firsts: Vec<_> =
+            run.accepted.iter().filter(|(_, number)| seen.insert(*number)).cloned().collect();
+        for (user, numbers) in by_key(&firsts) {
+            prop_assert!(numbers.is_sorted(), "{user} came as {numbers:?}");
+        }
+        prop_assert!(firsts.len() + run.dead.len() >= events.len());
         prop_assert_eq!(run.left, 0);
         prop_assert_eq!(run.tally.counts().in_flight(), 0);
     }

@@ -1,57 +1,95 @@
-//! Order, where it is asked for.
+//! Order, where it is asked for, with everything going wrong that a key's next event could
+//! use to get ahead.
 
-use std::collections::BTreeMap;
+mod conversations;
+mod fifo;
+mod restarts;
+mod storm;
 
-use crate::support::{Event, FifoTopic, Stand, Worker};
+use crate::fake_sns::{EntryFault, FakeSns, RequestFault};
+use crate::support::{Stand, Worker};
+use conversations::{Conversations, number_of};
+use storm::Storm;
 
-const EACH: usize = 25;
+/// Chats, which go to one topic, and rooms, which go to another.
+const KEYS: usize = 40;
+const EACH: usize = 12;
 
-/// Conversations of three pairs, both sides speaking, one message after the other.
-fn conversations() -> Vec<Event> {
-    let pairs = [("ann@h", "bob@h"), ("ann@h", "cem@h"), ("bob@h", "cem@h")];
-    let said = (0..EACH).flat_map(|number| {
-        pairs.map(|(one, other)| {
-            let (from, to) = if number % 2 == 0 { (one, other) } else { (other, one) };
-            let event = Event::chat(from, to, &number.to_string());
-            event.identified(&format!("{one}-{other}-{number}"))
-        })
+/// Many retries with short pauses: what fails by chance must not end as a dead letter.
+const PATIENT: [(&str, &str); 6] = [
+    ("SNS__ORDERING", "per-key"),
+    ("SNS__PUBLISH_RETRY_COUNT", "16"),
+    ("SNS__PUBLISH_RETRY_TIME_MS", "1"),
+    // An answer that is only slow on a busy machine must not look like one that is lost.
+    ("SNS__CONNECT_TIMEOUT_MS", "2000"),
+    ("SNS__ATTEMPT_TIMEOUT_MS", "2000"),
+    ("OUTAGE__PROBE_MAX_MS", "100"),
+];
+
+async fn worker_on(stand: &Stand, sns: &FakeSns, further: &[(&str, &str)]) -> Worker {
+    let url = sns.url();
+    let settings = [&PATIENT[..], &[("SNS__SNS_HOST", &*url)], further].concat();
+    Worker::start_with(stand, &settings).await
+}
+
+/// Stops the worker, which must have published everything, and nothing may be left.
+async fn all_was_published(stand: Stand, worker: Worker, count: usize) {
+    let exit = worker.stop().await;
+    let report = format!("{count} received: {count} published, 0 skipped, 0 dead-lettered");
+    assert!(exit.report.contains(&report), "{}", exit.report);
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn every_key_keeps_its_order_in_a_storm_of_faults_and_others_overtake() {
+    let (stand, sns) = (Stand::new("order").await, FakeSns::start());
+    sns.record();
+    let storm = Storm::begin(&sns);
+    let said = Conversations::new(KEYS, EACH, storm.seed);
+    let worker = worker_on(&stand, &sns, &[]).await;
+    stand.publish_all(said.events()).await;
+    worker.settles(said.count()).await;
+    let accepted = sns.accepted();
+    assert_eq!(said.repetitions(&accepted, &storm.lost_answers()), 0, "more than was lost");
+    said.came_in_order(&accepted);
+    assert!(said.some_overtook(&accepted), "in the order of delivery, as if there were one key");
+    all_was_published(stand, worker, said.count()).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_retried_blocks_only_itself() {
+    let (stand, sns) = (Stand::new("order-blocked").await, FakeSns::start());
+    sns.record();
+    let said = Conversations::new(KEYS, EACH, 1);
+    sns.fail_entries(|message| {
+        let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
+        (number_of(message) == (0, 0)).then_some(fault)
     });
-    said.collect()
-}
-
-fn number(body: &str) -> usize {
-    let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    body["message"].as_str().unwrap().parse().unwrap()
-}
-
-#[tokio::test]
-async fn a_fifo_topic_gets_every_conversation_in_order_in_a_group_of_its_own() {
-    let stand = Stand::new("fifo").await;
-    let topic = FifoTopic::create(&stand).await;
-    let worker = Worker::start_with(&stand, &[("SNS__PM_MESSAGES_TOPIC", &topic.arn)]).await;
-    stand.publish_all(conversations()).await;
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (group, body) in topic.receive(3 * EACH).await {
-        groups.entry(group).or_default().push(number(&body));
-    }
-    let names: Vec<_> = groups.keys().map(String::as_str).collect();
-    assert_eq!(names, ["chat/ann@h,bob@h", "chat/ann@h,cem@h", "chat/bob@h,cem@h"]);
-    for (group, numbers) in groups {
-        assert!(numbers.into_iter().eq(0..EACH), "{group} is out of order");
-    }
-    worker.stop().await;
-    stand.leave_nothing().await;
+    let worker = worker_on(&stand, &sns, &[]).await;
+    stand.publish_all(said.events()).await;
+    let others = said.count() - EACH;
+    worker.settles(others).await;
+    assert!(sns.accepted().iter().all(|message| number_of(message).0 != 0));
+    sns.heal();
+    worker.settles(said.count()).await;
+    said.came_in_order(&sns.accepted());
+    all_was_published(stand, worker, said.count()).await;
 }
 
 #[tokio::test]
-async fn a_fifo_topic_drops_no_message_that_only_says_the_same() {
-    let stand = Stand::new("fifo-same").await;
-    let topic = FifoTopic::create(&stand).await;
-    let worker = Worker::start_with(&stand, &[("SNS__PM_MESSAGES_TOPIC", &topic.arn)]).await;
-    for id in ["first", "second"] {
-        stand.publish(Event::chat("ann@h", "bob@h", "ok").identified(id)).await;
-    }
-    assert_eq!(topic.receive(2).await.len(), 2);
-    worker.stop().await;
-    stand.leave_nothing().await;
+async fn a_held_topic_keeps_the_order_of_what_it_holds_and_other_topics_overtake() {
+    let (stand, sns) = (Stand::new("order-held").await, FakeSns::start());
+    sns.record();
+    let said = Conversations::new(KEYS, EACH, 2);
+    sns.fail_requests(|request| request.topic.ends_with("-pm").then_some(RequestFault::NOT_FOUND));
+    let worker = worker_on(&stand, &sns, &[]).await;
+    stand.publish_all(said.events()).await;
+    worker.logged("holding").await;
+    // Half of the keys are rooms.
+    worker.settles(said.count() / 2).await;
+    assert!(sns.accepted().iter().all(|message| message.topic.ends_with("-muc")));
+    sns.heal();
+    worker.settles(said.count()).await;
+    said.came_in_order(&sns.accepted());
+    all_was_published(stand, worker, said.count()).await;
 }

@@ -224,6 +224,13 @@ impl Stand {
         declared.await.unwrap().message_count()
     }
 
+    /// How many consume a queue.
+    pub async fn consumers(&self, queue: &str) -> u32 {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
+        declared.await.unwrap().consumer_count()
+    }
+
     pub async fn has_queue(&self, queue: &str) -> bool {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
         let channel = self.another_channel().await;

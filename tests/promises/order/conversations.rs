@@ -1,0 +1,85 @@
+//! Many conversations at once, and what order means for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::fake_sns::Message;
+use crate::support::Event;
+
+/// So many keys, each with messages 0, 1, 2 and so on, in a random delivery order among keys.
+pub struct Conversations {
+    keys: usize,
+    each: usize,
+    /// Key and number of each event, in the order in which they are published to the queue.
+    delivered: Vec<(usize, usize)>,
+}
+
+impl Conversations {
+    /// The same seed gives the same conversations.
+    pub fn new(keys: usize, each: usize, seed: u64) -> Self {
+        let mut whose: Vec<_> = (0..keys).flat_map(|key| std::iter::repeat_n(key, each)).collect();
+        fastrand::Rng::with_seed(seed).shuffle(&mut whose);
+        let mut next = vec![0; keys];
+        let number = |key: usize| {
+            next[key] += 1;
+            (key, next[key] - 1)
+        };
+        Self { keys, each, delivered: whose.into_iter().map(number).collect() }
+    }
+
+    pub fn count(&self) -> usize {
+        self.delivered.len()
+    }
+
+    /// Even keys are chats, in which both sides speak, and odd ones rooms.
+    pub fn events(&self) -> impl Iterator<Item = Event> {
+        self.delivered.iter().map(|&(key, number)| {
+            let (one, other) = (format!("a{key}@localhost/phone"), format!("b{key}@localhost"));
+            let (from, to) = if number % 2 == 0 { (one, other) } else { (other, one) };
+            let text = format!("{key} {number}");
+            if key % 2 == 0 {
+                Event::chat(&from, &to, &text)
+            } else {
+                Event::groupchat(&from, &format!("r{key}@conference.localhost"), &text)
+            }
+        })
+    }
+
+    /// All of it has come, and what came first of each key's messages is the order in which
+    /// they were said.
+    pub fn came_in_order(&self, accepted: &[Message]) {
+        let mut keys: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (key, number) in firsts(accepted) {
+            keys.entry(key).or_default().push(number);
+        }
+        for (key, numbers) in &keys {
+            assert!(numbers.iter().copied().eq(0..self.each), "key {key} came as {numbers:?}");
+        }
+        assert_eq!(keys.len(), self.keys);
+    }
+
+    /// Whether a key's message came before one of another key that was delivered earlier.
+    pub fn some_overtook(&self, accepted: &[Message]) -> bool {
+        firsts(accepted) != self.delivered
+    }
+
+    /// How often something came again although the answer to it was not lost.
+    pub fn repetitions(&self, accepted: &[Message], lost: &BTreeSet<u64>) -> usize {
+        let answered: Vec<_> =
+            accepted.iter().filter(|message| !lost.contains(&message.request)).collect();
+        let distinct: BTreeSet<_> = answered.iter().map(|message| number_of(message)).collect();
+        answered.len() - distinct.len()
+    }
+}
+
+/// What was accepted, without what had been before.
+fn firsts(accepted: &[Message]) -> Vec<(usize, usize)> {
+    let mut seen = BTreeSet::new();
+    accepted.iter().map(number_of).filter(|number| seen.insert(*number)).collect()
+}
+
+/// Key and number of a message.
+pub fn number_of(message: &Message) -> (usize, usize) {
+    let body: serde_json::Value = serde_json::from_str(&message.body).unwrap();
+    let (key, number) = body["message"].as_str().unwrap().split_once(' ').unwrap();
+    (key.parse().unwrap(), number.parse().unwrap())
+}
