@@ -8,12 +8,12 @@ mod storm;
 
 use crate::fake_sns::{EntryFault, FakeSns, RequestFault};
 use crate::support::{Stand, Worker};
-use conversations::{Conversations, number_of};
+use conversations::{Conversations, number_of, repetitions};
 use storm::Storm;
 
 /// Chats, which go to one topic, and rooms, which go to another.
-const KEYS: usize = 40;
-const EACH: usize = 12;
+const KEYS: usize = 32;
+const EACH: usize = 10;
 
 /// Many retries with short pauses: what fails by chance must not end as a dead letter.
 const PATIENT: [(&str, &str); 6] = [
@@ -50,7 +50,7 @@ async fn every_key_keeps_its_order_in_a_storm_of_faults_and_others_overtake() {
     stand.publish_all(said.events()).await;
     worker.settles(said.count()).await;
     let accepted = sns.accepted();
-    assert_eq!(said.repetitions(&accepted, &storm.lost_answers()), 0, "more than was lost");
+    assert_eq!(repetitions(&accepted, &storm.lost_answers()), 0, "more than was lost");
     said.came_in_order(&accepted);
     assert!(said.some_overtook(&accepted), "in the order of delivery, as if there were one key");
     all_was_published(stand, worker, said.count()).await;

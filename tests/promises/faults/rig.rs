@@ -49,7 +49,7 @@ impl Rig {
         let inputs = Inputs { files: vec![("rig.toml".to_owned(), text)], ..Inputs::default() };
         let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
         let topic = config.sns.routing.pm_messages_topic.clone().unwrap();
-        let sns = Sns::new(&config.sns, [topic.clone()]).await;
+        let sns = Box::pin(Sns::new(&config.sns, [topic.clone()])).await;
         Self { fake, config, sns, topic }
     }
 

@@ -44,6 +44,16 @@ impl Conversations {
         })
     }
 
+    /// The place of a message in the order of delivery.
+    pub fn index_of(&self, message: &Message) -> usize {
+        let number = number_of(message);
+        self.delivered.iter().position(|it| *it == number).unwrap()
+    }
+
+    pub fn have_all_come(&self, accepted: &[Message]) -> bool {
+        firsts(accepted).len() == self.count()
+    }
+
     /// All of it has come, and what came first of each key's messages is the order in which
     /// they were said.
     pub fn came_in_order(&self, accepted: &[Message]) {
@@ -61,14 +71,14 @@ impl Conversations {
     pub fn some_overtook(&self, accepted: &[Message]) -> bool {
         firsts(accepted) != self.delivered
     }
+}
 
-    /// How often something came again although the answer to it was not lost.
-    pub fn repetitions(&self, accepted: &[Message], lost: &BTreeSet<u64>) -> usize {
-        let answered: Vec<_> =
-            accepted.iter().filter(|message| !lost.contains(&message.request)).collect();
-        let distinct: BTreeSet<_> = answered.iter().map(|message| number_of(message)).collect();
-        answered.len() - distinct.len()
-    }
+/// How often something came again although the answer to it was not lost.
+pub fn repetitions(accepted: &[Message], lost: &BTreeSet<u64>) -> usize {
+    let answered: Vec<_> =
+        accepted.iter().filter(|message| !lost.contains(&message.request)).collect();
+    let distinct: BTreeSet<_> = answered.iter().map(|message| number_of(message)).collect();
+    answered.len() - distinct.len()
 }
 
 /// What was accepted, without what had been before.

@@ -1,15 +1,20 @@
-//! Order, where it is asked for.
+//! FIFO topics: on the emulator, read back as subscribers get it, and on the fake in a storm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::conversations::{Conversations, number_of};
+use super::storm::Storm;
+use super::{EACH, KEYS, all_was_published, worker_on};
+use crate::fake_sns::FakeSns;
 use crate::support::{Event, FifoTopic, Stand, Worker};
 
-const EACH: usize = 25;
+/// Messages of each conversation on the emulator.
+const SAID: usize = 25;
 
 /// Conversations of three pairs, both sides speaking, one message after the other.
 fn conversations() -> Vec<Event> {
     let pairs = [("ann@h", "bob@h"), ("ann@h", "cem@h"), ("bob@h", "cem@h")];
-    let said = (0..EACH).flat_map(|number| {
+    let said = (0..SAID).flat_map(|number| {
         pairs.map(|(one, other)| {
             let (from, to) = if number % 2 == 0 { (one, other) } else { (other, one) };
             let event = Event::chat(from, to, &number.to_string());
@@ -19,7 +24,7 @@ fn conversations() -> Vec<Event> {
     said.collect()
 }
 
-fn number(body: &str) -> usize {
+fn number_in(body: &str) -> usize {
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     body["message"].as_str().unwrap().parse().unwrap()
 }
@@ -31,13 +36,13 @@ async fn a_fifo_topic_gets_every_conversation_in_order_in_a_group_of_its_own() {
     let worker = Worker::start_with(&stand, &[("SNS__PM_MESSAGES_TOPIC", &topic.arn)]).await;
     stand.publish_all(conversations()).await;
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (group, body) in topic.receive(3 * EACH).await {
-        groups.entry(group).or_default().push(number(&body));
+    for (group, body) in topic.receive(3 * SAID).await {
+        groups.entry(group).or_default().push(number_in(&body));
     }
     let names: Vec<_> = groups.keys().map(String::as_str).collect();
     assert_eq!(names, ["chat/ann@h,bob@h", "chat/ann@h,cem@h", "chat/bob@h,cem@h"]);
     for (group, numbers) in groups {
-        assert!(numbers.into_iter().eq(0..EACH), "{group} is out of order");
+        assert!(numbers.into_iter().eq(0..SAID), "{group} is out of order");
     }
     worker.stop().await;
     stand.leave_nothing().await;
@@ -53,5 +58,80 @@ async fn a_fifo_topic_drops_no_message_that_only_says_the_same() {
     }
     assert_eq!(topic.receive(2).await.len(), 2);
     worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+const FIFO: [(&str, &str); 3] = [
+    ("SNS__PM_MESSAGES_TOPIC", "arn:aws:sns:us-east-1:123456789012:pm.fifo"),
+    ("SNS__MUC_MESSAGES_TOPIC", "arn:aws:sns:us-east-1:123456789012:muc.fifo"),
+    // It makes no difference: a FIFO topic is nothing without order.
+    ("SNS__ORDERING", "none"),
+];
+
+/// The producer's id in the event for one, in the message's properties for another, and none
+/// for a third.
+fn identified(index: usize, event: Event) -> Event {
+    match index % 3 {
+        0 => {
+            let mut json: serde_json::Value = serde_json::from_slice(&event.payload).unwrap();
+            json["id"] = format!("event-{index}").into();
+            Event { payload: json.to_string().into_bytes(), ..event }.identified("not this one")
+        }
+        1 => event.identified(&format!("message-{index}")),
+        _ => event,
+    }
+}
+
+fn is_id_of(dedup_id: &str, index: usize) -> bool {
+    match index % 3 {
+        0 => dedup_id == format!("event-{index}"),
+        1 => dedup_id == format!("message-{index}"),
+        _ => dedup_id.len() == 64 && dedup_id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+    }
+}
+
+#[tokio::test]
+async fn a_fifo_topic_keeps_order_in_a_storm_and_a_message_has_the_same_ids_each_time_it_comes() {
+    let (stand, sns) = (Stand::new("order-fifo").await, FakeSns::start());
+    sns.record();
+    let storm = Storm::begin(&sns);
+    let said = Conversations::new(KEYS, EACH, storm.seed);
+    let worker = worker_on(&stand, &sns, &FIFO).await;
+    let events = said.events().enumerate().map(|(index, event)| identified(index, event));
+    stand.publish_all(events).await;
+    worker.settles(said.count()).await;
+    let accepted = sns.accepted();
+    said.came_in_order(&accepted);
+    let mut ids = BTreeSet::new();
+    for message in &accepted {
+        let (index, (key, _)) = (said.index_of(message), number_of(message));
+        let group = if key % 2 == 0 {
+            format!("chat/a{key}@localhost,b{key}@localhost")
+        } else {
+            format!("room/r{key}@conference.localhost")
+        };
+        assert_eq!(message.group.as_deref(), Some(&*group));
+        let id = message.dedup_id.as_deref().unwrap();
+        assert!(is_id_of(id, index), "event {index} has the id {id}");
+        ids.insert(id);
+    }
+    assert_eq!(ids.len(), said.count(), "a FIFO topic drops what has an id that was there before");
+    all_was_published(stand, worker, said.count()).await;
+}
+
+#[tokio::test]
+async fn a_standard_topic_is_told_the_group_only_if_that_is_asked_for_and_never_an_id() {
+    let (stand, sns) = (Stand::new("group-id").await, FakeSns::start());
+    sns.record();
+    let url = sns.url();
+    for (group_id, expected) in [("false", None), ("true", Some("chat/ann@h,bob@h"))] {
+        let settings = [("SNS__SNS_HOST", &*url), ("SNS__GROUP_ID", group_id)];
+        let worker = Worker::start_with(&stand, &settings).await;
+        stand.publish(Event::chat("bob@h", "ann@h", group_id).identified("1")).await;
+        worker.settles(1).await;
+        let message = sns.accepted().pop().unwrap();
+        assert_eq!((message.group.as_deref(), message.dedup_id), (expected, None));
+        worker.stop().await;
+    }
     stand.leave_nothing().await;
 }
