@@ -14,6 +14,7 @@ mod fake_sns;
 mod faults;
 mod formats;
 mod kills;
+mod memory;
 mod order;
 mod ports;
 mod program;

@@ -10,7 +10,7 @@ use event_pusher_sns::plugin::Plugins;
 use crate::support::Stand;
 
 /// The stand's, as the library reads it.
-fn configuration(stand: &Stand) -> Config {
+pub fn configuration(stand: &Stand) -> Config {
     let files = vec![("stand.toml".to_owned(), stand.configuration())];
     let inputs = Inputs { files, ..Inputs::default() };
     Config::load(&inputs, &Plugins::default().names().collect::<Vec<_>>()).unwrap()

@@ -109,9 +109,19 @@ impl Worker {
         wait_for(&what, async || (self.settled() >= count).then_some(())).await;
     }
 
+    /// The most memory that was resident at once, in KiB.
+    pub fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let id = self.child.id().expect("the worker is gone already");
-        kill(Pid::from_raw(id.try_into().unwrap()), signal).unwrap();
+        kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
+    }
+
+    fn id(&self) -> u32 {
+        self.child.id().expect("the worker is gone already")
     }
 
     /// Asks it to stop, as Kubernetes does, and waits until it has.

@@ -1,0 +1,66 @@
+//! What a slow SNS and a long queue cost in memory: nothing.
+
+use std::time::Duration;
+
+use crate::fake_sns::FakeSns;
+use crate::ports::configuration;
+use crate::support::{Event, Stand, Worker, wait_for};
+
+const EVENTS: u64 = 50_000;
+
+/// For the default prefetch and events of 200 bytes.
+const MOST_KIB: u64 = 64 * 1024;
+
+/// What may still come when all that is ever held has been there once.
+const LATE_KIB: u64 = 4 * 1024;
+
+fn events() -> impl Iterator<Item = Event> {
+    let text = "and so on, until it has its size. ".repeat(3);
+    (0..EVENTS).map(move |number| {
+        let user = number % 1000;
+        let from = format!("user{user:04}@localhost/phone");
+        Event::chat(&from, &format!("friend{user:04}@localhost"), &text)
+    })
+}
+
+/// Waits until so many messages were accepted, and looks meanwhile at what is delivered and not
+/// acknowledged. Returns the most that it saw.
+async fn publishes(stand: &Stand, sns: &FakeSns, messages: u64) -> u64 {
+    let mut most = 0;
+    wait_for(&format!("{messages} messages"), async || {
+        let delivered = EVENTS - u64::from(stand.ready(&stand.queue()).await);
+        // Asked for later, and nothing is acknowledged before: the difference is no more
+        // than what is held.
+        let accepted = sns.counts().messages;
+        most = most.max(delivered.saturating_sub(accepted));
+        (accepted >= messages).then_some(())
+    })
+    .await;
+    most
+}
+
+#[tokio::test]
+async fn memory_stays_flat_when_sns_is_slow_and_the_queue_is_long() {
+    let (stand, sns) = (Stand::new("memory").await, FakeSns::start());
+    sns.set_latency(Duration::from_secs(2));
+    let defaults = configuration(&stand);
+    let (prefetch, pool_size) =
+        (u64::from(defaults.amqp.prefetch), u64::from(defaults.sns.pool_size));
+    let settings = [("SNS__SNS_HOST", &*sns.url()), ("LOG__FILTER", "info")];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish_all(events()).await;
+
+    let mut most = publishes(&stand, &sns, prefetch).await;
+    let before = worker.peak_kib();
+    most = most.max(publishes(&stand, &sns, 3 * prefetch).await);
+    let after = worker.peak_kib();
+    assert!(after <= MOST_KIB, "{after} KiB");
+    assert!(after - before <= LATE_KIB, "from {before} to {after} KiB");
+    assert!(most > prefetch / 2 && most <= prefetch, "{most} held, with a prefetch of {prefetch}");
+    assert!(sns.counts().most_in_flight <= pool_size);
+
+    let exit = worker.stop().await;
+    assert!(exit.report.contains(" 0 dead-lettered"), "{}", exit.report);
+    stand.purge(&stand.queue()).await;
+    stand.leave_nothing().await;
+}
