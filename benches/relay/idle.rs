@@ -28,7 +28,7 @@ pub(crate) struct Idle {
 
 pub(crate) async fn measure(bench: &Bench<'_>, fake: &mut Fake) -> Result<Idle> {
     bench.stand.refill(0).await?;
-    let mut worker = bench.start_worker(fake, None)?;
+    let mut worker = bench.start_worker(fake, &[])?;
     worker.says_soon("consuming").await?;
     let before = worker.cpu()?;
     sleep(QUIET).await;

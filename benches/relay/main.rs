@@ -34,7 +34,7 @@ struct Arguments {
     /// How often each contestant runs; the tables show medians
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these, separated by commas: a, b, c, d, or with a latency: c@20
+    /// Only these, separated by commas: a to e, or with a latency: c@20
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
     /// A setting of the worker on top of its defaults: `SNS__POOL_SIZE=50`; may repeat

@@ -63,6 +63,7 @@ pub(crate) fn targets(of: impl Fn(&str) -> Option<Medians>, idle: &Idle) -> Vec<
         target("requests per event, c at 20 ms", of("c@20").map(|it| it.requests), AtMost(0.11)),
         target("requests per event, idle", Some(idle_requests(idle)), Exactly(1.0)),
         target("c events/s, 20 ms/0 ms", ratio(|it| it.events_per_s, "c@20", "c@0"), AtLeast(0.9)),
+        target("e events/s, 20 ms/0 ms", ratio(|it| it.events_per_s, "e@20", "e@0"), AtLeast(0.9)),
         target("peak RSS in MiB, c and d", worst(|it| it.peak_mib), AtMost(64.0)),
         target("d/c events/s", ratio(|it| it.events_per_s, "d@0", "c@0"), AtLeast(0.8)),
         target("d/c events/s at 20 ms", ratio(|it| it.events_per_s, "d@20", "c@20"), AtLeast(0.8)),
