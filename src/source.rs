@@ -10,6 +10,7 @@ mod headers;
 mod inspect;
 mod ledger;
 mod memory;
+mod origin;
 mod rabbitmq;
 pub mod topology;
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString};
 
+use super::origin;
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 
@@ -39,6 +40,9 @@ pub(super) fn dead_letter_properties(
     letter: &DeadLetter,
 ) -> BasicProperties {
     let mut headers = original_headers(original);
+    headers.insert(origin::EXCHANGE.into(), text(&origin.envelope.exchange));
+    headers.insert(origin::ROUTING_KEY.into(), text(&origin.envelope.routing_key));
+    headers.insert(origin::QUEUE.into(), text(origin.queue));
     let mut set = |name: &str, value: AMQPValue| {
         headers.insert(format!("event-pusher-{name}").into(), value);
     };
@@ -48,9 +52,6 @@ pub(super) fn dead_letter_properties(
     if let Some(topic) = &letter.topic {
         set("topic", text(topic.as_str()));
     }
-    set("exchange", text(&origin.envelope.exchange));
-    set("routing-key", text(&origin.envelope.routing_key));
-    set("queue", text(origin.queue));
     set("failed-at", text(&Timestamp::now().to_string()));
     set("worker", text(origin.worker));
     if let Some(expiration) = original.expiration() {

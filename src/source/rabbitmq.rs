@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::connection::{Broker, bounded, explain};
 use super::dead_letter_exchange::DeadLetterExchange;
 use super::ledger::{Acknowledgements, Ledger};
+use super::origin::origin;
 use super::{Delivery, Session, Source, SourceError, headers, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -114,7 +115,7 @@ impl Session for RabbitSession {
         match self.consumer.next().await {
             Some(Ok(delivery)) => {
                 settling.ledger.borrow_mut().open(delivery.delivery_tag);
-                Ok(unpack(delivery))
+                Ok(unpack(delivery, queue))
             }
             Some(Err(error)) => {
                 Err(SourceError(format!("consuming `{queue}` ended: {}", explain(&error))))
@@ -163,11 +164,14 @@ pub struct RabbitReceipt {
     properties: Box<BasicProperties>,
 }
 
-fn unpack(delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
+fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitReceipt> {
     let properties = delivery.properties;
+    let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
+    let (exchange, routing_key) =
+        origin(delivered.0, delivered.1, &properties, queue).unwrap_or(delivered);
     let envelope = Envelope {
-        exchange: delivery.exchange.as_str().to_owned(),
-        routing_key: delivery.routing_key.as_str().to_owned(),
+        exchange: exchange.to_owned(),
+        routing_key: routing_key.to_owned(),
         content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
         message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
         headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
