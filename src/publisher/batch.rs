@@ -12,10 +12,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use self::queue::{Entry, Topics};
-use super::classify::may_be_for_one_entry;
+use super::classify::{is_throttle, may_be_for_one_entry};
 use super::limit::Limit;
 use super::{Attempt, Publish};
 use crate::outcome::{Fault, MessageId, Scope};
@@ -112,8 +112,11 @@ impl<P: Publish + 'static> Inner<P> {
         // One bad entry must not take the others down: a batch that is refused as a whole
         // is sent in halves.
         let mut parts = vec![batch];
+        let mut rest = None;
         while let Some(mut part) = parts.pop() {
-            match self.request(&part).await {
+            let answers = self.request(&part).await;
+            rest = rest.max(self.learn(&answers));
+            match answers {
                 Err(fault) if part.len() > 1 && may_be_for_one_entry(&fault) => {
                     let rest = part.split_off(part.len() / 2);
                     parts.extend([rest, part]);
@@ -124,6 +127,9 @@ impl<P: Publish + 'static> Inner<P> {
                 }
             }
         }
+        if let Some(rest) = rest {
+            sleep(rest).await;
+        }
     }
 
     fn watch_until(&self, topic: usize) -> Option<Instant> {
@@ -131,23 +137,27 @@ impl<P: Publish + 'static> Inner<P> {
     }
 
     async fn request(&self, batch: &[Entry]) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
-        let answers = if let ([entry], 1) = (batch, self.batching.max_entries) {
+        if let ([entry], 1) = (batch, self.batching.max_entries) {
             self.place.publish(&entry.notification).await.map(|id| vec![Ok(id)])
         } else {
             let batch: Vec<_> = batch.iter().map(|entry| &*entry.notification).collect();
             self.place.publish_batch(&batch).await
-        };
-        self.learn(&answers);
-        answers
+        }
     }
 
-    fn learn(&self, answers: &Result<Vec<Result<MessageId, Fault>>, Fault>) {
-        let pushed_back = match answers {
-            Ok(answers) => answers.iter().filter_map(|it| it.as_ref().err()).any(is_transient),
-            Err(fault) => is_transient(fault),
+    /// Returns how long the request is to keep its place, if it was throttled.
+    fn learn(&self, answers: &Result<Vec<Result<MessageId, Fault>>, Fault>) -> Option<Duration> {
+        let met = |is: fn(&Fault) -> bool| match answers {
+            Ok(answers) => answers.iter().filter_map(|it| it.as_ref().err()).any(is),
+            Err(fault) => is(fault),
         };
         let mut limit = self.limit.borrow_mut();
-        if pushed_back { limit.shrink() } else { limit.grow() }
+        if met(is_transient) {
+            limit.shrink();
+        } else {
+            limit.grow();
+        }
+        met(is_throttle).then(|| limit.rest())
     }
 }
 

@@ -6,6 +6,26 @@
 
 use crate::outcome::{Fault, Scope};
 
+/// Whether SNS asks for a slower pace.
+pub(super) fn is_throttle(fault: &Fault) -> bool {
+    let code = fault.code.as_str();
+    fault.scope == Scope::Transient && (THROTTLES.contains(&code) || code == "HTTP 429")
+}
+
+/// The codes of [`is_throttle`].
+const THROTTLES: [&str; 10] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "Throttled",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+    "KMSThrottling",
+    "KMSThrottlingException",
+];
+
 /// The scope of an error that SNS answered.
 ///
 /// `code` is empty where the answer had none, `detail` is SNS's own message.
@@ -70,19 +90,11 @@ fn known_scope(code: &str, detail: &str) -> Option<Scope> {
 
         "InternalError"
         | "InternalFailure"
-        | "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "Throttled"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
         | "RequestTimeout"
         | "RequestTimeoutException"
-        | "KMSThrottling"
-        | "KMSThrottlingException"
         | "ServiceUnavailable" => Scope::Transient,
+
+        code if THROTTLES.contains(&code) => Scope::Transient,
 
         _ => return None,
     })

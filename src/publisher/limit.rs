@@ -10,19 +10,25 @@ use tokio::time::Instant;
 /// Refusals within this time of each other answer to the same burst and count once.
 const ONE_BURST: Duration = Duration::from_millis(100);
 
+/// How long a throttled request keeps its place: each one without a success between twice as long as the
+/// one before.
+const FIRST_REST: Duration = Duration::from_millis(20);
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
 /// A number between one and a fixed maximum.
 #[derive(Debug)]
 pub(super) struct Limit {
     most: f64,
     current: f64,
     shrunk_at: Option<Instant>,
+    rest: Duration,
 }
 
 impl Limit {
     /// Begins at `most`.
     pub(super) fn new(most: u16) -> Self {
         let most = f64::from(most.max(1));
-        Self { most, current: most, shrunk_at: None }
+        Self { most, current: most, shrunk_at: None, rest: FIRST_REST }
     }
 
     /// Whether one more request may be sent while so many are in flight.
@@ -33,6 +39,15 @@ impl Limit {
     /// A request went well: room for about one more, once as many have gone well as fit.
     pub(super) fn grow(&mut self) {
         self.current = (self.current + 1.0 / self.current).min(self.most);
+        self.rest = FIRST_REST;
+    }
+
+    /// A request was throttled. Returns for how long it is to keep its place: at one request at a time,
+    /// a quick refusal would still bring on the next one at once.
+    pub(super) fn rest(&mut self) -> Duration {
+        let rest = self.rest;
+        self.rest = (rest * 2).min(LONGEST_REST);
+        rest
     }
 
     /// SNS throttled, failed or did not answer: half as many.
@@ -82,5 +97,14 @@ mod tests {
             limit.grow();
         }
         assert_eq!(room(&limit), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn throttled_requests_rest_for_longer_until_one_gets_through() {
+        let mut limit = Limit::new(10);
+        let rests: Vec<_> = (0..8).map(|_| limit.rest()).collect();
+        assert!(rests.windows(2).all(|pair| pair[1] == (pair[0] * 2).min(LONGEST_REST)));
+        limit.grow();
+        assert_eq!(limit.rest(), FIRST_REST);
     }
 }

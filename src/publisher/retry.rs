@@ -1,14 +1,24 @@
 //! Repeats what failed for a reason that passes by itself.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 use backoff::backoff::Backoff;
+use tokio::time::Instant;
 
 use super::Attempt;
+use super::classify::is_throttle;
 use crate::outcome::{Fault, MessageId, Scope};
+use crate::pause::Pauses;
 use crate::route::Notification;
+
+/// While SNS has taken something within this time, a throttled event waits for its turn.
+const LIVELY: Duration = Duration::from_secs(15);
+
+/// For so long at most; and the longest pause between its attempts meanwhile.
+const PATIENCE: Duration = Duration::from_mins(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// A notification that SNS took.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,17 +39,23 @@ pub struct Failure {
 }
 
 /// Retries transient faults: `publish_retry_count` times, each after a pause.
+///
+/// SNS throttles by quotas of the whole account. As long as it takes others, being throttled is a matter of
+/// pace: the event waits and spends no retry, for else those whose turn never came would be dead
+/// letters.
 #[derive(Debug)]
 pub struct Retry<P> {
     place: P,
     count: u32,
     base: Duration,
+    /// When SNS last took something.
+    accepted_at: Cell<Option<Instant>>,
 }
 
 impl<P: Attempt> Retry<P> {
     /// At most `count` retries, the first within `base` of the failure.
     pub fn new(place: P, count: u32, base: Duration) -> Self {
-        Self { place, count, base }
+        Self { place, count, base, accepted_at: Cell::new(None) }
     }
 
     #[cfg(test)]
@@ -55,10 +71,18 @@ impl<P: Attempt> Retry<P> {
     /// narrower scope, which is not retried here.
     pub async fn publish(&self, notification: &Rc<Notification>) -> Result<Accepted, Failure> {
         let attempts = Cell::new(0);
+        let throttled = RefCell::new(None);
         let attempt = || async {
             attempts.set(attempts.get() + 1);
-            self.place.attempt(notification).await.map_err(|fault| match fault.scope {
-                Scope::Transient => backoff::Error::transient(fault),
+            let answer = self.place.attempt(notification).await;
+            if answer.is_ok() {
+                self.accepted_at.set(Some(Instant::now()));
+            }
+            answer.map_err(|fault| match fault.scope {
+                Scope::Transient => match self.pause_for_a_turn(&fault, &throttled) {
+                    Some(pause) => backoff::Error::retry_after(fault, pause),
+                    None => backoff::Error::transient(fault),
+                },
                 Scope::Message | Scope::Route | Scope::Service => backoff::Error::permanent(fault),
             })
         };
@@ -71,6 +95,31 @@ impl<P: Attempt> Retry<P> {
             Err(fault) => Err(Failure { fault, attempts: attempts.get() }),
         }
     }
+
+    /// The pause before a throttled event tries again without spending a retry, if it may.
+    fn pause_for_a_turn(
+        &self,
+        fault: &Fault,
+        throttled: &RefCell<Option<Throttled>>,
+    ) -> Option<Duration> {
+        let lively = || self.accepted_at.get().is_some_and(|at| at.elapsed() < LIVELY);
+        if !is_throttle(fault) || !lively() {
+            return None;
+        }
+        let first = self.base.clamp(Duration::from_millis(1), LONGEST_PAUSE);
+        let mut throttled = throttled.borrow_mut();
+        let throttled = throttled.get_or_insert_with(|| Throttled {
+            since: Instant::now(),
+            pauses: Pauses::new(first, LONGEST_PAUSE),
+        });
+        (throttled.since.elapsed() < PATIENCE).then(|| throttled.pauses.draw())
+    }
+}
+
+/// An event that waits its turn.
+struct Throttled {
+    since: Instant,
+    pauses: Pauses,
 }
 
 /// The pauses of `mod_event_pusher_sns`: before retry `k`, counted from 0, uniformly
@@ -104,6 +153,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::publisher::MemoryTopics;
     use crate::publisher::memory::{fault, notification};
 
     /// Answers with one scope for ever and notes when it was asked.
@@ -167,6 +217,56 @@ mod tests {
             let failure = retry.publish(&notification("t", "{}")).await.unwrap_err();
             assert_eq!((failure.attempts, failure.fault.scope), (1, scope));
         }
+    }
+
+    /// Throttles nine of ten, and takes up to two seconds to say so.
+    struct Busy(RefCell<fastrand::Rng>);
+
+    impl Attempt for Busy {
+        async fn attempt(&self, _: &Rc<Notification>) -> Result<MessageId, Fault> {
+            let (latency, accepts) = {
+                let mut random = self.0.borrow_mut();
+                (Duration::from_millis(random.u64(..2000)), random.u8(..10) == 0)
+            };
+            tokio::time::sleep(latency).await;
+            if accepts {
+                return Ok(MessageId(String::new()));
+            }
+            Err(throttled())
+        }
+    }
+
+    fn throttled() -> Fault {
+        Fault { code: "Throttling".to_owned(), ..fault(Scope::Transient) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn as_long_as_others_get_through_a_throttled_event_waits_its_turn() {
+        let retry = Retry::new(
+            Busy(RefCell::new(fastrand::Rng::with_seed(1))),
+            2,
+            Duration::from_millis(50),
+        );
+        retry.accepted_at.set(Some(Instant::now()));
+        let note = notification("t", "{}");
+        let answers = futures_util::future::join_all((0..500).map(|_| retry.publish(&note))).await;
+        let dead = answers.iter().filter(|it| it.is_err()).count();
+        // The last ones have nobody left who would show them that SNS is alive.
+        assert!(dead <= 5, "{dead} of 500 are dead letters");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_nothing_gets_through_a_throttle_is_a_fault_like_others() {
+        let place = MemoryTopics::default();
+        (0..9).for_each(|_| place.fail_next(throttled()));
+        let retry = Retry::new(place, 2, Duration::from_millis(50));
+        let note = notification("t", "{}");
+        assert_eq!(retry.publish(&note).await.unwrap_err().attempts, 3, "nothing ever did");
+        retry.accepted_at.set(Some(Instant::now()));
+        tokio::time::advance(LIVELY).await;
+        assert_eq!(retry.publish(&note).await.unwrap_err().attempts, 3, "it was too long ago");
+        retry.accepted_at.set(Some(Instant::now()));
+        assert_eq!(retry.publish(&note).await.unwrap().attempts, 4);
     }
 
     #[test]

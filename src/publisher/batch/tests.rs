@@ -216,3 +216,37 @@ proptest! {
         }
     }
 }
+
+/// Throttles everything.
+struct Throttling(Cell<usize>);
+
+impl Publish for Rc<Throttling> {
+    async fn publish(&self, _: &Notification) -> Result<MessageId, Fault> {
+        unreachable!("batches only")
+    }
+
+    async fn publish_batch(
+        &self,
+        _: &[&Notification],
+    ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
+        self.0.set(self.0.get() + 1);
+        sleep(Duration::from_millis(1)).await;
+        Err(Fault { code: "Throttling".to_owned(), ..fault(Scope::Transient) })
+    }
+}
+
+#[test]
+fn a_throttled_batcher_does_not_go_on_at_the_pace_of_the_refusals() {
+    run(async {
+        let place = Rc::new(Throttling(Cell::new(0)));
+        let batcher = Batcher::new(Rc::clone(&place), BATCHING);
+        let notes: Vec<_> = (0..100).map(|n| notification("t", &n.to_string())).collect();
+        let hammering = join_all(notes.iter().map(async |note| {
+            loop {
+                batcher.attempt(note).await.unwrap_err();
+            }
+        }));
+        tokio::time::timeout(Duration::from_mins(1), hammering).await.unwrap_err();
+        assert!(place.0.get() < 100, "{} requests in a minute", place.0.get());
+    });
+}
