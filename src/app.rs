@@ -27,6 +27,7 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::check;
 use crate::cli::{Arguments, Command};
 use crate::config::{Config, Inputs, Key, LogFormat, Problems};
+use crate::hold::Room;
 use crate::plugin::Plugins;
 use crate::publisher::{self, Sns};
 use crate::relay::Relay;
@@ -121,7 +122,7 @@ async fn work(config: Config, router: Rc<Router>, stop: Stop) {
     }
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
     let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, sns));
-    let sources = config.amqp.sources.clone();
+    let (sources, prefetch) = (config.amqp.sources.clone(), config.amqp.prefetch);
     let broker = Rc::new(Broker::new(config.amqp, name));
     let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
     let tally = Rc::new(Tally::default());
@@ -130,6 +131,7 @@ async fn work(config: Config, router: Rc<Router>, stop: Stop) {
         .map(|source| Worker {
             name: source.name.clone(),
             relay: Relay::new(source.format, Rc::clone(&router), Rc::clone(&publisher)),
+            room: Room::new(&source, prefetch, config.outage.hand_back_after),
             source: RabbitQueue::new(Rc::clone(&broker), source, Rc::clone(&dead_letters)),
             tally: Rc::clone(&tally),
             grace: config.shutdown.grace,

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::config::Config;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::Plugins;
-use crate::publisher::Sns;
+use crate::publisher::{Publish, Sns};
 use crate::route::Router;
 use crate::source::{self, Broker, Finding};
 
@@ -82,7 +82,7 @@ async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
 
 fn remedy(fault: &Fault, config: &Config) -> String {
     match (fault.scope, fault.code.as_str()) {
-        (_, "connection" | "timeout") => match &config.sns.endpoint {
+        (_, "unreachable" | "connection" | "timeout") => match &config.sns.endpoint {
             Some(endpoint) => format!("is SNS at sns.sns_host ({endpoint})?"),
             None => "is the region's endpoint reachable from here?".to_owned(),
         },

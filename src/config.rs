@@ -39,8 +39,8 @@ pub use key::{ENVIRONMENT_PREFIX, Key, Origin};
 pub use problem::{Problem, Problems};
 pub use schema::{DEFAULTS, Reference, reference};
 pub use settings::{
-    Admin, Amqp, ExchangeType, Format, Log, LogFormat, Ordering, Outage, QueueType, Routing,
-    Shutdown, Sns, Source, StaticCredentials, Tls,
+    Admin, Amqp, ExchangeType, Format, Log, LogFormat, Ordering, Outage, Parking, QueueType,
+    Routing, Shutdown, Sns, Source, StaticCredentials, Tls,
 };
 
 use crate::arn::TopicArn;
@@ -92,8 +92,8 @@ impl Config {
         let hosts = routing::hosts(&mut read, plugin_names);
         routing::check_parts(&mut read);
         let sns = service::sns(&mut read, routing);
-        let amqp = broker::amqp(&mut read, &sns);
         let outage = service::outage(&mut read, &sns);
+        let amqp = broker::amqp(&mut read, &sns, &outage);
         let shutdown = operation::shutdown(&mut read);
         let admin = operation::admin(&mut read);
         let log = operation::log(&mut read);

@@ -17,6 +17,7 @@ mod check;
 mod cli;
 pub mod config;
 pub mod event;
+pub mod hold;
 pub mod outcome;
 mod pause;
 pub mod plugin;

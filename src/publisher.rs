@@ -5,6 +5,7 @@
 //! bounds the requests in flight, and [`Sns`] makes the request and says how far a fault
 //! reaches. Beside them, [`Lanes`] keep the order where it is asked for.
 
+mod advice;
 mod batch;
 mod classify;
 mod gate;
@@ -18,12 +19,13 @@ use std::future::Future;
 use std::rc::Rc;
 
 pub use batch::{Batcher, Batching};
-pub use gate::Gate;
+pub use gate::{Gate, Unpublished};
 pub use lanes::{Lanes, Turn};
 pub use memory::MemoryTopics;
 pub use retry::{Accepted, Failure, Retry};
 pub use sns::Sns;
 
+use crate::arn::TopicArn;
 use crate::config;
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
@@ -50,6 +52,16 @@ pub trait Publish {
         &self,
         batch: &[&Notification],
     ) -> impl Future<Output = Result<Vec<Result<MessageId, Fault>>, Fault>>;
+
+    /// Asks for the topic and publishes nothing. Where that can't be asked, it is there.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] as for a publish.
+    fn find_topic(&self, topic: &TopicArn) -> impl Future<Output = Result<(), Fault>> {
+        let _ = topic;
+        std::future::ready(Ok(()))
+    }
 }
 
 /// One attempt to publish a notification, in whichever company.
@@ -63,6 +75,16 @@ pub trait Attempt {
         &self,
         notification: &Rc<Notification>,
     ) -> impl Future<Output = Result<MessageId, Fault>>;
+
+    /// As [`Publish::find_topic`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn find_topic(&self, topic: &TopicArn) -> impl Future<Output = Result<(), Fault>> {
+        let _ = topic;
+        std::future::ready(Ok(()))
+    }
 }
 
 /// The layers in their order, over any place to publish to.

@@ -9,8 +9,9 @@ use futures_util::FutureExt;
 
 use self::advice::Advice;
 use crate::event::{self, Decoded, Envelope, Format};
+use crate::hold::{Held, NotNow, Stay};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
-use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn};
+use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
 
 /// Handles the events of one source.
@@ -46,16 +47,25 @@ impl<P: Publish + 'static> Relay<P> {
             .unwrap_or_else(|_| Started::Decided(panicked()))
     }
 
-    /// Publishes what is to be published. Whatever happens, there is an outcome; it takes as
-    /// long as a hold lasts.
-    pub async fn finish(&self, started: Started) -> Outcome {
+    /// Publishes what is to be published. Whatever happens, there is an outcome, unless a hold
+    /// lasts for longer than the `stay`.
+    ///
+    /// # Errors
+    ///
+    /// What is to become of the event for now; it may be started again.
+    pub async fn finish(&self, started: Started, stay: &Stay<'_>) -> Result<Outcome, NotNow> {
         match started {
-            Started::Decided(outcome) => outcome,
+            Started::Decided(outcome) => Ok(outcome),
             Started::Routed(notification, turn) => {
-                let published = self.publish(&notification, turn);
-                AssertUnwindSafe(published).catch_unwind().await.unwrap_or_else(|_| panicked())
+                let published = self.publish(&notification, turn, stay);
+                AssertUnwindSafe(published).catch_unwind().await.unwrap_or_else(|_| Ok(panicked()))
             }
         }
+    }
+
+    /// Waits until what was held is so no more, with no event to try it with.
+    pub async fn reopened(&self, held: &Held) {
+        self.publisher.reopened(held).await;
     }
 
     fn decide(&self, envelope: &Envelope) -> Started {
@@ -75,16 +85,22 @@ impl<P: Publish + 'static> Relay<P> {
         }
     }
 
-    async fn publish(&self, notification: &Rc<Notification>, mut turn: Option<Turn>) -> Outcome {
+    async fn publish(
+        &self,
+        notification: &Rc<Notification>,
+        mut turn: Option<Turn>,
+        stay: &Stay<'_>,
+    ) -> Result<Outcome, NotNow> {
         if let Some(turn) = &mut turn {
             turn.come().await;
         }
-        match self.publisher.publish(notification).await {
-            Ok(accepted) => Outcome::Published(accepted.id),
-            Err(failure) => Outcome::DeadLettered(DeadLetter {
+        match self.publisher.publish(notification, stay).await {
+            Ok(accepted) => Ok(Outcome::Published(accepted.id)),
+            Err(Unpublished::NotNow(not_now)) => Err(not_now),
+            Err(Unpublished::Failed(failure)) => Ok(Outcome::DeadLettered(DeadLetter {
                 topic: Some(notification.topic.clone()),
                 ..letter_of(failure)
-            }),
+            })),
         }
     }
 }

@@ -30,6 +30,18 @@ pub trait Settle {
         receipt: &Self::Receipt,
         letter: &DeadLetter,
     ) -> impl Future<Output = Result<(), Void>>;
+
+    /// Copies the event to where the broker keeps it for a while and brings it back from. Returns
+    /// when it is safe there.
+    ///
+    /// # Errors
+    ///
+    /// Why that can't be done now.
+    fn park(
+        &self,
+        envelope: &Envelope,
+        receipt: &Self::Receipt,
+    ) -> impl Future<Output = Result<(), String>>;
 }
 
 /// The receipt is void, since its session has ended. Nothing is lost: the broker
@@ -55,4 +67,28 @@ pub async fn settle<S: Settle>(
         Outcome::DeadLettered(letter) => settler.bury(&envelope, &receipt, letter).await?,
     }
     settler.ack(receipt).await
+}
+
+/// Parks a delivery, and acknowledges it when that is safe. Not parked, it is given back with the reason.
+///
+/// # Errors
+///
+/// [`Void`], if the session has ended.
+pub async fn park<S: Settle>(
+    settler: &S,
+    delivery: Delivery<S::Receipt>,
+) -> Result<Result<(), NotParked<S::Receipt>>, Void> {
+    match settler.park(&delivery.envelope, &delivery.receipt).await {
+        Ok(()) => settler.ack(delivery.receipt).await.map(Ok),
+        Err(why) => Ok(Err(NotParked { delivery, why })),
+    }
+}
+
+/// A delivery that could not be parked.
+#[derive(Debug)]
+pub struct NotParked<R> {
+    /// As it was.
+    pub delivery: Delivery<R>,
+    /// In words for the operator.
+    pub why: String,
 }

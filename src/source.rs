@@ -11,6 +11,7 @@ mod inspect;
 mod ledger;
 mod memory;
 mod origin;
+mod parking;
 mod rabbitmq;
 pub mod topology;
 

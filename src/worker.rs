@@ -1,20 +1,20 @@
 //! Take, relay, settle, until told to stop; then drain.
 
+mod held;
 #[cfg(test)]
 mod tests;
 
-use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::event::Envelope;
+use crate::hold::{Held, Room};
 use crate::outcome::Outcome;
 use crate::pause::Pauses;
 use crate::publisher::Publish;
@@ -50,6 +50,8 @@ pub struct Worker<S, P> {
     pub source: S,
     /// What is done with them.
     pub relay: Relay<P>,
+    /// Where its events wait for what is held.
+    pub room: Room,
     /// Where it is counted.
     pub tally: Rc<Tally>,
     /// How long what is in flight may take after a stop.
@@ -60,6 +62,8 @@ pub struct Worker<S, P> {
 enum End {
     Stopped,
     Lost(SourceError),
+    /// This has been held for too long.
+    Held(Held),
 }
 
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
@@ -84,6 +88,10 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     said.clear();
                     match end {
                         End::Stopped => return,
+                        End::Held(held) => {
+                            self.wait_until_reopened(&held, &mut stop).await;
+                            continue;
+                        }
                         End::Lost(error) => error,
                     }
                 }
@@ -113,8 +121,12 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     // And the others of its batch, which are ready as well.
                     let mut next = Some(settled);
                     while let Some(settled) = next {
-                        if self.record(settled).is_err() {
-                            break 'serving End::Lost(self.why_lost(&mut session).await);
+                        match self.record(settled) {
+                            Ok(None) => {}
+                            Ok(Some(held)) => break 'serving End::Held(held),
+                            Err(Void) => {
+                                break 'serving End::Lost(self.why_lost(&mut session).await);
+                            }
                         }
                         next = in_flight.next().now_or_never().flatten();
                     }
@@ -135,13 +147,16 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 }
             }
         };
-        if matches!(end, End::Stopped) {
-            self.drain(&mut session, &mut in_flight).await;
+        match &end {
+            End::Stopped => self.drain(&mut session, &mut in_flight).await,
+            End::Held(held) => self.hand_back(held, &mut session, &mut in_flight, stopped).await,
+            End::Lost(_) => {}
         }
         // Their receipts are void or about to be; the broker delivers them again.
         self.tally.handed_back(in_flight.len() as u64);
         drop(in_flight);
-        if matches!(end, End::Stopped) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
+        self.room.reopen();
+        if !matches!(end, End::Lost(_)) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
             tracing::warn!(source = self.name, "the broker did not say goodbye; left all the same");
         }
         end
@@ -172,20 +187,36 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     ) -> impl Future<Output = Settled> {
         // Here and not in the future, so that places are taken in the order of delivery.
         let started = self.relay.start(&delivery.envelope);
+        let stay = self.room.stay();
         async move {
-            let outcome = self.relay.finish(started).await;
-            self.log(&delivery.envelope, &outcome);
-            settle(settler, delivery, &outcome).await?;
-            Ok(outcome)
+            match self.relay.finish(started, &stay).await {
+                Ok(outcome) => self.settle(settler, delivery, outcome).await,
+                Err(not_now) => Box::pin(self.put_off(settler, delivery, &stay, not_now)).await,
+            }
         }
     }
 
-    fn record(&self, settled: Settled) -> Result<(), Void> {
-        let outcome = settled.inspect_err(|Void| self.tally.handed_back(1))?;
-        if self.tally.settled(&outcome) {
-            self.announce(&outcome);
+    async fn settle<T: Settle>(
+        &self,
+        settler: &T,
+        delivery: Delivery<T::Receipt>,
+        outcome: Outcome,
+    ) -> Settled {
+        self.log(&delivery.envelope, &outcome);
+        settle(settler, delivery, &outcome).await?;
+        Ok(Some(outcome))
+    }
+
+    /// Counts it. Returns what holds, if the session is to end for that.
+    fn record(&self, settled: Settled) -> Result<Option<Held>, Void> {
+        if let Some(outcome) = settled.inspect_err(|Void| self.tally.handed_back(1))? {
+            if self.tally.settled(&outcome) {
+                self.announce(&outcome);
+            }
+            return Ok(None);
         }
-        Ok(())
+        self.tally.handed_back(1);
+        Ok(self.room.closed_by())
     }
 
     /// Takes no more, and finishes what it has within the grace.
@@ -200,19 +231,9 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             grace = ?self.grace,
             "stopping: nothing more is taken"
         );
-        let untaken = Cell::new(0);
-        let stopping = async { untaken.set(session.stop_taking().await) };
-        let finishing = async {
-            while let Some(settled) = in_flight.next().await {
-                // Void or not: all there is left to do is to finish the others.
-                let _ = self.record(settled);
-            }
-        };
-        if timeout(self.grace, join(stopping, finishing)).await.is_err() {
+        if !self.finish(session, in_flight, self.grace).await {
             tracing::warn!(source = self.name, "the grace is over: handing back the rest");
         }
-        self.tally.received(untaken.get() as u64);
-        self.tally.handed_back(untaken.get() as u64);
     }
 
     fn log(&self, envelope: &Envelope, outcome: &Outcome) {
@@ -254,8 +275,9 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     }
 }
 
-/// An outcome that is safe with the broker, or a receipt that was void.
-type Settled = Result<Outcome, Void>;
+/// An outcome that is safe with the broker, or `None`: the event is held and comes again; or a receipt
+/// that was void.
+type Settled = Result<Option<Outcome>, Void>;
 
 async fn requested(stop: &mut Stop) {
     // Whoever could ask it to stop being gone is as good as being asked.

@@ -1,17 +1,27 @@
 //! Validates `[amqp]`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::amqp_uri::AmqpUri;
 use super::key::Key;
 use super::reader::Reader;
-use super::settings::{Amqp, ExchangeType, Format, Ordering, QueueType, Sns, Source, Tls};
+use super::settings::{
+    Amqp, ExchangeType, Format, Ordering, Outage, Parking, QueueType, Sns, Source, Tls,
+};
 use super::value::Value;
 
 /// AMQP's limit for names and routing keys, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
-pub(super) fn amqp(read: &mut Reader, sns: &Sns) -> Amqp {
+/// What a source's queue for parked events is called after its queue.
+const HELD: &str = ".held";
+
+/// Parked events come round as often as a held topic is probed, but not as fast as the broker can.
+const SHORTEST_PARKING: Duration = Duration::from_millis(100);
+
+pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
+    let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
     let prefetch = read.number("amqp.prefetch", 0..=i64::from(u16::MAX), "AMQP counts up to there");
     let dead_letter_queue = queue_name(read, &Key::from("amqp.dead_letter_queue"));
     Amqp {
@@ -29,7 +39,7 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns) -> Amqp {
         ),
         prefetch: if prefetch == 0 { chosen_prefetch(sns) } else { prefetch },
         dead_letter_exchange: name(read, &Key::from("amqp.dead_letter_exchange")),
-        sources: sources(read, &dead_letter_queue),
+        sources: sources(read, &dead_letter_queue, parking),
         dead_letter_queue,
     }
 }
@@ -108,14 +118,14 @@ fn tls(read: &mut Reader) -> Tls {
     tls
 }
 
-fn sources(read: &mut Reader, dead_letter_queue: &str) -> Vec<Source> {
+fn sources(read: &mut Reader, dead_letter_queue: &str, parking: Option<Duration>) -> Vec<Source> {
     let group = Key::from("amqp.sources");
     let mut queues: BTreeMap<String, Key> = BTreeMap::new();
     queues.insert(dead_letter_queue.to_owned(), Key::from("amqp.dead_letter_queue"));
     let mut sources = Vec::new();
     for name in read.names_in(&group) {
         let key = group.child(&name);
-        let source = source(read, &key, name);
+        let source = source(read, &key, name, parking);
         let queue = key.child("queue");
         if let Some(other) = queues.get(&source.queue) {
             let wrong = format!("is {other} as well");
@@ -125,10 +135,17 @@ fn sources(read: &mut Reader, dead_letter_queue: &str) -> Vec<Source> {
         }
         sources.push(source);
     }
+    for Source { queue, parking, .. } in &sources {
+        if let Some(key) = parking.as_ref().and_then(|parking| queues.get(&parking.queue)) {
+            let wrong =
+                format!("is where events of `{queue}` are parked while their topic is held");
+            read.problem(key, wrong, "give it another name");
+        }
+    }
     sources
 }
 
-fn source(read: &mut Reader, key: &Key, source_name: String) -> Source {
+fn source(read: &mut Reader, key: &Key, source_name: String, parking: Option<Duration>) -> Source {
     let exchange_type = read.choice(
         &key.child("exchange_type"),
         &[
@@ -138,13 +155,20 @@ fn source(read: &mut Reader, key: &Key, source_name: String) -> Source {
             ("headers", ExchangeType::Headers),
         ],
     );
+    let queue_key = key.child("queue");
+    let queue = queue_name(read, &queue_key);
+    if (MAX_NAME_BYTES - HELD.len() + 1..=MAX_NAME_BYTES).contains(&queue.len()) {
+        let wrong = format!("leaves no room for `{HELD}`, which is added for a second queue");
+        read.problem(&queue_key, wrong, "shorten it to 250 bytes");
+    }
     Source {
         name: source_name,
         exchange: name(read, &key.child("exchange")),
         exchange_type,
         exchange_durable: read.flag(&key.child("exchange_durable")),
         routing_keys: routing_keys(read, &key.child("routing_keys"), exchange_type),
-        queue: queue_name(read, &key.child("queue")),
+        parking: parking.map(|time| Parking { queue: format!("{queue}{HELD}"), time }),
+        queue,
         format: read.choice(&key.child("format"), &Format::NAMED),
     }
 }

@@ -82,8 +82,20 @@ pub struct Source {
     pub routing_keys: Vec<String>,
     /// The queue from which events are taken.
     pub queue: String,
+    /// Where events of a held topic are parked, to come back to `queue` later; `None` where that would break
+    /// their order.
+    pub parking: Option<Parking>,
     /// How payloads are to be read.
     pub format: Format,
+}
+
+/// A second queue of a source, for what it can't keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parking {
+    /// The queue's name.
+    pub queue: String,
+    /// After this the broker brings an event back.
+    pub time: Duration,
 }
 
 /// The exchange types of AMQP 0-9-1.

@@ -18,6 +18,7 @@ use self::queue::{Entry, Topics};
 use super::classify::{is_throttle, may_be_for_one_entry};
 use super::limit::Limit;
 use super::{Attempt, Publish};
+use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::route::Notification;
 
@@ -71,6 +72,10 @@ impl<P: Publish + 'static> Attempt for Batcher<P> {
         let (reply, answer) = oneshot::channel();
         self.0.enqueue(Entry::new(Rc::clone(notification), reply));
         answer.await.unwrap_or_else(|_| Err(Fault::unanswered("the request was dropped")))
+    }
+
+    async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
+        self.0.place.find_topic(topic).await
     }
 }
 

@@ -6,6 +6,14 @@
 
 use crate::outcome::{Fault, Scope};
 
+/// The code of a fault in connecting.
+pub(super) const UNREACHABLE: &str = "unreachable";
+
+/// Whether no request has left: whatever is to blame, it is not the event.
+pub(super) fn is_unreachable(fault: &Fault) -> bool {
+    fault.code == UNREACHABLE
+}
+
 /// Whether SNS asks for a slower pace.
 pub(super) fn is_throttle(fault: &Fault) -> bool {
     let code = fault.code.as_str();

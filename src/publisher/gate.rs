@@ -1,20 +1,29 @@
 //! Holds what can't be published for a reason that is not the event's own.
 //!
 //! A held event waits here, unacknowledged. Those that wait take turns to probe, after growing
-//! pauses; the first answer that shows the fault to be gone lets all go on.
+//! pauses; the first answer that shows the fault to be gone lets the others go on, few at first.
+//! Topic first, then service: everyone waits in this order, so that nobody blocks anybody for ever.
 
 mod barrier;
+mod opening;
+mod pass;
+mod report;
 #[cfg(test)]
 mod tests;
+mod view;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
 use self::barrier::Barrier;
+use self::pass::{Pass, Tried};
+use self::view::hold;
+use super::classify::is_unreachable;
 use super::{Accepted, Attempt, Failure, Retry};
 use crate::arn::TopicArn;
+use crate::hold::{Held, NotNow, Stay};
 use crate::outcome::{Fault, Scope};
 use crate::route::Notification;
 
@@ -24,9 +33,30 @@ pub struct Gate<R> {
     retry: R,
     service: Barrier,
     topics: RefCell<HashMap<TopicArn, Rc<Barrier>>>,
-    exhausted_in_a_row: Cell<u32>,
     threshold: u32,
     probe_max: Duration,
+}
+
+/// Why a notification was not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unpublished {
+    /// It is to be dead-lettered: its own fault, or a transient one that outlasted the retries
+    /// while others got through.
+    Failed(Failure),
+    /// It is held, and may not go on waiting here.
+    NotNow(NotNow),
+}
+
+impl From<Failure> for Unpublished {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<NotNow> for Unpublished {
+    fn from(not_now: NotNow) -> Self {
+        Self::NotNow(not_now)
+    }
 }
 
 /// What an answer says of a notification that was not accepted.
@@ -39,117 +69,157 @@ enum Blocked {
     Service(Fault),
 }
 
+/// How one try came past a topic's barrier and the service's.
+struct Way<'a> {
+    arn: &'a TopicArn,
+    topic: &'a Barrier,
+    at_topic: Pass<'a>,
+    at_service: Pass<'a>,
+    tried_topic: Tried,
+    tried_service: Tried,
+}
+
 impl<P: Attempt> Gate<Retry<P>> {
-    /// `threshold` events in a row out of retries mean that the service is down; probes
-    /// pause `probe_max` at most.
+    /// `threshold` events in a row out of retries mean that the topic is down, or the service, if
+    /// nothing of any topic got through; probes pause `probe_max` at most.
     pub fn new(retry: Retry<P>, threshold: u32, probe_max: Duration) -> Self {
-        Self {
-            retry,
-            service: Barrier::new(probe_max),
-            topics: RefCell::default(),
-            exhausted_in_a_row: Cell::new(0),
-            threshold,
-            probe_max,
-        }
+        let service = Barrier::new(probe_max);
+        Self { retry, service, topics: RefCell::default(), threshold, probe_max }
     }
 
-    /// Publishes; waits as long as the topic or the service is held.
+    /// Publishes; waits as long as the topic or the service is held and the `stay` lasts.
     ///
     /// # Errors
     ///
-    /// Only what is to be dead-lettered: a fault of the message, or a transient one
-    /// that outlasted the retries while others got through.
-    pub async fn publish(&self, notification: &Rc<Notification>) -> Result<Accepted, Failure> {
+    /// What is to be dead-lettered, and what may not go on waiting.
+    pub async fn publish(
+        &self,
+        notification: &Rc<Notification>,
+        stay: &Stay<'_>,
+    ) -> Result<Accepted, Unpublished> {
         let topic = self.barrier_of(&notification.topic);
         let mut attempts = 0;
         loop {
-            match self.try_to_pass(&topic, notification, &mut attempts).await {
-                Ok(Some(accepted)) => return Ok(Accepted { attempts, ..accepted }),
-                Ok(None) => {}
-                Err(fault) => return Err(Failure { fault, attempts }),
+            if stay.is_over() {
+                return Err(NotNow::HandBack.into());
+            }
+            if let Some(accepted) =
+                self.try_to_pass(&topic, notification, stay, &mut attempts).await?
+            {
+                return Ok(Accepted { attempts, ..accepted });
             }
         }
     }
 
-    /// Waits at both barriers and tries once, as the probe of one that is held. `None`: it
-    /// was held up, or held back by the answer.
+    /// Waits at both barriers and tries once, as the probe of one that is held. `None`: it was
+    /// held up, or held back by the answer.
     async fn try_to_pass(
         &self,
         topic: &Barrier,
         notification: &Rc<Notification>,
+        stay: &Stay<'_>,
         attempts: &mut u32,
-    ) -> Result<Option<Accepted>, Fault> {
-        // Never both turns at once: whoever waits for one while it has the other can block it for ever.
-        let service_turn = self.service.pass().await;
-        let topic_turn = if service_turn.is_some() { None } else { topic.pass().await };
-        if service_turn.is_none() && self.service.is_held() {
+    ) -> Result<Option<Accepted>, Unpublished> {
+        let arn = &notification.topic;
+        let ordered = notification.order.is_some();
+        let _place = if topic.is_held() {
+            Some(stay.wait_for(arn, ordered, topic.waiting() == 0).ok_or(NotNow::Park)?)
+        } else {
+            None
+        };
+        let at_topic = pass(topic, stay).await;
+        let at_topic = at_topic.ok_or_else(|| stay.end(Held::Topic(arn.clone()), ordered))?;
+        let at_service = pass(&self.service, stay).await;
+        let at_service = at_service.ok_or_else(|| stay.end(Held::Service, ordered))?;
+        let tried_topic = topic.tried(&at_topic);
+        let tried_service = self.service.tried(&at_service);
+        let way = Way { arn, topic, at_topic, at_service, tried_topic, tried_service };
+        // Held while it waited for the service.
+        if topic.is_held() && !tried_topic.as_probe && !tried_service.as_probe {
             return Ok(None);
         }
-        let answer = self.attempt(notification, attempts, topic_turn.is_some()).await;
-        let arn = notification.topic.as_str();
-        // Any answer but a service fault, even a topic's own, is one of a service that lives.
-        if !matches!(answer, Err(Blocked::Service(_))) {
-            announce_open("service", self.service.open());
-        }
+        let answer = self.attempt(notification, &way, attempts).await;
+        self.learn(&way, &answer);
         match answer {
-            Ok(accepted) => {
-                announce_open(arn, topic.open());
-                Ok(Some(accepted))
-            }
-            Err(Blocked::Dead(fault)) => {
-                announce_open(arn, topic.open());
-                Err(fault)
-            }
-            Err(Blocked::Topic(fault)) => {
-                announce_hold(arn, &fault, topic.hold(topic_turn.is_some()));
-                Ok(None)
-            }
-            Err(Blocked::Service(fault)) => {
-                announce_hold("service", &fault, self.service.hold(service_turn.is_some()));
-                Ok(None)
-            }
+            Ok(accepted) => Ok(Some(accepted)),
+            Err(Blocked::Dead(fault)) => Err(Failure { fault, attempts: *attempts }.into()),
+            Err(Blocked::Topic(_) | Blocked::Service(_)) => Ok(None),
         }
     }
 
     async fn attempt(
         &self,
         notification: &Rc<Notification>,
+        way: &Way<'_>,
         attempts: &mut u32,
-        probes_topic: bool,
     ) -> Result<Accepted, Blocked> {
-        let failure = match self.retry.publish(notification).await {
+        let Failure { fault, attempts: made } = match self.retry.publish(notification).await {
             Ok(accepted) => {
                 *attempts += accepted.attempts;
-                self.exhausted_in_a_row.set(0);
                 return Ok(accepted);
             }
             Err(failure) => failure,
         };
-        *attempts += failure.attempts;
-        Err(match failure.fault.scope {
-            Scope::Message => {
-                self.exhausted_in_a_row.set(0);
-                Blocked::Dead(failure.fault)
-            }
-            Scope::Route => {
-                self.exhausted_in_a_row.set(0);
-                Blocked::Topic(failure.fault)
-            }
-            Scope::Service => Blocked::Service(failure.fault),
-            Scope::Transient => self.exhausted(failure.fault, probes_topic),
+        *attempts += made;
+        Err(match fault.scope {
+            Scope::Message => Blocked::Dead(fault),
+            Scope::Route => Blocked::Topic(fault),
+            Scope::Service => Blocked::Service(fault),
+            Scope::Transient => self.exhausted(way, fault),
         })
     }
 
-    /// Out of retries: the event's bad luck, unless something is held or it is one of many.
-    fn exhausted(&self, fault: Fault, probes_topic: bool) -> Blocked {
-        let in_a_row = self.exhausted_in_a_row.get().saturating_add(1);
-        self.exhausted_in_a_row.set(in_a_row);
-        if self.service.is_held() || in_a_row >= self.threshold {
+    /// Out of retries: the event's bad luck, unless something else explains it.
+    fn exhausted(&self, way: &Way<'_>, fault: Fault) -> Blocked {
+        let Way { topic, tried_topic, tried_service, .. } = way;
+        if self.service.is_held_since(*tried_service) {
+            return Blocked::Service(fault);
+        }
+        if topic.is_held_since(*tried_topic) {
+            return Blocked::Topic(fault);
+        }
+        let service_is_silent = self.service.is_silent_since(*tried_service);
+        // Nobody has looked at the event yet.
+        if is_unreachable(&fault) {
+            return if service_is_silent { Blocked::Service(fault) } else { Blocked::Topic(fault) };
+        }
+        let topic_is_silent = topic.is_silent_since(*tried_topic);
+        let (in_all, in_topic) = (self.service.exhausted(), topic.exhausted());
+        if in_all >= self.threshold || (service_is_silent && self.service.is_opening()) {
             Blocked::Service(fault)
-        } else if probes_topic {
+        } else if in_topic >= self.threshold || (topic_is_silent && topic.is_opening()) {
             Blocked::Topic(fault)
         } else {
             Blocked::Dead(fault)
+        }
+    }
+
+    /// Holds and opens as the answer says.
+    fn learn(&self, way: &Way<'_>, answer: &Result<Accepted, Blocked>) {
+        match answer {
+            Err(Blocked::Service(fault)) => {
+                hold(Held::Service, &self.service, fault, way.arn, way.tried_service);
+            }
+            Err(Blocked::Topic(fault)) => {
+                if fault.scope == Scope::Route {
+                    self.service_lives(way);
+                }
+                hold(Held::Topic(way.arn.clone()), way.topic, fault, way.arn, way.tried_topic);
+            }
+            Err(Blocked::Dead(fault)) if fault.scope == Scope::Transient => {}
+            Ok(_) | Err(Blocked::Dead(_)) => {
+                self.service_lives(way);
+                if let Some(lasted) = way.topic.let_through(&way.at_topic, way.tried_topic) {
+                    report::end(&Held::Topic(way.arn.clone()), lasted);
+                }
+            }
+        }
+    }
+
+    /// Its answer was one, if only that a topic is not there.
+    fn service_lives(&self, way: &Way<'_>) {
+        if let Some(lasted) = self.service.let_through(&way.at_service, way.tried_service) {
+            report::end(&Held::Service, lasted);
         }
     }
 
@@ -164,19 +234,14 @@ impl<P: Attempt> Gate<Retry<P>> {
     }
 }
 
-fn announce_hold(held: &str, fault: &Fault, begins: bool) {
-    if begins {
-        tracing::warn!(
-            held,
-            scope = %fault.scope,
-            error = %fault,
-            "holding: its events wait unacknowledged until a probe gets through"
-        );
+/// Passes a barrier. `None`: the stay ended first.
+async fn pass<'a>(barrier: &'a Barrier, stay: &Stay<'_>) -> Option<Pass<'a>> {
+    if barrier.is_open() {
+        return Some(Pass::default());
     }
-}
-
-fn announce_open(held: &str, lasted: Option<Duration>) {
-    if let Some(lasted) = lasted {
-        tracing::info!(held, ?lasted, "an answer got through: going on");
+    tokio::select! {
+        biased;
+        pass = barrier.pass() => Some(pass),
+        () = stay.over() => None,
     }
 }

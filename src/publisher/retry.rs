@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Attempt;
 use super::classify::is_throttle;
+use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::pause::Pauses;
 use crate::route::Notification;
@@ -113,6 +114,11 @@ impl<P: Attempt> Retry<P> {
             pauses: Pauses::new(first, LONGEST_PAUSE),
         });
         (throttled.since.elapsed() < PATIENCE).then(|| throttled.pauses.draw())
+    }
+
+    /// As [`Attempt::find_topic`].
+    pub(super) async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
+        self.place.find_topic(topic).await
     }
 }
 

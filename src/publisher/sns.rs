@@ -51,15 +51,6 @@ impl Sns {
         Self { exchange, endpoints, misfits: Rc::default() }
     }
 
-    /// Asks SNS for the topic's attributes: it is there, and the credentials may see it.
-    ///
-    /// # Errors
-    ///
-    /// A [`Fault`] as for a publish.
-    pub async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
-        self.ask(topic, form::get_topic_attributes(topic)).await.map(drop)
-    }
-
     async fn ask(&self, topic: &TopicArn, form: String) -> Result<Answer, Fault> {
         let Answered { status, body } = self.exchange.post(self.endpoint(topic)?, form).await?;
         let answer = Answer::read(&body);
@@ -101,6 +92,11 @@ impl Publish for Sns {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let answer = self.ask(&first.topic, form::publish_batch(&first.topic, batch)).await?;
         Ok(verdicts(answer.entries, batch.len()).in_order(&self.misfits))
+    }
+
+    /// Asks for the topic's attributes: it is there, and the credentials may see it.
+    async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
+        self.ask(topic, form::get_topic_attributes(topic)).await.map(drop)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Publishes dead letters: confirmed and mandatory, on a connection of its own, since a
+//! Publishes dead letters, and what is parked: confirmed and mandatory, on a connection of its own, since a
 //! memory or disk alarm blocks every connection that publishes, and one that consumes
 //! must not be among them.
 
@@ -12,7 +12,9 @@ use tokio::sync::Mutex;
 
 use super::connection::{Broker, bounded};
 use super::dead_letter_headers::{Origin, dead_letter_properties};
+use super::parking::parked_properties;
 use super::{SourceError, topology};
+use crate::config::{Parking, Source};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 
@@ -53,21 +55,52 @@ impl DeadLetterExchange {
         queue: &str,
     ) -> Result<(), SourceError> {
         let origin = Origin { envelope, queue, worker: self.broker.name() };
-        let properties = dead_letter_properties(properties, &origin, letter);
-        let published = self.publish_confirmed(envelope, properties).await;
+        let exchange = &self.broker.config().dead_letter_exchange;
+        let copy = Copy {
+            exchange,
+            routing_key: &envelope.routing_key,
+            payload: &envelope.payload,
+            properties: dead_letter_properties(properties, &origin, letter),
+            what: &format!("publishing to the dead-letter exchange `{exchange}`"),
+            unrouted: "no queue is bound to it; bind one",
+            refused: "refused; is the dead-letter queue full?",
+        };
+        let published = self.publish_confirmed(copy).await;
         self.log_change(published.as_ref().err());
         published
     }
 
-    /// Whatever went wrong: the next try begins on a fresh connection, which finds or
-    /// declares the topology anew.
-    async fn publish_confirmed(
+    /// Publishes a copy of an event whose topic is held to where the broker keeps it for a while, and
+    /// waits until it is safe there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever leaves that uncertain.
+    pub async fn park(
         &self,
         envelope: &Envelope,
-        properties: BasicProperties,
+        properties: &BasicProperties,
+        source: &Source,
+        parking: &Parking,
     ) -> Result<(), SourceError> {
+        let queue = &parking.queue;
+        self.publish_confirmed(Copy {
+            exchange: "",
+            routing_key: queue,
+            payload: &envelope.payload,
+            properties: parked_properties(properties, envelope, &source.queue, parking.time),
+            what: &format!("parking in the queue `{queue}`"),
+            unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
+            refused: "refused; is it full?",
+        })
+        .await
+    }
+
+    /// Whatever went wrong: the next try begins on a fresh connection, which finds or
+    /// declares the topology anew.
+    async fn publish_confirmed(&self, copy: Copy<'_>) -> Result<(), SourceError> {
         let open = self.open().await?;
-        let published = self.publish_on(&open.channel, envelope, properties).await;
+        let published = copy.publish_on(&open.channel).await;
         if published.is_err() {
             let mut current = self.open.lock().await;
             // Unless another dead letter has reconnected meanwhile.
@@ -76,41 +109,6 @@ impl DeadLetterExchange {
             }
         }
         published
-    }
-
-    async fn publish_on(
-        &self,
-        channel: &Channel,
-        envelope: &Envelope,
-        properties: BasicProperties,
-    ) -> Result<(), SourceError> {
-        let exchange = &self.broker.config().dead_letter_exchange;
-        let what = format!("publishing to the dead-letter exchange `{exchange}`");
-        let confirmation = bounded(&what, async {
-            channel
-                .basic_publish(
-                    exchange.as_str().into(),
-                    envelope.routing_key.as_str().into(),
-                    BasicPublishOptions { mandatory: true, ..Default::default() },
-                    &envelope.payload,
-                    properties,
-                )
-                .await?
-                .await
-        })
-        .await?;
-        match confirmation {
-            Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(_)) => {
-                Err(SourceError(format!("{what}: no queue is bound to it; bind one")))
-            }
-            Confirmation::Nack(_) => {
-                Err(SourceError(format!("{what}: refused; is the dead-letter queue full?")))
-            }
-            Confirmation::NotRequested => {
-                Err(SourceError(format!("{what}: the broker did not confirm")))
-            }
-        }
     }
 
     async fn open(&self) -> Result<Rc<Open>, SourceError> {
@@ -126,6 +124,7 @@ impl DeadLetterExchange {
         bounded("asking for confirms", confirms).await?;
         if self.broker.config().declare {
             topology::declare_dead_letters(&channel, self.broker.config()).await?;
+            topology::declare_parking(&channel, self.broker.config()).await?;
         }
         let open = Rc::new(Open { channel, connection });
         *current = Some(Rc::clone(&open));
@@ -156,5 +155,37 @@ impl DeadLetterExchange {
             tracing::info!("dead letters are taken again");
         }
         *before = now;
+    }
+}
+
+/// What is published, and how its failures are put.
+struct Copy<'a> {
+    exchange: &'a str,
+    routing_key: &'a str,
+    payload: &'a [u8],
+    properties: BasicProperties,
+    what: &'a str,
+    unrouted: &'a str,
+    refused: &'a str,
+}
+
+impl Copy<'_> {
+    async fn publish_on(self, channel: &Channel) -> Result<(), SourceError> {
+        let Self { exchange, routing_key, payload, properties, what, .. } = self;
+        let confirmation = bounded(what, async {
+            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+            channel
+                .basic_publish(exchange.into(), routing_key.into(), options, payload, properties)
+                .await?
+                .await
+        })
+        .await?;
+        let problem = match confirmation {
+            Confirmation::Ack(None) => return Ok(()),
+            Confirmation::Ack(Some(_)) => self.unrouted,
+            Confirmation::Nack(_) => self.refused,
+            Confirmation::NotRequested => "the broker did not confirm",
+        };
+        Err(SourceError(format!("{what}: {problem}")))
     }
 }

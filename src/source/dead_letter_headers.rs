@@ -16,7 +16,7 @@ const LONGEST_ERROR: usize = 1024;
 /// close the connection, again and again.
 const LARGEST_ORIGINAL: usize = 120 * 1024;
 
-const PERSISTENT: u8 = 2;
+pub(super) const PERSISTENT: u8 = 2;
 
 /// Written by a quorum queue into what it delivers; the copy gets counts of its own.
 const BROKERS_OWN: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
@@ -68,7 +68,7 @@ pub(super) fn dead_letter_properties(
 
 /// The original's headers, less the broker's own, and, in the case that they fill a whole
 /// frame, less the largest, which are named in a header.
-fn original_headers(original: &BasicProperties) -> FieldTable {
+pub(super) fn original_headers(original: &BasicProperties) -> FieldTable {
     let mut kept: Vec<_> = original
         .headers()
         .iter()
@@ -96,7 +96,7 @@ fn original_headers(original: &BasicProperties) -> FieldTable {
 }
 
 /// All properties that a dead letter keeps as they came, other than its headers.
-fn kept_properties(original: &BasicProperties) -> BasicProperties {
+pub(super) fn kept_properties(original: &BasicProperties) -> BasicProperties {
     macro_rules! keep {
         ($($get:ident => $with:ident),+ $(,)?) => {{
             let mut kept = BasicProperties::default();
@@ -122,7 +122,7 @@ fn has(headers: &FieldTable, name: &str) -> bool {
     headers.into_iter().any(|(it, _)| it.as_str() == name)
 }
 
-fn text(value: &str) -> AMQPValue {
+pub(super) fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(LongString::from(value))
 }
 

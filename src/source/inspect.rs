@@ -5,7 +5,7 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection};
 
 use super::connection::{Broker, bounded};
 use super::{Finding, SourceError, topology};
-use crate::config::{Amqp, Source};
+use crate::config::{Amqp, Parking, Source};
 
 /// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
 pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
@@ -25,6 +25,9 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
         report(inspector.queue(&source.queue, topology::queue_arguments(amqp)).await);
+        if let Some(parking) = &source.parking {
+            report(inspector.parking(source, parking).await);
+        }
     }
     // The process ends right after; a goodbye that fails changes no finding.
     let goodbye = inspector.connection.close(200, "checked".into());
@@ -65,6 +68,20 @@ impl Inspector<'_> {
             topology::declare_queue(&self.channel().await?, queue, arguments).await
         })
         .await
+    }
+
+    /// `run` can do without, but a held topic has consequences then.
+    async fn parking(&self, source: &Source, parking: &Parking) -> Finding {
+        let (queue, home) = (&parking.queue, &source.queue);
+        let found = self.queue(queue, topology::parking_arguments(self.amqp, home)).await;
+        if found.good || self.amqp.declare {
+            return found;
+        }
+        Finding::good(format!(
+            "queue `{queue}` (events of held topics): not there, so a held topic will keep the source's others \
+             waiting; to avoid that create it, durable, with x-dead-letter-exchange \"\" and \
+             x-dead-letter-routing-key \"{home}\""
+        ))
     }
 
     async fn dead_letter_exchange(&self) -> Finding {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use tokio::sync::Notify;
 
@@ -10,6 +11,9 @@ use super::{Delivery, Session, Source, SourceError};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 use crate::settle::{Settle, Void};
+
+/// When what was parked is ready again.
+const PARKED_FOR: Duration = Duration::from_secs(30);
 
 /// A queue, its unacknowledged deliveries and its dead letters.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +30,7 @@ struct State {
     ready: VecDeque<Envelope>,
     unacked: BTreeMap<u64, Envelope>,
     dead: Vec<(Envelope, DeadLetter)>,
+    parked: usize,
     delivered: u64,
     /// Raised when a session ends, which makes the receipts of the one before void.
     session: u64,
@@ -48,6 +53,12 @@ impl MemoryQueue {
     #[must_use]
     pub fn unacked(&self) -> usize {
         self.0.state.borrow().unacked.len()
+    }
+
+    /// How many are parked and will come back.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.0.state.borrow().parked
     }
 
     /// What was dead-lettered, in order.
@@ -160,6 +171,17 @@ impl Settle for MemorySettler {
             return Err(Void);
         }
         state.dead.push((envelope.clone(), letter.clone()));
+        Ok(())
+    }
+
+    async fn park(&self, envelope: &Envelope, _: &MemoryReceipt) -> Result<(), String> {
+        let (queue, envelope) = (self.0.clone(), envelope.clone());
+        queue.0.state.borrow_mut().parked += 1;
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(PARKED_FOR).await;
+            queue.0.state.borrow_mut().parked -= 1;
+            queue.publish(envelope);
+        });
         Ok(())
     }
 }

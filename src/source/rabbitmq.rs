@@ -17,6 +17,7 @@ use super::connection::{Broker, bounded, explain};
 use super::dead_letter_exchange::DeadLetterExchange;
 use super::ledger::{Acknowledgements, Ledger};
 use super::origin::origin;
+use super::parking::unparked_properties;
 use super::{Delivery, Session, Source, SourceError, headers, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -74,7 +75,7 @@ impl Source for RabbitQueue {
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
-            queue: self.source.queue.clone(),
+            source: self.source.clone(),
             ledger: RefCell::default(),
             most_untold: usize::from(amqp.prefetch / 2),
             settled: Notify::new(),
@@ -111,7 +112,7 @@ impl Session for RabbitSession {
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
         let settling = &*self.settler.0;
-        let queue = &settling.queue;
+        let queue = &settling.source.queue;
         match self.consumer.next().await {
             Some(Ok(delivery)) => {
                 settling.ledger.borrow_mut().open(delivery.delivery_tag);
@@ -165,19 +166,24 @@ pub struct RabbitReceipt {
 }
 
 fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitReceipt> {
-    let properties = delivery.properties;
+    let mut properties = Box::new(delivery.properties);
     let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
-    let (exchange, routing_key) =
-        origin(delivered.0, delivered.1, &properties, queue).unwrap_or(delivered);
+    let origin = origin(delivered.0, delivered.1, &properties, queue);
+    let came_back = origin.is_some();
+    let (exchange, routing_key) = origin.unwrap_or(delivered);
+    let (exchange, routing_key) = (exchange.to_owned(), routing_key.to_owned());
+    if came_back {
+        *properties = unparked_properties(std::mem::take(&mut properties));
+    }
     let envelope = Envelope {
-        exchange: exchange.to_owned(),
-        routing_key: routing_key.to_owned(),
+        exchange,
+        routing_key,
         content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
         message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
         headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
         payload: delivery.data,
     };
-    let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties: Box::new(properties) };
+    let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties };
     Delivery { envelope, receipt }
 }
 
@@ -189,7 +195,7 @@ pub struct RabbitSettler(Rc<Settling>);
 struct Settling {
     channel: Channel,
     dead_letters: Rc<DeadLetterExchange>,
-    queue: String,
+    source: config::Source,
     ledger: RefCell<Ledger>,
     /// So many settled deliveries are not kept from the broker: they would take the place of new ones.
     most_untold: usize,
@@ -258,11 +264,11 @@ impl Settle for RabbitSettler {
         receipt: &RabbitReceipt,
         letter: &DeadLetter,
     ) -> Result<(), Void> {
-        let Settling { channel, dead_letters, queue, .. } = &*self.0;
+        let Settling { channel, dead_letters, source, .. } = &*self.0;
         let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(30));
         loop {
             let properties = &receipt.properties;
-            let buried = dead_letters.publish(envelope, properties, letter, queue);
+            let buried = dead_letters.publish(envelope, properties, letter, &source.queue);
             if buried.await.is_ok() {
                 return Ok(());
             }
@@ -271,5 +277,12 @@ impl Settle for RabbitSettler {
             }
             tokio::time::sleep(pauses.draw()).await;
         }
+    }
+
+    async fn park(&self, envelope: &Envelope, receipt: &RabbitReceipt) -> Result<(), String> {
+        let Settling { dead_letters, source, .. } = &*self.0;
+        let Some(parking) = &source.parking else { return Err("not this source's".to_owned()) };
+        let parked = dead_letters.park(envelope, &receipt.properties, source, parking);
+        parked.await.map_err(|SourceError(why)| why)
     }
 }

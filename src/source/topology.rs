@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! exchange ── routing keys ──> queue ── (delivery limit) ──┐
-//!                                │                         ├──> dead-letter exchange ──> dead-letter queue
-//!                              worker ── (dead letters) ───┘
+//!                              ↑ │                         ├──> dead-letter exchange ──> dead-letter queue
+//!                              │ worker ── (dead letters) ─┘
+//!                              │ └── (held topics) ──> queue.held ─┐
+//!                              └──────── (after a while) ──────────┘
 //! ```
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -39,6 +41,21 @@ pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(
     declare_queue(channel, &source.queue, queue_arguments(amqp)).await?;
     for key in routing_keys(source) {
         bind(channel, &source.queue, &source.exchange, key).await?;
+    }
+    declare_parking(channel, amqp).await
+}
+
+/// Declares the queues where events of held topics are parked.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_parking(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
+    for source in &amqp.sources {
+        if let Some(parking) = &source.parking {
+            let arguments = parking_arguments(amqp, &source.queue);
+            declare_queue(channel, &parking.queue, arguments).await?;
+        }
     }
     Ok(())
 }
@@ -149,6 +166,20 @@ pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
     if amqp.queue_type == QueueType::Quorum {
         arguments.insert("x-delivery-limit".into(), i64::from(amqp.delivery_limit).into());
         // At-least-once asks for an overflow behaviour that does not drop.
+        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// What a queue for parked events is declared with: those whose time is over go to the source's queue, at
+/// least once. Each brings its own time along, so that another one needs no other queue.
+#[must_use]
+pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
+    let mut arguments = typed(amqp);
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(""));
+    arguments.insert("x-dead-letter-routing-key".into(), text(queue));
+    if amqp.queue_type == QueueType::Quorum {
         arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
         arguments.insert("x-overflow".into(), text("reject-publish"));
     }

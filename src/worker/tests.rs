@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join;
 use proptest::prelude::*;
 use tokio::task::LocalSet;
 
@@ -20,9 +21,12 @@ const CONFIGURATION: &str = r#"
     account_id = "123456789012"
     pm_messages_topic = "pm"
     presence_updates_topic = "presence"
-    ordering = "per-key"
     batch_max_entries = 4
     pool_size = 3
+    attempt_timeout_ms = 100
+    connect_timeout_ms = 100
+    [outage]
+    threshold = 3
 "#;
 
 /// What a request or an entry meets.
@@ -114,16 +118,36 @@ struct Run {
     left: usize,
 }
 
-/// Works the events off, cutting the connection after each of `cuts` milliseconds.
-fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, cuts: &[u64]) -> Run {
+/// How a worker is set up, and what happens to it.
+#[derive(Debug, Clone, Copy)]
+struct Case<'a> {
+    ordering: &'a str,
+    prefetch: u16,
+    hand_back_after_s: u64,
+    /// The connection is cut after each of these milliseconds.
+    cuts: &'a [u64],
+}
+
+const IN_ORDER: Case<'static> =
+    Case { ordering: "per-key", prefetch: 1500, hand_back_after_s: 1200, cuts: &[] };
+
+/// Works the events off.
+fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Run {
+    let Case { ordering, prefetch, hand_back_after_s, cuts } = case;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(LocalSet::new().run_until(async {
-        let inputs =
-            Inputs { files: vec![("test".into(), CONFIGURATION.into())], ..Inputs::default() };
+        let set = [
+            ("EVENT_PUSHER__SNS__ORDERING".to_owned(), ordering.to_owned()),
+            ("EVENT_PUSHER__OUTAGE__HAND_BACK_AFTER_S".to_owned(), hand_back_after_s.to_string()),
+        ];
+        let inputs = Inputs {
+            files: vec![("test".into(), CONFIGURATION.into())],
+            environment: set.into_iter().collect(),
+        };
         let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
         let router = Rc::new(Router::of(&config, &Plugins::default()).unwrap());
         let place = Flaky { fates: RefCell::new(fates), ..Flaky::default() };
@@ -136,6 +160,7 @@ fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, cuts: &[u64]) -> Run 
             name: "test".to_owned(),
             source: queue.clone(),
             relay: Relay::new(crate::event::Format::Native, router, publisher),
+            room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
             tally: Rc::clone(&tally),
             grace: Duration::from_secs(10),
         };
@@ -152,7 +177,7 @@ fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, cuts: &[u64]) -> Run 
         join(worker.run(stop), watching).await;
         let accepted = accepted.borrow().iter().map(|body| read(body)).collect();
         let dead = queue.dead_letters().iter().map(|(_, letter)| letter.reason).collect();
-        Run { accepted, dead, tally, left: queue.ready() + queue.unacked() }
+        Run { accepted, dead, tally, left: queue.ready() + queue.unacked() + queue.parked() }
     }))
 }
 
@@ -184,13 +209,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
     #[test]
-    fn nothing_is_overtaken_by_its_own_key_whatever_is_held_or_retried(
+    fn nothing_is_overtaken_by_its_own_key_whatever_is_held_retried_or_handed_back(
         users in prop::collection::vec(0_u8..4, 1..60),
         fates in prop::collection::vec(any_fate(), 0..120),
+        hand_back_after_s in 1_u64..4,
     ) {
         let events = events_of(&users);
         let lost = fates.iter().any(|fate| matches!(fate, Some(Fate::AnswerLost)));
-        let run = work_off(&events, fates, &[]);
+        let run = work_off(&events, fates, Case { hand_back_after_s, ..IN_ORDER });
         for (user, numbers) in by_key(&run.accepted) {
             prop_assert!(numbers.is_sorted(), "{user} came as {numbers:?}");
         }
@@ -213,7 +239,7 @@ proptest! {
         cuts in prop::collection::vec(1_u64..2000, 0..5),
     ) {
         let events = events_of(&users);
-        let run = work_off(&events, fates, &cuts);
+        let run = work_off(&events, fates, Case { cuts: &cuts, ..IN_ORDER });
         let mut seen = BTreeSet::new();
         let firsts: Vec<_> =
             run.accepted.iter().filter(|(_, number)| seen.insert(*number)).cloned().collect();
@@ -221,6 +247,27 @@ proptest! {
             prop_assert!(numbers.is_sorted(), "{user} came as {numbers:?}");
         }
         prop_assert!(firsts.len() + run.dead.len() >= events.len());
+        prop_assert_eq!(run.left, 0);
+        prop_assert_eq!(run.tally.counts().in_flight(), 0);
+    }
+
+    #[test]
+    fn what_is_parked_or_handed_back_comes_again_and_ends_once(
+        users in prop::collection::vec(0_u8..4, 1..60),
+        fates in prop::collection::vec(any_fate(), 0..120),
+        prefetch in 1_u16..20,
+        hand_back_after_s in 1_u64..4,
+    ) {
+        let events = events_of(&users);
+        let lost = fates.iter().any(|fate| matches!(fate, Some(Fate::AnswerLost)));
+        let case = Case { ordering: "none", prefetch, hand_back_after_s, cuts: &[] };
+        let run = work_off(&events, fates, case);
+        let distinct: BTreeSet<_> = run.accepted.iter().map(|(_, number)| number).collect();
+        if !lost {
+            prop_assert_eq!(run.accepted.len(), distinct.len(), "something came twice");
+            prop_assert_eq!(distinct.len() + run.dead.len(), events.len());
+        }
+        prop_assert!(distinct.len() + run.dead.len() >= events.len(), "something is lost");
         prop_assert_eq!(run.left, 0);
         prop_assert_eq!(run.tally.counts().in_flight(), 0);
     }

@@ -1,11 +1,17 @@
 //! The gate's promises, under a paused clock.
 
+mod outage;
+mod rooms;
+
+use std::cell::Cell;
+
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
+use crate::hold::Room;
 use crate::outcome::MessageId;
 use crate::publisher::MemoryTopics;
 use crate::publisher::memory::{fault, notification};
@@ -25,32 +31,74 @@ fn place(gate: &Gate<Retry<MemoryTopics>>) -> &MemoryTopics {
     gate.retry.place()
 }
 
-/// A service whose credentials and whose topic `gone` come and go.
+/// Publishes, with all the time there is.
+async fn publish<P: Attempt>(
+    gate: &Gate<Retry<P>>,
+    note: &Rc<Notification>,
+) -> Result<Accepted, Failure> {
+    let room = Room::patient(10_000, false);
+    match gate.publish(note, &room.stay()).await {
+        Ok(accepted) => Ok(accepted),
+        Err(Unpublished::Failed(failure)) => Err(failure),
+        Err(Unpublished::NotNow(not_now)) => panic!("{not_now:?}"),
+    }
+}
+
+/// A service that has its troubles; each request takes 5 ms.
 #[derive(Debug, Default)]
 struct World {
     credentials_expired: Cell<bool>,
+    /// The topic `gone` is.
     topic_gone: Cell<bool>,
+    /// Met by every event of this topic, or of all if that is empty.
+    fault: RefCell<Option<(&'static str, Fault)>>,
     requests: Cell<usize>,
+    in_flight: Cell<usize>,
+}
+
+impl World {
+    fn answer(&self, topic: &TopicArn) -> Result<(), Fault> {
+        if let Some((name, fault)) = &*self.fault.borrow()
+            && (name.is_empty() || *name == topic.name())
+        {
+            return Err(fault.clone());
+        }
+        if self.credentials_expired.get() {
+            return Err(fault(Scope::Service));
+        }
+        if self.topic_gone.get() && topic.name() == "gone" {
+            return Err(fault(Scope::Route));
+        }
+        Ok(())
+    }
 }
 
 impl Attempt for Rc<World> {
     async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
         self.requests.set(self.requests.get() + 1);
+        self.in_flight.set(self.in_flight.get() + 1);
         sleep(Duration::from_millis(5)).await;
-        if self.credentials_expired.get() || notification.body == "poison" {
+        self.in_flight.set(self.in_flight.get() - 1);
+        if notification.body == "poison" {
             return Err(fault(Scope::Service));
         }
-        if self.topic_gone.get() && notification.topic.name() == "gone" {
-            return Err(fault(Scope::Route));
-        }
-        Ok(MessageId(String::new()))
+        self.answer(&notification.topic).map(|()| MessageId(String::new()))
+    }
+
+    async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
+        sleep(Duration::from_millis(5)).await;
+        self.answer(topic)
     }
 }
 
 /// Publishes in the background.
-fn spawn(gate: &Rc<Gate<Retry<Rc<World>>>>, topic: &str, body: &str) {
+fn spawn(
+    gate: &Rc<Gate<Retry<Rc<World>>>>,
+    topic: &str,
+    body: &str,
+) -> JoinHandle<Result<Accepted, Failure>> {
     let (gate, note) = (Rc::clone(gate), notification(topic, body));
-    tokio::task::spawn_local(async move { gate.publish(&note).await });
+    tokio::task::spawn_local(async move { publish(&gate, &note).await })
 }
 
 #[tokio::test(start_paused = true)]
@@ -61,7 +109,7 @@ async fn a_service_fault_holds_everything_and_dead_letters_nothing() {
     }
     let notes: Vec<_> = (0..20).map(|n| notification("t", &n.to_string())).collect();
     let begun = Instant::now();
-    let answers = join_all(notes.iter().map(|note| gate.publish(note))).await;
+    let answers = join_all(notes.iter().map(|note| publish(&gate, note))).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(place(&gate).published().len(), 20);
     assert!(begun.elapsed() > LONGEST_PAUSE, "probed too eagerly");
@@ -73,10 +121,10 @@ async fn a_held_topic_lets_the_others_flow() {
         .run_until(async {
             let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
             let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            (0..5).for_each(|_| spawn(&gate, "gone", "held"));
+            (0..5).for_each(|_| drop(spawn(&gate, "gone", "held")));
             sleep(Duration::from_secs(5)).await;
             let good = notification("good", "flows");
-            timeout(Duration::from_millis(10), gate.publish(&good)).await.unwrap().unwrap();
+            timeout(Duration::from_millis(10), publish(&gate, &good)).await.unwrap().unwrap();
         })
         .await;
 }
@@ -87,13 +135,13 @@ async fn a_service_that_recovers_is_not_blocked_by_a_topic_that_is_still_gone() 
         .run_until(async {
             let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
             let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            (0..200).for_each(|_| spawn(&gate, "gone", "held"));
+            (0..200).for_each(|_| drop(spawn(&gate, "gone", "held")));
             sleep(Duration::from_mins(2)).await;
             world.credentials_expired.set(true);
             sleep(Duration::from_secs(40)).await;
             world.credentials_expired.set(false);
             let good = notification("good", "flows");
-            timeout(DAY, gate.publish(&good)).await.expect("held for a day").unwrap();
+            timeout(DAY, publish(&gate, &good)).await.expect("held for a day").unwrap();
         })
         .await;
 }
@@ -103,10 +151,10 @@ async fn one_event_that_only_looks_like_an_outage_does_not_hold_the_others_for_e
     LocalSet::new()
         .run_until(async {
             let gate = Rc::new(gate_to(Rc::new(World::default()), 10));
-            spawn(&gate, "t", "poison");
+            drop(spawn(&gate, "t", "poison"));
             sleep(Duration::from_secs(1)).await;
             let fine = notification("t", "fine");
-            timeout(LONGEST_PAUSE * 2, gate.publish(&fine)).await.expect("held").unwrap();
+            timeout(LONGEST_PAUSE * 2, publish(&gate, &fine)).await.expect("held").unwrap();
         })
         .await;
 }
@@ -117,7 +165,7 @@ async fn a_hold_probes_with_one_request_at_a_time() {
         .run_until(async {
             let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
             let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            (0..100).for_each(|_| spawn(&gate, "t", "held"));
+            (0..100).for_each(|_| drop(spawn(&gate, "t", "held")));
             sleep(Duration::from_millis(10)).await;
             let in_flight_when_it_began = world.requests.get();
             sleep(Duration::from_mins(5)).await;
@@ -135,12 +183,12 @@ async fn out_of_retries_is_a_dead_letter_until_the_threshold_says_outage() {
     }
     let note = notification("t", "{}");
     for _ in 0..2 {
-        gate.publish(&note).await.unwrap_err();
+        publish(&gate, &note).await.unwrap_err();
     }
-    let accepted = gate.publish(&note).await.unwrap();
+    let accepted = publish(&gate, &note).await.unwrap();
     assert_eq!(accepted.attempts, 5, "four failures and the success that opened the gate");
     place(&gate).fail_next(fault(Scope::Transient));
-    gate.publish(&note).await.unwrap_err();
+    publish(&gate, &note).await.unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,7 +197,7 @@ async fn a_probe_that_runs_out_of_retries_is_no_dead_letter() {
         let gate = gate(10);
         place(&gate).fail_next(fault(scope));
         place(&gate).fail_next(fault(Scope::Transient));
-        gate.publish(&notification("t", "{}")).await.unwrap();
+        publish(&gate, &notification("t", "{}")).await.unwrap();
     }
 }
 
@@ -159,7 +207,7 @@ async fn a_message_fault_during_a_probe_opens_the_gate() {
     place(&gate).fail_next(fault(Scope::Service));
     place(&gate).fail_next(fault(Scope::Message));
     let note = notification("t", "{}");
-    assert_eq!(gate.publish(&note).await.unwrap_err().attempts, 2);
+    assert_eq!(publish(&gate, &note).await.unwrap_err().attempts, 2);
     assert!(!gate.service.is_held());
     assert!(gate.service.pass().now_or_never().is_some());
 }

@@ -22,6 +22,7 @@ use super::credentials::Keys;
 use super::endpoint::Endpoint;
 use crate::config;
 use crate::outcome::{Fault, Scope};
+use crate::publisher::classify::UNREACHABLE;
 
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 const USER_AGENT: &str = concat!("event-pusher-sns/", env!("CARGO_PKG_VERSION"));
@@ -129,8 +130,16 @@ async fn answered(response: HttpResponse) -> Result<Answered, Fault> {
 }
 
 fn unreached(error: &ConnectorError) -> Fault {
-    let code = if error.is_timeout() { "timeout" } else { "connection" };
-    fault(Scope::Transient, code, &causes(error))
+    let causes = causes(error);
+    // The type is that of a library below the connector; tests see to it that this is its text.
+    let connecting = causes.contains("client error (Connect)");
+    let code = match error {
+        // Name resolution, TCP and TLS: no request has left.
+        _ if connecting => UNREACHABLE,
+        error if error.is_timeout() => "timeout",
+        _ => "connection",
+    };
+    fault(Scope::Transient, code, &causes)
 }
 
 fn fault(scope: Scope, code: &str, detail: &str) -> Fault {

@@ -1,0 +1,210 @@
+//! Where the held events of one source wait.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
+
+use super::{Held, NotNow};
+use crate::arn::TopicArn;
+use crate::config::Source;
+
+/// After a refusal to park, events wait for so long before it is tried again.
+const PARK_AGAIN: Duration = Duration::from_mins(1);
+
+/// Where the held events of one source wait.
+#[derive(Debug)]
+pub struct Room {
+    source: String,
+    /// For those who wait for a topic.
+    places: usize,
+    taken: Cell<usize>,
+    /// How long a delivery may wait.
+    patience: Duration,
+    parking: RefCell<Parking>,
+    /// Whether it was said what becomes of those beyond the places.
+    said: Cell<bool>,
+    /// Set when everyone must leave: by what they were held.
+    closed_by: RefCell<Option<Held>>,
+    leave: Notify,
+}
+
+#[derive(Debug)]
+enum Parking {
+    /// It would break the order.
+    Never,
+    Possible,
+    /// The last try was refused.
+    Refused {
+        why: String,
+        until: Instant,
+    },
+}
+
+impl Room {
+    /// At most half of the prefetch may wait for held topics; what comes beyond is parked, if the source has
+    /// a queue for that. A delivery may wait for `patience`.
+    #[must_use]
+    pub fn new(source: &Source, prefetch: u16, patience: Duration) -> Self {
+        let parks = source.parking.is_some();
+        Self {
+            source: source.name.clone(),
+            places: usize::from(prefetch / 2).max(1),
+            taken: Cell::new(0),
+            patience,
+            parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
+            said: Cell::new(false),
+            closed_by: RefCell::default(),
+            leave: Notify::new(),
+        }
+    }
+
+    /// With so many places, for as long as anyone likes.
+    #[cfg(test)]
+    pub(crate) fn patient(places: usize, parks: bool) -> Self {
+        Self {
+            source: "test".to_owned(),
+            places,
+            taken: Cell::new(0),
+            patience: Duration::from_hours(10_000),
+            parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
+            said: Cell::new(false),
+            closed_by: RefCell::default(),
+            leave: Notify::new(),
+        }
+    }
+
+    /// For a delivery that has come just now.
+    #[must_use]
+    pub fn stay(&self) -> Stay<'_> {
+        Stay { room: self, until: Instant::now() + self.patience }
+    }
+
+    /// The source can't park for a while: its events wait, even beyond their places.
+    pub fn cannot_park(&self, why: String) {
+        let mut parking = self.parking.borrow_mut();
+        if !matches!(&*parking, Parking::Refused { why: before, .. } if *before == why) {
+            tracing::warn!(
+                source = self.source,
+                error = why,
+                "cannot park a held topic's events: they fill the prefetch, and the source's other topics \
+                 wait too"
+            );
+        }
+        *parking = Parking::Refused { why, until: Instant::now() + PARK_AGAIN };
+    }
+
+    /// By what its events were held when it was closed.
+    #[must_use]
+    pub fn closed_by(&self) -> Option<Held> {
+        self.closed_by.borrow().clone()
+    }
+
+    /// Lets events in again.
+    pub fn reopen(&self) {
+        self.closed_by.take();
+    }
+
+    fn parks(&self) -> bool {
+        match &*self.parking.borrow() {
+            Parking::Never => false,
+            Parking::Possible => true,
+            Parking::Refused { until, .. } => Instant::now() >= *until,
+        }
+    }
+
+    fn say_once(&self, topic: &TopicArn, parked: bool) {
+        if self.said.replace(true) {
+            return;
+        }
+        let (source, waiting) = (&self.source, self.taken.get());
+        if parked {
+            tracing::info!(
+                source,
+                %topic,
+                waiting,
+                "a held topic has its share of the prefetch: what comes beyond is parked, and comes back from time to \
+                 time"
+            );
+        } else {
+            tracing::warn!(
+                source,
+                %topic,
+                waiting,
+                "a held topic exceeds its share of the prefetch and can't be parked: the source's other topics will \
+                 wait too; give it a source of its own"
+            );
+        }
+    }
+}
+
+/// One delivery's right to wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Stay<'a> {
+    room: &'a Room,
+    until: Instant,
+}
+
+impl<'a> Stay<'a> {
+    /// Takes a place among those who wait for a topic. `None`: the event is to be parked, for there
+    /// is none, unless it would be the only one, since somebody must probe.
+    pub(crate) fn wait_for(
+        &self,
+        topic: &TopicArn,
+        ordered: bool,
+        alone: bool,
+    ) -> Option<Place<'a>> {
+        let room = self.room;
+        if room.taken.get() >= room.places && !alone {
+            let parked = !ordered && room.parks();
+            room.say_once(topic, parked);
+            if parked {
+                return None;
+            }
+        }
+        room.taken.set(room.taken.get() + 1);
+        Some(Place(room))
+    }
+
+    /// Whether everyone must leave.
+    pub(crate) fn is_over(&self) -> bool {
+        self.room.closed_by.borrow().is_some()
+    }
+
+    /// Waits until the delivery has waited for as long as it may, or everyone must leave.
+    pub(crate) async fn over(&self) {
+        let leave = self.room.leave.notified();
+        if !self.is_over() {
+            tokio::select! {
+                () = leave => {}
+                () = sleep_until(self.until) => {}
+            }
+        }
+    }
+
+    /// What becomes of the event after that. The first one that can't be parked makes all others leave.
+    pub(crate) fn end(&self, held: Held, ordered: bool) -> NotNow {
+        if !self.is_over() {
+            if held != Held::Service && !ordered && self.room.parks() {
+                return NotNow::Park;
+            }
+            *self.room.closed_by.borrow_mut() = Some(held);
+            self.room.leave.notify_waiters();
+        }
+        NotNow::HandBack
+    }
+}
+
+/// A place among those who wait for a topic.
+#[derive(Debug)]
+pub(crate) struct Place<'a>(&'a Room);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.taken.set(self.0.taken.get() - 1);
+        if self.0.taken.get() == 0 {
+            self.0.said.set(false);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What is held when, and how it opens.
+
+use super::*;
+
+fn transient(code: &str) -> Fault {
+    Fault { scope: Scope::Transient, code: code.to_owned(), detail: String::new() }
+}
+
+fn unreachable() -> Fault {
+    transient(crate::publisher::classify::UNREACHABLE)
+}
+
+/// Retries twice, and holds after `threshold`.
+fn retrying(world: &Rc<World>, threshold: u32) -> Rc<Gate<Retry<Rc<World>>>> {
+    let retry = Retry::new(Rc::clone(world), 2, Duration::from_millis(50));
+    Rc::new(Gate::new(retry, threshold, LONGEST_PAUSE))
+}
+
+fn held(gate: &Gate<Retry<Rc<World>>>) -> Vec<String> {
+    gate.holds().iter().map(|hold| hold.held.to_string()).collect()
+}
+
+async fn dead(events: Vec<JoinHandle<Result<Accepted, Failure>>>) -> usize {
+    join_all(events).await.into_iter().filter(|it| it.as_ref().unwrap().is_err()).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_everything_refused_from_the_start_no_more_than_the_threshold_are_dead() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World::default());
+            world.fault.replace(Some(("", transient("InternalError"))));
+            let gate = retrying(&world, 10);
+            // In the order and the company in which a prefetch gets there.
+            let mut events = Vec::new();
+            for _ in 0..100 {
+                events.extend((0..20).map(|_| spawn(&gate, "t", "{}")));
+                sleep(Duration::from_millis(3)).await;
+            }
+            sleep(Duration::from_mins(10)).await;
+            assert_eq!(held(&gate), ["service"]);
+            world.fault.take();
+            assert!(dead(events).await < 10);
+            assert!(gate.holds().is_empty());
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_comes_and_goes_costs_no_more_dead_letters() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World::default());
+            world.fault.replace(Some(("", transient("InternalError"))));
+            let gate = retrying(&world, 10);
+            let events: Vec<_> = (0..500).map(|_| spawn(&gate, "t", "{}")).collect();
+            for _ in 0..8 {
+                sleep(Duration::from_mins(1)).await;
+                // Down again before the first who go have brought the others along.
+                world.fault.take();
+                let before = world.requests.get();
+                while world.requests.get() < before + 8 {
+                    sleep(Duration::from_millis(1)).await;
+                }
+                world.fault.replace(Some(("", transient("InternalError"))));
+            }
+            world.fault.take();
+            assert!(dead(events).await < 10);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_gate_lets_few_go_first_and_twice_as_many_with_every_round() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
+            let gate = retrying(&world, 10);
+            let events: Vec<_> = (0..500).map(|_| spawn(&gate, "t", "{}")).collect();
+            sleep(Duration::from_mins(2)).await;
+            world.credentials_expired.set(false);
+            while !gate.holds().is_empty() {
+                sleep(Duration::from_millis(1)).await;
+            }
+            let mut rounds = Vec::new();
+            while world.in_flight.get() > 0 {
+                rounds.push(world.in_flight.get());
+                sleep(Duration::from_millis(5)).await;
+            }
+            assert_eq!(rounds[..7], [2, 4, 8, 16, 32, 64, 128], "{rounds:?}");
+            assert_eq!(dead(events).await, 0);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_topic_that_fails_while_the_others_get_through_is_held_alone() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World::default());
+            world.fault.replace(Some(("bad", transient("InternalError"))));
+            let gate = retrying(&world, 10);
+            let mut events = Vec::new();
+            for _ in 0..100 {
+                events.push(spawn(&gate, "bad", "{}"));
+                let good = notification("good", "{}");
+                timeout(Duration::from_millis(10), publish(&gate, &good)).await.unwrap().unwrap();
+            }
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(held(&gate), ["arn:aws:sns:us-east-1:123456789012:bad"]);
+            world.fault.take();
+            assert!(dead(events).await < 10);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_out_of_reach_is_held_after_the_retries_and_costs_nothing() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World::default());
+            world.fault.replace(Some(("", unreachable())));
+            let gate = retrying(&world, 10);
+            let only = spawn(&gate, "t", "{}");
+            sleep(Duration::from_secs(1)).await;
+            assert_eq!(held(&gate), ["service"]);
+            world.fault.take();
+            assert_eq!(only.await.unwrap().map(|it| it.attempts > 3), Ok(true));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_regions_endpoint_out_of_reach_holds_its_topics_alone() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World::default());
+            world.fault.replace(Some(("far", unreachable())));
+            let gate = retrying(&world, 10);
+            let far = spawn(&gate, "far", "{}");
+            for _ in 0..100 {
+                publish(&gate, &notification("near", "{}")).await.unwrap();
+            }
+            assert_eq!(held(&gate), ["arn:aws:sns:us-east-1:123456789012:far"]);
+            far.abort();
+        })
+        .await;
+}
+
+/// Takes a second for its first answer, which is good; all others are prompt and bad.
+struct SlowSuccess(Cell<usize>);
+
+impl Attempt for SlowSuccess {
+    async fn attempt(&self, _: &Rc<Notification>) -> Result<MessageId, Fault> {
+        self.0.set(self.0.get() + 1);
+        if self.0.get() == 1 {
+            sleep(Duration::from_secs(1)).await;
+            return Ok(MessageId(String::new()));
+        }
+        Err(fault(Scope::Service))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_what_left_before_the_hold_does_not_end_it() {
+    let gate = gate_to(SlowSuccess(Cell::new(0)), 10);
+    let (early, late) = (notification("t", "early"), notification("t", "late"));
+    let both = async { tokio::join!(publish(&gate, &early), publish(&gate, &late)) };
+    timeout(Duration::from_secs(5), both).await.unwrap_err();
+    assert_eq!(gate.holds().len(), 1);
+    assert!(gate.holds()[0].lasted > Duration::from_secs(4), "{:?}", gate.holds());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_whose_retries_ran_out_during_a_hold_is_tried_again_after_it() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World::default());
+            let retry = Retry::new(Rc::clone(&world), 2, Duration::from_secs(30));
+            let gate = Rc::new(Gate::new(retry, 10, LONGEST_PAUSE));
+            world.fault.replace(Some(("", transient("InternalError"))));
+            let early = spawn(&gate, "t", "{}");
+            sleep(Duration::from_millis(10)).await;
+            world.fault.take();
+            world.credentials_expired.set(true);
+            let late = spawn(&gate, "t", "{}");
+            sleep(Duration::from_millis(10)).await;
+            assert_eq!(held(&gate), ["service"]);
+            world.credentials_expired.set(false);
+            late.await.unwrap().unwrap();
+            // Its second and third attempt: the service lives, but not for this event.
+            world.fault.replace(Some(("", transient("InternalError"))));
+            sleep(Duration::from_mins(2)).await;
+            assert!(!early.is_finished());
+            world.fault.take();
+            early.await.unwrap().unwrap();
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_tells_what_since_when_how_many_wait_and_what_to_do() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
+            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+            let events: Vec<_> = (0..7).map(|_| spawn(&gate, "gone", "{}")).collect();
+            sleep(Duration::from_millis(10)).await;
+            let hold = gate.holds().remove(0);
+            assert_eq!((hold.held.scope(), hold.waiting), (Scope::Route, 7));
+            assert!(hold.next_probe > Duration::from_millis(100), "{hold:?}");
+            let line = hold.to_string();
+            for part in [":gone is held since 2", "(Test)", "7 events wait", "create the topic"] {
+                assert!(line.contains(part), "no {part:?} in {line}");
+            }
+            world.topic_gone.set(false);
+            assert_eq!(dead(events).await, 0);
+            assert!(gate.holds().is_empty());
+        })
+        .await;
+}

@@ -1,0 +1,207 @@
+//! Who may wait, for how long, and what becomes of the others.
+
+use super::*;
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn source(parks: bool) -> crate::config::Source {
+    let inputs = crate::config::Inputs {
+        files: vec![(
+            "test".into(),
+            format!(
+                "[sns]\nregion = \"eu-west-1\"\nordering = \"{}\"",
+                if parks { "none" } else { "per-key" }
+            ),
+        )],
+        ..crate::config::Inputs::default()
+    };
+    let config = crate::config::Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap();
+    config.amqp.sources[0].clone()
+}
+
+struct Case {
+    world: Rc<World>,
+    gate: Rc<Gate<Retry<Rc<World>>>>,
+    room: Rc<Room>,
+}
+
+type Answer = Result<Accepted, Unpublished>;
+
+const PARK: Answer = Err(Unpublished::NotNow(NotNow::Park));
+const HAND_BACK: Answer = Err(Unpublished::NotNow(NotNow::HandBack));
+
+impl Case {
+    /// A prefetch of eight.
+    fn new(parks: bool) -> Self {
+        let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
+        let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+        let room = Rc::new(Room::new(&source(parks), 8, HOUR));
+        Self { world, gate, room }
+    }
+
+    fn spawn(&self, topic: &str) -> JoinHandle<Answer> {
+        self.spawn_note(notification(topic, "{}"))
+    }
+
+    fn spawn_note(&self, note: Rc<Notification>) -> JoinHandle<Answer> {
+        let (gate, room) = (Rc::clone(&self.gate), Rc::clone(&self.room));
+        tokio::task::spawn_local(async move { gate.publish(&note, &room.stay()).await })
+    }
+}
+
+async fn ended(events: &mut Vec<JoinHandle<Answer>>) -> Vec<Answer> {
+    let mut answers = Vec::new();
+    for event in std::mem::take(events) {
+        if event.is_finished() {
+            answers.push(event.await.unwrap());
+        } else {
+            events.push(event);
+        }
+    }
+    answers
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_topic_has_half_of_the_prefetch_and_what_comes_beyond_is_parked() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let mut events: Vec<_> = (0..10).map(|_| case.spawn("gone")).collect();
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(ended(&mut events).await, vec![PARK; 6]);
+            assert_eq!(case.gate.holds()[0].waiting, 4);
+            case.world.topic_gone.set(false);
+            let answers = join_all(events).await;
+            assert!(answers.into_iter().all(|it| it.unwrap().is_ok()));
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_held_topic_has_one_event_to_probe_with_even_when_there_is_no_room() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let first: Vec<_> = (0..10).map(|_| case.spawn("gone")).collect();
+            sleep(Duration::from_millis(100)).await;
+            case.world.fault.replace(Some(("other", fault(Scope::Route))));
+            let mut second: Vec<_> = (0..3).map(|_| case.spawn("other")).collect();
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(ended(&mut second).await, vec![PARK; 2]);
+            case.world.fault.take();
+            timeout(LONGEST_PAUSE, second.remove(0)).await.unwrap().unwrap().unwrap();
+            first.iter().for_each(JoinHandle::abort);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_must_keep_its_order_is_never_parked() {
+    LocalSet::new()
+        .run_until(async {
+            let ordered = Notification {
+                order: Some(crate::route::OrderKey::from("key".to_owned())),
+                ..Notification::clone(&notification("gone", "{}"))
+            };
+            for (parks, note) in [(true, Rc::new(ordered)), (false, notification("gone", "{}"))] {
+                let case = Case::new(parks);
+                let mut events: Vec<_> =
+                    (0..10).map(|_| case.spawn_note(Rc::clone(&note))).collect();
+                sleep(Duration::from_mins(30)).await;
+                assert_eq!(ended(&mut events).await, []);
+                sleep(HOUR).await;
+                assert_eq!(ended(&mut events).await, vec![HAND_BACK; 10]);
+                let held = case.room.closed_by().unwrap();
+                assert_eq!(held, Held::Topic(note.topic.clone()));
+            }
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_parking_is_refused_events_wait_and_it_is_tried_again_later() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let mut events: Vec<_> = (0..5).map(|_| case.spawn("gone")).collect();
+            sleep(Duration::from_millis(100)).await;
+            assert_eq!(ended(&mut events).await, vec![PARK]);
+            case.room.cannot_park("no such queue".to_owned());
+            events.extend((0..4).map(|_| case.spawn("gone")));
+            sleep(Duration::from_secs(30)).await;
+            assert_eq!(ended(&mut events).await, []);
+            sleep(Duration::from_mins(1)).await;
+            assert_eq!(case.spawn("gone").await.unwrap(), PARK);
+            events.iter().for_each(JoinHandle::abort);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_a_topic_for_too_long_is_parked_one_by_one() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let mut early = vec![case.spawn("gone")];
+            sleep(Duration::from_mins(30)).await;
+            let mut late = vec![case.spawn("gone")];
+            sleep(Duration::from_mins(45)).await;
+            assert_eq!(ended(&mut early).await, vec![PARK]);
+            assert_eq!(ended(&mut late).await, []);
+            assert_eq!(case.room.closed_by(), None);
+            late.iter().for_each(JoinHandle::abort);
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_the_service_is_held_for_too_long_all_of_a_source_leave_at_once() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            case.world.credentials_expired.set(true);
+            let mut events = vec![case.spawn("t")];
+            sleep(Duration::from_mins(45)).await;
+            events.extend((0..5).map(|_| case.spawn("t")));
+            events.extend((0..2).map(|_| case.spawn("gone")));
+            let other_source = spawn(&case.gate, "t", "{}");
+            sleep(Duration::from_mins(20)).await;
+            assert_eq!(ended(&mut events).await, vec![HAND_BACK; 8]);
+            assert_eq!(case.room.closed_by(), Some(Held::Service));
+            assert!(!other_source.is_finished());
+            case.world.credentials_expired.set(false);
+            other_source.await.unwrap().unwrap();
+            let next_in_its_lane = case.spawn("t").await.unwrap();
+            assert_eq!(next_in_its_lane, HAND_BACK, "it would overtake the one before it");
+            case.room.reopen();
+            case.spawn("t").await.unwrap().unwrap();
+        })
+        .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
+    LocalSet::new()
+        .run_until(async {
+            for topic in ["gone", "t"] {
+                let case = Case::new(true);
+                case.world.credentials_expired.set(topic == "t");
+                let event = case.spawn(topic);
+                sleep(Duration::from_secs(1)).await;
+                let held = case.gate.holds().remove(0).held;
+                event.abort();
+                let reopened = case.gate.reopened(&held);
+                let waiting = timeout(Duration::from_hours(20), reopened).await;
+                waiting.expect_err("it is held still");
+                let requests = case.world.requests.get();
+                case.world.credentials_expired.set(false);
+                case.world.topic_gone.set(false);
+                let reopened = case.gate.reopened(&held);
+                timeout(LONGEST_PAUSE, reopened).await.expect("it is back");
+                assert_eq!(case.world.requests.get(), requests, "nothing was published");
+                assert!(case.gate.holds().is_empty());
+                case.spawn(topic).await.unwrap().unwrap();
+            }
+        })
+        .await;
+}

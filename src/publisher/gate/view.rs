@@ -1,0 +1,70 @@
+//! What is held, for those who look at it from outside.
+
+use super::barrier::Barrier;
+use super::pass::Tried;
+use super::{Gate, report};
+use crate::arn::TopicArn;
+use crate::hold::{Held, Hold};
+use crate::outcome::Fault;
+use crate::publisher::advice::advice;
+use crate::publisher::{Attempt, Retry};
+
+impl<P: Attempt> Gate<Retry<P>> {
+    /// Waits until what was held is so no more, for a source that handed back all its events: it asks
+    /// for the topic instead of publishing to it.
+    pub async fn reopened(&self, held: &Held) {
+        let topic;
+        let barrier = match held {
+            Held::Service => &self.service,
+            Held::Topic(arn) => {
+                topic = self.barrier_of(arn);
+                &*topic
+            }
+        };
+        loop {
+            let pass = barrier.pass().await;
+            let tried = barrier.tried(&pass);
+            let Some(arn) = barrier.read(|holding, _| holding.topic.clone()) else { return };
+            match self.retry.find_topic(&arn).await {
+                Err(fault) if held.is_held_by(&fault) => {
+                    hold(held.clone(), barrier, &fault, &arn, tried);
+                }
+                Ok(()) | Err(_) => {
+                    if let Some(lasted) = barrier.begin_to_open() {
+                        report::end(held, lasted);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All that is held at this moment.
+    #[must_use]
+    pub fn holds(&self) -> Vec<Hold> {
+        let topics = self.topics.borrow();
+        let topics = topics.iter().map(|(arn, barrier)| (Held::Topic(arn.clone()), &**barrier));
+        let all = std::iter::once((Held::Service, &self.service)).chain(topics);
+        all.filter_map(|(held, barrier)| hold_of(held, barrier)).collect()
+    }
+}
+
+/// Holds, and says so.
+pub(super) fn hold(held: Held, barrier: &Barrier, fault: &Fault, topic: &TopicArn, tried: Tried) {
+    if let Some(word) = barrier.hold(fault, topic, tried)
+        && let Some(hold) = hold_of(held, barrier)
+    {
+        report::hold(&hold, word);
+    }
+}
+
+fn hold_of(held: Held, barrier: &Barrier) -> Option<Hold> {
+    barrier.read(|holding, next_probe| Hold {
+        held,
+        since: holding.since,
+        lasted: holding.began.elapsed(),
+        waiting: barrier.waiting(),
+        next_probe,
+        fault: holding.fault.clone(),
+        advice: advice(&holding.fault),
+    })
+}

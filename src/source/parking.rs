@@ -1,0 +1,150 @@
+//! What an event carries while it is parked: all that it had, out of the broker's reach, and where
+//! it belongs.
+//!
+//! The broker brings it back by dead-lettering it, which makes it meddle with properties and
+//! headers. In particular it drops, without a word, what has been dead-lettered from the queue that it is
+//! about to be dead-lettered to (tried on RabbitMQ 3.10, `x-death` being taken from clients
+//! there), and sends copies to whatever `CC` and `BCC` name.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::dead_letter_headers::{PERSISTENT, kept_properties, original_headers, text};
+use super::origin;
+use crate::event::Envelope;
+
+/// Since when it is parked. It marks what has been.
+const PARKED: &str = "event-pusher-parked";
+
+/// Before the name of a header that the broker must not see.
+const COVER: &str = "event-pusher-parked-";
+
+const EXPIRATION: &str = "event-pusher-parked-expiration";
+const USER_ID: &str = "event-pusher-parked-user-id";
+
+/// The headers that dead-lettering reads or writes begin so.
+const MEDDLED: [&str; 5] = ["x-death", "x-first-death-", "x-last-death-", "CC", "BCC"];
+
+/// The properties of the copy to be parked. It is persistent, whatever the original was;
+/// expiration and user id are put by, as for a dead letter.
+pub(super) fn parked_properties(
+    original: &BasicProperties,
+    envelope: &Envelope,
+    queue: &str,
+    time: Duration,
+) -> BasicProperties {
+    let mut headers = FieldTable::default();
+    for (name, value) in &original_headers(original) {
+        let name = name.as_str();
+        let meddled = MEDDLED.iter().any(|it| name.starts_with(it));
+        let name = if meddled { format!("{COVER}{name}") } else { name.to_owned() };
+        headers.insert(name.into(), value.clone());
+    }
+    let mut set = |name: &str, value: &str| _ = headers.insert(name.into(), text(value));
+    set(origin::EXCHANGE, &envelope.exchange);
+    set(origin::ROUTING_KEY, &envelope.routing_key);
+    set(origin::QUEUE, queue);
+    set(PARKED, &Timestamp::now().to_string());
+    if let Some(expiration) = original.expiration() {
+        set(EXPIRATION, expiration.as_str());
+    }
+    if let Some(user_id) = original.user_id() {
+        set(USER_ID, user_id.as_str());
+    }
+    kept_properties(original)
+        .with_headers(headers)
+        .with_delivery_mode(PERSISTENT)
+        .with_expiration(time.as_millis().to_string().into())
+}
+
+/// The original's properties from those of a copy that has been parked. Anything else stays as it is.
+pub(super) fn unparked_properties(delivered: BasicProperties) -> BasicProperties {
+    let Some(parked) = delivered.headers().as_ref().filter(|headers| has(headers, PARKED)) else {
+        return delivered;
+    };
+    let mut properties = kept_properties(&delivered).with_delivery_mode(PERSISTENT);
+    let mut headers = FieldTable::default();
+    for (name, value) in parked {
+        match (name.as_str(), value) {
+            (PARKED | origin::EXCHANGE | origin::ROUTING_KEY | origin::QUEUE, _) => {}
+            (EXPIRATION, AMQPValue::LongString(expiration)) => {
+                properties = properties.with_expiration(expiration.to_string().into());
+            }
+            (USER_ID, AMQPValue::LongString(user_id)) => {
+                properties = properties.with_user_id(user_id.to_string().into());
+            }
+            // What the broker wrote itself in bringing it back.
+            (name, _) if MEDDLED.iter().any(|it| name.starts_with(it)) => {}
+            (name, value) => {
+                let name = name.strip_prefix(COVER).unwrap_or(name);
+                headers.insert(name.into(), value.clone());
+            }
+        }
+    }
+    properties.with_headers(headers)
+}
+
+fn has(headers: &FieldTable, name: &str) -> bool {
+    headers.into_iter().any(|(it, _)| it.as_str() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::FieldArray;
+
+    use super::*;
+
+    fn headers(entries: &[(&str, AMQPValue)]) -> FieldTable {
+        let mut table = FieldTable::default();
+        for (name, value) in entries {
+            table.insert((*name).into(), value.clone());
+        }
+        table
+    }
+
+    #[test]
+    fn nothing_of_an_event_is_changed_by_having_been_parked() {
+        let deaths = AMQPValue::FieldArray(FieldArray::from(vec![text("of another queue")]));
+        let original = BasicProperties::default()
+            .with_content_type("application/json".into())
+            .with_message_id("id".into())
+            .with_expiration("60000".into())
+            .with_user_id("producer".into())
+            .with_priority(3)
+            .with_delivery_mode(PERSISTENT)
+            .with_headers(headers(&[
+                ("x-death", deaths),
+                ("x-first-death-queue", text("another")),
+                ("CC", AMQPValue::FieldArray(FieldArray::from(vec![text("copies")]))),
+                ("own", text("value")),
+                ("event-pusher-replays", 2_i64.into()),
+            ]));
+        let envelope =
+            Envelope { exchange: "e".into(), routing_key: "k".into(), ..Envelope::default() };
+        let parked = parked_properties(&original, &envelope, "q", Duration::from_secs(30));
+        assert_eq!(parked.expiration().as_ref().map(ToString::to_string), Some("30000".to_owned()));
+        assert_eq!(parked.user_id(), &None);
+        let seen = parked.headers().clone().unwrap();
+        for name in ["x-death", "x-first-death-queue", "CC"] {
+            assert!(!has(&seen, name), "the broker can see {name}");
+        }
+
+        // The broker takes the expiration away and adds headers of its own.
+        let mut brought_back = seen;
+        brought_back.insert("x-death".into(), text("of q.held"));
+        brought_back.insert("x-first-death-reason".into(), text("expired"));
+        let brought_back = kept_properties(&parked).with_headers(brought_back);
+        assert_eq!(unparked_properties(brought_back), original);
+    }
+
+    #[test]
+    fn what_was_not_parked_is_left_alone() {
+        let replayed = BasicProperties::default()
+            .with_expiration("1".into())
+            .with_headers(headers(&[(origin::EXCHANGE, text("e")), ("x-death", text("d"))]));
+        assert_eq!(unparked_properties(replayed.clone()), replayed);
+    }
+}
