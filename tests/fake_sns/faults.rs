@@ -25,6 +25,7 @@ impl RequestFault {
     pub const UNAVAILABLE: Self = Self::Refused { status: 503, code: "" };
     pub const NOT_AUTHORISED: Self = Self::Refused { status: 403, code: "AuthorizationError" };
     pub const EXPIRED_TOKEN: Self = Self::Refused { status: 403, code: "ExpiredToken" };
+    pub const INVALID_TOKEN: Self = Self::Refused { status: 403, code: "InvalidClientTokenId" };
     pub const NOT_FOUND: Self = Self::Refused { status: 404, code: "NotFound" };
 }
 

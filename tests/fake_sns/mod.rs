@@ -24,6 +24,7 @@ mod limits;
 mod query;
 mod server;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -149,6 +150,17 @@ impl FakeSns {
         rule: impl FnMut(&Request) -> Option<RequestFault> + Send + 'static,
     ) {
         self.settings().request_rule = Some(Box::new(rule));
+    }
+
+    /// Every request meets this fault, and is counted, whatever it asks for.
+    pub fn fail_and_count(&self, fault: RequestFault) -> impl Fn() -> usize + use<> {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counting = Arc::clone(&asked);
+        self.fail_requests(move |_| {
+            counting.fetch_add(1, Ordering::Relaxed);
+            Some(fault)
+        });
+        move || asked.load(Ordering::Relaxed)
     }
 
     /// Asks `rule` about every entry of a batch, and about every single publish.

@@ -136,7 +136,7 @@ async fn without_sns_every_topic_is_a_problem_and_the_broker_is_none() {
     let ended = check(&stand, &[("SNS__SNS_HOST", CLOSED)]).await;
     let arns = ["presence", "pm", "muc"].map(|topic| stand.topic_arn(topic));
     let words: Vec<_> =
-        arns.iter().map(|arn| [arn.as_str(), "connection", "sns.sns_host"]).collect();
+        arns.iter().map(|arn| [arn.as_str(), "unreachable", "sns.sns_host"]).collect();
     assert_problems(&ended, &words.iter().map(<[_; 3]>::as_slice).collect::<Vec<_>>());
     assert!(ended.line("RabbitMQ:").starts_with("✓ "));
 }

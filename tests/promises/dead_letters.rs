@@ -6,6 +6,7 @@ use lapin::message::Delivery;
 use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, LongString};
 use tokio::net::TcpListener;
 
+use crate::fake_sns::{FakeSns, RequestFault, next};
 use crate::support::{Event, Stand, Worker, header, wait_for};
 
 const PERSISTENT: Option<u8> = Some(2);
@@ -143,9 +144,10 @@ async fn what_sns_refuses_is_dead_after_one_attempt() {
 #[tokio::test]
 async fn an_event_out_of_retries_is_dead_after_all_of_its_attempts() {
     let stand = Stand::new("letter-retries").await;
-    let refusing = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let sns = FakeSns::start();
+    sns.fail_requests(next(u64::MAX, RequestFault::INTERNAL_ERROR));
     let settings = [
-        ("SNS__SNS_HOST", &*format!("http://{refusing}")),
+        ("SNS__SNS_HOST", &*sns.url()),
         ("SNS__PUBLISH_RETRY_COUNT", "3"),
         ("SNS__PUBLISH_RETRY_TIME_MS", "5"),
         ("OUTAGE__THRESHOLD", "1000"),

@@ -13,6 +13,7 @@ mod dead_letters;
 mod fake_sns;
 mod faults;
 mod formats;
+mod holds;
 mod kills;
 mod memory;
 mod order;

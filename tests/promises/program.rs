@@ -1,5 +1,7 @@
 //! The program as a shell, a service manager or a script meets it.
 
+use lapin::options::QueuePurgeOptions;
+
 use crate::support::{Ended, Program, Stand, Worker, binary};
 
 /// A configuration that is valid, and leads to nothing that answers.
@@ -140,16 +142,19 @@ async fn no_secret_shows_in_the_log_of_a_worker_that_fails_on_both_sides() {
         ("SNS__SECRET_ACCESS_KEY", "planted-secret"),
         ("SNS__SESSION_TOKEN", "planted-session"),
         ("ADMIN__TOKEN", "planted-token"),
+        ("SHUTDOWN__GRACE_MS", "0"),
         filter,
     ];
     let other = Worker::start_with(&stand, &secrets).await;
     stand.publish(crate::support::Event::chat("alice@localhost", "bob@localhost", "hi")).await;
-    stand.take_dead_letters(1).await;
+    other.logged("holding").await;
     for worker in [worker, other] {
         worker.signal(nix::sys::signal::Signal::SIGTERM);
         worker.logged("stopped. ").await;
         assert_no_secret(&format!("{:#?}", worker.log()));
     }
+    let purged = stand.channel.queue_purge(stand.queue().into(), QueuePurgeOptions::default());
+    assert_eq!(purged.await.unwrap(), 1, "what is held goes back");
     stand.leave_nothing().await;
 }
 

@@ -108,6 +108,10 @@ impl Stand {
         format!("{}.queue", self.id)
     }
 
+    pub fn held_queue(&self) -> String {
+        format!("{}.held", self.queue())
+    }
+
     pub fn dead_letter_queue(&self) -> String {
         format!("{}.dead", self.id)
     }
@@ -254,7 +258,7 @@ impl Stand {
 
     /// Removes what the stand made, and fails if an event is left anywhere.
     pub async fn leave_nothing(self) {
-        for queue in [self.queue(), self.dead_letter_queue()] {
+        for queue in [self.queue(), self.held_queue(), self.dead_letter_queue()] {
             let deleted =
                 self.channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default());
             assert_eq!(deleted.await.unwrap(), 0, "messages were left in {queue}");
