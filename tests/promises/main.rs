@@ -17,6 +17,7 @@ mod holds;
 mod kills;
 mod memory;
 mod order;
+mod panics;
 mod ports;
 mod program;
 mod refusals;

@@ -1,0 +1,86 @@
+//! An event that panics the code costs itself, and nothing else.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::time::Duration;
+
+use event_pusher_sns::config::{Config, Inputs};
+use event_pusher_sns::hold::Room;
+use event_pusher_sns::plugin::{Plugin, Plugins};
+use event_pusher_sns::publisher::{self, MemoryTopics};
+use event_pusher_sns::relay::Relay;
+use event_pusher_sns::route::Router;
+use event_pusher_sns::source::{Broker, DeadLetterExchange, RabbitQueue};
+use event_pusher_sns::tally::Tally;
+use event_pusher_sns::worker::Worker;
+use jid::Jid;
+use tokio::sync::watch;
+
+use crate::support::{Event, Stand, header, wait_for};
+
+const EVE: &str = "eve@h";
+
+/// Has a bug, which Eve finds.
+struct Buggy;
+
+impl Plugin for Buggy {
+    fn user_guid<'a>(&self, user: &'a Jid) -> Cow<'a, str> {
+        assert_ne!(user.to_bare().as_str(), EVE, "a bug");
+        Cow::Owned(user.to_bare().to_string())
+    }
+}
+
+/// Works on the stand until `done`, in this process, with topics in memory.
+async fn work(stand: &Stand, done: impl Future<Output = ()>) -> Rc<Tally> {
+    let plugins = Plugins::default().register("buggy", Buggy);
+    let files = vec![("stand.toml".to_owned(), stand.configuration())];
+    let set = [("EVENT_PUSHER__SNS__PLUGIN_MODULE".to_owned(), "buggy".to_owned())];
+    let inputs = Inputs { files, environment: set.into_iter().collect() };
+    let config = Config::load(&inputs, &plugins.names().collect::<Vec<_>>()).unwrap();
+    let source = config.amqp.sources[0].clone();
+    let topics = Rc::new(publisher::stack(&config.sns, &config.outage, MemoryTopics::default()));
+    let router = Rc::new(Router::of(&config, &plugins).unwrap());
+    let broker = Rc::new(Broker::new(config.amqp, "panics".to_owned()));
+    let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
+    let tally = Rc::new(Tally::default());
+    let worker = Worker {
+        name: source.name.clone(),
+        room: Room::new(&source, 10, Duration::from_mins(1)),
+        relay: Relay::new(source.format, router, topics),
+        source: RabbitQueue::new(broker, source, dead_letters),
+        tally: Rc::clone(&tally),
+        grace: Duration::from_secs(10),
+    };
+    let (ask, stop) = watch::channel(false);
+    let done = async {
+        done.await;
+        ask.send_replace(true);
+    };
+    tokio::task::LocalSet::new().run_until(async { tokio::join!(worker.run(stop), done) }).await;
+    tally
+}
+
+#[tokio::test]
+async fn an_event_that_panics_the_code_is_dead_and_the_worker_lives_on() {
+    let stand = Stand::new("panics").await;
+    let events = async {
+        // It is declared last, when all else is there and bound.
+        let declared = async || stand.has_queue(&stand.held_queue()).await.then_some(());
+        wait_for("the queues", declared).await;
+        for user in ["ann@h", EVE, "bob@h"] {
+            stand.publish(Event::presence(user, true).identified(user)).await;
+        }
+        let letter = stand.take_dead_letters(1).await.remove(0);
+        assert_eq!(letter.properties.message_id().as_ref().unwrap().as_str(), EVE);
+        assert_eq!(header(&letter, "event-pusher-reason").as_deref(), Some("panicked"));
+        let error = header(&letter, "event-pusher-error").unwrap();
+        assert!(!error.contains("a bug"), "a panic's message may quote the event: {error}");
+        stand.publish(Event::presence("carol@h", true)).await;
+        let empty = async || (stand.ready(&stand.queue()).await == 0).then_some(());
+        wait_for("an empty queue", empty).await;
+    };
+    let tally = Box::pin(work(&stand, events)).await;
+    let counts = tally.counts();
+    assert_eq!((counts.received, counts.published, counts.handed_back), (4, 3, 0), "{counts}");
+    stand.leave_nothing().await;
+}
