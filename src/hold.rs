@@ -25,15 +25,6 @@ pub enum Held {
 }
 
 impl Held {
-    /// Whether a probe that met this fault goes on holding it.
-    pub(crate) fn is_held_by(&self, fault: &Fault) -> bool {
-        match fault.scope {
-            Scope::Service | Scope::Transient => true,
-            Scope::Route => matches!(self, Self::Topic(_)),
-            Scope::Message => false,
-        }
-    }
-
     /// How far the hold reaches.
     #[must_use]
     pub const fn scope(&self) -> Scope {

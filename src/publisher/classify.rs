@@ -14,6 +14,14 @@ pub(super) fn is_unreachable(fault: &Fault) -> bool {
     fault.code == UNREACHABLE
 }
 
+/// Whether a permission is missing for what was asked.
+pub(super) fn is_denial(fault: &Fault) -> bool {
+    DENIALS.contains(&fault.code.as_str())
+}
+
+/// The codes of [`is_denial`].
+const DENIALS: [&str; 3] = ["AuthorizationError", "AccessDenied", "AccessDeniedException"];
+
 /// Whether SNS asks for a slower pace.
 pub(super) fn is_throttle(fault: &Fault) -> bool {
     let code = fault.code.as_str();
@@ -64,11 +72,10 @@ fn known_scope(code: &str, detail: &str) -> Option<Scope> {
         | "InvalidBatchEntryId"
         | "TooManyEntriesInBatchRequest" => Scope::Message,
 
+        code if DENIALS.contains(&code) => Scope::Route,
+
         "NotFound"
         | "ResourceNotFoundException"
-        | "AuthorizationError"
-        | "AccessDenied"
-        | "AccessDeniedException"
         | "EndpointDisabled"
         | "PlatformApplicationDisabled"
         | "KMSAccessDenied"

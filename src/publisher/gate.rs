@@ -239,9 +239,13 @@ async fn pass<'a>(barrier: &'a Barrier, stay: &Stay<'_>) -> Option<Pass<'a>> {
     if barrier.is_open() {
         return Some(Pass::default());
     }
-    tokio::select! {
-        biased;
-        pass = barrier.pass() => Some(pass),
-        () = stay.over() => None,
-    }
+    // Boxed, since every event would carry the room for it along.
+    Box::pin(async {
+        tokio::select! {
+            biased;
+            pass = barrier.pass() => Some(pass),
+            () = stay.over() => None,
+        }
+    })
+    .await
 }

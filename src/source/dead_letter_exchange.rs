@@ -124,7 +124,9 @@ impl DeadLetterExchange {
         bounded("asking for confirms", confirms).await?;
         if self.broker.config().declare {
             topology::declare_dead_letters(&channel, self.broker.config()).await?;
-            topology::declare_parking(&channel, self.broker.config()).await?;
+            for source in &self.broker.config().sources {
+                topology::declare_parking(&channel, self.broker.config(), source).await?;
+            }
         }
         let open = Rc::new(Open { channel, connection });
         *current = Some(Rc::clone(&open));

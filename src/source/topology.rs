@@ -42,22 +42,21 @@ pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(
     for key in routing_keys(source) {
         bind(channel, &source.queue, &source.exchange, key).await?;
     }
-    declare_parking(channel, amqp).await
+    declare_parking(channel, amqp, source).await
 }
 
-/// Declares the queues where events of held topics are parked.
+/// Declares the queue where a source's events are parked while their topic is held.
 ///
 /// # Errors
 ///
 /// As [`ensure`].
-pub async fn declare_parking(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
-    for source in &amqp.sources {
-        if let Some(parking) = &source.parking {
-            let arguments = parking_arguments(amqp, &source.queue);
-            declare_queue(channel, &parking.queue, arguments).await?;
-        }
-    }
-    Ok(())
+pub async fn declare_parking(
+    channel: &Channel,
+    amqp: &Amqp,
+    source: &Source,
+) -> Result<(), SourceError> {
+    let Some(parking) = &source.parking else { return Ok(()) };
+    declare_queue(channel, &parking.queue, parking_arguments(amqp, &source.queue)).await
 }
 
 /// Declares dead-letter exchange and queue, and binds them.

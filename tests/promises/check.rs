@@ -42,6 +42,7 @@ async fn what_run_will_declare_is_no_problem_and_is_not_created() {
         format!("exchange `{exchange}` (topic)"),
         format!("queue `{queue}` (quorum)"),
         format!("exchange `{dead}` (dead letters)"),
+        format!("queue `{}` (quorum)", stand.held_queue()),
         format!("queue `{dead}` (quorum)"),
     ];
     for wanted in wanted {
@@ -60,7 +61,7 @@ async fn after_a_run_all_is_there_as_configured() {
     Worker::start(&stand).await.stop().await;
     let ended = check(&stand, &[]).await;
     assert_all_well(&ended);
-    assert_eq!(ended.stdout.matches(": there, as configured\n").count(), 4, "{}", ended.stdout);
+    assert_eq!(ended.stdout.matches(": there, as configured\n").count(), 5, "{}", ended.stdout);
     ended.line("RabbitMQ: connected and logged in");
     for (topic, key) in [
         ("presence", "sns.presence_updates_topic"),
@@ -102,7 +103,11 @@ async fn a_queue_with_other_arguments_is_a_problem_that_names_the_argument_and_i
     let argument = "'x-queue-type'";
     assert_problems(
         &ended,
-        &[&[&dead, argument, "amqp.queue_type"], &[&queue, "inequivalent arg", "amqp.queue_type"]],
+        &[
+            &[&dead, argument, "amqp.queue_type"],
+            &[&format!("`{queue}`"), "inequivalent arg", "amqp.queue_type"],
+            &[&stand.held_queue(), "inequivalent arg", "amqp.queue_type"],
+        ],
     );
     let ended = check(&stand, &[("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "fanout")]).await;
     assert_problems(&ended, &[&[&stand.exchange(), "'type'", "exchange_type"]]);

@@ -230,7 +230,10 @@ async fn a_parked_event_comes_back_as_it_was() {
     }
     assert_eq!(foreign, headers);
     assert_eq!(*letter.properties.priority(), Some(3));
-    assert_eq!(letter.properties.message_id().as_ref().map(|it| it.as_str()), Some("parked"));
+    assert_eq!(
+        letter.properties.message_id().as_ref().map(ToString::to_string),
+        Some("parked".to_owned())
+    );
     leave_after(stand, &sns, worker, "muc", 1).await;
 }
 

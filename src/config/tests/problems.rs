@@ -197,6 +197,22 @@ fn every_queue_has_one_purpose() {
             "give every source a queue of its own",
         ],
     );
+    assert_one(
+        "[amqp.sources.a]\nqueue = \"q\"\n[amqp.sources.b]\nqueue = \"q.held\"",
+        [
+            "local.toml:4: amqp.sources.b.queue = \"q.held\"",
+            "is where events of `q` are parked while their topic is held",
+            "give it another name",
+        ],
+    );
+}
+
+#[test]
+fn a_queues_name_leaves_room_for_that_of_the_parked() {
+    let source = |bytes: usize| format!("amqp.sources.a.queue = \"{}\"", "q".repeat(bytes));
+    load(&source(250), &[]).unwrap();
+    let found = load(&source(251), &[]).unwrap_err().to_string();
+    assert!(found.contains("leaves no room for `.held`") && found.contains("250 bytes"), "{found}");
 }
 
 #[test]

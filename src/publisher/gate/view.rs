@@ -5,8 +5,9 @@ use super::pass::Tried;
 use super::{Gate, report};
 use crate::arn::TopicArn;
 use crate::hold::{Held, Hold};
-use crate::outcome::Fault;
+use crate::outcome::{Fault, Scope};
 use crate::publisher::advice::advice;
+use crate::publisher::classify::is_denial;
 use crate::publisher::{Attempt, Retry};
 
 impl<P: Attempt> Gate<Retry<P>> {
@@ -26,7 +27,7 @@ impl<P: Attempt> Gate<Retry<P>> {
             let tried = barrier.tried(&pass);
             let Some(arn) = barrier.read(|holding, _| holding.topic.clone()) else { return };
             match self.retry.find_topic(&arn).await {
-                Err(fault) if held.is_held_by(&fault) => {
+                Err(fault) if says_still_held(held, &fault) => {
                     hold(held.clone(), barrier, &fault, &arn, tried);
                 }
                 Ok(()) | Err(_) => {
@@ -45,6 +46,16 @@ impl<P: Attempt> Gate<Retry<P>> {
         let topics = topics.iter().map(|(arn, barrier)| (Held::Topic(arn.clone()), &**barrier));
         let all = std::iter::once((Held::Service, &self.service)).chain(topics);
         all.filter_map(|(held, barrier)| hold_of(held, barrier)).collect()
+    }
+}
+
+/// What asking for a topic tells about publishing to it. Where asking alone is not allowed, only an
+/// event can tell.
+fn says_still_held(held: &Held, fault: &Fault) -> bool {
+    match fault.scope {
+        Scope::Service | Scope::Transient => true,
+        Scope::Route => matches!(held, Held::Topic(_)) && !is_denial(fault),
+        Scope::Message => false,
     }
 }
 

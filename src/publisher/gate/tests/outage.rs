@@ -171,31 +171,37 @@ async fn an_answer_to_what_left_before_the_hold_does_not_end_it() {
     assert!(gate.holds()[0].lasted > Duration::from_secs(4), "{:?}", gate.holds());
 }
 
+/// Fails each event once: `early` after five seconds and by itself, others at once and as an outage.
+#[derive(Default)]
+struct FailsOnce(RefCell<Vec<String>>);
+
+impl Attempt for FailsOnce {
+    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+        if self.0.borrow().contains(&notification.body) {
+            return Ok(MessageId(String::new()));
+        }
+        self.0.borrow_mut().push(notification.body.clone());
+        if notification.body == "early" {
+            sleep(Duration::from_secs(5)).await;
+            return Err(transient("InternalError"));
+        }
+        Err(fault(Scope::Service))
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_event_whose_retries_ran_out_during_a_hold_is_tried_again_after_it() {
-    LocalSet::new()
-        .run_until(async {
-            let world = Rc::new(World::default());
-            let retry = Retry::new(Rc::clone(&world), 2, Duration::from_secs(30));
-            let gate = Rc::new(Gate::new(retry, 10, LONGEST_PAUSE));
-            world.fault.replace(Some(("", transient("InternalError"))));
-            let early = spawn(&gate, "t", "{}");
-            sleep(Duration::from_millis(10)).await;
-            world.fault.take();
-            world.credentials_expired.set(true);
-            let late = spawn(&gate, "t", "{}");
-            sleep(Duration::from_millis(10)).await;
-            assert_eq!(held(&gate), ["service"]);
-            world.credentials_expired.set(false);
-            late.await.unwrap().unwrap();
-            // Its second and third attempt: the service lives, but not for this event.
-            world.fault.replace(Some(("", transient("InternalError"))));
-            sleep(Duration::from_mins(2)).await;
-            assert!(!early.is_finished());
-            world.fault.take();
-            early.await.unwrap().unwrap();
-        })
-        .await;
+    let gate = gate_to(FailsOnce::default(), 10);
+    let (early, late) = (notification("t", "early"), notification("t", "late"));
+    let begun = Instant::now();
+    let (early, ()) = tokio::join!(publish(&gate, &early), async {
+        publish(&gate, &late).await.unwrap();
+        assert!(
+            begun.elapsed() < Duration::from_secs(2),
+            "the hold is over before the retries are"
+        );
+    });
+    assert_eq!(early.map(|it| it.attempts), Ok(2));
 }
 
 #[tokio::test(start_paused = true)]

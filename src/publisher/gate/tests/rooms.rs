@@ -205,3 +205,19 @@ async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_may_not_ask_for_the_topic_tries_with_events_again() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let event = case.spawn("gone");
+            sleep(Duration::from_secs(1)).await;
+            let held = case.gate.holds().remove(0).held;
+            event.abort();
+            let denial = Fault { code: "AuthorizationError".to_owned(), ..fault(Scope::Route) };
+            case.world.fault.replace(Some(("gone", denial)));
+            timeout(LONGEST_PAUSE, case.gate.reopened(&held)).await.expect("an event can tell");
+        })
+        .await;
+}
