@@ -5,9 +5,9 @@
 //! bounds the requests in flight, and [`Sns`] makes the request and says how far a fault
 //! reaches. Beside them, [`Lanes`] keep the order where it is asked for.
 
-mod advice;
 mod batch;
 mod classify;
+mod fault;
 mod gate;
 mod lanes;
 mod limit;

@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::queue::{Entry, Topics};
-use super::classify::{is_throttle, may_be_for_one_entry};
+use super::classify::may_be_for_one_entry;
+use super::fault::is_throttle;
 use super::limit::Limit;
 use super::{Attempt, Publish};
 use crate::arn::TopicArn;

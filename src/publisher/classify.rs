@@ -6,30 +6,12 @@
 
 use crate::outcome::{Fault, Scope};
 
-/// The code of a fault in connecting.
-pub(super) const UNREACHABLE: &str = "unreachable";
+/// A permission is missing for what was asked.
+pub(super) const DENIALS: [&str; 3] =
+    ["AuthorizationError", "AccessDenied", "AccessDeniedException"];
 
-/// Whether no request has left: whatever is to blame, it is not the event.
-pub(super) fn is_unreachable(fault: &Fault) -> bool {
-    fault.code == UNREACHABLE
-}
-
-/// Whether a permission is missing for what was asked.
-pub(super) fn is_denial(fault: &Fault) -> bool {
-    DENIALS.contains(&fault.code.as_str())
-}
-
-/// The codes of [`is_denial`].
-const DENIALS: [&str; 3] = ["AuthorizationError", "AccessDenied", "AccessDeniedException"];
-
-/// Whether SNS asks for a slower pace.
-pub(super) fn is_throttle(fault: &Fault) -> bool {
-    let code = fault.code.as_str();
-    fault.scope == Scope::Transient && (THROTTLES.contains(&code) || code == "HTTP 429")
-}
-
-/// The codes of [`is_throttle`].
-const THROTTLES: [&str; 10] = [
+/// SNS asks for a slower pace.
+pub(super) const THROTTLES: [&str; 10] = [
     "Throttling",
     "ThrottlingException",
     "ThrottledException",

@@ -20,7 +20,7 @@ use std::time::Duration;
 use self::barrier::Barrier;
 use self::pass::{Pass, Tried};
 use self::view::hold;
-use super::classify::is_unreachable;
+use super::fault::is_unreachable;
 use super::{Accepted, Attempt, Failure, Retry};
 use crate::arn::TopicArn;
 use crate::hold::{Held, NotNow, Stay};

@@ -8,7 +8,7 @@ use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
 use super::Attempt;
-use super::classify::is_throttle;
+use super::fault::is_throttle;
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::pause::Pauses;

@@ -6,8 +6,7 @@ use super::{Gate, report};
 use crate::arn::TopicArn;
 use crate::hold::{Held, Hold};
 use crate::outcome::{Fault, Scope};
-use crate::publisher::advice::advice;
-use crate::publisher::classify::is_denial;
+use crate::publisher::fault::{advice, is_denial};
 use crate::publisher::{Attempt, Retry};
 
 impl<P: Attempt> Gate<Retry<P>> {

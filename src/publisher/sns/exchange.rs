@@ -22,7 +22,7 @@ use super::credentials::Keys;
 use super::endpoint::Endpoint;
 use crate::config;
 use crate::outcome::{Fault, Scope};
-use crate::publisher::classify::UNREACHABLE;
+use crate::publisher::fault::UNREACHABLE;
 
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 const USER_AGENT: &str = concat!("event-pusher-sns/", env!("CARGO_PKG_VERSION"));

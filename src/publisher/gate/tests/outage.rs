@@ -7,7 +7,7 @@ fn transient(code: &str) -> Fault {
 }
 
 fn unreachable() -> Fault {
-    transient(crate::publisher::classify::UNREACHABLE)
+    transient(crate::publisher::fault::UNREACHABLE)
 }
 
 /// Retries twice, and holds after `threshold`.

@@ -1,9 +1,28 @@
-//! What an operator can do about what is held.
+//! What a fault is like, beyond how far it reaches.
 
-use super::classify::{is_denial, is_throttle, is_unreachable};
+use super::classify::{DENIALS, THROTTLES, code_of_status};
 use crate::outcome::{Fault, Scope};
 
-/// One sentence's second half. All go on by themselves once it is done.
+/// The code of a fault in connecting.
+pub(super) const UNREACHABLE: &str = "unreachable";
+
+/// Whether no request has left: whatever is to blame, it is not the event.
+pub(super) fn is_unreachable(fault: &Fault) -> bool {
+    fault.code == UNREACHABLE
+}
+
+/// Whether a permission is missing for what was asked.
+pub(super) fn is_denial(fault: &Fault) -> bool {
+    DENIALS.contains(&fault.code.as_str())
+}
+
+/// Whether SNS asks for a slower pace.
+pub(super) fn is_throttle(fault: &Fault) -> bool {
+    let by_status = || fault.code == code_of_status(429);
+    fault.scope == Scope::Transient && (THROTTLES.contains(&fault.code.as_str()) || by_status())
+}
+
+/// What an operator can do about it: a sentence's second half. All goes on by itself once it is done.
 pub(super) fn advice(fault: &Fault) -> &'static str {
     match (fault.scope, fault.code.as_str()) {
         _ if is_unreachable(fault) => "check sns.sns_host, and the network on the way to SNS",
