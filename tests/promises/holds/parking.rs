@@ -1,0 +1,159 @@
+//! A held topic keeps its share of the prefetch, and the others flow.
+
+use lapin::BasicProperties;
+use lapin::options::QueueDeleteOptions;
+use lapin::types::{AMQPValue, FieldArray, FieldTable};
+
+use super::{accepts, chat, delete_topic, distinct, has_ready, leave_after, room, worker_on};
+use crate::fake_sns::FakeSns;
+use crate::support::{Event, Program, Stand, Worker, header};
+
+#[tokio::test]
+async fn a_held_topic_parks_what_exceeds_its_share_and_starves_no_other() {
+    let (stand, sns) = (Stand::new("parked").await, FakeSns::start());
+    sns.record();
+    delete_topic(&stand, &sns, "muc");
+    let worker = worker_on(&stand, &sns, &[("AMQP__PREFETCH", "20")]).await;
+    stand.publish_all((0..100).map(room)).await;
+    stand.publish_all((0..50).map(chat)).await;
+    accepts(&stand, &sns, "pm", 50).await;
+    let line = worker.logged("\"holding").await;
+    assert_eq!(line["held"], stand.topic_arn("muc"), "{line}");
+    assert!(line["advice"].as_str().unwrap().contains("create the topic"), "{line}");
+    worker.logged("what comes beyond is parked").await;
+    // Other ones come through while those that are parked come and go.
+    stand.publish_all((50..100).map(chat)).await;
+    accepts(&stand, &sns, "pm", 100).await;
+    assert_eq!(distinct(&stand, &sns, "muc"), 0);
+    sns.heal();
+    accepts(&stand, &sns, "muc", 100).await;
+    assert_eq!(worker.count("\"holding"), 1, "{:#?}", worker.log());
+    assert_eq!(worker.count("going on"), 1, "{:#?}", worker.log());
+    assert_eq!(worker.count("is parked"), 1, "{:#?}", worker.log());
+    leave_after(stand, &sns, worker, "muc", 100).await;
+}
+
+#[tokio::test]
+async fn a_parked_event_comes_back_as_it_was() {
+    let (stand, sns) = (Stand::new("parked-kept").await, FakeSns::start());
+    sns.record();
+    delete_topic(&stand, &sns, "muc");
+    let settings = [("AMQP__PREFETCH", "2"), ("SNS__MAX_MESSAGE_BYTES", "1048576")];
+    let worker = worker_on(&stand, &sns, &settings).await;
+    // The first one waits, so that all others are parked.
+    stand.publish(room(0)).await;
+    worker.logged("\"holding").await;
+    let mut headers = FieldTable::default();
+    let mut death = FieldTable::default();
+    for (name, value) in [("queue", &*stand.queue()), ("reason", "delivery_limit")] {
+        death.insert(name.into(), AMQPValue::LongString(value.into()));
+    }
+    // With this in its sight, RabbitMQ 3.10 would drop the event when it is to come back.
+    headers.insert("x-death".into(), FieldArray::from(vec![death.into()]).into());
+    headers.insert("own".into(), 7_i64.into());
+    let properties = BasicProperties::default()
+        .with_content_type("application/json".into())
+        .with_message_id("parked".into())
+        .with_user_id("guest".into())
+        .with_expiration("600000".into())
+        .with_priority(3)
+        .with_headers(headers.clone());
+    // SNS will not take it, so that it can be seen again among the dead letters.
+    let too_long = Event::groupchat("ann@h", "room@conference.h", &"x".repeat(300_000));
+    stand.publish(Event { properties, ..too_long.clone() }.routed("some.key")).await;
+    worker.logged("what comes beyond is parked").await;
+    has_ready(&stand, &stand.held_queue(), 1).await;
+    sns.heal();
+    let letter = stand.take_dead_letters(1).await.remove(0);
+    assert_eq!(letter.data, too_long.payload);
+    assert_eq!(letter.routing_key.as_str(), "some.key");
+    for (name, value) in [
+        ("exchange", stand.exchange()),
+        ("routing-key", "some.key".to_owned()),
+        ("queue", stand.queue()),
+        ("reason", "rejected".to_owned()),
+        ("expiration", "600000".to_owned()),
+        ("user-id", "guest".to_owned()),
+    ] {
+        assert_eq!(header(&letter, &format!("event-pusher-{name}")), Some(value), "{name}");
+    }
+    let mut foreign = FieldTable::default();
+    for (name, value) in letter.properties.headers().iter().flatten() {
+        assert!(!name.as_str().contains("parked"), "{name} is left");
+        if !name.as_str().starts_with("event-pusher-") && name.as_str() != "x-delivery-count" {
+            foreign.insert(name.clone(), value.clone());
+        }
+    }
+    assert_eq!(foreign, headers);
+    assert_eq!(*letter.properties.priority(), Some(3));
+    assert_eq!(
+        letter.properties.message_id().as_ref().map(ToString::to_string),
+        Some("parked".to_owned())
+    );
+    leave_after(stand, &sns, worker, "muc", 1).await;
+}
+
+#[tokio::test]
+async fn without_a_queue_to_park_in_a_held_topic_says_so_and_loses_nothing() {
+    let (stand, sns) = (Stand::new("not-parked").await, FakeSns::start());
+    sns.record();
+    stand.declare_events_by_hand().await;
+    stand.declare_dead_letters_by_hand().await;
+    stand.bind_dead_letter_queue().await;
+    delete_topic(&stand, &sns, "muc");
+    let settings = [("AMQP__PREFETCH", "20"), ("AMQP__DECLARE", "false")];
+    let worker = worker_on(&stand, &sns, &settings).await;
+    stand.publish_all((0..50).map(room)).await;
+    let line = worker.logged("cannot park").await;
+    let error = line["error"].as_str().unwrap();
+    assert!(error.contains(&stand.held_queue()) && error.contains("create it"), "{error}");
+    has_ready(&stand, &stand.queue(), 30).await;
+    assert_eq!(worker.count("cannot park"), 1, "{:#?}", worker.log());
+    sns.heal();
+    leave_after(stand, &sns, worker, "muc", 50).await;
+}
+
+#[tokio::test]
+async fn where_order_is_kept_nothing_is_parked_and_the_log_says_what_to_do() {
+    let (stand, sns) = (Stand::new("ordered-hold").await, FakeSns::start());
+    sns.record();
+    delete_topic(&stand, &sns, "muc");
+    let settings = [("AMQP__PREFETCH", "20"), ("SNS__ORDERING", "per-key")];
+    let worker = worker_on(&stand, &sns, &settings).await;
+    // Of different rooms, so that they don't wait for each other.
+    let room = |n: usize| Event::groupchat("ann@h", &format!("r{n}@conference.h"), &n.to_string());
+    stand.publish_all((0..50).map(room)).await;
+    let line = worker.logged("exceeds its share").await;
+    assert!(line["message"].as_str().unwrap().contains("a source of its own"), "{line}");
+    has_ready(&stand, &stand.queue(), 30).await;
+    assert!(!stand.has_queue(&stand.held_queue()).await);
+    sns.heal();
+    leave_after(stand, &sns, worker, "muc", 50).await;
+}
+
+#[tokio::test]
+async fn check_knows_where_held_events_are_parked() {
+    let stand = Stand::new("check-parking").await;
+    Worker::start(&stand).await.stop().await;
+    let check = async |settings: &[(&str, &str)]| {
+        let program = Program::new(&["check", "--config", "stand.toml"])
+            .with_file("stand.toml", &stand.configuration());
+        settings.iter().fold(program, |it, (key, value)| it.with(key, value)).run().await
+    };
+    let wanted = format!("queue `{}` (quorum)", stand.held_queue());
+    assert!(check(&[]).await.line(&wanted).ends_with(": there, as configured"));
+    let deleted =
+        stand.channel.queue_delete(stand.held_queue().into(), QueueDeleteOptions::default());
+    deleted.await.unwrap();
+    assert!(check(&[]).await.line(&wanted).ends_with("not there yet; `run` declares it"));
+    // It can do without, so that is no problem; how to make it is said.
+    let ended = check(&[("AMQP__DECLARE", "false")]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.all());
+    let line = ended.line(&stand.held_queue());
+    for part in ["x-dead-letter-exchange \"\"", "x-dead-letter-routing-key", &stand.queue()] {
+        assert!(line.contains(part), "no {part:?} in {line}");
+    }
+    let ended = check(&[("SNS__ORDERING", "per-key")]).await;
+    assert!(!ended.stdout.contains(&stand.held_queue()), "{}", ended.stdout);
+    stand.leave_nothing().await;
+}
