@@ -1,11 +1,13 @@
 //! The publisher alone on a fake SNS, over HTTP. Without a broker hundreds of mixes are quick.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::config::{Config, Inputs};
+use event_pusher_sns::hold::Room;
 use event_pusher_sns::plugin::{Attributes, DefaultPlugin};
-use event_pusher_sns::publisher::{self, Accepted, Failure, Publisher, Sns};
+use event_pusher_sns::publisher::{self, Accepted, Failure, Publisher, Sns, Unpublished};
 use event_pusher_sns::route::Notification;
 use futures_util::future::join_all;
 
@@ -58,7 +60,15 @@ impl Rig {
     pub async fn publish_together(&self, bodies: &[String]) -> Vec<Answer> {
         let publisher = self.publisher(bodies.len());
         let notifications: Vec<_> = bodies.iter().map(|body| self.notification(body)).collect();
-        join_all(notifications.iter().map(|it| publisher.publish(it))).await
+        let room = Room::new(&self.config.amqp.sources[0], u16::MAX, Duration::from_hours(1));
+        let stay = room.stay();
+        let answers = notifications.iter().map(async |it| {
+            publisher.publish(it, &stay).await.map_err(|unpublished| match unpublished {
+                Unpublished::Failed(failure) => failure,
+                Unpublished::NotNow(not_now) => panic!("{not_now:?}"),
+            })
+        });
+        join_all(answers).await
     }
 
     /// One whose batches leave at once when they have so many entries.
