@@ -7,6 +7,7 @@
 
 mod ancestor;
 mod bad_input;
+mod broker;
 mod check;
 mod dead_letters;
 #[path = "../fake_sns/mod.rs"]

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod fifo;
+mod own_broker;
 mod program;
 mod proxy;
 mod sns;
@@ -10,6 +11,7 @@ mod worker;
 
 pub use by_hand::quorum;
 pub use fifo::FifoTopic;
+pub use own_broker::OwnBroker;
 pub use program::{Ended, Program};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};

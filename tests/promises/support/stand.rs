@@ -80,24 +80,32 @@ impl Event {
 impl Stand {
     /// Connects to both servers and creates the three topics, each with a queue subscribed.
     pub async fn new(name: &str) -> Self {
-        static STANDS: AtomicU32 = AtomicU32::new(0);
-        let number = STANDS.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{name}-{}-{number}", std::process::id());
         let amqp_uri = from_environment("EVENT_PUSHER_TEST_AMQP", |base| {
             format!("amqp://guest:guest@127.0.0.1:{base}/%2f")
         });
+        Self::on(name, &amqp_uri).await
+    }
+
+    /// The same on another broker than the one that all tests share.
+    pub async fn on(name: &str, amqp_uri: &str) -> Self {
+        static STANDS: AtomicU32 = AtomicU32::new(0);
+        let number = STANDS.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{name}-{}-{number}", std::process::id());
+        let amqp_uri = amqp_uri.to_owned();
         let sns_url = from_environment("EVENT_PUSHER_TEST_SNS", |base| {
             format!("http://127.0.0.1:{}", base + 3)
         });
-        let connection = Connection::connect(&amqp_uri, ConnectionProperties::default())
-            .await
-            .unwrap_or_else(|error| panic!("no RabbitMQ for the tests ({error}); {START}"));
-        let channel = connection.create_channel().await.unwrap();
-        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        let (connection, channel) = connect(&amqp_uri).await;
         let topics = Topics::create(&sns_url, &id)
             .await
             .unwrap_or_else(|error| panic!("no SNS emulator for the tests ({error}); {START}"));
         Self { id, amqp_uri, sns_url, channel, topics, connection }
+    }
+
+    /// Connects anew, where a broker was restarted.
+    pub async fn again(self) -> Self {
+        let (connection, channel) = connect(&self.amqp_uri).await;
+        Self { channel, connection, ..self }
     }
 
     pub fn exchange(&self) -> String {
@@ -270,6 +278,16 @@ impl Stand {
                 .unwrap();
         }
     }
+}
+
+/// With confirms.
+async fn connect(uri: &str) -> (Connection, Channel) {
+    let connection = Connection::connect(uri, ConnectionProperties::default())
+        .await
+        .unwrap_or_else(|error| panic!("no RabbitMQ for the tests ({error}); {START}"));
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    (connection, channel)
 }
 
 /// A header of a dead letter as text.

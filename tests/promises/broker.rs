@@ -1,0 +1,77 @@
+//! Brokers that restart, fail over, refuse and fall silent: the worker goes on by itself, says so
+//! once, and loses nothing.
+
+use std::collections::BTreeSet;
+
+use crate::fake_sns::FakeSns;
+use crate::support::{Event, OwnBroker, Stand, Worker, wait_for};
+
+fn chat(number: u32) -> Event {
+    Event::chat("alice@localhost", "bob@localhost", &number.to_string())
+}
+
+/// The numbers that SNS has accepted, each once.
+fn accepted(sns: &FakeSns) -> BTreeSet<u32> {
+    let number = |body: &str| {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        body["message"].as_str().unwrap().parse().unwrap()
+    };
+    sns.accepted().iter().map(|message| number(&message.body)).collect()
+}
+
+async fn accepts(sns: &FakeSns, count: u32) {
+    let enough = async || (accepted(sns).len() >= count as usize).then_some(());
+    wait_for(&format!("SNS to accept {count} events"), enough).await;
+}
+
+/// An SNS that takes its time, so that a fault finds events at every place.
+fn slow_sns() -> FakeSns {
+    let sns = FakeSns::start();
+    sns.record();
+    sns.set_latency(std::time::Duration::from_millis(20));
+    sns
+}
+
+#[tokio::test]
+async fn a_broker_that_crashes_is_found_again_and_nothing_is_lost() {
+    const EVENTS: u32 = 2000;
+    let (broker, sns) = (OwnBroker::single().await, slow_sns());
+    let stand = Stand::on("crashed", &broker.uri(0)).await;
+    let url = sns.url();
+    let worker =
+        Worker::start_with(&stand, &[("SNS__SNS_HOST", &url), ("SNS__POOL_SIZE", "4")]).await;
+    stand.publish_all((0..EVENTS).map(chat)).await;
+    accepts(&sns, EVENTS / 4).await;
+    broker.kill(0).await;
+    worker.logged("not consuming, trying again").await;
+    broker.start_again(0).await;
+    accepts(&sns, EVENTS).await;
+    assert_eq!(worker.count("\"consuming\""), 2, "{:#?}", worker.log());
+    let exit = worker.stop().await;
+    assert_eq!(exit.status.code(), Some(0));
+    stand.again().await.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_loses_the_queues_leader_is_consumed_through_another_node() {
+    const EVENTS: u32 = 2000;
+    let (broker, sns) = (OwnBroker::cluster().await, slow_sns());
+    let stand = Stand::on("failover", &broker.uri(1)).await;
+    let (uris, url) = (broker.uris(), sns.url());
+    let settings = [
+        ("AMQP__URI", ""),
+        ("AMQP__URIS", &*uris),
+        ("SNS__SNS_HOST", &url),
+        ("SNS__POOL_SIZE", "4"),
+    ];
+    let worker = Worker::start_with(&stand, &settings).await;
+    // The worker has declared the queue at the first node, so that is the one which leads it.
+    assert_eq!(broker.leader_of(&stand.queue()).await, 0);
+    stand.publish_all((0..EVENTS).map(chat)).await;
+    accepts(&sns, EVENTS / 4).await;
+    broker.kill(0).await;
+    accepts(&sns, EVENTS).await;
+    assert_eq!(worker.count("\"consuming\""), 2, "{:#?}", worker.log());
+    assert_eq!(worker.stop().await.status.code(), Some(0));
+    stand.leave_nothing().await;
+}
