@@ -9,10 +9,12 @@ mod dead_letter_headers;
 mod headers;
 mod inspect;
 mod ledger;
+mod link;
 mod memory;
 mod origin;
 mod parking;
 mod rabbitmq;
+mod tls;
 pub mod topology;
 
 use std::future::Future;
@@ -20,6 +22,7 @@ use std::future::Future;
 pub use connection::Broker;
 pub use dead_letter_exchange::DeadLetterExchange;
 pub(crate) use inspect::inspect;
+pub use link::Link;
 pub use memory::{MemoryQueue, MemorySession, MemorySettler};
 pub use rabbitmq::{RabbitQueue, RabbitReceipt, RabbitSession, RabbitSettler};
 

@@ -32,8 +32,8 @@ const RULES: &[Rule] = &[
         except: &["config/inputs.rs", "config/tests.rs"],
     },
     Rule {
-        says: "only source/ speaks AMQP",
-        words: &["lapin"],
+        says: "only source/ speaks AMQP, and TLS with it",
+        words: &["lapin", "rustls"],
         holds_in: everywhere,
         except: &["source/"],
     },
@@ -117,7 +117,9 @@ fn a_broken_layer_is_found_with_file_line_and_rule() {
     assert!(found.contains(
         &"src/event/bad.rs:2: `fs`: of what is pure, only config/inputs.rs reads files".to_owned()
     ));
-    assert!(found.contains(&"src/event/bad.rs:4: `lapin`: only source/ speaks AMQP".to_owned()));
+    assert!(found.contains(
+        &"src/event/bad.rs:4: `lapin`: only source/ speaks AMQP, and TLS with it".to_owned()
+    ));
 }
 
 #[test]

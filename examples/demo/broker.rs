@@ -7,7 +7,7 @@ use lapin::options::{
     ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, Queue};
+use lapin::{BasicProperties, Channel, Queue};
 use tokio::time::{Instant, sleep};
 
 use crate::samples::Sample;
@@ -16,7 +16,7 @@ use crate::trouble::{START, Trouble};
 use crate::{LOOK_AGAIN, PATIENCE};
 
 pub(crate) struct Broker {
-    connection: Connection,
+    connection: source::Link,
     channel: Channel,
     exchange: String,
     queue: String,

@@ -49,6 +49,14 @@ impl AmqpUri {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+
+    /// The host's name or address; an IPv6 address is without the brackets.
+    #[must_use]
+    pub fn host(&self) -> String {
+        let url = Url::parse(self.expose()).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        host.trim_matches(['[', ']']).to_owned()
+    }
 }
 
 /// `path` begins with the slash that separates it, unless there is no vhost at all.
@@ -107,7 +115,16 @@ mod tests {
         assert_eq!(uri.expose(), "amqps://chat:s3cret@rabbit.example:5671/%2f?heartbeat=10");
         assert_eq!(uri.to_string(), "amqps://chat:***@rabbit.example:5671/%2f");
         assert_eq!(format!("{uri:?}"), uri.to_string());
-        assert_eq!(AmqpUri::parse("amqp://[::1]").unwrap().to_string(), "amqp://[::1]");
+    }
+
+    #[test]
+    fn an_ipv6_address_is_a_host() {
+        let uri = AmqpUri::parse("amqp://[fd00::5]:5673").unwrap();
+        assert_eq!(
+            (uri.to_string(), uri.host()),
+            ("amqp://[fd00::5]:5673".to_owned(), "fd00::5".to_owned())
+        );
+        assert_eq!(AmqpUri::parse("amqp://a.example").unwrap().host(), "a.example");
     }
 
     #[test]

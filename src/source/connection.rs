@@ -1,16 +1,18 @@
 //! Connections to RabbitMQ, and its refusals in words.
 
-use std::path::Path;
+use std::cell::Cell;
 use std::time::Duration;
 
-use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
-use lapin::uri::AMQPUri;
-use lapin::{Connection, ConnectionProperties, DefaultConnectionBuilder, ErrorKind};
+use lapin::uri::{AMQPScheme, AMQPUri};
+use lapin::{ConnectionProperties, ErrorKind};
+use tokio::time::timeout;
 
-use super::SourceError;
+use super::link::Link;
+use super::{SourceError, tls};
 use crate::config::{Amqp, AmqpUri};
 
-/// For one try of one node: TCP, TLS, and AMQP's handshake.
+/// For one try of one node: TCP, TLS, and AMQP's handshake. A URI may ask for another
+/// (`connection_timeout`, in milliseconds).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// For one answer of the broker. A channel that publishes right after its queue's leader
@@ -26,13 +28,15 @@ const HEARTBEAT: u16 = 15;
 pub struct Broker {
     amqp: Amqp,
     name: String,
+    /// The place of the node that took the last connection.
+    last: Cell<usize>,
 }
 
 impl Broker {
     /// `name` is how the connections show on RabbitMQ's side.
     #[must_use]
     pub fn new(amqp: Amqp, name: String) -> Self {
-        Self { amqp, name }
+        Self { amqp, name, last: Cell::new(0) }
     }
 
     /// The configuration that it was made from.
@@ -47,69 +51,47 @@ impl Broker {
         &self.name
     }
 
-    /// Connects to the first node that answers. Recovery is off: lapin's own can hang for
-    /// ever after a kill of the broker, and it would keep receipts that are void.
+    /// Connects to the first node that answers, beginning with the one that did last. Recovery
+    /// is off: lapin's own can hang for ever after a kill of the broker, and it would keep
+    /// receipts that are void.
     ///
     /// # Errors
     ///
     /// What each node said, if none took the connection.
-    pub async fn connect(&self, purpose: &str) -> Result<Connection, SourceError> {
-        let tls = self.tls()?;
+    pub async fn connect(&self, purpose: &str) -> Result<Link, SourceError> {
+        let uris = &self.amqp.uris;
         let mut refusals = Vec::new();
-        for uri in &self.amqp.uris {
-            match self.connect_to(uri, purpose, tls.clone()).await {
-                Ok(connection) => return Ok(connection),
+        for index in (0..uris.len()).map(|step| (self.last.get() + step) % uris.len()) {
+            let uri = &uris[index];
+            match self.connect_to(uri, purpose).await {
+                Ok(link) => {
+                    self.last.set(index);
+                    return Ok(link);
+                }
                 Err(refusal) => refusals.push(format!("{uri}: {refusal}")),
             }
         }
         Err(SourceError(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
     }
 
-    async fn connect_to(
-        &self,
-        uri: &AmqpUri,
-        purpose: &str,
-        tls: OwnedTLSConfig,
-    ) -> Result<Connection, String> {
+    async fn connect_to(&self, uri: &AmqpUri, purpose: &str) -> Result<Link, String> {
         let mut parsed: AMQPUri = uri.expose().parse()?;
         parsed.query.heartbeat.get_or_insert(HEARTBEAT);
+        let tls = match parsed.scheme {
+            AMQPScheme::AMQP => None,
+            AMQPScheme::AMQPS => Some(tls::connector(&self.amqp.tls).map_err(|error| error.0)?),
+        };
+        let patience =
+            parsed.query.connection_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis);
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("{} {purpose}", self.name).into());
-        let connecting = async {
-            DefaultConnectionBuilder::new()?
-                .with_uri(parsed)
-                .with_properties(properties)
-                .with_tls_config(tls)
-                .connect()
-                .await
-        };
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(Ok(connection)) => Ok(connection),
+        let opening = Link::open(parsed, uri.host(), properties, tls.as_ref());
+        match timeout(patience, opening).await {
+            Ok(Ok(link)) => Ok(link),
             Ok(Err(error)) => Err(explain(&error)),
-            Err(_) => Err(format!("no answer within {} s", CONNECT_TIMEOUT.as_secs())),
+            Err(_) => Err(format!("no answer within {patience:?}")),
         }
     }
-
-    fn tls(&self) -> Result<OwnedTLSConfig, SourceError> {
-        let tls = &self.amqp.tls;
-        let cert_chain = match &tls.ca_file {
-            Some(path) => Some(String::from_utf8_lossy(&read("ca_file", path)?).into_owned()),
-            None => None,
-        };
-        let identity = match (&tls.cert_file, &tls.key_file) {
-            (Some(cert), Some(key)) => Some(OwnedIdentity::PKCS8 {
-                pem: read("cert_file", cert)?,
-                key: read("key_file", key)?,
-            }),
-            _ => None,
-        };
-        Ok(OwnedTLSConfig { identity, cert_chain })
-    }
-}
-
-fn read(key: &str, path: &Path) -> Result<Vec<u8>, SourceError> {
-    std::fs::read(path)
-        .map_err(|error| SourceError(format!("amqp.{key} {}: {error}", path.display())))
 }
 
 /// Bounds one call to the broker and puts its failure into words.
@@ -117,7 +99,7 @@ pub(super) async fn bounded<T>(
     what: &str,
     call: impl Future<Output = lapin::Result<T>>,
 ) -> Result<T, SourceError> {
-    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+    match timeout(CALL_TIMEOUT, call).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(SourceError(format!("{what}: {}", explain(&error)))),
         Err(_) => {

@@ -7,11 +7,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Mutex;
 
 use super::connection::{Broker, bounded};
 use super::dead_letter_headers::{Origin, dead_letter_properties};
+use super::link::Link;
 use super::parking::parked_properties;
 use super::{SourceError, topology};
 use crate::config::{Parking, Source};
@@ -32,7 +33,7 @@ pub struct DeadLetterExchange {
 #[derive(Debug)]
 struct Open {
     channel: Channel,
-    connection: Connection,
+    connection: Link,
 }
 
 impl DeadLetterExchange {

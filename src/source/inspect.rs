@@ -1,9 +1,10 @@
 //! Looks at the broker as `check` does: finds what is there, creates nothing.
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::connection::{Broker, bounded};
+use super::link::Link;
 use super::{Finding, SourceError, topology};
 use crate::config::{Amqp, Parking, Source};
 
@@ -35,7 +36,7 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
 }
 
 struct Inspector<'a> {
-    connection: Connection,
+    connection: Link,
     amqp: &'a Amqp,
 }
 

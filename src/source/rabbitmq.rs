@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use futures_util::{FutureExt, StreamExt};
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{DeliveryTag, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, Consumer};
+use lapin::{BasicProperties, Channel, Consumer};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::connection::{Broker, bounded, explain};
 use super::dead_letter_exchange::DeadLetterExchange;
 use super::ledger::{Acknowledgements, Ledger};
+use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
 use super::{Delivery, Session, Source, SourceError, headers, topology};
@@ -90,7 +91,7 @@ impl Source for RabbitQueue {
 /// A consumer on a connection and a channel of its own.
 #[derive(Debug)]
 pub struct RabbitSession {
-    connection: Connection,
+    connection: Link,
     consumer: Consumer,
     settler: RabbitSettler,
     telling: AbortOnDrop,
