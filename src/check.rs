@@ -28,9 +28,15 @@ pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bo
         let _ = writeln!(anstream::stdout(), "{}", line(&finding));
     };
     configuration(config, plugins, &mut report);
-    if !offline {
+    let unusable = source::tls_files(&config.amqp);
+    // Nobody can connect with those, and it would be said twice.
+    let reachable = !offline && unusable.is_none();
+    unusable.into_iter().for_each(&mut report);
+    if reachable {
         let broker = Broker::new(config.amqp.clone(), "event-pusher-sns check".to_owned());
         source::inspect(&broker, &mut report).await;
+    }
+    if !offline {
         topics(config, &mut report).await;
     }
     if problems > 0 {

@@ -14,6 +14,7 @@ mod memory;
 mod origin;
 mod parking;
 mod rabbitmq;
+mod refusal;
 mod tls;
 pub mod topology;
 
@@ -21,7 +22,7 @@ use std::future::Future;
 
 pub use connection::Broker;
 pub use dead_letter_exchange::DeadLetterExchange;
-pub(crate) use inspect::inspect;
+pub(crate) use inspect::{inspect, tls_files};
 pub use link::Link;
 pub use memory::{MemoryQueue, MemorySession, MemorySettler};
 pub use rabbitmq::{RabbitQueue, RabbitReceipt, RabbitSession, RabbitSettler};

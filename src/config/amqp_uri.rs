@@ -50,6 +50,12 @@ impl AmqpUri {
         self.0.expose_secret()
     }
 
+    /// Whether it is reached by TLS.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        Url::parse(self.expose()).is_ok_and(|url| url.scheme() == "amqps")
+    }
+
     /// The host's name or address; an IPv6 address is without the brackets.
     #[must_use]
     pub fn host(&self) -> String {

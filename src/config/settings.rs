@@ -36,7 +36,7 @@ pub struct Amqp {
     pub sources: Vec<Source>,
 }
 
-/// PEM files for TLS. Whether they exist is found out when connecting.
+/// PEM files for TLS. They are read for every connection, since they may have been renewed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tls {
     /// Further root certificates.

@@ -3,11 +3,12 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{ConnectionProperties, ErrorKind};
+use lapin::ConnectionProperties;
+use lapin::uri::AMQPUri;
 use tokio::time::timeout;
 
 use super::link::Link;
+use super::refusal::{explain, explain_connecting};
 use super::{SourceError, tls};
 use crate::config::{Amqp, AmqpUri};
 
@@ -77,10 +78,8 @@ impl Broker {
     async fn connect_to(&self, uri: &AmqpUri, purpose: &str) -> Result<Link, String> {
         let mut parsed: AMQPUri = uri.expose().parse()?;
         parsed.query.heartbeat.get_or_insert(HEARTBEAT);
-        let tls = match parsed.scheme {
-            AMQPScheme::AMQP => None,
-            AMQPScheme::AMQPS => Some(tls::connector(&self.amqp.tls).map_err(|error| error.0)?),
-        };
+        let tls = uri.is_tls().then(|| tls::connector(&self.amqp.tls)).transpose();
+        let tls = tls.map_err(|error| error.0)?;
         let patience =
             parsed.query.connection_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis);
         let properties = ConnectionProperties::default()
@@ -88,7 +87,7 @@ impl Broker {
         let opening = Link::open(parsed, uri.host(), properties, tls.as_ref());
         match timeout(patience, opening).await {
             Ok(Ok(link)) => Ok(link),
-            Ok(Err(error)) => Err(explain(&error)),
+            Ok(Err(error)) => Err(explain_connecting(&error, &self.amqp.tls, tls.is_some())),
             Err(_) => Err(format!("no answer within {patience:?}")),
         }
     }
@@ -107,24 +106,4 @@ pub(super) async fn bounded<T>(
             Err(SourceError(format!("{what}: the broker did not answer within {seconds} s")))
         }
     }
-}
-
-/// The error in one line, with what to do where that is known.
-pub(super) fn explain(error: &lapin::Error) -> String {
-    let said = match error.kind() {
-        ErrorKind::IOError(io) => io.to_string(),
-        ErrorKind::ProtocolError(refusal) => refusal.get_message().to_string(),
-        _ => error.to_string(),
-    };
-    let remedy = match said.as_str() {
-        s if s.contains("Connection refused") => "is RabbitMQ running there?",
-        s if s.starts_with("ACCESS_REFUSED - Login") => "check user and password in amqp.uri",
-        s if s.starts_with("ACCESS_REFUSED") => "the user lacks a permission on it",
-        s if s.contains("vhost") && s.starts_with("NOT_ALLOWED") => {
-            "check the virtual host in amqp.uri; the default one is written %2f"
-        }
-        s if s.contains("certificate") => "check amqp.ca_file and the host name in amqp.uri",
-        _ => return said,
-    };
-    format!("{said} ({remedy})")
 }

@@ -5,8 +5,16 @@ use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::connection::{Broker, bounded};
 use super::link::Link;
-use super::{Finding, SourceError, topology};
-use crate::config::{Amqp, Parking, Source};
+use super::{Finding, SourceError, tls, topology};
+use crate::config::{Amqp, AmqpUri, Parking, Source};
+
+/// What is wrong with the files for TLS, where a node is to be reached by it.
+pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
+    if !amqp.uris.iter().any(AmqpUri::is_tls) {
+        return None;
+    }
+    tls::connector(&amqp.tls).err().map(|error| Finding::bad(error.to_string()))
+}
 
 /// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
 pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {

@@ -13,12 +13,13 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::connection::{Broker, bounded, explain};
+use super::connection::{Broker, bounded};
 use super::dead_letter_exchange::DeadLetterExchange;
 use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
+use super::refusal::explain;
 use super::{Delivery, Session, Source, SourceError, headers, topology};
 use crate::config;
 use crate::event::Envelope;

@@ -24,4 +24,5 @@ mod program;
 mod refusals;
 mod shutdown;
 mod support;
+mod tls;
 mod topology;

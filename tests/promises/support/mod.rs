@@ -11,7 +11,7 @@ mod worker;
 
 pub use by_hand::quorum;
 pub use fifo::FifoTopic;
-pub use own_broker::OwnBroker;
+pub use own_broker::{Authority, OwnBroker};
 pub use program::{Ended, Program};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};

@@ -12,15 +12,16 @@
 
 #![allow(dead_code, reason = "it offers what a broker can do, whichever of it a test asks for")]
 
+mod authority;
 mod node;
 mod supervised;
 
-use std::path::PathBuf;
-
 use futures_util::future::join_all;
 use tokio::process::Command;
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use node::{Node, Place};
+pub use authority::Authority;
+use node::{Node, Place, Ports};
 use supervised::Supervised;
 
 use super::{PATIENCE, wait_for};
@@ -32,45 +33,61 @@ const INSTALL: &str = "fetch it with `scripts/services install`";
 pub struct OwnBroker {
     nodes: Vec<Node>,
     place: Place,
+    authority: Authority,
     _epmd: Supervised,
 }
 
-/// PEM files for a node that listens for TLS.
-pub struct ServerFiles {
-    pub authority: PathBuf,
-    pub certificate: PathBuf,
-    pub key: PathBuf,
+/// A node that several tests share, one after the other where they must.
+struct Spare {
+    broker: OnceCell<OwnBroker>,
+    /// Held for writing while everybody on it would feel what is done.
+    use_of: RwLock<()>,
 }
+
+static SPARE: Spare = Spare { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) };
 
 impl OwnBroker {
     pub async fn single() -> Self {
-        Self::start(1, None).await
+        Self::start(1).await
     }
 
     pub async fn cluster() -> Self {
-        Self::start(3, None).await
+        Self::start(3).await
     }
 
-    /// One node that also listens for TLS; it asks for a client certificate, and takes who has none.
-    pub async fn with_tls(files: &ServerFiles) -> Self {
-        Self::start(1, Some(files)).await
+    /// A node that is there for whoever needs to do to it what does not touch the others on it.
+    pub async fn shared() -> (&'static Self, RwLockReadGuard<'static, ()>) {
+        let guard = SPARE.use_of.read().await;
+        (SPARE.broker.get_or_init(Self::single).await, guard)
     }
 
-    async fn start(count: usize, tls: Option<&ServerFiles>) -> Self {
+    /// The same node while nobody else uses it. Leave it as you have found it.
+    pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
+        let guard = SPARE.use_of.write().await;
+        (SPARE.broker.get_or_init(Self::single).await, guard)
+    }
+
+    async fn start(count: usize) -> Self {
         let place = Place::new();
+        let authority = Authority::create(&place.folder);
         // Started by us, not by the first node, it ends with us too; it removes the folder.
         let epmd = Supervised::start_last(&place.epmd(), &place.folder);
-        let ports: Vec<_> = (0..count).map(|_| node::Ports::draw(tls.is_some())).collect();
-        let names: Vec<_> = ports.iter().map(node::Ports::node_name).collect();
+        let ports: Vec<_> = (0..count).map(|_| Ports::draw()).collect();
+        let names: Vec<_> = ports.iter().map(Ports::node_name).collect();
         let nodes: Vec<_> =
-            ports.into_iter().map(|ports| Node::new(&place, ports, &names, tls)).collect();
-        let broker = Self { nodes, place, _epmd: epmd };
+            ports.into_iter().map(|ports| Node::new(&place, ports, &names)).collect();
+        let broker = Self { nodes, place, authority, _epmd: epmd };
         join_all(broker.nodes.iter().map(|node| node.start(&broker.place))).await;
         broker
     }
 
+    /// Where a node speaks AMQP without TLS.
+    pub fn port(&self, node: usize) -> u16 {
+        self.nodes[node].ports.amqp
+    }
+
     pub fn uri(&self, node: usize) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.nodes[node].ports.amqp)
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port(node))
     }
 
     /// Of all nodes, as `AMQP__URIS` takes them.
@@ -78,9 +95,25 @@ impl OwnBroker {
         (0..self.nodes.len()).map(|node| self.uri(node)).collect::<Vec<_>>().join(",")
     }
 
-    /// The port for TLS of the first node.
-    pub fn tls_port(&self) -> u16 {
-        self.nodes[0].ports.tls.expect("started without TLS")
+    /// A port of the first node at which it listens for TLS from now on; it asks for a client
+    /// certificate, and takes who has none unless they are `required`.
+    pub async fn listen_for_tls(&self, required: bool) -> u16 {
+        let (port, files) = (node::free_port(), &self.authority);
+        let (authority, certificate) =
+            (files.certificate("authority"), files.certificate("server"));
+        let key = files.key("server");
+        let listen = format!(
+            "rabbit_networking:start_ssl_listener({{\"127.0.0.1\", {port}}}, \
+             [{{cacertfile, \"{authority}\"}}, {{certfile, \"{certificate}\"}}, {{keyfile, \"{key}\"}}, \
+             {{verify, verify_peer}}, {{fail_if_no_peer_cert, {required}}}], 2)."
+        );
+        self.eval(0, &listen).await;
+        port
+    }
+
+    /// Who has signed the certificates.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Ends a node by SIGKILL; what it had on disk stays.

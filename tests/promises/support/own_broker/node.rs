@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::supervised::Supervised;
-use super::{INSTALL, PATIENCE, ServerFiles, wait_for};
+use super::{INSTALL, PATIENCE, wait_for};
 
 const COOKIE: &str = "of-a-test";
 
@@ -95,13 +95,12 @@ impl Place {
 /// Where a node listens.
 pub(super) struct Ports {
     pub(super) amqp: u16,
-    pub(super) tls: Option<u16>,
     distribution: u16,
 }
 
 impl Ports {
-    pub(super) fn draw(tls: bool) -> Self {
-        Self { amqp: free_port(), tls: tls.then(free_port), distribution: free_port() }
+    pub(super) fn draw() -> Self {
+        Self { amqp: free_port(), distribution: free_port() }
     }
 
     pub(super) fn node_name(&self) -> String {
@@ -118,16 +117,11 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(
-        place: &Place,
-        ports: Ports,
-        cluster: &[String],
-        tls: Option<&ServerFiles>,
-    ) -> Self {
+    pub(super) fn new(place: &Place, ports: Ports, cluster: &[String]) -> Self {
         let name = ports.node_name();
         let folder = place.folder.join(ports.amqp.to_string());
         fs::create_dir(&folder).unwrap();
-        fs::write(folder.join("rabbitmq.conf"), settings(&ports, cluster, tls)).unwrap();
+        fs::write(folder.join("rabbitmq.conf"), settings(&ports, cluster)).unwrap();
         Self { name, ports, folder, process: Mutex::default() }
     }
 
@@ -194,7 +188,7 @@ impl Node {
     }
 }
 
-fn settings(ports: &Ports, cluster: &[String], tls: Option<&ServerFiles>) -> String {
+fn settings(ports: &Ports, cluster: &[String]) -> String {
     let mut settings = format!("listeners.tcp.1 = 127.0.0.1:{}\n", ports.amqp);
     if cluster.len() > 1 {
         settings.push_str("cluster_formation.peer_discovery_backend = classic_config\n");
@@ -202,27 +196,12 @@ fn settings(ports: &Ports, cluster: &[String], tls: Option<&ServerFiles>) -> Str
             let _ = writeln!(settings, "cluster_formation.classic_config.nodes.{number} = {name}");
         }
     }
-    if let (Some(tls), Some(port)) = (tls, ports.tls) {
-        let ServerFiles { authority, certificate, key } = tls;
-        let _ = write!(
-            settings,
-            "listeners.ssl.1 = 127.0.0.1:{port}\n\
-             ssl_options.cacertfile = {}\n\
-             ssl_options.certfile = {}\n\
-             ssl_options.keyfile = {}\n\
-             ssl_options.verify = verify_peer\n\
-             ssl_options.fail_if_no_peer_cert = false\n",
-            authority.display(),
-            certificate.display(),
-            key.display()
-        );
-    }
     settings
 }
 
 /// Below the range from which the system takes ports for outgoing connections, so that none of those
 /// is in the way when the port is used; drawn at random, since other test processes draw too.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     static DRAWN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     loop {
         let port = fastrand::u16(24_000..32_000);
