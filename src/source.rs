@@ -8,6 +8,7 @@ mod dead_letter_exchange;
 mod dead_letter_headers;
 mod headers;
 mod inspect;
+mod intake;
 mod ledger;
 mod link;
 mod memory;

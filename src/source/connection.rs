@@ -22,7 +22,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Seconds between heartbeats, where the URI asks for no other: a silent network is
 /// noticed after two.
-const HEARTBEAT: u16 = 15;
+pub(super) const HEARTBEAT: u16 = 15;
 
 /// A broker: one node, or several of a cluster.
 #[derive(Debug, Clone)]

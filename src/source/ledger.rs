@@ -36,7 +36,21 @@ pub(super) struct Acknowledgements {
     pub(super) single: Vec<DeliveryTag>,
 }
 
+/// The sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Books {
+    pub(super) acknowledged: u64,
+    pub(super) unacknowledged: usize,
+}
+
 impl Ledger {
+    /// Of how many the broker has been told, and for how many it waits.
+    pub(super) fn books(&self) -> Books {
+        let unacknowledged = self.entries.iter().filter(|entry| **entry != Entry::Told).count();
+        let beyond = (self.entries.len() - unacknowledged) as u64;
+        Books { acknowledged: self.told + beyond, unacknowledged }
+    }
+
     /// A delivery has come.
     pub(super) fn open(&mut self, tag: DeliveryTag) {
         // One passed over, were there any, would stay open and come again.

@@ -5,21 +5,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use futures_util::{FutureExt, StreamExt};
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{DeliveryTag, FieldTable};
-use lapin::{BasicProperties, Channel, Consumer};
+use lapin::options::BasicAckOptions;
+use lapin::types::DeliveryTag;
+use lapin::{BasicProperties, Channel};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::connection::{Broker, bounded};
+use super::connection::{Broker, HEARTBEAT, bounded};
 use super::dead_letter_exchange::DeadLetterExchange;
+use super::intake::{Intake, Order};
 use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
-use super::refusal::explain;
 use super::{Delivery, Session, Source, SourceError, headers, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -37,12 +36,20 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long a settled delivery waits for older ones that are still open, before it is told by itself.
 const LONGEST_GATHER: Duration = Duration::from_millis(100);
 
+/// The queue is looked at as often as a silent network would be noticed.
+fn patience(heartbeat: u16) -> Duration {
+    let heartbeat = if heartbeat == 0 { HEARTBEAT } else { heartbeat };
+    2 * Duration::from_secs(heartbeat.into())
+}
+
 /// One configured source.
 #[derive(Debug)]
 pub struct RabbitQueue {
     broker: Rc<Broker>,
     source: config::Source,
     dead_letters: Rc<DeadLetterExchange>,
+    /// See [`Order::silences`].
+    silences: Rc<Cell<u32>>,
 }
 
 impl RabbitQueue {
@@ -53,7 +60,7 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterExchange>,
     ) -> Self {
-        Self { broker, source, dead_letters }
+        Self { broker, source, dead_letters, silences: Rc::default() }
     }
 }
 
@@ -65,15 +72,15 @@ impl Source for RabbitQueue {
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = bounded("opening a channel", connection.create_channel()).await?;
         topology::ensure(&channel, amqp, &self.source).await?;
-        let qos = channel.basic_qos(amqp.prefetch, BasicQosOptions::default());
-        bounded("setting the prefetch", qos).await?;
-        let consuming = channel.basic_consume(
-            self.source.queue.as_str().into(),
-            self.broker.name().into(),
-            BasicConsumeOptions::default(),
-            FieldTable::default(),
-        );
-        let consumer = bounded(&format!("consuming `{}`", self.source.queue), consuming).await?;
+        let intake = Intake::start(Order {
+            channel: channel.clone(),
+            queue: self.source.queue.clone(),
+            name: self.broker.name().to_owned(),
+            prefetch: amqp.prefetch,
+            patience: patience(connection.configuration().heartbeat()),
+            silences: Rc::clone(&self.silences),
+        })
+        .await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
@@ -85,7 +92,7 @@ impl Source for RabbitQueue {
             broken: Cell::new(false),
         }));
         let telling = tokio::task::spawn_local(tell(Rc::clone(&settler.0)));
-        Ok(RabbitSession { connection, consumer, settler, telling: AbortOnDrop(telling) })
+        Ok(RabbitSession { connection, intake, settler, telling: AbortOnDrop(telling) })
     }
 }
 
@@ -93,7 +100,7 @@ impl Source for RabbitQueue {
 #[derive(Debug)]
 pub struct RabbitSession {
     connection: Link,
-    consumer: Consumer,
+    intake: Intake,
     settler: RabbitSettler,
     telling: AbortOnDrop,
 }
@@ -113,20 +120,10 @@ impl Session for RabbitSession {
     type Settler = RabbitSettler;
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let settling = &*self.settler.0;
-        let queue = &settling.source.queue;
-        match self.consumer.next().await {
-            Some(Ok(delivery)) => {
-                settling.ledger.borrow_mut().open(delivery.delivery_tag);
-                Ok(unpack(delivery, queue))
-            }
-            Some(Err(error)) => {
-                Err(SourceError(format!("consuming `{queue}` ended: {}", explain(&error))))
-            }
-            None => Err(SourceError(format!(
-                "the broker cancelled the consumer of `{queue}`; was the queue deleted?"
-            ))),
-        }
+        let Settling { ledger, source, .. } = &*self.settler.0;
+        let delivery = self.intake.next(|| ledger.borrow().books()).await?;
+        ledger.borrow_mut().open(delivery.delivery_tag);
+        Ok(unpack(delivery, &source.queue))
     }
 
     fn settler(&self) -> RabbitSettler {
@@ -134,15 +131,7 @@ impl Session for RabbitSession {
     }
 
     async fn stop_taking(&mut self) -> usize {
-        let cancel =
-            self.settler.0.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
-        // If that fails, the channel is gone, and with it what it had delivered.
-        let _ = bounded("cancelling the consumer", cancel).await;
-        let mut untaken = 0;
-        while let Some(Some(Ok(_))) = self.consumer.next().now_or_never() {
-            untaken += 1;
-        }
-        untaken
+        self.intake.stop().await
     }
 
     async fn close(self) {

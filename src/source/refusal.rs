@@ -48,7 +48,12 @@ pub(super) fn explain_connecting(error: &lapin::Error, tls: &Tls, by_tls: bool) 
             "no TLS is spoken there; give the port for TLS, mostly 5671, or write amqp://"
                 .to_owned()
         }
-        _ if !by_tls && hung_up(error) => "if that is the port for TLS, write amqps://".to_owned(),
+        _ if hung_up(error) && !by_tls => "if that is the port for TLS, write amqps://".to_owned(),
+        // The reason may have been on its way when the connection was reset.
+        _ if hung_up(error) && tls.cert_file.is_none() => {
+            "if the broker asks for a client certificate, set amqp.cert_file and amqp.key_file"
+                .to_owned()
+        }
         _ => return explain(error),
     };
     format!("{said} ({remedy})")

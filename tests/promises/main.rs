@@ -9,6 +9,7 @@ mod ancestor;
 mod bad_input;
 mod broker;
 mod check;
+mod consumer;
 mod dead_letters;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;

@@ -71,8 +71,9 @@ async fn a_client_certificate_is_shown_to_a_broker_that_asks_for_one() {
     let nameless =
         || Reach::new("amqps", "localhost", port).with(CA, files.certificate("authority"));
     let problem = nameless().problem().await;
-    let asked = "the broker asks for a client certificate; set amqp.cert_file and amqp.key_file";
-    assert!(problem.contains(asked), "{problem}");
+    for said in ["asks for a client certificate", "set amqp.cert_file and amqp.key_file"] {
+        assert!(problem.contains(said), "{problem}");
+    }
     let known = nameless().with(CERT, files.certificate("client")).with(KEY, files.key("client"));
     check_alive(stand, &known).await;
 }

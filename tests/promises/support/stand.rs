@@ -224,7 +224,11 @@ impl Stand {
     }
 
     pub async fn dead_letter_now(&self) -> Option<lapin::message::Delivery> {
-        let queue = self.dead_letter_queue();
+        self.get(&self.dead_letter_queue()).await
+    }
+
+    /// Takes a message out of a queue.
+    pub async fn get(&self, queue: &str) -> Option<lapin::message::Delivery> {
         let options = BasicGetOptions { no_ack: true };
         self.channel.basic_get(queue.into(), options).await.unwrap().map(|got| got.delivery)
     }

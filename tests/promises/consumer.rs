@@ -1,0 +1,118 @@
+//! How the worker consumes: little at first, and not in vain.
+
+use lapin::ExchangeKind;
+use lapin::options::QueueDeleteOptions;
+
+use crate::fake_sns::{FakeSns, RequestFault};
+use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, header, wait_for};
+
+/// What a worker holds before it has settled something.
+const FIRST: u32 = 10;
+
+fn chat(number: u32) -> Event {
+    Event::chat("alice@localhost", "bob@localhost", &number.to_string())
+}
+
+/// Waits until all but so many events are with the worker.
+async fn holds(stand: &Stand, count: u32, all: u32) {
+    let what = format!("the worker to hold {count} of {all} events");
+    let held = async || (stand.ready(&stand.queue()).await == all - count).then_some(());
+    wait_for(&what, held).await;
+}
+
+/// Takes everything out of the stand's queue; returns how many had been delivered before.
+async fn take_all(stand: &Stand) -> (u32, u32) {
+    let (mut all, mut delivered) = (0, 0);
+    while let Some(event) = stand.get(&stand.queue()).await {
+        all += 1;
+        delivered += u32::from(header(&event, "x-delivery-count").as_deref() != Some("0"));
+    }
+    (all, delivered)
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_of_its_start_spends_the_delivery_limit_of_a_few_events_only() {
+    const EVENTS: u32 = 200;
+    let stand = Stand::new("crash-loop").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let address = sns.address().to_string();
+    let settings = [("SNS__SNS_HOST", &*address)];
+    Worker::start(&stand).await.stop().await;
+    stand.publish_all((0..EVENTS).map(chat)).await;
+    for _ in 0..4 {
+        let worker = Worker::start_with(&stand, &settings).await;
+        holds(&stand, FIRST, EVENTS).await;
+        worker.crash().await;
+        holds(&stand, 0, EVENTS).await;
+    }
+    assert_eq!(take_all(&stand).await, (EVENTS, FIRST));
+    stand.leave_nothing().await;
+}
+
+/// Else a few events of a topic that is held would keep all others waiting.
+#[tokio::test]
+async fn a_worker_that_lives_takes_its_full_prefetch_whatever_becomes_of_the_first_events() {
+    const EVENTS: u32 = 60;
+    let stand = Stand::new("ramp").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let address = sns.address().to_string();
+    let settings = [("SNS__SNS_HOST", &*address), ("AMQP__PREFETCH", "40")];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish_all((0..EVENTS).map(chat)).await;
+    holds(&stand, FIRST, EVENTS).await;
+    // The first ones stay what they are, and the second consumer takes as many as it may.
+    holds(&stand, FIRST + 40, EVENTS).await;
+    sns.set(Door::Open);
+    worker.settles(EVENTS as usize).await;
+    let exit = worker.stop().await;
+    assert!(exit.report.contains("60 received: 60 published"), "{exit:?}");
+    stand.leave_nothing().await;
+}
+
+/// What a quorum queue does when it believes that a consumer is gone; nobody tells the channel.
+async fn forget_consumers(broker: &OwnBroker, queue: &str) {
+    let forget = format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
+         [{{ok, _, _}} = ra:process_command(amqqueue:get_pid(Q), \
+          rabbit_fifo:make_checkout({{element(2, C), element(1, C)}}, cancel, #{{}})) \
+          || C <- rabbit_amqqueue:consumers(Q)]."
+    );
+    broker.eval(0, &forget).await;
+}
+
+#[tokio::test]
+async fn a_consumer_that_the_broker_has_forgotten_is_noticed_and_a_full_one_is_not_suspected() {
+    let (broker, _guard) = OwnBroker::shared().await;
+    let (stand, sns) = (Stand::on("forgotten", &broker.uri(0)).await, FakeSns::start());
+    let full = format!("{}.full", stand.id);
+    stand.declare_exchange(&full, ExchangeKind::Topic, true).await;
+    // The queue is looked at half as often as heartbeats come.
+    let (url, uri) = (sns.url(), format!("{}?heartbeat=1", stand.amqp_uri));
+    let settings = [
+        ("SNS__SNS_HOST", &*url),
+        ("AMQP__URI", &*uri),
+        ("AMQP__PREFETCH", "5"),
+        ("AMQP__SOURCES__FULL__EXCHANGE", &*full),
+        ("AMQP__SOURCES__FULL__QUEUE", &*full),
+    ];
+    sns.fail_requests(|request| request.topic.ends_with("muc").then_some(RequestFault::Silence));
+    let worker = Worker::start_with(&stand, &settings).await;
+    wait_for("both sources", async || (worker.count("\"consuming\"") == 2).then_some(())).await;
+    let group = |text: &str| Event::groupchat("ann@localhost", "room@conference.localhost", text);
+    for number in 0..9 {
+        stand.publish_to(&full, group(&number.to_string())).await;
+    }
+    stand.publish(chat(0)).await;
+    worker.settles(1).await;
+    forget_consumers(broker, &stand.queue()).await;
+    stand.publish(chat(1)).await;
+    worker.settles(2).await;
+    let line = worker.logged("not consuming, trying again").await["error"].to_string();
+    let forgotten = "where 1 messages wait; it seems to have forgotten the consumer";
+    assert!(line.contains(&stand.queue()) && line.contains(forgotten), "{line}");
+    assert_eq!(worker.count("seems to have forgotten"), 1, "{:#?}", worker.log());
+    assert_eq!((worker.count(&full), stand.ready(&full).await), (0, 4), "{:#?}", worker.log());
+    worker.crash().await;
+    stand.channel.queue_delete(full.into(), QueueDeleteOptions::default()).await.unwrap();
+    stand.leave_nothing().await;
+}
