@@ -1,6 +1,7 @@
 //! Connections to RabbitMQ, and its refusals in words.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
 use lapin::ConnectionProperties;
@@ -19,6 +20,13 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// For one answer of the broker. A channel that publishes right after its queue's leader
 /// has died may get neither ack nor nack, so nothing is awaited without a bound.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a connection is told that publishes while the broker has no room.
+pub(super) const BLOCKED: &str =
+    "RabbitMQ has a memory or disk alarm and blocks who publishes; make room there";
+
+/// How often it is looked whether a connection is blocked.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Seconds between heartbeats, where the URI asks for no other: a silent network is
 /// noticed after two.
@@ -100,10 +108,44 @@ pub(super) async fn bounded<T>(
 ) -> Result<T, SourceError> {
     match timeout(CALL_TIMEOUT, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(SourceError(format!("{what}: {}", explain(&error)))),
-        Err(_) => {
-            let seconds = CALL_TIMEOUT.as_secs();
-            Err(SourceError(format!("{what}: the broker did not answer within {seconds} s")))
+        Ok(Err(error)) => Err(failed(what, &error)),
+        Err(_) => Err(unanswered(what)),
+    }
+}
+
+/// As [`bounded`], for a call that publishes. While the broker blocks the connection it is waited
+/// for, however long that takes: what was sent is taken in the end, and sent again it would be there
+/// twice. The first time that this is so, `blocked` is told.
+pub(super) async fn unless_blocked<T>(
+    link: &Link,
+    what: &str,
+    blocked: impl FnOnce(SourceError),
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, SourceError> {
+    let mut call = pin!(call);
+    let mut blocked = Some(blocked);
+    let mut waited = Duration::ZERO;
+    loop {
+        match timeout(LOOK, &mut call).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => return Err(failed(what, &error)),
+            Err(_) if link.status().blocked() => {
+                waited = Duration::ZERO;
+                if let Some(blocked) = blocked.take() {
+                    blocked(SourceError(format!("{what}: {BLOCKED}")));
+                }
+            }
+            Err(_) if waited >= CALL_TIMEOUT => return Err(unanswered(what)),
+            Err(_) => waited += LOOK,
         }
     }
+}
+
+fn failed(what: &str, error: &lapin::Error) -> SourceError {
+    SourceError(format!("{what}: {}", explain(error)))
+}
+
+fn unanswered(what: &str) -> SourceError {
+    let seconds = CALL_TIMEOUT.as_secs();
+    SourceError(format!("{what}: the broker did not answer within {seconds} s"))
 }

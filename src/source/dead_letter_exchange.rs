@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
-use super::connection::{Broker, bounded};
+use super::connection::{BLOCKED, Broker, bounded, unless_blocked};
 use super::dead_letter_headers::{Origin, dead_letter_properties};
 use super::link::Link;
 use super::parking::parked_properties;
@@ -18,8 +18,12 @@ use super::{SourceError, topology};
 use crate::config::{Parking, Source};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
+use crate::pause::Pauses;
 
 const GOODBYE: Duration = Duration::from_secs(1);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Where dead letters go. It connects when the first one comes, and again after a failure.
 #[derive(Debug)]
@@ -28,6 +32,9 @@ pub struct DeadLetterExchange {
     open: Mutex<Option<Rc<Open>>>,
     /// What was logged last, so that each change is logged once.
     trouble: RefCell<Option<String>>,
+    /// Who tries while there is trouble, and after which pause: one at a time, since a thousand that
+    /// each try for themselves are a storm.
+    turn: Mutex<Option<Pauses>>,
 }
 
 #[derive(Debug)]
@@ -40,10 +47,11 @@ impl DeadLetterExchange {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(broker: Rc<Broker>) -> Self {
-        Self { broker, open: Mutex::default(), trouble: RefCell::default() }
+        Self { broker, open: Mutex::default(), trouble: RefCell::default(), turn: Mutex::default() }
     }
 
-    /// Publishes one dead letter and waits until the broker has it safe in a queue.
+    /// Publishes one dead letter and waits until the broker has it safe in a queue. After a failure
+    /// it waits first, longer each time, and for the others that try.
     ///
     /// # Errors
     ///
@@ -66,9 +74,30 @@ impl DeadLetterExchange {
             unrouted: "no queue is bound to it; bind one",
             refused: "refused; is the dead-letter queue full?",
         };
-        let published = self.publish_confirmed(copy).await;
+        let mut turn = self.wait_for_turn().await;
+        let blocked = |why| self.log_change(Some(&why));
+        let published = self.publish_confirmed(copy, blocked).await;
         self.log_change(published.as_ref().err());
+        if let (Ok(()), Some(pauses)) = (&published, &mut turn) {
+            **pauses = None;
+        }
         published
+    }
+
+    /// At once, if all is well.
+    async fn wait_for_turn(&self) -> Option<MutexGuard<'_, Option<Pauses>>> {
+        if self.trouble.borrow().is_none() {
+            return None;
+        }
+        let mut turn = self.turn.lock().await;
+        // The one before may have found that it is over.
+        if self.trouble.borrow().is_none() {
+            *turn = None;
+            return None;
+        }
+        let pause = turn.get_or_insert_with(|| Pauses::new(FIRST_PAUSE, LONGEST_PAUSE)).draw();
+        tokio::time::sleep(pause).await;
+        Some(turn)
     }
 
     /// Publishes a copy of an event whose topic is held to where the broker keeps it for a while, and
@@ -85,23 +114,32 @@ impl DeadLetterExchange {
         parking: &Parking,
     ) -> Result<(), SourceError> {
         let queue = &parking.queue;
-        self.publish_confirmed(Copy {
+        let what = &format!("parking in the queue `{queue}`");
+        // It can wait here as well as in a connection that nobody reads.
+        if self.open().await?.connection.status().blocked() {
+            return Err(SourceError(format!("{what}: {BLOCKED}")));
+        }
+        let copy = Copy {
             exchange: "",
             routing_key: queue,
             payload: &envelope.payload,
             properties: parked_properties(properties, envelope, &source.queue, parking.time),
-            what: &format!("parking in the queue `{queue}`"),
+            what,
             unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
             refused: "refused; is it full?",
-        })
-        .await
+        };
+        self.publish_confirmed(copy, drop).await
     }
 
     /// Whatever went wrong: the next try begins on a fresh connection, which finds or
     /// declares the topology anew.
-    async fn publish_confirmed(&self, copy: Copy<'_>) -> Result<(), SourceError> {
+    async fn publish_confirmed(
+        &self,
+        copy: Copy<'_>,
+        blocked: impl FnOnce(SourceError),
+    ) -> Result<(), SourceError> {
         let open = self.open().await?;
-        let published = copy.publish_on(&open.channel).await;
+        let published = copy.publish_on(&open, blocked).await;
         if published.is_err() {
             let mut current = self.open.lock().await;
             // Unless another dead letter has reconnected meanwhile.
@@ -173,11 +211,15 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    async fn publish_on(self, channel: &Channel) -> Result<(), SourceError> {
+    async fn publish_on(
+        self,
+        open: &Open,
+        blocked: impl FnOnce(SourceError),
+    ) -> Result<(), SourceError> {
         let Self { exchange, routing_key, payload, properties, what, .. } = self;
-        let confirmation = bounded(what, async {
+        let confirmation = unless_blocked(&open.connection, what, blocked, async {
             let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-            channel
+            open.channel
                 .basic_publish(exchange.into(), routing_key.into(), options, payload, properties)
                 .await?
                 .await

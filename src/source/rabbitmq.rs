@@ -23,7 +23,6 @@ use super::{Delivery, Session, Source, SourceError, headers, topology};
 use crate::config;
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
-use crate::pause::Pauses;
 use crate::settle::{Settle, Void};
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
@@ -256,17 +255,16 @@ impl Settle for RabbitSettler {
         letter: &DeadLetter,
     ) -> Result<(), Void> {
         let Settling { channel, dead_letters, source, .. } = &*self.0;
-        let mut pauses = Pauses::new(Duration::from_millis(200), Duration::from_secs(30));
         loop {
+            // One that comes again is a dead letter then.
+            if !channel.status().connected() {
+                return Err(Void);
+            }
             let properties = &receipt.properties;
             let buried = dead_letters.publish(envelope, properties, letter, &source.queue);
             if buried.await.is_ok() {
                 return Ok(());
             }
-            if !channel.status().connected() {
-                return Err(Void);
-            }
-            tokio::time::sleep(pauses.draw()).await;
         }
     }
 

@@ -10,6 +10,7 @@ mod bad_input;
 mod broker;
 mod check;
 mod consumer;
+mod dead_letter_faults;
 mod dead_letters;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;

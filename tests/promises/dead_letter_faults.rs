@@ -1,0 +1,151 @@
+//! Where dead letters can't be made safe, their originals stay unacknowledged; the worker says why
+//! once, and tries until it can.
+
+use std::collections::BTreeSet;
+
+use lapin::ExchangeKind;
+use lapin::options::ExchangeDeleteOptions;
+use lapin::types::{AMQPValue, FieldTable};
+
+use crate::support::{Event, OwnBroker, Stand, Worker, wait_for};
+
+/// The topology is somebody else's: what is missing stays missing.
+const BY_HAND: [(&str, &str); 1] = [("AMQP__DECLARE", "false")];
+
+const LETTERS: usize = 12;
+
+/// No format knows them.
+async fn publish_garbage(stand: &Stand) {
+    stand.publish_all((0..LETTERS).map(|number| Event::new(format!("garbage {number}")))).await;
+}
+
+/// Waits until so many events are ready for another worker.
+async fn ready(stand: &Stand, count: usize) {
+    let ready = async || (stand.ready(&stand.queue()).await as usize == count).then_some(());
+    wait_for(&format!("{count} events to be ready"), ready).await;
+}
+
+/// Each letter comes, and none twice.
+async fn all_arrive(stand: &Stand) {
+    let letters = stand.take_dead_letters(LETTERS).await;
+    let texts: BTreeSet<_> = letters.iter().map(|it| it.data.clone()).collect();
+    assert_eq!(texts.len(), LETTERS, "a letter came twice");
+}
+
+async fn leave(stand: Stand, worker: Worker) {
+    worker.logged("dead letters are taken again").await;
+    assert_eq!(worker.stop().await.status.code(), Some(0));
+    assert!(stand.dead_letter_now().await.is_none(), "a letter came twice");
+    stand.leave_nothing().await;
+}
+
+async fn delete_dead_letter_exchange(stand: &Stand) {
+    let options = ExchangeDeleteOptions::default();
+    stand.channel.exchange_delete(stand.dead_letter_queue().into(), options).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_dead_letter_exchange_that_is_deleted_is_declared_again() {
+    let stand = Stand::new("letter-declared").await;
+    let worker = Worker::start(&stand).await;
+    stand.publish(Event::new("garbage")).await;
+    stand.take_dead_letters(1).await;
+    delete_dead_letter_exchange(&stand).await;
+    publish_garbage(&stand).await;
+    all_arrive(&stand).await;
+    assert_eq!(worker.count("cannot dead-letter"), 1, "{:#?}", worker.log());
+    leave(stand, worker).await;
+}
+
+#[tokio::test]
+async fn somebody_elses_dead_letter_exchange_that_is_deleted_is_waited_for() {
+    let stand = Stand::new("letter-deleted").await;
+    stand.declare_dead_letters_by_hand().await;
+    stand.declare_events_by_hand().await;
+    let worker = Worker::start_with(&stand, &BY_HAND).await;
+    delete_dead_letter_exchange(&stand).await;
+    publish_garbage(&stand).await;
+    let line = worker.logged("cannot dead-letter").await["error"].to_string();
+    let exchange = stand.dead_letter_queue();
+    assert!(line.contains(&format!("no exchange '{exchange}'")), "{line}");
+    worker.crash().await;
+    ready(&stand, LETTERS).await;
+
+    // A worker does not start without; this one loses it again.
+    stand.declare_exchange(&exchange, ExchangeKind::Fanout, true).await;
+    let worker = Worker::start_with(&stand, &BY_HAND).await;
+    worker.logged("no queue is bound to it").await;
+    delete_dead_letter_exchange(&stand).await;
+    worker.logged(&format!("no exchange '{exchange}'")).await;
+    assert_eq!(worker.count("cannot dead-letter"), 2, "{:#?}", worker.log());
+    stand.declare_exchange(&exchange, ExchangeKind::Fanout, true).await;
+    stand.bind_dead_letter_queue().await;
+    all_arrive(&stand).await;
+    leave(stand, worker).await;
+}
+
+#[tokio::test]
+async fn a_full_dead_letter_queue_is_waited_for() {
+    const ROOM: usize = 5;
+    let stand = Stand::new("letter-full").await;
+    let mut full = FieldTable::default();
+    full.insert("x-max-length".into(), i64::try_from(ROOM).unwrap().into());
+    full.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+    let dead = stand.dead_letter_queue();
+    stand.declare_queue(&dead, full).await;
+    stand.declare_exchange(&dead, ExchangeKind::Fanout, true).await;
+    stand.bind_dead_letter_queue().await;
+    stand.declare_events_by_hand().await;
+    let worker = Worker::start_with(&stand, &BY_HAND).await;
+    publish_garbage(&stand).await;
+    let line = worker.logged("cannot dead-letter").await["error"].to_string();
+    assert!(line.contains("refused; is the dead-letter queue full?"), "{line}");
+    let full = async || (stand.ready(&dead).await as usize == ROOM).then_some(());
+    wait_for("the dead-letter queue to be full", full).await;
+    // Acknowledged are those that are safe, and no other.
+    worker.crash().await;
+    ready(&stand, LETTERS - ROOM).await;
+
+    let worker = Worker::start_with(&stand, &BY_HAND).await;
+    worker.logged("is the dead-letter queue full?").await;
+    all_arrive(&stand).await;
+    leave(stand, worker).await;
+}
+
+/// A memory alarm: who publishes is blocked, and who consumes is not.
+#[tokio::test]
+async fn an_alarm_that_blocks_publishing_delays_dead_letters_and_nothing_else() {
+    let (broker, _guard) = OwnBroker::alone().await;
+    let stand = Stand::on("letter-blocked", &broker.uri(0)).await;
+    stand.declare_dead_letters_by_hand().await;
+    stand.bind_dead_letter_queue().await;
+    stand.declare_events_by_hand().await;
+    publish_garbage(&stand).await;
+    stand.publish_all((0..LETTERS).map(|_| Event::presence("alice@localhost", true))).await;
+    let before = broker.eval(0, "vm_memory_monitor:get_vm_memory_high_watermark().").await;
+    let set = "vm_memory_monitor:set_vm_memory_high_watermark";
+    broker.eval(0, &format!("{set}(0.00001).")).await;
+
+    let worker = Worker::start_with(&stand, &BY_HAND).await;
+    let line = worker.logged("cannot dead-letter").await["error"].to_string();
+    assert!(
+        line.contains("RabbitMQ has a memory or disk alarm and blocks who publishes"),
+        "{line}"
+    );
+    // The others are published and acknowledged meanwhile.
+    stand.receive("presence", LETTERS).await;
+    let look = format!(
+        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{}\">>)), \
+         {{ok, {{_, N}}, _}} = \
+         ra:local_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_total/1), N.",
+        stand.queue()
+    );
+    let only_letters = async || (broker.eval(0, &look).await == LETTERS.to_string()).then_some(());
+    wait_for("all but the dead letters to be acknowledged", only_letters).await;
+    assert_eq!(stand.ready(&stand.dead_letter_queue()).await, 0);
+
+    broker.eval(0, &format!("{set}({before}).")).await;
+    all_arrive(&stand).await;
+    assert_eq!(worker.count("cannot dead-letter"), 1, "{:#?}", worker.log());
+    leave(stand, worker).await;
+}
