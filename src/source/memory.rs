@@ -32,7 +32,7 @@ struct State {
     dead: Vec<(Envelope, DeadLetter)>,
     parked: usize,
     delivered: u64,
-    /// Raised when a session ends, which makes the receipts of the one before void.
+    /// Raised when a session ends.
     session: u64,
 }
 
@@ -106,7 +106,7 @@ impl MemorySession {
         state.delivered += 1;
         let tag = state.delivered;
         state.unacked.insert(tag, envelope.clone());
-        Some(Ok(Delivery { envelope, receipt: MemoryReceipt { tag, session: self.id } }))
+        Some(Ok(Delivery { envelope, receipt: MemoryReceipt { tag } }))
     }
 }
 
@@ -141,8 +141,8 @@ impl Session for MemorySession {
 #[derive(Debug)]
 #[must_use = "a delivery that is not settled comes back only when its session ends"]
 pub struct MemoryReceipt {
+    /// No other delivery has it: once its session has ended, nothing has.
     tag: u64,
-    session: u64,
 }
 
 /// Settles what a [`MemorySession`] delivered.
@@ -154,9 +154,6 @@ impl Settle for MemorySettler {
 
     async fn ack(&self, receipt: MemoryReceipt) -> Result<(), Void> {
         let mut state = self.0.0.state.borrow_mut();
-        if state.session != receipt.session {
-            return Err(Void);
-        }
         state.unacked.remove(&receipt.tag).map(drop).ok_or(Void)
     }
 
@@ -167,7 +164,7 @@ impl Settle for MemorySettler {
         letter: &DeadLetter,
     ) -> Result<(), Void> {
         let mut state = self.0.0.state.borrow_mut();
-        if state.session != receipt.session {
+        if !state.unacked.contains_key(&receipt.tag) {
             return Err(Void);
         }
         state.dead.push((envelope.clone(), letter.clone()));

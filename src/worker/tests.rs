@@ -1,5 +1,7 @@
 //! The whole way between a queue and topics in memory, under a paused clock and random faults.
 
+mod reconnecting;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -131,42 +133,46 @@ struct Case<'a> {
 const IN_ORDER: Case<'static> =
     Case { ordering: "per-key", prefetch: 1500, hand_back_after_s: 1200, cuts: &[] };
 
+fn worker<S: Source>(source: S, place: Flaky, case: Case<'_>) -> Worker<S, Flaky> {
+    let Case { ordering, prefetch, hand_back_after_s, .. } = case;
+    let set = [
+        ("EVENT_PUSHER__SNS__ORDERING".to_owned(), ordering.to_owned()),
+        ("EVENT_PUSHER__OUTAGE__HAND_BACK_AFTER_S".to_owned(), hand_back_after_s.to_string()),
+    ];
+    let inputs = Inputs {
+        files: vec![("test".into(), CONFIGURATION.into())],
+        environment: set.into_iter().collect(),
+    };
+    let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
+    let router = Rc::new(Router::of(&config, &Plugins::default()).unwrap());
+    let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, place));
+    Worker {
+        name: "test".to_owned(),
+        source,
+        relay: Relay::new(crate::event::Format::Native, router, publisher),
+        room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
+        tally: Rc::default(),
+        grace: Duration::from_secs(10),
+    }
+}
+
 /// Works the events off.
 fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Run {
-    let Case { ordering, prefetch, hand_back_after_s, cuts } = case;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .unwrap();
     runtime.block_on(LocalSet::new().run_until(async {
-        let set = [
-            ("EVENT_PUSHER__SNS__ORDERING".to_owned(), ordering.to_owned()),
-            ("EVENT_PUSHER__OUTAGE__HAND_BACK_AFTER_S".to_owned(), hand_back_after_s.to_string()),
-        ];
-        let inputs = Inputs {
-            files: vec![("test".into(), CONFIGURATION.into())],
-            environment: set.into_iter().collect(),
-        };
-        let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
-        let router = Rc::new(Router::of(&config, &Plugins::default()).unwrap());
         let place = Flaky { fates: RefCell::new(fates), ..Flaky::default() };
         let accepted = Rc::clone(&place.accepted);
-        let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, place));
         let queue = MemoryQueue::default();
         events.iter().cloned().for_each(|event| queue.publish(event));
-        let tally = Rc::new(Tally::default());
-        let worker = Worker {
-            name: "test".to_owned(),
-            source: queue.clone(),
-            relay: Relay::new(crate::event::Format::Native, router, publisher),
-            room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
-            tally: Rc::clone(&tally),
-            grace: Duration::from_secs(10),
-        };
+        let worker = worker(queue.clone(), place, case);
+        let tally = Rc::clone(&worker.tally);
         let (ask, stop) = watch::channel(false);
         let watching = async {
-            for pause in cuts {
+            for pause in case.cuts {
                 tokio::time::sleep(Duration::from_millis(*pause)).await;
                 queue.cut();
             }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
+use lapin::options::QueuePurgeOptions;
 use nix::sys::signal::Signal;
 
+use crate::fake_sns::FakeSns;
 use crate::support::{Door, Event, Exit, GENTLY, Proxy, Received, Stand, Worker, binary, wait_for};
 
 const ALICE: &str = "alice@localhost/phone";
@@ -89,6 +92,36 @@ async fn sigterm_takes_nothing_more_and_finishes_what_is_in_flight() {
 #[tokio::test]
 async fn ctrl_c_takes_nothing_more_and_finishes_what_is_in_flight() {
     stops_in_order(Signal::SIGINT).await;
+}
+
+/// While events flow: what keeps the worker busy must not keep it from hearing the signal.
+#[tokio::test]
+async fn under_load_a_stop_takes_nothing_more_after_a_tenth_of_a_second() {
+    const EVENTS: u32 = 6000;
+    let (stand, sns) = (Stand::new("stop-soon").await, FakeSns::start());
+    sns.set_latency(Duration::from_millis(5));
+    let url = sns.url();
+    let settings = [("SNS__SNS_HOST", &*url), ("LOG__FILTER", "info"), ("AMQP__PREFETCH", "100")];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish_all((0..EVENTS).map(chat)).await;
+    sns.until(|counts| counts.messages > 500).await;
+    let (starved, asked) = (worker.starved(), Timestamp::now());
+    worker.signal(Signal::SIGTERM);
+    let line = worker.logged("nothing more is taken").await;
+    let heard: Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
+    let took = Duration::try_from(heard.duration_since(asked)).unwrap_or_default();
+    // Less what the machine had no processor for.
+    let starved = worker.starved().checked_sub(starved).unwrap();
+    assert!(took < Duration::from_millis(100) + starved, "{took:?}, of which starved {starved:?}");
+
+    let report = Report::of(&worker.wait().await);
+    assert!(report.published < u64::from(EVENTS), "there was no load any more");
+    assert_eq!(report.published, sns.counts().messages);
+    let left = EVENTS - u32::try_from(report.published).unwrap();
+    let options = QueuePurgeOptions::default();
+    let purged = stand.channel.queue_purge(stand.queue().into(), options).await.unwrap();
+    assert_eq!(purged, left);
+    stand.leave_nothing().await;
 }
 
 #[tokio::test]

@@ -107,6 +107,15 @@ fn published() -> Outcome {
     Outcome::Published(MessageId("1".to_owned()))
 }
 
+fn letter() -> DeadLetter {
+    DeadLetter {
+        reason: Reason::Undecodable,
+        error: "no event".to_owned(),
+        attempts: 0,
+        topic: None,
+    }
+}
+
 type SessionOf<Q> = <<Q as Queue>::Source as Source>::Session;
 type ReceiptOf<Q> = <SessionOf<Q> as Session>::Receipt;
 
@@ -162,9 +171,13 @@ async fn receipts_end_with_their_session<Q: Queue>(queue: Q) {
     session.close().await;
     let mut session = open(&queue).await;
     let again = take(&mut session, &["a", "b"]).await;
+    let envelope = &again[0].envelope;
     for receipt in old {
+        // Whoever buries it now would see it come again, and bury it again.
+        assert_eq!(settler.bury(envelope, &receipt, &letter()).await, Err(Void));
         assert_eq!(settler.ack(receipt).await, Err(Void));
     }
+    assert_eq!(queue.dead_letters(0).await, []);
     for delivery in again {
         settle(&session.settler(), delivery, &published()).await.unwrap();
     }
@@ -178,13 +191,7 @@ async fn buried_are_dead_letters(queue: impl Queue) {
     let mut session = open(&queue).await;
     let settler = session.settler();
     let bad = take(&mut session, &["bad"]).await.remove(0);
-    let letter = DeadLetter {
-        reason: Reason::Undecodable,
-        error: "no event".to_owned(),
-        attempts: 0,
-        topic: None,
-    };
-    settle(&settler, bad, &Outcome::DeadLettered(letter)).await.unwrap();
+    settle(&settler, bad, &Outcome::DeadLettered(letter())).await.unwrap();
     take_and_ack(&mut session, &["good"]).await;
     session.close().await;
     let row = ("bad".to_owned(), id_of("bad"), "undecodable".to_owned());

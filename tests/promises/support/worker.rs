@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -122,6 +123,12 @@ impl Worker {
 
     fn id(&self) -> u32 {
         self.child.id().expect("the worker is gone already")
+    }
+
+    /// For how long its thread has been ready to run without getting a processor.
+    pub fn starved(&self) -> Duration {
+        let times = std::fs::read_to_string(format!("/proc/{}/schedstat", self.id())).unwrap();
+        Duration::from_nanos(times.split(' ').nth(1).unwrap().parse().unwrap())
     }
 
     /// Asks it to stop, as Kubernetes does, and waits until it has.
