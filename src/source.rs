@@ -85,6 +85,19 @@ pub trait Session {
 pub struct SourceError(pub String);
 
 impl SourceError {
+    const RENEWAL: &str = "nothing has come for long";
+
+    /// There is nothing wrong: a session that had nothing to do ends, in case that it is broken
+    /// without a sign.
+    pub(crate) fn renewal() -> Self {
+        Self(Self::RENEWAL.to_owned())
+    }
+
+    /// Whether the session only makes room for another one.
+    pub(crate) fn is_renewal(&self) -> bool {
+        self.0 == Self::RENEWAL
+    }
+
     /// Whether the broker said that an exchange or a queue is not there.
     pub(crate) fn is_not_found(&self) -> bool {
         self.0.contains("NOT_FOUND")

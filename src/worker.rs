@@ -4,6 +4,7 @@ mod held;
 #[cfg(test)]
 mod tests;
 
+use std::mem;
 use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -71,6 +72,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     pub async fn run(&self, mut stop: Stop) {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
         let mut said = Vec::new();
+        let mut renewed = false;
         loop {
             let opened = tokio::select! {
                 biased;
@@ -79,7 +81,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             };
             let error = match opened {
                 Ok(session) => {
-                    tracing::info!(source = self.name, "consuming");
+                    if mem::take(&mut renewed) {
+                        tracing::debug!(source = self.name, "consuming in a new session");
+                    } else {
+                        tracing::info!(source = self.name, "consuming");
+                    }
                     let since = tokio::time::Instant::now();
                     let end = self.serve(session, &mut stop).await;
                     if since.elapsed() > STABLE {
@@ -92,11 +98,16 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                             self.wait_until_reopened(&held, &mut stop).await;
                             continue;
                         }
+                        End::Lost(error) if error.is_renewal() => {
+                            renewed = true;
+                            continue;
+                        }
                         End::Lost(error) => error,
                     }
                 }
                 Err(error) => error,
             };
+            renewed = false;
             // Each trouble once until it consumes again; two that alternate say nothing new either.
             if !said.contains(&error) {
                 tracing::error!(source = self.name, %error, "not consuming, trying again");

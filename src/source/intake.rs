@@ -27,6 +27,11 @@ const FIRST_PREFETCH: u16 = 10;
 /// Whoever has lived so long does not die of its start. It must not wait for what is held, either.
 const ESTABLISHED: Duration = Duration::from_secs(5);
 
+/// Looks in a row at a queue from which nothing came before the session is renewed. RabbitMQ 3.10
+/// can hand events to a consumer and not deliver them, without a sign: where a queue was
+/// deleted and declared again within some 20 ms, it takes the consumer over, and the channel does not.
+const RENEWED_AFTER: u32 = 10;
+
 /// What is consumed, and how.
 #[derive(Debug, Clone)]
 pub(super) struct Order {
@@ -55,6 +60,8 @@ pub(super) struct Intake {
     alarm: Pin<Box<Sleep>>,
     /// Something came since the alarm was set.
     heard: bool,
+    /// Alarms in a row before which nothing came.
+    silent: u32,
     /// The last look found messages that did not come.
     suspicious: bool,
 }
@@ -78,6 +85,7 @@ impl Intake {
             errand: None,
             alarm: Box::pin(sleep(ESTABLISHED)),
             heard: false,
+            silent: 0,
             suspicious: false,
         })
     }
@@ -102,7 +110,7 @@ impl Intake {
                     None => self.first_has_ended()?,
                 },
                 Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer)?,
-                () = self.alarm.as_mut() => self.rang(books()),
+                () = self.alarm.as_mut() => self.rang(books())?,
             }
             if self.ended
                 && let Some(successor) = self.successor.take()
@@ -175,22 +183,30 @@ impl Intake {
         Ok(())
     }
 
-    fn rang(&mut self, books: Books) {
+    fn rang(&mut self, books: Books) -> Result<(), SourceError> {
         // While the session is an odd one, less and less often.
         let patience = self.order.patience * 2_u32.pow(self.order.silences.get().min(7));
         self.alarm.as_mut().reset(Instant::now() + patience);
+        if self.heard {
+            (self.heard, self.silent, self.suspicious) = (false, 0, false);
+            self.order.silences.set(0);
+        } else {
+            self.silent += 1;
+        }
         if self.is_small() {
             self.grow();
-        } else if self.heard {
-            self.heard = false;
-            self.suspicious = false;
-            self.order.silences.set(0);
-        } else if self.errand.is_none() && books.unacknowledged < usize::from(self.prefetch) {
+        } else if self.silent > RENEWED_AFTER && books.unacknowledged == 0 {
+            return Err(SourceError::renewal());
+        } else if self.silent > 0
+            && self.errand.is_none()
+            && books.unacknowledged < usize::from(self.prefetch)
+        {
             let Order { channel, queue, .. } = self.order.clone();
             self.errand = Some(Box::pin(async move {
                 topology::find_queue(&channel, &queue).await.map(Answer::Waiting)
             }));
         }
+        Ok(())
     }
 
     /// The answer came on the consumer's own channel, behind all that was delivered before. What

@@ -176,6 +176,9 @@ mod tests {
                             prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
                         }
                         prop_assert_eq!(ledger.untold(), unacked.len() - open.len());
+                        let unacknowledged = unacked.len();
+                        let acknowledged = last - unacknowledged as u64;
+                        prop_assert_eq!(ledger.books(), Books { acknowledged, unacknowledged });
                         prop_assert!(!all || unacked == open);
                     }
                 }

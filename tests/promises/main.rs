@@ -24,6 +24,7 @@ mod panics;
 mod ports;
 mod program;
 mod refusals;
+mod sessions;
 mod shutdown;
 mod support;
 mod tls;

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::io::{AsyncReadExt, copy_bidirectional};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,9 +15,9 @@ use super::wait_for;
 /// What happens to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Door {
-    /// It is taken, and nothing goes through until the door opens.
+    /// It is taken, and nothing goes through until the door opens; nor by those that are there.
     Silent,
-    /// It is taken and ended at once.
+    /// It is taken and ended at once. Those that are there stall.
     Refusing,
     /// It goes through.
     Open,
@@ -62,10 +63,15 @@ impl Proxy {
         self.door.send_replace(door);
     }
 
+    /// How many connections have come.
+    pub fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     /// Waits until so many connections have come.
     pub async fn takes(&self, count: usize) {
         let what = format!("{count} connections to {}", self.address);
-        let enough = async || (self.taken.load(Ordering::Relaxed) >= count).then_some(());
+        let enough = async || (self.taken() >= count).then_some(());
         wait_for(&what, enough).await;
     }
 }
@@ -88,11 +94,35 @@ async fn pass(mut stream: TcpStream, target: String, mut door: watch::Receiver<D
         let _ = stream.read(&mut [0; 4096]).await;
         return;
     }
-    if door.wait_for(|it| *it == Door::Open).await.is_err() {
+    if opened(&mut door).await.is_none() {
         return;
     }
-    if let Ok(mut server) = TcpStream::connect(target).await {
+    if let Ok(server) = TcpStream::connect(target).await {
+        let (from_client, to_client) = stream.into_split();
+        let (from_server, to_server) = server.into_split();
         // Either side may leave as it likes.
-        let _ = copy_bidirectional(&mut stream, &mut server).await;
+        tokio::select! {
+            _ = carry(from_client, to_server, door.clone()) => {}
+            _ = carry(from_server, to_client, door) => {}
+        }
     }
+}
+
+/// Carries what comes, while the door is open.
+async fn carry(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut door: watch::Receiver<Door>,
+) -> Option<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = from.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
+        opened(&mut door).await?;
+        to.write_all(&buffer[..count]).await.ok()?;
+    }
+}
+
+/// `None`: the proxy has gone.
+async fn opened(door: &mut watch::Receiver<Door>) -> Option<()> {
+    door.wait_for(|it| *it == Door::Open).await.ok().map(drop)
 }
