@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 
 SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/shellcheck .ci/run
 CARGO := cargo
+EVENTS ?= 100000 # of `make chaos`
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
 .NOTPARALLEL:
@@ -35,6 +36,11 @@ check: ## All that CI runs, the quick things first
 		$(MAKE) "$$part"; \
 		times+=$$(printf '\n  %-20s %4d s' "$$part" $$((SECONDS - began))); \
 	done; printf '\nAll passed:%s\n' "$$times"
+
+.PHONY: chaos
+chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minutes; again: SEED=...
+	@EVENT_PUSHER_CHAOS_EVENTS=$(EVENTS) EVENT_PUSHER_CHAOS_SEED=$(SEED) scripts/services run -- \
+		$(CARGO) test --locked --test promises -- chaos::a_storm --nocapture
 
 ##@ Measure it
 .PHONY: bench

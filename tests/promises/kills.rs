@@ -4,42 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join;
 
-use crate::support::{Event, GENTLY, Stand, Worker, wait_for};
-
-const ROOM: &str = "room@conference.localhost";
-const FOREIGN_ROOM: &str = "room@muc.elsewhere.example";
+use crate::support::{End, GENTLY, Stand, Worker, event_of, number_in, wait_for};
 
 /// Deliveries that the broker leaves unacknowledged with one worker at most.
 const PREFETCH: u32 = 150;
-
-/// Where an event must end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Behind(&'static str),
-    Skipped,
-    DeadLettered,
-}
-
-/// The event of a number: of every hundred, three are skipped, two can't be decoded, and the
-/// others are presences, chats and groupchats in turn. The number is in its body and is its id.
-fn event(number: u32) -> (Event, End) {
-    let (text, user) = (number.to_string(), format!("user-{number}@localhost/phone"));
-    let (event, end) = match (number % 100, number % 3) {
-        (7, _) => (Event::message("headline", &user, "bob@localhost", &text), End::Skipped),
-        (37, _) => (Event::groupchat(&user, FOREIGN_ROOM, &text), End::Skipped),
-        (67, _) => {
-            let json =
-                serde_json::json!({"type": "chat", "from_user_id": user, "to_user_id": ROOM});
-            (Event::json(&json), End::Skipped)
-        }
-        (23, _) => (Event::new(&b"{\"type\":\"chat\",\"message\":\"cut o"[..]), End::DeadLettered),
-        (73, _) => (Event::chat(&user, "not a @ jid @", &text), End::DeadLettered),
-        (_, 0) => (Event::presence(&user, number.is_multiple_of(2)), End::Behind("presence")),
-        (_, 1) => (Event::chat(&user, "bob@localhost", &text), End::Behind("pm")),
-        _ => (Event::groupchat(&user, ROOM, &text), End::Behind("muc")),
-    };
-    (event.identified(&text), end)
-}
 
 /// Publishes `events`, and kills all `workers` each time that the queue has fallen to a
 /// mark, the first time while events are still being published. Returns how many ends came
@@ -53,9 +21,9 @@ async fn survive(stand: &Stand, workers: usize, events: u32, marks: &[u32]) -> u
         running.push(Worker::start_with(stand, &settings).await);
     }
     let (early, late) = (0..events / 5, events / 5..events);
-    stand.publish_all(early.map(|it| event(it).0)).await;
+    stand.publish_all(early.map(|it| event_of(it).0)).await;
     let killing = replace(stand, running, &settings);
-    let publishing = stand.publish_all(late.map(|it| event(it).0));
+    let publishing = stand.publish_all(late.map(|it| event_of(it).0));
     let (mut running, ()) = join(killing, publishing).await;
     for mark in marks {
         falls_to(stand, events, *mark).await;
@@ -97,18 +65,12 @@ async fn replace(stand: &Stand, workers: Vec<Worker>, settings: &[(&str, &str)])
     others
 }
 
-fn number_in(body: &serde_json::Value) -> u32 {
-    let text = body.get("message").and_then(|it| it.as_str()).map(str::to_owned);
-    let user = || body["user_id"].as_str().unwrap().replace("user-", "").replace("@localhost", "");
-    text.unwrap_or_else(user).parse().unwrap()
-}
-
 /// Checks that every event came to its end, and to no other. Returns the repetitions.
 fn compare(events: u32, ends: &BTreeMap<(u32, &str), u32>) -> u32 {
     let mut lost = Vec::new();
     let mut found = 0;
     for number in 0..events {
-        let place = match event(number).1 {
+        let place = match event_of(number).1 {
             End::Behind(topic) => topic,
             End::DeadLettered => "dead letters",
             End::Skipped => continue,

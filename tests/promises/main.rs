@@ -8,6 +8,7 @@
 mod ancestor;
 mod bad_input;
 mod broker;
+mod chaos;
 mod check;
 mod consumer;
 mod dead_letter_faults;

@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod fifo;
+mod mix;
 mod own_broker;
 mod program;
 mod proxy;
@@ -11,7 +12,8 @@ mod worker;
 
 pub use by_hand::quorum;
 pub use fifo::FifoTopic;
-pub use own_broker::{Authority, OwnBroker};
+pub use mix::{End, event_of, number_in};
+pub use own_broker::{Authority, OwnBroker, Supervised};
 pub use program::{Ended, Program};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};

@@ -22,7 +22,7 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use authority::Authority;
 use node::{Node, Place, Ports};
-use supervised::Supervised;
+pub use supervised::Supervised;
 
 use super::{PATIENCE, wait_for};
 

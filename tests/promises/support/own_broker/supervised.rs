@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -34,7 +35,7 @@ rm -rf "$PWD"
 "#;
 
 /// A process and its watcher.
-pub(super) struct Supervised {
+pub struct Supervised {
     watcher: Child,
     /// Closed, it ends the process.
     _held: ChildStdin,
@@ -43,7 +44,7 @@ pub(super) struct Supervised {
 
 impl Supervised {
     /// Starts a process in a folder; what it says goes into the file `log` there.
-    pub(super) fn start(command: &Command, folder: &Path) -> Self {
+    pub fn start(command: &Command, folder: &Path) -> Self {
         Self::watched(WATCH, command, folder)
     }
 
@@ -58,6 +59,8 @@ impl Supervised {
         watcher.args(["-c", script, "watch"]).arg(command.get_program()).args(command.get_args());
         watcher.env_clear().current_dir(folder);
         watcher.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        // Ctrl-C on a terminal would end the watcher, and not what it watches.
+        watcher.process_group(0);
         watcher.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log);
         let mut watcher = watcher.spawn().expect("there is no sh");
         let mut pid = String::new();
@@ -67,11 +70,11 @@ impl Supervised {
     }
 
     /// Whether the process still runs; its watcher ends with it.
-    pub(super) fn runs(&mut self) -> bool {
+    pub fn runs(&mut self) -> bool {
         self.watcher.try_wait().unwrap().is_none()
     }
 
-    pub(super) fn signal(&mut self, signal: Signal) {
+    pub fn signal(&mut self, signal: Signal) {
         if self.runs() {
             // It may end at this very moment.
             let _ = kill(self.pid, signal);

@@ -1,0 +1,117 @@
+//! Workers that share a queue, each with a network of its own.
+
+use std::fs;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::link::Link;
+use crate::support::{Stand, Supervised, binary, wait_for};
+
+pub struct Fleet {
+    slots: Vec<Slot>,
+}
+
+/// A place for a worker; there is one in it at any time but between an end and the next start.
+struct Slot {
+    link: Link,
+    /// Its configuration, and the log of all workers that were in this place.
+    folder: TempDir,
+    command: Command,
+    worker: Option<Supervised>,
+}
+
+impl Fleet {
+    pub async fn start(stand: &Stand, count: usize, settings: &[(&str, &str)]) -> Self {
+        let mut slots = Vec::new();
+        for _ in 0..count {
+            slots.push(Slot::new(stand, settings).await);
+        }
+        let mut fleet = Self { slots };
+        for slot in 0..count {
+            fleet.launch(slot);
+        }
+        for slot in &fleet.slots {
+            let consumes = async || slot.log().contains("\"consuming\"").then_some(());
+            wait_for("the workers to consume", consumes).await;
+        }
+        fleet
+    }
+
+    pub fn link(&self, slot: usize) -> &Link {
+        &self.slots[slot].link
+    }
+
+    pub fn launch(&mut self, slot: usize) {
+        let slot = &mut self.slots[slot];
+        slot.worker = Some(Supervised::start(&slot.command, slot.folder.path()));
+    }
+
+    /// SIGKILL.
+    pub fn kill(&mut self, slot: usize) {
+        self.slots[slot].running().signal(Signal::SIGKILL);
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub async fn stop(&mut self, slot: usize) {
+        let slot = &mut self.slots[slot];
+        slot.running().signal(Signal::SIGTERM);
+        let ended = async || (!slot.worker.as_mut()?.runs()).then_some(());
+        wait_for("a worker to stop", ended).await;
+        slot.worker = None;
+    }
+
+    /// How often a worker has begun to consume: at each start, and after each lost connection.
+    pub fn sessions(&self) -> usize {
+        self.slots.iter().map(|slot| slot.log().matches("\"consuming\"").count()).sum()
+    }
+
+    /// How often a worker was stopped while SNS did not answer within the grace, so that what it had
+    /// in flight went back to the queue.
+    pub fn stops_in_vain(&self) -> usize {
+        self.slots.iter().map(|slot| slot.log().matches("the grace is over").count()).sum()
+    }
+
+    /// Ids of the events that a worker has said it skips.
+    pub fn skipped(&self) -> Vec<u32> {
+        let logs: Vec<_> = self.slots.iter().map(Slot::log).collect();
+        let lines = logs.iter().flat_map(|log| log.lines());
+        lines.filter(|line| line.contains("\"skipped\"")).filter_map(id_of).collect()
+    }
+}
+
+impl Slot {
+    async fn new(stand: &Stand, settings: &[(&str, &str)]) -> Self {
+        let (_, target) = stand.amqp_uri.split_once('@').unwrap();
+        let link = Link::to(target.split('/').next().unwrap().to_owned()).await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("worker.toml");
+        fs::write(&file, stand.configuration()).unwrap();
+        let uri = format!("amqp://guest:guest@{}/%2f?heartbeat=4", link.address());
+        let mut command = Command::new(binary());
+        command.arg("run").arg("--config").arg(file).env("EVENT_PUSHER__AMQP__URI", uri);
+        command.envs(settings.iter().map(|(key, value)| (format!("EVENT_PUSHER__{key}"), value)));
+        Self { link, folder, command, worker: None }
+    }
+
+    /// The worker, which no fault may have ended but the plan's own.
+    fn running(&mut self) -> &mut Supervised {
+        let runs = self.worker.as_mut().is_some_and(Supervised::runs);
+        assert!(runs, "a worker has ended by itself: {}", self.last_line());
+        self.worker.as_mut().unwrap()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn last_line(&self) -> String {
+        self.log().lines().next_back().unwrap_or_default().to_owned()
+    }
+}
+
+fn id_of(line: &str) -> Option<u32> {
+    serde_json::from_str::<Value>(line).ok()?["id"].as_str()?.parse().ok()
+}
