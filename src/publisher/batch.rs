@@ -83,14 +83,23 @@ impl<P: Publish + 'static> Attempt for Batcher<P> {
 impl<P: Publish + 'static> Inner<P> {
     fn enqueue(self: &Rc<Self>, entry: Entry) {
         let full = self.topics.borrow_mut().push(entry, &self.batching);
-        if full || self.batching.linger.is_zero() {
-            self.pump();
+        if full || self.batching.linger.is_zero() || self.watch() {
+            self.go_on();
         }
-        self.watch();
     }
 
-    /// Sends what is ready, as far as the limit allows.
-    fn pump(self: &Rc<Self>) {
+    /// Sends what is ready, as far as the limit allows, and watches over the rest.
+    fn go_on(self: &Rc<Self>) {
+        loop {
+            self.send_ready();
+            // What has become due just now, between the two, has nobody else to send it.
+            if !(self.watch() && self.limit.borrow().allows(self.in_flight.get())) {
+                return;
+            }
+        }
+    }
+
+    fn send_ready(self: &Rc<Self>) {
         while self.limit.borrow().allows(self.in_flight.get()) {
             let Some(batch) = self.topics.borrow_mut().take_ready(&self.batching) else { return };
             self.in_flight.set(self.in_flight.get() + 1);
@@ -98,19 +107,19 @@ impl<P: Publish + 'static> Inner<P> {
         }
     }
 
-    /// Sees to it that somebody watches over every linger.
-    fn watch(self: &Rc<Self>) {
-        let unwatched = self.topics.borrow_mut().watch(&self.batching);
+    /// Sees to it that somebody watches over every linger. Returns whether one is over already.
+    fn watch(self: &Rc<Self>) -> bool {
+        let (unwatched, due) = self.topics.borrow_mut().watch(&self.batching);
         for topic in unwatched {
             let inner = Rc::clone(self);
             tokio::task::spawn_local(async move {
                 while let Some(due) = inner.watch_until(topic) {
                     sleep_until(due).await;
                 }
-                inner.pump();
-                inner.watch();
+                inner.go_on();
             });
         }
+        due
     }
 
     async fn send(self: Rc<Self>, batch: Vec<Entry>) {
@@ -173,8 +182,7 @@ struct Slot<'a, P: Publish + 'static>(&'a Rc<Inner<P>>);
 impl<P: Publish + 'static> Drop for Slot<'_, P> {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get() - 1);
-        self.0.pump();
-        self.0.watch();
+        self.0.go_on();
     }
 }
 

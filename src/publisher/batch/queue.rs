@@ -84,16 +84,21 @@ impl Topics {
     }
 
     /// The topics that have lingering entries and nobody to watch over them; from now on
-    /// the caller does. Entries that are due already leave as soon as there is room.
-    pub(super) fn watch(&mut self, batching: &Batching) -> Vec<usize> {
-        let mut unwatched = Vec::new();
+    /// the caller does. And whether there are entries that nobody watches over since they are due.
+    pub(super) fn watch(&mut self, batching: &Batching) -> (Vec<usize>, bool) {
+        let (mut unwatched, mut due) = (Vec::new(), false);
         for (index, queue) in self.queues.iter_mut().enumerate() {
-            if !queue.watched && queue.lingers_until(batching).is_some() {
-                queue.watched = true;
+            if queue.watched || queue.entries.is_empty() {
+                continue;
+            }
+            queue.watched = queue.lingers_until(batching).is_some();
+            if queue.watched {
                 unwatched.push(index);
+            } else {
+                due = true;
             }
         }
-        unwatched
+        (unwatched, due)
     }
 
     /// When the oldest entry of a watched topic has lingered long enough; `None`, which

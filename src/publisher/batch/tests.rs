@@ -250,3 +250,17 @@ fn a_throttled_batcher_does_not_go_on_at_the_pace_of_the_refusals() {
         assert!(place.0.get() < 100, "{} requests in a minute", place.0.get());
     });
 }
+
+/// By the real clock, which may pass the linger while an entry is only just being queued.
+#[tokio::test]
+async fn an_entry_that_is_due_before_anybody_watches_over_it_is_sent() {
+    let batching = Batching { linger: Duration::from_nanos(1), ..BATCHING };
+    let sending = async {
+        let batcher = Batcher::new(Recorder::default(), batching);
+        let answer = tokio::time::timeout(Duration::from_secs(20), async {
+            batcher.attempt(&notification("t", "{}")).await
+        });
+        answer.await.expect("it stays behind").unwrap();
+    };
+    LocalSet::new().run_until(sending).await;
+}
