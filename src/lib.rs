@@ -16,6 +16,7 @@ pub mod arn;
 mod check;
 mod cli;
 pub mod config;
+pub mod dead_letters;
 pub mod event;
 pub mod hold;
 pub mod outcome;

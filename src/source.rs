@@ -3,6 +3,7 @@
 //! A [`Source`] opens sessions. A [`Session`] lives as long as its channel does; when it
 //! ends, its receipts are void and the broker delivers again what was not settled.
 
+mod amqp_message;
 mod connection;
 mod dead_letter_exchange;
 mod dead_letter_headers;
@@ -10,10 +11,14 @@ mod headers;
 mod inspect;
 mod intake;
 mod ledger;
+mod line;
 mod link;
+mod look;
 mod memory;
 mod origin;
+mod outlet;
 mod parking;
+mod queue_state;
 mod rabbitmq;
 mod refusal;
 mod tls;
@@ -21,11 +26,14 @@ pub mod topology;
 
 use std::future::Future;
 
+pub(crate) use amqp_message::header_texts;
 pub use connection::Broker;
 pub use dead_letter_exchange::DeadLetterExchange;
 pub(crate) use inspect::{inspect, tls_files};
 pub use link::Link;
+pub(crate) use look::Look;
 pub use memory::{MemoryQueue, MemorySession, MemorySettler};
+pub(crate) use outlet::{NotTaken, Outlet, Sent};
 pub use rabbitmq::{RabbitQueue, RabbitReceipt, RabbitSession, RabbitSettler};
 
 use crate::event::Envelope;

@@ -27,7 +27,7 @@ use crate::settle::{Settle, Void};
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
 /// closes, even after close-ok; measured on RabbitMQ 3.10, half a second left none behind.
-const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
+pub(super) const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
 
 /// How long settled deliveries wait to be told to the broker together.
 const GATHER: Duration = Duration::from_millis(2);

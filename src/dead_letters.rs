@@ -1,0 +1,259 @@
+//! The dead-letter queue, for those who look after it: see why, replay, keep, discard.
+//!
+//! Every operation looks at the whole queue and puts back what it does not take out for good,
+//! in its old order; none lasts longer than it must, since a look is the only one at a time.
+//! The command line and the operator's page are skins over this.
+
+pub mod archive;
+mod content;
+mod export;
+mod filter;
+mod forecast;
+mod import;
+mod letter;
+pub mod message;
+mod replay;
+mod sift;
+mod summary;
+pub mod text;
+
+use std::io;
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::watch;
+
+pub use content::{Content, Sources};
+pub use filter::Filter;
+pub use forecast::{Forecast, forecast};
+pub use import::Imported;
+pub use letter::{By, Death, Letter, LetterId, Origin};
+pub use message::Message;
+pub use replay::{Address, Ended, Replay, Report, Target, Watching};
+pub use summary::{Group, Summary};
+
+use self::archive::ArchiveError;
+use self::sift::{Keep, Seen, Sift};
+use crate::config::Amqp;
+use crate::source::{Broker, Look, SourceError};
+
+/// Becomes true when an operation is to end early, and properly.
+pub type Stop = watch::Receiver<bool>;
+
+/// A dead-letter queue.
+#[derive(Debug)]
+pub struct DeadLetters {
+    broker: Broker,
+    sources: Sources,
+}
+
+/// Why an operation failed.
+#[derive(Debug, Error)]
+pub enum Trouble {
+    /// The broker's side.
+    #[error("{0}")]
+    Broker(#[from] SourceError),
+    /// What is exported to.
+    #[error("cannot write the export: {0}")]
+    Write(#[from] io::Error),
+    /// What is imported from.
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    /// The operation was told to stop.
+    #[error("stopped, as it was told")]
+    Stopped,
+}
+
+/// What a look has seen.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Looked {
+    /// Letters in the queue.
+    pub letters: u64,
+    /// Those that the filter means.
+    pub matching: u64,
+    /// The most looks that any of them has had before, where its queue counts that.
+    pub most_looks: u64,
+}
+
+/// What became of letters that were to be discarded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Discarded {
+    /// What was looked at; those that match were meant.
+    pub looked: Looked,
+    /// Whether they were discarded; not if there were none, or if the answer was no.
+    pub done: bool,
+}
+
+/// A letter with all that it holds.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it says.
+    pub letter: Letter,
+    /// What it is.
+    pub message: Message,
+}
+
+impl DeadLetters {
+    /// The dead letters of these workers. `name` is how the connections show on RabbitMQ's side.
+    #[must_use]
+    pub fn new(amqp: Amqp, name: String) -> Self {
+        let sources = Sources::new(&amqp.sources);
+        Self { broker: Broker::new(amqp, name), sources }
+    }
+
+    /// The queue's name.
+    #[must_use]
+    pub fn queue(&self) -> &str {
+        &self.broker.config().dead_letter_queue
+    }
+
+    /// The configured sources.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// Looks at all letters, and shows each one that the filter means.
+    ///
+    /// # Errors
+    ///
+    /// The queue can't be read to its end.
+    pub async fn list(
+        &self,
+        filter: &Filter,
+        stop: &Stop,
+        mut show: impl FnMut(&Letter),
+    ) -> Result<Looked, Trouble> {
+        let mut reading = self.read(filter, Keep::Nothing, stop).await?;
+        let read = async {
+            while let Some((_, seen)) = reading.next().await? {
+                if seen.matches {
+                    show(&seen.letter);
+                }
+            }
+            Ok(reading.looked.clone())
+        };
+        let looked = read.await;
+        reading.look.close().await;
+        looked
+    }
+
+    /// Looks for the letters that are called so: by the beginning of an id, or by a message id.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::list`].
+    pub async fn find(&self, name: &str, stop: &Stop) -> Result<Vec<Found>, Trouble> {
+        /// A name that means more letters than one can mean very many.
+        const MOST: usize = 10;
+        let filter = Filter { ids: vec![name.to_owned()], ..Filter::default() };
+        let mut reading = self.read(&filter, Keep::SomeOf, stop).await?;
+        let mut found = Vec::new();
+        let read = async {
+            while let Some((_, seen)) = reading.next().await? {
+                if let Some(mut kept) = seen.message
+                    && found.len() < MOST
+                {
+                    let message = std::mem::take(&mut kept.message);
+                    found.push(Found { letter: seen.letter, message });
+                }
+            }
+            Ok(found)
+        };
+        let found = read.await;
+        reading.look.close().await;
+        found
+    }
+
+    /// Discards the letters that the filter means. `may` is asked with their number, while they
+    /// are held: just those are discarded.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::list`]; or the connection was lost, and then some may be left.
+    pub async fn discard(
+        &self,
+        filter: &Filter,
+        stop: &Stop,
+        may: impl AsyncFnOnce(u64) -> bool,
+    ) -> Result<Discarded, Trouble> {
+        let mut reading = self.read(filter, Keep::Nothing, stop).await?;
+        let discard = async {
+            let mut tags = Vec::new();
+            while let Some((tag, seen)) = reading.next().await? {
+                if seen.matches {
+                    tags.push(tag);
+                }
+            }
+            reading.discard(tags, may).await
+        };
+        let discarded = discard.await;
+        reading.look.close().await;
+        discarded
+    }
+
+    async fn read(&self, filter: &Filter, keep: Keep, stop: &Stop) -> Result<Reading, Trouble> {
+        let sift = Arc::new(Sift::new(self.sources.clone(), filter.clone(), keep));
+        let reading = Arc::clone(&sift);
+        let mut stop = stop.clone();
+        let look = tokio::select! {
+            look = Look::open(&self.broker, self.queue(), move |message| reading.read(message)) => look?,
+            () = stopped(&mut stop) => return Err(Trouble::Stopped),
+        };
+        sift.begin();
+        Ok(Reading { look, stop, limit: filter.limit, looked: Looked::default() })
+    }
+}
+
+/// Waits until told to stop.
+async fn stopped(stop: &mut Stop) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        // Whoever could tell is gone.
+        std::future::pending::<()>().await;
+    }
+}
+
+/// A look at all letters, of which some are meant.
+#[derive(Debug)]
+struct Reading {
+    look: Look<Seen>,
+    stop: Stop,
+    limit: Option<u64>,
+    looked: Looked,
+}
+
+impl Reading {
+    /// The next letter; past the limit, none matches any more.
+    async fn next(&mut self) -> Result<Option<(u64, Seen)>, Trouble> {
+        let next = tokio::select! {
+            next = self.look.next_of_length() => next?,
+            () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+        };
+        let Some((tag, mut seen)) = next else { return Ok(None) };
+        self.looked.letters += 1;
+        self.looked.most_looks = self.looked.most_looks.max(seen.letter.looks.unwrap_or(0));
+        if self.limit.is_some_and(|limit| self.looked.matching >= limit) {
+            seen.matches = false;
+            seen.message = None;
+        }
+        self.looked.matching += u64::from(seen.matches);
+        Ok(Some((tag, seen)))
+    }
+
+    async fn discard(
+        &mut self,
+        tags: Vec<u64>,
+        may: impl AsyncFnOnce(u64) -> bool,
+    ) -> Result<Discarded, Trouble> {
+        let count = tags.len() as u64;
+        let done = count > 0 && may(count).await;
+        if done {
+            for (gone, tag) in (0..).zip(tags) {
+                self.look.acknowledge(tag).await.map_err(|SourceError(why)| {
+                    SourceError(format!("{why}; {gone} of {count} were discarded, or so it seems"))
+                })?;
+            }
+        }
+        Ok(Discarded { looked: self.looked.clone(), done })
+    }
+}

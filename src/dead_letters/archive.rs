@@ -1,0 +1,72 @@
+//! Dead letters in a file: a line that says what it is, one line of JSON for each, and a
+//! line that says how many there were, so that a file that was cut or edited is found out.
+
+mod read;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use read::{ArchiveError, Reader};
+pub use write::Writer;
+
+use super::message::{Message, Properties};
+use super::text::base64_text;
+
+/// What the first line says.
+const FORMAT: &str = "event-pusher-sns dead letters";
+const VERSION: u32 = 1;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    format: String,
+    version: u32,
+    queue: String,
+}
+
+/// One dead letter.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    /// The id in full: all the rest but the exchange goes into it.
+    sha256: String,
+    exchange: String,
+    routing_key: String,
+    properties: Properties,
+    body: Body,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Body {
+    Text(String),
+    Base64(#[serde(with = "base64_text")] Vec<u8>),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Tail {
+    letters: u64,
+    /// Of all lines before.
+    sha256: String,
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(body: Vec<u8>) -> Self {
+        String::from_utf8(body).map_or_else(|error| Self::Base64(error.into_bytes()), Self::Text)
+    }
+}
+
+impl From<Line> for Message {
+    fn from(line: Line) -> Self {
+        let Line { exchange, routing_key, properties, body, .. } = line;
+        let body = match body {
+            Body::Text(text) => text.into_bytes(),
+            Body::Base64(bytes) => bytes,
+        };
+        Self { exchange, routing_key, properties, body }
+    }
+}

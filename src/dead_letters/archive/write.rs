@@ -1,0 +1,63 @@
+use std::io::{self, Write};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::super::letter::LetterId;
+use super::super::message::Message;
+use super::super::text::hexadecimal;
+use super::{Body, FORMAT, Head, Line, Tail, VERSION};
+
+/// Writes an archive.
+#[derive(Debug)]
+pub struct Writer<W> {
+    to: W,
+    hash: Sha256,
+    letters: u64,
+}
+
+impl<W: Write> Writer<W> {
+    /// Begins it, with the name of the queue that the letters are from.
+    ///
+    /// # Errors
+    ///
+    /// What `to` says.
+    pub fn new(to: W, queue: &str) -> io::Result<Self> {
+        let mut writer = Self { to, hash: Sha256::new(), letters: 0 };
+        let format = FORMAT.to_owned();
+        writer.line(&Head { format, version: VERSION, queue: queue.to_owned() })?;
+        Ok(writer)
+    }
+
+    /// Adds a letter.
+    ///
+    /// # Errors
+    ///
+    /// What `to` says.
+    pub fn add(&mut self, message: Message) -> io::Result<()> {
+        let sha256 = LetterId::of(&message).in_full();
+        let Message { exchange, routing_key, properties, body } = message;
+        let body = Body::from(body);
+        self.letters += 1;
+        self.line(&Line { sha256, exchange, routing_key, properties, body })
+    }
+
+    /// Ends it, and hands back what it was written to.
+    ///
+    /// # Errors
+    ///
+    /// What `to` says.
+    pub fn finish(mut self) -> io::Result<W> {
+        let sha256 = hexadecimal(&self.hash.clone().finalize());
+        self.line(&Tail { letters: self.letters, sha256 })?;
+        self.to.flush()?;
+        Ok(self.to)
+    }
+
+    fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut text = serde_json::to_vec(line)?;
+        text.push(b'\n');
+        self.hash.update(&text);
+        self.to.write_all(&text)
+    }
+}

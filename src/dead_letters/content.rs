@@ -1,0 +1,101 @@
+//! What a dead letter is about, as its source's format reads it now.
+
+use std::panic::AssertUnwindSafe;
+
+use serde::Serialize;
+
+use super::letter::Origin;
+use super::message::Message;
+use crate::config::Source;
+use crate::event::{self, Decoded, Envelope, Event, Format, bare};
+use crate::source::header_texts;
+
+/// Kind and parties of an event; all `None` where the body is no event that is published.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Content {
+    /// `presence`, `chat` or `groupchat`.
+    pub kind: Option<&'static str>,
+    /// The bare JID of the user who came, went or wrote.
+    pub from: Option<String>,
+    /// The bare JID of the user, or the room, that it is for.
+    pub to: Option<String>,
+}
+
+/// The configured sources, by their queues.
+#[derive(Debug, Clone, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// All that the configuration names.
+    #[must_use]
+    pub fn new(sources: &[Source]) -> Self {
+        Self(sources.to_vec())
+    }
+
+    fn of(&self, queue: Option<&str>) -> Option<&Source> {
+        self.0.iter().find(|source| Some(source.queue.as_str()) == queue)
+    }
+
+    pub(crate) fn name(&self, queue: Option<&str>) -> Option<&str> {
+        self.of(queue).map(|source| source.name.as_str())
+    }
+
+    /// `auto` for what comes from nowhere that is configured.
+    pub(crate) fn format(&self, queue: Option<&str>) -> Format {
+        self.of(queue).map(|source| source.format).unwrap_or_default()
+    }
+}
+
+impl Content {
+    pub(crate) fn of(message: &mut Message, origin: &Origin, sources: &Sources) -> Self {
+        let format = sources.format(origin.queue.as_deref());
+        with_envelope(message, origin, |envelope| {
+            // What panicked once may do so again, and one letter must not hide the others.
+            let decode = AssertUnwindSafe(|| match event::decode(envelope, format) {
+                Ok(Decoded::Event(event)) => Self::of_event(&event),
+                _ => Self::default(),
+            });
+            std::panic::catch_unwind(decode).unwrap_or_default()
+        })
+    }
+
+    fn of_event(event: &Event<'_>) -> Self {
+        Self {
+            kind: Some(event.kind_label()),
+            from: Some(bare(event.sender()).to_owned()),
+            to: match event {
+                Event::Message(message) => Some(bare(&message.to).to_owned()),
+                Event::Presence(_) => None,
+            },
+        }
+    }
+}
+
+/// The message as a worker would take it, were it replayed. The body is lent, not copied.
+pub(crate) fn with_envelope<T>(
+    message: &mut Message,
+    origin: &Origin,
+    read: impl FnOnce(&Envelope) -> T,
+) -> T {
+    let chosen =
+        |told: &Option<String>, delivered: &String| told.as_ref().unwrap_or(delivered).clone();
+    let envelope = Envelope {
+        exchange: chosen(&origin.exchange, &message.exchange),
+        routing_key: chosen(&origin.routing_key, &message.routing_key),
+        content_type: message.properties.content_type.clone(),
+        message_id: message.properties.message_id.clone(),
+        // Ours are no event's, and are most of what a dead letter has.
+        headers: header_texts(
+            message
+                .properties
+                .headers
+                .iter()
+                .flatten()
+                .filter(|(name, _)| !name.starts_with("event-pusher-")),
+        ),
+        payload: std::mem::take(&mut message.body),
+    };
+    let read = read(&envelope);
+    message.body = envelope.payload;
+    read
+}

@@ -1,0 +1,115 @@
+//! Puts exported dead letters back.
+
+use std::collections::{HashMap, VecDeque};
+use std::io::{BufRead, Seek, SeekFrom};
+
+use super::archive::{ArchiveError, Reader};
+use super::filter::Filter;
+use super::letter::LetterId;
+use super::message::Message;
+use super::{DeadLetters, Stop, Trouble};
+use crate::source::{NotTaken, Outlet, Sent, SourceError};
+
+/// Messages that may be unconfirmed at once.
+const WINDOW: usize = 256;
+
+/// What an import did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Letters in the archive.
+    pub letters: u64,
+    /// Those that were put into the queue.
+    pub added: u64,
+    /// Those that were there already, and are not put there twice.
+    pub there: u64,
+}
+
+impl DeadLetters {
+    /// Puts the letters of an archive into the queue, but those that are there already: so an
+    /// import that was cut short is finished by another. It begins only after the whole archive was
+    /// found to be as it was written.
+    ///
+    /// # Errors
+    ///
+    /// The archive is not; or the broker fails, and `done` says how far it came.
+    pub async fn import(
+        &self,
+        mut from: impl BufRead + Seek,
+        stop: &Stop,
+        done: &mut Imported,
+    ) -> Result<(), Trouble> {
+        let begin = from.stream_position().map_err(ArchiveError::Io)?;
+        let mut reader = Reader::new(&mut from)?;
+        while reader.next_letter()?.is_some() {
+            done.letters += 1;
+        }
+        from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
+        let mut there: HashMap<LetterId, u64> = HashMap::new();
+        self.list(&Filter::default(), stop, |letter| *there.entry(letter.id).or_default() += 1)
+            .await?;
+        let outlet = Outlet::open(&self.broker, "imports dead letters").await?;
+        let exchange = &self.broker.config().dead_letter_exchange;
+        let sender = Sender { outlet, exchange, done, under_way: VecDeque::new() };
+        sender.send_all(Reader::new(from)?, there, stop).await
+    }
+}
+
+struct Sender<'a> {
+    outlet: Outlet,
+    exchange: &'a str,
+    done: &'a mut Imported,
+    under_way: VecDeque<Sent>,
+}
+
+impl Sender<'_> {
+    async fn send_all(
+        mut self,
+        mut reader: Reader<impl BufRead>,
+        mut there: HashMap<LetterId, u64>,
+        stop: &Stop,
+    ) -> Result<(), Trouble> {
+        self.outlet.find_exchange(self.exchange).await?;
+        while let Some(mut message) = reader.next_letter()? {
+            if *stop.borrow() {
+                break;
+            }
+            message.spare_what_hurts();
+            if let Some(count @ 1..) = there.get_mut(&LetterId::of(&message)) {
+                *count -= 1;
+                self.done.there += 1;
+                continue;
+            }
+            self.send(&message).await?;
+        }
+        while !self.under_way.is_empty() {
+            self.confirm().await?;
+        }
+        self.outlet.close().await;
+        if *stop.borrow() { Err(Trouble::Stopped) } else { Ok(()) }
+    }
+
+    async fn send(&mut self, message: &Message) -> Result<(), Trouble> {
+        if self.under_way.len() >= WINDOW {
+            self.confirm().await?;
+        }
+        // Its own routing key: the exchange fans out whatever that is.
+        let sent = self.outlet.send(self.exchange, &message.routing_key, message).await?;
+        self.under_way.push_back(sent);
+        Ok(())
+    }
+
+    async fn confirm(&mut self) -> Result<(), Trouble> {
+        let Some(mut sent) = self.under_way.pop_front() else { return Ok(()) };
+        let what = match sent.taken().await {
+            Ok(()) => {
+                self.done.added += 1;
+                return Ok(());
+            }
+            Err(NotTaken::Unroutable) => "no queue is bound to it; bind the dead-letter queue",
+            Err(NotTaken::Refused) => "refused; is the dead-letter queue full?",
+            Err(NotTaken::Lost(error)) => return Err(error.into()),
+        };
+        let exchange = self.exchange;
+        Err(SourceError(format!("dead-letter exchange `{exchange}`: {what}")).into())
+    }
+}

@@ -1,0 +1,93 @@
+//! Headers that a worker wrote, or RabbitMQ.
+
+use jiff::Timestamp;
+
+use super::super::message::{Headers, Value};
+use super::{By, Death, EXCHANGE, Origin, QUEUE, ROUTING_KEY};
+
+/// Reads headers of which any may be missing or of a wrong type.
+pub(super) struct Reader<'a> {
+    headers: &'a Headers,
+    /// The names of those that are there and of a wrong type.
+    pub(super) odd: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) const fn new(headers: &'a Headers) -> Self {
+        Self { headers, odd: Vec::new() }
+    }
+
+    fn read<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        let value = read(self.headers.get(name)?);
+        if value.is_none() {
+            self.odd.push(name.to_owned());
+        }
+        value
+    }
+
+    pub(super) fn text(&mut self, name: &str) -> Option<String> {
+        self.read(name, |value| value.as_text().map(str::to_owned))
+    }
+
+    pub(super) fn integer(&mut self, name: &str) -> Option<i64> {
+        self.read(name, Value::as_integer)
+    }
+
+    pub(super) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        self.read(name, |value| value.as_text()?.parse().ok())
+    }
+
+    /// What was replayed straight to its queue has kept where it first came from.
+    pub(super) fn origin(&mut self, by: By, death: Option<&Death>) -> Origin {
+        let (exchange, routing_key) = (self.text(EXCHANGE), self.text(ROUTING_KEY));
+        let queue = self.text(QUEUE);
+        let (Some(death), By::Broker) = (death, by) else {
+            return Origin { exchange, routing_key, queue };
+        };
+        let (died_exchange, died_key) = self.published_before_death();
+        let (exchange, routing_key) = match (exchange, routing_key) {
+            (Some(exchange), Some(key)) => (Some(exchange), Some(key)),
+            _ => (died_exchange, died_key),
+        };
+        Origin { exchange, routing_key, queue: Some(death.queue.clone()) }
+    }
+
+    pub(super) fn deaths(&mut self) -> Vec<Death> {
+        let read = self.read("x-death", |value| match value {
+            Value::Array(entries) => Some(entries.iter().filter_map(death).collect()),
+            _ => None,
+        });
+        read.unwrap_or_default()
+    }
+
+    /// Exchange and routing key of the last death's entry.
+    fn published_before_death(&self) -> (Option<String>, Option<String>) {
+        let Some(Value::Array(entries)) = self.headers.get("x-death") else { return (None, None) };
+        let Some(entry) = entries.iter().find(|entry| death(entry).is_some()) else {
+            return (None, None);
+        };
+        let Value::Table(entry) = entry else { return (None, None) };
+        let key = match entry.get("routing-keys") {
+            Some(Value::Array(keys)) => keys.first().and_then(Value::as_text),
+            _ => None,
+        };
+        let exchange = entry.get("exchange").and_then(Value::as_text);
+        (exchange.map(str::to_owned), key.map(str::to_owned))
+    }
+}
+
+fn death(entry: &Value) -> Option<Death> {
+    let Value::Table(entry) = entry else { return None };
+    let text = |name: &str| entry.get(name).and_then(Value::as_text).map(str::to_owned);
+    Some(Death {
+        reason: text("reason")?,
+        queue: text("queue")?,
+        count: entry.get("count").and_then(Value::as_integer).unwrap_or(1),
+        time: match entry.get("time") {
+            Some(Value::Timestamp(seconds)) => {
+                i64::try_from(*seconds).ok().and_then(|it| Timestamp::from_second(it).ok())
+            }
+            _ => None,
+        },
+    })
+}

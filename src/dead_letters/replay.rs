@@ -1,0 +1,252 @@
+//! Sends dead letters back to where they came from.
+//!
+//! A letter is acknowledged only when the broker has confirmed its copy, so a kill at any
+//! moment loses nothing; what was on its way then is there twice. The set is frozen at the
+//! start: what comes after it in the queue, or was sent by this very replay, is not sent again.
+
+mod canary;
+mod pace;
+mod revive;
+mod round;
+mod sender;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use self::canary::Canary;
+use super::filter::Filter;
+use super::letter::{Letter, LetterId};
+use super::{DeadLetters, Stop, Trouble};
+
+/// How dead letters are to be replayed.
+#[derive(Debug, Clone)]
+pub struct Replay {
+    /// Where to.
+    pub target: Target,
+    /// Replay so many first, and the rest only if none of them comes back.
+    pub canary: Option<u64>,
+    /// How long to watch for what comes back.
+    pub watching: Watching,
+    /// Letters per second.
+    pub rate: Option<f64>,
+    /// Stop when so many were refused or came back.
+    pub max_failures: Option<u64>,
+    /// Only count what would be sent where.
+    pub dry_run: bool,
+    /// The longest that letters are held at a stretch, well below the broker's acknowledgement
+    /// timeout. A longer replay puts back what is left, and goes on with it.
+    pub hold: Duration,
+}
+
+/// How long to watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Watching {
+    /// After the canary was taken from its queue.
+    pub canary: Duration,
+    /// At the end.
+    pub end: Duration,
+}
+
+/// Where dead letters are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// Straight to the queue that each came from: no other consumer sees it again.
+    SourceQueue,
+    /// Straight to this queue.
+    Queue(String),
+    /// To the exchange that each was published to, under its routing key.
+    SourceExchange,
+    /// To this exchange, each under its routing key.
+    Exchange(String),
+}
+
+/// An exchange and a routing key.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    /// The default exchange has no name: it leads to the queue that the routing key names.
+    pub exchange: String,
+    /// The routing key.
+    pub routing_key: String,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.exchange.is_empty() {
+            write!(f, "queue `{}`", self.routing_key)
+        } else {
+            write!(f, "exchange `{}`", self.exchange)
+        }
+    }
+}
+
+/// Why a replay is over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ended {
+    /// All that could be sent was sent.
+    #[default]
+    Done,
+    /// It was told to.
+    Stopped,
+    /// A letter of the canary came back.
+    CanaryFailed,
+    /// Nobody can tell what became of the canary, and why.
+    CanaryUnknown(String),
+    /// As many failed as `max_failures` says.
+    TooManyFailures,
+    /// The broker's side failed.
+    Broken(String),
+}
+
+/// What a replay has done so far.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Letters that there were.
+    pub letters: u64,
+    /// Those that are meant.
+    pub matching: u64,
+    /// Those that are safe in another queue, and no longer among the dead letters.
+    pub replayed: u64,
+    /// Of the replayed, those that came back.
+    pub came_back: u64,
+    /// What those say, with numbers.
+    pub came_back_as: BTreeMap<String, u64>,
+    /// Why letters could not be sent, with numbers; they are where they were.
+    pub refused: BTreeMap<String, u64>,
+    /// What goes, or in a dry run would go, where.
+    pub plan: BTreeMap<String, u64>,
+    /// Waiting to see what becomes of what was sent.
+    pub watching: bool,
+    /// Why it is over.
+    pub ended: Ended,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Report {
+    /// Letters that are meant and still there.
+    #[must_use]
+    pub const fn left(&self) -> u64 {
+        self.matching.saturating_sub(self.replayed)
+    }
+
+    /// Whether all that was meant was replayed, and nothing has come back.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.ended == Ended::Done && self.left() == 0 && self.came_back == 0
+    }
+
+    /// Letters that could not be sent.
+    #[must_use]
+    pub fn refusals(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}
+
+impl DeadLetters {
+    /// Replays the letters that the filter means. `show` gets the report as it grows.
+    ///
+    /// # Errors
+    ///
+    /// It could not begin. Once it has, the report says what went wrong.
+    pub async fn replay(
+        &self,
+        filter: &Filter,
+        replay: &Replay,
+        stop: &Stop,
+        show: impl FnMut(&Report),
+    ) -> Result<Report, Trouble> {
+        let began = Instant::now();
+        let mut run = Run {
+            dead_letters: self,
+            filter,
+            replay,
+            stop: stop.clone(),
+            id: format!("{:08x}", fastrand::u32(..)),
+            sent: 0,
+            back: HashSet::new(),
+            failed: HashSet::new(),
+            canary: Canary::new(replay.canary, replay.watching.canary),
+            report: Report::default(),
+            show,
+        };
+        let mut frozen = None;
+        loop {
+            match run.round(frozen).await {
+                Ok(Some(left)) => frozen = Some(left),
+                Ok(None) => break,
+                // What was done before is to be reported.
+                Err(trouble) if frozen.is_some() => {
+                    run.report.ended = match trouble {
+                        Trouble::Stopped => Ended::Stopped,
+                        trouble => Ended::Broken(trouble.to_string()),
+                    };
+                    break;
+                }
+                Err(trouble) => return Err(trouble),
+            }
+        }
+        run.report.took = began.elapsed();
+        Ok(run.report)
+    }
+}
+
+/// A replay that is under way.
+struct Run<'a, S> {
+    dead_letters: &'a DeadLetters,
+    filter: &'a Filter,
+    replay: &'a Replay,
+    stop: Stop,
+    /// What its messages are marked with, so that those that come back are known.
+    id: String,
+    /// How many were sent, which numbers them.
+    sent: u32,
+    /// The numbers of those that came back.
+    back: HashSet<u32>,
+    /// Those that could not be sent, which are not tried again.
+    failed: HashSet<LetterId>,
+    canary: Canary,
+    report: Report,
+    show: S,
+}
+
+impl<S: FnMut(&Report)> Run<'_, S> {
+    /// Counts a letter, once, that was sent by this replay and so has come back.
+    fn note(&mut self, letter: &Letter) {
+        if let Some((run, number)) = &letter.replay
+            && *run == self.id
+            && self.back.insert(*number)
+        {
+            self.report.came_back += 1;
+            let error = letter.error.as_deref().unwrap_or_default();
+            let says = format!("{}: {error}", letter.cause());
+            count(&mut self.report.came_back_as, &says);
+            self.shown();
+        }
+    }
+
+    fn refuse(&mut self, letter: LetterId, why: &str) {
+        self.failed.insert(letter);
+        count(&mut self.report.refused, why);
+        self.shown();
+    }
+
+    fn shown(&mut self) {
+        (self.show)(&self.report);
+    }
+
+    fn has_failed_too_often(&self) -> bool {
+        self.replay
+            .max_failures
+            .is_some_and(|most| self.report.came_back + self.report.refusals() >= most)
+    }
+}
+
+/// Counts texts, of which there may be very many different ones.
+fn count(texts: &mut BTreeMap<String, u64>, text: &str) {
+    const MOST: usize = 20;
+    let text = if texts.contains_key(text) || texts.len() < MOST { text } else { "others" };
+    *texts.entry(text.to_owned()).or_default() += 1;
+}

@@ -1,0 +1,179 @@
+//! A dead letter as the event that it was.
+
+use super::{Address, Target};
+use crate::dead_letters::letter::{
+    By, EXCHANGE, Letter, QUEUE, REASON, REPLAY_ID, REPLAYS, ROUTING_KEY,
+};
+use crate::dead_letters::message::{Message, Value};
+
+/// What only a dead letter has.
+const OF_A_DEAD_LETTER: [&str; 7] = [
+    REASON,
+    "event-pusher-error",
+    "event-pusher-attempts",
+    "event-pusher-topic",
+    "event-pusher-failed-at",
+    "event-pusher-worker",
+    QUEUE,
+];
+
+/// What RabbitMQ adds to what it dead-letters, beside `x-death` itself.
+const DEATHS: [&str; 2] = ["x-first-death-", "x-last-death-"];
+
+/// Where a letter is to go, or why nobody knows.
+pub(super) fn address(letter: &Letter, target: &Target) -> Result<Address, String> {
+    let origin = &letter.origin;
+    let unknown = |what: &str, option: &str| {
+        format!("nothing says which {what} it came from; name one with {option}")
+    };
+    let straight = |queue: &str| Address { exchange: String::new(), routing_key: queue.to_owned() };
+    match target {
+        Target::Queue(queue) => Ok(straight(queue)),
+        Target::SourceQueue => match &origin.queue {
+            Some(queue) => Ok(straight(queue)),
+            None => Err(unknown("queue", "--to-queue QUEUE")),
+        },
+        Target::SourceExchange => match (&origin.exchange, &origin.routing_key) {
+            (Some(exchange), Some(key)) => {
+                Ok(Address { exchange: exchange.clone(), routing_key: key.clone() })
+            }
+            _ => Err(unknown("exchange", "--to-exchange EXCHANGE")),
+        },
+        Target::Exchange(exchange) => {
+            let key = origin.routing_key.clone().unwrap_or_else(|| letter.routing_key.clone());
+            Ok(Address { exchange: exchange.clone(), routing_key: key })
+        }
+    }
+}
+
+/// The event as it was published, with its count of replays raised. Straight to a queue it
+/// takes along exchange and routing key, by which formats and dead letters go.
+pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, id: String) {
+    message.spare_what_hurts();
+    let headers = message.headers_mut();
+    headers.retain(|name, _| !OF_A_DEAD_LETTER.contains(&name.as_str()));
+    if letter.by == By::Broker {
+        // RabbitMQ drops what it has dead-lettered in a circle, and reads that from here.
+        headers.retain(|name, _| {
+            name != "x-death" && !DEATHS.iter().any(|death| name.starts_with(death))
+        });
+    }
+    headers.remove(EXCHANGE);
+    headers.remove(ROUTING_KEY);
+    if address.exchange.is_empty() {
+        // Further routing keys, which would be further queues here.
+        headers.remove("CC");
+        headers.remove("BCC");
+        if let (Some(exchange), Some(key)) = (&letter.origin.exchange, &letter.origin.routing_key) {
+            headers.insert(EXCHANGE.to_owned(), Value::Text(exchange.clone()));
+            headers.insert(ROUTING_KEY.to_owned(), Value::Text(key.clone()));
+        }
+    }
+    headers.insert(REPLAYS.to_owned(), Value::I64(letter.replays.saturating_add(1)));
+    headers.insert(REPLAY_ID.to_owned(), Value::Text(id));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dead_letters::content::Sources;
+    use crate::dead_letters::message::Headers;
+
+    fn read(headers: &[(&str, Value)]) -> (Message, Letter) {
+        let mut message = Message { routing_key: "delivered.key".into(), ..Message::default() };
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        message.properties.headers = Some(headers.collect());
+        let letter = Letter::read(&mut message, &Sources::default());
+        (message, letter)
+    }
+
+    fn dead(mut further: Vec<(&'static str, Value)>) -> (Message, Letter) {
+        let headers = [
+            (REASON, "rejected"),
+            ("event-pusher-error", "no"),
+            ("event-pusher-failed-at", "2026-01-31T09:30:00Z"),
+            (EXCHANGE, "chat.events"),
+            (ROUTING_KEY, "some.key"),
+            (QUEUE, "chat"),
+        ];
+        further.extend(headers.map(|(name, value)| (name, value.into())));
+        read(&further)
+    }
+
+    fn revived(mut dead: (Message, Letter), target: &Target) -> (Address, Headers) {
+        let address = address(&dead.1, target).unwrap();
+        revive(&mut dead.0, &dead.1, &address, "run.1".to_owned());
+        (address, dead.0.properties.headers.unwrap())
+    }
+
+    #[test]
+    fn straight_to_its_queue_an_event_takes_its_origin_along() {
+        let (address, headers) = revived(dead(vec![("mine", Value::I64(7))]), &Target::SourceQueue);
+        assert_eq!((address.exchange.as_str(), address.routing_key.as_str()), ("", "chat"));
+        let expected: Headers = [
+            ("mine", Value::I64(7)),
+            (EXCHANGE, "chat.events".into()),
+            (ROUTING_KEY, "some.key".into()),
+            (REPLAYS, Value::I64(1)),
+            (REPLAY_ID, "run.1".into()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into();
+        assert_eq!(headers, expected);
+    }
+
+    #[test]
+    fn through_its_exchange_an_event_is_as_it_was() {
+        let further = vec![("CC", Value::Array(vec!["other".into()])), (REPLAYS, Value::I64(2))];
+        let (address, headers) = revived(dead(further), &Target::SourceExchange);
+        assert_eq!((&*address.exchange, &*address.routing_key), ("chat.events", "some.key"));
+        let names: Vec<_> = headers.keys().map(String::as_str).collect();
+        assert_eq!(names, ["CC", REPLAY_ID, REPLAYS]);
+        assert_eq!(headers[REPLAYS], Value::I64(3));
+    }
+
+    #[test]
+    fn copies_that_would_go_to_other_queues_are_not_asked_for_again() {
+        let further = vec![("CC", Value::Array(vec!["other".into()]))];
+        let (_, headers) = revived(dead(further), &Target::Queue("q".into()));
+        assert!(!headers.contains_key("CC"));
+    }
+
+    #[test]
+    fn a_producers_own_deaths_stay_and_the_brokers_last_one_goes() {
+        let death = |queue: &str| {
+            let entry = [("reason", "delivery_limit"), ("queue", queue)];
+            let mut entry: Headers = entry.map(|(name, it)| (name.into(), it.into())).into();
+            entry.insert("exchange".into(), "chat.events".into());
+            entry.insert("routing-keys".into(), Value::Array(vec!["some.key".into()]));
+            Value::Array(vec![Value::Table(entry)])
+        };
+        let (_, headers) = revived(dead(vec![("x-death", death("theirs"))]), &Target::SourceQueue);
+        assert!(headers.contains_key("x-death"));
+        let by_broker = read(&[("x-death", death("chat")), ("x-first-death-queue", "chat".into())]);
+        assert_eq!((by_broker.1.by, by_broker.1.reason.as_str()), (By::Broker, "delivery_limit"));
+        let (address, headers) = revived(by_broker, &Target::SourceQueue);
+        assert_eq!(address.routing_key, "chat");
+        let names: Vec<_> = headers.keys().map(String::as_str).collect();
+        assert_eq!(names, [EXCHANGE, REPLAY_ID, REPLAYS, ROUTING_KEY]);
+    }
+
+    #[test]
+    fn what_comes_from_nowhere_goes_only_where_it_is_told() {
+        let (_, letter) = read(&[]);
+        assert_eq!(letter.by, By::Unknown);
+        assert!(address(&letter, &Target::SourceQueue).unwrap_err().contains("--to-queue"));
+        assert!(address(&letter, &Target::SourceExchange).unwrap_err().contains("--to-exchange"));
+        let there = address(&letter, &Target::Exchange("e".into())).unwrap();
+        assert_eq!((&*there.exchange, &*there.routing_key), ("e", "delivered.key"));
+    }
+
+    #[test]
+    fn a_header_of_a_wrong_type_counts_as_not_there() {
+        let (_, letter) = dead(vec![(REPLAYS, "many".into())]);
+        assert_eq!((letter.replays, letter.odd_headers), (0, vec![REPLAYS.to_owned()]));
+        let (_, letter) = read(&[(REASON, Value::I64(7)), (QUEUE, Value::Void)]);
+        assert_eq!((letter.by, letter.reason.as_str()), (By::Unknown, "unknown"));
+        assert!(address(&letter, &Target::SourceQueue).is_err());
+    }
+}

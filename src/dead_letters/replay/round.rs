@@ -1,0 +1,164 @@
+//! One look at the queue, and the sending of what it finds.
+//!
+//! Letters that wait to be sent are kept in memory, so a round takes only as many as there is room
+//! for; and it ends before the broker takes back what was held for too long. What is left over
+//! goes back, and is the next round's.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::super::sift::{Keep, Kept, Seen, Sift};
+use super::super::{Trouble, stopped};
+use super::pace::Pace;
+use super::revive::address;
+use super::sender::Sender;
+use super::{Address, Report, Run};
+use crate::dead_letters::letter::Letter;
+use crate::source::{Look, Outlet};
+
+/// A letter that is to be sent.
+pub(super) struct Pending {
+    pub(super) tag: u64,
+    pub(super) letter: Letter,
+    pub(super) kept: Kept,
+    pub(super) address: Address,
+}
+
+/// What a look has found.
+#[derive(Default)]
+struct Catch {
+    pending: VecDeque<Pending>,
+    /// There were more than there is room for.
+    more: bool,
+    /// Whether addresses are there.
+    known: HashMap<Address, Result<(), String>>,
+}
+
+impl<S: FnMut(&Report)> Run<'_, S> {
+    /// Looks at the first `frozen` letters, or at all that there are, and sends what is meant.
+    /// Returns how many of them are left to look at, if there is to be another round.
+    pub(super) async fn round(&mut self, frozen: Option<u64>) -> Result<Option<u64>, Trouble> {
+        let deadline = Instant::now() + self.replay.hold;
+        let keep = if self.replay.dry_run { Keep::Nothing } else { Keep::SomeOf };
+        let sources = self.dead_letters.sources.clone();
+        let (run, failed) = (self.id.clone(), self.failed.clone());
+        let sift = Sift::new(sources, self.filter.clone(), keep)
+            .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(&run));
+        let (mut look, outlet) = self.open(Arc::new(sift)).await?;
+        let length = frozen.unwrap_or(u64::MAX).min(look.length());
+        if frozen.is_none() {
+            self.report.letters = length;
+        }
+        let caught = self.scan(&mut look, &outlet, length, frozen.is_none()).await;
+        let Catch { pending, more, .. } = match caught {
+            Ok(caught) => caught,
+            Err(trouble) => {
+                look.close().await;
+                outlet.close().await;
+                return Err(trouble);
+            }
+        };
+        let pace = Pace::new(self.replay.rate);
+        let sender = Sender::new(self, &mut look, &outlet, pending, pace);
+        let sent = sender.run(deadline, more).await;
+        look.close().await;
+        outlet.close().await;
+        Ok(sent.goes_on.then_some(length - sent.acknowledged))
+    }
+
+    async fn open(&mut self, sift: Arc<Sift>) -> Result<(Look<Seen>, Outlet), Trouble> {
+        let (broker, queue) = (&self.dead_letters.broker, self.dead_letters.queue());
+        let opening = async {
+            let outlet = Outlet::open(broker, "replays dead letters").await?;
+            let look = Look::open(broker, queue, move |message| sift.read(message)).await?;
+            Ok::<_, Trouble>((look, outlet))
+        };
+        tokio::select! {
+            opened = opening => opened,
+            () = stopped(&mut self.stop) => Err(Trouble::Stopped),
+        }
+    }
+
+    async fn scan(
+        &mut self,
+        look: &mut Look<Seen>,
+        outlet: &Outlet,
+        length: u64,
+        is_first: bool,
+    ) -> Result<Catch, Trouble> {
+        let mut catch = Catch::default();
+        for _ in 0..length {
+            let next = tokio::select! {
+                next = look.next_of_length() => next?,
+                () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+            };
+            let Some((tag, seen)) = next else { break };
+            self.note(&seen.letter);
+            if seen.matches && self.counts(is_first, catch.pending.len() as u64) {
+                self.take(tag, seen, outlet, &mut catch).await;
+            }
+        }
+        look.confirm().await?;
+        self.shown();
+        Ok(catch)
+    }
+
+    /// Whether a letter that matches is one of those meant: the first round says how many there
+    /// are, and later ones find no more.
+    fn counts(&mut self, is_first: bool, pending: u64) -> bool {
+        let report = &mut self.report;
+        if is_first {
+            let counts = self.filter.limit.is_none_or(|limit| report.matching < limit);
+            report.matching += u64::from(counts);
+            return counts;
+        }
+        report.replayed + report.refusals() + pending < report.matching
+    }
+
+    async fn take(&mut self, tag: u64, seen: Seen, outlet: &Outlet, catch: &mut Catch) {
+        let letter = seen.letter;
+        let there = match address(&letter, &self.replay.target) {
+            Ok(address) => is_there(&address, outlet, &mut catch.known).await.map(|()| address),
+            Err(why) => Err(why),
+        };
+        match there {
+            Err(why) => self.refuse(letter.id, &why),
+            Ok(address) if self.replay.dry_run => {
+                super::count(&mut self.report.plan, &address.to_string());
+            }
+            Ok(address) => match seen.message {
+                // None overtakes one that there was no room for.
+                Some(kept) if !catch.more => {
+                    catch.pending.push_back(Pending { tag, letter, kept, address });
+                }
+                _ => catch.more = true,
+            },
+        }
+    }
+}
+
+/// Whether an address is there. Each is asked for once: forty thousand letters may have it.
+async fn is_there(
+    address: &Address,
+    outlet: &Outlet,
+    known: &mut HashMap<Address, Result<(), String>>,
+) -> Result<(), String> {
+    // An exchange is there for all of its routing keys.
+    let mut asked = address.clone();
+    if !asked.exchange.is_empty() {
+        asked.routing_key.clear();
+    }
+    if let Some(known) = known.get(&asked) {
+        return known.clone();
+    }
+    let found = if asked.exchange.is_empty() {
+        outlet.queue(&asked.routing_key).await.map(drop)
+    } else {
+        outlet.find_exchange(&asked.exchange).await
+    };
+    let found = found.map_err(|error| error.to_string());
+    known.insert(asked, found.clone());
+    found
+}

@@ -1,0 +1,253 @@
+//! Sends, in order: publish, wait for the confirm, acknowledge. Meanwhile it watches what comes
+//! back.
+
+use std::collections::VecDeque;
+
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::super::sift::Seen;
+use super::super::stopped;
+use super::canary::Verdict;
+use super::pace::Pace;
+use super::revive::revive;
+use super::round::Pending;
+use super::{Ended, Report, Run};
+use crate::dead_letters::letter::{Letter, LetterId};
+use crate::source::{Look, NotTaken, Outlet, Sent, SourceError};
+
+/// Letters that may be unconfirmed at once, and so may be there twice after a kill.
+const WINDOW: usize = 256;
+
+/// A round's sending.
+pub(super) struct Sender<'a, 'r, S> {
+    run: &'a mut Run<'r, S>,
+    look: &'a mut Look<Seen>,
+    outlet: &'a Outlet,
+    pending: VecDeque<Pending>,
+    under_way: VecDeque<UnderWay>,
+    pace: Pace,
+    acknowledged: u64,
+    /// Nothing more is to be sent, and why.
+    closing: Option<Closing>,
+}
+
+struct UnderWay {
+    tag: u64,
+    id: LetterId,
+    /// Where it goes, for a message.
+    address: String,
+    sent: Sent,
+}
+
+/// Why no more is sent in this round.
+enum Closing {
+    /// Letters have been held for long; what is left is another round's.
+    Held,
+    Over(Ended),
+}
+
+/// What a round has come to.
+pub(super) struct RoundEnd {
+    pub(super) acknowledged: u64,
+    /// There is to be another one.
+    pub(super) goes_on: bool,
+}
+
+/// What happens next.
+enum Step {
+    Stop,
+    Held,
+    Taken(Result<(), NotTaken>),
+    Arrived(Result<Box<Letter>, SourceError>),
+    Canary,
+    Send,
+}
+
+impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
+    pub(super) fn new(
+        run: &'a mut Run<'r, S>,
+        look: &'a mut Look<Seen>,
+        outlet: &'a Outlet,
+        pending: VecDeque<Pending>,
+        pace: Pace,
+    ) -> Self {
+        let under_way = VecDeque::new();
+        Self { run, look, outlet, pending, under_way, pace, acknowledged: 0, closing: None }
+    }
+
+    /// Sends all that is pending; `more` says that there is more for another round.
+    pub(super) async fn run(mut self, deadline: Instant, more: bool) -> RoundEnd {
+        loop {
+            self.watch_canary();
+            if self.is_over() {
+                break;
+            }
+            let step = self.step(deadline).await;
+            if let Err(error) = self.take(step).await {
+                // What is under way may have arrived; its letters come back all the same.
+                self.under_way.clear();
+                self.closing = Some(Closing::Over(Ended::Broken(error.to_string())));
+            }
+        }
+        let goes_on = match self.closing.take() {
+            Some(Closing::Over(ended)) => {
+                self.run.report.ended = ended;
+                false
+            }
+            Some(Closing::Held) => true,
+            None => more,
+        };
+        if !goes_on && self.run.report.ended == Ended::Done && self.run.report.replayed > 0 {
+            self.watch_the_end().await;
+        }
+        RoundEnd { acknowledged: self.acknowledged, goes_on }
+    }
+
+    fn is_over(&self) -> bool {
+        let waits = self.run.canary.is_watched() || !self.pending.is_empty();
+        self.under_way.is_empty() && (self.closing.is_some() || !waits)
+    }
+
+    /// All of the canary is in its queues, or all that there is.
+    fn watch_canary(&mut self) {
+        let canary = &mut self.run.canary;
+        let is_sent = !canary.lets_send() || self.pending.is_empty();
+        let is_safe = is_sent && self.under_way.is_empty() && self.closing.is_none();
+        if is_safe && canary.is_sent() {
+            canary.watch();
+            self.run.report.watching = true;
+            self.run.shown();
+        }
+    }
+
+    async fn step(&mut self, deadline: Instant) -> Step {
+        let Self { run, look, pending, under_way, pace, closing, .. } = self;
+        let is_open = closing.is_none();
+        let may_send =
+            is_open && !pending.is_empty() && under_way.len() < WINDOW && run.canary.lets_send();
+        let oldest = under_way.front_mut();
+        tokio::select! {
+            biased;
+            () = stopped(&mut run.stop), if is_open => Step::Stop,
+            () = sleep_until(deadline), if is_open => Step::Held,
+            taken = async { oldest.expect("asked only if there is one").sent.taken().await },
+                if oldest.is_some() => Step::Taken(taken),
+            arrived = look.next() => {
+                Step::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
+            }
+            () = run.canary.due(), if is_open => Step::Canary,
+            () = pace.due(), if may_send => Step::Send,
+        }
+    }
+
+    /// # Errors
+    ///
+    /// A connection is gone.
+    async fn take(&mut self, step: Step) -> Result<(), SourceError> {
+        match step {
+            Step::Stop => self.close(Ended::Stopped),
+            Step::Held => self.closing = Some(Closing::Held),
+            Step::Taken(taken) => self.settle(taken).await?,
+            Step::Arrived(arrived) => self.note(&*arrived?),
+            Step::Canary => match self.run.canary.ask(self.outlet).await {
+                Verdict::Wait => {}
+                Verdict::Well => {
+                    self.run.report.watching = false;
+                    self.run.shown();
+                }
+                Verdict::Unknown(why) => self.close(Ended::CanaryUnknown(why)),
+            },
+            Step::Send => self.send().await?,
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self) -> Result<(), SourceError> {
+        let Some(Pending { tag, letter, mut kept, address }) = self.pending.pop_front() else {
+            return Ok(());
+        };
+        self.run.sent += 1;
+        let id = format!("{}.{}", self.run.id, self.run.sent);
+        revive(&mut kept.message, &letter, &address, id);
+        let sent = self.outlet.send(&address.exchange, &address.routing_key, &kept.message).await?;
+        self.pace.passed();
+        let queue = if address.exchange.is_empty() {
+            Some(address.routing_key.as_str())
+        } else {
+            letter.origin.queue.as_deref()
+        };
+        self.run.canary.sent(queue);
+        let address = address.to_string();
+        self.under_way.push_back(UnderWay { tag, id: letter.id, address, sent });
+        Ok(())
+    }
+
+    /// The oldest that was under way has arrived, or not.
+    async fn settle(&mut self, taken: Result<(), NotTaken>) -> Result<(), SourceError> {
+        let Some(UnderWay { tag, id, address, .. }) = self.under_way.pop_front() else {
+            return Ok(());
+        };
+        match taken {
+            Ok(()) => {
+                self.look.acknowledge(tag).await?;
+                self.acknowledged += 1;
+                self.run.report.replayed += 1;
+                self.run.shown();
+                return Ok(());
+            }
+            Err(NotTaken::Lost(error)) => return Err(error),
+            Err(NotTaken::Unroutable) => {
+                self.run.refuse(id, &format!("{address}: no queue takes it from there"));
+            }
+            Err(NotTaken::Refused) => {
+                self.run.refuse(id, &format!("{address}: a queue refused it; is it full?"));
+            }
+        }
+        if !self.run.canary.is_over() {
+            self.close(Ended::CanaryFailed);
+        }
+        self.stop_if_too_many_failed();
+        Ok(())
+    }
+
+    fn note(&mut self, letter: &Letter) {
+        let before = self.run.report.came_back;
+        self.run.note(letter);
+        if self.run.report.came_back > before && !self.run.canary.is_over() {
+            self.close(Ended::CanaryFailed);
+        }
+        self.stop_if_too_many_failed();
+    }
+
+    fn stop_if_too_many_failed(&mut self) {
+        if self.run.has_failed_too_often() {
+            self.close(Ended::TooManyFailures);
+        }
+    }
+
+    /// The first reason stands.
+    fn close(&mut self, ended: Ended) {
+        if !matches!(self.closing, Some(Closing::Over(_))) {
+            self.closing = Some(Closing::Over(ended));
+        }
+    }
+
+    /// What can't be published comes back soon, and belongs into the report.
+    async fn watch_the_end(&mut self) {
+        let until = Instant::now() + self.run.replay.watching.end;
+        self.run.report.watching = true;
+        self.run.shown();
+        let mut stop = self.run.stop.clone();
+        loop {
+            tokio::select! {
+                arrived = timeout_at(until, self.look.next()) => match arrived {
+                    Ok(Ok((_, seen))) => self.run.note(&seen.letter),
+                    // All is replayed; that the look ended early changes nothing.
+                    Ok(Err(_)) | Err(_) => break,
+                },
+                () = stopped(&mut stop) => break,
+            }
+        }
+        self.run.report.watching = false;
+    }
+}

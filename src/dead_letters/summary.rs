@@ -1,0 +1,166 @@
+//! Dead letters, grouped by reason and error, in memory that does not grow with their number.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::letter::{By, Letter};
+
+/// Groups that are told apart; further errors share one for each reason.
+const MOST_GROUPS: usize = 200;
+
+/// Topics, or sources, that a group names.
+const MOST_NAMES: usize = 10;
+
+/// Stands for what differs between errors that are the same otherwise.
+const VARIES: &str = "…";
+
+/// The error of the letters whose own would be a group too many.
+const OTHERS: &str = "(further errors)";
+
+/// All letters of one reason and one error.
+#[derive(Debug, Clone, Serialize)]
+pub struct Group {
+    /// Why they are here.
+    pub reason: String,
+    /// Who says so.
+    pub by: By,
+    /// The error; `…` stands for numbers and ids that are not the same in all.
+    pub error: Option<String>,
+    /// How many.
+    pub count: u64,
+    /// When the first of them died.
+    pub oldest: Option<Timestamp>,
+    /// When the last of them did.
+    pub newest: Option<Timestamp>,
+    /// How many of each kind; `other` is what is no event that would be published.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// The topics chosen for them; of very many, some, with `…` for the others.
+    pub topics: BTreeMap<String, u64>,
+    /// The sources, or queues, that they came from; of very many, some, with `…` for the others.
+    pub sources: BTreeMap<String, u64>,
+    /// The id of one of them, to be shown.
+    pub example: String,
+}
+
+/// Groups letters as they come.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    groups: Vec<Group>,
+    places: HashMap<(String, By, String), usize>,
+}
+
+impl Summary {
+    /// Counts a letter in.
+    pub fn add(&mut self, letter: &Letter) {
+        let pattern = pattern(letter.error.as_deref().unwrap_or_default());
+        let mut key = (letter.reason.clone(), letter.by, pattern);
+        if !self.places.contains_key(&key) && self.groups.len() >= MOST_GROUPS {
+            OTHERS.clone_into(&mut key.2);
+        }
+        let place = *self.places.entry(key.clone()).or_insert_with(|| {
+            let error = if key.2 == OTHERS { Some(key.2) } else { letter.error.clone() };
+            self.groups.push(Group::new(letter, error));
+            self.groups.len() - 1
+        });
+        self.groups[place].add(letter);
+    }
+
+    /// The groups, the largest first.
+    #[must_use]
+    pub fn into_groups(self) -> Vec<Group> {
+        let mut groups = self.groups;
+        groups.sort_by_key(|group| std::cmp::Reverse(group.count));
+        groups
+    }
+}
+
+impl Group {
+    fn new(letter: &Letter, error: Option<String>) -> Self {
+        Self {
+            reason: letter.reason.clone(),
+            by: letter.by,
+            error,
+            count: 0,
+            oldest: None,
+            newest: None,
+            kinds: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            sources: BTreeMap::new(),
+            example: letter.id.to_string(),
+        }
+    }
+
+    fn add(&mut self, letter: &Letter) {
+        self.count += 1;
+        if let Some(time) = letter.failed_at {
+            self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
+            self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
+        }
+        if self.error != letter.error && self.error.as_deref() != Some(OTHERS) {
+            self.error = letter.error.as_deref().map(pattern);
+        }
+        *self.kinds.entry(letter.content.kind.unwrap_or("other")).or_default() += 1;
+        count(&mut self.topics, letter.topic.as_deref());
+        count(&mut self.sources, letter.source.as_deref().or(letter.origin.queue.as_deref()));
+    }
+}
+
+fn count(names: &mut BTreeMap<String, u64>, name: Option<&str>) {
+    let Some(mut name) = name else { return };
+    if !names.contains_key(name) && names.len() >= MOST_NAMES {
+        name = VARIES;
+    }
+    *names.entry(name.to_owned()).or_default() += 1;
+}
+
+/// The error with `…` for each number and for each word of hexadecimal digits, as ids are.
+fn pattern(error: &str) -> String {
+    let mut pattern = String::with_capacity(error.len());
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut rest = error;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        let (word, after) = rest.split_at(end);
+        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        if has_digit && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            pattern.push_str(VARIES);
+        } else {
+            pattern.push_str(word);
+        }
+        rest = after;
+    }
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_differ_in_numbers_and_ids_are_alike() {
+        let at = |column: u32| format!("line 1, column {column}: `type` is missing");
+        assert_eq!(pattern(&at(7)), pattern(&at(1234)));
+        assert_eq!(pattern("id 0f8fad5b-d9cb-469f-a165-70867728950e!"), "id …!");
+        assert_eq!(pattern("üblich: face, x86, 10s"), "üblich: face, x86, 10s");
+    }
+
+    #[test]
+    fn a_million_different_errors_take_a_bounded_number_of_groups() {
+        let mut summary = Summary::default();
+        let mut message = super::super::message::Message::default();
+        let mut letter = Letter::read(&mut message, &super::super::content::Sources::default());
+        for number in 0..MOST_GROUPS * 10 {
+            letter.error = Some(format!("error {}", "x".repeat(number)));
+            letter.topic = Some(format!("topic {number}"));
+            summary.add(&letter);
+        }
+        let groups = summary.into_groups();
+        assert_eq!(groups.len(), MOST_GROUPS + 1);
+        let counted: u64 = groups.iter().map(|group| group.count).sum();
+        assert_eq!(counted, MOST_GROUPS as u64 * 10);
+        assert_eq!(groups[0].error.as_deref(), Some(OTHERS));
+        assert_eq!(groups[0].topics.len(), MOST_NAMES + 1);
+    }
+}

@@ -1,0 +1,99 @@
+//! The consumers of a look, and what they receive.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use lapin::message::DeliveryResult;
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{DeliveryTag, FieldTable};
+use lapin::{Channel, Consumer};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::super::SourceError;
+use super::super::amqp_message::message;
+use super::super::connection::{bounded, explain};
+use crate::dead_letters::message::Message;
+
+/// Unacknowledged deliveries that one consumer may hold; the protocol has no larger number,
+/// and for a quorum queue "unlimited" means 2,000.
+const MOST_OF_A_CONSUMER: u16 = u16::MAX;
+
+/// More of them, and a quorum queue may return in any order what they held.
+const MOST_CONSUMERS: u32 = 32;
+
+/// Messages that a look can hold.
+pub(super) const MOST: u32 = MOST_OF_A_CONSUMER as u32 * MOST_CONSUMERS;
+
+/// What has come.
+#[derive(Debug)]
+pub(super) enum Arrival<T> {
+    Message(DeliveryTag, T),
+    /// The channel is gone, and why.
+    End(String),
+}
+
+pub(super) struct Consumers<T> {
+    read: Arc<dyn Fn(Message) -> T + Send + Sync>,
+    tell: UnboundedSender<Arrival<T>>,
+    /// They are cancelled when they are dropped.
+    open: Vec<Consumer>,
+}
+
+impl<T: Send + 'static> Consumers<T> {
+    /// None yet. What `read` makes of a message arrives.
+    pub(super) fn new(
+        read: impl Fn(Message) -> T + Send + Sync + 'static,
+    ) -> (Self, UnboundedReceiver<Arrival<T>>) {
+        let (tell, arrivals) = unbounded_channel();
+        (Self { read: Arc::new(read), tell, open: Vec::new() }, arrivals)
+    }
+
+    pub(super) fn count(&self) -> u32 {
+        u32::try_from(self.open.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Asks for so many messages, and for some that arrive meanwhile.
+    pub(super) async fn add(
+        &mut self,
+        channel: &Channel,
+        queue: &str,
+        messages: u32,
+    ) -> Result<(), SourceError> {
+        let qos = channel.basic_qos(MOST_OF_A_CONSUMER, BasicQosOptions::default());
+        bounded("setting the prefetch", qos).await?;
+        let before = self.count();
+        let wanted = messages / u32::from(MOST_OF_A_CONSUMER) + 1;
+        // All are asked for before the first has answered, and their tags are in order.
+        let asked = (before..(before + wanted).min(MOST_CONSUMERS)).map(|number| {
+            let tag = format!("look-{number:02}");
+            let options = BasicConsumeOptions::default();
+            let arguments = FieldTable::default();
+            channel.basic_consume(queue.into(), tag.as_str().into(), options, arguments)
+        });
+        let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;
+        for consumer in &consumers {
+            let (tell, read) = (self.tell.clone(), Arc::clone(&self.read));
+            consumer.set_delegate(move |delivered: DeliveryResult| {
+                let arrival = match delivered {
+                    Ok(Some(delivery)) => {
+                        let tag = delivery.delivery_tag;
+                        Arrival::Message(tag, read(message(delivery)))
+                    }
+                    Ok(None) => Arrival::End("the queue was deleted, or its leader is gone".into()),
+                    Err(error) => Arrival::End(explain(&error)),
+                };
+                // A look that has been closed needs no more.
+                let _ = tell.send(arrival);
+                std::future::ready(())
+            });
+        }
+        self.open.extend(consumers);
+        Ok(())
+    }
+}
+
+impl<T> std::fmt::Debug for Consumers<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Consumers").field("open", &self.open).finish_non_exhaustive()
+    }
+}

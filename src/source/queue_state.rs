@@ -1,0 +1,85 @@
+//! How a queue is at a moment, as far as the broker says so.
+
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::QueueDeclareOptions;
+use lapin::types::FieldTable;
+use tokio::time::{Instant, sleep};
+
+use super::SourceError;
+use super::connection::{CALL_TIMEOUT, bounded};
+
+/// Between two questions to a queue.
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(150);
+
+/// How often a queue that seems to be empty, and perhaps is only busy, is asked.
+const ASK_EMPTY: u32 = 3;
+
+/// Numbers that a queue gives.
+///
+/// A quorum queue whose leader is busy for a quarter of a second, or isn't there, gives none,
+/// and RabbitMQ answers with zeros instead (`rabbit_quorum_queue:stat`). So zeros may be
+/// wrong, and other numbers are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct QueueState {
+    /// Messages that nobody holds.
+    pub(crate) ready: u32,
+    pub(crate) consumers: u32,
+}
+
+impl QueueState {
+    /// Asks, without a claim on anything.
+    pub(super) async fn of(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let found = channel.queue_declare(queue.into(), options, FieldTable::default());
+        let found = bounded(&format!("queue `{queue}`"), found).await?;
+        Ok(Self { ready: found.message_count(), consumers: found.consumer_count() })
+    }
+
+    /// Waits until nobody consumes. A queue that seems to be empty is asked more than once.
+    pub(super) async fn alone(
+        channel: &Channel,
+        queue: &str,
+        deadline: Instant,
+    ) -> Result<Self, SourceError> {
+        let mut asked = 0;
+        loop {
+            let state = Self::of(channel, queue).await?;
+            asked += u32::from(state.is_doubtful());
+            if asked == ASK_EMPTY || (state.consumers == 0 && !state.is_doubtful()) {
+                return Ok(state);
+            }
+            if Instant::now() > deadline {
+                return Err(SourceError(format!(
+                    "queue `{queue}` is being read by another consumer: another look or replay, or a \
+                 program that takes from it. Two at once would hide messages from each other \
+                 and change their order; try again when the other has ended"
+                )));
+            }
+            sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// An answer that is one, from a queue that has a consumer.
+    pub(super) async fn answered(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        loop {
+            let state = Self::of(channel, queue).await?;
+            if !state.is_doubtful() {
+                return Ok(state);
+            }
+            if Instant::now() > deadline {
+                return Err(SourceError(format!(
+                    "queue `{queue}` does not answer; has it a leader?"
+                )));
+            }
+            sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// Whether this may be no answer at all.
+    pub(crate) const fn is_doubtful(self) -> bool {
+        self.ready == 0 && self.consumers == 0
+    }
+}
