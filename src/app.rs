@@ -25,9 +25,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::check;
-use crate::cli::{Arguments, Command};
+use crate::cli::{self, Arguments, Command};
 use crate::config::{Config, Inputs, Key, LogFormat, Problems};
 use crate::hold::Room;
+use crate::operator::{self, End};
 use crate::plugin::Plugins;
 use crate::publisher::{self, Sns};
 use crate::relay::Relay;
@@ -37,6 +38,9 @@ use crate::tally::Tally;
 use crate::worker::{Stop, Worker};
 
 const FAILED: u8 = 1;
+
+/// As clap's own.
+const WRONG_ARGUMENTS: u8 = 2;
 
 const REPORT_EVERY: Duration = Duration::from_mins(1);
 
@@ -73,6 +77,9 @@ pub fn main(plugins: &Plugins) -> ExitCode {
     let command = AssertUnwindSafe(|| match arguments.command {
         Command::Run => runtime.block_on(run(config, filter, plugins)),
         Command::Check { offline } => runtime.block_on(check(&config, plugins, offline)),
+        Command::DeadLetters(command) => {
+            runtime.block_on(dead_letters(*command, config, filter, plugins))
+        }
     });
     std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED))
 }
@@ -88,6 +95,28 @@ fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
 async fn check(config: &Config, plugins: &Plugins, offline: bool) -> ExitCode {
     let all_well = check::run(config, plugins, offline).await;
     if all_well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+async fn dead_letters(
+    command: cli::DeadLetters,
+    config: Config,
+    filter: EnvFilter,
+    plugins: &Plugins,
+) -> ExitCode {
+    start_logging(&config, filter);
+    log_panics_without_their_message();
+    let stop = match stop_on_signals() {
+        Ok(stop) => stop,
+        Err(error) => {
+            tracing::error!(%error, "cannot listen for signals");
+            return ExitCode::from(FAILED);
+        }
+    };
+    match operator::run(command, &config, plugins, worker_name(), &stop).await {
+        End::Done => ExitCode::SUCCESS,
+        End::Failed => ExitCode::from(FAILED),
+        End::WrongArguments => ExitCode::from(WRONG_ARGUMENTS),
+    }
 }
 
 async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {

@@ -1,8 +1,12 @@
 //! The commands and their arguments.
 
+mod dead_letters;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+
+pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
 
 /// Takes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges only
 /// what SNS has accepted.
@@ -18,7 +22,7 @@ pub(crate) struct Arguments {
     pub command: Command,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Command {
     /// Run the worker until SIGTERM or Ctrl-C
     Run,
@@ -28,6 +32,9 @@ pub(crate) enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// See why events are among the dead letters; replay, keep or discard them
+    #[command(subcommand, visible_alias = "dlq")]
+    DeadLetters(Box<DeadLetters>),
 }
 
 const AFTER_HELP: &str = "\

@@ -19,6 +19,7 @@ pub mod config;
 pub mod dead_letters;
 pub mod event;
 pub mod hold;
+mod operator;
 pub mod outcome;
 mod pause;
 pub mod plugin;

@@ -107,8 +107,9 @@ async fn the_help_lists_commands_and_exit_statuses_even_with_a_broken_configurat
         assert_says(
             &ended.stdout,
             &[
-                "\n  run    Run",
-                "\n  check  Check",
+                "\n  run           Run",
+                "\n  check         Check",
+                "\n  dead-letters  See",
                 "--config <FILE>",
                 "EVENT_PUSHER__SNS__REGION",
                 "0 done; 1 failed while running; 2 wrong arguments; 78 invalid configuration",

@@ -1,0 +1,209 @@
+//! The arguments of `dead-letters`.
+
+mod values;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use jid::Jid;
+use jiff::Timestamp;
+
+use self::values::{duration, jid, kind, moment, rate};
+use crate::dead_letters::{Filter, Target};
+use crate::event::EventKind;
+
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// What is there, grouped by reason and error; changes nothing, however often it runs
+    #[command(
+        after_help = "Exit status: 0 done, also if there is nothing; 1 the queue can't be read."
+    )]
+    List {
+        /// One line for each dead letter instead of groups
+        #[arg(long)]
+        each: bool,
+        /// For machines: one JSON object, or, with --each, one on each line
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        filter: FilterArguments,
+    },
+    /// One dead letter, and what it would become now; changes and sends nothing
+    Show {
+        /// The beginning of its id, as `list --each` shows it, or its AMQP message id
+        id: String,
+        /// Its body too, and that of the notification
+        #[arg(long)]
+        body: bool,
+        /// For machines: one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Send dead letters back, by default straight to the queues that they came from
+    #[command(after_help = REPLAY_HELP)]
+    Replay(Box<ReplayArguments>),
+    /// Copy dead letters into a file, losing nothing of them; they stay in the queue
+    Export {
+        /// A new file, readable by its owner only; `-`: standard output
+        file: PathBuf,
+        #[command(flatten)]
+        filter: FilterArguments,
+    },
+    /// Put the dead letters of an exported file back into the queue
+    ///
+    /// All of the file is checked first: if a line was cut off or edited, nothing is imported. What
+    /// is in the queue already is not put there twice, so an import that was interrupted is
+    /// finished by another.
+    Import {
+        /// What `export` wrote
+        file: PathBuf,
+    },
+    /// Remove dead letters for good: those that a filter means, or --all
+    Discard {
+        /// All of them; without it, a filter has to say which
+        #[arg(
+            long,
+            conflicts_with = "FilterArguments",
+            required_unless_present = "FilterArguments"
+        )]
+        all: bool,
+        /// Don't ask
+        #[arg(long)]
+        yes: bool,
+        /// Copy them into this new file first
+        #[arg(long, value_name = "FILE")]
+        export: Option<PathBuf>,
+        #[command(flatten)]
+        filter: FilterArguments,
+    },
+}
+
+const REPLAY_HELP: &str = "\
+By default a letter goes straight to the queue that it came from, so that other consumers
+of its exchange see nothing twice, and bindings that have changed since change nothing. It
+takes exchange and routing key along in headers, and the worker goes by those.
+
+A letter is removed only after the broker has confirmed its copy. Whatever interrupts a replay,
+nothing is lost; run it again for the rest.
+
+Exit status: 0 all were replayed, or none is meant; 1 some are left, or came back.";
+
+/// Stands for what each letter came from; nothing else has no name.
+const SOURCE: &str = "";
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ReplayArguments {
+    /// Straight to this queue; without a name, to the queue that each came from (default)
+    #[arg(long, value_name = "QUEUE", num_args = 0..=1, default_missing_value = SOURCE)]
+    #[arg(conflicts_with = "to_exchange")]
+    pub to_queue: Option<String>,
+    /// To this exchange, each under its routing key; without a name, to the exchange that each was
+    /// published to
+    #[arg(long, value_name = "EXCHANGE", num_args = 0..=1, default_missing_value = SOURCE)]
+    pub to_exchange: Option<String>,
+    /// Say what would go where, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replay so many first, and the others only if none of these comes back
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub canary: Option<u64>,
+    /// How long to watch for what comes back. Default after a canary: as long as a worker of this
+    /// configuration tries; at the end: 2s
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub watch: Option<Duration>,
+    /// No more than so many in a second, such as 500/s
+    #[arg(long, value_name = "N/s", value_parser = rate)]
+    pub rate: Option<f64>,
+    /// Stop when so many were refused or have come back
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_failures: Option<u64>,
+    /// The report as one JSON object
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub filter: FilterArguments,
+}
+
+impl ReplayArguments {
+    pub(crate) fn target(&self) -> Target {
+        match (self.to_queue.as_deref(), self.to_exchange.as_deref()) {
+            (None | Some(SOURCE), None) => Target::SourceQueue,
+            (Some(queue), _) => Target::Queue(queue.to_owned()),
+            (None, Some(SOURCE)) => Target::SourceExchange,
+            (None, Some(exchange)) => Target::Exchange(exchange.to_owned()),
+        }
+    }
+}
+
+const REASON_HELP: &str = "A worker's reason (retries_exhausted, ...), RabbitMQ's (delivery_limit, \
+                           expired, ...), or unknown";
+
+/// Which dead letters. Last among a command's arguments, since its heading is over all that follow.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Filters (all must hold; of one that is given more than once, any)")]
+pub(crate) struct FilterArguments {
+    #[arg(long, value_name = "REASON", help = REASON_HELP)]
+    reason: Vec<String>,
+    /// presence, chat or groupchat
+    #[arg(long, value_name = "KIND", value_parser = kind)]
+    kind: Vec<EventKind>,
+    /// The topic that was chosen: its name or its ARN
+    #[arg(long, value_name = "TOPIC")]
+    topic: Vec<String>,
+    /// The source that it came from, by its name, or its queue's
+    #[arg(long, value_name = "SOURCE")]
+    source: Vec<String>,
+    /// Who came, went, wrote or was written to
+    #[arg(long, value_name = "JID", value_parser = jid)]
+    user: Vec<Jid>,
+    /// The room that was written to
+    #[arg(long, value_name = "JID", value_parser = jid)]
+    room: Vec<Jid>,
+    /// It died then or later: a time such as 2026-01-31T02:00:00Z, or so long ago, such as 2h
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    since: Option<Timestamp>,
+    /// It died before then
+    #[arg(long, value_name = "WHEN", value_parser = moment)]
+    until: Option<Timestamp>,
+    /// Part of its error, in capital or small letters
+    #[arg(long, value_name = "TEXT")]
+    error: Option<String>,
+    /// The beginning of its id, or its AMQP message id
+    #[arg(long, value_name = "ID")]
+    id: Vec<String>,
+    /// Only the first so many, the oldest in the queue first
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+}
+
+impl From<FilterArguments> for Filter {
+    fn from(arguments: FilterArguments) -> Self {
+        let FilterArguments {
+            reason,
+            kind,
+            topic,
+            source,
+            user,
+            room,
+            since,
+            until,
+            error,
+            id,
+            limit,
+        } = arguments;
+        Self {
+            reasons: reason,
+            kinds: kind,
+            topics: topic,
+            sources: source,
+            users: user,
+            rooms: room,
+            since,
+            until,
+            error,
+            ids: id,
+            limit,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! How operators write kinds, users, times and rates.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jid::Jid;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
+
+use crate::event::EventKind;
+
+pub(super) fn kind(text: &str) -> Result<EventKind, String> {
+    let kinds = EventKind::ALL;
+    kinds.into_iter().find(|kind| kind.label() == text).ok_or_else(|| {
+        let labels: Vec<_> = kinds.iter().map(|kind| kind.label()).collect();
+        format!("give one of {}", labels.join(", "))
+    })
+}
+
+pub(super) fn jid(text: &str) -> Result<Jid, String> {
+    Jid::from_str(text).map_err(|error| format!("{error}; give user@domain, or a domain"))
+}
+
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let wrong = "give a time such as 2026-01-31T02:00:00Z, or how long ago, such as 2h or 1d12h";
+    let ago = duration(text).map_err(|_| wrong.to_owned())?;
+    let ago = SignedDuration::try_from(ago).map_err(|_| wrong.to_owned())?;
+    Timestamp::now().checked_sub(ago).map_err(|_| wrong.to_owned())
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "give a duration such as 30s, 5m or 2h".to_owned();
+    // A bare number would be anything.
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let days = SpanRelativeTo::days_are_24_hours();
+    let seconds = span.total((Unit::Second, days)).map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    match number.parse::<f64>() {
+        // A pause of more than an hour between two would be no rate.
+        Ok(rate) if (1.0 / 3600.0..=1e6).contains(&rate) => Ok(rate),
+        _ => Err("give a number for each second, such as 500/s or 0.5/s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_or_so_long_ago() {
+        let time: Timestamp = "2026-01-31T02:00:00Z".parse().unwrap();
+        assert_eq!(moment("2026-01-31T02:00:00Z"), Ok(time));
+        assert_eq!(moment("2026-01-31T03:00:00+01:00"), Ok(time));
+        for (text, hours) in [("2h", 2), ("1d12h", 36), ("90m", 1), ("1w", 168)] {
+            let then = moment(text).unwrap();
+            assert_eq!(Timestamp::now().duration_since(then).as_hours(), hours, "{text}");
+        }
+        for wrong in ["", "2", "yesterday", "-2h", "2026-01-31", "1 month"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_are_numbers_for_each_second() {
+        assert_eq!((rate("500/s"), rate("500"), rate("0.5/s")), (Ok(500.0), Ok(500.0), Ok(0.5)));
+        for wrong in ["", "0", "-1", "NaN", "inf", "5/m", "many"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

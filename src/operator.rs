@@ -1,0 +1,128 @@
+//! `dead-letters`: what operators see of the dead letters, and what they do with them.
+
+mod archive;
+mod discard;
+mod list;
+mod progress;
+mod replay;
+mod show;
+
+use std::io::Write;
+
+use crate::cli;
+use crate::config::Config;
+use crate::dead_letters::{DeadLetters, Filter, Looked, Stop, Trouble};
+use crate::plugin::Plugins;
+
+/// How a command has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    /// Something failed, or is left.
+    Failed,
+    /// The arguments don't fit here.
+    WrongArguments,
+}
+
+/// Where a quorum queue's own limit may be near; RabbitMQ 4 has 20 where none is set.
+const MANY_LOOKS: u64 = 10;
+
+/// Carries a command out, and reports on it.
+pub(crate) async fn run(
+    command: cli::DeadLetters,
+    config: &Config,
+    plugins: &Plugins,
+    name: String,
+    stop: &Stop,
+) -> End {
+    let desk = Desk { dead_letters: DeadLetters::new(config.amqp.clone(), name), config, stop };
+    let ended = match command {
+        cli::DeadLetters::List { filter, each, json } => desk.list(filter.into(), each, json).await,
+        cli::DeadLetters::Show { id, body, json } => desk.show(&id, body, json, plugins).await,
+        cli::DeadLetters::Replay(arguments) => desk.replay(*arguments).await,
+        cli::DeadLetters::Export { file, filter } => desk.export(&file, filter.into()).await,
+        cli::DeadLetters::Import { file } => desk.import(&file).await,
+        cli::DeadLetters::Discard { filter, all: _, yes, export } => {
+            desk.discard(filter.into(), yes, export.as_deref()).await
+        }
+    };
+    ended.unwrap_or_else(|trouble| {
+        explain(&trouble);
+        End::Failed
+    })
+}
+
+/// What every command works with.
+struct Desk<'a> {
+    dead_letters: DeadLetters,
+    config: &'a Config,
+    stop: &'a Stop,
+}
+
+impl Desk<'_> {
+    fn queue(&self) -> &str {
+        self.dead_letters.queue()
+    }
+
+    /// Says that there is nothing to do, if so.
+    fn found_none(&self, looked: &Looked, filter: &Filter) -> bool {
+        let queue = self.queue();
+        match looked {
+            Looked { letters: 0, .. } => say(&format!("no dead letters in `{queue}`")),
+            Looked { letters, matching: 0, .. } if !filter.is_empty() => {
+                say(&format!("none of the {letters} dead letters in `{queue}` is meant"));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A look is a delivery, and a queue that somebody else declared may count those.
+    fn warn_of_looks(&self, looked: &Looked) {
+        if looked.most_looks >= MANY_LOOKS && !self.config.amqp.declare {
+            complain(&format!(
+                "dead letters in `{}` were delivered {} times already, and each look is one time \
+                 more: a quorum queue drops what exceeds its delivery limit, which RabbitMQ 4 sets to \
+                 20 itself; give that queue an x-delivery-limit that is never reached",
+                self.queue(),
+                looked.most_looks
+            ));
+        }
+    }
+}
+
+/// Says what went wrong, and what to do about it.
+fn explain(trouble: &Trouble) {
+    let remedy = match trouble {
+        Trouble::Broker(error) if error.is_not_found() => {
+            "; is amqp.dead_letter_queue its name? `event-pusher-sns run` creates it"
+        }
+        _ => "",
+    };
+    complain(&format!("{trouble}{remedy}"));
+}
+
+/// A line for whoever asked.
+fn say(line: &str) {
+    // A reader that went away, as `| head` does, needs no more.
+    let _ = writeln!(anstream::stdout(), "{line}");
+}
+
+/// A line about what is not as it should be.
+fn complain(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// A value as a line of JSON.
+fn say_json(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => say(&text),
+        Err(error) => complain(&format!("cannot write this as JSON: {error}")),
+    }
+}
+
+/// `1 dead letter`, `2 dead letters`.
+fn dead_letters(count: u64) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{count} dead letter{s}")
+}

@@ -1,0 +1,116 @@
+use std::cell::Cell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufReader, BufWriter};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Desk, End, complain, dead_letters, explain, say};
+use crate::dead_letters::{Filter, Imported, Trouble};
+
+/// Stands for standard output.
+const STDOUT: &str = "-";
+
+impl Desk<'_> {
+    pub(super) async fn export(&self, file: &Path, filter: Filter) -> Result<End, Trouble> {
+        if file == Path::new(STDOUT) {
+            let to = BufWriter::new(io::stdout().lock());
+            let looked = self.dead_letters.export(&filter, self.stop, to).await?;
+            complain(&format!("exported {}", dead_letters(looked.matching)));
+            return Ok(End::Done);
+        }
+        let Some(new) = NewFile::create(file) else { return Ok(End::Failed) };
+        let to = BufWriter::new(&new.file);
+        let looked = self.dead_letters.export(&filter, self.stop, to).await?;
+        if self.found_none(&looked, &filter) {
+            return Ok(End::Done);
+        }
+        new.keep()?;
+        let (matching, file) = (dead_letters(looked.matching), file.display());
+        say(&format!("exported {matching} to {file}; they are in the queue still"));
+        Ok(End::Done)
+    }
+
+    pub(super) async fn import(&self, file: &Path) -> Result<End, Trouble> {
+        let shown = file.display();
+        let from = match File::open(file) {
+            Ok(from) => BufReader::new(from),
+            Err(error) => {
+                complain(&format!("cannot read {shown}: {error}"));
+                return Ok(End::Failed);
+            }
+        };
+        let mut done = Imported::default();
+        let imported = self.dead_letters.import(from, self.stop, &mut done).await;
+        let Imported { letters, added, there } = done;
+        match imported {
+            Ok(()) => {
+                let there =
+                    if there > 0 { format!("; {there} were there already") } else { String::new() };
+                say(&format!("imported {added} of {} from {shown}{there}", dead_letters(letters)));
+                Ok(End::Done)
+            }
+            Err(Trouble::Archive(error)) if added == 0 => {
+                complain(&format!("{shown}: {error}. Nothing was imported"));
+                Ok(End::Failed)
+            }
+            Err(trouble) if added > 0 => {
+                explain(&trouble);
+                complain(&format!(
+                    "{added} of {} were imported; run it again for the rest",
+                    dead_letters(letters)
+                ));
+                Ok(End::Failed)
+            }
+            Err(trouble) => Err(trouble),
+        }
+    }
+}
+
+/// A file that is not there unless it is written to its end.
+pub(super) struct NewFile {
+    pub(super) file: File,
+    path: PathBuf,
+    is_kept: Cell<bool>,
+}
+
+impl NewFile {
+    /// Creates it for its owner's eyes only: bodies are what users wrote. Says so where it can't.
+    pub(super) fn create(path: &Path) -> Option<Self> {
+        let shown = path.display();
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(file) => Some(Self { file, path: path.to_owned(), is_kept: Cell::new(false) }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                complain(&format!("{shown} is there already; name a new file, or remove it"));
+                None
+            }
+            Err(error) => {
+                complain(&format!("cannot create {shown}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Makes sure that it is on the disk, and stays there.
+    pub(super) fn keep(&self) -> io::Result<()> {
+        self.file.sync_all()?;
+        // Its name, too.
+        let directory = self.path.parent().filter(|it| !it.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?;
+        self.is_kept.set(true);
+        Ok(())
+    }
+
+    /// It is not wanted after all.
+    pub(super) fn give_up(&self) {
+        self.is_kept.set(false);
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.is_kept.get() {
+            // Half of it would only be mistaken for a whole.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+
+use tokio::sync::oneshot;
+
+use super::archive::NewFile;
+use super::{Desk, End, complain, dead_letters, say};
+use crate::dead_letters::{Discarded, Filter, Trouble};
+
+impl Desk<'_> {
+    pub(super) async fn discard(
+        &self,
+        filter: Filter,
+        yes: bool,
+        export: Option<&Path>,
+    ) -> Result<End, Trouble> {
+        if !yes && !std::io::stdin().is_terminal() {
+            complain("discarding is for good, and here is nobody to ask: confirm it with --yes");
+            return Ok(End::WrongArguments);
+        }
+        let may = async |count| yes || self.confirms(count).await;
+        let Discarded { looked, done } = match export {
+            None => self.dead_letters.discard(&filter, self.stop, may).await?,
+            Some(path) => {
+                let Some(new) = NewFile::create(path) else { return Ok(End::Failed) };
+                let to = BufWriter::new(&new.file);
+                let keep = |_written| new.keep();
+                let discarded =
+                    self.dead_letters.export_and_discard(&filter, self.stop, to, keep, may).await?;
+                // From the first letter that goes, the file is all that is left of it.
+                if !discarded.done {
+                    new.give_up();
+                }
+                discarded
+            }
+        };
+        if self.found_none(&looked, &filter) {
+            return Ok(End::Done);
+        }
+        if !done {
+            say("nothing was discarded");
+            return Ok(End::Done);
+        }
+        let exported = export.map(|it| format!("; {} has them", it.display())).unwrap_or_default();
+        say(&format!("discarded {}{exported}", dead_letters(looked.matching)));
+        Ok(End::Done)
+    }
+
+    /// Asks at the terminal. Told to stop means no.
+    async fn confirms(&self, count: u64) -> bool {
+        let (count, queue) = (dead_letters(count), self.queue());
+        let mut terminal = anstream::stderr();
+        let asked = write!(terminal, "Discard {count} of `{queue}` for good? [y/N] ");
+        if asked.and_then(|()| terminal.flush()).is_err() {
+            return false;
+        }
+        let (tell, told) = oneshot::channel();
+        // A thread of its own, so that the broker is answered meanwhile; it ends with the program.
+        std::thread::spawn(move || {
+            let mut answer = String::new();
+            let read = std::io::stdin().read_line(&mut answer);
+            let answer = answer.trim().to_ascii_lowercase();
+            let _ = tell.send(read.is_ok() && matches!(answer.as_str(), "y" | "yes"));
+        });
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            answer = told => answer.unwrap_or(false),
+            _ = stop.wait_for(|stop| *stop) => false,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Desk, End, dead_letters, say, say_json};
+use crate::dead_letters::text::printable;
+use crate::dead_letters::{By, Filter, Group, Letter, Summary, Trouble};
+
+/// `list --json`.
+#[derive(Serialize)]
+struct Listing<'a> {
+    queue: &'a str,
+    letters: u64,
+    matching: u64,
+    groups: Vec<Group>,
+}
+
+impl Desk<'_> {
+    pub(super) async fn list(
+        &self,
+        filter: Filter,
+        each: bool,
+        json: bool,
+    ) -> Result<End, Trouble> {
+        let mut summary = Summary::default();
+        let looked = self.dead_letters.list(&filter, self.stop, |letter| match (each, json) {
+            (false, _) => summary.add(letter),
+            (true, false) => say(&row(letter)),
+            (true, true) => say_json(letter),
+        });
+        let looked = looked.await?;
+        self.warn_of_looks(&looked);
+        let groups = summary.into_groups();
+        if json {
+            if !each {
+                let (letters, matching) = (looked.letters, looked.matching);
+                say_json(&Listing { queue: self.queue(), letters, matching, groups });
+            }
+            return Ok(End::Done);
+        }
+        if self.found_none(&looked, &filter) {
+            return Ok(End::Done);
+        }
+        for group in &groups {
+            say(&paragraph(group));
+        }
+        let shown = if looked.matching < looked.letters {
+            format!(", {} of them meant", looked.matching)
+        } else {
+            String::new()
+        };
+        say(&format!("{} in `{}`{shown}", dead_letters(looked.letters), self.queue()));
+        Ok(End::Done)
+    }
+}
+
+/// A letter in a line.
+pub(super) fn row(letter: &Letter) -> String {
+    let content = &letter.content;
+    let who = match (&content.from, &content.to) {
+        (Some(from), Some(to)) => format!("{from} → {to}"),
+        (Some(from), None) => from.clone(),
+        _ => String::new(),
+    };
+    let columns = [
+        letter.id.to_string(),
+        time(letter.failed_at),
+        letter.cause(),
+        content.kind.unwrap_or("other").to_owned(),
+        who,
+        letter.error.clone().unwrap_or_default(),
+    ];
+    let columns = columns.into_iter().filter(|column| !column.is_empty());
+    printable(&columns.collect::<Vec<_>>().join("  "), false)
+}
+
+fn paragraph(group: &Group) -> String {
+    let by = if group.by == By::Broker { " (by RabbitMQ)" } else { "" };
+    let error = group.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
+    let title = printable(&format!("{}{by}{error}", group.reason), false);
+    let mut lines = vec![format!("{:>7}  {title}", group.count)];
+    let mut add = |line: String| lines.push(format!("         {}", printable(&line, false)));
+    if group.oldest.is_some() {
+        add(format!("died       {} to {}", time(group.oldest), time(group.newest)));
+    }
+    add(format!("kinds      {}", counts(&group.kinds)));
+    if !group.topics.is_empty() {
+        add(format!("topics     {}", counts(&group.topics)));
+    }
+    if !group.sources.is_empty() {
+        add(format!("sources    {}", counts(&group.sources)));
+    }
+    add(format!("such as    {}", group.example));
+    lines.join("\n")
+}
+
+fn counts(counts: &BTreeMap<impl Display, u64>) -> String {
+    let each: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    each.join(", ")
+}
+
+/// To the second, which is what people compare with their clocks.
+pub(super) fn time(time: Option<Timestamp>) -> String {
+    time.map(|time| format!("{time:.0}")).unwrap_or_default()
+}

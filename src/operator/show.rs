@@ -1,0 +1,183 @@
+use serde_json::{Value as Json, json};
+
+use super::list::{row, time};
+use super::{Desk, End, complain, say, say_json};
+use crate::dead_letters::message::Value;
+use crate::dead_letters::text::printable;
+use crate::dead_letters::{Forecast, Found, Trouble, forecast};
+use crate::plugin::Plugins;
+use crate::route::{Notification, Router};
+
+impl Desk<'_> {
+    pub(super) async fn show(
+        &self,
+        id: &str,
+        body: bool,
+        json: bool,
+        plugins: &Plugins,
+    ) -> Result<End, Trouble> {
+        let router = match Router::of(self.config, plugins) {
+            Ok(router) => router,
+            Err(error) => {
+                complain(&error.to_string());
+                return Ok(End::Failed);
+            }
+        };
+        let mut found = self.dead_letters.find(id, self.stop).await?;
+        let shown = printable(id, false);
+        // Some may be alike to the byte, and then it is all the same which is shown.
+        found.sort_by_key(|found| found.letter.id);
+        found.dedup_by_key(|found| found.letter.id);
+        if found.len() > 1 {
+            complain(&format!("more than one dead letter is called `{shown}`; name one of them:"));
+            for found in &found {
+                complain(&row(&found.letter));
+            }
+            return Ok(End::Failed);
+        }
+        let Some(mut found) = found.pop() else {
+            complain(&format!(
+                "no dead letter in `{}` is called `{shown}`; `list --each` shows their ids",
+                self.queue()
+            ));
+            return Ok(End::Failed);
+        };
+        let forecast = forecast(&mut found, self.dead_letters.sources(), &router);
+        if json {
+            say_json(&as_json(&found, &forecast, body));
+        } else {
+            say(&as_text(&found, &forecast, body));
+        }
+        Ok(End::Done)
+    }
+}
+
+/// Lines of a name and what belongs to it.
+struct Lines(Vec<String>);
+
+impl Lines {
+    fn add(&mut self, name: &str, value: &str) {
+        self.0.push(printable(&format!("{name:<14} {value}"), false));
+    }
+
+    fn add_if(&mut self, name: &str, value: Option<&String>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
+}
+
+fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
+    let Found { letter, message } = found;
+    let mut lines = Lines(Vec::new());
+    lines.add("id", &letter.id.to_string());
+    lines.add_if("message id", letter.message_id.as_ref());
+    lines.add("reason", &letter.cause());
+    lines.add_if("error", letter.error.as_ref());
+    lines.add_if("attempts", letter.attempts.map(|it| it.to_string()).as_ref());
+    lines.add_if("topic", letter.topic.as_ref());
+    lines.add_if("failed at", Some(time(letter.failed_at)).filter(|it| !it.is_empty()).as_ref());
+    lines.add_if("worker", letter.worker.as_ref());
+    lines.add_if("exchange", letter.origin.exchange.as_ref());
+    lines.add_if("routing key", letter.origin.routing_key.as_ref());
+    lines.add_if("queue", letter.origin.queue.as_ref());
+    lines.add_if("source", letter.source.as_ref());
+    lines.add_if("kind", letter.content.kind.map(str::to_owned).as_ref());
+    lines.add_if("from", letter.content.from.as_ref());
+    lines.add_if("to", letter.content.to.as_ref());
+    lines.add("replays", &letter.replays.to_string());
+    lines.add_if("deliveries", letter.looks.map(|it| it.to_string()).as_ref());
+    for death in &letter.deaths {
+        let (reason, queue, count) = (&death.reason, &death.queue, death.count);
+        lines.add("death", &format!("{reason} in {queue}, {count}×  {}", time(death.time)));
+    }
+    for name in &letter.odd_headers {
+        lines.add("wrong type", &format!("header {name}, which counts as not there"));
+    }
+    if let Ok(Json::Object(properties)) = serde_json::to_value(&message.properties) {
+        for (name, value) in properties.iter().filter(|(name, _)| *name != "headers") {
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            lines.add("property", &format!("{name} = {value}"));
+        }
+    }
+    for (name, value) in message.properties.headers.iter().flatten() {
+        lines.add("header", &format!("{name} = {}", header(value)));
+    }
+    lines.add("now", &prospect(forecast));
+    if let (true, Forecast::Publish(notification)) = (with_body, forecast) {
+        lines.0.push(format!("\nnotification:\n{}", printable(&notification.body, true)));
+    }
+    if with_body {
+        lines.0.push(format!("\nbody, {} bytes:\n{}", letter.bytes, body(&message.body)));
+    } else {
+        lines.add("body", &format!("{} bytes; --body shows them", letter.bytes));
+    }
+    lines.0.join("\n")
+}
+
+fn header(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::I64(number) => number.to_string(),
+        Value::Void => "nothing".to_owned(),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    }
+}
+
+fn body(body: &[u8]) -> String {
+    match std::str::from_utf8(body) {
+        Ok(text) => printable(text, true),
+        Err(_) => body.escape_ascii().to_string(),
+    }
+}
+
+/// What would become of it, without what users wrote.
+fn prospect(forecast: &Forecast) -> String {
+    match forecast {
+        Forecast::Publish(notification) => {
+            let Notification { topic, attributes, order, dedup_id, .. } = &**notification;
+            let names: Vec<_> = attributes.iter().map(|(name, _)| name).collect();
+            let bytes = notification.size();
+            let mut parts = vec![format!("would be published to {topic}: {bytes} bytes")];
+            if !names.is_empty() {
+                parts.push(format!("attributes {}", names.join(", ")));
+            }
+            parts.extend(order.as_ref().map(|it| format!("in order with {}", it.as_str())));
+            parts.extend(dedup_id.as_ref().map(|it| format!("deduplicated as {it}")));
+            parts.join(", ")
+        }
+        Forecast::Skip(reason) => format!("would be skipped: {reason}"),
+        Forecast::DeadLetter(reason, error) => {
+            format!("would be dead-lettered again: {reason}: {error}")
+        }
+    }
+}
+
+fn as_json(found: &Found, forecast: &Forecast, with_body: bool) -> Json {
+    let Found { letter, message } = found;
+    let now = match forecast {
+        Forecast::Publish(notification) => {
+            let mut now = json!({
+                "outcome": "published",
+                "topic": notification.topic.to_string(),
+                "bytes": notification.size(),
+            });
+            if with_body {
+                now["body"] = notification.body.as_str().into();
+            }
+            now
+        }
+        Forecast::Skip(reason) => json!({"outcome": "skipped", "reason": reason.label()}),
+        Forecast::DeadLetter(reason, error) => {
+            json!({"outcome": "dead_lettered", "reason": reason.label(), "error": error})
+        }
+    };
+    let mut shown = json!({"letter": letter, "properties": message.properties, "now": now});
+    if with_body {
+        shown["body"] = match std::str::from_utf8(&message.body) {
+            Ok(text) => text.into(),
+            Err(_) => message.body.escape_ascii().to_string().into(),
+        };
+    }
+    shown
+}
