@@ -20,6 +20,7 @@ mod formats;
 mod holds;
 mod kills;
 mod memory;
+mod operator;
 mod order;
 mod panics;
 mod ports;

@@ -1,6 +1,7 @@
 //! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
 
 mod by_hand;
+mod desk;
 mod fifo;
 mod mix;
 mod own_broker;
@@ -11,6 +12,7 @@ mod stand;
 mod worker;
 
 pub use by_hand::quorum;
+pub use desk::{Letter, dlq, dlq_program, id, message_id};
 pub use fifo::FifoTopic;
 pub use mix::{End, event_of, number_in};
 pub use own_broker::{Authority, OwnBroker, Supervised};

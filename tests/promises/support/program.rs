@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::Stdio;
 
-use tokio::process::Command;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::process::{Child, Command};
 
 use super::PATIENCE;
 use super::worker::binary;
@@ -50,8 +52,59 @@ impl Program {
         self.directory.path()
     }
 
-    pub async fn run(mut self) -> Ended {
-        let ended = tokio::time::timeout(PATIENCE, self.command.output()).await;
+    /// Runs in a directory of the test's own.
+    pub fn within(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    /// With a terminal to ask at.
+    pub fn with_terminal(mut self, stdin: Stdio, stderr: Stdio) -> Self {
+        self.command.stdin(stdin).stderr(stderr);
+        self
+    }
+
+    /// Allows it so many KiB of memory of its own.
+    pub fn with_memory(self, kib: usize) -> Self {
+        let Self { command: inner, directory } = self;
+        let inner = inner.as_std();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -d {kib} && exec \"$@\""), "sh"]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        command.env_clear().current_dir(&directory).kill_on_drop(true);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { command, directory }
+    }
+
+    pub async fn run(self) -> Ended {
+        self.start().wait().await
+    }
+
+    /// Starts it without waiting for anything. It is killed when dropped.
+    pub fn start(mut self) -> Running {
+        Running { child: self.command.spawn().unwrap(), _directory: self.directory }
+    }
+}
+
+/// The program while it runs.
+pub struct Running {
+    child: Child,
+    _directory: tempfile::TempDir,
+}
+
+impl Running {
+    pub fn signal(&self, signal: Signal) {
+        let id = self.child.id().expect("the program has ended already");
+        kill(Pid::from_raw(id.try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Ends it as a crash of the machine does.
+    pub async fn crash(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    pub async fn wait(self) -> Ended {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait_with_output()).await;
         let output = ended.expect("the program does not end").unwrap();
         let text = |bytes| String::from_utf8(bytes).expect("it printed what is not UTF-8");
         Ended {

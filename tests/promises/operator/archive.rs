@@ -1,0 +1,161 @@
+//! Dead letters in a file: nothing of them is lost, and nothing is half imported.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use lapin::message::Delivery;
+use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable};
+use lapin::{BasicProperties, types::LongString};
+
+use super::{expect, ids, on_both, stand};
+use crate::support::{Ended, Letter, Stand, dlq_program};
+
+async fn within(directory: &Path, stand: &Stand, arguments: &[&str]) -> Ended {
+    std::fs::write(directory.join("stand.toml"), stand.configuration()).unwrap();
+    dlq_program(stand, arguments).within(directory).run().await
+}
+
+/// A header of each type that AMQP has, and all properties.
+fn everything(stand: &Stand) -> Letter {
+    let mut nested = FieldTable::default();
+    nested.insert("empty".into(), FieldTable::default().into());
+    nested.insert("list".into(), FieldArray::from(vec![AMQPValue::Void, 7_i64.into()]).into());
+    let values = [
+        ("bool", AMQPValue::Boolean(true)),
+        ("i8", AMQPValue::ShortShortInt(-8)),
+        ("u8", AMQPValue::ShortShortUInt(200)),
+        ("i16", AMQPValue::ShortInt(-16_000)),
+        ("u16", AMQPValue::ShortUInt(60_000)),
+        ("i32", AMQPValue::LongInt(i32::MIN)),
+        ("u32", AMQPValue::LongUInt(u32::MAX)),
+        ("i64", AMQPValue::LongLongInt(i64::MIN)),
+        ("float", AMQPValue::Float(0.1)),
+        ("double", AMQPValue::Double(-1.0e-300)),
+        ("decimal", AMQPValue::DecimalValue(DecimalValue { scale: 2, value: 12345 })),
+        ("time", AMQPValue::Timestamp(1_700_000_000)),
+        ("text", AMQPValue::LongString("ünïcode \u{0} \"quoted\"".into())),
+        ("binary text", AMQPValue::LongString(LongString::from(&[0, 255, 128][..]))),
+        ("bytes", AMQPValue::ByteArray(ByteArray::from(vec![0, 255, 128]))),
+        ("void", AMQPValue::Void),
+        ("table", nested.into()),
+    ];
+    let properties = BasicProperties::default()
+        .with_content_type("application/octet-stream".into())
+        .with_content_encoding("identity".into())
+        .with_message_id("everything".into())
+        .with_timestamp(1_700_000_000)
+        .with_correlation_id("correlation-1".into())
+        .with_reply_to("replies".into())
+        .with_type("chat-event".into())
+        .with_app_id("server".into())
+        .with_cluster_id("cluster".into())
+        .with_priority(7)
+        .with_delivery_mode(1);
+    let letter = Letter { properties, body: (0..=255).collect(), ..Letter::number(stand, 0) };
+    values.into_iter().fold(letter, |letter, (name, value)| letter.with(name, value))
+}
+
+/// All of a delivery but its place.
+fn content(delivery: &Delivery) -> (Vec<u8>, String, String, BasicProperties) {
+    let mut headers = delivery.properties.headers().clone().unwrap_or_default().inner().clone();
+    headers.remove("x-delivery-count");
+    let properties = delivery.properties.clone().with_headers(FieldTable::from(headers));
+    let address = (delivery.exchange.to_string(), delivery.routing_key.to_string());
+    (delivery.data.clone(), address.0, address.1, properties)
+}
+
+#[tokio::test]
+async fn what_is_exported_and_imported_is_the_same_to_the_last_header() {
+    on_both(async |queue_type| {
+        let directory = tempfile::tempdir().unwrap();
+        let stand = stand("archive", queue_type).await;
+        let letters = || [everything(&stand), Letter::foreign("bare"), Letter::number(&stand, 1)];
+        stand.bury(letters()).await;
+        let original = stand.drain(&stand.dead_letter_queue(), 3).await;
+        stand.bury(letters()).await;
+        let exported = within(directory.path(), &stand, &["export", "letters.jsonl"]).await;
+        expect(&exported, 0, &["exported 3 dead letters to letters.jsonl; they are in the queue"]);
+        let file = directory.path().join("letters.jsonl");
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        stand.drain_dead_letters(3).await;
+        let imported = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
+        expect(&imported, 0, &["imported 3 of 3 dead letters from letters.jsonl"]);
+        let again = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
+        expect(&again, 0, &["imported 0 of 3 dead letters", "3 were there already"]);
+        let back = stand.drain(&stand.dead_letter_queue(), 3).await;
+        for (before, after) in original.iter().zip(&back) {
+            assert_eq!(content(after), content(before), "{queue_type}");
+        }
+        stand.leave_nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_import_that_was_cut_short_is_finished_by_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let stand = stand("archive-twice", "quorum").await;
+    stand.bury_numbers(0..50).await;
+    within(directory.path(), &stand, &["export", "letters.jsonl"]).await;
+    // As if it had stopped here.
+    stand.drain_dead_letters(50).await;
+    stand.bury_numbers(0..20).await;
+    let imported = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
+    expect(&imported, 0, &["imported 30 of 50 dead letters", "20 were there already"]);
+    assert_eq!(stand.drain_dead_letters(50).await, ids(0..50));
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_or_edited_is_refused_with_its_line_and_nothing_is_imported() {
+    let directory = tempfile::tempdir().unwrap();
+    let stand = stand("archive-edited", "quorum").await;
+    stand.bury_numbers(0..5).await;
+    within(directory.path(), &stand, &["export", "letters.jsonl"]).await;
+    stand.drain_dead_letters(5).await;
+    let whole = std::fs::read_to_string(directory.path().join("letters.jsonl")).unwrap();
+    let lines: Vec<_> = whole.split_inclusive('\n').collect();
+    let cases = [
+        (whole[..whole.len() - 20].to_owned(), "line 7: the file is cut off within this line"),
+        (lines[..4].concat(), "line 5: the file is cut off: its last line is missing"),
+        (whole.replacen("\"m-2\"", "\"m-9\"", 1), "line 4: it was edited"),
+        (
+            whole.replacen("\"message_id\":\"m-4\"", "\"message_id\":5", 1),
+            "line 6: it has not what",
+        ),
+        ([&lines[..3], &lines[4..]].concat().concat(), "line 6: the file had 5 letters, and 4 are"),
+        (String::new(), "line 1: this is no file that `dead-letters export` wrote"),
+        (stand.configuration(), "line 1: this is no file that `dead-letters export` wrote"),
+    ];
+    for (text, said) in cases {
+        std::fs::write(directory.path().join("edited.jsonl"), text).unwrap();
+        let ended = within(directory.path(), &stand, &["import", "edited.jsonl"]).await;
+        expect(&ended, 1, &["edited.jsonl: ", said, "Nothing was imported"]);
+        assert_eq!(stand.ready(&stand.dead_letter_queue()).await, 0);
+    }
+    let gone = within(directory.path(), &stand, &["import", "gone.jsonl"]).await;
+    expect(&gone, 1, &["cannot read gone.jsonl: No such file"]);
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn an_export_overwrites_nothing_and_leaves_no_half_a_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let stand = stand("archive-files", "quorum").await;
+    stand.bury_numbers(0..5).await;
+    std::fs::write(directory.path().join("there.jsonl"), "mine").unwrap();
+    let refused = within(directory.path(), &stand, &["export", "there.jsonl"]).await;
+    expect(&refused, 1, &["there.jsonl is there already"]);
+    assert_eq!(std::fs::read(directory.path().join("there.jsonl")).unwrap(), b"mine");
+    let nowhere = within(directory.path(), &stand, &["export", "gone/letters.jsonl"]).await;
+    expect(&nowhere, 1, &["cannot create gone/letters.jsonl: No such file"]);
+    let none =
+        within(directory.path(), &stand, &["export", "none.jsonl", "--reason", "panicked"]).await;
+    expect(&none, 0, &["none of the 5 dead letters"]);
+    assert!(!directory.path().join("none.jsonl").exists());
+    let some = within(directory.path(), &stand, &["export", "-", "--limit", "2"]).await;
+    expect(&some, 0, &["exported 2 dead letters"]);
+    assert_eq!(some.stdout.lines().count(), 4);
+    assert_eq!(stand.drain_dead_letters(5).await, ids(0..5));
+    stand.leave_nothing().await;
+}

@@ -1,0 +1,135 @@
+//! Looking changes nothing, however often and however it ends.
+
+use std::rc::Rc;
+
+use event_pusher_sns::config::{Config, Inputs};
+use event_pusher_sns::dead_letters::{DeadLetters, Filter};
+use tokio::sync::{oneshot, watch};
+use tokio::task::{LocalSet, spawn_local};
+
+use super::{expect, ids, on_both, stand};
+use crate::support::{Door, Event, GENTLY, Proxy, Stand, Worker, dlq, dlq_program};
+
+fn library(stand: &Stand) -> DeadLetters {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("stand.toml");
+    std::fs::write(&file, stand.configuration()).unwrap();
+    let inputs = Inputs::read(&[file], "gone.toml".as_ref(), std::iter::empty().collect()).unwrap();
+    let config = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap();
+    DeadLetters::new(config.amqp, "test".to_owned())
+}
+
+/// Holds a look until the task that it runs in ends.
+async fn hold(stand: &Stand) -> tokio::task::JoinHandle<()> {
+    let (keep, stop) = watch::channel(false);
+    let dead_letters = Rc::new(library(stand));
+    let (tell, told) = oneshot::channel();
+    let holding = spawn_local(async move {
+        let may = async |_| {
+            tell.send(()).unwrap();
+            std::future::pending().await
+        };
+        dead_letters.discard(&Filter::default(), &stop, may).await.unwrap();
+        drop(keep);
+    });
+    told.await.unwrap();
+    holding
+}
+
+#[tokio::test]
+async fn thirty_looks_in_a_row_lose_reorder_and_spend_nothing() {
+    on_both(look_thirty_times).await;
+}
+
+async fn look_thirty_times(queue_type: &str) {
+    let stand = stand("looks", queue_type).await;
+    stand.bury_numbers(0..300).await;
+    for look in 1..=30 {
+        if look == 5 {
+            // It is killed while it holds everything, and has sent but the first.
+            let arguments = ["replay", "--rate", "0.01/s", "--id", "m-7", "--id", "m-9"];
+            let replay = dlq_program(&stand, &arguments).start();
+            stand.has_ready(&stand.queue(), 1).await;
+            replay.crash().await;
+            stand.drain(&stand.queue(), 1).await;
+        } else if look % 10 == 5 {
+            LocalSet::new().run_until(async { hold(&stand).await.abort() }).await;
+        }
+        if look % 10 == 5 {
+            stand.has_ready(&stand.dead_letter_queue(), 299).await;
+        }
+        let ended = dlq(&stand, &["list"]).await;
+        let count = if look < 5 { "300 dead letters" } else { "299 dead letters" };
+        expect(&ended, 0, &[count, "  retries_exhausted: gave up after 3 attempts"]);
+        assert_eq!(ended.stderr, "", "{ended:?}");
+    }
+    let expected = ids((0..300).filter(|number| *number != 7));
+    assert_eq!(stand.drain_dead_letters(299).await, expected, "{queue_type}");
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_look_is_the_only_one_and_the_next_waits_for_it_but_not_for_ever() {
+    on_both(async |queue_type| {
+        let stand = stand("looks-two", queue_type).await;
+        stand.bury_numbers(0..50).await;
+        let together = LocalSet::new();
+        together
+            .run_until(async {
+                let holding = hold(&stand).await;
+                let refused = dlq(&stand, &["list"]).await;
+                expect(&refused, 1, &["another look or replay", "try again"]);
+                let proxy = Proxy::start(&stand.amqp_uri, Door::Open).await;
+                let waiting = dlq_program(&stand, &["list"])
+                    .with("AMQP__URI", &proxy.instead_of(&stand.amqp_uri))
+                    .start();
+                proxy.takes(1).await;
+                holding.abort();
+                expect(&waiting.wait().await, 0, &["50 dead letters"]);
+            })
+            .await;
+        assert_eq!(stand.drain_dead_letters(50).await, ids(0..50));
+        stand.leave_nothing().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_worker_goes_on_while_its_dead_letters_are_looked_at() {
+    let stand = Stand::new("looks-worker").await;
+    let worker = Worker::start_with(&stand, &GENTLY).await;
+    let total = 100;
+    let publishing = async {
+        for number in 0..total {
+            let id = crate::support::id(number);
+            stand.publish(Event::new(&b"no event"[..]).identified(&id)).await;
+            stand.publish(Event::chat("alice@localhost", "bob@localhost", &id)).await;
+        }
+    };
+    let looking = async {
+        for _ in 0..5 {
+            expect(&dlq(&stand, &["list"]).await, 0, &["in `"]);
+        }
+    };
+    futures_util::future::join(publishing, looking).await;
+    stand.receive("pm", total).await;
+    stand.has_ready(&stand.dead_letter_queue(), 100).await;
+    // The worker dead-letters several at a time, so each is known, and their places are not.
+    let before: Vec<String> = listed(&stand).await;
+    expect(&dlq(&stand, &["list"]).await, 0, &["100 dead letters"]);
+    assert_eq!(listed(&stand).await, before);
+    assert_eq!(stand.drain_dead_letters(total).await, before);
+    let exit = worker.stop().await;
+    assert!(exit.report.contains("100 published"), "{exit:?}");
+    stand.leave_nothing().await;
+}
+
+/// The message ids of what is listed, in order.
+async fn listed(stand: &Stand) -> Vec<String> {
+    let ended = dlq(stand, &["list", "--each", "--json"]).await;
+    let id = |line: &str| {
+        let letter: serde_json::Value = serde_json::from_str(line).unwrap();
+        letter["message_id"].as_str().unwrap().to_owned()
+    };
+    ended.stdout.lines().map(id).collect()
+}
