@@ -9,6 +9,7 @@ mod list;
 mod look;
 mod replay;
 mod show;
+mod walk;
 
 use crate::support::{Ended, Stand};
 
