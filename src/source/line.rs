@@ -1,41 +1,26 @@
-//! A connection that ends with its owner.
+//! A connection for one operation of an operator.
 
-use lapin::{Channel, Connection};
+use lapin::Channel;
 
 use super::SourceError;
 use super::connection::{Broker, bounded};
+use super::link::Link;
 
-/// lapin's own connection stays open when it is dropped, with all that its channels hold. This
-/// one is closed then, as it has to be where whoever waited for an operation goes away.
+/// Closed when the operation is over, and also when whoever waited for it goes away.
 #[derive(Debug)]
-pub(super) struct Line(Option<Connection>);
+pub(super) struct Line(Link);
 
 impl Line {
     pub(super) async fn open(broker: &Broker, purpose: &str) -> Result<Self, SourceError> {
-        broker.connect(purpose).await.map(|connection| Self(Some(connection)))
+        broker.connect(purpose).await.map(Self)
     }
 
     pub(super) async fn channel(&self) -> Result<Channel, SourceError> {
-        match &self.0 {
-            Some(connection) => bounded("opening a channel", connection.create_channel()).await,
-            None => Err(SourceError("the connection is closed".to_owned())),
-        }
+        bounded("opening a channel", self.0.create_channel()).await
     }
 
-    pub(super) async fn close(mut self) {
-        if let Some(connection) = self.0.take() {
-            // It may be gone already.
-            let _ = bounded("closing the connection", connection.close(200, "bye".into())).await;
-        }
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(async move { connection.close(200, "left".into()).await });
-        }
+    pub(super) async fn close(self) {
+        // It may be gone already.
+        let _ = bounded("closing the connection", self.0.close(200, "bye".into())).await;
     }
 }

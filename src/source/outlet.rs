@@ -5,9 +5,10 @@ use lapin::{Channel, Confirmation, PublisherConfirm};
 use tokio::time::{Instant, timeout_at};
 
 use super::amqp_message::basic_properties;
-use super::connection::{Broker, CALL_TIMEOUT, bounded, explain};
+use super::connection::{Broker, CALL_TIMEOUT, bounded};
 use super::line::Line;
 use super::queue_state::QueueState;
+use super::refusal::explain;
 use super::{SourceError, topology};
 use crate::dead_letters::message::Message;
 

@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::super::SourceError;
 use super::super::amqp_message::message;
-use super::super::connection::{bounded, explain};
+use super::super::connection::bounded;
+use super::super::refusal::explain;
 use crate::dead_letters::message::Message;
 
 /// Unacknowledged deliveries that one consumer may hold; the protocol has no larger number,
