@@ -11,10 +11,13 @@
 //! }
 //! ```
 
+mod logging;
+
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -22,15 +25,17 @@ use futures_util::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
+use crate::admin::{self, Pulse, Status, View};
 use crate::check;
 use crate::cli::{self, Arguments, Command};
-use crate::config::{Config, Inputs, Key, LogFormat, Problems};
+use crate::config::{Config, Inputs, Problems};
 use crate::hold::Room;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::operator::{self, End};
 use crate::plugin::Plugins;
-use crate::publisher::{self, Sns};
+use crate::publisher::{self, Measures, Sns};
 use crate::relay::Relay;
 use crate::route::Router;
 use crate::source::{Broker, DeadLetterExchange, RabbitQueue};
@@ -58,7 +63,7 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
-    let filter = match log_filter(&config) {
+    let filter = match logging::filter(&config) {
         Ok(filter) => filter,
         Err(problem) => {
             eprintln!("{problem}");
@@ -103,8 +108,8 @@ async fn dead_letters(
     filter: EnvFilter,
     plugins: &Plugins,
 ) -> ExitCode {
-    start_logging(&config, filter);
-    log_panics_without_their_message();
+    logging::start(&config, filter);
+    logging::report_panics_without_their_message();
     let stop = match stop_on_signals() {
         Ok(stop) => stop,
         Err(error) => {
@@ -120,8 +125,8 @@ async fn dead_letters(
 }
 
 async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
-    start_logging(&config, filter);
-    log_panics_without_their_message();
+    logging::start(&config, filter);
+    logging::report_panics_without_their_message();
     let stop = match stop_on_signals() {
         Ok(stop) => stop,
         Err(error) => {
@@ -136,40 +141,80 @@ async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
+    let metrics = Arc::new(Metrics::new());
+    let status = match open_admin(&config, &metrics) {
+        Ok(status) => status,
+        Err(error) => {
+            tracing::error!(error, "cannot start");
+            return ExitCode::from(FAILED);
+        }
+    };
     // The requests to SNS and the acknowledgements run beside the workers, on the same thread.
     let beside = tokio::task::LocalSet::new();
-    beside.run_until(Box::pin(work(config, router, stop))).await;
+    beside.run_until(Box::pin(work(config, router, stop, metrics, status))).await;
     ExitCode::SUCCESS
 }
 
+/// Serves the operator's side, unless it is switched off, and returns where to say how things are.
+fn open_admin(config: &Config, metrics: &Arc<Metrics>) -> Result<watch::Sender<Status>, String> {
+    let (say, status) = watch::channel(Status::starting());
+    if let Some(address) = &config.admin.listen {
+        let listener = admin::listen(address)?;
+        let view = View { status, metrics: Arc::clone(metrics) };
+        admin::serve(listener, view)
+            .map_err(|error| format!("cannot serve admin.listen: {error}"))?;
+    }
+    Ok(say)
+}
+
 /// Puts the pieces together and works until `stop`.
-async fn work(config: Config, router: Rc<Router>, stop: Stop) {
+async fn work(
+    config: Config,
+    router: Rc<Router>,
+    stop: Stop,
+    metrics: Arc<Metrics>,
+    status: watch::Sender<Status>,
+) {
     let name = worker_name();
     tracing::info!(worker = name, sources = config.amqp.sources.len(), "starting");
     if config.topics().next().is_none() {
         tracing::warn!("no topic is set in [sns]: every event will be skipped as topic_unset");
     }
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
-    let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, sns));
+    let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
+    let measures = Measures::new(Arc::clone(&metrics), &topics);
+    let publisher = Rc::new(publisher::measured_stack(&config.sns, &config.outage, sns, measures));
     let (sources, prefetch) = (config.amqp.sources.clone(), config.amqp.prefetch);
     let broker = Rc::new(Broker::new(config.amqp, name));
     let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
     let tally = Rc::new(Tally::default());
     let workers: Vec<_> = sources
         .into_iter()
-        .map(|source| Worker {
+        .map(|source| (Rc::new(Monitor::new(&source.name, Arc::clone(&metrics))), source))
+        .map(|(monitor, source)| Worker {
             name: source.name.clone(),
             relay: Relay::new(source.format, Rc::clone(&router), Rc::clone(&publisher)),
             room: Room::new(&source, prefetch, config.outage.hand_back_after),
-            source: RabbitQueue::new(Rc::clone(&broker), source, Rc::clone(&dead_letters)),
+            source: RabbitQueue::new(Rc::clone(&broker), source, Rc::clone(&dead_letters))
+                .monitored(Rc::clone(&monitor)),
             tally: Rc::clone(&tally),
+            monitor,
             grace: config.shutdown.grace,
         })
         .collect();
+    let pulse = Pulse {
+        monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
+        publisher,
+        topics,
+        metrics,
+        stop: stop.clone(),
+        status,
+    };
     let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
     tokio::select! {
         _ = working => {}
         () = report_progress(&tally) => {}
+        () = pulse.beat() => {}
     }
     dead_letters.close().await;
     tracing::info!("stopped. {}", tally.counts());
@@ -214,45 +259,4 @@ fn stop_on_signals() -> std::io::Result<Stop> {
         }
     });
     Ok(stop)
-}
-
-/// A panic's message may quote the data it met; its place may not.
-fn log_panics_without_their_message() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panicked; this is a bug in event-pusher-sns or in a plugin");
-    }));
-}
-
-/// The filter of `log.filter`, which only its own library can read.
-fn log_filter(config: &Config) -> Result<EnvFilter, String> {
-    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
-        let key = Key::from("log.filter");
-        let origin = config.summary().iter().find(|effective| effective.key == key);
-        let origin = origin.map(|it| it.origin.to_string()).unwrap_or_default();
-        format!(
-            "1 problem in the configuration:\n\n  {origin}: {key} = {:?}\n      {error}\n      \
-             remedy: give a level (info), or target=level pairs with commas between (info,hyper=warn)",
-            config.log.filter
-        )
-    })?;
-    // lapin logs what the broker returns with its body, and says again what we say ourselves.
-    let mut quiet = vec!["lapin=off"];
-    if filter.max_level_hint() == Some(LevelFilter::TRACE) {
-        // Here the SDK logs whole requests.
-        quiet.extend(["aws_smithy_runtime=debug", "aws_sdk_sns=debug", "hyper=debug", "h2=debug"]);
-    }
-    let quiet = quiet.into_iter().filter_map(|directive| directive.parse().ok());
-    Ok(quiet.fold(filter, EnvFilter::add_directive))
-}
-
-fn start_logging(config: &Config, filter: EnvFilter) {
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Text => {
-            use std::io::IsTerminal;
-            logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
-        }
-        LogFormat::Json => logs.json().flatten_event(true).init(),
-    }
 }

@@ -11,6 +11,7 @@
 //! [`worker`] takes deliveries and drains, [`relay`] is that way in one function. `event`,
 //! `route`, `plugin` and `outcome` are pure: they know neither broker nor cloud nor clock.
 
+mod admin;
 pub mod app;
 pub mod arn;
 mod check;
@@ -19,6 +20,8 @@ pub mod config;
 pub mod dead_letters;
 pub mod event;
 pub mod hold;
+pub mod metrics;
+pub mod monitor;
 mod operator;
 pub mod outcome;
 mod pause;

@@ -11,6 +11,7 @@ mod fault;
 mod gate;
 mod lanes;
 mod limit;
+mod measure;
 mod memory;
 mod retry;
 mod sns;
@@ -21,6 +22,7 @@ use std::rc::Rc;
 pub use batch::{Batcher, Batching};
 pub use gate::{Gate, Unpublished};
 pub use lanes::{Lanes, Turn};
+pub use measure::Measures;
 pub use memory::MemoryTopics;
 pub use retry::{Accepted, Failure, Retry};
 pub use sns::Sns;
@@ -96,13 +98,23 @@ pub fn stack<P: Publish + 'static>(
     outage: &config::Outage,
     place: P,
 ) -> Publisher<P> {
+    measured_stack(sns, outage, place, Measures::default())
+}
+
+/// The same, and counts what they do.
+pub fn measured_stack<P: Publish + 'static>(
+    sns: &config::Sns,
+    outage: &config::Outage,
+    place: P,
+    measures: Measures,
+) -> Publisher<P> {
     let batching = Batching {
         max_entries: sns.batch_max_entries.into(),
         max_bytes: sns.max_message_bytes,
         linger: sns.batch_linger,
         max_requests: sns.pool_size,
     };
-    let retry =
-        Retry::new(Batcher::new(place, batching), sns.publish_retry_count, sns.publish_retry_time);
-    Gate::new(retry, outage.threshold, outage.probe_max)
+    let batcher = Batcher::measured(place, batching, measures.clone());
+    let retry = Retry::new(batcher, sns.publish_retry_count, sns.publish_retry_time);
+    Gate::new(retry.measured(measures), outage.threshold, outage.probe_max)
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 
 use self::advice::Advice;
-use crate::event::{self, Decoded, Envelope, Format};
+use crate::event::{self, Decoded, Envelope, EventKind, Format};
 use crate::hold::{Held, NotNow, Stay};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
 use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
@@ -26,11 +26,24 @@ pub struct Relay<P> {
 
 /// An event on its way.
 #[derive(Debug)]
-pub enum Started {
+pub struct Started {
+    /// What kind of event it is, where it is one.
+    pub kind: Option<EventKind>,
+    next: Next,
+}
+
+#[derive(Debug)]
+enum Next {
     /// There is nothing to publish.
     Decided(Outcome),
     /// To be published, in its turn where order is kept.
     Routed(Rc<Notification>, Option<Turn>),
+}
+
+impl Started {
+    fn decided(outcome: Outcome) -> Self {
+        Self { kind: None, next: Next::Decided(outcome) }
+    }
 }
 
 impl<P: Publish + 'static> Relay<P> {
@@ -44,7 +57,7 @@ impl<P: Publish + 'static> Relay<P> {
     #[must_use]
     pub fn start(&self, envelope: &Envelope) -> Started {
         std::panic::catch_unwind(AssertUnwindSafe(|| self.decide(envelope)))
-            .unwrap_or_else(|_| Started::Decided(panicked()))
+            .unwrap_or_else(|_| Started::decided(panicked()))
     }
 
     /// Publishes what is to be published. Whatever happens, there is an outcome, unless a hold
@@ -54,9 +67,9 @@ impl<P: Publish + 'static> Relay<P> {
     ///
     /// What is to become of the event for now; it may be started again.
     pub async fn finish(&self, started: Started, stay: &Stay<'_>) -> Result<Outcome, NotNow> {
-        match started {
-            Started::Decided(outcome) => Ok(outcome),
-            Started::Routed(notification, turn) => {
+        match started.next {
+            Next::Decided(outcome) => Ok(outcome),
+            Next::Routed(notification, turn) => {
                 let published = self.publish(&notification, turn, stay);
                 AssertUnwindSafe(published).catch_unwind().await.unwrap_or_else(|_| Ok(panicked()))
             }
@@ -71,18 +84,19 @@ impl<P: Publish + 'static> Relay<P> {
     fn decide(&self, envelope: &Envelope) -> Started {
         let event = match event::decode(envelope, self.format) {
             Ok(Decoded::Event(event)) => event,
-            Ok(Decoded::Skip(reason)) => return Started::Decided(Outcome::Skipped(reason)),
-            Err(error) => return Started::Decided(Outcome::DeadLettered(error.into())),
+            Ok(Decoded::Skip(reason)) => return Started::decided(Outcome::Skipped(reason)),
+            Err(error) => return Started::decided(Outcome::DeadLettered(error.into())),
         };
-        match self.router.route(&event, envelope) {
+        let next = match self.router.route(&event, envelope) {
             Ok(Routed::Notification(notification)) => {
                 self.advice.on(&notification);
                 let turn = notification.order.as_ref().map(|key| self.lanes.queue_up(key));
-                Started::Routed(Rc::new(notification), turn)
+                Next::Routed(Rc::new(notification), turn)
             }
-            Ok(Routed::Skip(reason)) => Started::Decided(Outcome::Skipped(reason)),
-            Err(letter) => Started::Decided(Outcome::DeadLettered(letter)),
-        }
+            Ok(Routed::Skip(reason)) => Next::Decided(Outcome::Skipped(reason)),
+            Err(letter) => Next::Decided(Outcome::DeadLettered(letter)),
+        };
+        Started { kind: Some(event.kind()), next }
     }
 
     async fn publish(

@@ -7,6 +7,7 @@ mod amqp_message;
 mod connection;
 mod dead_letter_exchange;
 mod dead_letter_headers;
+mod depth;
 mod headers;
 mod inspect;
 mod intake;

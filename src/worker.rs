@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use crate::event::Envelope;
 use crate::hold::{Held, Room};
+use crate::monitor::{Monitor, State};
 use crate::outcome::Outcome;
 use crate::pause::Pauses;
 use crate::publisher::Publish;
@@ -55,6 +56,8 @@ pub struct Worker<S, P> {
     pub room: Room,
     /// Where it is counted.
     pub tally: Rc<Tally>,
+    /// Where it is seen from outside.
+    pub monitor: Rc<Monitor>,
     /// How long what is in flight may take after a stop.
     pub grace: Duration,
 }
@@ -86,6 +89,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     } else {
                         tracing::info!(source = self.name, "consuming");
                     }
+                    self.monitor.is(State::Consuming);
                     let since = tokio::time::Instant::now();
                     let end = self.serve(session, &mut stop).await;
                     if since.elapsed() > STABLE {
@@ -95,6 +99,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     match end {
                         End::Stopped => return,
                         End::Held(held) => {
+                            self.monitor.is(State::Waiting(held.clone()));
                             self.wait_until_reopened(&held, &mut stop).await;
                             continue;
                         }
@@ -108,6 +113,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 Err(error) => error,
             };
             renewed = false;
+            self.monitor.is(State::Disconnected(error.clone()));
             // Each trouble once until it consumes again; two that alternate say nothing new either.
             if !said.contains(&error) {
                 tracing::error!(source = self.name, %error, "not consuming, trying again");
@@ -181,6 +187,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     Ok(_void) => {
                         self.tally.received(1);
                         self.tally.handed_back(1);
+                        self.monitor.untaken(1);
                     }
                     Err(error) => return error,
                 }
@@ -198,12 +205,15 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     ) -> impl Future<Output = Settled> {
         // Here and not in the future, so that places are taken in the order of delivery.
         let started = self.relay.start(&delivery.envelope);
+        let taken = self.monitor.taken(started.kind);
         let stay = self.room.stay();
         async move {
-            match self.relay.finish(started, &stay).await {
+            let settled = match self.relay.finish(started, &stay).await {
                 Ok(outcome) => self.settle(settler, delivery, outcome).await,
                 Err(not_now) => Box::pin(self.put_off(settler, delivery, &stay, not_now)).await,
-            }
+            };
+            taken.end(&settled);
+            settled
         }
     }
 

@@ -3,19 +3,27 @@
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 
 use event_pusher_sns::config::reference;
 use event_pusher_sns::event::Format;
+use event_pusher_sns::metrics::{Kind, REFERENCE};
 use event_pusher_sns::outcome::{Reason, SkipReason};
 
 const BEGIN: &str = "<!-- configuration: generated from config/default.toml; \
                      UPDATE_DOCUMENTS=1 cargo test --test documents -->\n";
 const END: &str = "<!-- end of configuration -->";
 
-fn readme() -> (std::path::PathBuf, String) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    (path, text)
+const METRICS_BEGIN: &str = "<!-- metrics: generated from src/metrics.rs; \
+                             UPDATE_DOCUMENTS=1 cargo test --test documents -->\n";
+const METRICS_END: &str = "<!-- end of metrics -->";
+
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
+fn read(file: &str) -> String {
+    std::fs::read_to_string(path(file)).unwrap()
 }
 
 fn configuration_table() -> String {
@@ -29,23 +37,47 @@ fn configuration_table() -> String {
     table
 }
 
-#[test]
-fn the_configuration_table_lists_every_key_with_its_default() {
-    let (path, text) = readme();
-    let begin = text.find(BEGIN).expect("README.md has no configuration table") + BEGIN.len();
-    let end = text.find(END).expect("README.md has no end of the configuration table");
-    let table = configuration_table();
+fn metrics_table() -> String {
+    let mut table = "| metric | type | labels | |\n| --- | --- | --- | --- |\n".to_owned();
+    for it in REFERENCE {
+        let kind = match it.kind {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels: Vec<_> = it.labels.iter().map(|label| format!("`{label}`")).collect();
+        let labels = labels.join(", ");
+        writeln!(table, "| `{}` | {kind} | {labels} | {} |", it.name(), it.help).unwrap();
+    }
+    table
+}
+
+/// The part between the marks is what the code says; on demand it is made so.
+fn assert_generated(file: &str, begin: &str, end: &str, table: &str) {
+    let text = read(file);
+    let from = text.find(begin).unwrap_or_else(|| panic!("{file} has no {begin}")) + begin.len();
+    let to = text.find(end).unwrap_or_else(|| panic!("{file} has no {end}"));
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
-        let updated = format!("{}{table}{}", &text[..begin], &text[end..]);
-        std::fs::write(path, updated).unwrap();
+        let updated = format!("{}{table}{}", &text[..from], &text[to..]);
+        std::fs::write(path(file), updated).unwrap();
     } else {
-        assert_eq!(&text[begin..end], table, "run UPDATE_DOCUMENTS=1 cargo test --test documents");
+        assert_eq!(&text[from..to], table, "run UPDATE_DOCUMENTS=1 cargo test --test documents");
     }
 }
 
 #[test]
+fn the_configuration_table_lists_every_key_with_its_default() {
+    assert_generated("README.md", BEGIN, END, &configuration_table());
+}
+
+#[test]
+fn the_metrics_table_lists_every_metric_with_what_it_tells() {
+    assert_generated("docs/metrics.md", METRICS_BEGIN, METRICS_END, &metrics_table());
+}
+
+#[test]
 fn every_reason_for_a_dead_letter_is_explained() {
-    let (_, text) = readme();
+    let text = read("README.md");
     for reason in Reason::ALL {
         assert!(text.contains(&format!("`{reason}`")), "README.md lacks {reason}");
     }
@@ -53,8 +85,7 @@ fn every_reason_for_a_dead_letter_is_explained() {
 
 #[test]
 fn every_format_and_every_reason_to_skip_is_explained() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/events.md");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = read("docs/events.md");
     for (name, _) in Format::NAMED {
         assert!(text.contains(&format!("`{name}`")), "docs/events.md lacks {name}");
     }

@@ -21,7 +21,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule {
         says: "event, route, outcome, plugin, arn and config are pure: no broker, cloud, clock or log",
-        words: &["tokio", "lapin", "aws_*", "tracing", "env"],
+        words: &["tokio", "lapin", "aws_*", "tracing", "env", "prometheus", "axum", "hyper"],
         holds_in: is_pure,
         except: &[],
     },
@@ -42,6 +42,18 @@ const RULES: &[Rule] = &[
         words: &["aws_*"],
         holds_in: everywhere,
         except: &["publisher/sns.rs", "publisher/sns/"],
+    },
+    Rule {
+        says: "only admin answers over HTTP",
+        words: &["axum", "hyper", "hyper_util"],
+        holds_in: everywhere,
+        except: &["admin.rs", "admin/server.rs"],
+    },
+    Rule {
+        says: "metrics are defined in metrics.rs, and counted by two others",
+        words: &["prometheus"],
+        holds_in: everywhere,
+        except: &["metrics.rs", "monitor.rs", "publisher/measure.rs"],
     },
     Rule {
         says: "`backoff` is not maintained any more: only publisher/retry.rs and pause.rs name it",

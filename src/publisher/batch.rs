@@ -18,6 +18,7 @@ use self::queue::{Entry, Topics};
 use super::classify::may_be_for_one_entry;
 use super::fault::is_throttle;
 use super::limit::Limit;
+use super::measure::{Answers, Measures};
 use super::{Attempt, Publish};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
@@ -47,17 +48,25 @@ struct Inner<P> {
     batching: Batching,
     limit: RefCell<Limit>,
     in_flight: Cell<u16>,
+    measures: Measures,
     topics: RefCell<Topics>,
 }
 
 impl<P: Publish + 'static> Batcher<P> {
     /// Nothing is sent yet.
     pub fn new(place: P, batching: Batching) -> Self {
+        Self::measured(place, batching, Measures::default())
+    }
+
+    /// The same, and counts.
+    pub(super) fn measured(place: P, batching: Batching, measures: Measures) -> Self {
+        measures.metrics.request_limit.set(batching.max_requests.into());
         Self(Rc::new(Inner {
             place,
             batching,
             limit: RefCell::new(Limit::new(batching.max_requests)),
             in_flight: Cell::new(0),
+            measures,
             topics: RefCell::default(),
         }))
     }
@@ -102,9 +111,14 @@ impl<P: Publish + 'static> Inner<P> {
     fn send_ready(self: &Rc<Self>) {
         while self.limit.borrow().allows(self.in_flight.get()) {
             let Some(batch) = self.topics.borrow_mut().take_ready(&self.batching) else { return };
-            self.in_flight.set(self.in_flight.get() + 1);
+            self.goes(self.in_flight.get() + 1);
             tokio::task::spawn_local(Rc::clone(self).send(batch));
         }
+    }
+
+    fn goes(&self, in_flight: u16) {
+        self.in_flight.set(in_flight);
+        self.measures.metrics.requests_in_flight.set(in_flight.into());
     }
 
     /// Sees to it that somebody watches over every linger. Returns whether one is over already.
@@ -129,7 +143,9 @@ impl<P: Publish + 'static> Inner<P> {
         let mut parts = vec![batch];
         let mut rest = None;
         while let Some(mut part) = parts.pop() {
+            let began = Instant::now();
             let answers = self.request(&part).await;
+            self.measures.request(&part[0].notification.topic, part.len(), began, &answers);
             rest = rest.max(self.learn(&answers));
             match answers {
                 Err(fault) if part.len() > 1 && may_be_for_one_entry(&fault) => {
@@ -151,7 +167,7 @@ impl<P: Publish + 'static> Inner<P> {
         self.topics.borrow_mut().watch_until(topic, &self.batching)
     }
 
-    async fn request(&self, batch: &[Entry]) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
+    async fn request(&self, batch: &[Entry]) -> Answers {
         if let ([entry], 1) = (batch, self.batching.max_entries) {
             self.place.publish(&entry.notification).await.map(|id| vec![Ok(id)])
         } else {
@@ -161,7 +177,7 @@ impl<P: Publish + 'static> Inner<P> {
     }
 
     /// Returns how long the request is to keep its place, if it was throttled.
-    fn learn(&self, answers: &Result<Vec<Result<MessageId, Fault>>, Fault>) -> Option<Duration> {
+    fn learn(&self, answers: &Answers) -> Option<Duration> {
         let met = |is: fn(&Fault) -> bool| match answers {
             Ok(answers) => answers.iter().filter_map(|it| it.as_ref().err()).any(is),
             Err(fault) => is(fault),
@@ -172,6 +188,7 @@ impl<P: Publish + 'static> Inner<P> {
         } else {
             limit.grow();
         }
+        self.measures.metrics.request_limit.set(limit.current());
         met(is_throttle).then(|| limit.rest())
     }
 }
@@ -181,7 +198,7 @@ struct Slot<'a, P: Publish + 'static>(&'a Rc<Inner<P>>);
 
 impl<P: Publish + 'static> Drop for Slot<'_, P> {
     fn drop(&mut self) {
-        self.0.in_flight.set(self.0.in_flight.get() - 1);
+        self.0.goes(self.0.in_flight.get() - 1);
         self.0.go_on();
     }
 }

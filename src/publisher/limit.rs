@@ -36,6 +36,11 @@ impl Limit {
         f64::from(in_flight) + 1.0 <= self.current
     }
 
+    /// The number; a request needs a whole one.
+    pub(super) fn current(&self) -> f64 {
+        self.current
+    }
+
     /// A request went well: room for about one more, once as many have gone well as fit.
     pub(super) fn grow(&mut self) {
         self.current = (self.current + 1.0 / self.current).min(self.most);

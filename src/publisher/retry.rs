@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::Attempt;
 use super::fault::is_throttle;
+use super::measure::Measures;
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::pause::Pauses;
@@ -51,12 +52,18 @@ pub struct Retry<P> {
     base: Duration,
     /// When SNS last took something.
     accepted_at: Cell<Option<Instant>>,
+    measures: Measures,
 }
 
 impl<P: Attempt> Retry<P> {
     /// At most `count` retries, the first within `base` of the failure.
     pub fn new(place: P, count: u32, base: Duration) -> Self {
-        Self { place, count, base, accepted_at: Cell::new(None) }
+        Self { place, count, base, accepted_at: Cell::new(None), measures: Measures::default() }
+    }
+
+    /// Counts there.
+    pub(super) fn measured(self, measures: Measures) -> Self {
+        Self { measures, ..self }
     }
 
     #[cfg(test)]
@@ -88,6 +95,7 @@ impl<P: Attempt> Retry<P> {
             })
         };
         let log = |fault: Fault, pause: Duration| {
+            self.measures.retry(&notification.topic, &fault);
             tracing::debug!(topic = %notification.topic, %fault, ?pause, "publish failed, retrying");
         };
         let pauses = AncestorPauses { count: self.count, base: self.base, drawn: 0 };

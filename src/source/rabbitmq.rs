@@ -19,9 +19,10 @@ use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
-use super::{Delivery, Session, Source, SourceError, headers, topology};
+use super::{Delivery, Session, Source, SourceError, depth, headers, topology};
 use crate::config;
 use crate::event::Envelope;
+use crate::monitor::Monitor;
 use crate::outcome::DeadLetter;
 use crate::settle::{Settle, Void};
 
@@ -49,6 +50,7 @@ pub struct RabbitQueue {
     dead_letters: Rc<DeadLetterExchange>,
     /// See [`Order::silences`].
     silences: Rc<Cell<u32>>,
+    monitor: Option<Rc<Monitor>>,
 }
 
 impl RabbitQueue {
@@ -59,7 +61,13 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterExchange>,
     ) -> Self {
-        Self { broker, source, dead_letters, silences: Rc::default() }
+        Self { broker, source, dead_letters, silences: Rc::default(), monitor: None }
+    }
+
+    /// Tells how much is in the queue, too.
+    #[must_use]
+    pub fn monitored(self, monitor: Rc<Monitor>) -> Self {
+        Self { monitor: Some(monitor), ..self }
     }
 }
 
@@ -91,7 +99,15 @@ impl Source for RabbitQueue {
             broken: Cell::new(false),
         }));
         let telling = tokio::task::spawn_local(tell(Rc::clone(&settler.0)));
-        Ok(RabbitSession { connection, intake, settler, telling: AbortOnDrop(telling) })
+        let telling = AbortOnDrop(telling);
+        let mut measuring = None;
+        if let Some(monitor) = &self.monitor {
+            // Of its own: a refusal closes it, and must not close the one that consumes.
+            let channel = bounded("opening a channel", connection.create_channel()).await?;
+            let watch = depth::watch(channel, self.source.queue.clone(), Rc::clone(monitor));
+            measuring = Some(AbortOnDrop(tokio::task::spawn_local(watch)));
+        }
+        Ok(RabbitSession { connection, intake, settler, telling, _measuring: measuring })
     }
 }
 
@@ -102,6 +118,7 @@ pub struct RabbitSession {
     intake: Intake,
     settler: RabbitSettler,
     telling: AbortOnDrop,
+    _measuring: Option<AbortOnDrop>,
 }
 
 /// A task that ends with its owner.

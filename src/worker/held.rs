@@ -83,6 +83,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let finished = timeout(within, join(stopping, finishing)).await.is_ok();
         self.tally.received(untaken.get() as u64);
         self.tally.handed_back(untaken.get() as u64);
+        self.monitor.untaken(untaken.get());
         finished
     }
 

@@ -1,9 +1,11 @@
 //! The whole way between a queue and topics in memory, under a paused clock and random faults.
 
+mod books;
 mod reconnecting;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join;
 use proptest::prelude::*;
@@ -11,6 +13,7 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::config::{Config, Inputs};
+use crate::metrics::Metrics;
 use crate::outcome::{Fault, MessageId, Reason, Scope};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publisher;
@@ -152,6 +155,7 @@ fn worker<S: Source>(source: S, place: Flaky, case: Case<'_>) -> Worker<S, Flaky
         relay: Relay::new(crate::event::Format::Native, router, publisher),
         room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
         tally: Rc::default(),
+        monitor: Rc::new(Monitor::new("test", Arc::default())),
         grace: Duration::from_secs(10),
     }
 }
@@ -168,7 +172,9 @@ fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Ru
         let accepted = Rc::clone(&place.accepted);
         let queue = MemoryQueue::default();
         events.iter().cloned().for_each(|event| queue.publish(event));
-        let worker = worker(queue.clone(), place, case);
+        let metrics = Arc::new(Metrics::new());
+        let monitor = Rc::new(Monitor::new("test", Arc::clone(&metrics)));
+        let worker = Worker { monitor, ..worker(queue.clone(), place, case) };
         let tally = Rc::clone(&worker.tally);
         let (ask, stop) = watch::channel(false);
         let watching = async {
@@ -181,6 +187,7 @@ fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Ru
             ask.send_replace(true);
         };
         join(worker.run(stop), watching).await;
+        books::assert_that_the_metrics_say_the_same(&metrics, &tally);
         let accepted = accepted.borrow().iter().map(|body| read(body)).collect();
         let dead = queue.dead_letters().iter().map(|(_, letter)| letter.reason).collect();
         Run { accepted, dead, tally, left: queue.ready() + queue.unacked() + queue.parked() }

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use event_pusher_sns::config::{Config, Inputs};
 use event_pusher_sns::hold::Room;
+use event_pusher_sns::monitor::Monitor;
 use event_pusher_sns::plugin::{Plugin, Plugins};
 use event_pusher_sns::publisher::{self, MemoryTopics};
 use event_pusher_sns::relay::Relay;
@@ -49,6 +51,7 @@ async fn work(stand: &Stand, done: impl Future<Output = ()>) -> Rc<Tally> {
         relay: Relay::new(source.format, router, topics),
         source: RabbitQueue::new(broker, source, dead_letters),
         tally: Rc::clone(&tally),
+        monitor: Rc::new(Monitor::new("test", Arc::default())),
         grace: Duration::from_secs(10),
     };
     let (ask, stop) = watch::channel(false);

@@ -1,0 +1,126 @@
+//! The operator's side, over HTTP: is it alive, is it ready, and what does it count?
+//!
+//! It is served from a thread of its own, so that it can tell when the workers' thread has got stuck, and takes
+//! nothing from it but a look every [`pulse::BEAT`].
+
+mod health;
+mod pulse;
+mod server;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use tokio::sync::watch;
+
+pub(crate) use self::health::Status;
+pub(crate) use self::pulse::Pulse;
+use crate::metrics::Metrics;
+
+/// What the endpoints look at.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    pub(crate) status: watch::Receiver<Status>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Takes the address and says so.
+///
+/// # Errors
+///
+/// In words for the operator.
+pub(crate) fn listen(address: &str) -> Result<TcpListener, String> {
+    let taken = TcpListener::bind(address).and_then(|it| Ok((it.local_addr()?, it)));
+    let (at, listener) = taken.map_err(|error| refusal(address, &error))?;
+    let paths = "/livez /readyz /metrics";
+    if at.ip().is_loopback() {
+        tracing::info!(%at, paths, "health and metrics are served");
+    } else {
+        tracing::warn!(
+            %at,
+            paths,
+            "health and metrics are open to the network: whoever reaches this address can read them, without a password; \
+             keep it inside, or set admin.listen to \"127.0.0.1:{}\"",
+            at.port()
+        );
+    }
+    Ok(listener)
+}
+
+fn refusal(address: &str, error: &io::Error) -> String {
+    let remedy = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "something else listens there, perhaps another worker: give each its own, or switch this off with an empty one"
+        }
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address: name one of its own",
+        io::ErrorKind::PermissionDenied => "choose a port of 1024 or more",
+        _ => "name a host and port of this machine, such as \"127.0.0.1:9464\"",
+    };
+    format!("admin.listen = \"{address}\": cannot listen there: {error}; {remedy}")
+}
+
+/// Serves from now on until the process ends.
+///
+/// # Errors
+///
+/// If the machine has no thread left.
+pub(crate) fn serve(listener: TcpListener, view: View) -> io::Result<SocketAddr> {
+    let at = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let serving = move || {
+        runtime.block_on(async {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => server::serve(&listener, &router(view)).await,
+                Err(error) => tracing::error!(%error, "cannot serve health and metrics"),
+            }
+        });
+    };
+    std::thread::Builder::new().name("admin".to_owned()).spawn(serving)?;
+    Ok(at)
+}
+
+fn router(view: View) -> Router {
+    let router = Router::new()
+        .route("/livez", get(live))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(async || (StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"));
+    server::guarded(router).with_state(view)
+}
+
+async fn live(State(view): State<View>) -> Response {
+    let live = view.status.borrow().live();
+    json(live.live, &live)
+}
+
+async fn ready(State(view): State<View>) -> Response {
+    let ready = view.status.borrow().ready();
+    json(ready.ready, &ready)
+}
+
+async fn metrics(State(view): State<View>) -> Response {
+    match view.metrics.render() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text)
+            .into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}
+
+fn json(good: bool, body: &impl Serialize) -> Response {
+    let status = if good { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    match serde_json::to_string_pretty(body) {
+        Ok(text) => {
+            (status, [(header::CONTENT_TYPE, "application/json")], text + "\n").into_response()
+        }
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response(),
+    }
+}

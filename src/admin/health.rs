@@ -1,0 +1,195 @@
+//! Alive and ready: what that means, and what to do where it is not so.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::hold::{Held, Hold};
+use crate::monitor::{Seen, State};
+
+/// The workers' thread turns many times a second; when it has not for so long, it is stuck, and only a
+/// restart helps.
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// What the workers' thread was seen to do last.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(super) at: Instant,
+    pub(super) clock: Timestamp,
+    pub(super) stopping_since: Option<Timestamp>,
+    pub(super) sources: Vec<Seen>,
+    pub(super) holds: Vec<Hold>,
+}
+
+/// The answer of `/livez`.
+#[derive(Debug, Serialize)]
+pub(super) struct Liveness {
+    pub(super) live: bool,
+    problems: Vec<Problem>,
+}
+
+/// The answer of `/readyz`.
+#[derive(Debug, Serialize)]
+pub(super) struct Readiness {
+    pub(super) ready: bool,
+    problems: Vec<Problem>,
+    sources: Vec<Source>,
+    held: Vec<HeldNow>,
+}
+
+#[derive(Debug, Serialize)]
+struct Problem {
+    reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    what_to_do: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
+    name: String,
+    state: &'static str,
+    since: Timestamp,
+}
+
+#[derive(Debug, Serialize)]
+struct HeldNow {
+    scope: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic: Option<String>,
+    since: Timestamp,
+    waiting: usize,
+    next_probe_seconds: f64,
+    error: String,
+    what_to_do: &'static str,
+}
+
+impl Status {
+    /// Before anything is seen.
+    pub(crate) fn starting() -> Self {
+        Self {
+            at: Instant::now(),
+            clock: Timestamp::now(),
+            stopping_since: None,
+            sources: Vec::new(),
+            holds: Vec::new(),
+        }
+    }
+
+    pub(super) fn live(&self) -> Liveness {
+        let problems: Vec<_> = self.stuck().into_iter().collect();
+        Liveness { live: problems.is_empty(), problems }
+    }
+
+    /// Ready is who is connected, consumes, and is not held as a whole. A held topic is named, but its
+    /// others flow.
+    pub(super) fn ready(&self) -> Readiness {
+        let stopping = self.stopping_since.map(|since| Problem {
+            reason: "stopping",
+            source: None,
+            since,
+            error: None,
+            what_to_do: "nothing: it was told to stop, and finishes what it has".to_owned(),
+        });
+        let starting = self.sources.is_empty().then(|| Problem {
+            reason: "starting",
+            source: None,
+            since: self.clock,
+            error: None,
+            what_to_do: "wait a moment".to_owned(),
+        });
+        let held =
+            self.holds.iter().filter(|hold| hold.held == Held::Service).map(|hold| Problem {
+                reason: "service_held",
+                source: None,
+                since: hold.since,
+                error: Some(hold.fault.to_string()),
+                what_to_do: hold.advice.to_owned(),
+            });
+        let problems: Vec<_> = self
+            .stuck()
+            .into_iter()
+            .chain(stopping)
+            .chain(starting)
+            .chain(held)
+            .chain(self.sources.iter().filter_map(idle))
+            .collect();
+        Readiness {
+            ready: problems.is_empty(),
+            problems,
+            sources: self.sources.iter().map(Source::from).collect(),
+            held: self.holds.iter().map(HeldNow::from).collect(),
+        }
+    }
+
+    fn stuck(&self) -> Option<Problem> {
+        (self.at.elapsed() >= STUCK_AFTER).then(|| Problem {
+            reason: "stuck",
+            source: None,
+            since: self.clock,
+            error: None,
+            what_to_do: "restart it: its event loop does not turn any more; nothing is lost by that. If a plugin \
+                         waits or computes for long, mend the plugin"
+                .to_owned(),
+        })
+    }
+}
+
+/// Why a source that ought to consume does not.
+fn idle(seen: &Seen) -> Option<Problem> {
+    let (reason, error, what_to_do) = match &seen.state {
+        State::Consuming | State::Waiting(Held::Topic(_)) => return None,
+        State::Connecting => ("connecting", None, "wait a moment"),
+        State::Disconnected(error) => (
+            "disconnected",
+            Some(error.to_string()),
+            "see to what the error names; it is tried again by itself",
+        ),
+        State::Waiting(Held::Service) => (
+            "waiting",
+            None,
+            "see to what holds the service; its deliveries were handed back, and it consumes again by itself",
+        ),
+    };
+    Some(Problem {
+        reason,
+        source: Some(seen.source.clone()),
+        since: seen.since,
+        error,
+        what_to_do: what_to_do.to_owned(),
+    })
+}
+
+impl From<&Seen> for Source {
+    fn from(seen: &Seen) -> Self {
+        let state = match seen.state {
+            State::Connecting => "connecting",
+            State::Consuming => "consuming",
+            State::Disconnected(_) => "disconnected",
+            State::Waiting(_) => "waiting",
+        };
+        Self { name: seen.source.clone(), state, since: seen.since }
+    }
+}
+
+impl From<&Hold> for HeldNow {
+    fn from(hold: &Hold) -> Self {
+        let topic = match &hold.held {
+            Held::Service => None,
+            Held::Topic(topic) => Some(topic.to_string()),
+        };
+        Self {
+            scope: hold.held.scope().label(),
+            topic,
+            since: hold.since,
+            waiting: hold.waiting,
+            next_probe_seconds: hold.next_probe.as_secs_f64(),
+            error: hold.fault.to_string(),
+            what_to_do: hold.advice,
+        }
+    }
+}

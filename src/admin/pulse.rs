@@ -1,0 +1,75 @@
+//! The workers' side: looks at them from within their own thread, and passes on what it sees.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::Status;
+use crate::arn::TopicArn;
+use crate::hold::{Held, Hold};
+use crate::metrics::Metrics;
+use crate::monitor::{Monitor, State};
+use crate::publisher::{Publish, Publisher};
+use crate::worker::Stop;
+
+/// Between two looks.
+pub(super) const BEAT: Duration = Duration::from_millis(250);
+
+/// What there is to be looked at.
+#[derive(Debug)]
+pub(crate) struct Pulse<P> {
+    pub(crate) monitors: Vec<Rc<Monitor>>,
+    pub(crate) publisher: Rc<Publisher<P>>,
+    pub(crate) topics: Vec<TopicArn>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stop: Stop,
+    pub(crate) status: watch::Sender<Status>,
+}
+
+impl<P: Publish + 'static> Pulse<P> {
+    /// Looks again and again. To be polled in one future with the workers, so that it stops when they do.
+    pub(crate) async fn beat(&self) {
+        let mut stopping_since = None;
+        loop {
+            if *self.stop.borrow() && stopping_since.is_none() {
+                stopping_since = Some(Timestamp::now());
+            }
+            let status = self.look(stopping_since);
+            self.measure(&status);
+            self.status.send_replace(status);
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    fn look(&self, stopping_since: Option<Timestamp>) -> Status {
+        Status {
+            at: Instant::now(),
+            clock: Timestamp::now(),
+            stopping_since,
+            sources: self.monitors.iter().map(|monitor| monitor.seen()).collect(),
+            holds: self.publisher.holds(),
+        }
+    }
+
+    /// What is not counted as it happens.
+    fn measure(&self, status: &Status) {
+        self.monitors.iter().for_each(|monitor| monitor.refresh());
+        let connected = status.sources.iter().all(|seen| seen.state == State::Consuming);
+        self.metrics.connected.set(connected.into());
+        let is_held = |held: &Held| status.holds.iter().any(|hold: &Hold| hold.held == *held);
+        let show = |labels: [&str; 2], is_held: bool| {
+            self.metrics.held.with_label_values(&labels).set(is_held.into());
+        };
+        show(["service", ""], is_held(&Held::Service));
+        // Two topics of different accounts or regions may have the same name.
+        let of_topic = |topic: &&TopicArn| is_held(&Held::Topic((*topic).clone()));
+        let held: BTreeSet<_> = self.topics.iter().filter(of_topic).map(TopicArn::name).collect();
+        for topic in &self.topics {
+            show(["route", topic.name()], held.contains(topic.name()));
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What Prometheus gets to see: every metric, its labels, and what it means.
+//!
+//! Handles are taken once and kept, so that counting an event is a few additions. All labels are from
+//! closed sets or from the configuration: never a user, never a room.
+
+#[cfg(test)]
+mod tests;
+
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
+    Opts, Registry, TextEncoder,
+};
+
+/// What all names begin with.
+const NAMESPACE: &str = "event_pusher";
+
+/// From one round trip in a data centre to the longest hold, in seconds.
+const SECONDS: &[f64] = &[
+    0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0,
+    1800.0,
+];
+
+/// SNS takes up to ten.
+const ENTRIES: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0];
+
+/// How a metric behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Only grows.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// How many were up to which size.
+    Histogram,
+}
+
+/// A metric as it is documented.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Reference {
+    /// The name without the common beginning.
+    short: &'static str,
+    /// How it behaves.
+    pub kind: Kind,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// The upper bounds of a histogram's buckets.
+    pub buckets: &'static [f64],
+    /// What it tells.
+    pub help: &'static str,
+}
+
+impl Reference {
+    const fn new(
+        kind: Kind,
+        short: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { short, kind, labels, buckets: &[], help }
+    }
+
+    const fn histogram(
+        short: &'static str,
+        labels: &'static [&'static str],
+        buckets: &'static [f64],
+        help: &'static str,
+    ) -> Self {
+        Self { short, kind: Kind::Histogram, labels, buckets, help }
+    }
+
+    /// The name under which Prometheus finds it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{NAMESPACE}_{}", self.short)
+    }
+
+    fn opts(&self) -> Opts {
+        Opts::new(self.short, self.help).namespace(NAMESPACE)
+    }
+
+    fn histogram_opts(&self) -> HistogramOpts {
+        HistogramOpts::from(self.opts()).buckets(self.buckets.to_vec())
+    }
+}
+
+/// One field for each metric, its definition, and the way to make them all.
+macro_rules! metrics {
+    ($($(#[doc = $doc:literal])+ $field:ident: $type:ident = $reference:expr;)+) => {
+        /// All metrics of a worker. Any thread may read them.
+        #[derive(Debug, Clone)]
+        pub struct Metrics {
+            registry: Registry,
+            $($(#[doc = $doc])+ pub(crate) $field: $type,)+
+        }
+
+        impl Metrics {
+            fn make() -> prometheus::Result<Self> {
+                let registry = Registry::new();
+                $(
+                    let $field = <$type as Make>::make(&$reference)?;
+                    registry.register(Box::new($field.clone()))?;
+                )+
+                Ok(Self { registry, $($field,)+ })
+            }
+        }
+
+        /// Every metric, in the order of the documents.
+        pub const REFERENCE: &[Reference] = &[$($reference,)+];
+    };
+}
+
+metrics! {
+    /// Deliveries taken.
+    deliveries: IntCounterVec = Reference::new(Kind::Counter, "deliveries_total", &["source"],
+        "Deliveries taken from the queue, those that came again included. Equals outcomes, handed back and in flight together.");
+    /// Deliveries that are settled.
+    outcomes: IntCounterVec = Reference::new(Kind::Counter, "outcomes_total", &["source", "kind", "outcome", "reason"],
+        "Deliveries that ended and are acknowledged: published, skipped or dead_lettered; kind is unknown for what is no event.");
+    /// Deliveries that go back to the queue.
+    handed_back: IntCounterVec = Reference::new(Kind::Counter, "handed_back_total", &["source"],
+        "Deliveries that ended without an outcome and come again: returned to the broker, parked, or lost with their connection.");
+    /// Deliveries without an end.
+    in_flight: IntGaugeVec = Reference::new(Kind::Gauge, "in_flight", &["source"],
+        "Deliveries taken that have neither an outcome nor gone back; held ones are among them.");
+    /// From received to settled.
+    delivery_seconds: HistogramVec = Reference::histogram("delivery_seconds", &["source"], SECONDS,
+        "Seconds from taking a delivery to its outcome being safe, waiting for what is held included.");
+    /// Ready in the queue.
+    queue_ready: IntGaugeVec = Reference::new(Kind::Gauge, "queue_ready", &["source"],
+        "Events ready in the source's queue, which all workers share; asked for every few seconds, absent without a connection.");
+    /// Consumers of the queue.
+    queue_consumers: IntGaugeVec = Reference::new(Kind::Gauge, "queue_consumers", &["source"],
+        "Consumers of the source's queue: the workers that share it; absent without a connection.");
+    /// Work to be done.
+    backlog: GaugeVec = Reference::new(Kind::Gauge, "backlog", &["source"],
+        "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here. \
+         The sum over all workers is all that is ready or unacknowledged: scale by it, and busy workers stay.");
+    /// Requests that were answered, or not.
+    publish_requests: IntCounterVec = Reference::new(Kind::Counter, "publish_requests_total", &["topic", "result"],
+        "Requests to SNS that ended: accepted, partial (some entries were refused), or the fault that all of it met.");
+    /// Messages that were accepted.
+    published: IntCounterVec = Reference::new(Kind::Counter, "published_total", &["topic"],
+        "Messages that SNS accepted; one that is delivered again after that counts again.");
+    /// Retries.
+    retries: IntCounterVec = Reference::new(Kind::Counter, "retries_total", &["topic", "reason"],
+        "Attempts to publish that are repeated after a pause, by what the attempt before met.");
+    /// A request's time.
+    publish_seconds: HistogramVec = Reference::histogram("publish_seconds", &["topic"], SECONDS,
+        "Seconds that a request to SNS took, whatever its answer.");
+    /// A request's entries.
+    batch_entries: Histogram = Reference::histogram("batch_entries", &[], ENTRIES,
+        "Messages in a request to SNS.");
+    /// Requests under way.
+    requests_in_flight: IntGauge = Reference::new(Kind::Gauge, "requests_in_flight", &[],
+        "Requests to SNS under way, those included that rest after a throttle.");
+    /// How many there may be.
+    request_limit: Gauge = Reference::new(Kind::Gauge, "request_limit", &[],
+        "Requests to SNS that may be under way at once: sns.pool_size, less what throttling and faults took away.");
+    /// What is held.
+    held: IntGaugeVec = Reference::new(Kind::Gauge, "held", &["scope", "topic"],
+        "1 while the topic (scope route) or everything (scope service) is held, else 0.");
+    /// Whether all is connected.
+    connected: IntGauge = Reference::new(Kind::Gauge, "connected", &[],
+        "1 while every source is connected to the broker and consumes, else 0.");
+    /// The version.
+    build_info: IntGaugeVec = Reference::new(Kind::Gauge, "build_info", &["version"],
+        "Always 1; the version is in its label.");
+}
+
+impl Metrics {
+    /// Nothing is counted yet.
+    ///
+    /// # Panics
+    ///
+    /// If a definition above is invalid or there twice, which every test would notice.
+    #[must_use]
+    pub fn new() -> Self {
+        let metrics = Self::make().expect("valid definitions, each with a name of its own");
+        metrics.build_info.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        metrics
+    }
+
+    /// All of them in Prometheus' text format.
+    ///
+    /// # Errors
+    ///
+    /// None, as long as the definitions here are valid.
+    pub fn render(&self) -> prometheus::Result<String> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A collector that can be made from its definition.
+trait Make: Sized {
+    fn make(reference: &Reference) -> prometheus::Result<Self>;
+}
+
+macro_rules! make {
+    ($($type:ident: |$it:ident| $new:expr;)+) => {
+        $(impl Make for $type {
+            fn make($it: &Reference) -> prometheus::Result<Self> {
+                $new
+            }
+        })+
+    };
+}
+
+make! {
+    IntCounterVec: |it| Self::new(it.opts(), it.labels);
+    IntGaugeVec: |it| Self::new(it.opts(), it.labels);
+    GaugeVec: |it| Self::new(it.opts(), it.labels);
+    HistogramVec: |it| Self::new(it.histogram_opts(), it.labels);
+    IntGauge: |it| Self::with_opts(it.opts());
+    Gauge: |it| Self::with_opts(it.opts());
+    Histogram: |it| Self::with_opts(it.histogram_opts());
+}

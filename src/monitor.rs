@@ -1,0 +1,221 @@
+//! What can be seen of one source from outside: its state, and what becomes of its deliveries.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
+
+use crate::event::EventKind;
+use crate::hold::Held;
+use crate::metrics::Metrics;
+use crate::outcome::{Outcome, Reason, SkipReason};
+use crate::settle::Void;
+use crate::source::SourceError;
+
+/// The kinds of event that have counters of their own, and the one of what is no event.
+const KINDS: usize = EventKind::ALL.len() + 1;
+
+/// The ways to end: published, and a reason for all else.
+const ENDS: usize = 1 + SkipReason::ALL.len() + Reason::ALL.len();
+
+/// Whether deliveries come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No session has been opened yet.
+    Connecting,
+    /// They do.
+    Consuming,
+    /// No session could be opened, or it was lost: why, and what to do.
+    Disconnected(SourceError),
+    /// All were handed back and there is no consumer until this is held no more.
+    Waiting(Held),
+}
+
+/// The state of a source at one moment.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The source's name.
+    pub source: String,
+    /// Its state.
+    pub state: State,
+    /// Since when it is in that state.
+    pub since: Timestamp,
+}
+
+/// Watches over one source.
+#[derive(Debug)]
+pub struct Monitor {
+    source: String,
+    metrics: Arc<Metrics>,
+    seen: RefCell<Seen>,
+    deliveries: IntCounter,
+    handed_back: IntCounter,
+    in_flight: IntGauge,
+    backlog: Gauge,
+    seconds: Histogram,
+    /// By kind and way to end.
+    outcomes: [[OnceCell<IntCounter>; ENDS]; KINDS],
+    /// Ready events for each consumer of the queue.
+    share: Cell<f64>,
+}
+
+impl Monitor {
+    /// Nothing has come yet.
+    #[must_use]
+    pub fn new(source: &str, metrics: Arc<Metrics>) -> Self {
+        let label = &[source];
+        let monitor = Self {
+            source: source.to_owned(),
+            seen: RefCell::new(Seen {
+                source: source.to_owned(),
+                state: State::Connecting,
+                since: Timestamp::now(),
+            }),
+            deliveries: metrics.deliveries.with_label_values(label),
+            handed_back: metrics.handed_back.with_label_values(label),
+            in_flight: metrics.in_flight.with_label_values(label),
+            backlog: metrics.backlog.with_label_values(label),
+            seconds: metrics.delivery_seconds.with_label_values(label),
+            outcomes: Default::default(),
+            share: Cell::new(0.0),
+            metrics,
+        };
+        // So that the first one of each is an increase.
+        for kind in EventKind::ALL {
+            monitor.outcome(Some(kind), End::Published);
+        }
+        monitor
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.borrow().clone()
+    }
+
+    /// The source's state is another one, or still the same.
+    pub fn is(&self, state: State) {
+        if state != State::Consuming {
+            self.queue(None);
+        }
+        let mut seen = self.seen.borrow_mut();
+        // Another error in the same state is no other beginning.
+        if std::mem::discriminant(&seen.state) != std::mem::discriminant(&state) {
+            seen.since = Timestamp::now();
+        }
+        seen.state = state;
+    }
+
+    /// What the broker says of the queue: ready events and consumers. `None`: nobody knows.
+    pub fn queue(&self, depth: Option<(u32, u32)>) {
+        let source = &[&*self.source];
+        let Metrics { queue_ready, queue_consumers, .. } = &*self.metrics;
+        if let Some((ready, consumers)) = depth {
+            queue_ready.with_label_values(source).set(ready.into());
+            queue_consumers.with_label_values(source).set(consumers.into());
+            self.share.set(f64::from(ready) / f64::from(consumers.max(1)));
+        } else {
+            // Not there is no trouble.
+            let _ = queue_ready.remove_label_values(source);
+            let _ = queue_consumers.remove_label_values(source);
+            self.share.set(0.0);
+        }
+    }
+
+    /// Brings up to date what is not counted as it happens.
+    pub fn refresh(&self) {
+        #[allow(clippy::cast_precision_loss, reason = "the prefetch bounds it")]
+        self.backlog.set(self.share.get() + self.in_flight.get() as f64);
+    }
+
+    /// A delivery is on its way from now until the return value says how it ended, or is dropped.
+    #[must_use]
+    pub fn taken(self: &Rc<Self>, kind: Option<EventKind>) -> Taken {
+        self.deliveries.inc();
+        self.in_flight.inc();
+        Taken { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
+    }
+
+    /// Deliveries had come, and go back.
+    pub fn untaken(&self, deliveries: usize) {
+        self.deliveries.inc_by(deliveries as u64);
+        self.handed_back.inc_by(deliveries as u64);
+    }
+
+    fn outcome(&self, kind: Option<EventKind>, end: End) -> &IntCounter {
+        let row = kind.map_or(EventKind::ALL.len(), |kind| kind as usize);
+        self.outcomes[row][end.place()].get_or_init(|| {
+            let kind = kind.map_or("unknown", EventKind::label);
+            let (outcome, reason) = end.labels();
+            self.metrics.outcomes.with_label_values(&[&*self.source, kind, outcome, reason])
+        })
+    }
+}
+
+/// A delivery on its way.
+#[derive(Debug)]
+pub struct Taken {
+    monitor: Rc<Monitor>,
+    kind: Option<EventKind>,
+    since: Instant,
+    ended: bool,
+}
+
+impl Taken {
+    /// It is settled; or it is held and comes again, or its receipt was void.
+    pub fn end(mut self, settled: &Result<Option<Outcome>, Void>) {
+        if let Ok(Some(outcome)) = settled {
+            self.ended = true;
+            self.monitor.outcome(self.kind, outcome.into()).inc();
+            self.monitor.seconds.observe(self.since.elapsed().as_secs_f64());
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.monitor.in_flight.dec();
+        if !self.ended {
+            self.monitor.handed_back.inc();
+        }
+    }
+}
+
+/// A way to end.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Published,
+    Skipped(SkipReason),
+    DeadLettered(Reason),
+}
+
+impl From<&Outcome> for End {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Published(_) => Self::Published,
+            Outcome::Skipped(reason) => Self::Skipped(*reason),
+            Outcome::DeadLettered(letter) => Self::DeadLettered(letter.reason),
+        }
+    }
+}
+
+impl End {
+    fn place(self) -> usize {
+        match self {
+            Self::Published => 0,
+            Self::Skipped(reason) => 1 + reason as usize,
+            Self::DeadLettered(reason) => 1 + SkipReason::ALL.len() + reason as usize,
+        }
+    }
+
+    fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Published => ("published", ""),
+            Self::Skipped(reason) => ("skipped", reason.label()),
+            Self::DeadLettered(reason) => ("dead_lettered", reason.label()),
+        }
+    }
+}
