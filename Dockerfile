@@ -19,5 +19,7 @@ RUN apt-get update \
 COPY --from=build /event-pusher-sns /usr/local/bin/event-pusher-sns
 # A number, since Kubernetes' runAsNonRoot can't verify a name. The worker writes no file.
 USER 65532:65532
+# Health and metrics; reachable from outside once admin.listen is 0.0.0.0:9464.
+EXPOSE 9464
 ENTRYPOINT ["/usr/local/bin/event-pusher-sns"]
 CMD ["run"]
