@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the harness is a module of each test binary, not a library")]
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
+mod admin;
 mod ancestor;
 mod bad_input;
 mod broker;

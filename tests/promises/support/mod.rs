@@ -1,5 +1,6 @@
 //! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
 
+mod admin;
 mod by_hand;
 mod desk;
 mod fifo;
@@ -11,6 +12,7 @@ mod sns;
 mod stand;
 mod worker;
 
+pub use admin::{ADMIN, Admin, Scrape};
 pub use by_hand::quorum;
 pub use desk::{Letter, dlq, dlq_program, id, message_id};
 pub use fifo::FifoTopic;
