@@ -24,6 +24,7 @@ mod rabbitmq;
 mod refusal;
 mod tls;
 pub mod topology;
+mod watch;
 
 use std::future::Future;
 

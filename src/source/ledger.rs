@@ -36,19 +36,20 @@ pub(super) struct Acknowledgements {
     pub(super) single: Vec<DeliveryTag>,
 }
 
-/// The sums.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Books {
-    pub(super) acknowledged: u64,
-    pub(super) unacknowledged: usize,
-}
-
 impl Ledger {
-    /// Of how many the broker has been told, and for how many it waits.
-    pub(super) fn books(&self) -> Books {
-        let unacknowledged = self.entries.iter().filter(|entry| **entry != Entry::Told).count();
-        let beyond = (self.entries.len() - unacknowledged) as u64;
-        Books { acknowledged: self.told + beyond, unacknowledged }
+    /// All up to this one are acknowledged.
+    pub(super) fn told(&self) -> DeliveryTag {
+        self.told
+    }
+
+    /// How many are acknowledged.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.told + (self.entries.len() - self.unacknowledged()) as u64
+    }
+
+    /// For how many the broker waits.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.entries.iter().filter(|entry| **entry != Entry::Told).count()
     }
 
     /// A delivery has come.
@@ -176,9 +177,8 @@ mod tests {
                             prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
                         }
                         prop_assert_eq!(ledger.untold(), unacked.len() - open.len());
-                        let unacknowledged = unacked.len();
-                        let acknowledged = last - unacknowledged as u64;
-                        prop_assert_eq!(ledger.books(), Books { acknowledged, unacknowledged });
+                        prop_assert_eq!(ledger.unacknowledged(), unacked.len());
+                        prop_assert_eq!(ledger.acknowledged(), last - unacked.len() as u64);
                         prop_assert!(!all || unacked == open);
                     }
                 }

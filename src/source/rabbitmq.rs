@@ -19,6 +19,7 @@ use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
+use super::watch::Watch;
 use super::{Delivery, Session, Source, SourceError, depth, headers, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -48,7 +49,7 @@ pub struct RabbitQueue {
     broker: Rc<Broker>,
     source: config::Source,
     dead_letters: Rc<DeadLetterExchange>,
-    /// See [`Order::silences`].
+    /// See [`Watch`].
     silences: Rc<Cell<u32>>,
     monitor: Option<Rc<Monitor>>,
 }
@@ -79,15 +80,15 @@ impl Source for RabbitQueue {
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = bounded("opening a channel", connection.create_channel()).await?;
         topology::ensure(&channel, amqp, &self.source).await?;
-        let intake = Intake::start(Order {
+        let order = Order {
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),
             prefetch: amqp.prefetch,
-            patience: patience(connection.configuration().heartbeat()),
-            silences: Rc::clone(&self.silences),
-        })
-        .await?;
+        };
+        let patience = patience(connection.configuration().heartbeat());
+        let watch = Watch::new(patience, Rc::clone(&self.silences));
+        let intake = Intake::start(order, watch).await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
@@ -137,7 +138,7 @@ impl Session for RabbitSession {
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
         let Settling { ledger, source, .. } = &*self.settler.0;
-        let delivery = self.intake.next(|| ledger.borrow().books()).await?;
+        let delivery = self.intake.next(ledger).await?;
         ledger.borrow_mut().open(delivery.delivery_tag);
         Ok(unpack(delivery, &source.queue))
     }

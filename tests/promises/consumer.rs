@@ -9,6 +9,9 @@ use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, header, wait_
 /// What a worker holds before it has settled something.
 const FIRST: u32 = 10;
 
+/// What SNS has not answered is no failure yet.
+const PATIENTLY: (&str, &str) = ("SNS__ATTEMPT_TIMEOUT_MS", "60000");
+
 fn chat(number: u32) -> Event {
     Event::chat("alice@localhost", "bob@localhost", &number.to_string())
 }
@@ -56,16 +59,21 @@ async fn a_worker_that_lives_takes_its_full_prefetch_whatever_becomes_of_the_fir
     let stand = Stand::new("ramp").await;
     let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
     let address = sns.address().to_string();
-    let settings = [("SNS__SNS_HOST", &*address), ("AMQP__PREFETCH", "40")];
+    let settings = [("SNS__SNS_HOST", &*address), ("AMQP__PREFETCH", "40"), PATIENTLY];
     let worker = Worker::start_with(&stand, &settings).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
     holds(&stand, FIRST, EVENTS).await;
-    // The first ones stay what they are, and the second consumer takes as many as it may.
-    holds(&stand, FIRST + 40, EVENTS).await;
+    holds(&stand, 40, EVENTS).await;
     sns.set(Door::Open);
     worker.settles(EVENTS as usize).await;
+    // What the first events have held of it is there for others now.
+    sns.set(Door::Silent);
+    stand.publish_all((0..EVENTS).map(chat)).await;
+    holds(&stand, 40, EVENTS).await;
+    sns.set(Door::Open);
+    worker.settles(2 * EVENTS as usize).await;
     let exit = worker.stop().await;
-    assert!(exit.report.contains("60 received: 60 published"), "{exit:?}");
+    assert!(exit.report.contains("120 received: 120 published"), "{exit:?}");
     stand.leave_nothing().await;
 }
 
