@@ -1,6 +1,7 @@
 //! A worker with plugins of its own: register them, then let the library be the program.
 //!
-//! `plugin_module = "shouting"` in the configuration selects the first, `"metadata"` the second.
+//! `plugin_module = "shouting"` in the configuration selects the first, `"metadata"` the second. The shortest
+//! there can be, in a crate of its own, is `examples/own-plugin`.
 
 use std::borrow::Cow;
 use std::process::ExitCode;
@@ -8,27 +9,35 @@ use std::process::ExitCode;
 use event_pusher_sns::app;
 use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::event::{Message, Presence};
-use event_pusher_sns::plugin::{AttributeValue, Attributes, Plugin, Plugins};
+use event_pusher_sns::plugin::{AttributeValue, Attributes, Plugin, PluginError, Plugins};
 use jid::Jid;
 
 /// Upper-case ids, and attributes for subscribers to filter by.
 struct Shouting;
 
 impl Plugin for Shouting {
-    fn user_guid<'a>(&self, user: &'a Jid) -> Cow<'a, str> {
-        Cow::Owned(user.to_bare().to_string().to_uppercase())
+    fn user_guid<'a>(&self, user: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+        Ok(Cow::Owned(user.to_bare().to_string().to_uppercase()))
     }
 
-    fn presence_attributes(&self, _: &TopicArn, presence: &Presence<'_>) -> Attributes {
+    fn presence_attributes(
+        &self,
+        _: &TopicArn,
+        presence: &Presence<'_>,
+    ) -> Result<Attributes, PluginError> {
         let present = if presence.present { "true" } else { "false" };
-        Attributes::from_iter([("present", present)])
+        Ok(Attributes::from_iter([("present", present)]))
     }
 
-    fn message_attributes(&self, _: &TopicArn, message: &Message<'_>) -> Attributes {
+    fn message_attributes(
+        &self,
+        _: &TopicArn,
+        message: &Message<'_>,
+    ) -> Result<Attributes, PluginError> {
         let mut attributes = Attributes::default();
         attributes.set("kind", message.kind.label());
         attributes.set("length", i64::try_from(message.body.chars().count()).unwrap_or(i64::MAX));
-        attributes
+        Ok(attributes)
     }
 }
 
@@ -37,13 +46,17 @@ impl Plugin for Shouting {
 struct Metadata;
 
 impl Plugin for Metadata {
-    fn message_attributes(&self, _: &TopicArn, message: &Message<'_>) -> Attributes {
+    fn message_attributes(
+        &self,
+        _: &TopicArn,
+        message: &Message<'_>,
+    ) -> Result<Attributes, PluginError> {
         let value = |value: &serde_json::Value| match value {
             serde_json::Value::String(text) => AttributeValue::String(text.clone()),
             serde_json::Value::Number(number) => AttributeValue::Number(number.to_string()),
             other => AttributeValue::String(other.to_string()),
         };
-        message.meta.metadata.iter().map(|(name, it)| (name, value(it))).collect()
+        Ok(message.meta.metadata.iter().map(|(name, it)| (name, value(it))).collect())
     }
 }
 

@@ -1,13 +1,15 @@
-//! The operator's side, over HTTP: is it alive, is it ready, and what does it count?
+//! The operator's side, over HTTP: is it alive, is it ready, what does it count, and a page for people.
 //!
 //! It is served from a thread of its own, so that it can tell when the workers' thread has got stuck, and takes
 //! nothing from it but a look every [`pulse::BEAT`].
 
 mod health;
+mod page;
 mod pulse;
 mod server;
 #[cfg(test)]
 mod tests;
+mod visitor;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,14 +24,32 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 pub(crate) use self::health::Status;
+use self::page::Page;
 pub(crate) use self::pulse::Pulse;
+use crate::config::{Admin, Config};
+use crate::dead_letters::Stop;
 use crate::metrics::Metrics;
+use crate::route::Router as Routes;
 
 /// What the endpoints look at.
 #[derive(Debug, Clone)]
-pub(crate) struct View {
+struct View {
+    status: watch::Receiver<Status>,
+    metrics: Arc<Metrics>,
+}
+
+/// All that is served from.
+#[derive(Debug)]
+pub(crate) struct Setup {
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) config: Config,
+    /// Tells what a dead letter would become.
+    pub(crate) router: Routes,
+    /// How this worker shows in RabbitMQ.
+    pub(crate) name: String,
+    /// The worker's.
+    pub(crate) stop: Stop,
 }
 
 /// Takes the address and says so.
@@ -37,18 +57,23 @@ pub(crate) struct View {
 /// # Errors
 ///
 /// In words for the operator.
-pub(crate) fn listen(address: &str) -> Result<TcpListener, String> {
+pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String> {
     let taken = TcpListener::bind(address).and_then(|it| Ok((it.local_addr()?, it)));
     let (at, listener) = taken.map_err(|error| refusal(address, &error))?;
-    let paths = "/livez /readyz /metrics";
+    let paths = "/ /livez /readyz /metrics";
     if at.ip().is_loopback() {
         tracing::info!(%at, paths, "health and metrics are served");
     } else {
+        let page = if admin.token.is_some() {
+            "changing anything on the page takes admin.token"
+        } else {
+            "the page reads only, since admin.token is unset"
+        };
         tracing::warn!(
             %at,
             paths,
             "health and metrics are open to the network: whoever reaches this address can read them, without a password; \
-             keep it inside, or set admin.listen to \"127.0.0.1:{}\"",
+             {page}; keep it inside, or set admin.listen to \"127.0.0.1:{}\"",
             at.port()
         );
     }
@@ -72,14 +97,21 @@ fn refusal(address: &str, error: &io::Error) -> String {
 /// # Errors
 ///
 /// If the machine has no thread left.
-pub(crate) fn serve(listener: TcpListener, view: View) -> io::Result<SocketAddr> {
+pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAddr> {
     let at = listener.local_addr()?;
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let serving = move || {
-        runtime.block_on(async {
+        // What looks after the dead letters stays on this thread.
+        let beside = tokio::task::LocalSet::new();
+        beside.block_on(&runtime, async {
+            let view = View { status: setup.status.clone(), metrics: Arc::clone(&setup.metrics) };
+            let (page, working) = Page::new(setup);
             match tokio::net::TcpListener::from_std(listener) {
-                Ok(listener) => server::serve(&listener, &router(view)).await,
+                Ok(listener) => {
+                    let router = router(view, page);
+                    tokio::join!(server::serve(&listener, &router), working);
+                }
                 Err(error) => tracing::error!(%error, "cannot serve health and metrics"),
             }
         });
@@ -88,13 +120,18 @@ pub(crate) fn serve(listener: TcpListener, view: View) -> io::Result<SocketAddr>
     Ok(at)
 }
 
-fn router(view: View) -> Router {
+fn router(view: View, page: Arc<Page>) -> Router {
     let router = Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
-        .fallback(async || (StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"));
-    server::guarded(router).with_state(view)
+        .with_state(view)
+        .merge(page::router(page))
+        .fallback(async || {
+            let there = "there are /, /livez, /readyz and /metrics\n";
+            (StatusCode::NOT_FOUND, there)
+        });
+    server::guarded(router)
 }
 
 async fn live(State(view): State<View>) -> Response {

@@ -11,43 +11,34 @@
 //! }
 //! ```
 
+mod import;
 mod logging;
+mod run;
+mod scripts;
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
-use std::rc::Rc;
-use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
-use futures_util::future::join_all;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
-use crate::admin::{self, Pulse, Status, View};
+use self::run::run;
 use crate::check;
 use crate::cli::{self, Arguments, Command};
 use crate::config::{Config, Inputs, Problems};
-use crate::hold::Room;
-use crate::metrics::Metrics;
-use crate::monitor::Monitor;
+use crate::feed;
 use crate::operator::{self, End};
 use crate::plugin::Plugins;
-use crate::publisher::{self, Measures, Sns};
-use crate::relay::Relay;
-use crate::route::Router;
-use crate::source::{Broker, DeadLetterExchange, RabbitQueue};
-use crate::tally::Tally;
-use crate::worker::{Stop, Worker};
+use crate::trial;
+use crate::worker::Stop;
 
 const FAILED: u8 = 1;
 
 /// As clap's own.
 const WRONG_ARGUMENTS: u8 = 2;
-
-const REPORT_EVERY: Duration = Duration::from_mins(1);
 
 /// `EX_CONFIG` of sysexits.h.
 const INVALID_CONFIGURATION: u8 = 78;
@@ -56,8 +47,16 @@ const INVALID_CONFIGURATION: u8 = 78;
 #[must_use]
 pub fn main(plugins: &Plugins) -> ExitCode {
     let arguments = Arguments::parse();
-    let config = match load(&arguments, plugins) {
-        Ok(config) => config,
+    if let Command::Import(command) = &arguments.command {
+        // It makes a configuration, so there need not be one.
+        return import::run(command, plugins);
+    }
+    let loaded = load(&arguments, plugins).and_then(|config| {
+        let plugins = plugins_of(&arguments.command, plugins, &config)?;
+        Ok((config, plugins))
+    });
+    let (config, plugins) = match loaded {
+        Ok(loaded) => loaded,
         Err(problems) => {
             eprintln!("{problems}");
             return ExitCode::from(INVALID_CONFIGURATION);
@@ -70,6 +69,7 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
+    let plugins = &plugins;
     // One thread: relaying is waiting, and a second one costs more than it carries.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -82,6 +82,13 @@ pub fn main(plugins: &Plugins) -> ExitCode {
     let command = AssertUnwindSafe(|| match arguments.command {
         Command::Run => runtime.block_on(run(config, filter, plugins)),
         Command::Check { offline } => runtime.block_on(check(&config, plugins, offline)),
+        Command::Try(arguments) => {
+            start_logging(&config, filter);
+            trial::run(&arguments, &config, plugins).into()
+        }
+        Command::Feed(arguments) => runtime.block_on(feed(&arguments, &config, filter)),
+        // Done above.
+        Command::Import(_) => ExitCode::from(FAILED),
         Command::DeadLetters(command) => {
             runtime.block_on(dead_letters(*command, config, filter, plugins))
         }
@@ -97,6 +104,16 @@ fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
     Config::load(&inputs, &plugins.names().collect::<Vec<_>>())
 }
 
+/// The plugins with the configuration's scripts. Who only looks at dead letters needs none of them.
+fn plugins_of(command: &Command, plugins: &Plugins, config: &Config) -> Result<Plugins, Problems> {
+    match command {
+        Command::DeadLetters(command) if !matches!(**command, cli::DeadLetters::Show { .. }) => {
+            Ok(plugins.clone())
+        }
+        _ => scripts::with_scripts(plugins, config),
+    }
+}
+
 async fn check(config: &Config, plugins: &Plugins, offline: bool) -> ExitCode {
     let all_well = check::run(config, plugins, offline).await;
     if all_well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
@@ -108,129 +125,39 @@ async fn dead_letters(
     filter: EnvFilter,
     plugins: &Plugins,
 ) -> ExitCode {
-    logging::start(&config, filter);
+    start_logging(&config, filter);
+    match stop_on_signals() {
+        Ok(stop) => operator::run(command, &config, plugins, worker_name(), &stop).await.into(),
+        Err(error) => cannot_start(&error, FAILED),
+    }
+}
+
+async fn feed(arguments: &cli::FeedArguments, config: &Config, filter: EnvFilter) -> ExitCode {
+    start_logging(config, filter);
+    match stop_on_signals() {
+        Ok(stop) => feed::run(arguments, config, worker_name(), &stop).await.into(),
+        Err(error) => cannot_start(&error, FAILED),
+    }
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Done => Self::SUCCESS,
+            End::Failed => Self::from(FAILED),
+            End::WrongArguments => Self::from(WRONG_ARGUMENTS),
+        }
+    }
+}
+
+fn start_logging(config: &Config, filter: EnvFilter) {
+    logging::start(config, filter);
     logging::report_panics_without_their_message();
-    let stop = match stop_on_signals() {
-        Ok(stop) => stop,
-        Err(error) => {
-            tracing::error!(%error, "cannot listen for signals");
-            return ExitCode::from(FAILED);
-        }
-    };
-    match operator::run(command, &config, plugins, worker_name(), &stop).await {
-        End::Done => ExitCode::SUCCESS,
-        End::Failed => ExitCode::from(FAILED),
-        End::WrongArguments => ExitCode::from(WRONG_ARGUMENTS),
-    }
 }
 
-async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
-    logging::start(&config, filter);
-    logging::report_panics_without_their_message();
-    let stop = match stop_on_signals() {
-        Ok(stop) => stop,
-        Err(error) => {
-            tracing::error!(%error, "cannot listen for signals");
-            return ExitCode::from(FAILED);
-        }
-    };
-    let router = match Router::of(&config, plugins) {
-        Ok(router) => Rc::new(router),
-        Err(error) => {
-            tracing::error!(%error, "cannot start");
-            return ExitCode::from(INVALID_CONFIGURATION);
-        }
-    };
-    let metrics = Arc::new(Metrics::new());
-    let status = match open_admin(&config, &metrics) {
-        Ok(status) => status,
-        Err(error) => {
-            tracing::error!(error, "cannot start");
-            return ExitCode::from(FAILED);
-        }
-    };
-    // The requests to SNS and the acknowledgements run beside the workers, on the same thread.
-    let beside = tokio::task::LocalSet::new();
-    beside.run_until(Box::pin(work(config, router, stop, metrics, status))).await;
-    ExitCode::SUCCESS
-}
-
-/// Serves the operator's side, unless it is switched off, and returns where to say how things are.
-fn open_admin(config: &Config, metrics: &Arc<Metrics>) -> Result<watch::Sender<Status>, String> {
-    let (say, status) = watch::channel(Status::starting());
-    if let Some(address) = &config.admin.listen {
-        let listener = admin::listen(address)?;
-        let view = View { status, metrics: Arc::clone(metrics) };
-        admin::serve(listener, view)
-            .map_err(|error| format!("cannot serve admin.listen: {error}"))?;
-    }
-    Ok(say)
-}
-
-/// Puts the pieces together and works until `stop`.
-async fn work(
-    config: Config,
-    router: Rc<Router>,
-    stop: Stop,
-    metrics: Arc<Metrics>,
-    status: watch::Sender<Status>,
-) {
-    let name = worker_name();
-    tracing::info!(worker = name, sources = config.amqp.sources.len(), "starting");
-    if config.topics().next().is_none() {
-        tracing::warn!("no topic is set in [sns]: every event will be skipped as topic_unset");
-    }
-    let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
-    let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
-    let measures = Measures::new(Arc::clone(&metrics), &topics);
-    let publisher = Rc::new(publisher::measured_stack(&config.sns, &config.outage, sns, measures));
-    let (sources, prefetch) = (config.amqp.sources.clone(), config.amqp.prefetch);
-    let broker = Rc::new(Broker::new(config.amqp, name));
-    let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
-    let tally = Rc::new(Tally::default());
-    let workers: Vec<_> = sources
-        .into_iter()
-        .map(|source| (Rc::new(Monitor::new(&source.name, Arc::clone(&metrics))), source))
-        .map(|(monitor, source)| Worker {
-            name: source.name.clone(),
-            relay: Relay::new(source.format, Rc::clone(&router), Rc::clone(&publisher)),
-            room: Room::new(&source, prefetch, config.outage.hand_back_after),
-            source: RabbitQueue::new(Rc::clone(&broker), source, Rc::clone(&dead_letters))
-                .monitored(Rc::clone(&monitor)),
-            tally: Rc::clone(&tally),
-            monitor,
-            grace: config.shutdown.grace,
-        })
-        .collect();
-    let pulse = Pulse {
-        monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
-        publisher,
-        topics,
-        metrics,
-        stop: stop.clone(),
-        status,
-    };
-    let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
-    tokio::select! {
-        _ = working => {}
-        () = report_progress(&tally) => {}
-        () = pulse.beat() => {}
-    }
-    dead_letters.close().await;
-    tracing::info!("stopped. {}", tally.counts());
-}
-
-/// Says each minute what has come since, so that the log tells more than how it began.
-async fn report_progress(tally: &Tally) {
-    let mut before = tally.counts();
-    loop {
-        tokio::time::sleep(REPORT_EVERY).await;
-        let now = tally.counts();
-        if now != before {
-            tracing::info!("so far: {now}");
-        }
-        before = now;
-    }
+fn cannot_start(error: &str, status: u8) -> ExitCode {
+    tracing::error!(error, "cannot start");
+    ExitCode::from(status)
 }
 
 /// How this worker shows in RabbitMQ and in the dead letters it makes.
@@ -240,10 +167,11 @@ fn worker_name() -> String {
 }
 
 /// The first SIGTERM or Ctrl-C asks for a drain, the second ends the process at once.
-fn stop_on_signals() -> std::io::Result<Stop> {
+fn stop_on_signals() -> Result<Stop, String> {
     let (ask, stop) = watch::channel(false);
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
     tokio::spawn(async move {
         loop {
             tokio::select! {

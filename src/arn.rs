@@ -20,9 +20,15 @@ const PARTITIONS: &[(&str, &str)] = &[
     ("eusc-", "aws-eusc"),
 ];
 
-/// A valid topic ARN, `arn:{partition}:sns:{region}:{account_id}:{name}`. Cheap to clone.
+/// A valid topic ARN, `arn:{partition}:sns:{region}:{account_id}:{name}`, and by which of the configured
+/// accesses to SNS it is reached. Cheap to clone.
+///
+/// The same ARN by another access is another topic: it has requests, and holds, of its own.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TopicArn(Arc<str>);
+pub struct TopicArn(Arc<str>, Access);
+
+/// Endpoint and credentials, by their number in the configuration; 0 are those of `[sns]`.
+pub type Access = u16;
 
 /// Why something is no topic ARN, or can't become part of one. Reads as the end of a
 /// sentence whose subject is the offending value.
@@ -87,7 +93,7 @@ impl TopicArn {
         check_region(region)?;
         check_account_id(account_id)?;
         check_name(name)?;
-        Ok(Self(arn.into()))
+        Ok(Self(arn.into(), 0))
     }
 
     /// Makes the ARN of the topic `name`, in the partition to which `region` belongs.
@@ -100,7 +106,19 @@ impl TopicArn {
         check_account_id(account_id)?;
         check_name(name)?;
         let partition = partition(region);
-        Ok(Self(format!("arn:{partition}:sns:{region}:{account_id}:{name}").into()))
+        Ok(Self(format!("arn:{partition}:sns:{region}:{account_id}:{name}").into(), 0))
+    }
+
+    /// The same topic, reached otherwise.
+    #[must_use]
+    pub fn by(self, access: Access) -> Self {
+        Self(self.0, access)
+    }
+
+    /// By which access it is reached.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        self.1
     }
 
     /// The whole ARN.
@@ -130,7 +148,7 @@ impl TopicArn {
     /// Whether this is a FIFO topic, which SNS marks in the name.
     #[must_use]
     pub fn is_fifo(&self) -> bool {
-        self.name().ends_with(FIFO_SUFFIX)
+        self.0.ends_with(FIFO_SUFFIX)
     }
 
     fn part(&self, index: usize) -> &str {

@@ -1,12 +1,13 @@
 //! `check`: is all that `run` needs there, and as configured?
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::config::Config;
+use crate::config::{Access, Config};
 use crate::outcome::{Fault, Scope};
-use crate::plugin::Plugins;
+use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publisher::{Publish, Sns};
 use crate::route::Router;
 use crate::source::{self, Broker, Finding};
@@ -51,6 +52,15 @@ fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Find
         Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
         Err(error) => report(Finding::bad(format!("configuration: {error}"))),
     }
+    for (name, remarks) in conformances(config, plugins) {
+        if remarks.is_empty() {
+            report(Finding::good(format!("plugin {name}: answers well on all sample events")));
+        }
+        for Remark { is_fault, text } in remarks {
+            let text = format!("plugin {name}: {text}");
+            report(if is_fault { Finding::bad(text) } else { Finding::good(text) });
+        }
+    }
     let routing = &config.sns.routing;
     for (key, topic) in [
         ("presence_updates_topic", &routing.presence_updates_topic),
@@ -61,6 +71,23 @@ fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Find
             report(Finding::good(format!("sns.{key} is not set: such events are skipped")));
         }
     }
+}
+
+/// The plugins in use, but for the default one, and what is to be said of each.
+fn conformances(config: &Config, plugins: &Plugins) -> impl Iterator<Item = (String, Vec<Remark>)> {
+    let all = std::iter::once(&config.sns.routing).chain(config.hosts.values());
+    let names: BTreeSet<_> = all.map(|it| it.plugin_module.clone()).collect();
+    names.into_iter().filter(|name| name != DefaultPlugin::NAME).filter_map(|name| {
+        let remarks = conformance(&*plugins.get(&name)?);
+        Some((name, remarks))
+    })
+}
+
+/// What is to be said of the plugins in use.
+pub(crate) fn remarks(config: &Config, plugins: &Plugins) -> impl Iterator<Item = Remark> {
+    conformances(config, plugins).flat_map(|(name, remarks)| {
+        remarks.into_iter().map(move |it| Remark { text: format!("{name}: {}", it.text), ..it })
+    })
 }
 
 fn outline(config: &Config) -> String {
@@ -79,22 +106,24 @@ async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
         match sns.find_topic(topic).await {
             Ok(()) => report(Finding::good(format!("topic {topic} ({key}): there"))),
             Err(fault) => {
-                let remedy = remedy(&fault, config);
+                let remedy = remedy(&fault, config.sns.access_to(topic));
                 report(Finding::bad(format!("topic {topic} ({key}): {fault}; {remedy}")));
             }
         }
     }
 }
 
-fn remedy(fault: &Fault, config: &Config) -> String {
+fn remedy(fault: &Fault, access: &Access) -> String {
     match (fault.scope, fault.code.as_str()) {
-        (_, "unreachable" | "connection" | "timeout") => match &config.sns.endpoint {
+        (_, "unreachable" | "connection" | "timeout") => match &access.endpoint {
             Some(endpoint) => format!("is SNS at sns.sns_host ({endpoint})?"),
             None => "is the region's endpoint reachable from here?".to_owned(),
         },
-        (Scope::Service, _) => "check sns.access_key_id and sns.secret_access_key, or the \
-                                environment that the SDK takes credentials from"
-            .to_owned(),
+        (Scope::Service, _) => {
+            "check sns.access_key_id and sns.secret_access_key, or the host's own in \
+                                [hosts], or the environment that the SDK takes credentials from"
+                .to_owned()
+        }
         (Scope::Route, code) if code.starts_with("NotFound") => {
             "create the topic, or correct name, region and account".to_owned()
         }

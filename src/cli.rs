@@ -1,12 +1,18 @@
 //! The commands and their arguments.
 
 mod dead_letters;
+mod feed;
+mod import;
+mod try_it;
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
+pub(crate) use feed::{FeedArguments, Mix, Wire};
+pub(crate) use import::Import;
+pub(crate) use try_it::TryArguments;
 
 /// Takes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges only
 /// what SNS has accepted.
@@ -32,6 +38,14 @@ pub(crate) enum Command {
         #[arg(long)]
         offline: bool,
     },
+    /// Show what would be published of sample events, or compare it; connect to nothing
+    #[command(after_help = try_it::HELP)]
+    Try(Box<TryArguments>),
+    /// Publish realistic chat traffic to a source's exchange, for demos and load
+    #[command(after_help = feed::HELP)]
+    Feed(Box<FeedArguments>),
+    /// Make a configuration of MongooseIM's mongooseim.toml, or of its older mongooseim.cfg
+    Import(Import),
     /// See why events are among the dead letters; replay, keep or discard them
     #[command(subcommand, visible_alias = "dlq")]
     DeadLetters(Box<DeadLetters>),

@@ -8,6 +8,7 @@
 //! An empty text is an unset key: it takes back what a lower layer gave. Where a key can't
 //! do without a value, its default applies.
 
+mod access;
 mod amqp_uri;
 mod broker;
 mod domain;
@@ -15,6 +16,7 @@ mod endpoint;
 mod environment;
 mod file;
 mod inputs;
+mod json_schema;
 mod key;
 mod layers;
 mod operation;
@@ -34,13 +36,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use amqp_uri::AmqpUri;
 pub use domain::HOST_PLACEHOLDER;
+pub(crate) use file::line_and_column;
 pub use inputs::Inputs;
+pub use json_schema::json_schema;
 pub use key::{ENVIRONMENT_PREFIX, Key, Origin};
 pub use problem::{Problem, Problems};
+pub(crate) use schema::HOST_KEYS;
 pub use schema::{DEFAULTS, Reference, reference};
 pub use settings::{
-    Admin, Amqp, ExchangeType, Format, Log, LogFormat, Ordering, Outage, Parking, QueueType,
-    Routing, Shutdown, Sns, Source, StaticCredentials, Tls,
+    Access, Admin, Amqp, ExchangeType, Format, Log, LogFormat, Ordering, Outage, Parking,
+    QueueType, Routing, Shutdown, Sns, Source, StaticCredentials, Tls, Trace,
 };
 
 use crate::arn::TopicArn;
@@ -63,6 +68,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// The operator's side.
     pub admin: Admin,
+    /// Traces.
+    pub trace: Trace,
     /// Logging.
     pub log: Log,
     effective: Vec<Effective>,
@@ -88,17 +95,25 @@ impl Config {
     /// [`Problems`]: everything that is wrong in any layer.
     pub fn load(inputs: &Inputs, plugin_names: &[&str]) -> Result<Self, Problems> {
         let mut read = Reader::new(layers::merge(inputs));
-        let routing = routing::base(&mut read, plugin_names);
-        let hosts = routing::hosts(&mut read, plugin_names);
-        routing::check_parts(&mut read);
-        let sns = service::sns(&mut read, routing);
-        let outage = service::outage(&mut read, &sns);
-        let amqp = broker::amqp(&mut read, &sns, &outage);
-        let shutdown = operation::shutdown(&mut read);
-        let admin = operation::admin(&mut read);
-        let log = operation::log(&mut read);
-        let effective = effective(&read.finish()?, &amqp);
-        Ok(Self { amqp, sns, hosts, outage, shutdown, admin, log, effective })
+        let config = Self::read(&mut read, plugin_names);
+        let effective = effective(&read.finish()?, &config.amqp);
+        Ok(Self { effective, ..config })
+    }
+
+    /// Asks for every key that there is. What is wrong is noted by the reader.
+    fn read(read: &mut Reader, plugin_names: &[&str]) -> Self {
+        let routing = routing::base(read, plugin_names);
+        let (accesses, of_hosts) = access::all(read);
+        let hosts = routing::hosts(read, plugin_names, &of_hosts);
+        routing::check_parts(read);
+        let sns = service::sns(read, routing, accesses);
+        let outage = service::outage(read, &sns);
+        let amqp = broker::amqp(read, &sns, &outage);
+        let shutdown = operation::shutdown(read);
+        let admin = operation::admin(read);
+        let trace = operation::trace(read);
+        let log = operation::log(read);
+        Self { amqp, sns, hosts, outage, shutdown, admin, trace, log, effective: Vec::new() }
     }
 
     /// Every topic that events can be routed to, with a key that names it.

@@ -6,15 +6,19 @@
 
 pub mod archive;
 mod content;
+mod count;
 mod export;
 mod filter;
 mod forecast;
 mod import;
+mod json;
 mod letter;
 pub mod message;
 mod replay;
 mod sift;
 mod summary;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::io;
@@ -25,8 +29,9 @@ use tokio::sync::watch;
 
 pub use content::{Content, Sources};
 pub use filter::Filter;
-pub use forecast::{Forecast, forecast};
+pub use forecast::forecast;
 pub use import::Imported;
+pub(crate) use json::{found_as_json, report_as_json};
 pub use letter::{By, Death, Letter, LetterId, Origin};
 pub use message::Message;
 pub use replay::{Address, Ended, Replay, Report, Target, Watching};
@@ -71,6 +76,9 @@ pub struct Looked {
     pub letters: u64,
     /// Those that the filter means.
     pub matching: u64,
+    /// Letters that were there when it began and could not be seen, so that what it says is not all
+    /// there is: they have expired meanwhile or were taken, or there are more than 2,097,120.
+    pub unseen: u64,
     /// The most looks that any of them has had before, where its queue counts that.
     pub most_looks: u64,
 }
@@ -206,7 +214,7 @@ impl DeadLetters {
 }
 
 /// Waits until told to stop.
-async fn stopped(stop: &mut Stop) {
+pub(crate) async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         // Whoever could tell is gone.
         std::future::pending::<()>().await;
@@ -226,10 +234,13 @@ impl Reading {
     /// The next letter; past the limit, none matches any more.
     async fn next(&mut self) -> Result<Option<(u64, Seen)>, Trouble> {
         let next = tokio::select! {
-            next = self.look.next_of_length() => next?,
+            next = self.look.next_there() => next?,
             () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
         };
-        let Some((tag, mut seen)) = next else { return Ok(None) };
+        let Some((tag, mut seen)) = next else {
+            self.looked.unseen = self.look.unseen();
+            return Ok(None);
+        };
         self.looked.letters += 1;
         self.looked.most_looks = self.looked.most_looks.max(seen.letter.looks.unwrap_or(0));
         if self.limit.is_some_and(|limit| self.looked.matching >= limit) {

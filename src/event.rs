@@ -38,6 +38,8 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
     match format {
         Format::Native => native::decode(json::read(&envelope.payload)?),
         Format::Mongooseim => mongooseim::decode(envelope),
+        Format::MongooseimChat => mongooseim::decode_sent(envelope, EventKind::Chat),
+        Format::MongooseimGroupchat => mongooseim::decode_sent(envelope, EventKind::Groupchat),
         Format::Xmpp => xmpp::decode(&envelope.payload),
         Format::CloudEvents => cloudevents::decode(envelope),
         Format::Auto => auto::decode(envelope),
@@ -54,6 +56,11 @@ pub enum Format {
     Native,
     /// What MongooseIM's RabbitMQ backend sends: no type, the routing key tells the kind.
     Mongooseim,
+    /// The same from its exchange for messages between users, where that has topics of other
+    /// names: only what users sent must be bound.
+    MongooseimChat,
+    /// The same from its exchange for messages to rooms.
+    MongooseimGroupchat,
     /// One raw XMPP stanza.
     Xmpp,
     /// `CloudEvents` 1.0, in structured or binary mode, with a native event as data.
@@ -62,10 +69,12 @@ pub enum Format {
 
 impl Format {
     /// All of them, by the names that the configuration gives them.
-    pub const NAMED: [(&'static str, Self); 5] = [
+    pub const NAMED: [(&'static str, Self); 7] = [
         ("auto", Self::Auto),
         ("native", Self::Native),
         ("mongooseim", Self::Mongooseim),
+        ("mongooseim-chat", Self::MongooseimChat),
+        ("mongooseim-groupchat", Self::MongooseimGroupchat),
         ("xmpp", Self::Xmpp),
         ("cloudevents", Self::CloudEvents),
     ];
@@ -79,6 +88,16 @@ pub enum Decoded<'a> {
     Event(Event<'a>),
     /// Something that is never published.
     Skip(SkipReason),
+}
+
+impl<'a> Decoded<'a> {
+    /// The event, if it is one.
+    pub(crate) const fn event(&self) -> Option<&Event<'a>> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Skip(_) => None,
+        }
+    }
 }
 
 /// A chat event. Texts borrow from the payload where they need no unescaping.
@@ -130,7 +149,7 @@ impl<'a> Event<'a> {
         self.meta().id.as_deref()
     }
 
-    const fn meta_mut(&mut self) -> &mut Meta<'a> {
+    pub(crate) const fn meta_mut(&mut self) -> &mut Meta<'a> {
         match self {
             Self::Presence(presence) => &mut presence.meta,
             Self::Message(message) => &mut message.meta,

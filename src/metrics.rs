@@ -3,8 +3,11 @@
 //! Handles are taken once and kept, so that counting an event is a few additions. All labels are from
 //! closed sets or from the configuration: never a user, never a room.
 
+mod reading;
 #[cfg(test)]
 mod tests;
+
+pub use self::reading::{OfSource, OfTopic, Reading, Times};
 
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,
@@ -133,7 +136,8 @@ metrics! {
         "Consumers of the source's queue: the workers that share it; absent without a connection.");
     /// Work to be done.
     backlog: GaugeVec = Reference::new(Kind::Gauge, "backlog", &["source"],
-        "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here. \
+        "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \
+         or its whole prefetch while any are ready. \
          The sum over all workers is all that is ready or unacknowledged: scale by it, and busy workers stay.");
     /// Requests that were answered, or not.
     publish_requests: IntCounterVec = Reference::new(Kind::Counter, "publish_requests_total", &["topic", "result"],
@@ -155,13 +159,18 @@ metrics! {
         "Requests to SNS under way, those included that rest after a throttle.");
     /// How many there may be.
     request_limit: Gauge = Reference::new(Kind::Gauge, "request_limit", &[],
-        "Requests to SNS that may be under way at once: sns.pool_size, less what throttling and faults took away.");
+        "Requests to SNS that may be under way at once, sns.pool_size at most: 16 at first, more with each that goes well, \
+         fewer when SNS throttles or fails, or when this process is what is slow.");
     /// What is held.
     held: IntGaugeVec = Reference::new(Kind::Gauge, "held", &["scope", "topic"],
         "1 while the topic (scope route) or everything (scope service) is held, else 0.");
     /// Whether all is connected.
     connected: IntGauge = Reference::new(Kind::Gauge, "connected", &[],
         "1 while every source is connected to the broker and consumes, else 0.");
+    /// Spans.
+    trace_spans: IntCounterVec = Reference::new(Kind::Counter, "trace_spans_total", &["result"],
+        "Spans of events: exported, failed (the collector did not take them), or dropped, since more waited than may; absent where \
+         trace.otlp_endpoint is empty.");
     /// The version.
     build_info: IntGaugeVec = Reference::new(Kind::Gauge, "build_info", &["version"],
         "Always 1; the version is in its label.");

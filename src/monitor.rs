@@ -12,6 +12,7 @@ use crate::event::EventKind;
 use crate::hold::Held;
 use crate::metrics::Metrics;
 use crate::outcome::{Outcome, Reason, SkipReason};
+use crate::recent::Recent;
 use crate::settle::Void;
 use crate::source::SourceError;
 
@@ -58,8 +59,10 @@ pub struct Monitor {
     seconds: Histogram,
     /// By kind and way to end.
     outcomes: [[OnceCell<IntCounter>; ENDS]; KINDS],
+    prefetch: u16,
     /// Ready events for each consumer of the queue.
     share: Cell<f64>,
+    recent: Rc<Recent>,
 }
 
 impl Monitor {
@@ -80,14 +83,36 @@ impl Monitor {
             backlog: metrics.backlog.with_label_values(label),
             seconds: metrics.delivery_seconds.with_label_values(label),
             outcomes: Default::default(),
+            prefetch: 0,
             share: Cell::new(0.0),
+            recent: Rc::default(),
             metrics,
         };
-        // So that the first one of each is an increase.
+        // So that the first one of each is an increase, which alerts ask for.
         for kind in EventKind::ALL {
             monitor.outcome(Some(kind), End::Published);
         }
+        for reason in Reason::ALL {
+            let of_no_event = matches!(reason, Reason::Undecodable | Reason::Panicked);
+            let of_events = !matches!(reason, Reason::Undecodable);
+            let kinds = EventKind::ALL.map(Some).into_iter().filter(|_| of_events);
+            for kind in kinds.chain(of_no_event.then_some(None)) {
+                monitor.outcome(kind, End::DeadLettered(*reason));
+            }
+        }
         monitor
+    }
+
+    /// Errors are noted there.
+    #[must_use]
+    pub fn noting(self, recent: Rc<Recent>) -> Self {
+        Self { recent, ..self }
+    }
+
+    /// As many deliveries may be unacknowledged.
+    #[must_use]
+    pub fn with_prefetch(self, prefetch: u16) -> Self {
+        Self { prefetch, ..self }
     }
 
     /// The state now.
@@ -100,6 +125,9 @@ impl Monitor {
     pub fn is(&self, state: State) {
         if state != State::Consuming {
             self.queue(None);
+        }
+        if let State::Disconnected(error) = &state {
+            self.recent.note(&self.source, "disconnected", error);
         }
         let mut seen = self.seen.borrow_mut();
         // Another error in the same state is no other beginning.
@@ -128,7 +156,11 @@ impl Monitor {
     /// Brings up to date what is not counted as it happens.
     pub fn refresh(&self) {
         #[allow(clippy::cast_precision_loss, reason = "the prefetch bounds it")]
-        self.backlog.set(self.share.get() + self.in_flight.get() as f64);
+        let taken = self.in_flight.get() as f64;
+        let share = self.share.get();
+        // Some are ready only where no consumer may get more: some of what this one has may not be taken yet.
+        let delivered = if share > 0.0 { taken.max(self.prefetch.into()) } else { taken };
+        self.backlog.set(share + delivered);
     }
 
     /// A delivery is on its way from now until the return value says how it ended, or is dropped.
@@ -169,6 +201,10 @@ impl Taken {
     pub fn end(mut self, settled: &Result<Option<Outcome>, Void>) {
         if let Ok(Some(outcome)) = settled {
             self.ended = true;
+            if let Outcome::DeadLettered(letter) = outcome {
+                let Monitor { recent, source, .. } = &*self.monitor;
+                recent.note(source, letter.reason.label(), &letter.error);
+            }
             self.monitor.outcome(self.kind, outcome.into()).inc();
             self.monitor.seconds.observe(self.since.elapsed().as_secs_f64());
         }
@@ -217,5 +253,25 @@ impl End {
             Self::Skipped(reason) => ("skipped", reason.label()),
             Self::DeadLettered(reason) => ("dead_lettered", reason.label()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backlog_counts_what_was_delivered_and_not_taken_yet() {
+        let metrics = Arc::new(Metrics::new());
+        let monitor = Rc::new(Monitor::new("s", Arc::clone(&metrics)).with_prefetch(5));
+        let backlog = || {
+            monitor.refresh();
+            metrics.backlog.with_label_values(&["s"]).get()
+        };
+        let _taken = (monitor.taken(None), monitor.taken(None));
+        monitor.queue(Some((0, 2)));
+        assert!((backlog() - 2.0).abs() < f64::EPSILON, "the queue is empty: there are no more");
+        monitor.queue(Some((6, 2)));
+        assert!((backlog() - 8.0).abs() < f64::EPSILON, "a half of six, and five that came");
     }
 }

@@ -7,12 +7,12 @@ mod progress;
 mod replay;
 mod show;
 
-use std::io::Write;
-
 use crate::cli;
 use crate::config::Config;
+use crate::dead_letters::text::printable;
 use crate::dead_letters::{DeadLetters, Filter, Looked, Stop, Trouble};
 use crate::plugin::Plugins;
+use crate::say::say_json;
 
 /// How a command has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,21 @@ impl Desk<'_> {
         true
     }
 
+    /// Says so if there is more than was seen, and how it ends then.
+    fn end_of(&self, looked: &Looked) -> End {
+        let Looked { unseen, .. } = looked;
+        if *unseen == 0 {
+            return End::Done;
+        }
+        complain(&format!(
+            "{} in `{}` could not be seen: expired or taken while this looked, or more than it \
+             has room for; try again",
+            dead_letters(*unseen),
+            self.queue()
+        ));
+        End::Failed
+    }
+
     /// A look is a delivery, and a queue that somebody else declared may count those.
     fn warn_of_looks(&self, looked: &Looked) {
         if looked.most_looks >= MANY_LOOKS && !self.config.amqp.declare {
@@ -102,23 +117,14 @@ fn explain(trouble: &Trouble) {
     complain(&format!("{trouble}{remedy}"));
 }
 
-/// A line for whoever asked.
-fn say(line: &str) {
-    // A reader that went away, as `| head` does, needs no more.
-    let _ = writeln!(anstream::stdout(), "{line}");
+/// Lines for whoever asked. Whatever a letter holds, the terminal shows it and does not obey.
+fn say(lines: &str) {
+    crate::say::say(&printable(lines, true));
 }
 
-/// A line about what is not as it should be.
-fn complain(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
-}
-
-/// A value as a line of JSON.
-fn say_json(value: &impl serde::Serialize) {
-    match serde_json::to_string(value) {
-        Ok(text) => say(&text),
-        Err(error) => complain(&format!("cannot write this as JSON: {error}")),
-    }
+/// Lines about what is not as it should be; names in the broker's answers may be a letter's.
+fn complain(lines: &str) {
+    crate::say::complain(&printable(lines, true));
 }
 
 /// `1 dead letter`, `2 dead letters`.

@@ -65,6 +65,8 @@ labelled! {
         TopicUnset => "topic_unset",
         /// The room's domain is neither `muc_host` nor one of `muc_topics`.
         MucHostUnmatched => "muc_host_unmatched",
+        /// The plugin's `keep` says no.
+        Filtered => "filtered",
     }
 }
 
@@ -79,6 +81,8 @@ labelled! {
         Rejected => "rejected",
         /// Transient faults outlasted every retry.
         RetriesExhausted => "retries_exhausted",
+        /// The plugin failed on it, or gave what can't be.
+        PluginFailed => "plugin_failed",
         /// Handling it panicked.
         Panicked => "panicked",
     }

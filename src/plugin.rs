@@ -1,45 +1,108 @@
-//! What a deployment may decide by itself: who a user is to its subscribers, and which
-//! attributes a notification carries for their filters.
+//! What a deployment may decide by itself: which events are published, who a user is to its
+//! subscribers, which attributes a notification carries for their filters, and what else its body tells.
+//!
+//! A policy is a [`Plugin`] in a binary of your own, or a [`Script`], which needs no compiler. Both say the
+//! same things, and [`conformance`] asks the same of both.
 
 mod attributes;
+mod conformance;
+mod error;
+mod registry;
+mod samples;
+mod script;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::Arc;
 
 use jid::Jid;
 
 #[cfg(test)]
 pub(crate) use self::attributes::is_xml_char;
 pub use self::attributes::{AttributeValue, Attributes};
+pub use self::conformance::{Remark, conformance};
+pub use self::error::PluginError;
+pub use self::registry::Plugins;
+pub use self::script::{Bounds, EXTENSION, LONGEST_SCRIPT, Script, ScriptError, is_script};
 use crate::arn::TopicArn;
-use crate::event::{Message, Presence, bare};
+use crate::event::{Event, Message, Presence, bare};
+
+/// Fields for a notification's body, after its own. They stand there in the order of their names.
+pub type Metadata = serde_json::Map<String, serde_json::Value>;
+
+/// The fields of bodies as the ancestor's subscribers know them: metadata can't have their names, in no
+/// body.
+pub const OWN_FIELDS: [&str; 5] = ["user_id", "present", "from_user_id", "to_user_id", "message"];
 
 /// A policy. Its default methods are `mod_event_pusher_sns_defaults`.
 ///
-/// It is called once for each event, from the worker's only thread: it must not wait. A panic
-/// costs the event that caused it, which becomes a dead letter, and no other.
+/// It is called from the worker's only thread, for each event anew: it must not wait. An error or a panic
+/// costs the event that caused it, which becomes a dead letter, and no other. What it says should
+/// depend on the event alone: an event may come twice.
 pub trait Plugin: Send + Sync {
+    /// Whether the event is to be published at all. Asked first, once a topic is known for it. By default: yes.
+    ///
+    /// # Errors
+    ///
+    /// The plugin's own, as for all of its methods.
+    fn keep(&self, event: &Event<'_>) -> Result<bool, PluginError> {
+        let _ = event;
+        Ok(true)
+    }
+
     /// What stands for `user` in a notification's body. The JID is normalised, and full if the
     /// producer said so. By default: the bare JID.
-    fn user_guid<'a>(&self, user: &'a Jid) -> Cow<'a, str> {
-        Cow::Borrowed(bare(user))
+    ///
+    /// # Errors
+    ///
+    /// The plugin's own.
+    fn user_guid<'a>(&self, user: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+        Ok(Cow::Borrowed(bare(user)))
     }
 
     /// The attributes of a presence notification for this topic. By default: none.
-    fn presence_attributes(&self, topic: &TopicArn, presence: &Presence<'_>) -> Attributes {
+    ///
+    /// # Errors
+    ///
+    /// The plugin's own.
+    fn presence_attributes(
+        &self,
+        topic: &TopicArn,
+        presence: &Presence<'_>,
+    ) -> Result<Attributes, PluginError> {
         let _ = (topic, presence);
-        Attributes::default()
+        Ok(Attributes::default())
     }
 
     /// The attributes of a message notification for this topic. By default: none.
-    fn message_attributes(&self, topic: &TopicArn, message: &Message<'_>) -> Attributes {
+    ///
+    /// # Errors
+    ///
+    /// The plugin's own.
+    fn message_attributes(
+        &self,
+        topic: &TopicArn,
+        message: &Message<'_>,
+    ) -> Result<Attributes, PluginError> {
         let _ = (topic, message);
-        Attributes::default()
+        Ok(Attributes::default())
     }
+
+    /// Further fields of the body. One that has the name of an [own field](OWN_FIELDS) of bodies makes the
+    /// event a dead letter. By default: none.
+    ///
+    /// # Errors
+    ///
+    /// The plugin's own.
+    fn metadata(&self, event: &Event<'_>) -> Result<Metadata, PluginError> {
+        let _ = event;
+        Ok(Metadata::new())
+    }
+}
+
+/// The first of the fields that bodies have themselves.
+pub(crate) fn overwritten(metadata: &Metadata) -> Option<&str> {
+    metadata.keys().map(String::as_str).find(|name| OWN_FIELDS.contains(name))
 }
 
 /// The ancestor's default module: bare JIDs and no attributes.
@@ -52,42 +115,3 @@ impl DefaultPlugin {
 }
 
 impl Plugin for DefaultPlugin {}
-
-/// The plugins that `plugin_module` can name.
-#[derive(Clone)]
-pub struct Plugins {
-    by_name: BTreeMap<String, Arc<dyn Plugin>>,
-}
-
-impl Plugins {
-    /// Adds a plugin, in place of one that had this name.
-    #[must_use]
-    pub fn register(mut self, name: impl Into<String>, plugin: impl Plugin + 'static) -> Self {
-        self.by_name.insert(name.into(), Arc::new(plugin));
-        self
-    }
-
-    /// The plugin of this name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<Arc<dyn Plugin>> {
-        self.by_name.get(name).cloned()
-    }
-
-    /// All names, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.by_name.keys().map(String::as_str)
-    }
-}
-
-impl Default for Plugins {
-    /// Only [`DefaultPlugin`].
-    fn default() -> Self {
-        Self { by_name: BTreeMap::new() }.register(DefaultPlugin::NAME, DefaultPlugin)
-    }
-}
-
-impl fmt::Debug for Plugins {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.names()).finish()
-    }
-}

@@ -19,6 +19,8 @@ mod sns;
 use std::future::Future;
 use std::rc::Rc;
 
+use tokio::time::Instant;
+
 pub use batch::{Batcher, Batching};
 pub use gate::{Gate, Unpublished};
 pub use lanes::{Lanes, Turn};
@@ -68,7 +70,7 @@ pub trait Publish {
 
 /// One attempt to publish a notification, in whichever company.
 pub trait Attempt {
-    /// Tries once.
+    /// Tries once. `taken` is when its delivery was: of those that wait, the oldest goes first.
     ///
     /// # Errors
     ///
@@ -76,7 +78,13 @@ pub trait Attempt {
     fn attempt(
         &self,
         notification: &Rc<Notification>,
+        taken: Instant,
     ) -> impl Future<Output = Result<MessageId, Fault>>;
+
+    /// Waits until requests can carry more than what is tried now.
+    fn ready(&self) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
 
     /// As [`Publish::find_topic`].
     ///

@@ -13,6 +13,7 @@ use crate::hold::{Held, NotNow, Stay};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
 use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
+use crate::trace::{Trace, Tracer};
 
 /// Handles the events of one source.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ pub struct Relay<P> {
     publisher: Rc<Publisher<P>>,
     lanes: Lanes,
     advice: Advice,
+    tracer: Tracer,
 }
 
 /// An event on its way.
@@ -29,6 +31,8 @@ pub struct Relay<P> {
 pub struct Started {
     /// What kind of event it is, where it is one.
     pub kind: Option<EventKind>,
+    /// Its part of a trace.
+    pub trace: Trace,
     next: Next,
 }
 
@@ -41,23 +45,40 @@ enum Next {
 }
 
 impl Started {
-    fn decided(outcome: Outcome) -> Self {
-        Self { kind: None, next: Next::Decided(outcome) }
+    fn decided(trace: Trace, outcome: Outcome) -> Self {
+        Self { kind: None, trace, next: Next::Decided(outcome) }
     }
 }
 
 impl<P: Publish + 'static> Relay<P> {
     /// Reads payloads as `format`; sources share the router and the publisher.
     pub fn new(format: Format, router: Rc<Router>, publisher: Rc<Publisher<P>>) -> Self {
-        Self { format, router, publisher, lanes: Lanes::default(), advice: Advice::default() }
+        let (lanes, advice, tracer) = Default::default();
+        Self { format, router, publisher, lanes, advice, tracer }
+    }
+
+    /// Goes on with the producers' traces, too.
+    #[must_use]
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Decodes and routes, and takes a place in the lane where order is kept: so this is to
     /// be called in the order of delivery.
     #[must_use]
     pub fn start(&self, envelope: &Envelope) -> Started {
-        std::panic::catch_unwind(AssertUnwindSafe(|| self.decide(envelope)))
-            .unwrap_or_else(|_| Started::decided(panicked()))
+        self.start_in(None, envelope)
+    }
+
+    /// The same for an event that was started before, in its trace.
+    #[must_use]
+    pub fn start_again(&self, trace: Trace, envelope: &Envelope) -> Started {
+        self.start_in(Some(trace), envelope)
+    }
+
+    fn start_in(&self, mut trace: Option<Trace>, envelope: &Envelope) -> Started {
+        std::panic::catch_unwind(AssertUnwindSafe(|| self.decide(envelope, &mut trace)))
+            .unwrap_or_else(|_| Started::decided(trace.unwrap_or_default(), panicked()))
     }
 
     /// Publishes what is to be published. Whatever happens, there is an outcome, unless a hold
@@ -66,14 +87,24 @@ impl<P: Publish + 'static> Relay<P> {
     /// # Errors
     ///
     /// What is to become of the event for now; it may be started again.
-    pub async fn finish(&self, started: Started, stay: &Stay<'_>) -> Result<Outcome, NotNow> {
-        match started.next {
-            Next::Decided(outcome) => Ok(outcome),
+    // Borrowed, since the future would have room for it twice.
+    pub async fn finish(&self, started: &mut Started, stay: &Stay<'_>) -> Result<Outcome, NotNow> {
+        match &mut started.next {
+            Next::Decided(outcome) => Ok(outcome.clone()),
             Next::Routed(notification, turn) => {
-                let published = self.publish(&notification, turn, stay);
-                AssertUnwindSafe(published).catch_unwind().await.unwrap_or_else(|_| Ok(panicked()))
+                let published = self.publish(notification, turn.as_mut(), stay, &started.trace);
+                let published = AssertUnwindSafe(published).catch_unwind().await;
+                // Whoever is next need not wait until this one is settled.
+                *turn = None;
+                published.unwrap_or_else(|_| Ok(panicked()))
             }
         }
+    }
+
+    /// Waits until more events can be on their way to SNS than are: those that are started before only
+    /// wait in one place more.
+    pub async fn ready(&self) {
+        self.publisher.ready().await;
     }
 
     /// Waits until what was held is so no more, with no event to try it with.
@@ -81,35 +112,56 @@ impl<P: Publish + 'static> Relay<P> {
         self.publisher.reopened(held).await;
     }
 
-    fn decide(&self, envelope: &Envelope) -> Started {
-        let event = match event::decode(envelope, self.format) {
+    /// Whether this is held at the moment.
+    #[must_use]
+    pub fn is_held(&self, held: &Held) -> bool {
+        self.publisher.is_held(held)
+    }
+
+    /// Whether an event got through since this was held last.
+    #[must_use]
+    pub fn is_back(&self, held: &Held) -> bool {
+        self.publisher.is_back(held)
+    }
+
+    /// `trace` is the event's own, or becomes it: before anything of others is called, which might panic.
+    fn decide(&self, envelope: &Envelope, trace: &mut Option<Trace>) -> Started {
+        let decoded = event::decode(envelope, self.format);
+        let event = decoded.as_ref().ok().and_then(Decoded::event);
+        let trace = trace.get_or_insert_with(|| self.tracer.begin(envelope, event)).clone();
+        let event = match decoded {
             Ok(Decoded::Event(event)) => event,
-            Ok(Decoded::Skip(reason)) => return Started::decided(Outcome::Skipped(reason)),
-            Err(error) => return Started::decided(Outcome::DeadLettered(error.into())),
+            Ok(Decoded::Skip(reason)) => return Started::decided(trace, Outcome::Skipped(reason)),
+            Err(error) => return Started::decided(trace, Outcome::DeadLettered(error.into())),
         };
         let next = match self.router.route(&event, envelope) {
-            Ok(Routed::Notification(notification)) => {
+            Ok(Routed::Notification(mut notification)) => {
                 self.advice.on(&notification);
+                trace.on(&mut notification);
                 let turn = notification.order.as_ref().map(|key| self.lanes.queue_up(key));
                 Next::Routed(Rc::new(notification), turn)
             }
             Ok(Routed::Skip(reason)) => Next::Decided(Outcome::Skipped(reason)),
             Err(letter) => Next::Decided(Outcome::DeadLettered(letter)),
         };
-        Started { kind: Some(event.kind()), next }
+        Started { kind: Some(event.kind()), trace, next }
     }
 
     async fn publish(
         &self,
         notification: &Rc<Notification>,
-        mut turn: Option<Turn>,
+        turn: Option<&mut Turn>,
         stay: &Stay<'_>,
+        trace: &Trace,
     ) -> Result<Outcome, NotNow> {
-        if let Some(turn) = &mut turn {
+        if let Some(turn) = turn {
             turn.come().await;
         }
         match self.publisher.publish(notification, stay).await {
-            Ok(accepted) => Ok(Outcome::Published(accepted.id)),
+            Ok(accepted) => {
+                trace.attempted(accepted.attempts);
+                Ok(Outcome::Published(accepted.id))
+            }
             Err(Unpublished::NotNow(not_now)) => Err(not_now),
             Err(Unpublished::Failed(failure)) => Ok(Outcome::DeadLettered(DeadLetter {
                 topic: Some(notification.topic.clone()),

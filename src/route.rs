@@ -14,11 +14,12 @@ use thiserror::Error;
 
 use self::muc::MucTopics;
 pub use self::order::OrderKey;
+pub use self::render::{MessageBody, PresenceBody};
 use crate::arn::TopicArn;
 use crate::config::{Config, Ordering, Routing};
 use crate::event::{Envelope, Event, Message, MessageKind, Presence};
 use crate::outcome::{DeadLetter, Reason, SkipReason};
-use crate::plugin::{Attributes, Plugin, Plugins};
+use crate::plugin::{Attributes, Metadata, Plugin, PluginError, Plugins, overwritten};
 
 /// What is to be published where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,8 +122,8 @@ impl Router {
     ///
     /// # Errors
     ///
-    /// A [`DeadLetter`] if SNS would refuse the notification: it is too large, or the plugin
-    /// gave it an attribute that can't be.
+    /// A [`DeadLetter`] if the plugin fails, or if SNS would refuse the notification: it is too large, or the
+    /// plugin gave it an attribute that can't be.
     pub fn route(&self, event: &Event<'_>, envelope: &Envelope) -> Result<Routed, DeadLetter> {
         let host = event.host();
         if self.is_from_room(event) {
@@ -133,7 +134,15 @@ impl Router {
             Ok(topic) => topic,
             Err(skip) => return Ok(Routed::Skip(skip)),
         };
-        let mut notification = policy.render(topic, event);
+        let rendered = policy.render(topic, event).map_err(|error| DeadLetter {
+            reason: Reason::PluginFailed,
+            error,
+            attempts: 0,
+            topic: Some(topic.clone()),
+        })?;
+        let Some(mut notification) = rendered else {
+            return Ok(Routed::Skip(SkipReason::Filtered));
+        };
         self.order(&mut notification, event, envelope);
         match self.refusal(&notification) {
             None => Ok(Routed::Notification(notification)),
@@ -218,20 +227,44 @@ impl Policy {
         topic.as_ref().ok_or(SkipReason::TopicUnset)
     }
 
-    fn render(&self, topic: &TopicArn, event: &Event<'_>) -> Notification {
+    /// `None`: the plugin does not keep it. An error is the plugin's, and says which function's.
+    fn render(&self, topic: &TopicArn, event: &Event<'_>) -> Result<Option<Notification>, String> {
         let plugin = &self.plugin;
-        let (body, attributes) = match event {
+        if !plugin.keep(event).map_err(failed("keep"))? {
+            return Ok(None);
+        }
+        let id = |user| plugin.user_guid(user).map_err(failed("user_guid"));
+        let (mut body, attributes) = match event {
             Event::Presence(presence @ Presence { user, present, .. }) => (
-                render::presence(&plugin.user_guid(user), *present),
-                plugin.presence_attributes(topic, presence),
+                render::presence(&id(user)?, *present),
+                plugin
+                    .presence_attributes(topic, presence)
+                    .map_err(failed("presence_attributes"))?,
             ),
             Event::Message(message @ Message { from, to, body, .. }) => (
-                render::message(&plugin.user_guid(from), &plugin.user_guid(to), body),
-                plugin.message_attributes(topic, message),
+                render::message(&id(from)?, &id(to)?, body),
+                plugin.message_attributes(topic, message).map_err(failed("message_attributes"))?,
             ),
         };
+        let metadata = plugin.metadata(event).map_err(failed("metadata"))?;
+        if !metadata.is_empty() {
+            body = extended(body, &metadata)?;
+        }
         let topic = topic.clone();
-        Notification { topic, body, attributes, order: None, group: None, dedup_id: None }
+        Ok(Some(Notification { topic, body, attributes, order: None, group: None, dedup_id: None }))
+    }
+}
+
+fn failed(function: &'static str) -> impl Fn(PluginError) -> String {
+    move |error| format!("the plugin's `{function}` failed: {error}")
+}
+
+fn extended(body: String, metadata: &Metadata) -> Result<String, String> {
+    match overwritten(metadata) {
+        None => Ok(render::extended(body, metadata)),
+        Some(name) => Err(format!(
+            "the plugin's `metadata` gives `{name}`, which is a field of bodies already: give it another name"
+        )),
     }
 }
 

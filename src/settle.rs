@@ -64,7 +64,10 @@ pub async fn settle<S: Settle>(
     let Delivery { envelope, receipt } = delivery;
     match outcome {
         Outcome::Published(_) | Outcome::Skipped(_) => {}
-        Outcome::DeadLettered(letter) => settler.bury(&envelope, &receipt, letter).await?,
+        // Boxed, since every event in flight would carry the room for it along: several kilobytes.
+        Outcome::DeadLettered(letter) => {
+            Box::pin(settler.bury(&envelope, &receipt, letter)).await?;
+        }
     }
     settler.ack(receipt).await
 }

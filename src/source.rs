@@ -8,6 +8,7 @@ mod connection;
 mod dead_letter_exchange;
 mod dead_letter_headers;
 mod depth;
+mod flight;
 mod headers;
 mod inspect;
 mod intake;
@@ -22,6 +23,7 @@ mod parking;
 mod queue_state;
 mod rabbitmq;
 mod refusal;
+mod solo_channels;
 mod tls;
 pub mod topology;
 mod watch;
@@ -44,8 +46,8 @@ use crate::settle::Settle;
 /// An event and the right to settle it, handed out together.
 #[derive(Debug)]
 pub struct Delivery<R> {
-    /// The event as it came.
-    pub envelope: Envelope,
+    /// The event as it came. Boxed, since it passes through many hands.
+    pub envelope: Box<Envelope>,
     /// Consumed by settling; not `Clone`, so that nothing is settled twice.
     pub receipt: R,
 }
@@ -61,7 +63,17 @@ pub trait Source {
     ///
     /// Everything that keeps it from consuming, in words for the operator. The caller
     /// tries again later.
-    fn open(&self) -> impl Future<Output = Result<Self::Session, SourceError>>;
+    fn open(&self, begin: Begin) -> impl Future<Output = Result<Self::Session, SourceError>>;
+}
+
+/// How many deliveries a session takes at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// A few, and soon as many as are configured.
+    Few,
+    /// One at a time until [`Session::take_more`]: should they go back as well, only that one
+    /// has spent something of the delivery limit.
+    One,
 }
 
 /// A consumer, from its start until its channel or connection ends.
@@ -77,6 +89,9 @@ pub trait Session {
     ///
     /// The session has ended.
     fn next(&mut self) -> impl Future<Output = Result<Delivery<Self::Receipt>, SourceError>>;
+
+    /// From now on takes as many deliveries as are configured.
+    fn take_more(&mut self);
 
     /// Settles what this session delivers.
     fn settler(&self) -> Self::Settler;

@@ -1,21 +1,23 @@
 //! Take, relay, settle, until told to stop; then drain.
 
+mod ending;
 mod held;
+mod say;
 #[cfg(test)]
 mod tests;
 
 use std::mem;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use crate::event::Envelope;
-use crate::hold::{Held, Room};
+use self::held::Trial;
+use crate::hold::{Held, NotNow, Room, Stay};
 use crate::monitor::{Monitor, State};
 use crate::outcome::Outcome;
 use crate::pause::Pauses;
@@ -24,6 +26,7 @@ use crate::relay::Relay;
 use crate::settle::{Settle, Void, settle};
 use crate::source::{Delivery, Session, Source, SourceError};
 use crate::tally::Tally;
+use crate::trace::Following;
 
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
@@ -31,14 +34,15 @@ const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
 /// A session that has lived so long was a good one: the next pause is a short one again.
 const STABLE: Duration = Duration::from_mins(1);
 
-/// For a session that can't settle any more to say why.
-const LAST_WORDS: Duration = Duration::from_secs(1);
-
 /// For leaving the broker properly, after the grace.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Deliveries that are taken before anything else gets its turn.
 const AT_ONCE: usize = 32;
+
+/// What has come is left where it is for so long at most, while the publisher has enough: then it is counted,
+/// and a lost connection noticed.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Becomes true when the worker is to stop.
 pub type Stop = watch::Receiver<bool>;
@@ -75,23 +79,24 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     pub async fn run(&self, mut stop: Stop) {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
         let mut said = Vec::new();
-        let mut renewed = false;
+        let mut nothing_new = false;
+        let mut trial = None;
         loop {
             let opened = tokio::select! {
                 biased;
                 () = requested(&mut stop) => return,
-                opened = self.source.open() => opened,
+                opened = self.source.open(self.begin(&mut trial)) => opened,
             };
             let error = match opened {
                 Ok(session) => {
-                    if mem::take(&mut renewed) {
+                    if mem::take(&mut nothing_new) {
                         tracing::debug!(source = self.name, "consuming in a new session");
                     } else {
                         tracing::info!(source = self.name, "consuming");
                     }
                     self.monitor.is(State::Consuming);
-                    let since = tokio::time::Instant::now();
-                    let end = self.serve(session, &mut stop).await;
+                    let since = Instant::now();
+                    let end = self.serve(session, &mut trial, &mut stop).await;
                     if since.elapsed() > STABLE {
                         pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
                     }
@@ -99,12 +104,14 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     match end {
                         End::Stopped => return,
                         End::Held(held) => {
+                            nothing_new = trial.is_some();
                             self.monitor.is(State::Waiting(held.clone()));
                             self.wait_until_reopened(&held, &mut stop).await;
+                            trial = self.trial(held);
                             continue;
                         }
                         End::Lost(error) if error.is_renewal() => {
-                            renewed = true;
+                            nothing_new = true;
                             continue;
                         }
                         End::Lost(error) => error,
@@ -112,7 +119,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 }
                 Err(error) => error,
             };
-            renewed = false;
+            nothing_new = false;
             self.monitor.is(State::Disconnected(error.clone()));
             // Each trouble once until it consumes again; two that alternate say nothing new either.
             if !said.contains(&error) {
@@ -121,15 +128,25 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             }
             tokio::select! {
                 () = requested(&mut stop) => return,
-                () = tokio::time::sleep(pauses.draw()) => {}
+                () = sleep(pauses.draw()) => {}
             }
         }
     }
 
-    async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> End {
+    async fn serve(
+        &self,
+        mut session: S::Session,
+        trial: &mut Option<Trial>,
+        stop: &mut Stop,
+    ) -> End {
         let settler = session.settler();
         let mut in_flight = FuturesUnordered::new();
+        let begin = |delivery| {
+            self.tally.received(1);
+            self.handle(delivery, &settler)
+        };
         let mut stopped = pin!(requested(stop));
+        let mut look = pin!(sleep(LOOK));
         let end = 'serving: loop {
             tokio::select! {
                 biased;
@@ -147,15 +164,17 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                         }
                         next = in_flight.next().now_or_never().flatten();
                     }
+                    self.has_tried(trial, &mut session);
                 }
-                taken = session.next() => {
-                    let (mut next, mut more) = (Some(taken), AT_ONCE);
+                (mut more, taken) = async {
+                    let most = self.wants(look.as_mut()).await;
+                    (most, session.next().await)
+                } => {
+                    look.as_mut().reset(Instant::now() + LOOK);
+                    let mut next = Some(taken);
                     while let Some(taken) = next {
                         match taken {
-                            Ok(delivery) => {
-                                self.tally.received(1);
-                                in_flight.push(self.handle(delivery, &settler));
-                            }
+                            Ok(delivery) => in_flight.push(begin(delivery)),
                             Err(error) => break 'serving End::Lost(error),
                         }
                         more -= 1;
@@ -165,8 +184,19 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             }
         };
         match &end {
-            End::Stopped => self.drain(&mut session, &mut in_flight).await,
-            End::Held(held) => self.hand_back(held, &mut session, &mut in_flight, stopped).await,
+            End::Stopped => {
+                // What has come is published as well: to go back would spend some of its delivery limit.
+                while in_flight.len() < self.room.prefetch()
+                    && let Some(Ok(delivery)) = session.next().now_or_never()
+                {
+                    in_flight.push(begin(delivery));
+                }
+                self.drain(&mut session, &mut in_flight).await;
+            }
+            End::Held(held) => {
+                let again = trial.is_some();
+                self.hand_back(held, again, &mut session, &mut in_flight, stopped).await;
+            }
             End::Lost(_) => {}
         }
         // Their receipts are void or about to be; the broker delivers them again.
@@ -179,22 +209,15 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         end
     }
 
-    /// A settlement has failed, so the session is at its end; it knows the reason.
-    async fn why_lost(&self, session: &mut S::Session) -> SourceError {
-        let last_words = async {
-            loop {
-                match session.next().await {
-                    Ok(_void) => {
-                        self.tally.received(1);
-                        self.tally.handed_back(1);
-                        self.monitor.untaken(1);
-                    }
-                    Err(error) => return error,
-                }
-            }
-        };
-        let silent = |_| SourceError("the broker takes no acknowledgements any more".to_owned());
-        timeout(LAST_WORDS, last_words).await.unwrap_or_else(silent)
+    /// Waits until more deliveries are wanted, and returns how many at most. What the publisher has no use for yet
+    /// stays where it is: begun, it would only wait in one place more, and be out of the processor's
+    /// caches when its turn comes.
+    async fn wants(&self, look: Pin<&mut Sleep>) -> usize {
+        tokio::select! {
+            biased;
+            () = self.relay.ready() => AT_ONCE,
+            () = look => self.room.prefetch(),
+        }
     }
 
     /// One event, from its delivery to its acknowledgement.
@@ -204,16 +227,32 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         settler: &T,
     ) -> impl Future<Output = Settled> {
         // Here and not in the future, so that places are taken in the order of delivery.
-        let started = self.relay.start(&delivery.envelope);
+        let mut started = self.relay.start(&delivery.envelope);
         let taken = self.monitor.taken(started.kind);
+        let traced = started.trace.follow();
         let stay = self.room.stay();
         async move {
-            let settled = match self.relay.finish(started, &stay).await {
-                Ok(outcome) => self.settle(settler, delivery, outcome).await,
-                Err(not_now) => Box::pin(self.put_off(settler, delivery, &stay, not_now)).await,
-            };
+            let finished = self.relay.finish(&mut started, &stay).await;
+            let settled = self.conclude(settler, delivery, finished, &stay, &traced).await;
             taken.end(&settled);
+            traced.end(&settled);
             settled
+        }
+    }
+
+    /// Settles it, or puts it off.
+    async fn conclude<T: Settle>(
+        &self,
+        settler: &T,
+        delivery: Delivery<T::Receipt>,
+        finished: Result<Outcome, NotNow>,
+        stay: &Stay<'_>,
+        traced: &Following,
+    ) -> Settled {
+        match finished {
+            Ok(outcome) => self.settle(settler, delivery, outcome).await,
+            // Boxed, since every event in flight would carry the room for it along.
+            Err(not_now) => Box::pin(self.put_off(settler, delivery, stay, not_now, traced)).await,
         }
     }
 
@@ -238,61 +277,6 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         }
         self.tally.handed_back(1);
         Ok(self.room.closed_by())
-    }
-
-    /// Takes no more, and finishes what it has within the grace.
-    async fn drain<F: Future<Output = Settled>>(
-        &self,
-        session: &mut S::Session,
-        in_flight: &mut FuturesUnordered<F>,
-    ) {
-        tracing::info!(
-            source = self.name,
-            in_flight = in_flight.len(),
-            grace = ?self.grace,
-            "stopping: nothing more is taken"
-        );
-        if !self.finish(session, in_flight, self.grace).await {
-            tracing::warn!(source = self.name, "the grace is over: handing back the rest");
-        }
-    }
-
-    fn log(&self, envelope: &Envelope, outcome: &Outcome) {
-        let (id, key) = (envelope.message_id.as_deref(), &*envelope.routing_key);
-        match outcome {
-            Outcome::Published(sns) => {
-                tracing::debug!(source = self.name, id, key, outcome = "published", sns_id = sns.0);
-            }
-            Outcome::Skipped(reason) => {
-                tracing::debug!(source = self.name, id, key, outcome = "skipped", %reason);
-            }
-            Outcome::DeadLettered(letter) => tracing::debug!(
-                source = self.name,
-                id,
-                key,
-                outcome = "dead-lettered",
-                reason = %letter.reason,
-                error = letter.error
-            ),
-        }
-    }
-
-    /// The first of each way to end is worth a line, all of them are not.
-    fn announce(&self, outcome: &Outcome) {
-        match outcome {
-            Outcome::Published(_) => tracing::info!(source = self.name, "first event published"),
-            Outcome::Skipped(reason) => tracing::info!(
-                source = self.name,
-                %reason,
-                "first event skipped for this reason; further ones are only counted"
-            ),
-            Outcome::DeadLettered(letter) => tracing::warn!(
-                source = self.name,
-                reason = %letter.reason,
-                error = letter.error,
-                "first dead letter for this reason; further ones are only counted"
-            ),
-        }
     }
 }
 

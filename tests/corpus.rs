@@ -64,6 +64,21 @@ fn what_is_kept_of_snss_answers_is_judged_consistently() {
     replay("classify", harness::classify);
 }
 
+/// `make fuzz` begins with what is kept, so that a target without it, or a format without a target, is a gap.
+#[test]
+fn every_decoder_has_a_fuzz_target_that_is_built_and_run() {
+    let read =
+        |file: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+    let (manifest, script) = (read("fuzz/Cargo.toml"), read("scripts/fuzz"));
+    let run = script.lines().find(|line| line.contains("TARGETS=(")).unwrap();
+    for (name, format) in Format::NAMED {
+        let target = read(&format!("fuzz/targets/{name}.rs"));
+        assert!(target.contains(&format!("decode(Format::{format:?}, input)")), "{name}");
+        assert!(manifest.contains(&format!("path = \"targets/{name}.rs\"")), "{name}");
+        assert!(run.split(['(', ' ', ')']).any(|it| it == name), "scripts/fuzz lacks {name}");
+    }
+}
+
 proptest! {
     #[test]
     fn any_answer_of_sns_is_judged_consistently(

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
+#[path = "documents/schemas.rs"]
+mod schemas;
+
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -91,5 +94,36 @@ fn every_format_and_every_reason_to_skip_is_explained() {
     }
     for reason in SkipReason::ALL {
         assert!(text.contains(&format!("| `{reason}` |")), "docs/events.md lacks {reason}");
+    }
+}
+
+/// All Rust sources below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
+    entries.flat_map(below).filter(|path| path.extension().is_some_and(|it| it == "rs")).collect()
+}
+
+#[test]
+fn the_tests_that_documents_name_are_there() {
+    let code: String = ["src", "tests"]
+        .iter()
+        .flat_map(|folder| sources(&path(folder)))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    let text = read("docs/reliability.md");
+    let (_, promises) = text.split_once("## Where each promise is tried").unwrap();
+    let names: Vec<_> =
+        promises.split('`').skip(1).step_by(2).filter(|it| !it.contains('.')).collect();
+    assert!(names.len() > 30, "only {names:?}");
+    for name in names {
+        let function = format!("fn {name}()");
+        assert!(code.contains(&function), "docs/reliability.md names {name}, which is no test");
+    }
+    let quoted = text.split('`').skip(1).step_by(2).map(Path::new);
+    let files = quoted.filter(|it| it.extension().is_some_and(|it| it == "rs"));
+    for file in files.filter(|it| !it.starts_with("tests")) {
+        let there = path("tests/promises").join(file).exists();
+        assert!(there, "docs/reliability.md names {}", file.display());
     }
 }

@@ -12,6 +12,7 @@ mod process;
 mod report;
 mod rounds;
 mod targets;
+mod watched;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ struct Arguments {
     /// How often each contestant runs; the tables show medians
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Only these, separated by commas: a to e, or with a latency: c@20
+    /// Only these, separated by commas: a to f, or with a latency: c@20; f is c, watched and not in turn
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     only: Vec<String>,
     /// A setting of the worker on top of its defaults: `SNS__POOL_SIZE=50`; may repeat
@@ -106,8 +107,10 @@ async fn run(arguments: &Arguments, stand: &Stand) -> Result<()> {
     let bench = rounds::Bench::new(stand, arguments)?;
     bench.warm_up(&mut fake).await?;
     let runs = bench.rounds(&mut fake, &contestants).await?;
+    let wanted = arguments.only.is_empty() || arguments.only.iter().any(|name| name == "f");
+    let watched = if wanted { watched::measure(&bench, &mut fake).await? } else { None };
     let idle = idle::measure(&bench, &mut fake).await?;
-    let report = report::Report::new(arguments, &contestants, runs, idle);
+    let report = report::Report::new(arguments, &contestants, runs, idle, watched);
     print!("{report}");
     report.write(&arguments.json)?;
     fake.stop().await

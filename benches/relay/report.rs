@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::idle::Idle;
 use crate::rounds::{Contestant, Run, Sample};
 use crate::targets::{Target, targets};
+use crate::watched::Watched;
 use crate::{Arguments, Result};
 
 /// Everything that was measured.
@@ -17,6 +18,7 @@ pub(crate) struct Report {
     settings: Vec<String>,
     rows: Vec<Row>,
     idle: Idle,
+    watched: Option<Watched>,
     targets: Vec<Target>,
 }
 
@@ -45,6 +47,7 @@ impl Report {
         contestants: &[Contestant],
         runs: Vec<Vec<Run>>,
         idle: Idle,
+        watched: Option<Watched>,
     ) -> Self {
         let events = arguments.events;
         let rows: Vec<_> = contestants
@@ -57,9 +60,9 @@ impl Report {
             })
             .collect();
         let medians = |name: &str| rows.iter().find(|row| row.contestant.name() == name)?.medians;
-        let targets = targets(medians, &idle);
+        let targets = targets(medians, &idle, watched);
         let settings = arguments.set.clone();
-        Self { events, rounds: arguments.rounds, settings, rows, idle, targets }
+        Self { events, rounds: arguments.rounds, settings, rows, idle, watched, targets }
     }
 
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
@@ -100,6 +103,9 @@ impl Report {
                 "milliseconds": self.idle.milliseconds,
                 "cpu_ms_per_second": self.idle.cpu_ms_per_second,
             },
+            "watched": self.watched.map(|it| {
+                json!({ "pairs": it.pairs, "speed": it.speed, "cpu_per_event": it.cpu })
+            }),
             "targets": targets.collect::<Vec<_>>(),
         })
     }
@@ -175,6 +181,13 @@ impl fmt::Display for Report {
              with nothing to do {:.2} CPU ms/s",
             idle.events, idle.requests, idle.milliseconds, idle.cpu_ms_per_second
         )?;
+        if let Some(Watched { pairs, speed, cpu }) = self.watched {
+            writeln!(
+                f,
+                "   f, c with its page open and a scrape a second, beside c: {speed:.3} of its speed, \
+                 {cpu:.3} of its CPU time; medians of {pairs} pairs of stretches"
+            )?;
+        }
         let fake = self.rows.iter().filter_map(|row| Some(row.medians?.fake_per_s));
         if let Some(most) = fake.reduce(f64::max).filter(|&it| it > 0.0) {
             writeln!(f, "   the fake SNS: good for {most:.0} messages/s on one core")?;

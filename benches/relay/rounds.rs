@@ -108,11 +108,13 @@ pub(crate) struct Bench<'a> {
     pub arguments: &'a Arguments,
     /// For the worker's configuration; removed when dropped.
     folder: TempDir,
+    /// The workers' own HTTP server, so that it never meets somebody else's.
+    pub address: String,
 }
 
 impl<'a> Bench<'a> {
     pub(crate) fn new(stand: &'a Stand, arguments: &'a Arguments) -> Result<Self> {
-        Ok(Self { stand, arguments, folder: tempfile::tempdir()? })
+        Ok(Self { stand, arguments, folder: tempfile::tempdir()?, address: free_address()? })
     }
 
     /// Starts a worker, which declares the queues, and sends some events through.
@@ -191,7 +193,7 @@ impl<'a> Bench<'a> {
     /// A worker with its defaults, but for its own settings and for what `--set` says.
     pub(crate) fn start_worker(&self, fake: &Fake, own: Set) -> Result<Measured> {
         let file = self.folder.path().join("worker.toml");
-        std::fs::write(&file, self.stand.configuration(&fake.url, &free_address()?))?;
+        std::fs::write(&file, self.stand.configuration(&fake.url, &self.address))?;
         let mut command = Command::new(&self.arguments.worker);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("EVENT_PUSHER__") {
@@ -240,7 +242,7 @@ fn limit(events: u64) -> Duration {
     Duration::from_secs(30 + events / SLOWEST_EVENTS_PER_S)
 }
 
-/// An address for the worker's own HTTP server, so that it never meets somebody else's.
+/// An address that nobody listens to.
 fn free_address() -> Result<String> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::idle::Idle;
 use crate::report::Medians;
+use crate::watched::Watched;
 
 /// A ratio beside its bound. Without a value, what it needs was not measured.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +44,11 @@ impl fmt::Display for Bound {
 }
 
 /// All of them, from the medians of each contestant by its name.
-pub(crate) fn targets(of: impl Fn(&str) -> Option<Medians>, idle: &Idle) -> Vec<Target> {
+pub(crate) fn targets(
+    of: impl Fn(&str) -> Option<Medians>,
+    idle: &Idle,
+    watched: Option<Watched>,
+) -> Vec<Target> {
     use Bound::{AtLeast, AtMost, Exactly};
     let ratio = |figure: fn(&Medians) -> f64, one: &str, other: &str| {
         Some(figure(&of(one)?) / figure(&of(other)?))
@@ -65,6 +70,8 @@ pub(crate) fn targets(of: impl Fn(&str) -> Option<Medians>, idle: &Idle) -> Vec<
         target("c events/s, 20 ms/0 ms", ratio(|it| it.events_per_s, "c@20", "c@0"), AtLeast(0.9)),
         target("e events/s, 20 ms/0 ms", ratio(|it| it.events_per_s, "e@20", "e@0"), AtLeast(0.9)),
         target("peak RSS in MiB, c and d", worst(|it| it.peak_mib), AtMost(64.0)),
+        target("f/c events/s, watched/not", watched.map(|it| it.speed), AtLeast(0.98)),
+        target("f/c CPU per event, watched/not", watched.map(|it| it.cpu), AtMost(1.02)),
         target("d/c events/s", ratio(|it| it.events_per_s, "d@0", "c@0"), AtLeast(0.8)),
         target("d/c events/s at 20 ms", ratio(|it| it.events_per_s, "d@20", "c@20"), AtLeast(0.8)),
     ]

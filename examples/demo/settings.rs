@@ -47,7 +47,13 @@ impl Settings {
 
     /// Of SNS and SQS, which are one emulator.
     pub(crate) fn emulator(&self) -> &str {
-        self.sns.endpoint.as_ref().map(url::Url::as_str).unwrap_or_default().trim_end_matches('/')
+        self.sns
+            .access
+            .endpoint
+            .as_ref()
+            .map(url::Url::as_str)
+            .unwrap_or_default()
+            .trim_end_matches('/')
     }
 }
 

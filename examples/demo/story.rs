@@ -117,6 +117,7 @@ pub(crate) fn verdict(facts: &Facts, wrong: &[String]) {
         ("Change something", "config/demo.toml, then `make demo` again"),
         ("Set up your own", "config/default.toml has every key, its default and why"),
         ("Check what you set", "cargo run -- check --offline --config config/demo.toml"),
+        ("Try your events", "cargo run -- try FILE --config config/demo.toml"),
         ("Read how it works", "README.md"),
     ] {
         say!("  {DIM}{what:<18}{DIM:#}  {how}");

@@ -13,6 +13,7 @@ mod code {
 
 /// The library keeps it to itself.
 #[path = "../../src/publisher/classify.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
 
 pub use code::event::Format;

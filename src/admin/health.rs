@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::hold::{Held, Hold};
 use crate::monitor::{Seen, State};
+use crate::recent::Met;
 
 /// The workers' thread turns many times a second; when it has not for so long, it is stuck, and only a
 /// restart helps.
@@ -20,6 +21,7 @@ pub(crate) struct Status {
     pub(super) stopping_since: Option<Timestamp>,
     pub(super) sources: Vec<Seen>,
     pub(super) holds: Vec<Hold>,
+    pub(super) errors: Vec<Met>,
 }
 
 /// The answer of `/livez`.
@@ -33,39 +35,39 @@ pub(super) struct Liveness {
 #[derive(Debug, Serialize)]
 pub(super) struct Readiness {
     pub(super) ready: bool,
-    problems: Vec<Problem>,
-    sources: Vec<Source>,
-    held: Vec<HeldNow>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) sources: Vec<Source>,
+    pub(super) held: Vec<HeldNow>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Problem {
+    pub(super) reason: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source: Option<String>,
+    pub(super) since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) error: Option<String>,
+    pub(super) what_to_do: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Problem {
-    reason: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
-    since: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    what_to_do: String,
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) state: &'static str,
+    pub(super) since: Timestamp,
 }
 
-#[derive(Debug, Serialize)]
-struct Source {
-    name: String,
-    state: &'static str,
-    since: Timestamp,
-}
-
-#[derive(Debug, Serialize)]
-struct HeldNow {
-    scope: &'static str,
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct HeldNow {
+    pub(super) scope: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    topic: Option<String>,
-    since: Timestamp,
-    waiting: usize,
-    next_probe_seconds: f64,
-    error: String,
-    what_to_do: &'static str,
+    pub(super) topic: Option<String>,
+    pub(super) since: Timestamp,
+    pub(super) waiting: usize,
+    pub(super) next_probe_seconds: f64,
+    pub(super) error: String,
+    pub(super) what_to_do: &'static str,
 }
 
 impl Status {
@@ -77,6 +79,7 @@ impl Status {
             stopping_since: None,
             sources: Vec::new(),
             holds: Vec::new(),
+            errors: Vec::new(),
         }
     }
 

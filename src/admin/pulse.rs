@@ -14,6 +14,7 @@ use crate::hold::{Held, Hold};
 use crate::metrics::Metrics;
 use crate::monitor::{Monitor, State};
 use crate::publisher::{Publish, Publisher};
+use crate::recent::Recent;
 use crate::worker::Stop;
 
 /// Between two looks.
@@ -25,6 +26,7 @@ pub(crate) struct Pulse<P> {
     pub(crate) monitors: Vec<Rc<Monitor>>,
     pub(crate) publisher: Rc<Publisher<P>>,
     pub(crate) topics: Vec<TopicArn>,
+    pub(crate) recent: Rc<Recent>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: Stop,
     pub(crate) status: watch::Sender<Status>,
@@ -52,6 +54,7 @@ impl<P: Publish + 'static> Pulse<P> {
             stopping_since,
             sources: self.monitors.iter().map(|monitor| monitor.seen()).collect(),
             holds: self.publisher.holds(),
+            errors: self.recent.all().to_vec(),
         }
     }
 

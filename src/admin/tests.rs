@@ -9,21 +9,38 @@ use jiff::Timestamp;
 use super::health::STUCK_AFTER;
 use super::*;
 use crate::arn::TopicArn;
+use crate::config::Inputs;
 use crate::hold::{Held, Hold};
 use crate::monitor::{Seen, State as SourceState};
 use crate::outcome::{Fault, Scope};
+use crate::plugin::{DefaultPlugin, Plugins};
 use crate::source::SourceError;
 
 struct Server {
     at: SocketAddr,
     say: watch::Sender<Status>,
+    _stop: watch::Sender<bool>,
 }
+
+/// Leads to nothing that answers.
+const CONFIGURATION: &str = r#"
+amqp.uri = "amqp://guest:planted@127.0.0.1:1/%2f"
+admin.listen = "127.0.0.1:0"
+admin.token = "planted"
+"#;
 
 impl Server {
     fn start() -> Self {
         let (say, status) = watch::channel(Status::starting());
-        let view = View { status, metrics: Arc::default() };
-        Self { at: serve(listen("127.0.0.1:0").unwrap(), view).unwrap(), say }
+        let files = vec![("worker.toml".to_owned(), CONFIGURATION.to_owned())];
+        let inputs = Inputs { files, environment: vec![] };
+        let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
+        let listener = listen("127.0.0.1:0", &config.admin).unwrap();
+        let router = Routes::of(&config, &Plugins::default()).unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let name = "test".to_owned();
+        let setup = Setup { status, metrics: Arc::default(), config, router, name, stop: stopped };
+        Self { at: serve(listener, setup).unwrap(), say, _stop: stop }
     }
 
     fn connect(&self) -> TcpStream {
@@ -152,13 +169,22 @@ fn what_is_not_asked_for_properly_is_refused() {
     let server = Server::start();
     let line = |line: &str| format!("{line} HTTP/1.1\r\nHost: x\r\n\r\n");
     for path in [
-        "/",
+        "/index.html",
         "/live",
         "/livez/",
         "//livez",
         "/x/../livez",
         "/%6civez/",
         "/metrics/../../etc/passwd",
+        "/../Cargo.toml",
+        "/page.js/",
+        "/page.js%00",
+        "/%2e%2e/page.js",
+        "/assets/page.js",
+        "/api",
+        "/api/",
+        "/api/dead-letters/letter/a/b",
+        "/api/dead-letters/../status",
     ] {
         assert_eq!(server.answers(&line(&format!("GET {path}"))), 404, "{path}");
     }
@@ -166,6 +192,19 @@ fn what_is_not_asked_for_properly_is_refused() {
         for path in ["/livez", "/readyz", "/metrics"] {
             assert_eq!(server.answers(&line(&format!("{method} {path}"))), 405, "{method} {path}");
         }
+    }
+    for path in ["/", "/page.js", "/api/status", "/api/stream", "/api/dead-letters"] {
+        assert_eq!(
+            server.answers(&line(&format!("POST {path}"))),
+            421,
+            "{path}: by a foreign name"
+        );
+        let own = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(server.answers(&own), 405, "{path}");
+    }
+    for path in ["/api/login", "/api/logout", "/api/dead-letters/replay"] {
+        let own = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(server.answers(&own), 405, "{path}");
     }
     let long = "x".repeat(100_000);
     assert_eq!(
@@ -178,6 +217,10 @@ fn what_is_not_asked_for_properly_is_refused() {
     assert_eq!(server.answers(&format!("GET /livez HTTP/1.1\r\nHost: x\r\n{many}\r\n")), 431);
     let sized = "POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n";
     assert_eq!(server.answers(sized), 413);
+    let large = format!(
+        "POST /api/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n{long}"
+    );
+    assert_eq!(server.answers(&large), 413);
     let endless = "GET /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n";
     assert_eq!(server.answers(endless), 413);
     assert_eq!(server.answers("nonsense\r\n\r\n"), 400);
@@ -205,7 +248,8 @@ fn visitors_who_say_nothing_are_sent_away_and_others_get_their_turn() {
 fn an_address_that_is_taken_is_told_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let error = listen(&address).unwrap_err();
+    let admin = Admin { listen: None, token: None, hosts: vec![], price_per_million_requests: 0.5 };
+    let error = listen(&address, &admin).unwrap_err();
     assert!(error.contains("admin.listen") && error.contains("another worker"), "{error}");
-    assert!(listen("host.invalid:1").unwrap_err().contains("name a host and port"));
+    assert!(listen("host.invalid:1", &admin).unwrap_err().contains("name a host and port"));
 }

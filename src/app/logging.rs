@@ -28,8 +28,9 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, String> {
     // lapin logs what the broker returns with its body, and says again what we say ourselves.
     let mut quiet = vec!["lapin=off"];
     if filter.max_level_hint() == Some(LevelFilter::TRACE) {
-        // Here the SDK logs whole requests.
-        quiet.extend(["aws_smithy_runtime=debug", "aws_sdk_sns=debug", "hyper=debug", "h2=debug"]);
+        // Here the SDK logs whole requests, and what they are signed with.
+        quiet.extend(["aws_config=debug", "aws_sdk_sns=debug", "aws_sigv4=debug"]);
+        quiet.extend(["aws_smithy_runtime=debug", "hyper=debug", "h2=debug"]);
     }
     let quiet = quiet.into_iter().filter_map(|directive| directive.parse().ok());
     Ok(quiet.fold(filter, EnvFilter::add_directive))

@@ -1,7 +1,5 @@
 //! The arguments of `dead-letters`.
 
-mod values;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,16 +7,14 @@ use clap::{Args, Subcommand};
 use jid::Jid;
 use jiff::Timestamp;
 
-use self::values::{duration, jid, kind, moment, rate};
 use crate::dead_letters::{Filter, Target};
 use crate::event::EventKind;
+use crate::words::{duration, jid, kind, moment, name, rate};
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLetters {
     /// What is there, grouped by reason and error; changes nothing, however often it runs
-    #[command(
-        after_help = "Exit status: 0 done, also if there is nothing; 1 the queue can't be read."
-    )]
+    #[command(after_help = LIST_HELP)]
     List {
         /// One line for each dead letter instead of groups
         #[arg(long)]
@@ -30,6 +26,7 @@ pub(crate) enum DeadLetters {
         filter: FilterArguments,
     },
     /// One dead letter, and what it would become now; changes and sends nothing
+    #[command(after_help = SHOW_HELP)]
     Show {
         /// The beginning of its id, as `list --each` shows it, or its AMQP message id
         id: String,
@@ -44,6 +41,7 @@ pub(crate) enum DeadLetters {
     #[command(after_help = REPLAY_HELP)]
     Replay(Box<ReplayArguments>),
     /// Copy dead letters into a file, losing nothing of them; they stay in the queue
+    #[command(after_help = EXPORT_HELP)]
     Export {
         /// A new file, readable by its owner only; `-`: standard output
         file: PathBuf,
@@ -55,11 +53,13 @@ pub(crate) enum DeadLetters {
     /// All of the file is checked first: if a line was cut off or edited, nothing is imported. What
     /// is in the queue already is not put there twice, so an import that was interrupted is
     /// finished by another.
+    #[command(after_help = IMPORT_HELP)]
     Import {
         /// What `export` wrote
         file: PathBuf,
     },
     /// Remove dead letters for good: those that a filter means, or --all
+    #[command(after_help = DISCARD_HELP)]
     Discard {
         /// All of them; without it, a filter has to say which
         #[arg(
@@ -79,7 +79,49 @@ pub(crate) enum DeadLetters {
     },
 }
 
+const LIST_HELP: &str = "\
+Examples:
+  event-pusher-sns dead-letters list --since 2h
+  event-pusher-sns dead-letters list --each --reason too_large --user alice@example.org
+  event-pusher-sns dead-letters list --each --json | jq -r .id
+
+Exit status: 0 done, also if there is nothing; 1 the queue can't be read, or not all of it.";
+
+const SHOW_HELP: &str = "\
+Examples:
+  event-pusher-sns dead-letters show 3f1c9a77e0b2
+  event-pusher-sns dead-letters show 3f1c --json --body
+
+Exit status: 0 shown; 1 none is called so, or more than one, or the queue can't be read.";
+
+const EXPORT_HELP: &str = "\
+Examples:
+  event-pusher-sns dead-letters export letters.jsonl
+  event-pusher-sns dead-letters export - --reason undecodable | gzip > undecodable.jsonl.gz
+
+Exit status: 0 done, also if none is meant; 1 the file can't be written, or the queue not be read.";
+
+const IMPORT_HELP: &str = "\
+Example:
+  event-pusher-sns dead-letters import letters.jsonl
+
+Exit status: 0 all are in the queue; 1 nothing was imported, or not all.";
+
+const DISCARD_HELP: &str = "\
+Examples:
+  event-pusher-sns dead-letters discard --reason undecodable --export undecodable.jsonl
+  event-pusher-sns dead-letters discard --until 30d --yes
+
+It asks first, with their number; a script has nobody to ask, and gives --yes.
+
+Exit status: 0 done, also if none is meant or the answer was no; 1 failed.";
+
 const REPLAY_HELP: &str = "\
+Examples:
+  event-pusher-sns dead-letters replay --reason retries_exhausted --dry-run
+  event-pusher-sns dead-letters replay --canary 10 --rate 500/s --max-failures 100
+  event-pusher-sns dead-letters replay --id 3f1c9a77e0b2
+
 By default a letter goes straight to the queue that it came from, so that other consumers
 of its exchange see nothing twice, and bindings that have changed since change nothing. It
 takes exchange and routing key along in headers, and the worker goes by those.
@@ -96,11 +138,12 @@ const SOURCE: &str = "";
 pub(crate) struct ReplayArguments {
     /// Straight to this queue; without a name, to the queue that each came from (default)
     #[arg(long, value_name = "QUEUE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(conflicts_with = "to_exchange")]
+    #[arg(value_parser = name, conflicts_with = "to_exchange")]
     pub to_queue: Option<String>,
     /// To this exchange, each under its routing key; without a name, to the exchange that each was
     /// published to
     #[arg(long, value_name = "EXCHANGE", num_args = 0..=1, default_missing_value = SOURCE)]
+    #[arg(value_parser = name)]
     pub to_exchange: Option<String>,
     /// Say what would go where, and send nothing
     #[arg(long)]
@@ -108,8 +151,8 @@ pub(crate) struct ReplayArguments {
     /// Replay so many first, and the others only if none of these comes back
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
-    /// How long to watch for what comes back. Default after a canary: as long as a worker of this
-    /// configuration tries; at the end: 2s
+    /// How long to watch for what comes back, such as 30s or 5m. Default after a canary: as long as a
+    /// worker of this configuration tries; at the end: 2s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
     /// No more than so many in a second, such as 500/s

@@ -56,6 +56,8 @@ fn chosen_prefetch(sns: &Sns) -> u16 {
 
 fn uris(read: &mut Reader) -> Vec<AmqpUri> {
     let (one, many) = (Key::from("amqp.uri"), Key::from("amqp.uris"));
+    read.has_form(&one, "^amqps?://");
+    read.has_form(&many, "^amqps?://");
     let uri = read.optional(&one);
     let uris = read.list(&many);
     let (key, texts) = match (uri, uris.is_empty()) {

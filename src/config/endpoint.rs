@@ -1,4 +1,4 @@
-//! `sns_host`: the service's endpoint as a host, a host with a port, or a URL.
+//! `sns_host` and `otlp_endpoint`: a service's endpoint as a host, a host with a port, or a URL.
 
 use std::net::IpAddr;
 
@@ -19,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
         return Err("has a scheme other than http and https".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or password in it, which SNS doesn't know".to_owned());
+        return Err("has a user or password in it".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("has a query or fragment in it".to_owned());

@@ -74,9 +74,13 @@ fn convert(kind: Kind, text: &str) -> Result<Option<Value>, String> {
             let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Some(Value::List(items.map(str::to_owned).collect())))
         }
-        Kind::Integer | Kind::Bool if trimmed.is_empty() => Ok(None),
+        Kind::Integer | Kind::Number | Kind::Bool if trimmed.is_empty() => Ok(None),
         Kind::Integer => match trimmed.parse() {
             Ok(number) => Ok(Some(Value::Integer(number))),
+            Err(_) => Err(format!("must be {kind}")),
+        },
+        Kind::Number => match trimmed.parse::<f64>() {
+            Ok(_) => Ok(Some(Value::Number(trimmed.to_owned()))),
             Err(_) => Err(format!("must be {kind}")),
         },
         Kind::Bool => match trimmed.to_ascii_lowercase().parse() {
@@ -90,6 +94,7 @@ const fn environment_remedy(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "give a text",
         Kind::Integer => "give a whole number",
+        Kind::Number => "give a number, such as 0.5",
         Kind::Bool => "give true or false",
         Kind::List => r#"give texts with commas between them, or a list in TOML: ["a", "b"]"#,
     }

@@ -27,11 +27,12 @@ pub(super) fn plain(value: &DeValue<'_>) -> Option<Value> {
         DeValue::Integer(number) => {
             i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
         }
+        DeValue::Float(number) => Some(Value::Number(number.as_str().replace('_', ""))),
         DeValue::Array(items) => {
             let items = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
             items.collect::<Option<_>>().map(Value::List)
         }
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
+        DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
 }
 
@@ -66,7 +67,11 @@ impl File<'_> {
     }
 
     fn leaf(&mut self, key: Key, kind: Kind, value: &DeValue<'_>, origin: Origin) {
-        match plain(value) {
+        let given = match (kind, plain(value)) {
+            (Kind::Number, Some(Value::Integer(whole))) => Some(Value::Number(whole.to_string())),
+            (_, given) => given,
+        };
+        match given {
             Some(value) if value.kind() == kind => self.layer.set(key, value, origin),
             converted => {
                 let wrong = format!("must be {kind}, not {}", described(value));
@@ -82,13 +87,12 @@ impl File<'_> {
     /// The parser's own rendering would print the line, and with it what may be a secret.
     fn syntax_error(&mut self, error: &toml::de::Error) {
         let at = error.span().map_or(self.text.len(), |span| span.start);
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let (line, column) = line_and_column(self.text, at);
         let origin = Origin::File {
             order: self.order,
             name: self.name.to_owned(),
-            line: Some(before.matches('\n').count() + 1),
-            column: Some(before[line_start..].chars().count() + 1),
+            line: Some(line),
+            column: Some(column),
         };
         let wrong = format!("is not valid TOML: {}", error.message().replace('\n', " "));
         let remedy = "correct the line; texts stand in quotes, and a key stands once in its group";
@@ -96,14 +100,20 @@ impl File<'_> {
     }
 
     fn origin(&self, at: usize) -> Origin {
-        let before = self.text.get(..at).unwrap_or(self.text);
         Origin::File {
             order: self.order,
             name: self.name.to_owned(),
-            line: Some(before.matches('\n').count() + 1),
+            line: Some(line_and_column(self.text, at).0),
             column: None,
         }
     }
+}
+
+/// Where the byte at `at` stands: the line, and the column in characters, both from 1.
+pub(crate) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 fn described(value: &DeValue<'_>) -> &'static str {

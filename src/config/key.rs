@@ -42,7 +42,7 @@ impl Key {
     /// The environment variable for this key.
     #[must_use]
     pub fn environment_name(&self) -> String {
-        ENVIRONMENT_PREFIX.to_owned() + &self.0.join(ENVIRONMENT_SEPARATOR).to_uppercase()
+        format!("{ENVIRONMENT_PREFIX}{}", self.0.join(ENVIRONMENT_SEPARATOR).to_uppercase())
     }
 }
 

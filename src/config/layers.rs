@@ -102,6 +102,9 @@ impl Layer {
     }
 }
 
+/// The names that [`source_name`] allows.
+pub(super) const SOURCE_NAME: &str = "^[a-z0-9_-]+$";
+
 /// A source's name is a label in metrics and a level in the names of environment
 /// variables, which are read in lower case.
 fn source_name(name: &str) -> Result<String, String> {

@@ -62,7 +62,7 @@ pub struct Problems(Vec<Problem>);
 
 impl Problems {
     /// `Ok` where there are none.
-    pub(super) fn none_in(mut problems: Vec<Problem>) -> Result<(), Self> {
+    pub(crate) fn none_in(mut problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() {
             return Ok(());
         }

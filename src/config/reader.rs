@@ -16,16 +16,29 @@ use super::problem::{Problem, Problems};
 use super::value::Value;
 use super::{schema, suggest};
 
+/// What a key's value has to be, besides of its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// A number in this range.
+    Range(RangeInclusive<i64>),
+    /// One of these words.
+    Words(Vec<String>),
+    /// A text, or a list of texts, of this form as a regular expression.
+    Pattern(&'static str),
+}
+
 #[derive(Debug)]
 pub(super) struct Reader {
     layer: Layer,
+    /// What was asked of the values so far.
+    rules: BTreeMap<Key, Rule>,
     /// Unset keys, and the topics whose ARNs can't be built without them.
     missing: BTreeMap<Key, BTreeSet<Key>>,
 }
 
 impl Reader {
     pub(super) const fn new(layer: Layer) -> Self {
-        Self { layer, missing: BTreeMap::new() }
+        Self { layer, rules: BTreeMap::new(), missing: BTreeMap::new() }
     }
 
     /// What was read, if nothing is wrong with it.
@@ -43,6 +56,16 @@ impl Reader {
         }
         Problems::none_in(std::mem::take(&mut self.layer.problems))?;
         Ok(self.layer)
+    }
+
+    /// What was asked of the values that were read.
+    pub(super) fn into_rules(self) -> BTreeMap<Key, Rule> {
+        self.rules
+    }
+
+    /// Notes for whoever writes a configuration which form a text has. Its reader checks more.
+    pub(super) fn has_form(&mut self, key: &Key, pattern: &'static str) {
+        self.rules.insert(key.clone(), Rule::Pattern(pattern));
     }
 
     /// The value that applies and where it came from, if any layer has the key.
@@ -83,7 +106,12 @@ impl Reader {
     /// Whether nothing was wrong with any of these, so that something can be said about
     /// them together.
     pub(super) fn sound(&self, keys: &[&str]) -> bool {
-        keys.iter().all(|key| !self.layer.faulty.contains(&Key::from(*key)))
+        keys.iter().all(|key| self.is_sound(&Key::from(*key)))
+    }
+
+    /// Whether nothing was wrong with it.
+    pub(super) fn is_sound(&self, key: &Key) -> bool {
+        !self.layer.faulty.contains(key)
     }
 
     fn value(&self, key: &Key) -> Option<&Value> {
@@ -132,6 +160,7 @@ impl Reader {
         T: TryFrom<i64> + Default,
     {
         let key = Key::from(key);
+        self.rules.insert(key.clone(), Rule::Range(range.clone()));
         let integer = |value: Option<&Value>| match value {
             Some(Value::Integer(number)) => *number,
             _ => *range.start(),
@@ -145,6 +174,22 @@ impl Reader {
         T::try_from(number).unwrap_or_default()
     }
 
+    /// A number in `range` that may have a fraction.
+    pub(super) fn fraction(&mut self, key: &str, range: RangeInclusive<f64>, why: &str) -> f64 {
+        let key = Key::from(key);
+        let number = |value: Option<&Value>| match value {
+            Some(Value::Number(text)) => text.parse().unwrap_or(f64::NAN),
+            _ => *range.start(),
+        };
+        let given = number(self.value(&key));
+        if range.contains(&given) {
+            return given;
+        }
+        let wrong = format!("must be from {} to {}: {why}", range.start(), range.end());
+        self.problem(&key, wrong, "give a number in that range");
+        number(schema::default_of(&key))
+    }
+
     /// A duration that is configured in milliseconds.
     pub(super) fn millis(&mut self, key: &str, range: RangeInclusive<i64>, why: &str) -> Duration {
         Duration::from_millis(self.number(key, range, why))
@@ -152,6 +197,8 @@ impl Reader {
 
     /// One of a set of words; the default, which comes first, if it is empty.
     pub(super) fn choice<T: Copy>(&mut self, key: &Key, choices: &[(&str, T)]) -> T {
+        let words = choices.iter().map(|(word, _)| (*word).to_owned()).collect();
+        self.rules.insert(key.clone(), Rule::Words(words));
         let text = self.text(key);
         if let Some((_, choice)) = choices.iter().find(|(word, _)| *word == text) {
             return *choice;

@@ -1,23 +1,31 @@
 //! Validates where events go: for all XMPP domains, and for those that override it.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::domain;
-use super::key::Key;
+use super::key::{Key, Origin};
 use super::reader::{Reader, did_you_mean};
 use super::settings::Routing;
-use crate::arn::{self, ArnError, TopicArn};
+use crate::arn::{self, Access, ArnError, TopicArn};
+use crate::plugin::is_script;
 
 /// The routing of `[sns]`.
 pub(super) fn base(read: &mut Reader, plugin_names: &[&str]) -> Routing {
-    Scope { read, plugin_names, host: None }.routing()
+    Scope { read, plugin_names, host: None, access: 0 }.routing()
 }
 
-/// The routing of every domain in `[hosts]`: that of `[sns]` with the domain's overrides.
-pub(super) fn hosts(read: &mut Reader, plugin_names: &[&str]) -> BTreeMap<String, Routing> {
+/// The routing of every domain in `[hosts]`: that of `[sns]` with the domain's overrides. Its topics are
+/// reached by the access that the domain has in `accesses`.
+pub(super) fn hosts(
+    read: &mut Reader,
+    plugin_names: &[&str],
+    accesses: &BTreeMap<String, Access>,
+) -> BTreeMap<String, Routing> {
     let names = read.names_in(&Key::from("hosts"));
     let routing = |host: String| {
-        let scope = Scope { read: &mut *read, plugin_names, host: Some(&host) };
+        let access = accesses.get(&host).copied().unwrap_or_default();
+        let scope = Scope { read: &mut *read, plugin_names, host: Some(&host), access };
         let routing = scope.routing();
         (host, routing)
     };
@@ -29,6 +37,7 @@ struct Scope<'a> {
     read: &'a mut Reader,
     plugin_names: &'a [&'a str],
     host: Option<&'a str>,
+    access: Access,
 }
 
 impl Scope<'_> {
@@ -65,7 +74,7 @@ impl Scope<'_> {
             TopicArn::build(&region?, &account_id?, &topic)
         };
         match arn {
-            Ok(arn) => Some(arn),
+            Ok(arn) => Some(arn.by(self.access)),
             Err(error) => {
                 self.read.problem(key, error.to_string(), "give a topic's name or its whole ARN");
                 None
@@ -92,14 +101,30 @@ impl Scope<'_> {
     fn plugin(&mut self) -> String {
         let key = self.key("plugin_module");
         let name = self.read.text(&key);
-        if !self.plugin_names.contains(&name.as_str()) {
-            let wrong = format!(
-                "is not a plugin of this program, which has {}",
-                self.plugin_names.join(", ")
-            );
-            self.read.problem(&key, wrong, did_you_mean(&name, self.plugin_names));
+        if self.plugin_names.contains(&name.as_str()) {
+            return name;
         }
+        if is_script(&name) {
+            return self.beside_its_file(&key, &name);
+        }
+        let wrong = format!(
+            "is not a plugin of this program, which has {}, and not a script, whose name ends in .rhai",
+            self.plugin_names.join(", ")
+        );
+        self.read.problem(&key, wrong, did_you_mean(&name, self.plugin_names));
         name
+    }
+
+    /// A relative path is meant from the folder of the file that names it; from the environment, from where the
+    /// program runs.
+    fn beside_its_file(&self, key: &Key, path: &str) -> String {
+        match self.read.setting(key).map(|setting| &setting.origin) {
+            Some(Origin::File { name, .. }) => {
+                let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+                folder.join(path).to_string_lossy().into_owned()
+            }
+            _ => path.to_owned(),
+        }
     }
 
     fn muc_host(&mut self) -> String {
@@ -133,11 +158,13 @@ pub(super) fn check_parts(read: &mut Reader) {
     );
     for group in groups {
         let region = group.child("region");
+        read.has_form(&region, "^[a-z0-9-]+$");
         if read.optional(&region).is_some_and(|text| arn::check_region(&text).is_err()) {
             let wrong = "must be lower-case letters, digits and hyphens";
             read.problem(&region, wrong, "give a region's code, such as \"eu-west-1\"");
         }
         let account_id = group.child("account_id");
+        read.has_form(&account_id, "^[0-9]{12}$");
         if read.optional(&account_id).is_some_and(|text| arn::check_account_id(&text).is_err()) {
             read.problem(
                 &account_id,

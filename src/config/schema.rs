@@ -15,8 +15,8 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 /// The source that stands in where none is given, and whose values the others take over.
 pub(super) const DEFAULT_SOURCE: &str = "events";
 
-/// The keys of `[sns]` that a host may override: routing, naming and plugin.
-pub(super) const HOST_KEYS: &[&str] = &[
+/// The keys of `[sns]` that a host may override: routing, naming, plugin and access.
+pub(crate) const HOST_KEYS: &[&str] = &[
     "presence_updates_topic",
     "pm_messages_topic",
     "muc_messages_topic",
@@ -25,6 +25,10 @@ pub(super) const HOST_KEYS: &[&str] = &[
     "plugin_module",
     "region",
     "account_id",
+    "sns_host",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
 ];
 
 /// What is known under a key.
@@ -163,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_overrides_only_routing_naming_and_plugin() {
+    fn a_host_overrides_only_routing_naming_plugin_and_access() {
         let host = Key::from(["hosts", "example.org", "sns"]);
         assert_eq!(place(&host.child("region")), Some(Place::Leaf(Kind::Text)));
         assert_eq!(place(&host.child("muc_topics")), Some(Place::Group));

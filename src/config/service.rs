@@ -1,22 +1,20 @@
 //! Validates `[sns]` but for its routing, and `[outage]`, which bounds its retries.
 
-use secrecy::SecretString;
-use url::Url;
-
-use super::endpoint;
 use super::key::Key;
 use super::reader::Reader;
-use super::settings::{Ordering, Outage, Routing, Sns, StaticCredentials};
+use super::settings::{Access, Ordering, Outage, Routing, Sns};
 
 /// Ten minutes, in milliseconds: longer than anything here can sensibly take.
 const LONG_MS: i64 = 600_000;
 
-pub(super) fn sns(read: &mut Reader, routing: Routing) -> Sns {
+pub(super) fn sns(read: &mut Reader, routing: Routing, accesses: Vec<Access>) -> Sns {
+    let mut host_accesses = accesses;
+    let access = host_accesses.remove(0);
     let sns = Sns {
         routing,
         region: read.optional(&Key::from("sns.region")),
-        endpoint: endpoint(read),
-        credentials: credentials(read),
+        access,
+        host_accesses,
         pool_size: read.number(
             "sns.pool_size",
             1..=1000,
@@ -45,45 +43,6 @@ pub(super) fn sns(read: &mut Reader, routing: Routing) -> Sns {
         read.problem(&Key::from("sns.connect_timeout_ms"), wrong, "lower it, or raise the other");
     }
     sns
-}
-
-fn endpoint(read: &mut Reader) -> Option<Url> {
-    let key = Key::from("sns.sns_host");
-    match endpoint::parse(&read.optional(&key)?) {
-        Ok(url) => Some(url),
-        Err(wrong) => {
-            read.problem(
-                &key,
-                wrong,
-                "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"",
-            );
-            None
-        }
-    }
-}
-
-fn credentials(read: &mut Reader) -> Option<StaticCredentials> {
-    let id = "sns.access_key_id";
-    let secret = "sns.secret_access_key";
-    let token = "sns.session_token";
-    let (key_id, key, session_token) = (read.secret(id), read.secret(secret), read.secret(token));
-    let unset: Vec<&str> = [(id, &key_id), (secret, &key)]
-        .into_iter()
-        .filter_map(|(name, value): (_, &Option<SecretString>)| value.is_none().then_some(name))
-        .collect();
-    let given = match (&key_id, &key, &session_token) {
-        (Some(_), None, _) => Some(id),
-        (None, Some(_), _) => Some(secret),
-        (None, None, Some(_)) => Some(token),
-        _ => None,
-    };
-    if let Some(given) = given.filter(|_| read.sound(&[id, secret, token])) {
-        for unset in unset {
-            let wrong = format!("is unset, but {given} is given");
-            read.problem(&Key::from(unset), wrong, "set both parts of the credentials, or none");
-        }
-    }
-    Some(StaticCredentials { access_key_id: key_id?, secret_access_key: key?, session_token })
 }
 
 pub(super) fn outage(read: &mut Reader, sns: &Sns) -> Outage {

@@ -1,16 +1,15 @@
 //! The validated configuration: what the rest of the program works with.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod sns;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
+pub use self::sns::{Access, Ordering, Routing, Sns, StaticCredentials};
 use super::amqp_uri::AmqpUri;
-use super::key::Key;
-use crate::arn::TopicArn;
 pub use crate::event::Format;
 
 /// The broker and its topology.
@@ -124,100 +123,6 @@ impl ExchangeType {
     }
 }
 
-/// The service, and how to publish to it.
-#[derive(Debug, Clone)]
-pub struct Sns {
-    /// For all XMPP domains that [`Config::hosts`](super::Config::hosts) doesn't name.
-    pub routing: Routing,
-    /// The region; `None`: the SDK's own choice, which is possible only where every topic is an ARN.
-    pub region: Option<String>,
-    /// Another endpoint than the region's own, without user, query and fragment.
-    pub endpoint: Option<Url>,
-    /// Static credentials; `None`: the SDK's default chain.
-    pub credentials: Option<StaticCredentials>,
-    /// Requests in flight at once, at least 1.
-    pub pool_size: u16,
-    /// Retries after the first attempt.
-    pub publish_retry_count: u32,
-    /// The base of the pauses between retries; may be zero.
-    pub publish_retry_time: Duration,
-    /// Entries of one batch, 1 to 10.
-    pub batch_max_entries: u8,
-    /// How long an entry may wait for others.
-    pub batch_linger: Duration,
-    /// The most that body and attributes of a message may have together, in bytes.
-    pub max_message_bytes: usize,
-    /// For reaching the service; at most `attempt_timeout`.
-    pub connect_timeout: Duration,
-    /// For one attempt, connecting included.
-    pub attempt_timeout: Duration,
-    /// Whether the order of events is kept.
-    pub ordering: Ordering,
-    /// Whether standard topics are told the message group.
-    pub group_id: bool,
-}
-
-/// Credentials from the configuration itself. `Debug` shows none of it.
-#[derive(Clone)]
-pub struct StaticCredentials {
-    /// `AKIA…` or, with a session token, `ASIA…`.
-    pub access_key_id: SecretString,
-    /// The key with which requests are signed.
-    pub secret_access_key: SecretString,
-    /// Goes with temporary credentials.
-    pub session_token: Option<SecretString>,
-}
-
-impl fmt::Debug for StaticCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("StaticCredentials(***)")
-    }
-}
-
-/// Where events go, and what they become on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Routing {
-    /// For presences; `None`: they are skipped.
-    pub presence_updates_topic: Option<TopicArn>,
-    /// For messages between two users; `None`: they are skipped.
-    pub pm_messages_topic: Option<TopicArn>,
-    /// For messages to rooms of `muc_host`; `None`: they are skipped.
-    pub muc_messages_topic: Option<TopicArn>,
-    /// The name of the plugin.
-    pub plugin_module: String,
-    /// The MUC host, normalised; may hold `@HOST@`, the sender's domain.
-    pub muc_host: String,
-    /// Topics of further MUC hosts, whose names are as in `muc_host`.
-    pub muc_topics: BTreeMap<String, TopicArn>,
-}
-
-impl Routing {
-    /// The topics that are set, each with its key below `prefix`.
-    pub(super) fn topics(&self, prefix: Key) -> impl Iterator<Item = (Key, &TopicArn)> {
-        let muc_topics = prefix.child("muc_topics");
-        let own = [
-            ("presence_updates_topic", &self.presence_updates_topic),
-            ("pm_messages_topic", &self.pm_messages_topic),
-            ("muc_messages_topic", &self.muc_messages_topic),
-        ];
-        let own = own
-            .into_iter()
-            .filter_map(move |(name, topic)| Some((prefix.child(name), topic.as_ref()?)));
-        let further =
-            self.muc_topics.iter().map(move |(host, topic)| (muc_topics.child(host), topic));
-        own.chain(further)
-    }
-}
-
-/// Which events keep their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ordering {
-    /// None: the fastest.
-    None,
-    /// Those of the same user's presence, conversation or room.
-    PerKey,
-}
-
 /// When the service counts as down, and what is done then.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outage {
@@ -243,6 +148,21 @@ pub struct Admin {
     pub listen: Option<String>,
     /// What the page asks for before it changes anything; `None`: it only reads.
     pub token: Option<SecretString>,
+    /// Names under which the page is reached, besides addresses, `localhost` and the name in `listen`.
+    pub hosts: Vec<String>,
+    /// What SNS asks for a million requests, in US dollars.
+    pub price_per_million_requests: f64,
+}
+
+/// Traces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// Whether notifications carry the trace context.
+    pub attribute: bool,
+    /// Where spans go, with the path; `None`: nowhere.
+    pub endpoint: Option<Url>,
+    /// One of so many events without a trace begins one; 0: none does.
+    pub sample_one_in: u32,
 }
 
 /// Logging.

@@ -44,7 +44,7 @@ fn the_defaults_alone_are_a_valid_configuration() {
     assert_eq!(config.amqp.sources[0].queue, "event-pusher-sns");
     assert_eq!(config.sns.routing.pm_messages_topic, None);
     assert_eq!(config.sns.routing.muc_host, "conference.@HOST@");
-    assert!(config.sns.credentials.is_none());
+    assert!(config.sns.access.credentials.is_none());
     assert_eq!(config.sns.pool_size, 100);
     assert_eq!(config.admin.listen.as_deref(), Some("127.0.0.1:9464"));
     assert_eq!(config.summary().len(), schema::defaults().len());
@@ -61,7 +61,7 @@ fn the_demo_skips_presences_of_the_quiet_host_only() {
     assert_eq!(topic(quiet), None);
     assert_eq!(quiet.pm_messages_topic, config.sns.routing.pm_messages_topic);
     assert_eq!(config.amqp.sources[0].queue, "event-pusher-sns-demo");
-    assert_eq!(config.sns.endpoint.unwrap().as_str(), "http://127.0.0.1:21673/");
+    assert_eq!(config.sns.access.endpoint.unwrap().as_str(), "http://127.0.0.1:21673/");
 }
 
 #[test]
@@ -101,4 +101,21 @@ fn files_are_read_in_order_and_only_the_default_one_may_be_absent() {
             absent.display()
         )
     );
+}
+
+#[test]
+fn a_collector_gets_traces_where_otlp_has_them() {
+    let endpoint = |text: &str| {
+        let toml = format!("trace.otlp_endpoint = \"{text}\"");
+        load(&toml, &[]).unwrap().trace.endpoint.map(|it| it.to_string())
+    };
+    assert_eq!(endpoint(""), None);
+    for (text, url) in [
+        ("http://127.0.0.1:4318", "http://127.0.0.1:4318/v1/traces"),
+        ("localhost:4318", "http://localhost:4318/v1/traces"),
+        ("https://otlp.example/otlp/", "https://otlp.example/otlp/v1/traces"),
+        ("https://otlp.example/v1/traces", "https://otlp.example/v1/traces"),
+    ] {
+        assert_eq!(endpoint(text).as_deref(), Some(url), "{text}");
+    }
 }

@@ -14,6 +14,8 @@ pub(super) enum Value {
     /// Empty: unset.
     Text(String),
     Integer(i64),
+    /// As it was written: a number that may have a fraction.
+    Number(String),
     Bool(bool),
     List(Vec<String>),
 }
@@ -23,6 +25,7 @@ pub(super) enum Value {
 pub(super) enum Kind {
     Text,
     Integer,
+    Number,
     Bool,
     List,
 }
@@ -32,6 +35,7 @@ impl Value {
         match self {
             Self::Text(_) => Kind::Text,
             Self::Integer(_) => Kind::Integer,
+            Self::Number(_) => Kind::Number,
             Self::Bool(_) => Kind::Bool,
             Self::List(_) => Kind::List,
         }
@@ -42,7 +46,7 @@ impl Value {
         match self {
             Self::Text(text) => text.is_empty(),
             Self::List(items) => items.is_empty(),
-            Self::Integer(_) | Self::Bool(_) => false,
+            Self::Integer(_) | Self::Number(_) | Self::Bool(_) => false,
         }
     }
 
@@ -62,9 +66,11 @@ impl Value {
                 Some(Self::List(masked.ok()?).to_string())
             }
             // Refused with a password in it, which must not be in the refusal.
-            ("sns_host", Self::Text(url)) if !url.contains('@') => Some(self.to_string()),
+            ("sns_host" | "otlp_endpoint", Self::Text(url)) if !url.contains('@') => {
+                Some(self.to_string())
+            }
             // Of the wrong kind, as a list in place of a text.
-            ("uri" | "uris" | "sns_host", _) => None,
+            ("uri" | "uris" | "sns_host" | "otlp_endpoint", _) => None,
             _ => Some(self.to_string()),
         }
     }
@@ -76,6 +82,7 @@ impl fmt::Display for Value {
         match self {
             Self::Text(text) => write!(f, "{text:?}"),
             Self::Integer(number) => write!(f, "{number}"),
+            Self::Number(number) => f.write_str(number),
             Self::Bool(flag) => write!(f, "{flag}"),
             Self::List(items) => write!(f, "{items:?}"),
         }
@@ -88,6 +95,7 @@ impl Kind {
         match self {
             Self::Text => "give a text, in quotes",
             Self::Integer => "give a whole number, without quotes",
+            Self::Number => "give a number, without quotes, such as 0.5",
             Self::Bool => "give true or false, without quotes",
             Self::List => r#"give a list of texts, such as ["a", "b"]"#,
         }
@@ -99,6 +107,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Text => "a text",
             Self::Integer => "a whole number",
+            Self::Number => "a number",
             Self::Bool => "true or false",
             Self::List => "a list of texts",
         })

@@ -45,8 +45,17 @@ impl DeadLetters {
         }
         from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
         let mut there: HashMap<LetterId, u64> = HashMap::new();
-        self.list(&Filter::default(), stop, |letter| *there.entry(letter.id).or_default() += 1)
+        let looked = self
+            .list(&Filter::default(), stop, |letter| *there.entry(letter.id).or_default() += 1)
             .await?;
+        if looked.unseen > 0 {
+            let unseen = format!(
+                "{} letters in `{}` could not be seen, so nobody knows what is there already; try again",
+                looked.unseen,
+                self.queue()
+            );
+            return Err(SourceError(unseen).into());
+        }
         let outlet = Outlet::open(&self.broker, "imports dead letters").await?;
         let exchange = &self.broker.config().dead_letter_exchange;
         let sender = Sender { outlet, exchange, done, under_way: VecDeque::new() };

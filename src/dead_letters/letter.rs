@@ -130,7 +130,7 @@ pub struct Letter {
     pub bytes: usize,
     /// Deaths that RabbitMQ has recorded, the last one first.
     pub deaths: Vec<Death>,
-    /// Headers of ours that are of a wrong type, and so count as not there.
+    /// Headers of ours that are of a wrong type or too long, and so count as not there.
     pub odd_headers: Vec<String>,
     /// How often it was looked at before, where its queue counts that.
     pub looks: Option<u64>,

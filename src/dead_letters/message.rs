@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::text::{base64_text, exact};
 
+/// Bytes of a short string, such as a queue's name, by AMQP 0-9-1.
+pub(crate) const LONGEST_SHORT: usize = 255;
+
 /// The headers of a message, or a table within them.
 pub type Headers = BTreeMap<String, Value>;
 

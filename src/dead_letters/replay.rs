@@ -5,7 +5,6 @@
 //! start: what comes after it in the queue, or was sent by this very replay, is not sent again.
 
 mod canary;
-mod pace;
 mod revive;
 mod round;
 mod sender;
@@ -20,6 +19,10 @@ use self::canary::Canary;
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
 use super::{DeadLetters, Stop, Trouble};
+use crate::config::{Config, Sns};
+
+/// What can't be published comes back within milliseconds, if a worker is there.
+const WATCH_THE_END: Duration = Duration::from_secs(2);
 
 /// How dead letters are to be replayed.
 #[derive(Debug, Clone)]
@@ -41,6 +44,23 @@ pub struct Replay {
     pub hold: Duration,
 }
 
+impl Replay {
+    /// All of them straight to the queues that they came from, without a canary; watched as long as
+    /// a worker of this configuration tries.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        Self {
+            target: Target::SourceQueue,
+            canary: None,
+            watching: Watching { canary: gives_up_after(&config.sns), end: WATCH_THE_END },
+            rate: None,
+            max_failures: None,
+            dry_run: false,
+            hold: config.outage.hand_back_after,
+        }
+    }
+}
+
 /// How long to watch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watching {
@@ -48,6 +68,15 @@ pub struct Watching {
     pub canary: Duration,
     /// At the end.
     pub end: Duration,
+}
+
+/// The time in which a worker has published an event or given it up, if nothing holds it.
+fn gives_up_after(sns: &Sns) -> Duration {
+    let attempts = sns.attempt_timeout.saturating_mul(sns.publish_retry_count.saturating_add(1));
+    let pauses = (0..sns.publish_retry_count)
+        .map(|retry| sns.publish_retry_time.saturating_mul(2_u32.saturating_pow(retry)))
+        .fold(Duration::ZERO, Duration::saturating_add);
+    attempts.saturating_add(pauses)
 }
 
 /// Where dead letters are sent.
@@ -105,6 +134,8 @@ pub enum Ended {
 pub struct Report {
     /// Letters that there were.
     pub letters: u64,
+    /// Of those that there were, the ones that could not be seen; as [`super::Looked::unseen`].
+    pub unseen: u64,
     /// Those that are meant.
     pub matching: u64,
     /// Those that are safe in another queue, and no longer among the dead letters.

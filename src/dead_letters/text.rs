@@ -91,14 +91,36 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 pub fn printable(text: &str, lines: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        let direction = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
-        if (c == '\n' && lines) || !(c.is_control() || direction) {
+        if (c == '\n' && lines) || !is_obeyed(c) {
             shown.push(c);
         } else {
             let _ = write!(shown, "{}", c.escape_default());
         }
     }
     shown
+}
+
+/// The same for JSON, which stays what it was: it may have such characters in its texts only.
+#[must_use]
+pub fn printable_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_obeyed(c) {
+            // All of them are in Unicode's first plane.
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Controls, and what turns the direction of the text after it or takes no room.
+const fn is_obeyed(c: char) -> bool {
+    let is_control = matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}');
+    is_control
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
 }
 
 #[cfg(test)]
@@ -111,5 +133,9 @@ mod tests {
         assert_eq!(printable("one\ntwo", true), "one\ntwo");
         assert_eq!(printable("one\ntwo", false), "one\\ntwo");
         assert_eq!(printable("\u{202e}txet ü€", false), "\\u{202e}txet ü€");
+        let json = serde_json::to_string("a\u{1b}\u{9b}2J\u{202e}\nb").unwrap();
+        let shown = printable_json(&json);
+        assert_eq!(shown, r#""a\u001b\u009b2J\u202e\nb""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "a\u{1b}\u{9b}2J\u{202e}\nb");
     }
 }

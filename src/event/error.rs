@@ -92,6 +92,8 @@ impl fmt::Display for Position {
 pub(super) enum Problem {
     #[error("the payload is empty; an event is one {expected}")]
     Empty { expected: &'static str },
+    #[error("it has {bytes} bytes, and more than {} are not read", super::payload::LONGEST)]
+    TooLong { bytes: usize },
     #[error("the payload is UTF-16; send UTF-8")]
     Utf16,
     #[error("the payload is not UTF-8; the first bad byte is at offset {offset}")]
@@ -121,7 +123,7 @@ pub(super) enum Problem {
         "nothing tells the kind of this event: the routing key{} is none of `chat_msg_sent`, \
          `groupchat_msg_sent`, `chat_msg_recv` and `groupchat_msg_recv`, the exchange is not \
          `presence`, and the object lacks `user_id` or `present`; keep MongooseIM's default \
-         exchange and topic names",
+         names, or give the source the format mongooseim-chat or mongooseim-groupchat",
         suffix.as_ref().map(|suffix| format!("'s end `{suffix}`")).unwrap_or_default()
     )]
     KindUnknown { suffix: Option<String> },

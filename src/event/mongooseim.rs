@@ -26,6 +26,18 @@ pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
     }
 }
 
+/// From an exchange of one kind, whatever its topics are called. Those of received messages are
+/// known by their default names only.
+pub(super) fn decode_sent(
+    envelope: &Envelope,
+    kind: EventKind,
+) -> Result<Decoded<'_>, DecodeError> {
+    match told(envelope) {
+        Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
+        _ => json::read(&envelope.payload)?.into_event(kind, None, None),
+    }
+}
+
 /// Whether anything says that this is an event of MongooseIM's.
 pub(super) fn recognises(envelope: &Envelope, object: &Object<'_>) -> bool {
     told(envelope) != Told::Nothing || looks_like_presence(object)

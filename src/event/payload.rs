@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use super::error::{DecodeError, Position, Problem};
 
+/// SNS takes 1 MiB at most; escapes and what only plugins read make the event longer than its message.
+pub(super) const LONGEST: usize = 8 << 20;
+
 /// A payload that is UTF-8, or a part of it. Offsets count from the part's beginning.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Payload<'a> {
@@ -16,6 +19,10 @@ impl<'a> Payload<'a> {
     /// UTF-8 is the encoding of JSON between systems (RFC 8259, section 8.1) and of XMPP (RFC
     /// 6120, section 11.6). A byte order mark, which both let a reader ignore, is left out.
     pub(super) fn read(whole: &'a [u8]) -> Result<Self, DecodeError> {
+        if whole.len() > LONGEST {
+            let problem = Problem::TooLong { bytes: whole.len() };
+            return Err(DecodeError::new(problem, Position::of(whole, LONGEST)));
+        }
         if matches!(whole, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             return Err(DecodeError::new(Problem::Utf16, Position::of(whole, 0)));
         }

@@ -2,6 +2,7 @@
 
 mod auto;
 mod cloudevents;
+mod hostile;
 mod jids;
 mod odd;
 mod random;
@@ -149,6 +150,25 @@ fn mongooseim_tells_the_kind_by_routing_key_exchange_or_shape() {
     }
 }
 
+#[test]
+fn the_exchange_tells_the_kind_where_mongooseim_s_topics_have_other_names() {
+    let cases = [
+        (Format::MongooseimChat, "a@localhost.my_sent", SENT, "chat"),
+        (Format::MongooseimGroupchat, "a@localhost.my_sent", SENT, "groupchat"),
+        (Format::MongooseimChat, "b@localhost.chat_msg_recv", SENT, "skip received"),
+        (
+            Format::MongooseimGroupchat,
+            "a@localhost.my_sent",
+            PRESENCE,
+            "line 1, column 49: `from_user_id` is missing",
+        ),
+    ];
+    for (format, routing_key, payload, expected) in cases {
+        let envelope = mongoose("renamed", routing_key, payload);
+        assert_eq!(outcome(&envelope, format), expected, "{routing_key}");
+    }
+}
+
 /// MongooseIM's own example of metadata adds a number as `timestamp`.
 #[test]
 fn mongooseim_may_add_any_metadata() {
@@ -182,7 +202,8 @@ fn an_event_of_unknown_kind_explains_what_would_tell_it() {
             "line 1, column 73: nothing tells the kind of this event: the routing key{shown} is \
              none of `chat_msg_sent`, `groupchat_msg_sent`, `chat_msg_recv` and \
              `groupchat_msg_recv`, the exchange is not `presence`, and the object lacks \
-             `user_id` or `present`; keep MongooseIM's default exchange and topic names"
+             `user_id` or `present`; keep MongooseIM's default names, or give the source the format \
+             mongooseim-chat or mongooseim-groupchat"
         )
     };
     for (routing_key, shown) in [

@@ -1,6 +1,7 @@
 //! Where the held events of one source wait.
 
 use std::cell::{Cell, RefCell};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -27,6 +28,10 @@ pub struct Room {
     said: Cell<bool>,
     /// Set when everyone must leave: by what they were held.
     closed_by: RefCell<Option<Held>>,
+    /// The worker stops: who would wait for what is held leaves instead.
+    stopping: Cell<bool>,
+    /// The session takes single events, to try whether what was held is back.
+    trying: Cell<bool>,
     leave: Notify,
 }
 
@@ -56,6 +61,8 @@ impl Room {
             parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
             said: Cell::new(false),
             closed_by: RefCell::default(),
+            stopping: Cell::new(false),
+            trying: Cell::new(false),
             leave: Notify::new(),
         }
     }
@@ -71,6 +78,8 @@ impl Room {
             parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
             said: Cell::new(false),
             closed_by: RefCell::default(),
+            stopping: Cell::new(false),
+            trying: Cell::new(false),
             leave: Notify::new(),
         }
     }
@@ -78,7 +87,7 @@ impl Room {
     /// For a delivery that has come just now.
     #[must_use]
     pub fn stay(&self) -> Stay<'_> {
-        Stay { room: self, until: Instant::now() + self.patience }
+        Stay { room: self, taken: Instant::now() }
     }
 
     /// The source can't park for a while: its events wait, even beyond their places.
@@ -95,6 +104,12 @@ impl Room {
         *parking = Parking::Refused { why, until: Instant::now() + PARK_AGAIN };
     }
 
+    /// Deliveries that its source may have at once, or nearly.
+    #[must_use]
+    pub fn prefetch(&self) -> usize {
+        2 * self.places
+    }
+
     /// By what its events were held when it was closed.
     #[must_use]
     pub fn closed_by(&self) -> Option<Held> {
@@ -104,6 +119,24 @@ impl Room {
     /// Lets events in again.
     pub fn reopen(&self) {
         self.closed_by.take();
+    }
+
+    /// Whether single events only try whether what was held is back. What waits for too long is parked then
+    /// whatever it waits for, if it can be: handed back again and again, it would spend its delivery limit.
+    pub fn only_try(&self, trying: bool) {
+        self.trying.set(trying);
+    }
+
+    /// Nobody waits any more for what is held, whether it is so now or later.
+    pub fn stop(&self) {
+        self.stopping.set(true);
+        self.leave.notify_waiters();
+    }
+
+    /// Whether what is held has a place in the queue that must not change.
+    pub(crate) fn keeps_order_of(&self, held: &Held) -> bool {
+        let is_fifo = matches!(held, Held::Topic(topic) if topic.is_fifo());
+        is_fifo || matches!(*self.parking.borrow(), Parking::Never)
     }
 
     fn parks(&self) -> bool {
@@ -143,10 +176,15 @@ impl Room {
 #[derive(Debug, Clone, Copy)]
 pub struct Stay<'a> {
     room: &'a Room,
-    until: Instant,
+    taken: Instant,
 }
 
 impl<'a> Stay<'a> {
+    /// When the delivery was taken.
+    pub(crate) fn taken(&self) -> Instant {
+        self.taken
+    }
+
     /// Takes a place among those who wait for a topic. `None`: the event is to be parked, for there
     /// is none, unless it would be the only one, since somebody must probe.
     pub(crate) fn wait_for(
@@ -172,26 +210,40 @@ impl<'a> Stay<'a> {
         self.room.closed_by.borrow().is_some()
     }
 
-    /// Waits until the delivery has waited for as long as it may, or everyone must leave.
+    /// Whether the worker stops, which is no time to wait for what is held.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.room.stopping.get()
+    }
+
+    /// Waits until the delivery has waited for as long as it may, or everyone must leave. A stop wakes
+    /// those who wait for this, and does not end it.
     pub(crate) async fn over(&self) {
-        let leave = self.room.leave.notified();
-        if !self.is_over() {
+        let mut time = pin!(sleep_until(self.taken + self.room.patience));
+        loop {
+            let leave = self.room.leave.notified();
+            if self.is_over() {
+                return;
+            }
             tokio::select! {
                 () = leave => {}
-                () = sleep_until(self.until) => {}
+                () = &mut time => return,
             }
         }
     }
 
-    /// What becomes of the event after that. The first one that can't be parked makes all others leave.
+    /// What becomes of the event after that. The first one that can't be parked makes all others leave; so
+    /// does one in order at a stop, for those behind it must not overtake it.
     pub(crate) fn end(&self, held: Held, ordered: bool) -> NotNow {
-        if !self.is_over() {
-            if held != Held::Service && !ordered && self.room.parks() {
-                return NotNow::Park;
-            }
-            *self.room.closed_by.borrow_mut() = Some(held);
-            self.room.leave.notify_waiters();
+        let room = self.room;
+        if self.is_over() || (room.stopping.get() && !ordered) {
+            return NotNow::HandBack;
         }
+        let parks = held != Held::Service || room.trying.get();
+        if parks && !ordered && room.parks() {
+            return NotNow::Park;
+        }
+        *room.closed_by.borrow_mut() = Some(held);
+        room.leave.notify_waiters();
         NotNow::HandBack
     }
 }

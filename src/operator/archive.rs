@@ -16,23 +16,28 @@ impl Desk<'_> {
             let to = BufWriter::new(io::stdout().lock());
             let looked = self.dead_letters.export(&filter, self.stop, to).await?;
             complain(&format!("exported {}", dead_letters(looked.matching)));
-            return Ok(End::Done);
+            return Ok(self.end_of(&looked));
         }
         let Some(new) = NewFile::create(file) else { return Ok(End::Failed) };
         let to = BufWriter::new(&new.file);
         let looked = self.dead_letters.export(&filter, self.stop, to).await?;
+        let end = self.end_of(&looked);
         if self.found_none(&looked, &filter) {
-            return Ok(End::Done);
+            return Ok(end);
         }
         new.keep()?;
         let (matching, file) = (dead_letters(looked.matching), file.display());
         say(&format!("exported {matching} to {file}; they are in the queue still"));
-        Ok(End::Done)
+        Ok(end)
     }
 
     pub(super) async fn import(&self, file: &Path) -> Result<End, Trouble> {
         let shown = file.display();
         let from = match File::open(file) {
+            Ok(from) if from.metadata().is_ok_and(|it| !it.is_file()) => {
+                complain(&format!("{shown} is no file; it is read twice, so it can't be a pipe"));
+                return Ok(End::Failed);
+            }
             Ok(from) => BufReader::new(from),
             Err(error) => {
                 complain(&format!("cannot read {shown}: {error}"));

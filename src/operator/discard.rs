@@ -34,16 +34,17 @@ impl Desk<'_> {
                 discarded
             }
         };
+        let end = self.end_of(&looked);
         if self.found_none(&looked, &filter) {
-            return Ok(End::Done);
+            return Ok(end);
         }
         if !done {
             say("nothing was discarded");
-            return Ok(End::Done);
+            return Ok(end);
         }
         let exported = export.map(|it| format!("; {} has them", it.display())).unwrap_or_default();
         say(&format!("discarded {}{exported}", dead_letters(looked.matching)));
-        Ok(End::Done)
+        Ok(end)
     }
 
     /// Asks at the terminal. Told to stop means no.

@@ -6,7 +6,10 @@ use serde::Serialize;
 
 use super::{Desk, End, dead_letters, say, say_json};
 use crate::dead_letters::text::printable;
-use crate::dead_letters::{By, Filter, Group, Letter, Summary, Trouble};
+use crate::dead_letters::{By, Filter, Group, Letter, Looked, Summary, Trouble};
+
+/// Characters of a reason or an error that a list shows; `show` and `--json` show all of it.
+const SHOWN: usize = 300;
 
 /// `list --json`.
 #[derive(Serialize)]
@@ -14,6 +17,7 @@ struct Listing<'a> {
     queue: &'a str,
     letters: u64,
     matching: u64,
+    unseen: u64,
     groups: Vec<Group>,
 }
 
@@ -32,16 +36,17 @@ impl Desk<'_> {
         });
         let looked = looked.await?;
         self.warn_of_looks(&looked);
+        let end = self.end_of(&looked);
         let groups = summary.into_groups();
         if json {
             if !each {
-                let (letters, matching) = (looked.letters, looked.matching);
-                say_json(&Listing { queue: self.queue(), letters, matching, groups });
+                let Looked { letters, matching, unseen, .. } = looked;
+                say_json(&Listing { queue: self.queue(), letters, matching, unseen, groups });
             }
-            return Ok(End::Done);
+            return Ok(end);
         }
         if self.found_none(&looked, &filter) {
-            return Ok(End::Done);
+            return Ok(end);
         }
         for group in &groups {
             say(&paragraph(group));
@@ -52,7 +57,7 @@ impl Desk<'_> {
             String::new()
         };
         say(&format!("{} in `{}`{shown}", dead_letters(looked.letters), self.queue()));
-        Ok(End::Done)
+        Ok(end)
     }
 }
 
@@ -67,10 +72,10 @@ pub(super) fn row(letter: &Letter) -> String {
     let columns = [
         letter.id.to_string(),
         time(letter.failed_at),
-        letter.cause(),
+        short(&letter.cause()),
         content.kind.unwrap_or("other").to_owned(),
         who,
-        letter.error.clone().unwrap_or_default(),
+        short(letter.error.as_deref().unwrap_or_default()),
     ];
     let columns = columns.into_iter().filter(|column| !column.is_empty());
     printable(&columns.collect::<Vec<_>>().join("  "), false)
@@ -78,8 +83,9 @@ pub(super) fn row(letter: &Letter) -> String {
 
 fn paragraph(group: &Group) -> String {
     let by = if group.by == By::Broker { " (by RabbitMQ)" } else { "" };
-    let error = group.error.as_ref().map(|error| format!(": {error}")).unwrap_or_default();
-    let title = printable(&format!("{}{by}{error}", group.reason), false);
+    let error = group.error.as_ref().map(|error| format!(": {}", short(error)));
+    let title = format!("{}{by}{}", short(&group.reason), error.unwrap_or_default());
+    let title = printable(&title, false);
     let mut lines = vec![format!("{:>7}  {title}", group.count)];
     let mut add = |line: String| lines.push(format!("         {}", printable(&line, false)));
     if group.oldest.is_some() {
@@ -94,6 +100,13 @@ fn paragraph(group: &Group) -> String {
     }
     add(format!("such as    {}", group.example));
     lines.join("\n")
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn counts(counts: &BTreeMap<impl Display, u64>) -> String {

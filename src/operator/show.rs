@@ -1,10 +1,12 @@
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::list::{row, time};
 use super::{Desk, End, complain, say, say_json};
 use crate::dead_letters::message::Value;
 use crate::dead_letters::text::printable;
-use crate::dead_letters::{Forecast, Found, Trouble, forecast};
+use crate::dead_letters::{Found, Trouble, forecast, found_as_json};
+use crate::forecast::{Forecast, Prospect};
+use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
 use crate::route::{Notification, Router};
 
@@ -44,7 +46,7 @@ impl Desk<'_> {
         };
         let forecast = forecast(&mut found, self.dead_letters.sources(), &router);
         if json {
-            say_json(&as_json(&found, &forecast, body));
+            say_json(&found_as_json(&found, &forecast, body));
         } else {
             say(&as_text(&found, &forecast, body));
         }
@@ -92,7 +94,7 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
         lines.add("death", &format!("{reason} in {queue}, {count}×  {}", time(death.time)));
     }
     for name in &letter.odd_headers {
-        lines.add("wrong type", &format!("header {name}, which counts as not there"));
+        lines.add("wrong type", &format!("header {name}, or too long: it counts as not there"));
     }
     if let Ok(Json::Object(properties)) = serde_json::to_value(&message.properties) {
         for (name, value) in properties.iter().filter(|(name, _)| *name != "headers") {
@@ -104,7 +106,7 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
         lines.add("header", &format!("{name} = {}", header(value)));
     }
     lines.add("now", &prospect(forecast));
-    if let (true, Forecast::Publish(notification)) = (with_body, forecast) {
+    if let (true, Prospect::Publish(notification)) = (with_body, &forecast.prospect) {
         lines.0.push(format!("\nnotification:\n{}", printable(&notification.body, true)));
     }
     if with_body {
@@ -133,8 +135,8 @@ fn body(body: &[u8]) -> String {
 
 /// What would become of it, without what users wrote.
 fn prospect(forecast: &Forecast) -> String {
-    match forecast {
-        Forecast::Publish(notification) => {
+    match &forecast.prospect {
+        Prospect::Publish(notification) => {
             let Notification { topic, attributes, order, dedup_id, .. } = &**notification;
             let names: Vec<_> = attributes.iter().map(|(name, _)| name).collect();
             let bytes = notification.size();
@@ -146,38 +148,9 @@ fn prospect(forecast: &Forecast) -> String {
             parts.extend(dedup_id.as_ref().map(|it| format!("deduplicated as {it}")));
             parts.join(", ")
         }
-        Forecast::Skip(reason) => format!("would be skipped: {reason}"),
-        Forecast::DeadLetter(reason, error) => {
+        Prospect::Skip(reason) => format!("would be skipped: {reason}"),
+        Prospect::DeadLetter(DeadLetter { reason, error, .. }) => {
             format!("would be dead-lettered again: {reason}: {error}")
         }
     }
-}
-
-fn as_json(found: &Found, forecast: &Forecast, with_body: bool) -> Json {
-    let Found { letter, message } = found;
-    let now = match forecast {
-        Forecast::Publish(notification) => {
-            let mut now = json!({
-                "outcome": "published",
-                "topic": notification.topic.to_string(),
-                "bytes": notification.size(),
-            });
-            if with_body {
-                now["body"] = notification.body.as_str().into();
-            }
-            now
-        }
-        Forecast::Skip(reason) => json!({"outcome": "skipped", "reason": reason.label()}),
-        Forecast::DeadLetter(reason, error) => {
-            json!({"outcome": "dead_lettered", "reason": reason.label(), "error": error})
-        }
-    };
-    let mut shown = json!({"letter": letter, "properties": message.properties, "now": now});
-    if with_body {
-        shown["body"] = match std::str::from_utf8(&message.body) {
-            Ok(text) => text.into(),
-            Err(_) => message.body.escape_ascii().to_string().into(),
-        };
-    }
-    shown
 }

@@ -76,6 +76,11 @@ impl Attributes {
         self.len() > DELIVERED_RAW
     }
 
+    /// Whether one more would be too many for that.
+    pub(crate) const fn fill_raw_delivery(&self) -> bool {
+        self.len() >= DELIVERED_RAW
+    }
+
     /// Why SNS would refuse them, in one line that shows no value.
     pub(crate) fn fault(&self) -> Option<String> {
         self.iter().find_map(|(name, value)| {

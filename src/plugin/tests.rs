@@ -7,8 +7,8 @@ use super::*;
 struct Shouts;
 
 impl Plugin for Shouts {
-    fn user_guid<'a>(&self, user: &'a Jid) -> Cow<'a, str> {
-        user.as_str().to_uppercase().into()
+    fn user_guid<'a>(&self, user: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+        Ok(user.as_str().to_uppercase().into())
     }
 }
 
@@ -17,7 +17,7 @@ fn the_default_id_is_the_bare_jid() {
     for (jid, expected) in
         [("a@b/c", "a@b"), ("a@b", "a@b"), ("b/c@d/e", "b"), ("Straße@b", "strasse@b")]
     {
-        assert_eq!(DefaultPlugin.user_guid(&Jid::new(jid).unwrap()), expected);
+        assert_eq!(DefaultPlugin.user_guid(&Jid::new(jid).unwrap()).unwrap(), expected);
     }
 }
 
@@ -133,4 +133,111 @@ proptest! {
             prop_assert_eq!(text.parse(), Ok(number));
         }
     }
+}
+
+/// `examples/policy.rhai`, natively.
+struct Policy;
+
+const PARTNERS: [&str; 2] = ["partner.example", "example.net"];
+
+impl Plugin for Policy {
+    fn keep(&self, event: &Event<'_>) -> Result<bool, PluginError> {
+        Ok(event.sender().node().is_none_or(|name| !name.as_str().starts_with("bot-")))
+    }
+
+    fn user_guid<'a>(&self, user: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+        let domain = user.domain().as_str();
+        let partner = PARTNERS.contains(&domain);
+        Ok(if partner { format!("someone@{domain}").into() } else { bare(user).into() })
+    }
+
+    fn presence_attributes(
+        &self,
+        _: &TopicArn,
+        presence: &Presence<'_>,
+    ) -> Result<Attributes, PluginError> {
+        let state = if presence.present { "online" } else { "offline" };
+        Ok([("host", presence.user.domain().as_str()), ("state", state)].into_iter().collect())
+    }
+
+    fn message_attributes(
+        &self,
+        _: &TopicArn,
+        message: &Message<'_>,
+    ) -> Result<Attributes, PluginError> {
+        let mut attributes = Attributes::default();
+        if !message.to.domain().as_str().ends_with(message.from.domain().as_str()) {
+            attributes.set("abroad", "yes");
+        }
+        attributes.set("kind", message.kind.label());
+        attributes.set("length", i64::try_from(message.body.chars().count()).unwrap());
+        Ok(attributes)
+    }
+
+    fn metadata(&self, event: &Event<'_>) -> Result<Metadata, PluginError> {
+        let mut metadata = Metadata::new();
+        if let Some(timestamp) = event.meta().timestamp {
+            metadata.insert("sent_at".to_owned(), timestamp.to_string().into());
+        }
+        if let Some(tenant) = event.meta().metadata.get("tenant") {
+            metadata.insert("tenant".to_owned(), tenant.clone());
+        }
+        Ok(metadata)
+    }
+}
+
+fn policy_script() -> Script {
+    Script::compile("policy.rhai", include_str!("../../examples/policy.rhai")).unwrap()
+}
+
+#[test]
+fn the_default_a_native_plugin_and_a_script_pass_the_same_conformance() {
+    let plugins: [&dyn Plugin; 3] = [&DefaultPlugin, &Policy, &policy_script()];
+    for plugin in plugins {
+        assert_eq!(conformance(plugin), []);
+    }
+}
+
+#[test]
+fn the_same_policy_says_the_same_natively_and_as_a_script() {
+    let script = policy_script();
+    let topic = TopicArn::build("eu-west-1", "123456789012", "t").unwrap();
+    for (name, event) in samples::samples() {
+        assert_eq!(Policy.keep(&event), script.keep(&event), "{name}");
+        assert_eq!(Policy.metadata(&event), script.metadata(&event), "{name}");
+        let user = event.sender();
+        assert_eq!(Policy.user_guid(user), script.user_guid(user), "{name}");
+        match &event {
+            Event::Presence(it) => {
+                let native = Policy.presence_attributes(&topic, it);
+                assert_eq!(native, script.presence_attributes(&topic, it), "{name}");
+            }
+            Event::Message(it) => {
+                assert_eq!(Policy.user_guid(&it.to), script.user_guid(&it.to), "{name}");
+                let native = Policy.message_attributes(&topic, it);
+                assert_eq!(native, script.message_attributes(&topic, it), "{name}");
+            }
+        }
+    }
+}
+
+/// Wrong in all ways that only a native plugin can be.
+struct Unsound(std::sync::atomic::AtomicU32);
+
+impl Plugin for Unsound {
+    fn user_guid<'a>(&self, _: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+        let asked = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok(asked.to_string().into())
+    }
+
+    fn metadata(&self, _: &Event<'_>) -> Result<Metadata, PluginError> {
+        panic!("a bug")
+    }
+}
+
+#[test]
+fn conformance_finds_panics_and_answers_that_change() {
+    let said: Vec<_> = conformance(&Unsound(0.into())).iter().map(ToString::to_string).collect();
+    let changing = "`user_guid`, on a presence: gives another answer each time it is asked";
+    assert_eq!(said, [changing, "`metadata`, on a presence: panics"]);
 }

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use self::queue::{Entry, Topics};
@@ -50,6 +50,10 @@ struct Inner<P> {
     in_flight: Cell<u16>,
     measures: Measures,
     topics: RefCell<Topics>,
+    /// Entries in those requests.
+    carried: Cell<usize>,
+    /// Wakes those who wait for room.
+    room: Notify,
 }
 
 impl<P: Publish + 'static> Batcher<P> {
@@ -60,14 +64,17 @@ impl<P: Publish + 'static> Batcher<P> {
 
     /// The same, and counts.
     pub(super) fn measured(place: P, batching: Batching, measures: Measures) -> Self {
-        measures.metrics.request_limit.set(batching.max_requests.into());
+        let limit = Limit::new(batching.max_requests);
+        measures.metrics.request_limit.set(limit.current());
         Self(Rc::new(Inner {
             place,
             batching,
-            limit: RefCell::new(Limit::new(batching.max_requests)),
+            limit: RefCell::new(limit),
             in_flight: Cell::new(0),
             measures,
             topics: RefCell::default(),
+            carried: Cell::new(0),
+            room: Notify::new(),
         }))
     }
 
@@ -78,10 +85,24 @@ impl<P: Publish + 'static> Batcher<P> {
 }
 
 impl<P: Publish + 'static> Attempt for Batcher<P> {
-    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+    async fn attempt(
+        &self,
+        notification: &Rc<Notification>,
+        taken: Instant,
+    ) -> Result<MessageId, Fault> {
         let (reply, answer) = oneshot::channel();
-        self.0.enqueue(Entry::new(Rc::clone(notification), reply));
+        self.0.enqueue(Entry::new(Rc::clone(notification), taken, reply));
         answer.await.unwrap_or_else(|_| Err(Fault::unanswered("the request was dropped")))
+    }
+
+    async fn ready(&self) {
+        loop {
+            let room = self.0.room.notified();
+            if self.0.has_room() {
+                return;
+            }
+            room.await;
+        }
     }
 
     async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
@@ -101,6 +122,9 @@ impl<P: Publish + 'static> Inner<P> {
     fn go_on(self: &Rc<Self>) {
         loop {
             self.send_ready();
+            if self.has_room() {
+                self.room.notify_waiters();
+            }
             // What has become due just now, between the two, has nobody else to send it.
             if !(self.watch() && self.limit.borrow().allows(self.in_flight.get())) {
                 return;
@@ -112,8 +136,17 @@ impl<P: Publish + 'static> Inner<P> {
         while self.limit.borrow().allows(self.in_flight.get()) {
             let Some(batch) = self.topics.borrow_mut().take_ready(&self.batching) else { return };
             self.goes(self.in_flight.get() + 1);
-            tokio::task::spawn_local(Rc::clone(self).send(batch));
+            self.carried.set(self.carried.get() + batch.len());
+            tokio::task::spawn_local(Rc::clone(self).send(batch, Instant::now()));
         }
+    }
+
+    /// Whether requests could carry more than is here. What lingers does not fill any; with many topics
+    /// it must not keep their batches small.
+    fn has_room(&self) -> bool {
+        let (waiting, topics) = self.topics.borrow().waiting();
+        let requests = usize::from(self.limit.borrow().whole());
+        self.carried.get() + waiting < (requests + topics) * self.batching.max_entries
     }
 
     fn goes(&self, in_flight: u16) {
@@ -136,8 +169,10 @@ impl<P: Publish + 'static> Inner<P> {
         due
     }
 
-    async fn send(self: Rc<Self>, batch: Vec<Entry>) {
-        let _slot = Slot(&self);
+    /// `ready` is when it could have begun.
+    async fn send(self: Rc<Self>, batch: Vec<Entry>, ready: Instant) {
+        let _slot = Slot { inner: &self, entries: batch.len() };
+        let busy = ready.elapsed();
         // One bad entry must not take the others down: a batch that is refused as a whole
         // is sent in halves.
         let mut parts = vec![batch];
@@ -146,7 +181,7 @@ impl<P: Publish + 'static> Inner<P> {
             let began = Instant::now();
             let answers = self.request(&part).await;
             self.measures.request(&part[0].notification.topic, part.len(), began, &answers);
-            rest = rest.max(self.learn(&answers));
+            rest = rest.max(self.learn(&answers, busy, began.elapsed()));
             match answers {
                 Err(fault) if part.len() > 1 && may_be_for_one_entry(&fault) => {
                     let rest = part.split_off(part.len() / 2);
@@ -176,8 +211,9 @@ impl<P: Publish + 'static> Inner<P> {
         }
     }
 
-    /// Returns how long the request is to keep its place, if it was throttled.
-    fn learn(&self, answers: &Answers) -> Option<Duration> {
+    /// Returns how long the request is to keep its place, if it was throttled. It took so long, of which the
+    /// answer waited about as long for this thread as its beginning did.
+    fn learn(&self, answers: &Answers, busy: Duration, took: Duration) -> Option<Duration> {
         let met = |is: fn(&Fault) -> bool| match answers {
             Ok(answers) => answers.iter().filter_map(|it| it.as_ref().err()).any(is),
             Err(fault) => is(fault),
@@ -185,6 +221,8 @@ impl<P: Publish + 'static> Inner<P> {
         let mut limit = self.limit.borrow_mut();
         if met(is_transient) {
             limit.shrink();
+        } else if took < 2 * busy {
+            limit.ease();
         } else {
             limit.grow();
         }
@@ -194,12 +232,17 @@ impl<P: Publish + 'static> Inner<P> {
 }
 
 /// A request's place among those in flight; it is given up even if the request panics.
-struct Slot<'a, P: Publish + 'static>(&'a Rc<Inner<P>>);
+struct Slot<'a, P: Publish + 'static> {
+    inner: &'a Rc<Inner<P>>,
+    entries: usize,
+}
 
 impl<P: Publish + 'static> Drop for Slot<'_, P> {
     fn drop(&mut self) {
-        self.0.goes(self.0.in_flight.get() - 1);
-        self.0.go_on();
+        let Self { inner, entries } = self;
+        inner.carried.set(inner.carried.get() - *entries);
+        inner.goes(inner.in_flight.get() - 1);
+        inner.go_on();
     }
 }
 

@@ -14,7 +14,9 @@ mod view;
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use self::barrier::Barrier;
@@ -31,7 +33,7 @@ use crate::route::Notification;
 #[derive(Debug)]
 pub struct Gate<R> {
     retry: R,
-    service: Barrier,
+    service: Rc<Barrier>,
     topics: RefCell<HashMap<TopicArn, Rc<Barrier>>>,
     threshold: u32,
     probe_max: Duration,
@@ -83,7 +85,7 @@ impl<P: Attempt> Gate<Retry<P>> {
     /// `threshold` events in a row out of retries mean that the topic is down, or the service, if
     /// nothing of any topic got through; probes pause `probe_max` at most.
     pub fn new(retry: Retry<P>, threshold: u32, probe_max: Duration) -> Self {
-        let service = Barrier::new(probe_max);
+        let service = Rc::new(Barrier::new(probe_max));
         Self { retry, service, topics: RefCell::default(), threshold, probe_max }
     }
 
@@ -122,23 +124,19 @@ impl<P: Attempt> Gate<Retry<P>> {
     ) -> Result<Option<Accepted>, Unpublished> {
         let arn = &notification.topic;
         let ordered = notification.order.is_some();
-        let _place = if topic.is_held() {
+        let _place = if topic.is_held() && !stay.is_stopping() {
             Some(stay.wait_for(arn, ordered, topic.waiting() == 0).ok_or(NotNow::Park)?)
         } else {
             None
         };
-        let at_topic = pass(topic, stay).await;
-        let at_topic = at_topic.ok_or_else(|| stay.end(Held::Topic(arn.clone()), ordered))?;
-        let at_service = pass(&self.service, stay).await;
-        let at_service = at_service.ok_or_else(|| stay.end(Held::Service, ordered))?;
-        let tried_topic = topic.tried(&at_topic);
-        let tried_service = self.service.tried(&at_service);
-        let way = Way { arn, topic, at_topic, at_service, tried_topic, tried_service };
+        let way = self.passes(topic, arn, ordered, stay).await?;
         // Held while it waited for the service.
-        if topic.is_held() && !tried_topic.as_probe && !tried_service.as_probe {
+        if topic.is_held() && !way.tried_topic.as_probe && !way.tried_service.as_probe {
             return Ok(None);
         }
-        let answer = self.attempt(notification, &way, attempts).await;
+        let published = self.retry.publish(notification, stay.taken()).await;
+        *attempts += published.as_ref().map_or_else(|it| it.attempts, |it| it.attempts);
+        let answer = published.map_err(|failure| self.blocked(&way, failure.fault));
         self.learn(&way, &answer);
         match answer {
             Ok(accepted) => Ok(Some(accepted)),
@@ -147,26 +145,30 @@ impl<P: Attempt> Gate<Retry<P>> {
         }
     }
 
-    async fn attempt(
-        &self,
-        notification: &Rc<Notification>,
-        way: &Way<'_>,
-        attempts: &mut u32,
-    ) -> Result<Accepted, Blocked> {
-        let Failure { fault, attempts: made } = match self.retry.publish(notification).await {
-            Ok(accepted) => {
-                *attempts += accepted.attempts;
-                return Ok(accepted);
-            }
-            Err(failure) => failure,
-        };
-        *attempts += made;
-        Err(match fault.scope {
+    /// Passes the topic's barrier, then the service's.
+    async fn passes<'a>(
+        &'a self,
+        topic: &'a Barrier,
+        arn: &'a TopicArn,
+        ordered: bool,
+        stay: &Stay<'_>,
+    ) -> Result<Way<'a>, NotNow> {
+        let at_topic = pass(topic, stay).await;
+        let at_topic = at_topic.ok_or_else(|| stay.end(Held::Topic(arn.clone()), ordered))?;
+        let at_service = pass(&self.service, stay).await;
+        let at_service = at_service.ok_or_else(|| stay.end(Held::Service, ordered))?;
+        let (tried_topic, tried_service) =
+            (topic.tried(&at_topic), self.service.tried(&at_service));
+        Ok(Way { arn, topic, at_topic, at_service, tried_topic, tried_service })
+    }
+
+    fn blocked(&self, way: &Way<'_>, fault: Fault) -> Blocked {
+        match fault.scope {
             Scope::Message => Blocked::Dead(fault),
             Scope::Route => Blocked::Topic(fault),
             Scope::Service => Blocked::Service(fault),
             Scope::Transient => self.exhausted(way, fault),
-        })
+        }
     }
 
     /// Out of retries: the event's bad luck, unless something else explains it.
@@ -239,11 +241,16 @@ async fn pass<'a>(barrier: &'a Barrier, stay: &Stay<'_>) -> Option<Pass<'a>> {
     if barrier.is_open() {
         return Some(Pass::default());
     }
+    // Looked at whenever the event wakes, which it does at a stop and when a hold begins anew.
+    let in_vain = poll_fn(|_| {
+        if stay.is_stopping() && barrier.is_held() { Poll::Ready(()) } else { Poll::Pending }
+    });
     // Boxed, since every event would carry the room for it along.
     Box::pin(async {
         tokio::select! {
             biased;
             pass = barrier.pass() => Some(pass),
+            () = in_vain => None,
             () = stay.over() => None,
         }
     })

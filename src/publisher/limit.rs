@@ -2,6 +2,9 @@
 //!
 //! SNS's quota counts messages of the whole account. Workers that slow down when they are
 //! pushed back, each by itself, come to share it; workers that keep trying only get more refusals.
+//!
+//! And no more than this process can serve: beyond that, requests only wait for each other here. They carry
+//! nothing more, but what waits for its turn behind one of them waits longer.
 
 use std::time::Duration;
 
@@ -15,25 +18,41 @@ const ONE_BURST: Duration = Duration::from_millis(100);
 const FIRST_REST: Duration = Duration::from_millis(20);
 const LONGEST_REST: Duration = Duration::from_secs(1);
 
+/// The number to begin with. Only a throttle makes it smaller: below that, the thread would idle between answers.
+const FIRST: f64 = 16.0;
+
+/// What an answer that waited here takes away: a busy start is over after a few thousand events, and a
+/// hiccup costs next to nothing.
+const EASE: f64 = 0.1;
+
 /// A number between one and a fixed maximum.
 #[derive(Debug)]
 pub(super) struct Limit {
     most: f64,
     current: f64,
+    /// Up to here it doubles in each round.
+    known_good: f64,
     shrunk_at: Option<Instant>,
     rest: Duration,
 }
 
 impl Limit {
-    /// Begins at `most`.
+    /// At most so many.
     pub(super) fn new(most: u16) -> Self {
         let most = f64::from(most.max(1));
-        Self { most, current: most, shrunk_at: None, rest: FIRST_REST }
+        let current = most.min(FIRST);
+        Self { most, current, known_good: most, shrunk_at: None, rest: FIRST_REST }
     }
 
     /// Whether one more request may be sent while so many are in flight.
     pub(super) fn allows(&self, in_flight: u16) -> bool {
-        f64::from(in_flight) + 1.0 <= self.current
+        in_flight < self.whole()
+    }
+
+    /// How many requests may be in flight.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to a u16")]
+    pub(super) fn whole(&self) -> u16 {
+        self.current as u16
     }
 
     /// The number; a request needs a whole one.
@@ -41,9 +60,19 @@ impl Limit {
         self.current
     }
 
-    /// A request went well: room for about one more, once as many have gone well as fit.
+    /// A request went well: room for about one more, once as many have gone well as fit; at first, and until there
+    /// was one too many, for one more with each.
     pub(super) fn grow(&mut self) {
-        self.current = (self.current + 1.0 / self.current).min(self.most);
+        let more = if self.current < self.known_good { 1.0 } else { 1.0 / self.current };
+        self.current = (self.current + more).min(self.most);
+        self.rest = FIRST_REST;
+    }
+
+    /// A request went well, but waited here for longer than for SNS: one less, once ten have.
+    pub(super) fn ease(&mut self) {
+        let fewest = self.current.min(FIRST);
+        self.current = (self.current - EASE).max(fewest);
+        self.known_good = self.current;
         self.rest = FIRST_REST;
     }
 
@@ -63,6 +92,7 @@ impl Limit {
         }
         self.shrunk_at = Some(now);
         self.current = (self.current / 2.0).max(1.0);
+        self.known_good = self.current;
         tracing::debug!(limit = self.current, "fewer requests at once");
     }
 }
@@ -75,9 +105,33 @@ mod tests {
         (0..=u16::MAX).take_while(|in_flight| limit.allows(*in_flight)).count().try_into().unwrap()
     }
 
+    fn grown(most: u16) -> Limit {
+        let mut limit = Limit::new(most);
+        for _ in 0..most {
+            limit.grow();
+        }
+        limit
+    }
+
+    #[test]
+    fn it_begins_small_and_doubles_until_there_was_one_too_many() {
+        let mut limit = Limit::new(100);
+        assert_eq!(room(&limit), 16);
+        for _ in 0..16 {
+            limit.grow();
+        }
+        assert_eq!(room(&limit), 32);
+        limit.ease();
+        for _ in 0..32 {
+            limit.grow();
+        }
+        assert_eq!(room(&limit), 32, "one more with each round now");
+        assert_eq!(room(&grown(100)), 100);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_burst_of_refusals_halves_it_once_and_it_never_reaches_zero() {
-        let mut limit = Limit::new(100);
+        let mut limit = grown(100);
         for _ in 0..50 {
             limit.shrink();
         }
@@ -102,6 +156,22 @@ mod tests {
             limit.grow();
         }
         assert_eq!(room(&limit), 10);
+    }
+
+    #[test]
+    fn a_busy_process_has_fewer_but_never_too_few() {
+        let mut limit = grown(100);
+        for _ in 0..100 {
+            limit.ease();
+        }
+        assert_eq!(room(&limit), 90);
+        for _ in 0..10_000 {
+            limit.ease();
+        }
+        assert_eq!(room(&limit), 16);
+        let mut small = Limit::new(3);
+        small.ease();
+        assert_eq!(room(&small), 3);
     }
 
     #[tokio::test(start_paused = true)]

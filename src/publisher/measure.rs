@@ -1,4 +1,4 @@
-//! Counts requests, retries and what was accepted, topic by topic.
+//! Counts requests, retries and what was accepted, topic by topic, and notes what went wrong.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use super::fault::{is_throttle, is_unreachable};
 use crate::arn::TopicArn;
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, MessageId, Scope};
+use crate::recent::Recent;
 
 /// The answer to a request: to all of it, or entry by entry.
 pub(super) type Answers = Result<Vec<Result<MessageId, Fault>>, Fault>;
@@ -21,6 +22,7 @@ pub(super) type Answers = Result<Vec<Result<MessageId, Fault>>, Fault>;
 pub struct Measures {
     pub(super) metrics: Arc<Metrics>,
     topics: Rc<RefCell<HashMap<TopicArn, Rc<OfTopic>>>>,
+    recent: Rc<Recent>,
 }
 
 /// A topic's handles.
@@ -34,9 +36,15 @@ struct OfTopic {
 impl Measures {
     /// These topics show from the beginning, so that what happens to them first is an increase.
     pub fn new<'a>(metrics: Arc<Metrics>, topics: impl IntoIterator<Item = &'a TopicArn>) -> Self {
-        let measures = Self { metrics, topics: Rc::default() };
+        let measures = Self { metrics, topics: Rc::default(), recent: Rc::default() };
         topics.into_iter().for_each(|topic| drop(measures.of(topic)));
         measures
+    }
+
+    /// Errors are noted there.
+    #[must_use]
+    pub fn noting(self, recent: Rc<Recent>) -> Self {
+        Self { recent, ..self }
     }
 
     pub(super) fn request(
@@ -52,10 +60,17 @@ impl Measures {
         self.metrics.batch_entries.observe(entries as f64);
         let accepted = answers.as_ref().map_or(0, |it| it.iter().filter(|it| it.is_ok()).count());
         of_topic.published.inc_by(accepted as u64);
+        let note = |fault: &Fault| self.recent.note(topic.name(), &fault.code, fault);
         let result = match answers {
             Ok(_) if accepted == entries => return of_topic.accepted.inc(),
-            Ok(_) => "partial",
-            Err(fault) => met(fault),
+            Ok(answers) => {
+                answers.iter().filter_map(|it| it.as_ref().err()).for_each(note);
+                "partial"
+            }
+            Err(fault) => {
+                note(fault);
+                met(fault)
+            }
         };
         self.metrics.publish_requests.with_label_values(&[topic.name(), result]).inc();
     }

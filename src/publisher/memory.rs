@@ -5,6 +5,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::{Attempt, Publish};
+use tokio::time::Instant;
+
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
@@ -28,7 +30,11 @@ impl MemoryTopics {
 }
 
 impl Attempt for MemoryTopics {
-    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+    async fn attempt(
+        &self,
+        notification: &Rc<Notification>,
+        _taken: Instant,
+    ) -> Result<MessageId, Fault> {
         self.publish(notification).await
     }
 }

@@ -22,7 +22,7 @@ use self::exchange::{Answered, Exchange};
 use self::verdicts::{Misfits, Verdicts};
 use super::Publish;
 use super::classify::{code_of_status, one_line, scope_of, scope_of_entry};
-use crate::arn::TopicArn;
+use crate::arn::{self, TopicArn};
 use crate::config;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::route::Notification;
@@ -30,29 +30,37 @@ use crate::route::Notification;
 /// Amazon SNS, or whatever speaks its protocol at `sns_host`.
 #[derive(Debug, Clone)]
 pub struct Sns {
+    /// One for each access: endpoint and credentials.
+    clients: BTreeMap<arn::Access, Client>,
+    misfits: Rc<Misfits>,
+}
+
+/// What is reached by one access.
+#[derive(Debug, Clone)]
+struct Client {
     exchange: Rc<Exchange>,
     /// One for each region that a topic is in: an endpoint takes only its own region's ARNs.
     endpoints: BTreeMap<String, Result<Endpoint, String>>,
-    misfits: Rc<Misfits>,
 }
 
 impl Sns {
     /// Gets ready for `topics`. Nothing is sent to SNS.
     pub async fn new(config: &config::Sns, topics: impl IntoIterator<Item = TopicArn>) -> Self {
-        let shared = shared_config(config).await;
-        let exchange = Rc::new(Exchange::new(config, shared.credentials_provider()));
-        let regions: BTreeSet<_> =
-            topics.into_iter().map(|topic| topic.region().to_owned()).collect();
-        let mut endpoints = BTreeMap::new();
-        for region in regions {
-            let endpoint = Endpoint::resolve(&shared, &region, config.endpoint.as_ref()).await;
-            endpoints.insert(region, endpoint);
+        let mut by_access: BTreeMap<_, Vec<TopicArn>> = BTreeMap::new();
+        for topic in topics {
+            by_access.entry(topic.access()).or_default().push(topic);
         }
-        Self { exchange, endpoints, misfits: Rc::default() }
+        let mut clients = BTreeMap::new();
+        for (number, topics) in by_access {
+            let access = config.access_to(&topics[0]);
+            clients.insert(number, Client::new(config, access, &topics).await);
+        }
+        Self { clients, misfits: Rc::default() }
     }
 
     async fn ask(&self, topic: &TopicArn, form: String) -> Result<Answer, Fault> {
-        let Answered { status, body } = self.exchange.post(self.endpoint(topic)?, form).await?;
+        let (exchange, endpoint) = self.way_to(topic)?;
+        let Answered { status, body } = exchange.post(endpoint, form).await?;
         let answer = Answer::read(&body);
         if (200..300).contains(&status) {
             // One that can't be read tells nothing about whether SNS took the message.
@@ -64,18 +72,33 @@ impl Sns {
         }
         let fault = refusal(status, answer.unwrap_or_default());
         if fault.scope == Scope::Service {
-            self.exchange.forget_credentials();
+            exchange.forget_credentials();
         }
         Err(fault)
     }
 
-    fn endpoint(&self, topic: &TopicArn) -> Result<&Endpoint, Fault> {
+    fn way_to(&self, topic: &TopicArn) -> Result<(&Exchange, &Endpoint), Fault> {
         let unknown = |detail| Fault { scope: Scope::Route, code: "region".to_owned(), detail };
-        match self.endpoints.get(topic.region()) {
-            Some(Ok(endpoint)) => Ok(endpoint),
-            Some(Err(error)) => Err(unknown(one_line(error))),
+        let client = self.clients.get(&topic.access());
+        match client.and_then(|it| Some((it, it.endpoints.get(topic.region())?))) {
+            Some((client, Ok(endpoint))) => Ok((&client.exchange, endpoint)),
+            Some((_, Err(error))) => Err(unknown(one_line(error))),
             None => Err(unknown(format!("nothing was set up for the region of {topic}"))),
         }
+    }
+}
+
+impl Client {
+    async fn new(config: &config::Sns, access: &config::Access, topics: &[TopicArn]) -> Self {
+        let shared = shared_config(config, access).await;
+        let exchange = Rc::new(Exchange::new(config, shared.credentials_provider()));
+        let regions: BTreeSet<_> = topics.iter().map(|topic| topic.region().to_owned()).collect();
+        let mut endpoints = BTreeMap::new();
+        for region in regions {
+            let endpoint = Endpoint::resolve(&shared, &region, access.endpoint.as_ref()).await;
+            endpoints.insert(region, endpoint);
+        }
+        Self { exchange, endpoints }
     }
 }
 
@@ -132,9 +155,9 @@ fn refusal(status: u16, answer: Answer) -> Fault {
 
 /// What the SDK finds in its environment, with our own keys in place of its credential chain
 /// where the configuration has some.
-async fn shared_config(config: &config::Sns) -> SdkConfig {
+async fn shared_config(config: &config::Sns, access: &config::Access) -> SdkConfig {
     let loader = aws_config::defaults(BehaviorVersion::latest());
-    let loader = match &config.credentials {
+    let loader = match &access.credentials {
         Some(keys) => loader.credentials_provider(Credentials::new(
             keys.access_key_id.expose_secret(),
             keys.secret_access_key.expose_secret(),

@@ -1,12 +1,13 @@
 //! Which event becomes which notification, and which is refused before it is sent.
 
+mod plugins;
 mod rooms;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::event::{Decoded, Envelope, Format, decode};
-use crate::plugin::{AttributeValue, is_xml_char};
+use crate::plugin::{AttributeValue, Attributes, is_xml_char};
 
 const LIMIT: usize = 262_144;
 const RULES: Rules = Rules { max_message_bytes: LIMIT, per_key: false, group_id: false };
@@ -187,24 +188,32 @@ fn a_notification_over_the_limit_is_too_large_and_says_by_how_much() {
 struct Attribute(&'static str, AttributeValue);
 
 impl Plugin for Attribute {
-    fn user_guid<'a>(&self, user: &'a jid::Jid) -> std::borrow::Cow<'a, str> {
-        format!("guid-of-{user}").into()
+    fn user_guid<'a>(&self, user: &'a jid::Jid) -> Result<std::borrow::Cow<'a, str>, PluginError> {
+        Ok(format!("guid-of-{user}").into())
     }
 
-    fn presence_attributes(&self, topic: &TopicArn, presence: &Presence<'_>) -> Attributes {
+    fn presence_attributes(
+        &self,
+        topic: &TopicArn,
+        presence: &Presence<'_>,
+    ) -> Result<Attributes, PluginError> {
         let present = i32::from(presence.present);
-        [("present", AttributeValue::from(present)), ("topic", topic.as_str().into())]
+        Ok([("present", AttributeValue::from(present)), ("topic", topic.as_str().into())]
             .into_iter()
-            .collect()
+            .collect())
     }
 
-    fn message_attributes(&self, _: &TopicArn, message: &Message<'_>) -> Attributes {
+    fn message_attributes(
+        &self,
+        _: &TopicArn,
+        message: &Message<'_>,
+    ) -> Result<Attributes, PluginError> {
         let mut attributes = Attributes::default();
         attributes.set(self.0, self.1.clone());
         if let Some(os) = message.meta.metadata.get("os").and_then(|os| os.as_str()) {
             attributes.set("os", os);
         }
-        attributes
+        Ok(attributes)
     }
 }
 

@@ -1,7 +1,8 @@
 //! Connections to RabbitMQ, and its refusals in words.
 
-use std::cell::Cell;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use lapin::ConnectionProperties;
@@ -38,14 +39,14 @@ pub struct Broker {
     amqp: Amqp,
     name: String,
     /// The place of the node that took the last connection.
-    last: Cell<usize>,
+    last: Arc<AtomicUsize>,
 }
 
 impl Broker {
     /// `name` is how the connections show on RabbitMQ's side.
     #[must_use]
     pub fn new(amqp: Amqp, name: String) -> Self {
-        Self { amqp, name, last: Cell::new(0) }
+        Self { amqp, name, last: Arc::default() }
     }
 
     /// The configuration that it was made from.
@@ -69,12 +70,13 @@ impl Broker {
     /// What each node said, if none took the connection.
     pub async fn connect(&self, purpose: &str) -> Result<Link, SourceError> {
         let uris = &self.amqp.uris;
+        let last = self.last.load(Ordering::Relaxed);
         let mut refusals = Vec::new();
-        for index in (0..uris.len()).map(|step| (self.last.get() + step) % uris.len()) {
+        for index in (0..uris.len()).map(|step| (last + step) % uris.len()) {
             let uri = &uris[index];
             match self.connect_to(uri, purpose).await {
                 Ok(link) => {
-                    self.last.set(index);
+                    self.last.store(index, Ordering::Relaxed);
                     return Ok(link);
                 }
                 Err(refusal) => refusals.push(format!("{uri}: {refusal}")),

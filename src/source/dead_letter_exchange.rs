@@ -6,14 +6,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::{BasicProperties, Confirmation};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::connection::{BLOCKED, Broker, bounded, unless_blocked};
+use super::connection::{BLOCKED, Broker, bounded};
 use super::dead_letter_headers::{Origin, dead_letter_properties};
 use super::link::Link;
 use super::parking::parked_properties;
+use super::solo_channels::SoloChannels;
 use super::{SourceError, topology};
 use crate::config::{Parking, Source};
 use crate::event::Envelope;
@@ -39,7 +39,7 @@ pub struct DeadLetterExchange {
 
 #[derive(Debug)]
 struct Open {
-    channel: Channel,
+    channels: SoloChannels,
     connection: Link,
 }
 
@@ -153,21 +153,20 @@ impl DeadLetterExchange {
     async fn open(&self) -> Result<Rc<Open>, SourceError> {
         let mut current = self.open.lock().await;
         if let Some(open) = &*current
-            && open.channel.status().connected()
+            && open.connection.status().connected()
         {
             return Ok(Rc::clone(open));
         }
         let connection = self.broker.connect("dead letters").await?;
-        let channel = bounded("opening a channel", connection.create_channel()).await?;
-        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        bounded("asking for confirms", confirms).await?;
         if self.broker.config().declare {
+            let channel = bounded("opening a channel", connection.create_channel()).await?;
             topology::declare_dead_letters(&channel, self.broker.config()).await?;
             for source in &self.broker.config().sources {
                 topology::declare_parking(&channel, self.broker.config(), source).await?;
             }
+            bounded("closing a channel", channel.close(200, "bye".into())).await?;
         }
-        let open = Rc::new(Open { channel, connection });
+        let open = Rc::new(Open { channels: SoloChannels::default(), connection });
         *current = Some(Rc::clone(&open));
         Ok(open)
     }
@@ -217,14 +216,9 @@ impl Copy<'_> {
         blocked: impl FnOnce(SourceError),
     ) -> Result<(), SourceError> {
         let Self { exchange, routing_key, payload, properties, what, .. } = self;
-        let confirmation = unless_blocked(&open.connection, what, blocked, async {
-            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-            open.channel
-                .basic_publish(exchange.into(), routing_key.into(), options, payload, properties)
-                .await?
-                .await
-        })
-        .await?;
+        let (to, message) = ((exchange, routing_key), (payload, properties));
+        let confirmation =
+            open.channels.publish(&open.connection, what, blocked, to, message).await?;
         let problem = match confirmation {
             Confirmation::Ack(None) => return Ok(()),
             Confirmation::Ack(Some(_)) => self.unrouted,

@@ -17,7 +17,7 @@ use super::connection::bounded;
 use super::ledger::Ledger;
 use super::refusal::explain;
 use super::watch::{Verdict, Watch};
-use super::{SourceError, topology};
+use super::{Begin, SourceError, topology};
 
 /// What a worker may hold before it has settled as many. The broker counts a delivery for all
 /// that a worker held when it died; so one that dies right after its start, again and again, spends
@@ -51,6 +51,8 @@ pub(super) struct Intake {
     due: Pin<Box<Sleep>>,
     /// The tag of the last delivery.
     last: DeliveryTag,
+    /// How many consumers there have been.
+    consumers: u32,
     /// What the broker is being asked beside.
     errand: Option<LocalBoxFuture<'static, Result<Answer, SourceError>>>,
 }
@@ -60,6 +62,8 @@ pub(super) struct Intake {
 /// the next comes when all is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
+    /// A single one, for as long as it takes.
+    One,
     /// The first few, until then at the latest.
     First(Instant),
     /// A larger prefetch, but not the full one: when it came, deliveries up to this one were open.
@@ -81,19 +85,27 @@ enum Answer {
 }
 
 impl Intake {
-    pub(super) async fn start(order: Order, watch: Watch) -> Result<Self, SourceError> {
-        let prefetch = order.prefetch.min(FIRST_PREFETCH);
-        let consumer = consume(&order, 0, prefetch).await?;
-        let established = Instant::now() + ESTABLISHED;
+    pub(super) async fn start(
+        order: Order,
+        begin: Begin,
+        watch: Watch,
+    ) -> Result<Self, SourceError> {
+        let (few, stage) = match begin {
+            Begin::One => (1, Stage::One),
+            Begin::Few => (FIRST_PREFETCH, Stage::First(Instant::now() + ESTABLISHED)),
+        };
+        let prefetch = order.prefetch.min(few);
+        let consumer = consume(&order, 1, prefetch).await?;
         let is_small = prefetch < order.prefetch;
         Ok(Self {
             order,
             watch,
             consumer,
             prefetch,
-            stage: if is_small { Stage::First(established) } else { Stage::Full },
+            stage: if is_small { stage } else { Stage::Full },
             due: Box::pin(sleep(ESTABLISHED)),
             last: 0,
+            consumers: 1,
             errand: None,
         })
     }
@@ -121,6 +133,13 @@ impl Intake {
                 }
                 () = self.watch.alarm() => self.rang(&ledger.borrow())?,
             }
+        }
+    }
+
+    /// As the first few are followed by more.
+    pub(super) fn take_more(&mut self) {
+        if self.stage == Stage::One {
+            self.stage = Stage::First(Instant::now() + ESTABLISHED);
         }
     }
 
@@ -177,14 +196,17 @@ impl Intake {
     }
 
     fn begin(&mut self, open: usize) {
-        let (order, last) = (self.order.clone(), self.last);
+        self.consumers += 1;
+        let (order, number) = (self.order.clone(), self.consumers);
         // 0 would be no limit at all.
         let room = usize::from(order.prefetch).saturating_sub(open).max(1);
         self.prefetch = u16::try_from(room).unwrap_or(order.prefetch);
         let prefetch = self.prefetch;
         self.stage = Stage::Beginning;
         self.errand =
-            Some(Box::pin(async move { consume(&order, last, prefetch).await.map(Answer::Begun) }));
+            Some(Box::pin(
+                async move { consume(&order, number, prefetch).await.map(Answer::Begun) },
+            ));
     }
 
     /// The consumer has no more to give.
@@ -245,16 +267,14 @@ impl fmt::Debug for Intake {
     }
 }
 
-/// `after` is the last delivery so far, which makes the tag another one each time.
-async fn consume(
-    order: &Order,
-    after: DeliveryTag,
-    prefetch: u16,
-) -> Result<Consumer, SourceError> {
+/// `number` counts the consumers of the channel. What they hold when it closes, quorum queues before
+/// RabbitMQ 4 put back in the order of their tags, so a later one's tag has to be the greater
+/// (`handle_down` in `rabbit_fifo`).
+async fn consume(order: &Order, number: u32, prefetch: u16) -> Result<Consumer, SourceError> {
     let Order { channel, queue, name, .. } = order;
     let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
     bounded("setting the prefetch", qos).await?;
-    let tag = format!("{name} ({prefetch} after {after})");
+    let tag = format!("{name} #{number:07} (prefetch {prefetch})");
     let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
     let consuming = channel.basic_consume(queue.as_str().into(), tag.into(), options, arguments);
     bounded(&format!("consuming `{queue}`"), consuming).await

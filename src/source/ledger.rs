@@ -78,21 +78,27 @@ impl Ledger {
 
     /// Takes all that the broker can be told.
     pub(super) fn take_all(&mut self) -> Acknowledgements {
+        self.take_but(0)
+    }
+
+    /// Takes the prefix, and of what is settled beyond it the oldest until no more than so many are left.
+    pub(super) fn take_but(&mut self, most: usize) -> Acknowledgements {
         let mut acknowledgements = self.take_prefix();
-        if self.settled > 0 {
-            for (tag, entry) in (self.told + 1..).zip(&mut self.entries) {
-                if *entry == Entry::Settled {
-                    *entry = Entry::Told;
-                    acknowledgements.single.push(tag);
-                }
+        let mut tags = (self.told + 1..).zip(&mut self.entries);
+        while self.settled > most
+            && let Some((tag, entry)) = tags.next()
+        {
+            if *entry == Entry::Settled {
+                *entry = Entry::Told;
+                self.settled -= 1;
+                acknowledgements.single.push(tag);
             }
-            self.settled = 0;
         }
         acknowledgements
     }
 
     /// Takes what one word tells: all up to the oldest delivery that is open.
-    pub(super) fn take_prefix(&mut self) -> Acknowledgements {
+    fn take_prefix(&mut self) -> Acknowledgements {
         let mut acknowledgements = Acknowledgements::default();
         while let Some(entry) = self.entries.front()
             && *entry != Entry::Open
@@ -125,9 +131,11 @@ mod tests {
             ledger.settle(tag);
         }
         let prefix = |tag| Acknowledgements { up_to: Some(tag), single: vec![] };
-        assert_eq!(ledger.take_prefix(), prefix(2));
+        assert_eq!(ledger.take_but(2), prefix(2));
         assert_eq!(ledger.untold(), 2);
-        assert_eq!(ledger.take_all(), Acknowledgements { up_to: None, single: vec![4, 6] });
+        let single = |tag| Acknowledgements { up_to: None, single: vec![tag] };
+        assert_eq!(ledger.take_but(1), single(4), "the oldest first");
+        assert_eq!(ledger.take_all(), single(6));
         ledger.settle(3);
         assert_eq!(ledger.take_prefix(), prefix(3));
         ledger.settle(5);
@@ -162,9 +170,9 @@ mod tests {
                         ledger.settle(tag);
                     }
                     _ => {
-                        let all = step == 3;
-                        let Acknowledgements { up_to, single } =
-                            if all { ledger.take_all() } else { ledger.take_prefix() };
+                        let most = if step == 3 { 0 } else { pick.index(10) };
+                        let before = ledger.untold();
+                        let Acknowledgements { up_to, single } = ledger.take_but(most);
                         if let Some(up_to) = up_to {
                             let told: Vec<_> = unacked.range(..=up_to).copied().collect();
                             prop_assert!(told.contains(&up_to), "{up_to} was told before");
@@ -173,13 +181,16 @@ mod tests {
                                 unacked.remove(&tag);
                             }
                         }
+                        let told_singly = single.len();
                         for tag in single {
                             prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
                         }
                         prop_assert_eq!(ledger.untold(), unacked.len() - open.len());
                         prop_assert_eq!(ledger.unacknowledged(), unacked.len());
                         prop_assert_eq!(ledger.acknowledged(), last - unacked.len() as u64);
-                        prop_assert!(!all || unacked == open);
+                        prop_assert!(most > 0 || unacked == open);
+                        prop_assert!(ledger.untold() <= most, "too many are kept from the broker");
+                        prop_assert!(before > most || told_singly == 0, "told one by one too soon");
                     }
                 }
             }

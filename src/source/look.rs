@@ -14,7 +14,7 @@
 //!
 //! Measured on RabbitMQ 3.10.8 and 4.0.5; `tests/promises/operator/look.rs` asks it of any other.
 
-mod alone;
+mod census;
 mod consumers;
 
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use lapin::types::DeliveryTag;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::alone::Alone;
+use self::census::Census;
 use self::consumers::{Arrival, Consumers, MOST};
 use super::SourceError;
 use super::connection::{Broker, CALL_TIMEOUT, bounded};
@@ -38,11 +38,14 @@ use crate::dead_letters::message::Message;
 /// For another look to end.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(10);
 
-/// What was handed out to us arrives without such a pause, from a queue that answers.
+/// In a cluster, messages may come from another node than the word that they are handed out.
 const SILENCE: Duration = Duration::from_millis(750);
 
-/// Messages that were there and don't come in this time have expired, or were removed.
+/// The same where some are missing. They have expired, or were removed, if none comes for so long.
 const LONG_SILENCE: Duration = Duration::from_secs(5);
+
+/// For a goodbye. A channel that is not closed by then is gone with its connection.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A look at a queue. `T` is what is made of each message where it is received.
 #[derive(Debug)]
@@ -50,15 +53,29 @@ pub(crate) struct Look<T> {
     line: Line,
     channel: Channel,
     queue: String,
-    /// They are cancelled when they are dropped.
     consumers: Consumers<T>,
+    _census: Census,
     arrivals: UnboundedReceiver<Arrival<T>>,
     /// Those that came before their turn: several consumers' streams are not in step.
     early: BTreeMap<DeliveryTag, T>,
     next: DeliveryTag,
-    length: u64,
-    alone: Alone,
+    arrived: u64,
+    /// How many there were said to be; 0 if nobody knows.
+    expected: u64,
+    beyond: u32,
+    extent: Extent,
     acknowledged: bool,
+}
+
+/// What is known of how many messages there were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// More may come.
+    Open,
+    /// All are on their way.
+    HandedOut,
+    /// So many have come, and they are all.
+    All(u64),
 }
 
 impl<T: Send + 'static> Look<T> {
@@ -76,93 +93,85 @@ impl<T: Send + 'static> Look<T> {
         let channel = line.channel().await?;
         let deadline = Instant::now() + PATIENCE_WITH_OTHERS;
         let ready = QueueState::alone(&channel, queue, deadline).await?.ready.min(MOST);
-        let (mut consumers, mut arrivals) = Consumers::new(read);
-        consumers.add(&channel, queue, ready).await?;
-        let mut length = ready.into();
-        let mut early = BTreeMap::new();
+        let (mut consumers, arrivals) = Consumers::new(channel.clone(), read);
+        consumers.add(queue, ready).await?;
         if ready == 0 {
             // It was empty, or said nothing.
             let state = QueueState::answered(&channel, queue).await?;
             if state.ready > 0 {
-                consumers.add(&channel, queue, state.ready).await?;
+                consumers.add(queue, state.ready).await?;
             }
-            while let Ok(Some(Arrival::Message(tag, read))) =
-                timeout(SILENCE, arrivals.recv()).await
-            {
-                early.insert(tag, read);
-            }
-            length = early.len() as u64;
         }
-        let alone = Alone::ask(&line, queue, consumers.count()).await?;
-        let queue = queue.to_owned();
-        let acknowledged = false;
+        let census = Census::begin(&channel, queue, &consumers);
         Ok(Self {
             line,
             channel,
-            queue,
+            queue: queue.to_owned(),
             consumers,
+            _census: census,
             arrivals,
-            early,
+            early: BTreeMap::new(),
             next: 1,
-            length,
-            alone,
-            acknowledged,
+            arrived: 0,
+            expected: ready.into(),
+            beyond: 0,
+            extent: Extent::Open,
+            acknowledged: false,
         })
     }
 
-    /// How many messages there were when it began.
-    pub(crate) const fn length(&self) -> u64 {
-        self.length
+    /// The next of those that were there when it began; `None` after the last one. May be dropped while
+    /// it waits.
+    ///
+    /// # Errors
+    ///
+    /// The look has ended, and all that was not acknowledged is back; or there is another one.
+    pub(crate) async fn next_there(&mut self) -> Result<Option<(DeliveryTag, T)>, SourceError> {
+        loop {
+            if self.extent == Extent::All(self.next - 1) {
+                return Ok(None);
+            }
+            if let Some(next) = self.take_next() {
+                return Ok(Some(next));
+            }
+            self.arrive_in_time().await?;
+        }
     }
 
-    /// The next message, in the queue's order: first those that were there, then what arrives
+    /// Makes sure that all that was there has come, and that no other look has begun in the same
+    /// moment. To be asked before anything is done with what was seen; [`Self::next_there`] asks
+    /// at its end.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::next_there`].
+    pub(crate) async fn confirm(&mut self) -> Result<(), SourceError> {
+        while !matches!(self.extent, Extent::All(_)) {
+            self.arrive_in_time().await?;
+        }
+        Ok(())
+    }
+
+    /// Messages that were there when it began, and that it has not seen: they have expired meanwhile
+    /// or were removed; or there are more than it has room for. Known after the last one.
+    pub(crate) fn unseen(&self) -> u64 {
+        self.expected.saturating_sub(self.arrived).saturating_add(self.beyond.into())
+    }
+
+    /// The next message of all, in the queue's order: first those that were there, then what arrives
     /// while it lasts. May be dropped while it waits.
     ///
     /// # Errors
     ///
-    /// The look has ended, and all that was not acknowledged is back.
+    /// As [`Self::next_there`].
     pub(crate) async fn next(&mut self) -> Result<(DeliveryTag, T), SourceError> {
         loop {
-            if let Some(read) = self.early.remove(&self.next) {
-                self.next += 1;
-                return Ok((self.next - 1, read));
+            if let Some(next) = self.take_next() {
+                return Ok(next);
             }
-            self.arrive().await?;
+            let arrival = self.arrivals.recv().await;
+            self.note(arrival)?;
         }
-    }
-
-    /// The next of those that were there when it began; `None` after the last one, also if some have
-    /// expired or were removed meanwhile. May be dropped while it waits.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::next`].
-    pub(crate) async fn next_of_length(&mut self) -> Result<Option<(DeliveryTag, T)>, SourceError> {
-        if self.next > self.length {
-            return self.alone.confirm().await.map(|()| None);
-        }
-        let deadline = Instant::now() + CALL_TIMEOUT;
-        loop {
-            if let Ok(next) = timeout(LONG_SILENCE, self.next()).await {
-                return next.map(Some);
-            }
-            if QueueState::answered(&self.channel, &self.queue).await?.ready == 0 {
-                return self.alone.confirm().await.map(|()| None);
-            }
-            if Instant::now() > deadline {
-                return Err(self.ended("the broker delivers no more; try again"));
-            }
-        }
-    }
-
-    /// Makes sure that no other look has begun in the same moment. To be asked before anything is
-    /// done with what was seen; [`Self::next_of_length`] asks at its end.
-    ///
-    /// # Errors
-    ///
-    /// One has.
-    pub(crate) async fn confirm(&mut self) -> Result<(), SourceError> {
-        self.alone.confirm().await
     }
 
     /// Takes a message out of the queue for good.
@@ -185,21 +194,59 @@ impl<T: Send + 'static> Look<T> {
             sleep(PATIENCE_BEFORE_CLOSE).await;
         }
         // It may be gone already, and with it all that was held.
-        let _ = bounded("closing the channel", channel.close(200, "bye".into())).await;
-        line.close().await;
+        let _ = timeout(GOODBYE, async {
+            let _ = channel.close(200, "bye".into()).await;
+            line.close().await;
+        })
+        .await;
         drop(consumers);
     }
 
-    async fn arrive(&mut self) -> Result<(), SourceError> {
-        let why = match self.arrivals.recv().await {
+    fn take_next(&mut self) -> Option<(DeliveryTag, T)> {
+        let read = self.early.remove(&self.next)?;
+        self.next += 1;
+        Some((self.next - 1, read))
+    }
+
+    /// Waits for one of those that are to come; a broker that is silent while some are missing
+    /// is an error, never an end.
+    async fn arrive_in_time(&mut self) -> Result<(), SourceError> {
+        let patience = match self.extent {
+            Extent::Open => CALL_TIMEOUT,
+            _ if self.arrived < self.expected => LONG_SILENCE,
+            _ => SILENCE,
+        };
+        match timeout(patience, self.arrivals.recv()).await {
+            Ok(arrival) => self.note(arrival),
+            Err(_) if self.extent == Extent::Open => Err(self.ended(&format!(
+                "{} messages have come, and then nothing for {} s; try again",
+                self.arrived,
+                patience.as_secs()
+            ))),
+            Err(_) => {
+                self.extent = Extent::All(self.arrived);
+                Ok(())
+            }
+        }
+    }
+
+    fn note(&mut self, arrival: Option<Arrival<T>>) -> Result<(), SourceError> {
+        match arrival {
             Some(Arrival::Message(tag, read)) => {
                 self.early.insert(tag, read);
-                return Ok(());
+                self.arrived += 1;
             }
-            Some(Arrival::End(why)) => why,
-            None => "its channel is gone".to_owned(),
-        };
-        Err(self.ended(&why))
+            Some(Arrival::HandedOut { beyond }) => {
+                self.beyond = beyond;
+                self.extent = Extent::HandedOut;
+            }
+            Some(Arrival::End(why)) => return Err(self.ended(&why)),
+            None => return Err(self.ended("its channel is gone")),
+        }
+        if self.extent == Extent::HandedOut && self.expected > 0 && self.arrived >= self.expected {
+            self.extent = Extent::All(self.arrived);
+        }
+        Ok(())
     }
 
     fn ended(&self, why: &str) -> SourceError {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::{Delivery, Session, Source, SourceError};
+use super::{Begin, Delivery, Session, Source, SourceError};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 use crate::settle::{Settle, Void};
@@ -27,19 +27,29 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct State {
-    ready: VecDeque<Envelope>,
-    unacked: BTreeMap<u64, Envelope>,
+    ready: VecDeque<Message>,
+    unacked: BTreeMap<u64, Message>,
     dead: Vec<(Envelope, DeadLetter)>,
     parked: usize,
     delivered: u64,
+    returns: u32,
+    most_returns: u32,
     /// Raised when a session ends.
     session: u64,
+}
+
+/// An event in the queue.
+#[derive(Debug)]
+struct Message {
+    envelope: Envelope,
+    /// What RabbitMQ's delivery limit limits.
+    returns: u32,
 }
 
 impl MemoryQueue {
     /// Enqueues an event.
     pub fn publish(&self, envelope: Envelope) {
-        self.0.state.borrow_mut().ready.push_back(envelope);
+        self.0.state.borrow_mut().ready.push_back(Message { envelope, returns: 0 });
         self.0.changed.notify_one();
     }
 
@@ -61,6 +71,13 @@ impl MemoryQueue {
         self.0.state.borrow().parked
     }
 
+    /// How often events have come back unsettled: all of them together, and the one that did so most often.
+    #[must_use]
+    pub fn returns(&self) -> (u32, u32) {
+        let state = self.0.state.borrow();
+        (state.returns, state.most_returns)
+    }
+
     /// What was dead-lettered, in order.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<(Envelope, DeadLetter)> {
@@ -72,8 +89,11 @@ impl MemoryQueue {
     pub fn cut(&self) {
         let mut state = self.0.state.borrow_mut();
         state.session += 1;
-        while let Some((_, envelope)) = state.unacked.pop_last() {
-            state.ready.push_front(envelope);
+        while let Some((_, mut message)) = state.unacked.pop_last() {
+            message.returns += 1;
+            state.returns += 1;
+            state.most_returns = state.most_returns.max(message.returns);
+            state.ready.push_front(message);
         }
         drop(state);
         self.0.changed.notify_one();
@@ -83,9 +103,9 @@ impl MemoryQueue {
 impl Source for MemoryQueue {
     type Session = MemorySession;
 
-    async fn open(&self) -> Result<MemorySession, SourceError> {
+    async fn open(&self, begin: Begin) -> Result<MemorySession, SourceError> {
         let id = self.0.state.borrow().session;
-        Ok(MemorySession { queue: self.clone(), id })
+        Ok(MemorySession { queue: self.clone(), id, one: begin == Begin::One })
     }
 }
 
@@ -94,6 +114,8 @@ impl Source for MemoryQueue {
 pub struct MemorySession {
     queue: MemoryQueue,
     id: u64,
+    /// One delivery at a time.
+    one: bool,
 }
 
 impl MemorySession {
@@ -102,11 +124,15 @@ impl MemorySession {
         if state.session != self.id {
             return Some(Err(SourceError("the session was cut".to_owned())));
         }
-        let envelope = state.ready.pop_front()?;
+        if self.one && !state.unacked.is_empty() {
+            return None;
+        }
+        let message = state.ready.pop_front()?;
         state.delivered += 1;
         let tag = state.delivered;
-        state.unacked.insert(tag, envelope.clone());
-        Some(Ok(Delivery { envelope, receipt: MemoryReceipt { tag } }))
+        let envelope = message.envelope.clone();
+        state.unacked.insert(tag, message);
+        Some(Ok(Delivery { envelope: Box::new(envelope), receipt: MemoryReceipt { tag } }))
     }
 }
 
@@ -122,6 +148,10 @@ impl Session for MemorySession {
             }
             changed.await;
         }
+    }
+
+    fn take_more(&mut self) {
+        self.one = false;
     }
 
     fn settler(&self) -> MemorySettler {
@@ -154,6 +184,7 @@ impl Settle for MemorySettler {
 
     async fn ack(&self, receipt: MemoryReceipt) -> Result<(), Void> {
         let mut state = self.0.0.state.borrow_mut();
+        self.0.0.changed.notify_one();
         state.unacked.remove(&receipt.tag).map(drop).ok_or(Void)
     }
 

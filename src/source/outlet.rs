@@ -1,15 +1,19 @@
 //! Publishes what is to be safe in a queue: mandatory and confirmed, on a connection of its own.
 
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lapin::Channel;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{Channel, Confirmation, PublisherConfirm};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::amqp_message::basic_properties;
 use super::connection::{Broker, CALL_TIMEOUT, bounded};
+use super::flight::{Flight, problem};
 use super::line::Line;
 use super::queue_state::QueueState;
-use super::refusal::explain;
 use super::{SourceError, topology};
+use crate::config::{Amqp, Source};
 use crate::dead_letters::message::Message;
 
 /// An open way into the broker.
@@ -17,6 +21,7 @@ use crate::dead_letters::message::Message;
 pub(crate) struct Outlet {
     line: Line,
     channel: Channel,
+    flight: Arc<Mutex<Flight>>,
 }
 
 /// Why a message is in no queue, or may be in none.
@@ -36,16 +41,19 @@ impl Outlet {
         let channel = line.channel().await?;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         bounded("asking for confirms", confirms).await?;
-        Ok(Self { line, channel })
+        Ok(Self { line, channel, flight: Arc::default() })
     }
 
-    /// Publishes; whether that has worked is told by what is returned.
+    /// Publishes; whether that has worked is told by what is returned. Messages arrive in the order in
+    /// which they are sent. While those before wait for the last of their confirms, so does this.
     pub(crate) async fn send(
         &self,
         exchange: &str,
         routing_key: &str,
         message: &Message,
     ) -> Result<Sent, SourceError> {
+        let room = poll_fn(|context| lock(&self.flight).poll_room(context));
+        timeout(CALL_TIMEOUT, room).await.unwrap_or_else(|_| Err(unconfirmed()))?;
         let sent = self.channel.basic_publish(
             exchange.into(),
             routing_key.into(),
@@ -53,8 +61,26 @@ impl Outlet {
             &message.body,
             basic_properties(&message.properties),
         );
-        let confirm = bounded("publishing", sent).await?;
-        Ok(Sent { confirm, deadline: Instant::now() + CALL_TIMEOUT })
+        let confirm = match bounded("publishing", sent).await {
+            Ok(confirm) => confirm,
+            Err(error) => return Err(self.cause_of(error).await),
+        };
+        let number = lock(&self.flight).push(exchange, routing_key, &message.body, confirm);
+        let flight = Arc::clone(&self.flight);
+        Ok(Sent { flight, number, deadline: Instant::now() + CALL_TIMEOUT })
+    }
+
+    /// Who publishes on a channel that the broker has closed is told no more than that. What was on its
+    /// way then is told why.
+    async fn cause_of(&self, error: SourceError) -> SourceError {
+        if self.channel.status().connected() {
+            return error;
+        }
+        let end = poll_fn(|context| lock(&self.flight).poll_end(context));
+        match timeout(CALL_TIMEOUT, end).await {
+            Ok(Err(cause)) => cause,
+            Ok(Ok(())) | Err(_) => error,
+        }
     }
 
     /// Whether an exchange is there. To publish to one that isn't would end the channel, and so does the
@@ -65,6 +91,22 @@ impl Outlet {
             return Ok(());
         }
         topology::find_exchange(&self.line.channel().await?, exchange).await
+    }
+
+    /// Makes sure of a source's exchange. Where the worker declares, so does this, with its queue, so that
+    /// what is published is kept for one.
+    pub(crate) async fn ensure(&self, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
+        let channel = self.line.channel().await?;
+        if amqp.declare {
+            topology::ensure(&channel, amqp, source).await?;
+        } else {
+            let found = topology::find_exchange(&channel, &source.exchange).await;
+            found.map_err(|SourceError(said)| {
+                SourceError(format!("{said}; create it, or set amqp.declare = true"))
+            })?;
+        }
+        let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+        Ok(())
     }
 
     /// How a queue is now.
@@ -83,7 +125,8 @@ impl Outlet {
 /// A message that is on its way.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    confirm: PublisherConfirm,
+    flight: Arc<Mutex<Flight>>,
+    number: u64,
     deadline: Instant,
 }
 
@@ -91,20 +134,18 @@ impl Sent {
     /// Waits until the broker has it safe in a queue. May be dropped while it waits, and
     /// asked again.
     pub(crate) async fn taken(&mut self) -> Result<(), NotTaken> {
-        match timeout_at(self.deadline, &mut self.confirm).await {
-            Ok(Ok(Confirmation::Ack(None))) => Ok(()),
-            Ok(Ok(Confirmation::Ack(Some(_)))) => Err(NotTaken::Unroutable),
-            Ok(Ok(Confirmation::Nack(_))) => Err(NotTaken::Refused),
-            Ok(Ok(Confirmation::NotRequested)) => lost("the broker does not confirm"),
-            Ok(Err(error)) => lost(&explain(&error)),
-            Err(_) => lost(&format!(
-                "the broker did not confirm within {} s; has it a memory or disk alarm?",
-                CALL_TIMEOUT.as_secs()
-            )),
-        }
+        let fate = poll_fn(|context| lock(&self.flight).poll_fate(self.number, context));
+        timeout_at(self.deadline, fate).await.unwrap_or_else(|_| Err(NotTaken::Lost(unconfirmed())))
     }
 }
 
-fn lost(why: &str) -> Result<(), NotTaken> {
-    Err(NotTaken::Lost(SourceError(format!("publishing: {why}"))))
+fn unconfirmed() -> SourceError {
+    let seconds = CALL_TIMEOUT.as_secs();
+    problem(&format!(
+        "the broker did not confirm within {seconds} s; has it a memory or disk alarm?"
+    ))
+}
+
+fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+    flight.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::SourceError;
 use super::connection::{CALL_TIMEOUT, bounded};
+use super::refusal::explain;
 
 /// Between two questions to a queue.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(150);
@@ -31,9 +32,17 @@ pub(crate) struct QueueState {
 impl QueueState {
     /// Asks, without a claim on anything.
     pub(super) async fn of(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
+        bounded(&format!("queue `{queue}`"), Self::ask(channel, queue)).await
+    }
+
+    /// The same, where the answer may be long in coming.
+    pub(super) async fn unbounded(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
+        Self::ask(channel, queue).await.map_err(|error| SourceError(explain(&error)))
+    }
+
+    async fn ask(channel: &Channel, queue: &str) -> lapin::Result<Self> {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let found = channel.queue_declare(queue.into(), options, FieldTable::default());
-        let found = bounded(&format!("queue `{queue}`"), found).await?;
+        let found = channel.queue_declare(queue.into(), options, FieldTable::default()).await?;
         Ok(Self { ready: found.message_count(), consumers: found.consumer_count() })
     }
 

@@ -20,7 +20,7 @@ use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
 use super::watch::Watch;
-use super::{Delivery, Session, Source, SourceError, depth, headers, topology};
+use super::{Begin, Delivery, Session, Source, SourceError, depth, headers, topology};
 use crate::config;
 use crate::event::Envelope;
 use crate::monitor::Monitor;
@@ -35,7 +35,7 @@ pub(super) const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
 const GATHER: Duration = Duration::from_millis(2);
 
 /// How long a settled delivery waits for older ones that are still open, before it is told by itself.
-const LONGEST_GATHER: Duration = Duration::from_millis(100);
+const LONGEST_GATHER: Duration = Duration::from_secs(1);
 
 /// The queue is looked at as often as a silent network would be noticed.
 fn patience(heartbeat: u16) -> Duration {
@@ -75,7 +75,7 @@ impl RabbitQueue {
 impl Source for RabbitQueue {
     type Session = RabbitSession;
 
-    async fn open(&self) -> Result<RabbitSession, SourceError> {
+    async fn open(&self, begin: Begin) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = bounded("opening a channel", connection.create_channel()).await?;
@@ -88,7 +88,7 @@ impl Source for RabbitQueue {
         };
         let patience = patience(connection.configuration().heartbeat());
         let watch = Watch::new(patience, Rc::clone(&self.silences));
-        let intake = Intake::start(order, watch).await?;
+        let intake = Intake::start(order, begin, watch).await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
@@ -143,6 +143,10 @@ impl Session for RabbitSession {
         Ok(unpack(delivery, &source.queue))
     }
 
+    fn take_more(&mut self) {
+        self.intake.take_more();
+    }
+
     fn settler(&self) -> RabbitSettler {
         self.settler.clone()
     }
@@ -176,21 +180,22 @@ pub struct RabbitReceipt {
 fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitReceipt> {
     let mut properties = Box::new(delivery.properties);
     let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
-    let origin = origin(delivered.0, delivered.1, &properties, queue);
-    let came_back = origin.is_some();
-    let (exchange, routing_key) = origin.unwrap_or(delivered);
-    let (exchange, routing_key) = (exchange.to_owned(), routing_key.to_owned());
-    if came_back {
+    let origin = origin(delivered.0, delivered.1, &properties, queue)
+        .map(|(exchange, routing_key)| (exchange.to_owned(), routing_key.to_owned()));
+    let (exchange, routing_key) = if let Some(origin) = origin {
         *properties = unparked_properties(std::mem::take(&mut properties));
-    }
-    let envelope = Envelope {
+        origin
+    } else {
+        (delivery.exchange.into(), delivery.routing_key.into())
+    };
+    let envelope = Box::new(Envelope {
         exchange,
         routing_key,
         content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
         message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
         headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
         payload: delivery.data,
-    };
+    });
     let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties };
     Delivery { envelope, receipt }
 }
@@ -205,7 +210,7 @@ struct Settling {
     dead_letters: Rc<DeadLetterExchange>,
     source: config::Source,
     ledger: RefCell<Ledger>,
-    /// So many settled deliveries are not kept from the broker: they would take the place of new ones.
+    /// More settled deliveries than so many are not kept from the broker: they would take the place of new ones.
     most_untold: usize,
     /// Wakes whoever tells the broker.
     settled: Notify,
@@ -225,12 +230,9 @@ async fn tell(settling: Rc<Settling>) {
                 settling.tell(Ledger::take_all).await;
                 break;
             }
-            settling.tell(Ledger::take_prefix).await;
-            let untold = settling.ledger.borrow().untold();
-            match untold {
-                0 => break,
-                untold if untold > settling.most_untold => settling.tell(Ledger::take_all).await,
-                _ => {}
+            settling.tell(|ledger| ledger.take_but(settling.most_untold)).await;
+            if settling.ledger.borrow().untold() == 0 {
+                break;
             }
         }
     }

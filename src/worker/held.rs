@@ -1,24 +1,37 @@
 //! What the worker does with events that are held for longer than they may wait.
 
-use std::cell::Cell;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::{Settled, Stop, Worker, requested};
 use crate::hold::{Held, NotNow, Stay};
 use crate::publisher::Publish;
 use crate::settle::{Settle, park};
-use crate::source::{Delivery, Session, Source};
+use crate::source::{Begin, Delivery, Session, Source};
+use crate::trace::Following;
 
 /// For what is on its way to SNS when everything else is handed back. The broker would take
 /// deliveries away ten minutes later.
 const LEAVE_WITHIN: Duration = Duration::from_mins(1);
 
+/// All was handed back; now single events try whether what was held is back. Were it all taken at
+/// once, a hold that asking can't tell from health would spend everybody's delivery limit.
+#[derive(Debug)]
+pub(super) struct Trial {
+    held: Held,
+    /// What was handed back comes first: after so many events it is not among them any more.
+    left: usize,
+}
+
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
+    /// `None` where order is kept: a single event that went back would stand behind the others.
+    pub(super) fn trial(&self, held: Held) -> Option<Trial> {
+        let trial = Trial { left: self.room.prefetch(), held };
+        Some(trial).filter(|it| !self.room.keeps_order_of(&it.held))
+    }
+
     /// An event that can't wait at the gate any more: parks it, or leaves it to the end of the session.
     pub(super) async fn put_off<T: Settle>(
         &self,
@@ -26,6 +39,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         mut delivery: Delivery<T::Receipt>,
         stay: &Stay<'_>,
         mut not_now: NotNow,
+        traced: &Following,
     ) -> Settled {
         while not_now == NotNow::Park {
             match park(settler, delivery).await? {
@@ -35,8 +49,8 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     delivery = refused.delivery;
                 }
             }
-            let started = self.relay.start(&delivery.envelope);
-            match self.relay.finish(started, stay).await {
+            let mut started = self.relay.start_again(traced.trace(), &delivery.envelope);
+            match self.relay.finish(&mut started, stay).await {
                 Ok(outcome) => return self.settle(settler, delivery, outcome).await,
                 Err(again) => not_now = again,
             }
@@ -44,47 +58,51 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         Ok(None)
     }
 
+    /// How the next session is to begin.
+    pub(super) fn begin(&self, trial: &mut Option<Trial>) -> Begin {
+        trial.take_if(|trial| trial.left == 0 || self.relay.is_back(&trial.held));
+        self.room.only_try(trial.is_some());
+        if trial.is_some() { Begin::One } else { Begin::Few }
+    }
+
+    /// An event of a session that tries has come to its end: perhaps it was the one that mattered.
+    pub(super) fn has_tried(&self, trial: &mut Option<Trial>, session: &mut S::Session) {
+        let Some(Trial { held, left }) = trial else { return };
+        // Those that are parked meanwhile come again.
+        if !self.relay.is_held(held) {
+            *left = left.saturating_sub(1);
+        }
+        if self.begin(trial) == Begin::Few {
+            session.take_more();
+        }
+    }
+
     /// Lets all deliveries go back that still wait, and what is on its way come to its end.
     pub(super) async fn hand_back<F: Future<Output = Settled>>(
         &self,
         held: &Held,
+        again: bool,
         session: &mut S::Session,
         in_flight: &mut FuturesUnordered<F>,
         stopped: impl Future<Output = ()>,
     ) {
-        tracing::warn!(
-            source = self.name,
-            %held,
-            in_flight = in_flight.len() + 1,
-            "held for too long: handing the deliveries back; consuming again when it is over"
-        );
-        tokio::select! {
-            biased;
-            () = stopped => {}
-            _ = self.finish(session, in_flight, LEAVE_WITHIN) => {}
+        if again {
+            tracing::debug!(source = self.name, %held, "held for too long still");
+        } else {
+            tracing::warn!(
+                source = self.name,
+                %held,
+                in_flight = in_flight.len() + 1,
+                "held for too long: handing the deliveries back; consuming again when it is over"
+            );
         }
-    }
-
-    /// Takes no more and finishes what is in flight. Returns whether that took no longer than `within`.
-    pub(super) async fn finish<F: Future<Output = Settled>>(
-        &self,
-        session: &mut S::Session,
-        in_flight: &mut FuturesUnordered<F>,
-        within: Duration,
-    ) -> bool {
-        let untaken = Cell::new(0);
-        let stopping = async { untaken.set(session.stop_taking().await) };
-        let finishing = async {
-            while let Some(settled) = in_flight.next().await {
-                // Void or not: all there is left to do is to finish the others.
-                let _ = self.record(settled);
+        let over = async {
+            tokio::select! {
+                () = sleep(LEAVE_WITHIN) => {}
+                () = async { stopped.await; sleep(self.grace).await } => {}
             }
         };
-        let finished = timeout(within, join(stopping, finishing)).await.is_ok();
-        self.tally.received(untaken.get() as u64);
-        self.tally.handed_back(untaken.get() as u64);
-        self.monitor.untaken(untaken.get());
-        finished
+        self.finish(session, in_flight, over).await;
     }
 
     /// Waits with no consumer.

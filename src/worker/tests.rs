@@ -1,7 +1,10 @@
 //! The whole way between a queue and topics in memory, under a paused clock and random faults.
 
 mod books;
+mod holding;
+mod order;
 mod reconnecting;
+mod taking;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +16,13 @@ use tokio::task::LocalSet;
 
 use super::*;
 use crate::config::{Config, Inputs};
+use crate::event::Envelope;
 use crate::metrics::Metrics;
 use crate::outcome::{Fault, MessageId, Reason, Scope};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publisher;
 use crate::route::{Notification, Router};
-use crate::source::MemoryQueue;
+use crate::source::{Begin, MemoryQueue};
 
 const CONFIGURATION: &str = r#"
     [sns]
@@ -136,7 +140,7 @@ struct Case<'a> {
 const IN_ORDER: Case<'static> =
     Case { ordering: "per-key", prefetch: 1500, hand_back_after_s: 1200, cuts: &[] };
 
-fn worker<S: Source>(source: S, place: Flaky, case: Case<'_>) -> Worker<S, Flaky> {
+fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) -> Worker<S, P> {
     let Case { ordering, prefetch, hand_back_after_s, .. } = case;
     let set = [
         ("EVENT_PUSHER__SNS__ORDERING".to_owned(), ordering.to_owned()),

@@ -22,8 +22,8 @@ impl Exchange {
         Self { stream, buffer: Vec::with_capacity(16 << 10), taken: 0 }
     }
 
-    /// Reads the next request and returns its body; `None` when the client is gone.
-    pub(super) async fn request(&mut self) -> io::Result<Option<&[u8]>> {
+    /// Reads the next request and returns its head and its body; `None` when the client is gone.
+    pub(super) async fn request(&mut self) -> io::Result<Option<(&[u8], &[u8])>> {
         self.buffer.drain(..self.taken);
         self.taken = 0;
         let body = loop {
@@ -35,7 +35,7 @@ impl Exchange {
             }
         };
         self.taken = body.end;
-        Ok(Some(&self.buffer[body]))
+        Ok(Some((&self.buffer[..body.start], &self.buffer[body])))
     }
 
     /// Waits until the client hangs up.
@@ -46,6 +46,13 @@ impl Exchange {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await
     }
+}
+
+/// The id of the key that signed a request.
+pub(super) fn signer(head: &[u8]) -> String {
+    let head = String::from_utf8_lossy(head);
+    let credential = head.split_once("Credential=").and_then(|(_, rest)| rest.split_once('/'));
+    credential.map(|(id, _)| id.to_owned()).unwrap_or_default()
 }
 
 /// Where the body is, if all of it has come.

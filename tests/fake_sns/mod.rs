@@ -24,6 +24,7 @@ mod limits;
 mod query;
 mod server;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -63,6 +64,7 @@ pub struct Counts {
 struct Shared {
     settings: Mutex<Settings>,
     accepted: Mutex<Vec<Message>>,
+    signed: Mutex<BTreeSet<(String, String)>>,
     counts: watch::Sender<Counts>,
 }
 
@@ -97,6 +99,7 @@ impl FakeSns {
                 entry_rule: None,
             }),
             accepted: Mutex::default(),
+            signed: Mutex::default(),
             counts: watch::Sender::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -178,6 +181,11 @@ impl FakeSns {
     /// What was accepted while recording, in that order.
     pub fn accepted(&self) -> Vec<Message> {
         self.shared.accepted.lock().unwrap().clone()
+    }
+
+    /// Which key's id signed requests about which topic, while recording.
+    pub fn signed(&self) -> BTreeSet<(String, String)> {
+        self.shared.signed.lock().unwrap().clone()
     }
 
     pub fn counts(&self) -> Counts {

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::answer::{self, Verdict};
 use super::faults::{EntryFault, RequestFault};
-use super::http::Exchange;
+use super::http::{Exchange, signer};
 use super::limits::{batch_refusal, message_refusal};
 use super::query::{Entry, Form, decode};
 use super::{Settings, Shared};
@@ -32,13 +32,13 @@ pub(super) async fn serve(listener: std::net::TcpListener, shared: Arc<Shared>) 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut exchange = Exchange::new(stream);
-    while let Some(body) = exchange.request().await? {
+    while let Some((head, body)) = exchange.request().await? {
         let under_way = UnderWay::new(&shared);
         let latency = shared.settings.lock().unwrap().latency();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
-        let (answer, fault) = shared.answer(body);
+        let (answer, fault) = shared.answer(head, body);
         match fault {
             None | Some(RequestFault::Refused { .. } | RequestFault::Garbage) => {
                 // Before the answer is out: the client may look as soon as it has it.
@@ -70,12 +70,16 @@ impl Settings {
 
 impl Shared {
     /// Takes what is to be taken, and says what to answer and what spoils it.
-    fn answer(&self, body: &[u8]) -> (Vec<u8>, Option<RequestFault>) {
+    fn answer(&self, head: &[u8], body: &[u8]) -> (Vec<u8>, Option<RequestFault>) {
         let form = Form::parse(body);
         let mut settings = self.settings.lock().unwrap();
         let publishes = matches!(form.action, b"Publish" | b"PublishBatch");
         if publishes {
             self.counts.send_modify(|counts| counts.requests += 1);
+        }
+        if settings.record {
+            let signed = (signer(head), decode(form.topic).into_owned());
+            self.signed.lock().unwrap().insert(signed);
         }
         let number = self.counts.borrow().requests;
         let fault = settings.request_rule.as_mut().and_then(|rule| rule(&form.decode(number)));

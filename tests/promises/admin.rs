@@ -1,6 +1,7 @@
 //! Whoever asks a worker how it is gets the truth, soon, and takes nothing from its work.
 
 use crate::fake_sns::{EntryFault, FakeSns, RequestFault, next, share};
+use crate::promtool::promtool;
 use crate::support::{
     ADMIN, Admin, Door, Event, Program, Proxy, Scrape, Stand, Worker, binary, wait_for,
 };
@@ -23,6 +24,9 @@ async fn worker_on(stand: &Stand, sns: &FakeSns, settings: &[(&str, &str)]) -> (
 async fn every_delivery_is_counted_with_its_outcome_and_the_books_balance_at_rest() {
     let (stand, sns) = (Stand::new("books").await, FakeSns::start());
     let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    let of_dead = ["outcome=\"dead_lettered\"", "reason=\"rejected\""];
+    let from_the_start = admin.scrape().await.has("outcomes_total", &of_dead);
+    assert!(from_the_start, "the first dead letter would be no increase");
     sns.fail_entries(|entry| {
         let bad = entry.body.contains("refuse me");
         bad.then_some(EntryFault::Failed { code: "InvalidParameter", sender_fault: true })
@@ -57,6 +61,7 @@ async fn every_delivery_is_counted_with_its_outcome_and_the_books_balance_at_res
     assert_eq!(scrape.sum("batch_entries_sum", &[]), 508);
     assert!(!scrape.labels("published_total").iter().any(|it| it.contains("arn:")), "{scrape:?}");
     assert!(!format!("{scrape:?}").contains("ann"), "no user in a label");
+    promtool(&["check", "metrics"], &admin.get("/metrics").await.1);
     stand.take_dead_letters(11).await;
     worker.stop().await;
     stand.leave_nothing().await;

@@ -63,9 +63,9 @@ fn broken_syntax() -> Vec<Case> {
         quoted("~").iter().flat_map(at).collect::<Vec<_>>()
     };
     let whole = quoted("");
-    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     let deep_field = format!(r#"{{"type":"chat","{MARKER}":{deep}}}"#);
-    let deep_objects = r#"{"a":"#.repeat(10_000) + &format!("\"{MARKER}\"") + &"}".repeat(10_000);
+    let deep_objects = format!("{}\"{MARKER}\"{}", r#"{"a":"#.repeat(10_000), "}".repeat(10_000));
     vec![
         case("invalid UTF-8", replaced(b'~', b"\xff"), undecodable("not UTF-8")),
         case("overlong UTF-8", replaced(b'~', b"\xc0\xaf"), undecodable("not UTF-8")),
@@ -83,6 +83,7 @@ fn broken_syntax() -> Vec<Case> {
         case("lone surrogate", quoted("\\ud800"), undecodable("hex escape")),
         case("10,000 arrays", deep, undecodable("recursion limit")),
         case("10,000 arrays in a field", deep_field, undecodable("recursion limit")),
+        case("over eight mebibytes", quoted(&"x".repeat(8 << 20)), undecodable("are not read")),
         case("10,000 objects", deep_objects, undecodable("recursion limit")),
     ]
 }

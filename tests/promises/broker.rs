@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::fake_sns::FakeSns;
-use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, wait_for};
+use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, number_in, wait_for};
 
 fn chat(number: u32) -> Event {
     Event::chat("alice@localhost", "bob@localhost", &number.to_string())
@@ -12,10 +12,7 @@ fn chat(number: u32) -> Event {
 
 /// The numbers that SNS has accepted, each once.
 fn accepted(sns: &FakeSns) -> BTreeSet<u32> {
-    let number = |body: &str| {
-        let body: serde_json::Value = serde_json::from_str(body).unwrap();
-        body["message"].as_str().unwrap().parse().unwrap()
-    };
+    let number = |body: &str| number_in(&serde_json::from_str(body).unwrap());
     sns.accepted().iter().map(|message| number(&message.body)).collect()
 }
 
@@ -97,7 +94,8 @@ async fn a_broker_that_restarts_in_order_is_found_again() {
 #[tokio::test]
 async fn a_node_that_is_gone_or_silent_is_passed_over_and_the_one_that_answered_comes_first_next_time()
  {
-    let stand = Stand::new("uris").await;
+    let (broker, _guard) = OwnBroker::shared().await;
+    let stand = Stand::on("uris", &broker.uri(0)).await;
     let gone = Proxy::start(&stand.amqp_uri, Door::Refusing).await;
     let silent = Proxy::start(&stand.amqp_uri, Door::Silent).await;
     let good = Proxy::start(&stand.amqp_uri, Door::Open).await;
@@ -111,6 +109,7 @@ async fn a_node_that_is_gone_or_silent_is_passed_over_and_the_one_that_answered_
     assert_eq!(worker.count("not consuming"), 0, "{:#?}", worker.log());
     stand.publish(chat(0)).await;
     worker.settles(1).await;
+    broker.keeps(&stand.queue(), 0).await;
 
     // It is lost, and nobody answers for a while.
     good.set(Door::Silent);

@@ -18,9 +18,7 @@ fn chat(number: u32) -> Event {
 
 /// Waits until all but so many events are with the worker.
 async fn holds(stand: &Stand, count: u32, all: u32) {
-    let what = format!("the worker to hold {count} of {all} events");
-    let held = async || (stand.ready(&stand.queue()).await == all - count).then_some(());
-    wait_for(&what, held).await;
+    stand.has_ready(&stand.queue(), all - count).await;
 }
 
 /// Takes everything out of the stand's queue; returns how many had been delivered before.
@@ -79,13 +77,10 @@ async fn a_worker_that_lives_takes_its_full_prefetch_whatever_becomes_of_the_fir
 
 /// What a quorum queue does when it believes that a consumer is gone; nobody tells the channel.
 async fn forget_consumers(broker: &OwnBroker, queue: &str) {
-    let forget = format!(
-        "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
-         [{{ok, _, _}} = ra:process_command(amqqueue:get_pid(Q), \
-          rabbit_fifo:make_checkout({{element(2, C), element(1, C)}}, cancel, #{{}})) \
-          || C <- rabbit_amqqueue:consumers(Q)]."
-    );
-    broker.eval(0, &forget).await;
+    let forget = "[{ok, _, _} = ra:process_command(amqqueue:get_pid(Q), \
+         rabbit_fifo:make_checkout({element(2, C), element(1, C)}, cancel, #{})) \
+         || C <- rabbit_amqqueue:consumers(Q)].";
+    broker.eval_of(0, queue, forget).await;
 }
 
 #[tokio::test]
@@ -100,6 +95,7 @@ async fn a_consumer_that_the_broker_has_forgotten_is_noticed_and_a_full_one_is_n
         ("SNS__SNS_HOST", &*url),
         ("AMQP__URI", &*uri),
         ("AMQP__PREFETCH", "5"),
+        ("SHUTDOWN__GRACE_MS", "100"),
         ("AMQP__SOURCES__FULL__EXCHANGE", &*full),
         ("AMQP__SOURCES__FULL__QUEUE", &*full),
     ];
@@ -120,7 +116,8 @@ async fn a_consumer_that_the_broker_has_forgotten_is_noticed_and_a_full_one_is_n
     assert!(line.contains(&stand.queue()) && line.contains(forgotten), "{line}");
     assert_eq!(worker.count("seems to have forgotten"), 1, "{:#?}", worker.log());
     assert_eq!((worker.count(&full), stand.ready(&full).await), (0, 4), "{:#?}", worker.log());
-    worker.crash().await;
+    // In order, so that what it has published is acknowledged.
+    worker.stop().await;
     stand.channel.queue_delete(full.into(), QueueDeleteOptions::default()).await.unwrap();
     stand.leave_nothing().await;
 }

@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, L
 use tokio::net::TcpListener;
 
 use crate::fake_sns::{FakeSns, RequestFault, next};
-use crate::support::{Event, Stand, Worker, header, wait_for};
+use crate::support::{Event, Stand, Worker, header};
 
 const PERSISTENT: Option<u8> = Some(2);
 
@@ -218,8 +218,7 @@ async fn an_original_is_acknowledged_only_after_its_dead_letter_is_safe() {
     worker.settles(3).await;
     assert_eq!(stand.ready(&stand.queue()).await, 0, "the events are not with the worker");
     worker.crash().await;
-    let all_back = async || (stand.ready(&stand.queue()).await == 3).then_some(());
-    wait_for("three unacknowledged events to come back", all_back).await;
+    stand.has_ready(&stand.queue(), 3).await;
 
     let worker = Worker::start_with(&stand, &by_hand).await;
     worker.logged("no queue is bound to it").await;

@@ -44,11 +44,6 @@ async fn accepts(stand: &Stand, sns: &FakeSns, topic: &str, count: usize) {
     wait_for(&format!("{count} messages behind {topic}"), all).await;
 }
 
-async fn has_ready(stand: &Stand, queue: &str, count: u32) {
-    let ready = async || (stand.ready(queue).await == count).then_some(());
-    wait_for(&format!("{count} ready in {queue}"), ready).await;
-}
-
 async fn dead_letters(stand: &Stand) -> usize {
     let mut dead = 0;
     while stand.dead_letter_now().await.is_some() {

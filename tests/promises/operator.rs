@@ -7,6 +7,7 @@ mod discard;
 mod kills;
 mod list;
 mod look;
+mod many;
 mod replay;
 mod show;
 mod walk;
@@ -20,7 +21,11 @@ async fn on_both(promise: impl AsyncFn(&str)) {
 
 /// A stand with a dead-letter queue of its own.
 async fn stand(name: &str, queue_type: &str) -> Stand {
-    let stand = Stand::new(&format!("{name}-{queue_type}")).await;
+    declared(Stand::new(&format!("{name}-{queue_type}")).await, queue_type).await
+}
+
+/// The same for a stand on another broker.
+async fn declared(stand: Stand, queue_type: &str) -> Stand {
     stand.declare_all(queue_type).await;
     stand
 }

@@ -109,6 +109,8 @@ async fn the_help_lists_commands_and_exit_statuses_even_with_a_broken_configurat
             &[
                 "\n  run           Run",
                 "\n  check         Check",
+                "\n  try           Show",
+                "\n  feed          Publish",
                 "\n  dead-letters  See",
                 "--config <FILE>",
                 "EVENT_PUSHER__SNS__REGION",

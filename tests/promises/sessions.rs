@@ -26,12 +26,14 @@ const NOT_CONSUMING: &str = "not consuming, trying again";
 
 #[tokio::test]
 async fn a_network_that_falls_silent_is_noticed_by_its_missing_heartbeats() {
-    let stand = Stand::new("silent").await;
+    let (broker, _guard) = OwnBroker::shared().await;
+    let stand = Stand::on("silent", &broker.uri(0)).await;
     let network = Proxy::start(&stand.amqp_uri, Door::Open).await;
     let uri = format!("{}?heartbeat=1&connection_timeout=500", network.instead_of(&stand.amqp_uri));
     let worker = Worker::start_with(&stand, &[("AMQP__URI", &*uri)]).await;
     stand.publish(chat(0)).await;
     worker.settles(1).await;
+    broker.keeps(&stand.queue(), 0).await;
     network.set(Door::Silent);
     worker.logged("no answer within 500ms").await;
     network.takes(4).await;

@@ -1,5 +1,7 @@
 //! Which layer wins, and what becomes of named things.
 
+use secrecy::ExposeSecret;
+
 use super::{load, load_files, origin_of, problems};
 use crate::config::{Format, QueueType};
 
@@ -162,4 +164,66 @@ fn a_host_in_the_environment_is_the_same_host_as_in_the_file() {
         config.hosts["example.org"].pm_messages_topic.as_ref().unwrap().name(),
         "environment"
     );
+}
+
+#[test]
+fn a_host_has_an_access_of_its_own_only_where_it_differs() {
+    let toml = r#"
+[sns]
+region = "eu-west-1"
+account_id = "123456789012"
+pm_messages_topic = "pm"
+access_key_id = "base"
+secret_access_key = "s"
+session_token = "t"
+[hosts."same.example".sns]
+access_key_id = "base"
+secret_access_key = "s"
+session_token = "t"
+[hosts."other.example".sns]
+access_key_id = "other"
+secret_access_key = "s"
+[hosts."others-twin.example".sns]
+access_key_id = "other"
+secret_access_key = "s"
+[hosts."elsewhere.example".sns]
+sns_host = "localhost:1"
+[hosts."chain.example".sns]
+access_key_id = ""
+secret_access_key = ""
+session_token = ""
+"#;
+    let config = load(toml, &[]).unwrap();
+    let access = |host: &str| {
+        let topic = config.hosts[host].pm_messages_topic.as_ref().unwrap();
+        let access = config.sns.access_to(topic);
+        let keys = access.credentials.as_ref();
+        let id = keys.map(|it| it.access_key_id.expose_secret().to_owned());
+        let token = keys.and_then(|it| it.session_token.as_ref()).is_some();
+        (topic.access(), id.unwrap_or_default(), token, access.endpoint.is_some())
+    };
+    assert_eq!(access("same.example"), (0, "base".to_owned(), true, false));
+    assert_eq!(
+        access("other.example"),
+        (3, "other".to_owned(), false, false),
+        "no token of the base"
+    );
+    assert_eq!(access("others-twin.example"), access("other.example"));
+    assert_eq!(access("elsewhere.example"), (2, "base".to_owned(), true, true));
+    assert_eq!(access("chain.example"), (1, String::new(), false, false));
+    assert_eq!(config.topics().filter(|(_, topic)| topic.name() == "pm").count(), 4);
+}
+
+#[test]
+fn a_script_is_meant_from_the_folder_of_the_file_that_names_it() {
+    let named = |files: &[(&str, &str)], environment: &[(&str, &str)]| {
+        load_files(files, environment).unwrap().sns.routing.plugin_module
+    };
+    let toml = "sns.plugin_module = \"policies/a.rhai\"";
+    assert_eq!(named(&[("/etc/pusher/worker.toml", toml)], &[]), "/etc/pusher/policies/a.rhai");
+    assert_eq!(named(&[("worker.toml", toml)], &[]), "policies/a.rhai");
+    let absolute = "sns.plugin_module = \"/srv/a.rhai\"";
+    assert_eq!(named(&[("/etc/pusher/worker.toml", absolute)], &[]), "/srv/a.rhai");
+    let variable = [("EVENT_PUSHER__SNS__PLUGIN_MODULE", "b.rhai")];
+    assert_eq!(named(&[("/etc/pusher/worker.toml", toml)], &variable), "b.rhai");
 }

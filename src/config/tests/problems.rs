@@ -42,7 +42,8 @@ fn all_problems_of_all_layers_are_reported_at_once_by_origin() {
       remedy: correct the line; texts stand in quotes, and a key stands once in its group
 
   c.toml:3: sns.plugin_module = \"custm\"
-      is not a plugin of this program, which has mod_event_pusher_sns_defaults, custom
+      is not a plugin of this program, which has mod_event_pusher_sns_defaults, custom, and not a script, \
+      whose name ends in .rhai
       remedy: did you mean \"custom\"?
 
   environment variable EVENT_PUSHER__SNS_REGION: sns_region
@@ -91,7 +92,8 @@ fn a_host_can_not_override_what_the_whole_worker_shares() {
             "local.toml:2: hosts.\"example.org\".sns.pool_size",
             "is for [sns] only",
             "set sns.pool_size for all hosts; a host overrides only presence_updates_topic, pm_messages_topic, \
-             muc_messages_topic, muc_host, muc_topics, plugin_module, region, account_id",
+             muc_messages_topic, muc_host, muc_topics, plugin_module, region, account_id, sns_host, access_key_id, \
+             secret_access_key, session_token",
         ],
     );
 }
@@ -177,6 +179,15 @@ fn what_belongs_together_is_given_together() {
         "is unset, but sns.session_token is given",
         "sns.session_token = \"t\"",
     );
+    let of_host = "[sns]\naccess_key_id = \"a\"\nsecret_access_key = \"s\"\n[hosts.\"a.b\".sns]\naccess_key_id = \"b\"";
+    assert_one(
+        of_host,
+        [
+            "default: hosts.\"a.b\".sns.secret_access_key",
+            "is unset, but hosts.\"a.b\".sns.access_key_id is given",
+            "set both parts of the credentials, or none",
+        ],
+    );
 }
 
 #[test]
@@ -256,6 +267,14 @@ fn every_rule_has_its_problem() {
             "must be a whole number, not one of more than 64 bits",
         ),
         ("admin.listen = \":9464\"", "is not a host and port"),
+        ("trace.otlp_endpoint = \"grpc://a:4317\"", "has a scheme other than http and https"),
+        ("trace.sample_one_in = -1", "must be from 0 to 1000000000: 0 begins no trace"),
+        ("admin.hosts = [\"http://a\"]", "has an entry that is no host name"),
+        (
+            "admin.price_per_million_requests = -0.5",
+            "must be from 0 to 1000: it is a price in US dollars",
+        ),
+        ("admin.price_per_million_requests = \"1\"", "must be a number, not a text"),
         ("log.format = \"xmpp\"", "must be one of text, json"),
         ("log = \"info\"", "must be a group of keys, not a text"),
     ] {

@@ -24,7 +24,7 @@ fn neither_debug_nor_the_summary_shows_a_secret() {
     let environment = [("EVENT_PUSHER__ADMIN__TOKEN", "planted-6")];
     let config = load(TOML, &environment).unwrap();
     assert_eq!(
-        config.sns.credentials.as_ref().unwrap().secret_access_key.expose_secret(),
+        config.sns.access.credentials.as_ref().unwrap().secret_access_key.expose_secret(),
         "planted-3"
     );
     assert_clean(&format!("{config:?}"));
@@ -54,6 +54,8 @@ fn a_problem_with_a_secret_does_not_show_it() {
         "secret_access_key = \"planted\"",
         "[hosts.\"example.org\".sns]\nsecret_access_key = \"planted\"",
         "sns.sns_host = \"http://user:planted@sns.example\"",
+        "trace.otlp_endpoint = \"http://user:planted@collector.example\"",
+        "trace.otlp_endpoint = [\"http://user:planted@collector.example\"]",
         "amqp.uri = [\"amqp://user:planted@rabbit.example\"]",
         "amqp.uri = \"http://user:planted@rabbit.example\"",
         "amqp.uri = \"amqp://user:1/planted@rabbit.example\"",

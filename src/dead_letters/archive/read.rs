@@ -5,12 +5,9 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::super::letter::LetterId;
-use super::super::message::{Headers, Message, Value};
+use super::super::message::{Headers, LONGEST_SHORT, Message, Value};
 use super::super::text::hexadecimal;
 use super::{FORMAT, Head, Line, Tail, VERSION};
-
-/// Bytes of a short string, by AMQP 0-9-1.
-const LONGEST_SHORT: usize = 255;
 
 /// Bytes of a first line: a file that is none of ours may have no second one.
 const LONGEST_HEAD: u64 = 4096;

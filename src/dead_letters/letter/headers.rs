@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::message::{Headers, Value};
+use super::super::message::{Headers, LONGEST_SHORT, Value};
 use super::{By, Death, EXCHANGE, Origin, QUEUE, ROUTING_KEY};
 
 /// Reads headers of which any may be missing or of a wrong type.
@@ -29,6 +29,11 @@ impl<'a> Reader<'a> {
         self.read(name, |value| value.as_text().map(str::to_owned))
     }
 
+    /// The name of an exchange or a queue, or a routing key.
+    fn name(&mut self, name: &str) -> Option<String> {
+        self.read(name, |value| as_name(value).map(str::to_owned))
+    }
+
     pub(super) fn integer(&mut self, name: &str) -> Option<i64> {
         self.read(name, Value::as_integer)
     }
@@ -39,8 +44,8 @@ impl<'a> Reader<'a> {
 
     /// What was replayed straight to its queue has kept where it first came from.
     pub(super) fn origin(&mut self, by: By, death: Option<&Death>) -> Origin {
-        let (exchange, routing_key) = (self.text(EXCHANGE), self.text(ROUTING_KEY));
-        let queue = self.text(QUEUE);
+        let (exchange, routing_key) = (self.name(EXCHANGE), self.name(ROUTING_KEY));
+        let queue = self.name(QUEUE);
         let (Some(death), By::Broker) = (death, by) else {
             return Origin { exchange, routing_key, queue };
         };
@@ -68,12 +73,17 @@ impl<'a> Reader<'a> {
         };
         let Value::Table(entry) = entry else { return (None, None) };
         let key = match entry.get("routing-keys") {
-            Some(Value::Array(keys)) => keys.first().and_then(Value::as_text),
+            Some(Value::Array(keys)) => keys.first().and_then(as_name),
             _ => None,
         };
-        let exchange = entry.get("exchange").and_then(Value::as_text);
+        let exchange = entry.get("exchange").and_then(as_name);
         (exchange.map(str::to_owned), key.map(str::to_owned))
     }
+}
+
+/// RabbitMQ can't have given what is longer, and would not even understand it.
+fn as_name(value: &Value) -> Option<&str> {
+    value.as_text().filter(|name| name.len() <= LONGEST_SHORT)
 }
 
 fn death(entry: &Value) -> Option<Death> {
@@ -81,7 +91,7 @@ fn death(entry: &Value) -> Option<Death> {
     let text = |name: &str| entry.get(name).and_then(Value::as_text).map(str::to_owned);
     Some(Death {
         reason: text("reason")?,
-        queue: text("queue")?,
+        queue: entry.get("queue").and_then(as_name)?.to_owned(),
         count: entry.get("count").and_then(Value::as_integer).unwrap_or(1),
         time: match entry.get("time") {
             Some(Value::Timestamp(seconds)) => {

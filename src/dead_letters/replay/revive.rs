@@ -176,4 +176,14 @@ mod tests {
         assert_eq!((letter.by, letter.reason.as_str()), (By::Unknown, "unknown"));
         assert!(address(&letter, &Target::SourceQueue).is_err());
     }
+
+    #[test]
+    fn a_name_that_no_queue_can_have_counts_as_not_there() {
+        let long = "q".repeat(256);
+        let (_, letter) = read(&[(REASON, "rejected".into()), (QUEUE, long.as_str().into())]);
+        assert_eq!((letter.origin.queue.as_ref(), letter.odd_headers.len()), (None, 1));
+        assert!(address(&letter, &Target::SourceQueue).unwrap_err().contains("--to-queue"));
+        let (_, letter) = read(&[(QUEUE, long[1..].into())]);
+        assert!(address(&letter, &Target::SourceQueue).is_ok());
+    }
 }

@@ -11,11 +11,11 @@ use tokio::time::Instant;
 
 use super::super::sift::{Keep, Kept, Seen, Sift};
 use super::super::{Trouble, stopped};
-use super::pace::Pace;
 use super::revive::address;
 use super::sender::Sender;
 use super::{Address, Report, Run};
 use crate::dead_letters::letter::Letter;
+use crate::pace::Pace;
 use crate::source::{Look, Outlet};
 
 /// A letter that is to be sent.
@@ -29,6 +29,7 @@ pub(super) struct Pending {
 /// What a look has found.
 #[derive(Default)]
 struct Catch {
+    letters: u64,
     pending: VecDeque<Pending>,
     /// There were more than there is room for.
     more: bool,
@@ -47,12 +48,8 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         let sift = Sift::new(sources, self.filter.clone(), keep)
             .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(&run));
         let (mut look, outlet) = self.open(Arc::new(sift)).await?;
-        let length = frozen.unwrap_or(u64::MAX).min(look.length());
-        if frozen.is_none() {
-            self.report.letters = length;
-        }
-        let caught = self.scan(&mut look, &outlet, length, frozen.is_none()).await;
-        let Catch { pending, more, .. } = match caught {
+        let caught = self.scan(&mut look, &outlet, frozen).await;
+        let Catch { pending, more, letters, .. } = match caught {
             Ok(caught) => caught,
             Err(trouble) => {
                 look.close().await;
@@ -60,12 +57,14 @@ impl<S: FnMut(&Report)> Run<'_, S> {
                 return Err(trouble);
             }
         };
+        // Where looking takes nearly as long as letters may be held, some are sent all the same.
+        let deadline = deadline.max(Instant::now() + self.replay.hold / 4);
         let pace = Pace::new(self.replay.rate);
         let sender = Sender::new(self, &mut look, &outlet, pending, pace);
         let sent = sender.run(deadline, more).await;
         look.close().await;
         outlet.close().await;
-        Ok(sent.goes_on.then_some(length - sent.acknowledged))
+        Ok(sent.goes_on.then_some(letters - sent.acknowledged))
     }
 
     async fn open(&mut self, sift: Arc<Sift>) -> Result<(Look<Seen>, Outlet), Trouble> {
@@ -85,22 +84,29 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         &mut self,
         look: &mut Look<Seen>,
         outlet: &Outlet,
-        length: u64,
-        is_first: bool,
+        frozen: Option<u64>,
     ) -> Result<Catch, Trouble> {
         let mut catch = Catch::default();
-        for _ in 0..length {
+        let is_first = frozen.is_none();
+        while frozen.is_none_or(|frozen| catch.letters < frozen) {
             let next = tokio::select! {
-                next = look.next_of_length() => next?,
+                next = look.next_there() => next?,
                 () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
             };
             let Some((tag, seen)) = next else { break };
+            catch.letters += 1;
             self.note(&seen.letter);
             if seen.matches && self.counts(is_first, catch.pending.len() as u64) {
                 self.take(tag, seen, outlet, &mut catch).await;
             }
         }
-        look.confirm().await?;
+        tokio::select! {
+            confirmed = look.confirm() => confirmed?,
+            () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+        }
+        if is_first {
+            (self.report.letters, self.report.unseen) = (catch.letters, look.unseen());
+        }
         self.shown();
         Ok(catch)
     }

@@ -8,11 +8,11 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::super::sift::Seen;
 use super::super::stopped;
 use super::canary::Verdict;
-use super::pace::Pace;
 use super::revive::revive;
 use super::round::Pending;
 use super::{Ended, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
+use crate::pace::Pace;
 use crate::source::{Look, NotTaken, Outlet, Sent, SourceError};
 
 /// Letters that may be unconfirmed at once, and so may be there twice after a kill.
@@ -26,6 +26,8 @@ pub(super) struct Sender<'a, 'r, S> {
     pending: VecDeque<Pending>,
     under_way: VecDeque<UnderWay>,
     pace: Pace,
+    /// A round that sends nothing would be followed by others like it for ever.
+    has_begun: bool,
     acknowledged: u64,
     /// Nothing more is to be sent, and why.
     closing: Option<Closing>,
@@ -72,11 +74,16 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         pace: Pace,
     ) -> Self {
         let under_way = VecDeque::new();
-        Self { run, look, outlet, pending, under_way, pace, acknowledged: 0, closing: None }
+        let (has_begun, acknowledged, closing) = (false, 0, None);
+        Self { run, look, outlet, pending, under_way, pace, has_begun, acknowledged, closing }
     }
 
     /// Sends all that is pending; `more` says that there is more for another round.
     pub(super) async fn run(mut self, deadline: Instant, more: bool) -> RoundEnd {
+        if !self.pending.is_empty() {
+            // As many may have been refused before any was sent.
+            self.stop_if_too_many_failed();
+        }
         loop {
             self.watch_canary();
             if self.is_over() {
@@ -121,15 +128,16 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     async fn step(&mut self, deadline: Instant) -> Step {
-        let Self { run, look, pending, under_way, pace, closing, .. } = self;
+        let Self { run, look, pending, under_way, pace, has_begun, closing, .. } = self;
         let is_open = closing.is_none();
         let may_send =
             is_open && !pending.is_empty() && under_way.len() < WINDOW && run.canary.lets_send();
+        let gives_back = is_open && (*has_begun || !may_send);
         let oldest = under_way.front_mut();
         tokio::select! {
             biased;
             () = stopped(&mut run.stop), if is_open => Step::Stop,
-            () = sleep_until(deadline), if is_open => Step::Held,
+            () = sleep_until(deadline), if gives_back => Step::Held,
             taken = async { oldest.expect("asked only if there is one").sent.taken().await },
                 if oldest.is_some() => Step::Taken(taken),
             arrived = look.next() => {
@@ -167,6 +175,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             return Ok(());
         };
         self.run.sent += 1;
+        self.has_begun = true;
         let id = format!("{}.{}", self.run.id, self.run.sent);
         revive(&mut kept.message, &letter, &address, id);
         let sent = self.outlet.send(&address.exchange, &address.routing_key, &kept.message).await?;

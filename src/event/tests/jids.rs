@@ -79,7 +79,9 @@ fn jids_are_normalised_or_refused() {
         (&long(1024), Err("localpart longer than 1023 bytes")),
         (&longest(1023, 253), Ok(&longest(1023, 253))),
         (&longest(1023, 254), IDNA),
-        (&longest(1023, 1023), IDNA),
+        (&longest(1023, 1023), IDNA), // 3,071 bytes, the longest that XMPP's own limits allow
+        (&longest(1024, 1023), IDNA),
+        (&longest(1023, 1024), IDNA),
         // A resource is nobody's name: where it is none, there is none.
         ("alice@localhost/📱", Ok("alice@localhost")),
         ("alice@localhost/", Ok("alice@localhost")),
@@ -106,5 +108,27 @@ fn jids_are_normalised_or_refused() {
             }
             (decoded, _) => panic!("{jid:?} became {decoded:?}"),
         }
+        assert_a_stanza_says_the_same(jid, *expected);
+    }
+}
+
+/// With each character as a reference, so that white space stays what it is.
+fn assert_a_stanza_says_the_same(jid: &str, expected: Result<&str, &str>) {
+    let references: Vec<_> = jid.chars().map(|it| format!("&#{};", u32::from(it))).collect();
+    let written = references.concat();
+    let stanza = envelope(format!("<presence from='{written}'/>"));
+    let has_what_xml_forbids = jid.contains(['\0', '\u{ffff}']);
+    match (decode(&stanza, Format::Xmpp), expected) {
+        (Err(error), _) if has_what_xml_forbids => {
+            let error = error.to_string();
+            assert!(error.contains("a reference to a character that XML forbids"), "{error}");
+        }
+        (Ok(Decoded::Event(event)), Ok(expected)) => assert_eq!(event.sender().as_str(), expected),
+        (Err(error), Err(expected)) => {
+            let error = error.to_string();
+            let expected = format!(": the stanza's `from` is no JID: {expected}");
+            assert!(error.ends_with(&expected), "{error}");
+        }
+        (decoded, _) => panic!("{jid:?} became {decoded:?}"),
     }
 }

@@ -80,6 +80,11 @@ fn a_broken_payload_is_undecodable_with_position_and_reason() {
         assert_eq!(outcome(&envelope(payload), Format::Auto), *expected, "{shown}");
         let told = Envelope { routing_key: "a@b.chat_msg_sent".to_owned(), ..envelope(payload) };
         assert_eq!(outcome(&told, Format::Mongooseim), *expected, "{shown}");
+        assert_eq!(outcome(&envelope(payload), Format::CloudEvents), *expected, "{shown}");
+        let headers = [("specversion", "1.0"), ("id", "1"), ("source", "/"), ("type", "chat")];
+        let headers = headers.map(|(name, it)| (format!("cloudEvents_{name}"), it.to_owned()));
+        let binary = Envelope { headers: headers.to_vec(), ..envelope(payload) };
+        assert_eq!(outcome(&binary, Format::CloudEvents), *expected, "{shown}");
     }
 }
 

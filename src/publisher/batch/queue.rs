@@ -1,6 +1,7 @@
 //! What waits to be sent, topic by topic.
 
-use std::collections::VecDeque;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BinaryHeap;
 use std::rc::Rc;
 
 use tokio::sync::oneshot;
@@ -17,16 +18,21 @@ pub(super) struct Entry {
     pub(super) notification: Rc<Notification>,
     size: usize,
     since: Instant,
+    /// When its delivery was taken.
+    taken: Instant,
+    /// What was queued before, among those of one age.
+    place: u64,
     reply: oneshot::Sender<Result<MessageId, Fault>>,
 }
 
 impl Entry {
     pub(super) fn new(
         notification: Rc<Notification>,
+        taken: Instant,
         reply: oneshot::Sender<Result<MessageId, Fault>>,
     ) -> Self {
         let size = notification.size();
-        Self { notification, size, since: Instant::now(), reply }
+        Self { notification, size, since: Instant::now(), taken, place: 0, reply }
     }
 
     /// Nobody waiting any more is no fault.
@@ -35,17 +41,45 @@ impl Entry {
     }
 }
 
+/// The oldest delivery is the first. What waited for its turn, or for its retry, is older than what has just
+/// come: to pass by it is to keep the oldest open deliveries few, and the acknowledged prefix close behind.
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let age = |entry: &Self| (entry.taken, entry.place);
+        age(self).cmp(&age(other))
+    }
+}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Entry {}
+
 /// The queues of all topics. They take turns, so that a busy one does not starve the others.
 #[derive(Debug, Default)]
 pub(super) struct Topics {
     queues: Vec<TopicQueue>,
     next: usize,
+    queued: u64,
+    /// Entries in all queues.
+    waiting: usize,
+    /// Queues that have any.
+    filled: usize,
 }
 
 #[derive(Debug)]
 struct TopicQueue {
     topic: TopicArn,
-    entries: VecDeque<Entry>,
+    entries: BinaryHeap<Reverse<Entry>>,
     bytes: usize,
     /// Whether somebody watches over the linger of the oldest entry.
     watched: bool,
@@ -53,7 +87,7 @@ struct TopicQueue {
 
 impl Topics {
     /// Queues an entry. Returns whether a batch is full now.
-    pub(super) fn push(&mut self, entry: Entry, batching: &Batching) -> bool {
+    pub(super) fn push(&mut self, mut entry: Entry, batching: &Batching) -> bool {
         let topic = &entry.notification.topic;
         let known = self.queues.iter().position(|queue| queue.topic == *topic);
         let index = known.unwrap_or_else(|| {
@@ -61,8 +95,12 @@ impl Topics {
             self.queues.len() - 1
         });
         let queue = &mut self.queues[index];
+        self.queued += 1;
+        entry.place = self.queued;
+        self.waiting += 1;
+        self.filled += usize::from(queue.entries.is_empty());
         queue.bytes += entry.size;
-        queue.entries.push_back(entry);
+        queue.entries.push(Reverse(entry));
         queue.is_full(batching)
     }
 
@@ -74,13 +112,21 @@ impl Topics {
             let queue = &mut self.queues[self.next];
             self.next = (self.next + 1) % topics;
             while queue.is_ready(batching, now) {
+                let before = queue.entries.len();
                 let batch = queue.take(batching);
+                self.waiting -= before - queue.entries.len();
+                self.filled -= usize::from(queue.entries.is_empty());
                 if !batch.is_empty() {
                     return Some(batch);
                 }
             }
         }
         None
+    }
+
+    /// How many entries wait, and in how many queues.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.waiting, self.filled)
     }
 
     /// The topics that have lingering entries and nobody to watch over them; from now on
@@ -101,8 +147,8 @@ impl Topics {
         (unwatched, due)
     }
 
-    /// When the oldest entry of a watched topic has lingered long enough; `None`, which
-    /// ends the watch, if that has passed or there is none.
+    /// When the first entry of a watched topic has lingered long enough; `None`, which
+    /// ends the watch, if a batch is ready or there is none.
     pub(super) fn watch_until(&mut self, topic: usize, batching: &Batching) -> Option<Instant> {
         let queue = &mut self.queues[topic];
         let until = queue.lingers_until(batching);
@@ -113,21 +159,29 @@ impl Topics {
 
 impl TopicQueue {
     fn new(topic: TopicArn) -> Self {
-        Self { topic, entries: VecDeque::new(), bytes: 0, watched: false }
+        Self { topic, entries: BinaryHeap::new(), bytes: 0, watched: false }
     }
 
     fn is_full(&self, batching: &Batching) -> bool {
         self.entries.len() >= batching.max_entries || self.bytes >= batching.max_bytes
     }
 
+    /// When what waits here is to leave though it fills no batch; `None` where it may leave already.
     fn lingers_until(&self, batching: &Batching) -> Option<Instant> {
-        let due = self.entries.front()?.since + batching.linger;
-        (due > Instant::now()).then_some(due)
+        self.due(batching).filter(|due| *due > Instant::now())
     }
 
     fn is_ready(&self, batching: &Batching, now: Instant) -> bool {
-        self.is_full(batching)
-            || self.entries.front().is_some_and(|oldest| oldest.since + batching.linger <= now)
+        self.is_full(batching) || self.due(batching).is_some_and(|due| due <= now)
+    }
+
+    /// `None` where nobody lingers: these are few.
+    fn due(&self, batching: &Batching) -> Option<Instant> {
+        if self.is_full(batching) {
+            return None;
+        }
+        let since = self.entries.iter().map(|Reverse(entry)| entry.since).min()?;
+        Some(since + batching.linger)
     }
 
     /// The oldest entries that fit into one request. Those that nobody waits for any more are
@@ -136,9 +190,9 @@ impl TopicQueue {
         let mut batch = Vec::with_capacity(batching.max_entries.min(self.entries.len()));
         let mut bytes = 0;
         while batch.len() < batching.max_entries
-            && let Some(oldest) = self.entries.front()
+            && let Some(Reverse(oldest)) = self.entries.peek()
             && (batch.is_empty() || bytes + oldest.size <= batching.max_bytes)
-            && let Some(entry) = self.entries.pop_front()
+            && let Some(Reverse(entry)) = self.entries.pop()
         {
             self.bytes -= entry.size;
             if !entry.reply.is_closed() {

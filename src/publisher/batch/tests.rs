@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 
-use futures_util::future::join_all;
+use futures_util::FutureExt;
+use futures_util::future::{join, join_all};
 use proptest::prelude::*;
 use tokio::task::LocalSet;
 use tokio::time::{Duration, Instant, sleep};
@@ -72,7 +73,7 @@ fn run<F: Future>(test: F) -> F::Output {
 
 async fn publish(batcher: &Batcher<Recorder>, bodies: &[String]) -> Vec<Result<MessageId, Fault>> {
     let notes: Vec<_> = bodies.iter().map(|body| notification("t", body)).collect();
-    join_all(notes.iter().map(|note| batcher.attempt(note))).await
+    join_all(notes.iter().map(|note| batcher.attempt(note, Instant::now()))).await
 }
 
 fn numbered(prefix: &str, count: usize) -> Vec<String> {
@@ -101,6 +102,38 @@ fn a_full_batch_leaves_at_once() {
         let requests = batcher.place().requests.borrow();
         assert_eq!(requests.len(), 1);
         assert_eq!(requests[0].0, begun);
+    });
+}
+
+#[test]
+fn more_is_asked_for_only_as_far_as_requests_can_carry_it() {
+    run(async {
+        let batcher = Rc::new(Batcher::new(Recorder::default(), BATCHING));
+        let begun = Instant::now();
+        for (number, body) in numbered("a", 40).into_iter().enumerate() {
+            assert!(batcher.ready().now_or_never().is_some(), "{number} are here");
+            let (batcher, note) = (Rc::clone(&batcher), notification("t", &body));
+            tokio::task::spawn_local(async move { batcher.attempt(&note, Instant::now()).await });
+            tokio::task::yield_now().await;
+        }
+        let woken = tokio::time::timeout(2 * LATENCY, batcher.ready()).await;
+        woken.expect("whoever waits for room is told of it");
+        assert_eq!(begun.elapsed(), LATENCY, "four requests of ten are under way until then");
+    });
+}
+
+#[test]
+fn what_lingers_keeps_no_other_topic_from_filling_its_batch() {
+    run(async {
+        let batcher = Batcher::new(Recorder::default(), BATCHING);
+        let notes: Vec<_> = (0..200).map(|it| notification(&format!("t{it}"), "a")).collect();
+        let attempts = join_all(notes.iter().map(|it| batcher.attempt(it, Instant::now())));
+        let asking = async {
+            let begun = Instant::now();
+            batcher.ready().await;
+            begun.elapsed()
+        };
+        assert_eq!(join(attempts, asking).await.1, Duration::ZERO);
     });
 }
 
@@ -145,7 +178,7 @@ fn a_caller_that_goes_away_is_not_published_if_its_batch_has_not_left() {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let note = notification("t", "gone");
         {
-            let mut attempt = Box::pin(batcher.attempt(&note));
+            let mut attempt = Box::pin(batcher.attempt(&note, Instant::now()));
             let _ = futures_util::poll!(&mut attempt);
         }
         sleep(LATENCY * 2).await;
@@ -162,7 +195,7 @@ fn topics_take_turns() {
             .map(|number| notification("busy", &format!("busy{number}")))
             .chain((0..10).map(|number| notification("quiet", &format!("quiet{number}"))))
             .collect();
-        join_all(notes.iter().map(|note| batcher.attempt(note))).await;
+        join_all(notes.iter().map(|note| batcher.attempt(note, Instant::now()))).await;
         let requests = batcher.place().requests.borrow();
         let quiet = requests.iter().position(|(_, bodies)| bodies[0].starts_with("quiet"));
         assert!(quiet.unwrap() <= 2, "the quiet topic waited for {quiet:?} requests");
@@ -193,7 +226,7 @@ proptest! {
                 let batcher = &batcher;
                 async move {
                     sleep(start).await;
-                    batcher.attempt(note).await
+                    batcher.attempt(note, Instant::now()).await
                 }
             });
             join_all(publishing).await
@@ -243,7 +276,7 @@ fn a_throttled_batcher_does_not_go_on_at_the_pace_of_the_refusals() {
         let notes: Vec<_> = (0..100).map(|n| notification("t", &n.to_string())).collect();
         let hammering = join_all(notes.iter().map(async |note| {
             loop {
-                batcher.attempt(note).await.unwrap_err();
+                batcher.attempt(note, Instant::now()).await.unwrap_err();
             }
         }));
         tokio::time::timeout(Duration::from_mins(1), hammering).await.unwrap_err();
@@ -258,7 +291,7 @@ async fn an_entry_that_is_due_before_anybody_watches_over_it_is_sent() {
     let sending = async {
         let batcher = Batcher::new(Recorder::default(), batching);
         let answer = tokio::time::timeout(Duration::from_secs(20), async {
-            batcher.attempt(&notification("t", "{}")).await
+            batcher.attempt(&notification("t", "{}"), Instant::now()).await
         });
         answer.await.expect("it stays behind").unwrap();
     };

@@ -81,6 +81,15 @@ impl Barrier {
         matches!(*self.state.borrow(), State::Opening(_))
     }
 
+    /// Whether something got through since it was held last.
+    pub(super) fn is_back(&self) -> bool {
+        match &*self.state.borrow() {
+            State::Open => true,
+            State::Held(_) => false,
+            State::Opening(opening) => opening.has_succeeded(),
+        }
+    }
+
     /// How many wait to pass.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.get()

@@ -41,6 +41,11 @@ impl Opening {
         self.successes >= ENOUGH
     }
 
+    /// Whether anything did, or it opens on the strength of a question alone.
+    pub(super) fn has_succeeded(&self) -> bool {
+        self.successes > 0
+    }
+
     /// Sends all away who queue up.
     pub(super) fn end(self) -> Pauses {
         self.places.close();

@@ -74,7 +74,11 @@ impl World {
 }
 
 impl Attempt for Rc<World> {
-    async fn attempt(&self, notification: &Rc<Notification>) -> Result<MessageId, Fault> {
+    async fn attempt(
+        &self,
+        notification: &Rc<Notification>,
+        _: Instant,
+    ) -> Result<MessageId, Fault> {
         self.requests.set(self.requests.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
         sleep(Duration::from_millis(5)).await;
@@ -142,6 +146,27 @@ async fn a_service_that_recovers_is_not_blocked_by_a_topic_that_is_still_gone() 
             world.credentials_expired.set(false);
             let good = notification("good", "flows");
             timeout(DAY, publish(&gate, &good)).await.expect("held for a day").unwrap();
+        })
+        .await;
+}
+
+/// They were past the topic's barrier before it closed.
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_the_service_does_not_rush_to_a_topic_that_is_held_meanwhile() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
+            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+            drop(spawn(&gate, "good", "held"));
+            sleep(Duration::from_millis(10)).await;
+            (0..200).for_each(|_| drop(spawn(&gate, "gone", "held")));
+            sleep(Duration::from_millis(10)).await;
+            world.topic_gone.set(true);
+            world.credentials_expired.set(false);
+            let before = world.requests.get();
+            sleep(Duration::from_mins(1)).await;
+            let requests = world.requests.get() - before;
+            assert!((2..20).contains(&requests), "{requests} requests in a minute");
         })
         .await;
 }

@@ -1,5 +1,7 @@
 //! What is held, for those who look at it from outside.
 
+use std::rc::Rc;
+
 use super::barrier::Barrier;
 use super::pass::Tried;
 use super::{Gate, report};
@@ -13,21 +15,14 @@ impl<P: Attempt> Gate<Retry<P>> {
     /// Waits until what was held is so no more, for a source that handed back all its events: it asks
     /// for the topic instead of publishing to it.
     pub async fn reopened(&self, held: &Held) {
-        let topic;
-        let barrier = match held {
-            Held::Service => &self.service,
-            Held::Topic(arn) => {
-                topic = self.barrier_of(arn);
-                &*topic
-            }
-        };
+        let barrier = self.barrier_to(held);
         loop {
             let pass = barrier.pass().await;
             let tried = barrier.tried(&pass);
             let Some(arn) = barrier.read(|holding, _| holding.topic.clone()) else { return };
             match self.retry.find_topic(&arn).await {
                 Err(fault) if says_still_held(held, &fault) => {
-                    hold(held.clone(), barrier, &fault, &arn, tried);
+                    hold(held.clone(), &barrier, &fault, &arn, tried);
                 }
                 Ok(()) | Err(_) => {
                     if let Some(lasted) = barrier.begin_to_open() {
@@ -38,12 +33,37 @@ impl<P: Attempt> Gate<Retry<P>> {
         }
     }
 
+    /// As [`Attempt::ready`]. What is held here is not tried, and leaves room to others.
+    pub async fn ready(&self) {
+        self.retry.ready().await;
+    }
+
+    /// Whether this is held at the moment.
+    #[must_use]
+    pub fn is_held(&self, held: &Held) -> bool {
+        self.barrier_to(held).is_held()
+    }
+
+    /// Whether an event got through since this was held last: a question may have been answered where
+    /// an event is not taken.
+    #[must_use]
+    pub fn is_back(&self, held: &Held) -> bool {
+        self.barrier_to(held).is_back()
+    }
+
+    fn barrier_to(&self, held: &Held) -> Rc<Barrier> {
+        match held {
+            Held::Service => Rc::clone(&self.service),
+            Held::Topic(arn) => self.barrier_of(arn),
+        }
+    }
+
     /// All that is held at this moment.
     #[must_use]
     pub fn holds(&self) -> Vec<Hold> {
         let topics = self.topics.borrow();
         let topics = topics.iter().map(|(arn, barrier)| (Held::Topic(arn.clone()), &**barrier));
-        let all = std::iter::once((Held::Service, &self.service)).chain(topics);
+        let all = std::iter::once((Held::Service, &*self.service)).chain(topics);
         all.filter_map(|(held, barrier)| hold_of(held, barrier)).collect()
     }
 }

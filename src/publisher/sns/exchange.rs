@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use super::credentials::Keys;
 use super::endpoint::Endpoint;
+use crate::causes::causes;
 use crate::config;
 use crate::outcome::{Fault, Scope};
 use crate::publisher::fault::UNREACHABLE;
@@ -144,15 +145,4 @@ fn unreached(error: &ConnectorError) -> Fault {
 
 fn fault(scope: Scope, code: &str, detail: &str) -> Fault {
     Fault { scope, code: code.to_owned(), detail: super::one_line(detail) }
-}
-
-/// What happened, and why, without the request and the answer that `Debug` would show.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text = format!("{text}: {inner}");
-        cause = inner.source();
-    }
-    text
 }

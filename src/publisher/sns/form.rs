@@ -2,8 +2,6 @@
 //!
 //! The bytes are those that the SDK's own serializer writes; a test compares them.
 
-use std::fmt::{self, Display, Write};
-
 use aws_smithy_types::base64;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -21,7 +19,7 @@ const FIELD_NAMES: usize = 256;
 /// A `Publish` of one notification.
 pub(super) fn publish(notification: &Notification) -> String {
     let mut form = begin("Publish", &notification.topic, notification.size());
-    message(&mut form, &"", notification);
+    message(&mut form, "", notification);
     form
 }
 
@@ -30,7 +28,7 @@ pub(super) fn publish_batch(topic: &TopicArn, batch: &[&Notification]) -> String
     let bytes = batch.iter().map(|it| it.size() + FIELD_NAMES).sum();
     let mut form = begin("PublishBatch", topic, bytes);
     for (id, notification) in batch.iter().enumerate() {
-        let prefix = Member { list: &"PublishBatchRequestEntries.member.", place: id + 1 };
+        let prefix = format!("PublishBatchRequestEntries.member.{}.", id + 1);
         field(&mut form, &prefix, "Id", &id.to_string());
         message(&mut form, &prefix, notification);
     }
@@ -47,11 +45,11 @@ fn begin(action: &str, topic: &TopicArn, bytes: usize) -> String {
     form.push_str("Action=");
     form.push_str(action);
     form.push_str("&Version=2010-03-31");
-    field(&mut form, &"", "TopicArn", topic.as_str());
+    field(&mut form, "", "TopicArn", topic.as_str());
     form
 }
 
-fn message(form: &mut String, prefix: &dyn Display, notification: &Notification) {
+fn message(form: &mut String, prefix: &str, notification: &Notification) {
     field(form, prefix, "Message", &notification.body);
     for (place, (name, value)) in notification.attributes.iter().enumerate() {
         let prefix = format!("{prefix}MessageAttributes.entry.{}.", place + 1);
@@ -74,20 +72,9 @@ fn message(form: &mut String, prefix: &dyn Display, notification: &Notification)
     }
 }
 
-fn field(form: &mut String, prefix: &dyn Display, name: &str, value: &str) {
-    // Writing to a String can't fail.
-    let _ = write!(form, "&{prefix}{name}=");
-    form.extend(utf8_percent_encode(value, RESERVED));
-}
-
-/// `list` with a place in it, and a dot for what follows.
-struct Member<'a> {
-    list: &'a dyn Display,
-    place: usize,
-}
-
-impl Display for Member<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}.", self.list, self.place)
+fn field(form: &mut String, prefix: &str, name: &str, value: &str) {
+    for part in ["&", prefix, name, "="] {
+        form.push_str(part);
     }
+    form.extend(utf8_percent_encode(value, RESERVED));
 }

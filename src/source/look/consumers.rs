@@ -1,12 +1,14 @@
 //! The consumers of a look, and what they receive.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::try_join_all;
 use lapin::message::DeliveryResult;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{DeliveryTag, FieldTable};
 use lapin::{Channel, Consumer};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::super::SourceError;
@@ -25,45 +27,65 @@ const MOST_CONSUMERS: u32 = 32;
 /// Messages that a look can hold.
 pub(super) const MOST: u32 = MOST_OF_A_CONSUMER as u32 * MOST_CONSUMERS;
 
+/// Room for those that come between the count and the look.
+const SPARE: u32 = 10_000;
+
 /// What has come.
 #[derive(Debug)]
 pub(super) enum Arrival<T> {
     Message(DeliveryTag, T),
-    /// The channel is gone, and why.
+    /// All that there was has been handed out, but for so many that there was no room for.
+    HandedOut {
+        beyond: u32,
+    },
+    /// The channel is gone, or somebody else looks.
     End(String),
 }
 
 pub(super) struct Consumers<T> {
+    channel: Channel,
     read: Arc<dyn Fn(Message) -> T + Send + Sync>,
     tell: UnboundedSender<Arrival<T>>,
-    /// They are cancelled when they are dropped.
+    arrived: Arc<AtomicU64>,
     open: Vec<Consumer>,
 }
 
 impl<T: Send + 'static> Consumers<T> {
     /// None yet. What `read` makes of a message arrives.
     pub(super) fn new(
+        channel: Channel,
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> (Self, UnboundedReceiver<Arrival<T>>) {
         let (tell, arrivals) = unbounded_channel();
-        (Self { read: Arc::new(read), tell, open: Vec::new() }, arrivals)
+        let (read, arrived) = (Arc::new(read), Arc::default());
+        (Self { channel, read, tell, arrived, open: Vec::new() }, arrivals)
     }
 
     pub(super) fn count(&self) -> u32 {
         u32::try_from(self.open.len()).unwrap_or(u32::MAX)
     }
 
+    /// Messages that they can hold.
+    pub(super) fn room(&self) -> u64 {
+        u64::from(self.count()) * u64::from(MOST_OF_A_CONSUMER)
+    }
+
+    /// Messages that have come.
+    pub(super) fn arrived(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.arrived)
+    }
+
+    pub(super) fn teller(&self) -> UnboundedSender<Arrival<T>> {
+        self.tell.clone()
+    }
+
     /// Asks for so many messages, and for some that arrive meanwhile.
-    pub(super) async fn add(
-        &mut self,
-        channel: &Channel,
-        queue: &str,
-        messages: u32,
-    ) -> Result<(), SourceError> {
+    pub(super) async fn add(&mut self, queue: &str, messages: u32) -> Result<(), SourceError> {
+        let channel = &self.channel;
         let qos = channel.basic_qos(MOST_OF_A_CONSUMER, BasicQosOptions::default());
         bounded("setting the prefetch", qos).await?;
         let before = self.count();
-        let wanted = messages / u32::from(MOST_OF_A_CONSUMER) + 1;
+        let wanted = messages.saturating_add(SPARE) / u32::from(MOST_OF_A_CONSUMER) + 1;
         // All are asked for before the first has answered, and their tags are in order.
         let asked = (before..(before + wanted).min(MOST_CONSUMERS)).map(|number| {
             let tag = format!("look-{number:02}");
@@ -73,11 +95,13 @@ impl<T: Send + 'static> Consumers<T> {
         });
         let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;
         for consumer in &consumers {
-            let (tell, read) = (self.tell.clone(), Arc::clone(&self.read));
+            let (tell, read) = (self.teller(), Arc::clone(&self.read));
+            let arrived = self.arrived();
             consumer.set_delegate(move |delivered: DeliveryResult| {
                 let arrival = match delivered {
                     Ok(Some(delivery)) => {
                         let tag = delivery.delivery_tag;
+                        arrived.fetch_add(1, Ordering::SeqCst);
                         Arrival::Message(tag, read(message(delivery)))
                     }
                     Ok(None) => Arrival::End("the queue was deleted, or its leader is gone".into()),
@@ -90,6 +114,23 @@ impl<T: Send + 'static> Consumers<T> {
         }
         self.open.extend(consumers);
         Ok(())
+    }
+}
+
+/// The channel goes first. Of a consumer that is cancelled, a classic queue no longer says that it is
+/// there, and yet what it holds is back only when its channel is closed.
+impl<T> Drop for Consumers<T> {
+    fn drop(&mut self) {
+        let open = std::mem::take(&mut self.open);
+        if self.channel.status().connected()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let channel = self.channel.clone();
+            runtime.spawn(async move {
+                let _ = bounded("closing the channel", channel.close(200, "bye".into())).await;
+                drop(open);
+            });
+        }
     }
 }
 

@@ -52,7 +52,7 @@ fn broken() -> Vec<Case> {
         refused("Latin 1", not_utf_8, "not UTF-8"),
         refused("NUL", chat("<body>\0</body>"), "U+0000"),
         refused("truncated", format!("{}<body", &chat("")[..60]), "it ends before"),
-        refused("two", chat("") + &chat(""), "a second element"),
+        refused("two", chat("").repeat(2), "a second element"),
         refused("undeclared prefix", format!("<{MARKER}:a/>"), "a prefix is declared nowhere"),
         refused("wrong end", format!("<a></{MARKER}>"), "does not match"),
         refused("unknown entity", format!("<a>&{MARKER};</a>"), "does not define"),

@@ -29,6 +29,7 @@ impl Rig {
     pub async fn new() -> Self {
         let fake = FakeSns::start();
         fake.record();
+        // The linger is longer than a busy machine keeps a thread from running: full batches need none.
         let text = format!(
             r#"
             [sns]
@@ -40,7 +41,7 @@ impl Rig {
             pm_messages_topic = "pm"
             publish_retry_count = {RETRIES}
             publish_retry_time_ms = 1
-            batch_linger_ms = 2
+            batch_linger_ms = 50
 
             [outage]
             threshold = 1000

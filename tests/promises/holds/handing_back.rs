@@ -1,19 +1,10 @@
 //! No delivery is kept for as long as RabbitMQ's acknowledgement timeout.
 
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
-use lapin::types::FieldTable;
+use lapin::options::QueueDeleteOptions;
 
-use super::{accepts, chat, delete_topic, has_ready, leave_after, room, worker_on};
+use super::{accepts, chat, delete_topic, leave_after, room, worker_on};
 use crate::fake_sns::{FakeSns, RequestFault, next};
-use crate::support::{Stand, Worker, header, wait_for};
-
-async fn consumers(stand: &Stand) -> u32 {
-    let options = QueueDeclareOptions { passive: true, ..Default::default() };
-    let queue = stand.queue();
-    let declared =
-        stand.channel.queue_declare(queue.as_str().into(), options, FieldTable::default());
-    declared.await.unwrap().consumer_count()
-}
+use crate::support::{PATIENCE, Stand, Worker, header, number_in, wait_for};
 
 /// Settings with which a hold is soon too long.
 const SHORT: [(&str, &str); 4] = [
@@ -27,24 +18,36 @@ const SHORT: [(&str, &str); 4] = [
 async fn is_handed_back(stand: &Stand, worker: &Worker, count: u32) {
     let line = worker.logged("held for too long").await;
     assert_eq!(line["source"], "events", "{line}");
-    has_ready(stand, &stand.queue(), count).await;
-    assert_eq!(consumers(stand).await, 0);
+    stand.has_ready(&stand.queue(), count).await;
+    assert_eq!(stand.consumers(&stand.queue()).await, 0);
 }
 
-/// Deliveries of the event that was delivered most often, by the queue's count of those before.
-async fn most_deliveries(stand: &Stand, count: usize) -> i64 {
+/// How often each event has come back, by the queue's own count, the most often last. Looking is one more
+/// time.
+async fn returns(stand: &Stand, count: usize) -> Vec<i64> {
     let options = lapin::options::BasicGetOptions { no_ack: false };
     let channel = stand.another_channel().await;
-    let mut most = 0;
+    let mut returns = Vec::new();
     for _ in 0..count {
         let got = channel.basic_get(stand.queue().as_str().into(), options).await.unwrap();
         let delivery = got.unwrap().delivery;
-        let earlier = header(&delivery, "x-delivery-count").map_or(0, |it| it.parse().unwrap());
-        most = most.max(earlier);
+        returns.push(header(&delivery, "x-delivery-count").map_or(0, |it| it.parse().unwrap()));
     }
     channel.close(200, "looked".into()).await.unwrap();
-    has_ready(stand, &stand.queue(), count.try_into().unwrap()).await;
-    most
+    stand.has_ready(&stand.queue(), count.try_into().unwrap()).await;
+    returns.sort_unstable();
+    returns
+}
+
+/// What was accepted, in that order.
+fn numbers(sns: &FakeSns) -> Vec<u32> {
+    let number = |body: &str| number_in(&serde_json::from_str(body).unwrap());
+    sns.accepted().iter().map(|message| number(&message.body)).collect()
+}
+
+/// SNS answers questions, and takes no messages.
+fn refuse_messages(sns: &FakeSns, fault: RequestFault) {
+    sns.fail_requests(move |request| (!request.entries.is_empty()).then_some(fault));
 }
 
 #[tokio::test]
@@ -60,12 +63,84 @@ async fn what_is_held_for_too_long_is_handed_back_once_and_taken_again_when_sns_
     let asked = sns.fail_and_count(RequestFault::EXPIRED_TOKEN);
     wait_for("ten questions", async || (asked() >= 10).then_some(())).await;
     assert_eq!(sns.counts().requests, requests);
-    assert_eq!(consumers(&stand).await, 0);
+    assert_eq!(stand.consumers(&stand.queue()).await, 0);
     assert_eq!(worker.count("held for too long"), 1, "{:#?}", worker.log());
-    assert_eq!(most_deliveries(&stand, 50).await, 1);
+    assert_eq!(returns(&stand, 50).await.last(), Some(&1));
     sns.heal();
     worker.logged("going on").await;
     leave_after(stand, &sns, worker, "pm", 50).await;
+}
+
+/// With a limit of two, the broker would dead-letter what comes back for the third time.
+#[tokio::test]
+async fn a_long_outage_that_asking_does_not_show_spends_no_delivery_limit() {
+    let (stand, sns) = (Stand::new("handed-unseen").await, FakeSns::start());
+    sns.record();
+    refuse_messages(&sns, RequestFault::EXPIRED_TOKEN);
+    let short = ("OUTAGE__HAND_BACK_AFTER_S", "1");
+    let soon = ("SNS__PUBLISH_RETRY_COUNT", "0");
+    let settings = [&SHORT[..], &[short, soon, ("AMQP__DELIVERY_LIMIT", "2")]].concat();
+    let worker = worker_on(&stand, &sns, &settings).await;
+    stand.publish_all((0..30).map(chat)).await;
+    is_handed_back(&stand, &worker, 30).await;
+    // A second has three probes or more: so that is ten times as long as an event may wait.
+    let probes = sns.counts().requests + 60;
+    let probing = sns.until(|counts| counts.requests >= probes);
+    tokio::time::timeout(PATIENCE, probing).await.expect("single events go on trying");
+    assert_eq!(worker.count("held for too long"), 1, "{:#?}", worker.log());
+    assert!(stand.dead_letter_now().await.is_none());
+    sns.heal();
+    leave_after(stand, &sns, worker, "pm", 30).await;
+}
+
+#[tokio::test]
+async fn where_order_is_kept_all_go_back_together_and_none_is_overtaken() {
+    let (stand, sns) = (Stand::new("handed-unseen-order").await, FakeSns::start());
+    sns.record();
+    refuse_messages(&sns, RequestFault::NOT_AUTHORISED);
+    let short = ("OUTAGE__HAND_BACK_AFTER_S", "1");
+    let soon = ("SNS__PUBLISH_RETRY_COUNT", "0");
+    let log = ("LOG__FILTER", "info,event_pusher_sns::worker=debug");
+    let order = ("SNS__ORDERING", "per-key");
+    let settings = [&SHORT[..], &[short, soon, order, log]].concat();
+    let worker = worker_on(&stand, &sns, &settings).await;
+    stand.publish_all((0..20).map(chat)).await;
+    is_handed_back(&stand, &worker, 20).await;
+    let again = async || (worker.count("handing the deliveries back") >= 4).then_some(());
+    wait_for("three more times", again).await;
+    worker.stop().await;
+    sns.heal();
+    let worker = worker_on(&stand, &sns, &settings).await;
+    accepts(&stand, &sns, "pm", 20).await;
+    assert_eq!(numbers(&sns), (0..20).collect::<Vec<_>>());
+    leave_after(stand, &sns, worker, "pm", 20).await;
+}
+
+/// Nothing could be published in its grace of 25 s.
+#[tokio::test]
+async fn a_stop_during_a_hold_hands_back_at_once_and_publishes_nothing_twice() {
+    for fault in [RequestFault::EXPIRED_TOKEN, RequestFault::NOT_FOUND] {
+        let (stand, sns) = (Stand::new("held-stop").await, FakeSns::start());
+        sns.record();
+        let worker = worker_on(&stand, &sns, &[]).await;
+        stand.publish_all((0..20).map(chat)).await;
+        accepts(&stand, &sns, "pm", 20).await;
+        sns.fail_requests(next(u64::MAX, fault));
+        stand.publish_all((20..70).map(chat)).await;
+        worker.logged("\"holding").await;
+        stand.has_ready(&stand.queue(), 0).await;
+        let asked = std::time::Instant::now();
+        let exit = worker.stop().await;
+        // Half a second of it is for the acknowledgements on their way.
+        assert!(asked.elapsed().as_secs() < 4, "took {:?}", asked.elapsed());
+        assert_eq!(exit.status.code(), Some(0));
+        assert!(exit.report.contains("received: 20 published, 0 skipped, 0 dead"), "{exit:?}");
+        assert!(exit.report.ends_with("50 handed back"), "{exit:?}");
+        stand.has_ready(&stand.queue(), 50).await;
+        sns.heal();
+        let worker = worker_on(&stand, &sns, &[]).await;
+        leave_after(stand, &sns, worker, "pm", 70).await;
+    }
 }
 
 #[tokio::test]
@@ -96,14 +171,8 @@ async fn a_topic_in_order_that_is_held_for_too_long_is_handed_back_and_keeps_its
     is_handed_back(&stand, &worker, 50).await;
     sns.heal();
     accepts(&stand, &sns, "muc", 50).await;
-    let numbers: Vec<usize> = sns.accepted().iter().map(|it| number_in(&it.body)).collect();
-    assert_eq!(numbers, (0..50).collect::<Vec<_>>());
+    assert_eq!(numbers(&sns), (0..50).collect::<Vec<_>>());
     leave_after(stand, &sns, worker, "muc", 50).await;
-}
-
-fn number_in(body: &str) -> usize {
-    let body: serde_json::Value = serde_json::from_str(body).unwrap();
-    body["message"].as_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test]
@@ -115,7 +184,7 @@ async fn a_topic_that_is_held_for_too_long_keeps_no_delivery_and_no_channel_from
     stand.publish_all((0..5).map(room)).await;
     worker.logged("\"holding").await;
     // They wait within their share at first, and are parked when their time is over.
-    has_ready(&stand, &stand.held_queue(), 5).await;
+    stand.has_ready(&stand.held_queue(), 5).await;
     stand.publish_all((0..20).map(chat)).await;
     accepts(&stand, &sns, "pm", 20).await;
     assert_eq!(worker.count("\"consuming\""), 1, "{:#?}", worker.log());

@@ -4,7 +4,7 @@ use lapin::BasicProperties;
 use lapin::options::QueueDeleteOptions;
 use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
-use super::{accepts, chat, delete_topic, distinct, has_ready, leave_after, room, worker_on};
+use super::{accepts, chat, delete_topic, distinct, leave_after, room, worker_on};
 use crate::fake_sns::FakeSns;
 use crate::support::{Event, Program, Stand, Worker, header};
 
@@ -62,7 +62,7 @@ async fn a_parked_event_comes_back_as_it_was() {
     let too_long = Event::groupchat("ann@h", "room@conference.h", &"x".repeat(300_000));
     stand.publish(Event { properties, ..too_long.clone() }.routed("some.key")).await;
     worker.logged("what comes beyond is parked").await;
-    has_ready(&stand, &stand.held_queue(), 1).await;
+    stand.has_ready(&stand.held_queue(), 1).await;
     sns.heal();
     let letter = stand.take_dead_letters(1).await.remove(0);
     assert_eq!(letter.data, too_long.payload);
@@ -107,7 +107,7 @@ async fn without_a_queue_to_park_in_a_held_topic_says_so_and_loses_nothing() {
     let line = worker.logged("cannot park").await;
     let error = line["error"].as_str().unwrap();
     assert!(error.contains(&stand.held_queue()) && error.contains("create it"), "{error}");
-    has_ready(&stand, &stand.queue(), 30).await;
+    stand.has_ready(&stand.queue(), 30).await;
     assert_eq!(worker.count("cannot park"), 1, "{:#?}", worker.log());
     sns.heal();
     leave_after(stand, &sns, worker, "muc", 50).await;
@@ -125,7 +125,7 @@ async fn where_order_is_kept_nothing_is_parked_and_the_log_says_what_to_do() {
     stand.publish_all((0..50).map(room)).await;
     let line = worker.logged("exceeds its share").await;
     assert!(line["message"].as_str().unwrap().contains("a source of its own"), "{line}");
-    has_ready(&stand, &stand.queue(), 30).await;
+    stand.has_ready(&stand.queue(), 30).await;
     assert!(!stand.has_queue(&stand.held_queue()).await);
     sns.heal();
     leave_after(stand, &sns, worker, "muc", 50).await;

@@ -135,6 +135,8 @@ async fn a_file_that_was_cut_or_edited_is_refused_with_its_line_and_nothing_is_i
     }
     let gone = within(directory.path(), &stand, &["import", "gone.jsonl"]).await;
     expect(&gone, 1, &["cannot read gone.jsonl: No such file"]);
+    let pipe = within(directory.path(), &stand, &["import", "/dev/null"]).await;
+    expect(&pipe, 1, &["/dev/null is no file; it is read twice"]);
     stand.leave_nothing().await;
 }
 

@@ -3,8 +3,8 @@
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
 
-use super::{expect, ids, stand};
-use crate::support::{Letter, Stand, dlq, dlq_program, message_id};
+use super::{declared, expect, ids, stand};
+use crate::support::{Letter, OwnBroker, Stand, dlq, dlq_program, message_id};
 
 #[tokio::test]
 async fn a_queue_that_is_not_there_or_may_not_be_read_is_named() {
@@ -23,6 +23,40 @@ async fn a_queue_that_is_not_there_or_may_not_be_read_is_named() {
     declared.await.unwrap();
     expect(&dlq(&stand, &["list"]).await, 1, &[&format!("queue `{queue}`: RESOURCE_LOCKED")]);
     stand.delete(&queue).await;
+}
+
+/// A user of RabbitMQ's may be allowed to see less than the worker.
+#[tokio::test]
+async fn a_user_without_the_right_to_read_or_write_is_told_so_and_nothing_changes() {
+    let (broker, _guard) = OwnBroker::shared().await;
+    let stand = declared(Stand::on("bad-rights", &broker.uri(0)).await, "quorum").await;
+    stand.bury_numbers(0..3).await;
+    let name = &stand.id;
+    let uri = format!("amqp://{name}:planted@127.0.0.1:{}/%2f", broker.port(0));
+    broker.eval(0, &format!("rabbit_auth_backend_internal:add_user(<<\"{name}\">>, <<\"planted\">>, <<\"test\">>).")).await;
+    let permit = async |write: &str, read: &str| {
+        let set = format!(
+            "rabbit_auth_backend_internal:set_permissions(<<\"{name}\">>, <<\"/\">>, <<\"^$\">>, \
+             <<\"{write}\">>, <<\"{read}\">>, <<\"test\">>)."
+        );
+        broker.eval(0, &set).await;
+    };
+    let run = async |arguments: &[&str]| {
+        let ended = dlq_program(&stand, arguments).with("AMQP__URI", &uri).run().await;
+        assert!(!ended.all().contains("planted"), "{ended:?}");
+        ended
+    };
+    permit("^$", "^$").await;
+    for command in [&["list"][..], &["replay"], &["discard", "--all", "--yes"], &["export", "x"]] {
+        let refused = format!("queue `{}`: ACCESS_REFUSED", stand.dead_letter_queue());
+        expect(&run(command).await, 1, &[&refused, "the user lacks a permission on it"]);
+    }
+    permit("^$", ".*").await;
+    expect(&run(&["list"]).await, 0, &["3 dead letters"]);
+    let ended = run(&["replay"]).await;
+    expect(&ended, 1, &["ACCESS_REFUSED", "the user lacks a permission on it", "replayed 0 of 3"]);
+    assert_eq!(stand.drain_dead_letters(3).await, ids(0..3));
+    stand.leave_nothing().await;
 }
 
 #[tokio::test]
@@ -80,15 +114,45 @@ async fn what_cannot_be_routed_stays_and_one_line_says_so() {
         assert_eq!(ended.all().matches(said).count(), 1, "{}", ended.all());
         stand.has_ready(&stand.dead_letter_queue(), 300).await;
     }
+    // So many failures that the rest, which could be sent, is not.
+    stand.bury([Letter::number(&stand, 300).saying("queue", "nowhere")]).await;
+    let ended = dlq(&stand, &["replay", "--max-failures", "1"]).await;
+    expect(&ended, 1, &["stopped, since as many failed", "replayed 0 of 301"]);
     // Its queue is gone.
     stand.delete(&stand.queue()).await;
     let ended = dlq(&stand, &["replay"]).await;
     expect(&ended, 1, &[&format!("queue `{}`: NOT_FOUND", stand.queue())]);
-    assert_eq!(stand.drain_dead_letters(300).await, ids(0..300));
+    assert_eq!(stand.drain_dead_letters(301).await, ids(0..301));
     stand.declare_queue(&stand.queue(), FieldTable::default()).await;
     for exchange in [unbound, internal] {
         stand.delete_exchange(&exchange).await;
     }
+    stand.leave_nothing().await;
+}
+
+/// The confirms of the others are on their way with theirs.
+#[tokio::test]
+async fn what_cannot_be_routed_stays_among_many_that_can() {
+    let stand = stand("bad-among", "quorum").await;
+    let some = format!("{}.some", stand.id);
+    stand.declare_exchange(&some, lapin::ExchangeKind::Topic, true).await;
+    stand.bind(&stand.queue(), &some, "lands").await;
+    let lands = |number: usize| !number.is_multiple_of(3);
+    stand
+        .bury((0..600).map(|number| {
+            let key = if lands(number) { "lands" } else { "nowhere" };
+            Letter::number(&stand, number).saying("routing-key", key)
+        }))
+        .await;
+    let all = ["replay", "--to-exchange", &some, "--watch", "0s", "--max-failures", "900"];
+    let ended = dlq(&stand, &all).await;
+    let left = "    200  left, where they were\n";
+    expect(&ended, 1, &["no queue takes it from there\n", "replayed 400 of 600", left]);
+    let replayed = stand.drain(&stand.queue(), 400).await;
+    let replayed: Vec<_> = replayed.iter().map(message_id).collect();
+    assert_eq!(replayed, ids((0..600).filter(|it| lands(*it))), "in order");
+    assert_eq!(stand.drain_dead_letters(200).await, ids((0..600).filter(|it| !lands(*it))));
+    stand.delete_exchange(&some).await;
     stand.leave_nothing().await;
 }
 

@@ -52,6 +52,23 @@ async fn letters_are_grouped_by_reason_and_error_with_all_that_tells_them_apart(
     stand.leave_nothing().await;
 }
 
+/// A worker's errors are cut; a foreign program's may be as long as a frame.
+#[tokio::test]
+async fn an_endless_error_fills_no_screen_and_shows_whole_where_it_is_asked_for() {
+    let stand = stand("list-endless", "quorum").await;
+    let error = "no ".repeat(20_000);
+    stand.bury([Letter::number(&stand, 0).saying("error", &error)]).await;
+    for arguments in [&["list"][..], &["list", "--each"]] {
+        let ended = dlq(&stand, arguments).await;
+        expect(&ended, 0, &["no no …", "1 dead letter in"]);
+        assert!(ended.stdout.len() < 2000, "{ended:?}");
+    }
+    expect(&dlq(&stand, &["show", "m-0"]).await, 0, &[error.trim_end()]);
+    expect(&dlq(&stand, &["list", "--each", "--json"]).await, 0, &[&error]);
+    stand.drain_dead_letters(1).await;
+    stand.leave_nothing().await;
+}
+
 #[tokio::test]
 async fn a_filter_is_given_as_people_write_it() {
     let stand = stand("filters", "quorum").await;

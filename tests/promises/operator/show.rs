@@ -98,13 +98,36 @@ async fn a_terminal_is_not_told_what_to_do_by_what_a_letter_holds() {
     ] {
         let ended = dlq(&stand, arguments).await;
         assert_eq!(ended.code, Some(0), "{ended:?}");
-        let obeyed = |c: &char| *c != '\n' && (c.is_ascii_control() || *c == '\u{202e}');
-        let json = arguments.contains(&"--json");
-        let found = ended.stdout.chars().find(obeyed).filter(|c| !json || *c != '\u{202e}');
-        assert_eq!(found, None, "{arguments:?}: {:?}", ended.stdout);
+        assert_eq!(ended.all().find(obeyed), None, "{arguments:?}: {ended:?}");
     }
     let ended = dlq(&stand, &["show", "m-1", "--body"]).await;
     expect(&ended, 0, &["\\x00\\xff\\x1b"]);
+    stand.drain_dead_letters(2).await;
+    stand.leave_nothing().await;
+}
+
+/// What a terminal obeys.
+fn obeyed(c: char) -> bool {
+    c != '\n' && (c.is_control() || c == '\u{202e}')
+}
+
+/// A queue's name may be a letter's, and RabbitMQ repeats it.
+#[tokio::test]
+async fn nor_by_what_rabbitmq_answers_to_a_name_that_a_letter_holds() {
+    let stand = stand("show-answers", "quorum").await;
+    let nasty = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
+    let letter = |number, name| Letter::number(&stand, number).saying(name, nasty);
+    stand.bury([letter(0, "queue"), letter(1, "exchange").saying("routing-key", nasty)]).await;
+    for arguments in [
+        &["replay", "--dry-run"][..],
+        &["replay", "--to-exchange", "--id", "m-1"],
+        &["replay", "--to-exchange", "--id", "m-1", "--json"],
+        &["replay", "--canary", "1", "--id", "m-0"],
+    ] {
+        let ended = dlq(&stand, arguments).await;
+        expect(&ended, 1, &["NOT_FOUND", "9b"]);
+        assert_eq!(ended.all().find(obeyed), None, "{arguments:?}: {ended:?}");
+    }
     stand.drain_dead_letters(2).await;
     stand.leave_nothing().await;
 }

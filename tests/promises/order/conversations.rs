@@ -51,7 +51,7 @@ impl Conversations {
     }
 
     pub fn have_all_come(&self, accepted: &[Message]) -> bool {
-        firsts(accepted).len() == self.count()
+        distinct(accepted) == self.count()
     }
 
     /// All of it has come, and what came first of each key's messages is the order in which
@@ -77,8 +77,12 @@ impl Conversations {
 pub fn repetitions(accepted: &[Message], lost: &BTreeSet<u64>) -> usize {
     let answered: Vec<_> =
         accepted.iter().filter(|message| !lost.contains(&message.request)).collect();
-    let distinct: BTreeSet<_> = answered.iter().map(|message| number_of(message)).collect();
-    answered.len() - distinct.len()
+    answered.len() - distinct(answered.iter().copied())
+}
+
+/// How many there are, without what came again.
+pub fn distinct<'a>(messages: impl IntoIterator<Item = &'a Message>) -> usize {
+    messages.into_iter().map(number_of).collect::<BTreeSet<_>>().len()
 }
 
 /// What was accepted, without what had been before.

@@ -1,27 +1,37 @@
 //! Order across workers that follow each other.
 
-use super::conversations::{Conversations, repetitions};
+use super::conversations::{Conversations, distinct, number_of, repetitions};
 use super::storm::Storm;
 use super::{EACH, KEYS, worker_on};
-use crate::fake_sns::FakeSns;
-use crate::support::{PATIENCE, Stand, Worker, wait_for};
+use crate::fake_sns::{EntryFault, FakeSns};
+use crate::support::{Event, Stand, Worker, wait_for};
 
 /// What the broker lets a worker hold, and so what a kill can make come twice.
 const PREFETCH: usize = 60;
 const PREFETCH_SETTING: (&str, &str) = ("AMQP__PREFETCH", "60");
 
-/// Waits until the worker has published so much that it is in the middle.
-async fn is_in_the_middle(sns: &FakeSns, before: u64) {
-    let enough = (KEYS * EACH / 4) as u64;
-    let reached = sns.until(|counts| counts.messages >= before + enough);
-    tokio::time::timeout(PATIENCE, reached).await.expect("the worker goes on publishing");
+/// Waits until the worker has published so much that it is in the middle, and has taken all that the one
+/// before it held: a quorum queue puts what comes back behind what came back before and still waits.
+async fn is_in_the_middle(sns: &FakeSns) {
+    const ENOUGH: usize = KEYS * EACH / 4;
+    const { assert!(ENOUGH > PREFETCH) };
+    let before = sns.accepted().len();
+    // What is accepted twice since its answer was lost was taken once.
+    let reached = async || (distinct(&sns.accepted()[before..]) >= ENOUGH).then_some(());
+    wait_for("the middle of all messages", reached).await;
+}
+
+/// Waits until the queue has so many consumers. One that is cancelled counts as long as it has
+/// something open.
+async fn has_consumers(stand: &Stand, count: u32) {
+    let so_many = async || (stand.consumers(&stand.queue()).await == count).then_some(());
+    wait_for(&format!("{count} consumers"), so_many).await;
 }
 
 /// The broker has given up on the worker that was, and what it held is in the queue again: a worker
 /// that consumed before would get newer events first.
 async fn nobody_consumes(stand: &Stand) {
-    let nobody = async || (stand.consumers(&stand.queue()).await == 0).then_some(());
-    wait_for("a queue without a consumer", nobody).await;
+    has_consumers(stand, 0).await;
 }
 
 /// Waits until all has come, lets the worker finish, and looks at what came.
@@ -46,7 +56,7 @@ async fn a_stop_and_a_start_keep_the_order_and_repeat_nothing() {
     let mut worker = worker_on(&stand, &sns, &[PREFETCH_SETTING]).await;
     stand.publish_all(said.events()).await;
     for _ in 0..2 {
-        is_in_the_middle(&sns, sns.counts().messages).await;
+        is_in_the_middle(&sns).await;
         let exit = worker.stop().await;
         assert!(exit.report.contains(" 0 dead-lettered"), "{}", exit.report);
         worker = worker_on(&stand, &sns, &[PREFETCH_SETTING]).await;
@@ -66,7 +76,7 @@ async fn survive_kills(queue_type: &str) {
     let mut worker = worker_on(&stand, &sns, &settings).await;
     stand.publish_all(said.events()).await;
     for _ in 0..2 {
-        is_in_the_middle(&sns, sns.counts().messages).await;
+        is_in_the_middle(&sns).await;
         worker.crash().await;
         nobody_consumes(&stand).await;
         worker = worker_on(&stand, &sns, &settings).await;
@@ -84,4 +94,54 @@ async fn a_kill_keeps_the_order_on_a_quorum_queue_and_repeats_no_more_than_was_h
 #[tokio::test]
 async fn a_kill_keeps_the_order_on_a_classic_queue_and_repeats_no_more_than_was_held() {
     survive_kills("classic").await;
+}
+
+/// Until it is called again, SNS fails the first message of these keys.
+fn hold_up(sns: &FakeSns, keys: &'static [usize]) {
+    sns.fail_entries(move |message| {
+        let (key, number) = number_of(message);
+        let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
+        (number == 0 && keys.contains(&key)).then_some(fault)
+    });
+}
+
+/// What takes long outlives the consumer that got it, and a quorum queue puts back what each
+/// consumer held by itself.
+#[tokio::test]
+async fn what_several_consumers_of_a_dead_worker_held_comes_back_in_order() {
+    let (stand, sns) = (Stand::new("order-consumers").await, FakeSns::start());
+    sns.record();
+    let settings = [("SNS__PUBLISH_RETRY_TIME_MS", "10"), ("AMQP__PREFETCH", "20")];
+    let say = async |keys: std::ops::RangeInclusive<usize>, number: usize| {
+        let chat = |key| Event::chat(&format!("a{key}@h"), "b@h", &format!("{key} {number}"));
+        stand.publish_all(keys.map(chat)).await;
+    };
+    hold_up(&sns, &[1, 11, 12]);
+    let worker = worker_on(&stand, &sns, &settings).await;
+    // Of the first consumer's deliveries one stays open, and so it goes after five seconds.
+    say(1..=10, 0).await;
+    has_consumers(&stand, 2).await;
+    say(11..=13, 0).await;
+    worker.settles(10).await;
+    // With that one the second consumer's time ends, of whose deliveries two stay open.
+    hold_up(&sns, &[11, 12]);
+    worker.settles(11).await;
+    has_consumers(&stand, 1).await;
+    has_consumers(&stand, 2).await;
+    say(11..=13, 1).await;
+    worker.settles(12).await;
+    worker.crash().await;
+    nobody_consumes(&stand).await;
+    sns.heal();
+    let worker = worker_on(&stand, &sns, &settings).await;
+    // What was accepted, and not acknowledged before the kill, comes again.
+    let all = async || (distinct(&sns.accepted()) == 16).then_some(());
+    wait_for("all messages", all).await;
+    worker.stop().await;
+    let accepted: Vec<_> = sns.accepted().iter().map(number_of).collect();
+    for key in [11, 12] {
+        let numbers = accepted.iter().filter(|it| it.0 == key).map(|it| it.1);
+        assert!(numbers.eq([0, 1]), "{accepted:?}");
+    }
+    stand.leave_nothing().await;
 }

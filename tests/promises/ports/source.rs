@@ -6,7 +6,7 @@ use event_pusher_sns::event::Envelope;
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
 use event_pusher_sns::settle::{Settle, Void, settle};
 use event_pusher_sns::source::{
-    Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
+    Begin, Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
 };
 use futures_util::FutureExt;
 
@@ -69,7 +69,7 @@ impl Rabbit {
         let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
         let source = RabbitQueue::new(broker, source, dead_letters);
         // Once opened, everything is declared.
-        source.open().await.unwrap().close().await;
+        source.open(Begin::Few).await.unwrap().close().await;
         Self { stand, source }
     }
 }
@@ -120,7 +120,7 @@ type SessionOf<Q> = <<Q as Queue>::Source as Source>::Session;
 type ReceiptOf<Q> = <SessionOf<Q> as Session>::Receipt;
 
 async fn open<Q: Queue>(queue: &Q) -> SessionOf<Q> {
-    queue.source().open().await.unwrap()
+    queue.source().open(Begin::Few).await.unwrap()
 }
 
 /// Takes as many deliveries as are expected, in this order.

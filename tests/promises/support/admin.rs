@@ -18,7 +18,16 @@ impl Admin {
     /// Of a worker that was started with [`ADMIN`].
     pub async fn of(worker: &Worker) -> Self {
         let line = worker.logged("health and metrics are served").await;
-        Self(line["at"].as_str().unwrap().to_owned())
+        Self::at(line["at"].as_str().unwrap())
+    }
+
+    /// Host and port.
+    pub fn at(address: &str) -> Self {
+        Self(address.to_owned())
+    }
+
+    pub fn address(&self) -> &str {
+        &self.0
     }
 
     /// Status and body.

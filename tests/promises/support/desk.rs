@@ -7,7 +7,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
-use super::{Ended, PATIENCE, Program, Stand, wait_for};
+use super::{Ended, PATIENCE, Program, Stand};
 
 /// A dead letter as a worker writes it.
 #[derive(Clone)]
@@ -154,12 +154,6 @@ impl Stand {
     pub async fn delete_exchange(&self, exchange: &str) {
         let options = lapin::options::ExchangeDeleteOptions::default();
         self.channel.exchange_delete(exchange.into(), options).await.unwrap();
-    }
-
-    /// Waits until so many messages are ready in a queue.
-    pub async fn has_ready(&self, queue: &str, count: u32) {
-        let what = format!("{count} messages in {queue}");
-        wait_for(&what, async || (self.ready(queue).await == count).then_some(())).await;
     }
 }
 

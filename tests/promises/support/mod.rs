@@ -2,6 +2,7 @@
 
 mod admin;
 mod by_hand;
+mod collector;
 mod desk;
 mod fifo;
 mod mix;
@@ -14,11 +15,12 @@ mod worker;
 
 pub use admin::{ADMIN, Admin, Scrape};
 pub use by_hand::quorum;
+pub use collector::Collector;
 pub use desk::{Letter, dlq, dlq_program, id, message_id};
 pub use fifo::FifoTopic;
 pub use mix::{End, event_of, number_in};
-pub use own_broker::{Authority, OwnBroker, Supervised};
-pub use program::{Ended, Program};
+pub use own_broker::{Authority, OwnBroker, Supervised, free_port};
+pub use program::{Ended, Program, Running};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};
 pub use stand::{Event, Stand, header};

@@ -10,17 +10,15 @@
 //! They end with the value that holds them, or, if it is a static, with the process, however
 //! it ends.
 
-#![allow(dead_code, reason = "it offers what a broker can do, whichever of it a test asks for")]
-
 mod authority;
 mod node;
 mod supervised;
 
 use futures_util::future::join_all;
-use tokio::process::Command;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use authority::Authority;
+pub use node::free_port;
 use node::{Node, Place, Ports};
 pub use supervised::Supervised;
 
@@ -98,7 +96,7 @@ impl OwnBroker {
     /// A port of the first node at which it listens for TLS from now on; it asks for a client
     /// certificate, and takes who has none unless they are `required`.
     pub async fn listen_for_tls(&self, required: bool) -> u16 {
-        let (port, files) = (node::free_port(), &self.authority);
+        let (port, files) = (free_port(), &self.authority);
         let (authority, certificate) =
             (files.certificate("authority"), files.certificate("server"));
         let key = files.key("server");
@@ -106,6 +104,19 @@ impl OwnBroker {
             "rabbit_networking:start_ssl_listener({{\"127.0.0.1\", {port}}}, \
              [{{cacertfile, \"{authority}\"}}, {{certfile, \"{certificate}\"}}, {{keyfile, \"{key}\"}}, \
              {{verify, verify_peer}}, {{fail_if_no_peer_cert, {required}}}], 2)."
+        );
+        self.eval(0, &listen).await;
+        port
+    }
+
+    /// A port of the first node at which it speaks STOMP from now on.
+    pub async fn listen_for_stomp(&self) -> u16 {
+        let (port, plugins) = (free_port(), self.place.plugins());
+        std::fs::write(&plugins, "[rabbitmq_stomp].\n").unwrap();
+        let listen = format!(
+            "rabbit:await_startup(), application:set_env(rabbitmq_stomp, tcp_listeners, \
+             [{{\"127.0.0.1\", {port}}}], [{{persistent, true}}]), {{ok, _, _}} = rabbit_plugins:ensure(\"{}\").",
+            plugins.display()
         );
         self.eval(0, &listen).await;
         port
@@ -137,32 +148,34 @@ impl OwnBroker {
         self.start_again(node).await;
     }
 
-    /// Runs `rabbitmqctl` on the first node and returns what it says. Takes a second or two of a
-    /// whole processor; `eval` does not.
-    pub async fn ctl(&self, arguments: &[&str]) -> String {
-        let mut command = Command::from(self.place.rabbitmqctl(&self.nodes[0].name));
-        let running = tokio::time::timeout(PATIENCE, command.args(arguments).output());
-        let output = running.await.expect("rabbitmqctl does not end").unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "rabbitmqctl {arguments:?}: {said}{complaint}");
-        said
-    }
-
     /// Evaluates Erlang expressions on a node and returns the last one's value.
     pub async fn eval(&self, node: usize, expressions: &str) -> String {
         self.place.eval(&self.nodes[node].name, expressions).await
     }
 
+    /// The same with a queue at hand: `Q` is its record.
+    pub async fn eval_of(&self, node: usize, queue: &str, expressions: &str) -> String {
+        let lookup =
+            format!("rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>))");
+        self.eval(node, &format!("{{ok, Q}} = {lookup}, {expressions}")).await
+    }
+
+    /// Waits until the first node has so many messages of a quorum queue, unacknowledged ones among
+    /// them. Acknowledgements that a worker has told can be lost with its connection.
+    pub async fn keeps(&self, queue: &str, count: u32) {
+        let look = "{ok, {_, N}, _} = \
+             ra:local_query(amqqueue:get_pid(Q), fun rabbit_fifo:query_messages_total/1), N.";
+        wait_for(&format!("{count} messages kept in {queue}"), async || {
+            (self.eval_of(0, queue, look).await == count.to_string()).then_some(())
+        })
+        .await;
+    }
+
     /// The node that leads a quorum queue.
     pub async fn leader_of(&self, queue: &str) -> usize {
-        let look = format!(
-            "{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>)), \
-             {{_, N}} = amqqueue:get_pid(Q), N."
-        );
         let running = self.nodes.iter().position(Node::runs).expect("every node was killed");
         wait_for("a leader of the queue", async || {
-            let leader = self.eval(running, &look).await;
+            let leader = self.eval_of(running, queue, "{_, N} = amqqueue:get_pid(Q), N.").await;
             self.nodes.iter().position(|node| leader.contains(&node.name))
         })
         .await

@@ -1,14 +1,15 @@
 //! The binary, run to its end with an environment that is the test's alone.
 
-use std::path::Path;
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 
-use super::PATIENCE;
 use super::worker::binary;
+use super::{LOOK_AGAIN, PATIENCE};
 
 /// A command to be run.
 pub struct Program {
@@ -27,8 +28,13 @@ pub struct Ended {
 impl Program {
     /// Runs in an empty directory. It inherits nothing: a developer's own variables must not count.
     pub fn new(arguments: &[&str]) -> Self {
+        Self::of(binary(), arguments)
+    }
+
+    /// The same with another binary, such as one with plugins.
+    pub fn of(binary: PathBuf, arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let mut command = Command::new(binary());
+        let mut command = Command::new(binary);
         command.args(arguments).env_clear().current_dir(&directory).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { command, directory }
@@ -61,6 +67,15 @@ impl Program {
     /// With a terminal to ask at.
     pub fn with_terminal(mut self, stdin: Stdio, stderr: Stdio) -> Self {
         self.command.stdin(stdin).stderr(stderr);
+        self
+    }
+
+    /// With these bytes to read from standard input.
+    pub fn with_input(mut self, input: &[u8]) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(input).unwrap();
+        file.rewind().unwrap();
+        self.command.stdin(file);
         self
     }
 
@@ -101,6 +116,26 @@ impl Running {
     /// Ends it as a crash of the machine does.
     pub async fn crash(mut self) {
         self.child.kill().await.unwrap();
+    }
+
+    /// How it ended, and the most memory that was resident at once, in KiB.
+    pub async fn wait_measured(self) -> (Ended, u64) {
+        let status = format!("/proc/{}/status", self.child.id().unwrap());
+        let mut peak = 0;
+        let measuring = async {
+            loop {
+                let status = std::fs::read_to_string(&status).unwrap_or_default();
+                let high = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+                let kib = high.and_then(|it| it.trim().strip_suffix(" kB")?.parse().ok());
+                peak = kib.unwrap_or(peak);
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        let ended = tokio::select! {
+            ended = self.wait() => ended,
+            () = measuring => unreachable!("it measures for ever"),
+        };
+        (ended, peak)
     }
 
     pub async fn wait(self) -> Ended {

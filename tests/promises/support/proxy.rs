@@ -19,6 +19,8 @@ pub enum Door {
     Silent,
     /// It is taken and ended at once. Those that are there stall.
     Refusing,
+    /// It goes through, until so many bytes have come from the server.
+    Ajar(usize),
     /// It goes through.
     Open,
 }
@@ -102,8 +104,8 @@ async fn pass(mut stream: TcpStream, target: String, mut door: watch::Receiver<D
         let (from_server, to_server) = server.into_split();
         // Either side may leave as it likes.
         tokio::select! {
-            _ = carry(from_client, to_server, door.clone()) => {}
-            _ = carry(from_server, to_client, door) => {}
+            _ = carry(from_client, to_server, door.clone(), false) => {}
+            _ = carry(from_server, to_client, door, true) => {}
         }
     }
 }
@@ -113,16 +115,24 @@ async fn carry(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     mut door: watch::Receiver<Door>,
+    is_counted: bool,
 ) -> Option<()> {
     let mut buffer = vec![0; 64 * 1024];
+    let mut carried = 0;
     loop {
         let count = from.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
-        opened(&mut door).await?;
+        let passes = |door: &Door| match door {
+            Door::Ajar(most) => !is_counted || carried + count <= *most,
+            door => *door == Door::Open,
+        };
+        door.wait_for(passes).await.ok()?;
         to.write_all(&buffer[..count]).await.ok()?;
+        carried += count;
     }
 }
 
 /// `None`: the proxy has gone.
 async fn opened(door: &mut watch::Receiver<Door>) -> Option<()> {
-    door.wait_for(|it| *it == Door::Open).await.ok().map(drop)
+    let opens = |door: &Door| matches!(door, Door::Open | Door::Ajar(_));
+    door.wait_for(opens).await.ok().map(drop)
 }

@@ -189,6 +189,12 @@ impl Collector {
         collector
     }
 
+    /// Waits until so many have come.
+    pub async fn has(&self, count: usize) {
+        let come = async || (self.found.lock().unwrap().len() >= count).then_some(());
+        wait_for(&format!("{count} messages behind the topics"), come).await;
+    }
+
     /// All that has come until now, with the topics.
     pub async fn finish(mut self) -> Vec<(&'static str, Received)> {
         self.ending.store(true, Ordering::SeqCst);

@@ -240,6 +240,12 @@ impl Stand {
         declared.await.unwrap().message_count()
     }
 
+    /// Waits until so many messages are ready in a queue.
+    pub async fn has_ready(&self, queue: &str, count: u32) {
+        let what = format!("{count} messages in {queue}");
+        wait_for(&what, async || (self.ready(queue).await == count).then_some(())).await;
+    }
+
     /// Empties a queue of what nobody holds.
     pub async fn purge(&self, queue: &str) {
         self.channel.queue_purge(queue.into(), QueuePurgeOptions::default()).await.unwrap();

@@ -52,10 +52,15 @@ impl Worker {
 
     /// Starts a worker without waiting for anything.
     pub fn spawn(stand: &Stand, binary: PathBuf, settings: &[(&str, &str)]) -> Self {
+        Self::spawn_by(stand, Command::new(binary), settings)
+    }
+
+    /// The same by a command that takes the program's arguments.
+    pub fn spawn_by(stand: &Stand, mut command: Command, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("worker.toml");
         std::fs::write(&file, stand.configuration()).unwrap();
-        let mut child = Command::new(binary)
+        let mut child = command
             .arg("run")
             .arg("--config")
             .arg(&file)
@@ -156,12 +161,18 @@ impl Worker {
     }
 }
 
-/// The program under test.
+/// The program under test: the one that was built with the tests, unless `EVENT_PUSHER_PROGRAM` names
+/// another one, such as an optimised one that is to be measured.
 pub fn binary() -> PathBuf {
+    let other = std::env::var_os("EVENT_PUSHER_PROGRAM");
+    other.map_or_else(built, PathBuf::from)
+}
+
+fn built() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_event-pusher-sns"))
 }
 
 /// The example with plugins of its own.
 pub fn custom_plugin() -> PathBuf {
-    binary().with_file_name("examples").join("custom_plugin")
+    built().with_file_name("examples").join("custom_plugin")
 }

@@ -85,7 +85,7 @@ impl Style {
             let section = sections && character != '\r' && character != ']';
             let must = matches!(character, '<' | '>' | '&' | '\'' | '"' | ']' | '\r' | '\n' | '\t');
             written
-                + &match escape % 4 {
+                + &*match escape % 4 {
                     0 if section => format!("<![CDATA[{character}]]>"),
                     1 => format!("&#x{code:X};"),
                     2 if character == '<' => "&lt;".to_owned(),

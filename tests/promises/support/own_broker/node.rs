@@ -25,6 +25,8 @@ pub(super) struct Place {
     /// unpacked.
     prefix: PathBuf,
     epmd: u16,
+    /// Two clients at once may draw the same random node name, and the second is refused then.
+    asking: tokio::sync::Mutex<()>,
 }
 
 impl Place {
@@ -38,8 +40,15 @@ impl Place {
         let cookie = folder.join(".erlang.cookie");
         fs::write(&cookie, COOKIE).unwrap();
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).unwrap();
-        fs::write(folder.join("plugins"), "[].\n").unwrap();
-        Self { folder, prefix, epmd: free_port() }
+        let place =
+            Self { folder, prefix, epmd: free_port(), asking: tokio::sync::Mutex::default() };
+        fs::write(place.plugins(), "[].\n").unwrap();
+        place
+    }
+
+    /// The file that names the plugins that nodes have.
+    pub(super) fn plugins(&self) -> PathBuf {
+        self.folder.join("plugins")
     }
 
     /// A program of Erlang's or RabbitMQ's, with an environment that is ours alone.
@@ -69,14 +78,9 @@ impl Place {
         command
     }
 
-    pub(super) fn rabbitmqctl(&self, node: &str) -> Command {
-        let mut command = self.command("lib/rabbitmq/bin/rabbitmqctl");
-        command.env("RABBITMQ_CONF_ENV_FILE", "/nonexistent").args(["-q", "-n", node]);
-        command
-    }
-
     /// By a client written in C: a whole Erlang for each question would take seconds.
     pub(super) async fn eval(&self, node: &str, expressions: &str) -> String {
+        let _turn = self.asking.lock().await;
         let mut command = self.command("bin/erl_call");
         command.args(["-sname", node, "-c", COOKIE, "-r", "-e"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -146,7 +150,7 @@ impl Node {
             .env("RABBITMQ_LOGS", "-")
             .env("RABBITMQ_PID_FILE", self.folder.join("pid"))
             .env("RABBITMQ_CONFIG_FILE", self.folder.join("rabbitmq.conf"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", place.folder.join("plugins"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", place.plugins())
             .env("RABBITMQ_CONF_ENV_FILE", "/nonexistent")
             // With -noinput: the script becomes the Erlang VM, so that one pid is all.
             .env("RABBITMQ_ALLOW_INPUT", "yes")
@@ -201,7 +205,7 @@ fn settings(ports: &Ports, cluster: &[String]) -> String {
 
 /// Below the range from which the system takes ports for outgoing connections, so that none of those
 /// is in the way when the port is used; drawn at random, since other test processes draw too.
-pub(super) fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static DRAWN: Mutex<Option<HashSet<u16>>> = Mutex::new(None);
     loop {
         let port = fastrand::u16(24_000..32_000);

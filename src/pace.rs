@@ -1,3 +1,5 @@
+//! So many in a second.
+
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -7,27 +9,27 @@ const CATCH_UP: Duration = Duration::from_millis(100);
 
 /// Lets so many pass in a second.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     interval: Duration,
     next: Instant,
 }
 
 impl Pace {
     /// `None`: as fast as it goes.
-    pub(super) fn new(rate: Option<f64>) -> Self {
+    pub(crate) fn new(rate: Option<f64>) -> Self {
         let interval = rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
         Self { interval, next: Instant::now() }
     }
 
     /// Waits until the next may pass. May be dropped while it waits.
-    pub(super) async fn due(&self) {
+    pub(crate) async fn due(&self) {
         if self.interval > Duration::ZERO {
             sleep_until(self.next).await;
         }
     }
 
     /// One has passed.
-    pub(super) fn passed(&mut self) {
+    pub(crate) fn passed(&mut self) {
         let next = self.next + self.interval;
         self.next = next.max(Instant::now().checked_sub(CATCH_UP).unwrap_or(next));
     }

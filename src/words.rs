@@ -1,4 +1,4 @@
-//! How operators write kinds, users, times and rates.
+//! How people write kinds, formats, users, times and rates, at a shell and on the page.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -6,9 +6,10 @@ use std::time::Duration;
 use jid::Jid;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
 
-use crate::event::EventKind;
+use crate::dead_letters::message::LONGEST_SHORT;
+use crate::event::{EventKind, Format};
 
-pub(super) fn kind(text: &str) -> Result<EventKind, String> {
+pub(crate) fn kind(text: &str) -> Result<EventKind, String> {
     let kinds = EventKind::ALL;
     kinds.into_iter().find(|kind| kind.label() == text).ok_or_else(|| {
         let labels: Vec<_> = kinds.iter().map(|kind| kind.label()).collect();
@@ -16,11 +17,34 @@ pub(super) fn kind(text: &str) -> Result<EventKind, String> {
     })
 }
 
-pub(super) fn jid(text: &str) -> Result<Jid, String> {
+/// Of a queue or an exchange.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    if text.len() <= LONGEST_SHORT {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name has no more than {LONGEST_SHORT} bytes"))
+}
+
+pub(crate) fn format(text: &str) -> Result<Format, String> {
+    let found = Format::NAMED.iter().find(|(name, _)| *name == text);
+    found.map(|(_, format)| *format).ok_or_else(|| {
+        let names: Vec<_> = Format::NAMED.iter().map(|(name, _)| *name).collect();
+        format!("give one of {}", names.join(", "))
+    })
+}
+
+pub(crate) fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("give a name and a value, such as cloudEvents_id=42".to_owned()),
+    }
+}
+
+pub(crate) fn jid(text: &str) -> Result<Jid, String> {
     Jid::from_str(text).map_err(|error| format!("{error}; give user@domain, or a domain"))
 }
 
-pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(time) = text.parse() {
         return Ok(time);
     }
@@ -30,7 +54,7 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago).map_err(|_| wrong.to_owned())
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "give a duration such as 30s, 5m or 2h".to_owned();
     // A bare number would be anything.
     let span: Span = text.parse().map_err(|_| wrong())?;
@@ -39,7 +63,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
 }
 
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     let number = text.strip_suffix("/s").unwrap_or(text);
     match number.parse::<f64>() {
         // A pause of more than an hour between two would be no rate.

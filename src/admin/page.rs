@@ -1,0 +1,145 @@
+//! The operator's page: what happens now, and the dead letters.
+//!
+//! It reads counters that any thread may read, and a copy of the workers' state. What it does with dead letters goes
+//! by a connection of its own, on this thread. The workers' thread takes no part in any of it.
+
+mod access;
+mod api;
+mod asked;
+mod assets;
+mod clerk;
+mod figures;
+mod frame;
+mod headline;
+mod letters;
+mod limits;
+mod session;
+mod stream;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{get, post};
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+
+use self::access::Access;
+use self::clerk::{Clerk, Desk};
+use self::figures::History;
+use self::frame::About;
+use super::{Setup, Status};
+use crate::metrics::Metrics;
+
+/// What a look at very many dead letters may take.
+const LONG_ANSWER: Duration = Duration::from_mins(2);
+
+/// Everything that the page's answers are made from.
+#[derive(Debug)]
+pub(super) struct Page {
+    access: Access,
+    about: About,
+    status: watch::Receiver<Status>,
+    metrics: Arc<Metrics>,
+    history: Mutex<History>,
+    clerk: Clerk,
+    /// The last update, ready to be sent.
+    frames: watch::Sender<Arc<str>>,
+    /// Open streams.
+    watchers: watch::Sender<usize>,
+}
+
+impl Page {
+    /// The page, and who works for it: to be polled beside the server.
+    pub(super) fn new(setup: Setup) -> (Arc<Self>, impl Future<Output = ()>) {
+        let watchers = watch::Sender::new(0);
+        let about = About::new(&setup.config, &setup.name);
+        let access = Access::new(&setup.config.admin);
+        let desk = Desk::new(setup.config, setup.router, setup.name);
+        let (clerk, clerking) = Clerk::new(desk, watchers.subscribe(), setup.stop);
+        let page = Arc::new(Self {
+            access,
+            about,
+            status: setup.status,
+            metrics: setup.metrics,
+            history: Mutex::default(),
+            clerk,
+            frames: watch::Sender::new("{}".into()),
+            watchers,
+        });
+        let reading = Arc::clone(&page).read_on();
+        let working = async { tokio::join!(clerking, reading) };
+        (page, async {
+            let ((), ()) = working.await;
+        })
+    }
+
+    /// Reads the counters, and makes updates while somebody watches.
+    async fn read_on(self: Arc<Self>) {
+        let mut ticks = interval(figures::EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.history().add(self.metrics.reading());
+            if *self.watchers.borrow() > 0 {
+                self.frames.send_replace(self.frame().into());
+            }
+        }
+    }
+
+    fn history(&self) -> std::sync::MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn router(page: Arc<Page>) -> axum::Router {
+    let guard = from_fn_with_state(Arc::clone(&page), guard);
+    axum::Router::new()
+        .route("/", get(assets::index))
+        .route("/page.css", get(assets::style))
+        .route("/page.js", get(assets::script))
+        .route("/letters.js", get(assets::letters))
+        .route("/chart.js", get(assets::chart))
+        .route("/dom.js", get(assets::dom))
+        .route("/icon.svg", get(assets::icon))
+        .route("/api/about", get(api::about))
+        .route("/api/status", get(api::status))
+        .route("/api/stream", get(stream::stream))
+        .route("/api/login", post(api::log_in))
+        .route("/api/logout", post(api::log_out))
+        .route("/api/dead-letters", get(letters::groups))
+        .route("/api/dead-letters/each", get(letters::each))
+        .route("/api/dead-letters/plan", get(letters::plan))
+        .route("/api/dead-letters/letter/{id}", get(letters::one))
+        .route("/api/dead-letters/replay", post(letters::replay))
+        .route("/api/dead-letters/replay/stop", post(letters::stop))
+        .layer(guard)
+        .with_state(page)
+}
+
+/// What a browser may make of the page: nothing but what comes from here, and in no frame.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+                      require-trusted-types-for 'script'; trusted-types 'none'";
+
+async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let checked = page.access.check_host(headers).and_then(|()| Access::check_site(headers));
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => asked::refused(&refusal),
+    };
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

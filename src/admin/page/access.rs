@@ -1,0 +1,239 @@
+//! Who may do what: by which name the page is reached, from which site it is asked, and who has the token.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::http::{HeaderMap, StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::time::{Instant, sleep};
+
+use super::limits::{Bucket, Failures};
+use super::session::{self, Sessions};
+use crate::config::Admin;
+
+/// What a wrong token waits for its answer.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Everything that decides.
+#[derive(Debug)]
+pub(super) struct Access {
+    hosts: BTreeSet<String>,
+    token: Option<Secret>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    sessions: Sessions,
+    failures: Failures,
+    writes: Bucket,
+    looks: Bucket,
+}
+
+/// Only its hash is kept: of one length, so that comparing two tells nothing of either.
+struct Secret([u8; 32]);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    fn of(text: &str) -> Self {
+        Self(Sha256::digest(text).into())
+    }
+
+    fn is(&self, text: &str) -> bool {
+        self.0.ct_eq(&Self::of(text).0).into()
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Who {
+    Anyone,
+    /// Somebody who sent the token along.
+    Token,
+    /// Somebody who logged in, by the beginning of the session's id.
+    Session(String),
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Anyone => f.write_str("anyone"),
+            Self::Token => f.write_str("token"),
+            Self::Session(id) => write!(f, "session {id}"),
+        }
+    }
+}
+
+/// A refusal: the status, and what to tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) &'static str);
+
+const FOREIGN_HOST: Refusal = Refusal(
+    StatusCode::MISDIRECTED_REQUEST,
+    "the page does not go by this name; reach it by its address or localhost, or add the name to admin.hosts",
+);
+const FOREIGN_SITE: Refusal = Refusal(
+    StatusCode::FORBIDDEN,
+    "another site asks; only the page itself may, or a program that sends the token",
+);
+const WRONG_TOKEN: Refusal =
+    Refusal(StatusCode::UNAUTHORIZED, "this is not the token; it is the value of admin.token");
+const NO_TOKEN: Refusal = Refusal(
+    StatusCode::FORBIDDEN,
+    "this worker has no admin.token, so its page only reads; set one and restart the worker",
+);
+const LOG_IN: Refusal = Refusal(
+    StatusCode::UNAUTHORIZED,
+    "log in first, or send the token: Authorization: Bearer TOKEN",
+);
+const TOO_MANY_TRIES: Refusal =
+    Refusal(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from here; wait a minute");
+const TOO_FAST: Refusal =
+    Refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests in a short time; wait a few seconds");
+
+impl Access {
+    pub(super) fn new(admin: &Admin) -> Self {
+        let own = admin.listen.as_deref().and_then(|it| it.rsplit_once(':'));
+        let names = own.map(|(host, _)| host.to_owned()).into_iter().chain(admin.hosts.clone());
+        let token = admin.token.as_ref().map(SecretString::expose_secret);
+        Self {
+            hosts: names.chain(["localhost".to_owned()]).map(|it| it.to_lowercase()).collect(),
+            token: token.map(Secret::of),
+            state: Mutex::new(State {
+                sessions: Sessions::default(),
+                failures: Failures::default(),
+                // A person's; a script that needs more has the command line.
+                writes: Bucket::new(10.0, 0.5),
+                looks: Bucket::new(20.0, 2.0),
+            }),
+        }
+    }
+
+    pub(super) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether the page goes by the name under which it is asked. A name that leads here but is not
+    /// ours may be a foreign site's, whose scripts would then count as the page's own.
+    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let host = headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
+        let name = without_port(host).trim_end_matches('.').to_lowercase();
+        let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+        if is_address || self.hosts.contains(&name) { Ok(()) } else { Err(FOREIGN_HOST) }
+    }
+
+    /// Whether the page itself asks, or no browser.
+    pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
+        let text = |name| headers.get(name).map(|it| it.to_str().unwrap_or("?"));
+        let same_site =
+            text("sec-fetch-site").is_none_or(|it| matches!(it, "same-origin" | "none"));
+        let host = text("host").unwrap_or_default();
+        let origin = text("origin").is_none_or(|origin| {
+            origin.split_once("://").is_some_and(|(_, it)| it.eq_ignore_ascii_case(host))
+        });
+        if same_site && origin { Ok(()) } else { Err(FOREIGN_SITE) }
+    }
+
+    /// Who asks. A wrong token is slow, and after a few from one address none is looked at for a while.
+    pub(super) async fn who(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Who, Refusal> {
+        if let Some(given) = headers.get(header::AUTHORIZATION) {
+            let given = given.to_str().unwrap_or_default();
+            let token = given.split_once(' ').filter(|(it, _)| it.eq_ignore_ascii_case("bearer"));
+            self.check_token(token.map_or("", |(_, token)| token.trim()), peer).await?;
+            return Ok(Who::Token);
+        }
+        let id = session::of(headers);
+        let known = id.filter(|id| self.state().sessions.has(id));
+        Ok(known.map_or(Who::Anyone, |id| Who::Session(session::shown(&id))))
+    }
+
+    /// Somebody who may change something, or see what users wrote.
+    pub(super) async fn trusted(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<Who, Refusal> {
+        match self.who(headers, peer).await? {
+            Who::Anyone if self.token.is_none() => Err(NO_TOKEN),
+            Who::Anyone => Err(LOG_IN),
+            trusted => Ok(trusted),
+        }
+    }
+
+    /// The same for a request that changes something.
+    pub(super) async fn writer(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<Who, Refusal> {
+        let who = self.trusted(headers, peer).await?;
+        // A browser says from where it asks; with the cookie alone, that is what tells the page from others.
+        let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
+        if who != Who::Token && !says {
+            return Err(FOREIGN_SITE);
+        }
+        self.pace(|state| &mut state.writes)?;
+        Ok(who)
+    }
+
+    /// Whether there is to be another look at the dead letters so soon.
+    pub(super) fn check_looks(&self) -> Result<(), Refusal> {
+        self.pace(|state| &mut state.looks)
+    }
+
+    fn pace(&self, bucket: impl FnOnce(&mut State) -> &mut Bucket) -> Result<(), Refusal> {
+        if bucket(&mut self.state()).take(Instant::now()) { Ok(()) } else { Err(TOO_FAST) }
+    }
+
+    /// Begins a session for who has the token; returns its id.
+    pub(super) async fn log_in(&self, token: &str, peer: SocketAddr) -> Result<String, Refusal> {
+        self.check_token(token, peer).await?;
+        Ok(self.state().sessions.begin())
+    }
+
+    pub(super) fn log_out(&self, headers: &HeaderMap) {
+        if let Some(id) = session::of(headers) {
+            self.state().sessions.end(&id);
+        }
+    }
+
+    async fn check_token(&self, given: &str, peer: SocketAddr) -> Result<(), Refusal> {
+        let Some(token) = &self.token else { return Err(NO_TOKEN) };
+        let ip = peer.ip().to_canonical();
+        if self.state().failures.are_too_many(ip, Instant::now()) {
+            return Err(TOO_MANY_TRIES);
+        }
+        if token.is(given) {
+            return Ok(());
+        }
+        self.state().failures.note(ip, Instant::now());
+        tracing::warn!(%peer, "a wrong token was sent to the operator's page");
+        sleep(SLOW).await;
+        Err(WRONG_TOKEN)
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) && !name.is_empty() => {
+            name
+        }
+        _ => host,
+    }
+}

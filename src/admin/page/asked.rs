@@ -1,0 +1,97 @@
+//! A request as the handlers want it, and answers as the page reads them.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+use super::access::Refusal;
+use crate::admin::visitor::Visitor;
+
+/// All of a request but its body.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) headers: HeaderMap,
+    pub(super) visitor: Visitor,
+    /// The query's pairs; those without a value are left out, as an empty field of a form is.
+    pub(super) query: Vec<(String, String)>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asked {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let query = parts.uri.query().unwrap_or_default().as_bytes();
+        let nobody =
+            || Visitor::new(SocketAddr::from(([0, 0, 0, 0], 0)), std::time::Duration::ZERO);
+        Ok(Self {
+            headers: parts.headers.clone(),
+            visitor: parts.extensions.get().cloned().unwrap_or_else(nobody),
+            query: url::form_urlencoded::parse(query)
+                .filter(|(_, value)| !value.is_empty())
+                .map(|(name, value)| (name.into_owned(), value.into_owned()))
+                .collect(),
+        })
+    }
+}
+
+impl Asked {
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.visitor.peer
+    }
+
+    /// Whether a proxy says that its visitor came by TLS.
+    pub(super) fn is_https(&self) -> bool {
+        self.headers.get("x-forwarded-proto").is_some_and(|it| it == "https")
+    }
+}
+
+/// The body as JSON, which no form of a foreign site can send.
+pub(super) fn body<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<T, Box<Response>> {
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    if !kind.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"))
+    {
+        let wrong = "send JSON, with Content-Type: application/json";
+        return Err(Box::new(failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, wrong)));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        // Its words may quote the body, and with it the token.
+        let wrong = format!("not the JSON that is wanted here, at column {}", error.column());
+        Box::new(failed(StatusCode::BAD_REQUEST, &wrong))
+    })
+}
+
+pub(super) fn answer(body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => ([(header::CONTENT_TYPE, "application/json")], text).into_response(),
+        Err(error) => failed(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+pub(super) fn failed(status: StatusCode, error: &str) -> Response {
+    let text = json!({"error": error}).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json")], text).into_response()
+}
+
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    let mut response = failed(refusal.0, refusal.1);
+    let hint = match refusal.0 {
+        StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+        StatusCode::TOO_MANY_REQUESTS => Some((header::RETRY_AFTER, "10")),
+        _ => None,
+    };
+    if let Some((name, value)) = hint {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

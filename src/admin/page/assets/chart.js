@@ -1,0 +1,73 @@
+// Small line charts of the last ten minutes.
+
+import { element } from "/dom.js";
+
+const HEIGHT = 180, LEFT = 54, BOTTOM = 20, TOP = 8, RIGHT = 6;
+const MINUTES = 10;
+const SPACE = "http://www.w3.org/2000/svg";
+
+function svg(name, attributes, text) {
+  const made = document.createElementNS(SPACE, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+// The next of 1, 2, 5, 10, ... so that the scale rarely changes.
+function ceiling(value) {
+  if (!(value > 0)) return 1;
+  const power = 10 ** Math.floor(Math.log10(value));
+  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999);
+}
+
+// chart(box, points, lines, show, name): a line is {key, of(point)}; its style is its class.
+export function chart(box, points, lines, show, name) {
+  // In the screen's own pixels, so that the scale can be read on a phone too.
+  const width = box.clientWidth || 600;
+  const now = points.length ? Date.parse(points.at(-1).at) : Date.now();
+  const values = points.flatMap((point) => lines.map((line) => line.of(point))).filter((it) => it !== null);
+  const top = ceiling(Math.max(0, ...values));
+  const x = (at) => width - RIGHT - ((now - Date.parse(at)) / (MINUTES * 60000)) * (width - LEFT - RIGHT);
+  const y = (value) => HEIGHT - BOTTOM - (Math.min(value, top) / top) * (HEIGHT - BOTTOM - TOP);
+  const drawing = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": name });
+  for (const share of [0, 0.5, 1]) {
+    const at = y(top * share);
+    drawing.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }));
+    drawing.append(svg("text", { class: "tick", x: LEFT - 8, y: at + 4, "text-anchor": "end" }, show(top * share)));
+  }
+  for (const minutes of [0, 5, 10]) {
+    const at = width - RIGHT - (minutes / MINUTES) * (width - LEFT - RIGHT);
+    const anchor = { 0: "end", 5: "middle", 10: "start" }[minutes];
+    drawing.append(svg("text", { class: "tick", x: at, y: HEIGHT - 4, "text-anchor": anchor }, minutes ? `${minutes} min ago` : "now"));
+  }
+  for (const line of lines) {
+    let path = "", pen = "M";
+    for (const point of points) {
+      const value = line.of(point);
+      // Where nothing was measured, the line has a gap.
+      if (value === null) pen = "M";
+      else {
+        path += `${pen}${x(point.at).toFixed(1)} ${y(value).toFixed(1)}`;
+        // A point that stands alone shows as a dot.
+        if (pen === "M") path += "h.01";
+        pen = "L";
+      }
+    }
+    drawing.append(svg("path", { class: `line ${line.key}`, d: path }));
+  }
+  box.replaceChildren(drawing);
+}
+
+// legend(box, [{key, text}]): the style of each line, in words beside it.
+export function legend(box, entries) {
+  while (box.children.length > entries.length) box.lastChild.remove();
+  entries.forEach(({ key, text }, at) => {
+    if (!box.children[at]) {
+      const sample = svg("svg", { viewBox: "0 0 24 8", width: 24, height: 8, "aria-hidden": "true" });
+      sample.append(svg("path", { class: `line ${key}`, d: "M1 4h22" }));
+      box.append(element("span", {}, sample, element("span")));
+    }
+    const word = box.children[at].lastChild;
+    if (word.textContent !== text) word.textContent = text;
+  });
+}

@@ -1,0 +1,270 @@
+// The dead letters: look, narrow down, read one, try dry, replay, stop.
+
+import { $, ask, element, moment, plural, rows, say, send, whole } from "/dom.js";
+
+const AUTOMATIC = 5000; // letters that are looked at without being asked for
+
+let trusted = false, hasToken = false, looked = false, planned = "", shown, replaying = false;
+
+const filterForm = () => $("filter");
+
+// The filter's pairs, without empty ones.
+function chosen() {
+  return [...new FormData(filterForm())].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
+}
+
+const query = () => new URLSearchParams(chosen()).toString();
+
+export function askToLogIn() {
+  $("login-box").showModal();
+}
+
+export function allow(answer, about) {
+  ({ trusted, has_token: hasToken } = answer);
+  say("dead-count", `in ${about.dead_letter_queue}`);
+  for (const name of ["user", "room"]) filterForm().elements[name].disabled = !trusted;
+  say("show-body", trusted ? "Show its body (this is logged)" : "Log in to see its body");
+  $("show-body").hidden = !trusted && !hasToken;
+  word();
+}
+
+// --- updates ---
+
+export function update({ dead_letters: letters, replay }) {
+  if (!looked && letters > 0 && letters <= AUTOMATIC && !replay?.running) look();
+  showReplay(replay);
+}
+
+function showReplay(replay) {
+  $("replay").hidden = !replay;
+  if (!replay) return;
+  const wasRunning = replaying;
+  replaying = replay.running;
+  const { report } = replay;
+  $("replay-stop").hidden = !replay.running;
+  $("replay-stop").disabled = replay.stopping || !trusted;
+  const bar = $("replay-bar");
+  if (report?.matching) [bar.max, bar.value] = [report.matching, report.replayed];
+  else if (replay.running) bar.removeAttribute("value");
+  bar.hidden = !replay.running && !report;
+  say("replay-word", told(replay));
+  const texts = Object.entries(report?.came_back_as ?? {}).map(([text, number]) => `${whole(number)} came back: ${text}`)
+    .concat(Object.entries(report?.refused ?? {}).map(([text, number]) => `${whole(number)} could not be sent: ${text}`));
+  $("replay-texts").replaceChildren(...texts.map((text) => element("li", {}, text)));
+  if (wasRunning && !replay.running) look();
+}
+
+function told({ running, stopping, watching, report, error, by }) {
+  if (error) return `The replay could not begin: ${error}`;
+  if (!report) return `A replay by ${by} begins: it takes hold of the letters.`;
+  const so = `${whole(report.replayed)} of ${plural(report.matching, "dead letter")}`;
+  if (running) return `${stopping ? "Stopping" : watching ? "Watching what comes back" : "Replaying"}: ${so} (by ${by}).`;
+  const end = {
+    done: report.came_back ? `${whole(report.came_back)} came back.` : "None came back.",
+    stopped: "It was stopped.",
+    canary_failed: "The canary failed; the others were not sent.",
+    canary_unknown: `Nobody can tell what became of the canary, so the others were not sent: ${report.why}.`,
+    too_many_failures: "As many failed as it was to stop at.",
+    broken: `It broke off: ${report.why}. What is left is here still.`,
+  }[report.ended];
+  return `Replayed ${so} in ${report.seconds.toFixed(1)} s. ${end}`;
+}
+
+// --- looking ---
+
+async function look() {
+  looked = true;
+  forgetPlan();
+  $("each-box").hidden = true;
+  say("looked", "Looking …");
+  try {
+    const { letters, matching, groups } = await ask(`/api/dead-letters?${query()}`);
+    say("looked", letters === 0 ? "There are none." : matching === letters ? `${plural(letters, "dead letter")}.` : `${whole(matching)} of ${plural(letters, "dead letter")} are meant.`);
+    $("groups").replaceChildren(...groups.map(group));
+    $("order").hidden = matching === 0;
+  } catch (error) {
+    failed("looked", error);
+  }
+}
+
+function group(it) {
+  const numbers = (counts) => Object.entries(counts).map(([name, number]) => `${name} ${whole(number)}`).join(", ");
+  const facts = [
+    it.oldest ? `died ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}` : "",
+    numbers(it.kinds), numbers(it.topics), numbers(it.sources),
+  ].filter((text) => text).join(" · ");
+  return element("li", {},
+    element("span", { class: "many" }, whole(it.count)),
+    element("div", {},
+      element("p", { class: "what" }, it.by === "broker" ? `${it.reason} (by RabbitMQ)` : it.reason),
+      it.error ? element("p", {}, it.error) : null,
+      element("p", { class: "quiet" }, facts)),
+    element("div", { class: "bar" },
+      element("button", { type: "button", onclick: () => narrow(it) }, "Only these"),
+      element("button", { type: "button", onclick: (event) => open(it.example, event.target) }, "Show one")));
+}
+
+// A group's error stands for many: the longest part that is the same in all finds them.
+function narrow({ reason, error }) {
+  const fields = filterForm().elements;
+  fields.reason.value = reason;
+  const parts = (error ?? "").split("…").map((part) => part.trim());
+  fields.error.value = error === "(further errors)" ? "" : parts.reduce((one, other) => (other.length > one.length ? other : one), "");
+  look();
+}
+
+async function listEach() {
+  forgetPlan();
+  say("looked", "Looking …");
+  try {
+    const { letters, rows: found } = await ask(`/api/dead-letters/each?${query()}`);
+    say("looked", `${plural(found.length, "letter")} of ${whole(letters)}, the oldest in the queue first.`);
+    $("groups").replaceChildren();
+    $("each-box").hidden = found.length === 0;
+    $("order").hidden = found.length === 0;
+    const who = (it) => (it.from ? (it.to ? `${it.from} → ${it.to}` : it.from) : "–");
+    rows($("each"), found.map((it) => ["", moment(it.failed_at), it.reason, it.kind ?? "other", who(it), it.error ?? ""]));
+    found.forEach((it, at) => {
+      const id = $("each").rows[at].cells[0];
+      id.replaceChildren(element("button", { type: "button", class: "plain", onclick: (event) => open(it.id, event.target) }, it.id));
+    });
+  } catch (error) {
+    failed("looked", error);
+  }
+}
+
+function failed(place, error) {
+  say(place, `${error.message}.`);
+  if (error.status === 401 && hasToken) askToLogIn();
+}
+
+// --- one letter ---
+
+async function open(id) {
+  shown = id;
+  say("letter-title", `Dead letter ${id}`);
+  $("letter").replaceChildren();
+  $("letter-body").replaceChildren();
+  say("letter-word", "Looking …");
+  $("letter-box").showModal();
+  await fetchLetter(id, false);
+}
+
+async function fetchLetter(id, withBody) {
+  try {
+    const found = await ask(`/api/dead-letters/letter/${encodeURIComponent(id)}${withBody ? "?body=yes" : ""}`);
+    say("letter-word", "");
+    showLetter(found);
+    if (withBody) {
+      const parts = [element("h3", {}, "Body"), element("pre", { tabindex: "0" }, found.body)];
+      if (found.now.body) parts.push(element("h3", {}, "What would be published"), element("pre", { tabindex: "0" }, found.now.body));
+      $("letter-body").replaceChildren(...parts);
+    }
+  } catch (error) {
+    failed("letter-word", error);
+  }
+}
+
+function showLetter({ letter, properties, now }) {
+  const prospect = {
+    published: () => `would be published to ${now.topic}, ${plural(now.bytes, "byte")}`,
+    skipped: () => `would be skipped: ${now.reason}`,
+    dead_lettered: () => `would be dead-lettered again: ${now.reason}: ${now.error}`,
+  }[now.outcome]();
+  const pairs = [
+    ["Now", prospect], ["Reason", letter.reason], ["Error", letter.error], ["Attempts", letter.attempts],
+    ["Topic", letter.topic], ["Died", moment(letter.failed_at)], ["Worker", letter.worker], ["Source", letter.source],
+    ["Queue", letter.origin.queue], ["Exchange", letter.origin.exchange], ["Routing key", letter.origin.routing_key],
+    ["Kind", letter.kind], ["From", letter.from], ["To", letter.to], ["Message id", letter.message_id],
+    ["Replays", letter.replays], ["Body", plural(letter.bytes, "byte")],
+  ];
+  for (const [name, value] of Object.entries(properties ?? {})) {
+    if (name !== "headers") pairs.push([`Property ${name}`, value]);
+  }
+  const own = Object.entries(properties?.headers ?? {}).filter(([name]) => !name.startsWith("event-pusher-"));
+  for (const [name, value] of own) pairs.push([`Header ${name}`, Object.values(value)[0] ?? JSON.stringify(value)]);
+  const there = pairs.filter(([, value]) => value !== undefined && value !== null);
+  $("letter").replaceChildren(...there.map(([name, value]) =>
+    element("div", {}, element("dt", {}, name), element("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value)))));
+}
+
+// --- replaying ---
+
+function forgetPlan() {
+  planned = "";
+  $("plan").replaceChildren();
+  $("replay-now").disabled = true;
+  say("replay-now", "Replay");
+  word();
+}
+
+function word() {
+  say("order-word", trusted ? "A dry run says what would go where; then replay." : hasToken ? "A dry run is free; to replay, log in." : "This worker has no admin.token, so its page only reads.");
+}
+
+async function dryRun() {
+  forgetPlan();
+  say("order-word", "Looking …");
+  const asked = query();
+  try {
+    const { matching, plan, refused } = await ask(`/api/dead-letters/plan?${asked}`);
+    const lines = Object.entries(plan).map(([place, number]) => `${whole(number)} would go to ${place}`)
+      .concat(Object.entries(refused).map(([why, number]) => `${whole(number)} could not be sent: ${why}`));
+    $("plan").replaceChildren(...lines.map((line) => element("li", {}, line)));
+    word();
+    if (!trusted || matching === 0) return;
+    planned = asked;
+    $("replay-now").disabled = false;
+    say("replay-now", `Replay ${plural(matching, "letter")}`);
+  } catch (error) {
+    failed("order-word", error);
+  }
+}
+
+async function replay(event) {
+  event.preventDefault();
+  // What was planned is replayed, or nothing.
+  if ($("replay-now").disabled || planned !== query()) return forgetPlan();
+  const filter = {};
+  for (const [name, value] of chosen()) (filter[name] ??= []).push(value);
+  const order = { filter };
+  for (const name of ["canary", "rate", "max_failures"]) {
+    const text = $("order").elements[name].value.trim();
+    if (!text) continue;
+    order[name] = Number(text);
+    // What is no number would go as if it were left out.
+    if (!Number.isFinite(order[name])) return say("order-word", `"${text}" is not a number.`);
+  }
+  try {
+    await send("/api/dead-letters/replay", order);
+    replaying = true;
+    forgetPlan();
+    say("order-word", "It has begun.");
+    $("replay").scrollIntoView({ block: "nearest" });
+  } catch (error) {
+    failed("order-word", error);
+  }
+}
+
+export function prepare() {
+  filterForm().addEventListener("submit", (event) => { event.preventDefault(); look(); });
+  filterForm().addEventListener("reset", () => setTimeout(look));
+  filterForm().addEventListener("input", forgetPlan);
+  $("list-each").addEventListener("click", listEach);
+  $("dry-run").addEventListener("click", dryRun);
+  $("order").addEventListener("submit", replay);
+  $("replay-stop").addEventListener("click", async () => {
+    try {
+      await send("/api/dead-letters/replay/stop");
+    } catch (error) {
+      failed("replay-word", error);
+    }
+  });
+  $("show-body").addEventListener("click", () => (trusted ? fetchLetter(shown, true) : askToLogIn()));
+  $("only-this").addEventListener("click", () => {
+    filterForm().reset();
+    filterForm().elements.id.value = shown;
+    $("more-filters").open = true;
+    $("letter-box").close();
+  });
+}

@@ -1,0 +1,235 @@
+// What happens now: a stream of updates from the worker, each shown at once.
+
+import { $, ask, clock, count, element, moment, plural, rate, rows, say, seconds, send, span, whole } from "/dom.js";
+import { chart, legend } from "/chart.js";
+import * as letters from "/letters.js";
+
+const KEPT = 120, STALE_MS = 4000, POLL_MS = 3000, STREAM_AGAIN_MS = 30000;
+
+let about, points = [], last = 0, said = "", polling;
+
+// --- updates ---
+
+function follow() {
+  const stream = new EventSource("/api/stream");
+  stream.addEventListener("points", (event) => { points = JSON.parse(event.data); });
+  stream.addEventListener("frame", (event) => {
+    stopPolling();
+    show(JSON.parse(event.data));
+  });
+  stream.addEventListener("error", () => {
+    // Lost: the browser connects again by itself. Refused: as many streams as there may be are open.
+    if (stream.readyState !== EventSource.CLOSED) return;
+    stream.close();
+    poll();
+    setTimeout(follow, STREAM_AGAIN_MS);
+  });
+}
+
+function poll() {
+  polling ??= setInterval(async () => {
+    try {
+      const answer = await ask("/api/status");
+      points = answer.points;
+      show(answer.frame);
+    } catch { /* The age of the figures tells. */ }
+  }, POLL_MS);
+}
+
+function stopPolling() {
+  clearInterval(polling);
+  polling = undefined;
+}
+
+function watchLink() {
+  const age = Date.now() - last;
+  const lost = last !== 0 && age > STALE_MS + (polling ? POLL_MS : 0);
+  document.body.classList.toggle("stale", lost);
+  $("link").className = `link ${last === 0 ? "" : lost ? "lost" : "live"}`;
+  const live = polling ? "live, every 3 s" : "live";
+  say("link", last === 0 ? "connecting" : lost ? "connection lost: what you see is old" : live);
+  if (lost) $("link").title = `The last update came ${span(age / 1000)} ago. It is tried again by itself.`;
+  else $("link").removeAttribute("title");
+}
+
+// --- one update ---
+
+function show(frame) {
+  last = Date.now();
+  watchLink();
+  if (frame.point && frame.point.at !== points.at(-1)?.at) points.push(frame.point);
+  points = points.slice(-KEPT);
+  showHeadline(frame);
+  showFigures(frame);
+  showCharts(frame);
+  showHolds(frame);
+  showTables(frame);
+  showErrors(frame);
+  letters.update(frame);
+}
+
+function showHeadline({ headline }) {
+  // What is announced must not be announced each second.
+  const text = JSON.stringify(headline);
+  if (text === said) return;
+  said = text;
+  $("headline").className = `headline ${headline.level}`;
+  say("title", headline.title);
+  document.title = `${{ good: "✓", attention: "!", bad: "✕" }[headline.level]} ${headline.title} · event-pusher-sns`;
+  $("points").replaceChildren(...headline.points.map((point) => element("li", {},
+    element("span", { class: "what" }, point.what),
+    point.since ? element("span", { class: "since" }, ` since ${clock(point.since)}`) : null,
+    element("span", { class: "advice" }, element("span", { class: "arrow", "aria-hidden": "true" }, "→ "), point.what_to_do),
+  )));
+}
+
+function showFigures({ figures, held, dead_letters: dead, at }) {
+  const { latency, requests, books } = figures;
+  say("in", rate(figures.received_per_second));
+  say("out", rate(figures.published_per_second));
+  say("in-flight", count(figures.in_flight));
+  const waiting = held.reduce((sum, it) => sum + it.waiting, 0);
+  say("in-flight-sub", waiting ? `${count(waiting)} of them held` : "taken, not settled yet");
+  say("ready", count(figures.ready));
+  say("latency", seconds(latency.p95));
+  say("latency-sub", latency.p95 === null ? "nothing settled just now" : "95 of 100 settle within");
+  say("dead", count(dead));
+  $("dead").className = dead ? "warm" : "";
+  const most = about?.entries_per_request ?? 10;
+  $("fill-meter").max = most;
+  $("fill-meter").value = requests.entries ?? 0;
+  say("fill", requests.entries === null ? "–" : `${requests.entries.toFixed(1)} of ${most} events`);
+  say("per-event", requests.per_event === null ? "–" : requests.per_event.toFixed(3));
+  const price = requests.usd_per_million_events;
+  say("cost", price === null ? "–" : `$${price.toFixed(3)} a million events; $${requests.usd_spent.toFixed(4)} since the start`);
+  say("requests", `${rate(requests.per_second)}/s; ${count(requests.in_flight)} of ${count(requests.limit)} at once`);
+  const often = (all, now) => (all === 0 ? "none" : `${count(all)} since the start; ${rate(now)}/s now`);
+  say("retries", often(requests.retries, requests.retries_per_second));
+  say("throttled", often(requests.throttled, requests.throttled_per_second));
+  showBooks(books);
+  if (about) say("about-up", `${span((Date.parse(at) - Date.parse(about.started)) / 1000)}, since ${moment(about.started)}`);
+}
+
+function showBooks(books) {
+  const shown = { received: "received", published: "published", skipped: "skipped", dead: "dead_lettered", back: "handed_back", flight: "in_flight" };
+  for (const [id, key] of Object.entries(shown)) say(`b-${id}`, count(books[key]));
+  // Numbers that are read while they change may differ by a few.
+  const off = Math.abs(books.unaccounted);
+  const word = off === 0 ? "No: every delivery is accounted for." : `No: ${whole(off)} moved while they were counted.`;
+  say("books-word", word);
+}
+
+const RATES = [{ key: "in", of: (it) => it.received_per_second }, { key: "out", of: (it) => it.published_per_second }];
+const LATENCIES = ["p50", "p95", "p99"].map((key) => ({ key, of: (it) => it.latency[key] }));
+let drawn;
+
+function showCharts({ figures }) {
+  const { received_per_second: received, published_per_second: published, latency } = figures;
+  legend($("rate-legend"), [{ key: "in", text: `in ${rate(received)}` }, { key: "out", text: `out ${rate(published)}` }]);
+  legend($("latency-legend"), LATENCIES.map(({ key }) => ({ key, text: `${key} ${seconds(latency[key])}` })));
+  const newest = points.at(-1)?.at ?? "";
+  if (drawn === newest) return;
+  drawn = newest;
+  chart($("rate-chart"), points, RATES, rate, `Events a second over ten minutes; now in ${rate(received)}, out ${rate(published)}`);
+  const now = LATENCIES.map(({ key }) => `${key.slice(1)} percent within ${seconds(latency[key])}`).join(", ");
+  chart($("latency-chart"), points, LATENCIES, seconds, `Time from received to settled over ten minutes; now ${now}`);
+}
+
+function showHolds({ held, at }) {
+  $("holds").hidden = held.length === 0;
+  const list = $("holds-list");
+  while (list.children.length > held.length) list.lastChild.remove();
+  held.forEach((hold, index) => {
+    if (!list.children[index]) {
+      list.append(element("li", {}, element("p", { class: "what" }), element("p"), element("p", { class: "advice" })));
+    }
+    const [what, why, advice] = list.children[index].children;
+    say(what, hold.topic ?? "Everything: the service");
+    const next = hold.next_probe_seconds > 0 ? `next probe in ${seconds(Math.ceil(hold.next_probe_seconds))}` : "a probe is under way";
+    const lasted = span((Date.parse(at) - Date.parse(hold.since)) / 1000);
+    say(why, `${hold.error}. Since ${clock(hold.since)} (${lasted}); ${plural(hold.waiting, "event")} wait here; ${next}.`);
+    say(advice, `→ ${hold.what_to_do}`);
+  });
+}
+
+function showTables({ sources, topics, at }) {
+  const pill = (state) => ({ text: state, class: `pill ${{ consuming: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" }[state] ?? "attention"}` });
+  rows($("sources"), sources.map((it) => [
+    it.name, it.queue, pill(it.state), it.since ? span((Date.parse(at) - Date.parse(it.since)) / 1000) : "–",
+    rate(it.received_per_second), count(it.ready), count(it.in_flight), count(it.consumers),
+  ]));
+  $("no-topics").hidden = topics.length > 0;
+  rows($("topics"), topics.map((it) => [
+    { text: it.name, title: it.arn }, pill(it.state), rate(it.published_per_second), count(it.published),
+    count(it.retries), count(it.failed_requests), seconds(it.p95),
+  ]));
+}
+
+function showErrors({ errors, at }) {
+  $("no-errors").hidden = errors.length > 0;
+  const list = $("errors");
+  while (list.children.length > errors.length) list.lastChild.remove();
+  errors.forEach((error, index) => {
+    if (!list.children[index]) list.append(element("li", {}, element("span", { class: "what" }), element("span", { class: "since" })));
+    const [what, since] = list.children[index].children;
+    const text = error.text.startsWith(error.kind) ? error.text : `${error.kind}: ${error.text}`;
+    say(what, `${error.place}: ${text}`);
+    const ago = span((Date.parse(at) - Date.parse(error.last)) / 1000);
+    say(since, ` ${error.count === 1 ? "once" : `${whole(error.count)} times`}, last ${ago} ago`);
+  });
+}
+
+// --- this worker, and who is logged in ---
+
+async function learn() {
+  const answer = await ask("/api/about");
+  about = answer.worker;
+  say("worker", about.name.replace(/^event-pusher-sns\//, ""));
+  say("about-name", about.name);
+  say("about-version", about.version);
+  rows($("configuration"), about.configuration.map((it) => [it.key, it.value, it.origin]));
+  $("log-in").hidden = answer.trusted || !answer.has_token;
+  $("log-out").hidden = !answer.trusted;
+  letters.allow(answer, about);
+}
+
+function prepareLogin() {
+  $("log-in").addEventListener("click", letters.askToLogIn);
+  $("log-out").addEventListener("click", async () => {
+    await send("/api/logout");
+    await learn();
+    $("log-in").focus();
+  });
+  $("login").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    say("login-error", "");
+    const field = event.target.elements.token;
+    try {
+      await send("/api/login", { token: field.value });
+      field.value = "";
+      $("login-box").close();
+      await learn();
+    } catch (error) {
+      say("login-error", error.message);
+      field.focus();
+      field.select();
+    }
+  });
+  for (const button of document.querySelectorAll("dialog .close")) {
+    button.addEventListener("click", () => button.closest("dialog").close());
+  }
+}
+
+prepareLogin();
+letters.prepare();
+addEventListener("resize", () => { drawn = undefined; });
+setInterval(watchLink, 1000);
+follow();
+// A worker that is just starting, or gone, is asked again.
+(async function learnSoon() {
+  try {
+    await learn();
+  } catch {
+    setTimeout(learnSoon, POLL_MS);
+  }
+})();

@@ -1,0 +1,283 @@
+//! Looks after the dead letters for the page: one thing after the other, on this thread and on connections of its
+//! own.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value as Json;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep};
+
+use crate::config::Config;
+use crate::dead_letters::{DeadLetters, Filter, Replay, Report, Stop, Trouble, report_as_json};
+use crate::route::Router;
+
+/// What waits for its turn; more is refused.
+const WAITING: usize = 8;
+
+/// Between two questions for the number of letters, while somebody watches.
+const COUNT_EVERY: Duration = Duration::from_secs(3);
+
+/// After a failure to ask, and after the last page is closed until the connection is.
+const COUNT_AGAIN: Duration = Duration::from_secs(10);
+
+/// Between two reports of a replay's progress.
+const REPORT_EVERY: Duration = Duration::from_millis(250);
+
+/// What the clerk works with.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) dead_letters: DeadLetters,
+    pub(super) router: Router,
+    replay: Replay,
+    /// Letters that are held are not ready, and would not be counted.
+    is_looking: Cell<bool>,
+}
+
+impl Desk {
+    pub(super) fn new(config: Config, router: Router, name: String) -> Self {
+        Self {
+            replay: Replay::new(&config),
+            dead_letters: DeadLetters::new(config.amqp, name),
+            router,
+            is_looking: Cell::new(false),
+        }
+    }
+
+    /// One of all letters, as the configuration asks for.
+    pub(super) fn replay(&self) -> Replay {
+        self.replay.clone()
+    }
+}
+
+type Task = Box<dyn FnOnce(Rc<Desk>) -> LocalBoxFuture<'static, ()> + Send>;
+
+/// What a replay is to do.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    pub(super) filter: Filter,
+    pub(super) canary: Option<u64>,
+    pub(super) rate: Option<f64>,
+    pub(super) max_failures: Option<u64>,
+    /// Who ordered it.
+    pub(super) by: String,
+}
+
+/// The replay that is under way, or the last one.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Job {
+    by: String,
+    began: Timestamp,
+    pub(super) running: bool,
+    stopping: bool,
+    report: Option<Json>,
+    watching: bool,
+    error: Option<String>,
+}
+
+/// Why something is not done now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NotDone {
+    /// Other things are to be done first.
+    Busy(&'static str),
+    /// The broker's side, or whoever asked has gone.
+    Failed(String),
+}
+
+#[derive(Debug)]
+pub(super) struct Clerk {
+    tasks: mpsc::Sender<Task>,
+    job: watch::Sender<Option<Job>>,
+    stop: watch::Sender<bool>,
+    dead_letters: watch::Receiver<Option<u64>>,
+}
+
+impl Clerk {
+    /// One who works while the second value is polled.
+    pub(super) fn new(
+        desk: Desk,
+        watchers: watch::Receiver<usize>,
+        worker: Stop,
+    ) -> (Self, impl Future<Output = ()>) {
+        let (tasks, todo) = mpsc::channel(WAITING);
+        let (count, dead_letters) = watch::channel(None);
+        let stop = watch::Sender::new(false);
+        let clerk = Self { tasks, job: watch::Sender::new(None), stop: stop.clone(), dead_letters };
+        let desk = Rc::new(desk);
+        let working = async move {
+            let counting = keep_count(Rc::clone(&desk), watchers, count);
+            tokio::join!(work(desk, todo), counting, stop_with_the_worker(worker, stop));
+        };
+        (clerk, working)
+    }
+
+    /// How many letters there are, if somebody has asked lately.
+    pub(super) fn dead_letters(&self) -> Option<u64> {
+        *self.dead_letters.borrow()
+    }
+
+    pub(super) fn job(&self) -> Option<Job> {
+        self.job.borrow().clone()
+    }
+
+    fn is_replaying(&self) -> bool {
+        self.job.borrow().as_ref().is_some_and(|job| job.running)
+    }
+
+    /// Has this done in its turn. When nobody waits for the answer any more, it is told to stop.
+    pub(super) async fn ask<T, F>(
+        &self,
+        work: impl FnOnce(Rc<Desk>, Stop) -> F + Send + 'static,
+    ) -> Result<T, NotDone>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Trouble>> + 'static,
+    {
+        if self.is_replaying() {
+            return Err(NotDone::Busy(
+                "a replay holds the dead letters; wait for its end, or stop it",
+            ));
+        }
+        let (mut reply, answer) = oneshot::channel();
+        let task: Task = Box::new(move |desk| {
+            let working = async move {
+                let (tell, stop) = watch::channel(false);
+                let mut work = pin!(work(desk, stop));
+                let done = tokio::select! {
+                    done = &mut work => done,
+                    () = reply.closed() => {
+                        tell.send_replace(true);
+                        work.await
+                    }
+                };
+                let _ = reply.send(done);
+            };
+            working.boxed_local()
+        });
+        let busy = "others look at the dead letters; try again in a moment";
+        self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
+        match answer.await {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(trouble)) => Err(NotDone::Failed(trouble.to_string())),
+            Err(_) => Err(NotDone::Failed("it was given up".to_owned())),
+        }
+    }
+
+    /// Begins a replay, which goes on whoever watches.
+    pub(super) fn replay(&self, order: Order) -> Result<(), NotDone> {
+        if self.is_replaying() {
+            return Err(NotDone::Busy("a replay is under way; wait for its end, or stop it"));
+        }
+        let (job, stop) = (self.job.clone(), self.stop.clone());
+        let by = order.by.clone();
+        let task: Task = Box::new(move |desk| {
+            async move { replay(&desk, order, &job, stop.subscribe()).await }.boxed_local()
+        });
+        let busy = "others look at the dead letters; try again in a moment";
+        self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
+        self.stop.send_replace(false);
+        self.job.send_replace(Some(Job {
+            by,
+            began: Timestamp::now(),
+            running: true,
+            stopping: false,
+            report: None,
+            watching: false,
+            error: None,
+        }));
+        Ok(())
+    }
+
+    /// Tells the replay to stop. Whether there is one.
+    pub(super) fn stop(&self) -> bool {
+        let is_replaying = self.is_replaying();
+        if is_replaying {
+            self.stop.send_replace(true);
+            self.job.send_modify(|job| job.iter_mut().for_each(|job| job.stopping = true));
+        }
+        is_replaying
+    }
+}
+
+async fn work(desk: Rc<Desk>, mut todo: mpsc::Receiver<Task>) {
+    while let Some(task) = todo.recv().await {
+        desk.is_looking.set(true);
+        task(Rc::clone(&desk)).await;
+        desk.is_looking.set(false);
+    }
+}
+
+/// A worker that ends takes its replay along, in order.
+async fn stop_with_the_worker(mut worker: Stop, stop: watch::Sender<bool>) {
+    if worker.wait_for(|stop| *stop).await.is_ok() {
+        stop.send_replace(true);
+    }
+}
+
+async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, stop: Stop) {
+    let Order { filter, canary, rate, max_failures, by } = order;
+    let replay = Replay { canary, rate, max_failures, ..desk.replay() };
+    let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
+    let mut reported: Option<Instant> = None;
+    let show = |report: &Report| {
+        if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+            reported = Some(Instant::now());
+            let json = report_as_json(report);
+            update(&|job| (job.report, job.watching) = (Some(json.clone()), report.watching));
+        }
+    };
+    match desk.dead_letters.replay(&filter, &replay, &stop, show).await {
+        Ok(report) => {
+            let json = report_as_json(&report);
+            let (replayed, came_back) = (report.replayed, report.came_back);
+            tracing::info!(by, replayed, left = report.left(), came_back, ended = %json["ended"], "a replay from the page has ended");
+            update(&|job| (job.report, job.running) = (Some(json.clone()), false));
+        }
+        Err(trouble) => {
+            tracing::warn!(by, error = %trouble, "a replay from the page could not begin");
+            update(&|job| (job.error, job.running) = (Some(trouble.to_string()), false));
+        }
+    }
+    update(&|job| job.watching = false);
+}
+
+/// Asks how many letters there are, as long as somebody watches.
+async fn keep_count(
+    desk: Rc<Desk>,
+    mut watchers: watch::Receiver<usize>,
+    count: watch::Sender<Option<u64>>,
+) {
+    while watchers.wait_for(|watchers| *watchers > 0).await.is_ok() {
+        let show = |letters| {
+            if !desk.is_looking.get() {
+                count.send_replace(Some(letters));
+            }
+        };
+        tokio::select! {
+            Err(trouble) = desk.dead_letters.count(COUNT_EVERY, show) => {
+                tracing::debug!(error = %trouble, "cannot count the dead letters");
+                count.send_replace(None);
+                sleep(COUNT_AGAIN).await;
+            }
+            () = nobody_watches(watchers.clone()) => drop(count.send_replace(None)),
+        }
+    }
+}
+
+async fn nobody_watches(mut watchers: watch::Receiver<usize>) {
+    loop {
+        if watchers.wait_for(|watchers| *watchers == 0).await.is_err() {
+            return;
+        }
+        let again = watchers.wait_for(|watchers| *watchers > 0);
+        if tokio::time::timeout(COUNT_AGAIN, again).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Out of readings that are made up.
+
+use super::*;
+
+/// So many events of a second each, in requests of ten.
+fn reading(events: u64) -> Reading {
+    let seconds = Times { up_to: vec![(1.0, events), (2.0, events)], count: events };
+    let source = OfSource {
+        received: events + 3,
+        outcomes: BTreeMap::from([(("published".to_owned(), String::new()), events)]),
+        in_flight: 3,
+        ready: Some(5),
+        seconds: seconds.clone(),
+        ..OfSource::default()
+    };
+    let requests =
+        BTreeMap::from([("accepted".to_owned(), events / 10), ("throttled".to_owned(), 2)]);
+    let topic = OfTopic { published: events, requests, seconds, ..OfTopic::default() };
+    Reading {
+        sources: BTreeMap::from([("events".to_owned(), source)]),
+        topics: BTreeMap::from([("pm".to_owned(), topic)]),
+        entries: (events, events / 10),
+        requests_in_flight: 1,
+        request_limit: 100.0,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rates_percentiles_and_cost_are_those_of_the_last_seconds() {
+    let mut history = History::default();
+    assert_eq!(history.figures(0.5), Figures { ready: Some(0), ..Figures::default() });
+    for second in 0..1000 {
+        history.add(reading(1000 * second));
+        tokio::time::advance(EVERY).await;
+    }
+    let figures = history.figures(0.5);
+    let near = |it: f64, wanted: f64| assert!((it - wanted).abs() < 0.01 * wanted, "{it} {wanted}");
+    near(figures.received_per_second, 1000.0);
+    near(figures.published_per_second, 1000.0);
+    near(figures.requests.per_second, 100.0);
+    near(figures.requests.entries.unwrap(), 10.0);
+    near(figures.requests.usd_per_million_events.unwrap(), 0.05);
+    near(figures.latency.p50.unwrap(), 0.5);
+    assert_eq!((figures.ready, figures.in_flight), (Some(5), 3));
+    assert_eq!(figures.books.unaccounted, 0);
+    assert_eq!(figures.topics["pm"].failed_requests, 2);
+    assert_eq!(history.points().len(), POINTS, "and no more, however long it runs");
+    for _ in 0..=WINDOW {
+        history.add(reading(999_000));
+        tokio::time::advance(EVERY).await;
+    }
+    let figures = history.figures(0.5);
+    assert_eq!((figures.received_per_second, figures.latency), (0.0, Latency::default()));
+}

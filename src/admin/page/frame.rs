@@ -1,0 +1,159 @@
+//! One update of the page, as JSON.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Page;
+use super::clerk::Job;
+use super::figures::{self, Figures};
+use super::headline::{Headline, Signs, headline};
+use crate::admin::health::{HeldNow, Readiness};
+use crate::config::{Config, Effective};
+use crate::recent::Met;
+
+/// What does not change while the worker runs.
+#[derive(Debug, Serialize)]
+pub(super) struct About {
+    name: String,
+    version: &'static str,
+    started: Timestamp,
+    dead_letter_queue: String,
+    pub(super) usd_per_million_requests: f64,
+    entries_per_request: u8,
+    configuration: Vec<Setting>,
+    #[serde(skip)]
+    topics: Vec<(String, String)>,
+    #[serde(skip)]
+    queues: Vec<(String, String)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Setting {
+    key: String,
+    value: String,
+    origin: String,
+}
+
+impl From<&Effective> for Setting {
+    fn from(it: &Effective) -> Self {
+        let (key, origin) = (it.key.to_string(), it.origin.to_string());
+        Self { key, value: it.value.clone(), origin }
+    }
+}
+
+impl About {
+    pub(super) fn new(config: &Config, name: &str) -> Self {
+        let topics = config.topics().map(|(_, arn)| (arn.name().to_owned(), arn.to_string()));
+        let sources = config.amqp.sources.iter();
+        Self {
+            name: name.to_owned(),
+            version: env!("CARGO_PKG_VERSION"),
+            started: Timestamp::now(),
+            dead_letter_queue: config.amqp.dead_letter_queue.clone(),
+            usd_per_million_requests: config.admin.price_per_million_requests,
+            entries_per_request: config.sns.batch_max_entries,
+            configuration: config.summary().iter().map(Setting::from).collect(),
+            topics: topics.collect(),
+            queues: sources.map(|it| (it.name.clone(), it.queue.clone())).collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Frame<'a> {
+    at: Timestamp,
+    headline: Headline,
+    figures: &'a Figures,
+    topics: Vec<Topic<'a>>,
+    sources: Vec<Source<'a>>,
+    held: &'a [HeldNow],
+    errors: &'a [Met],
+    dead_letters: Option<u64>,
+    replay: Option<&'a Job>,
+    point: Option<&'a figures::Point>,
+}
+
+#[derive(Serialize)]
+struct Topic<'a> {
+    name: &'a str,
+    arn: &'a str,
+    state: &'static str,
+    #[serde(flatten)]
+    figures: figures::Topic,
+}
+
+#[derive(Serialize)]
+struct Source<'a> {
+    name: &'a str,
+    queue: &'a str,
+    state: &'static str,
+    since: Option<Timestamp>,
+    #[serde(flatten)]
+    figures: figures::Source,
+}
+
+impl Page {
+    /// How things are now.
+    pub(super) fn frame(&self) -> String {
+        let status = self.status.borrow().clone();
+        let ready = status.ready();
+        let history = self.history();
+        let figures = history.figures(self.about.usd_per_million_requests);
+        let job = self.clerk.job();
+        let dead_letters = self.clerk.dead_letters();
+        let signs = Signs {
+            per_second: figures.received_per_second,
+            throttled_per_second: figures.requests.throttled_per_second,
+            dead_letters,
+        };
+        let frame = Frame {
+            at: Timestamp::now(),
+            headline: headline(&ready, signs),
+            topics: self.about.topics(&ready, &figures),
+            sources: self.about.sources(&ready, &figures),
+            figures: &figures,
+            held: &ready.held,
+            errors: &status.errors,
+            dead_letters,
+            replay: job.as_ref(),
+            point: history.points().back(),
+        };
+        // Numbers and texts always are JSON.
+        serde_json::to_string(&frame).unwrap_or_default()
+    }
+
+    /// The chart so far.
+    pub(super) fn points(&self) -> String {
+        serde_json::to_string(self.history().points()).unwrap_or_default()
+    }
+}
+
+impl About {
+    fn topics<'a>(&'a self, ready: &Readiness, figures: &Figures) -> Vec<Topic<'a>> {
+        let topic = |(name, arn): &'a (String, String)| {
+            let is_held = ready.held.iter().any(|it| it.topic.as_ref() == Some(arn));
+            let all_are = ready.held.iter().any(|it| it.topic.is_none());
+            Topic {
+                name,
+                arn,
+                state: if is_held || all_are { "held" } else { "open" },
+                figures: figures.topics.get(name).cloned().unwrap_or_default(),
+            }
+        };
+        self.topics.iter().map(topic).collect()
+    }
+
+    fn sources<'a>(&'a self, ready: &Readiness, figures: &Figures) -> Vec<Source<'a>> {
+        let source = |(name, queue): &'a (String, String)| {
+            let seen = ready.sources.iter().find(|it| it.name == *name);
+            Source {
+                name,
+                queue,
+                state: seen.map_or("starting", |it| it.state),
+                since: seen.map(|it| it.since),
+                figures: figures.sources.get(name).cloned().unwrap_or_default(),
+            }
+        };
+        self.queues.iter().map(source).collect()
+    }
+}

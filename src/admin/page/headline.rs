@@ -1,0 +1,156 @@
+//! Is all well? In one line, and what to do if not, in the words of `/readyz`.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::admin::health::{HeldNow, Readiness};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Level {
+    /// Nothing to do.
+    Good,
+    /// Something wants to be looked at, or passes.
+    Attention,
+    /// Events don't flow.
+    Bad,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Headline {
+    pub(super) level: Level,
+    pub(super) title: String,
+    pub(super) points: Vec<Point>,
+}
+
+/// What is so, since when, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Point {
+    pub(super) what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Timestamp>,
+    pub(super) what_to_do: String,
+}
+
+/// What the numbers say, beside the state.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Signs {
+    pub(super) per_second: f64,
+    pub(super) throttled_per_second: f64,
+    /// In the dead-letter queue; `None` where nobody has asked.
+    pub(super) dead_letters: Option<u64>,
+}
+
+pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
+    let mut points: Vec<_> = ready.problems.iter().map(point_of_problem).collect();
+    if let Some(first) = ready.problems.first() {
+        let (level, title) = worst(first.reason);
+        points.extend(ready.held.iter().filter(|it| it.topic.is_some()).map(point_of_hold));
+        return Headline { level, title: title.to_owned(), points };
+    }
+    let held: Vec<_> = ready.held.iter().filter(|it| it.topic.is_some()).collect();
+    points.extend(held.iter().map(|it| point_of_hold(it)));
+    if signs.throttled_per_second > 0.0 {
+        points.push(Point {
+            what: "SNS throttles, and the worker slows down".to_owned(),
+            since: None,
+            what_to_do: "nothing if it passes; else ask AWS for a larger quota".to_owned(),
+        });
+    }
+    let dead = signs.dead_letters.unwrap_or(0);
+    if dead > 0 {
+        points.push(Point {
+            what: format!("{} in the dead-letter queue", letters(dead)),
+            since: None,
+            what_to_do: "see below why they are there; mend the cause, then replay them".to_owned(),
+        });
+    }
+    let title = match (held.len(), points.is_empty()) {
+        (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
+        (0, true) => "All is well: it is quiet, and ready".to_owned(),
+        (0, false) if dead > 0 => format!("{} wait for you; all else is well", letters(dead)),
+        (0, false) => "Events flow, slowed down by SNS".to_owned(),
+        (1, _) => "One topic is held; the others flow".to_owned(),
+        (count, _) => format!("{count} topics are held; the others flow"),
+    };
+    let level = if points.is_empty() { Level::Good } else { Level::Attention };
+    Headline { level, title, points }
+}
+
+fn worst(reason: &str) -> (Level, &'static str) {
+    match reason {
+        "stuck" => (Level::Bad, "Stuck: nothing moves any more"),
+        "stopping" => (Level::Attention, "Stopping: it finishes what it has"),
+        "starting" => (Level::Attention, "Starting"),
+        "service_held" => (Level::Bad, "Everything is held: SNS takes no events, and they wait"),
+        "connecting" => (Level::Attention, "Connecting to RabbitMQ"),
+        "disconnected" => (Level::Bad, "Not connected to RabbitMQ: no events come in"),
+        "waiting" => (Level::Bad, "Waiting for SNS: its events are back in their queue"),
+        _ => (Level::Bad, "Not ready"),
+    }
+}
+
+fn point_of_problem(problem: &crate::admin::health::Problem) -> Point {
+    let of = problem.source.as_ref().map(|source| format!(" (source {source})"));
+    let error = problem.error.as_ref().map(|error| format!(": {error}"));
+    Point {
+        what: format!("{}{}{}", problem.reason, of.unwrap_or_default(), error.unwrap_or_default()),
+        since: Some(problem.since),
+        what_to_do: problem.what_to_do.clone(),
+    }
+}
+
+fn point_of_hold(hold: &HeldNow) -> Point {
+    let topic = hold.topic.as_deref().unwrap_or("service");
+    Point {
+        what: format!("{topic} is held: {}", hold.error),
+        since: Some(hold.since),
+        what_to_do: hold.what_to_do.to_owned(),
+    }
+}
+
+fn letters(count: u64) -> String {
+    if count == 1 { "1 dead letter".to_owned() } else { format!("{count} dead letters") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::Status;
+    use crate::monitor::{Seen, State};
+
+    fn ready() -> Readiness {
+        let since = Timestamp::UNIX_EPOCH;
+        let seen = Seen { source: "events".to_owned(), state: State::Consuming, since };
+        Status { sources: vec![seen], ..Status::starting() }.ready()
+    }
+
+    #[test]
+    fn it_is_well_only_if_there_is_nothing_to_do() {
+        let of = |signs| headline(&ready(), signs);
+        let quiet = of(Signs::default());
+        assert_eq!(
+            (quiet.level, &*quiet.title),
+            (Level::Good, "All is well: it is quiet, and ready")
+        );
+        let flowing = of(Signs { per_second: 1.0, dead_letters: Some(0), ..Signs::default() });
+        assert_eq!((flowing.level, &*flowing.title), (Level::Good, "All is well: events flow"));
+        for signs in [
+            Signs { dead_letters: Some(1), ..Signs::default() },
+            Signs { throttled_per_second: 0.1, ..Signs::default() },
+        ] {
+            let headline = of(signs);
+            assert_eq!(headline.level, Level::Attention, "{headline:?}");
+            assert!(!headline.points[0].what_to_do.is_empty(), "{headline:?}");
+        }
+    }
+
+    #[test]
+    fn what_readyz_says_is_said_here_in_the_same_words() {
+        let starting = Status::starting().ready();
+        let headline = headline(&starting, Signs::default());
+        assert_eq!((headline.level, &*headline.title), (Level::Attention, "Starting"));
+        assert_eq!(headline.points[0].what_to_do, starting.problems[0].what_to_do);
+    }
+}

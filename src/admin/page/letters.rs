@@ -1,0 +1,255 @@
+//! The dead letters over HTTP. Who has not logged in sees neither bodies nor users.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::access::Who;
+use super::asked::{Asked, answer, body, failed, refused};
+use super::clerk::{Desk, NotDone, Order};
+use super::{LONG_ANSWER, Page};
+use crate::dead_letters::{
+    Filter, Replay, Summary, Watching, forecast, found_as_json, report_as_json,
+};
+use crate::words::{jid, kind, moment, rate};
+
+/// Rows at once.
+const MOST_ROWS: u64 = 200;
+
+/// Letters by reason and error.
+pub(super) async fn groups(State(page): State<Arc<Page>>, asked: Asked) -> Response {
+    let (_, filter) = match reader(&page, &asked).await {
+        Ok(it) => it,
+        Err(response) => return *response,
+    };
+    let looked = page.clerk.ask(async move |desk, stop| {
+        let mut summary = Summary::default();
+        let looked = desk.dead_letters.list(&filter, &stop, |letter| summary.add(letter)).await?;
+        Ok(json!({
+            "letters": looked.letters,
+            "matching": looked.matching,
+            "groups": summary.into_groups(),
+        }))
+    });
+    said(looked.await)
+}
+
+/// Letters one by one, the first few.
+pub(super) async fn each(State(page): State<Arc<Page>>, asked: Asked) -> Response {
+    let (who, mut filter) = match reader(&page, &asked).await {
+        Ok(it) => it,
+        Err(response) => return *response,
+    };
+    filter.limit = Some(filter.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS));
+    let looked = page.clerk.ask(async move |desk, stop| {
+        let mut rows = Vec::new();
+        let show = |letter: &_| rows.push(serde_json::to_value(letter).unwrap_or_default());
+        let looked = desk.dead_letters.list(&filter, &stop, show).await?;
+        if who == Who::Anyone {
+            rows.iter_mut().for_each(without_users);
+        }
+        Ok(json!({"letters": looked.letters, "rows": rows}))
+    });
+    said(looked.await)
+}
+
+/// One letter, and what it would become now.
+pub(super) async fn one(
+    State(page): State<Arc<Page>>,
+    Path(id): Path<String>,
+    asked: Asked,
+) -> Response {
+    let wants_body = asked.query.iter().any(|(name, value)| name == "body" && value == "yes");
+    let who = if wants_body {
+        page.access.trusted(&asked.headers, asked.peer()).await
+    } else {
+        page.access.who(&asked.headers, asked.peer()).await
+    };
+    let checked = who.and_then(|who| page.access.check_looks().map(|()| who));
+    let who = match checked {
+        Ok(who) => who,
+        Err(refusal) => return refused(&refusal),
+    };
+    if wants_body {
+        let peer = asked.peer();
+        tracing::info!(%peer, by = %who, letter = id, "a dead letter's body is shown on the page");
+    }
+    asked.visitor.may_stay(LONG_ANSWER);
+    let found = page.clerk.ask(async move |desk, stop| {
+        let mut found = desk.dead_letters.find(&id, &stop).await?;
+        // Some may be alike to the byte, and then it is all the same which is shown.
+        found.sort_by_key(|found| found.letter.id);
+        found.dedup_by_key(|found| found.letter.id);
+        let [found] = &mut found[..] else { return Ok(None) };
+        let forecast = forecast(found, desk.dead_letters.sources(), &desk.router);
+        let mut shown = found_as_json(found, &forecast, wants_body);
+        if who == Who::Anyone {
+            without_users(&mut shown["letter"]);
+            shown["properties"] = Json::Null;
+        }
+        Ok(Some(shown))
+    });
+    match found.await {
+        Ok(None) => failed(
+            StatusCode::NOT_FOUND,
+            "no dead letter is called so, or more than one; list them again",
+        ),
+        found => said(found),
+    }
+}
+
+/// What a replay would send where; nothing is sent.
+pub(super) async fn plan(State(page): State<Arc<Page>>, asked: Asked) -> Response {
+    let (_, filter) = match reader(&page, &asked).await {
+        Ok(it) => it,
+        Err(response) => return *response,
+    };
+    let planned = page.clerk.ask(async move |desk, stop| {
+        let report = desk.dead_letters.replay(&filter, &dry(&desk), &stop, |_| {}).await?;
+        Ok(report_as_json(&report))
+    });
+    said(planned.await)
+}
+
+fn dry(desk: &Desk) -> Replay {
+    let at_once = std::time::Duration::ZERO;
+    let watching = Watching { canary: at_once, end: at_once };
+    Replay { watching, dry_run: true, ..desk.replay() }
+}
+
+/// What the page sends to have letters replayed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    #[serde(default)]
+    filter: BTreeMap<String, Vec<String>>,
+    canary: Option<u64>,
+    rate: Option<f64>,
+    max_failures: Option<u64>,
+}
+
+impl Wanted {
+    fn pairs(&self) -> Vec<(String, String)> {
+        let each = |(name, values): (&String, &Vec<String>)| {
+            values.iter().map(|it| (name.clone(), it.clone())).collect::<Vec<_>>()
+        };
+        self.filter.iter().flat_map(each).collect()
+    }
+
+    fn order(&self, who: &Who, asked: &Asked) -> Result<Order, String> {
+        let zero = |it: Option<u64>| it == Some(0);
+        if zero(self.canary) || zero(self.max_failures) {
+            return Err("canary and max_failures are numbers from 1 on, or left out".to_owned());
+        }
+        Ok(Order {
+            filter: filter(&self.pairs())?,
+            canary: self.canary,
+            rate: self.rate.map(|it| rate(&it.to_string())).transpose()?,
+            max_failures: self.max_failures,
+            by: format!("{who} from {}", asked.peer().ip()),
+        })
+    }
+}
+
+pub(super) async fn replay(State(page): State<Arc<Page>>, asked: Asked, sent: Bytes) -> Response {
+    let who = match page.access.writer(&asked.headers, asked.peer()).await {
+        Ok(who) => who,
+        Err(refusal) => return refused(&refusal),
+    };
+    let wanted: Wanted = match body(&asked.headers, &sent) {
+        Ok(it) => it,
+        Err(response) => return *response,
+    };
+    let order = match wanted.order(&who, &asked) {
+        Ok(it) => it,
+        Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
+    };
+    if let Err(not_done) = page.clerk.replay(order) {
+        return said::<()>(Err(not_done));
+    }
+    let Wanted { filter, canary, rate, max_failures } = wanted;
+    let peer = asked.peer();
+    tracing::warn!(%peer, by = %who, ?filter, canary, rate, max_failures, "dead letters are replayed from the page");
+    StatusCode::ACCEPTED.into_response()
+}
+
+pub(super) async fn stop(State(page): State<Arc<Page>>, asked: Asked) -> Response {
+    let who = match page.access.writer(&asked.headers, asked.peer()).await {
+        Ok(who) => who,
+        Err(refusal) => return refused(&refusal),
+    };
+    if !page.clerk.stop() {
+        return failed(StatusCode::CONFLICT, "no replay is under way");
+    }
+    tracing::warn!(peer = %asked.peer(), by = %who, "the replay is stopped from the page");
+    StatusCode::ACCEPTED.into_response()
+}
+
+/// Who looks, and at which letters.
+async fn reader(page: &Page, asked: &Asked) -> Result<(Who, Filter), Box<Response>> {
+    let refuse = |refusal| Box::new(refused(&refusal));
+    let filter =
+        filter(&asked.query).map_err(|wrong| Box::new(failed(StatusCode::BAD_REQUEST, &wrong)))?;
+    let (headers, peer) = (&asked.headers, asked.peer());
+    let who = if filter.users.is_empty() && filter.rooms.is_empty() {
+        page.access.who(headers, peer).await
+    } else {
+        page.access.trusted(headers, peer).await
+    };
+    let who = who.map_err(refuse)?;
+    page.access.check_looks().map_err(refuse)?;
+    asked.visitor.may_stay(LONG_ANSWER);
+    Ok((who, filter))
+}
+
+fn said<T: serde::Serialize>(done: Result<T, NotDone>) -> Response {
+    match done {
+        Ok(done) => answer(&done),
+        Err(NotDone::Busy(why)) => failed(StatusCode::CONFLICT, why),
+        Err(NotDone::Failed(why)) => failed(StatusCode::BAD_GATEWAY, &why),
+    }
+}
+
+fn without_users(letter: &mut Json) {
+    if let Some(letter) = letter.as_object_mut() {
+        for name in ["from", "to", "message_id"] {
+            letter.remove(name);
+        }
+    }
+}
+
+/// The command line's filters, by the same names.
+fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
+    let mut filter = Filter::default();
+    for (name, value) in pairs {
+        let wrong = |why: String| format!("{name}: {why}");
+        match name.as_str() {
+            "reason" => filter.reasons.push(value.clone()),
+            "kind" => filter.kinds.push(kind(value).map_err(wrong)?),
+            "topic" => filter.topics.push(value.clone()),
+            "source" => filter.sources.push(value.clone()),
+            "user" => filter.users.push(jid(value).map_err(wrong)?),
+            "room" => filter.rooms.push(jid(value).map_err(wrong)?),
+            "since" => filter.since = Some(moment(value).map_err(wrong)?),
+            "until" => filter.until = Some(moment(value).map_err(wrong)?),
+            "error" => filter.error = Some(value.clone()),
+            "id" => filter.ids.push(value.clone()),
+            "limit" => {
+                let number = value.parse().ok().filter(|it| *it > 0);
+                filter.limit =
+                    Some(number.ok_or_else(|| wrong("give a number from 1 on".to_owned()))?);
+            }
+            _ => return Err(format!("there is no filter `{name}`")),
+        }
+    }
+    Ok(filter)
+}

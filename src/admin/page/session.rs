@@ -1,0 +1,95 @@
+//! Who has logged in. Sessions live in this worker's memory, and end with it.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use axum::http::{HeaderMap, header};
+use tokio::time::Instant;
+
+pub(super) const COOKIE: &str = "event_pusher_session";
+
+/// A night's watch.
+const LASTS: Duration = Duration::from_hours(12);
+
+/// Sessions at once; the oldest makes room.
+const MOST: usize = 64;
+
+#[derive(Debug, Default)]
+pub(super) struct Sessions(HashMap<String, Instant>);
+
+impl Sessions {
+    /// Begins one, and returns its id, which nobody can guess.
+    pub(super) fn begin(&mut self) -> String {
+        let now = Instant::now();
+        self.0.retain(|_, began| now.duration_since(*began) < LASTS);
+        if self.0.len() >= MOST
+            && let Some(oldest) = self.0.iter().min_by_key(|(_, began)| **began)
+        {
+            let oldest = oldest.0.clone();
+            self.0.remove(&oldest);
+        }
+        let id = random();
+        self.0.insert(id.clone(), now);
+        id
+    }
+
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.0.get(id).is_some_and(|began| began.elapsed() < LASTS)
+    }
+
+    pub(super) fn end(&mut self, id: &str) {
+        self.0.remove(id);
+    }
+}
+
+/// 256 bits of the system's.
+fn random() -> String {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).expect("the system has random numbers, or nothing here is safe");
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The id that a browser sends.
+pub(super) fn of(headers: &HeaderMap) -> Option<String> {
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
+    let mut pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE).map(|(_, id)| id.to_owned())
+}
+
+/// What of an id may stand in a log.
+pub(super) fn shown(id: &str) -> String {
+    id.chars().take(6).collect()
+}
+
+/// What makes a browser keep an id, from scripts and other sites; or forget it.
+pub(super) fn cookie(id: Option<&str>, is_https: bool) -> String {
+    let (id, age) = id.map_or(("", 0), |id| (id, LASTS.as_secs()));
+    let secure = if is_https { "; Secure" } else { "" };
+    format!("{COOKIE}={id}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_lasts_for_a_night_and_old_ones_make_room() {
+        let mut sessions = Sessions::default();
+        let first = sessions.begin();
+        assert_eq!(first.len(), 64);
+        for _ in 0..MOST {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            let id = sessions.begin();
+            assert!(sessions.has(&id));
+        }
+        assert!(!sessions.has(&first) && !sessions.has("") && sessions.0.len() == MOST);
+        let last = sessions.begin();
+        tokio::time::advance(LASTS).await;
+        assert!(!sessions.has(&last));
+    }
+}

@@ -1,0 +1,84 @@
+//! Updates as server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::Page;
+use super::asked::{Asked, failed};
+
+/// Open at once. A page that gets none asks now and then instead.
+const MOST: usize = 16;
+
+/// A stream ends then, and its page opens the next: so nothing that has hung stays for ever.
+const LASTS: Duration = Duration::from_mins(15);
+
+pub(super) async fn stream(State(page): State<Arc<Page>>, asked: Asked) -> Response {
+    let Some(place) = Place::take(&page.watchers) else {
+        let wrong =
+            "as many pages as this worker serves with a stream are open; ask /api/status instead";
+        let mut response = failed(StatusCode::SERVICE_UNAVAILABLE, wrong);
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
+        return response;
+    };
+    asked.visitor.may_stay(LASTS + Duration::from_secs(5));
+    let first = format!(
+        "retry: 1000\nevent: points\ndata: {}\n\nevent: frame\ndata: {}\n\n",
+        page.points(),
+        page.frame()
+    );
+    let updates = Updates {
+        frames: page.frames.subscribe(),
+        until: Instant::now() + LASTS,
+        first: Some(first),
+        _place: place,
+    };
+    let kind = [(header::CONTENT_TYPE, "text/event-stream")];
+    (kind, Body::from_stream(stream::unfold(updates, Updates::next))).into_response()
+}
+
+/// One of the few places.
+struct Place(watch::Sender<usize>);
+
+impl Place {
+    fn take(watchers: &watch::Sender<usize>) -> Option<Self> {
+        let taken = watchers.send_if_modified(|count| {
+            let is_free = *count < MOST;
+            *count += usize::from(is_free);
+            is_free
+        });
+        taken.then(|| Self(watchers.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+struct Updates {
+    frames: watch::Receiver<Arc<str>>,
+    until: Instant,
+    first: Option<String>,
+    _place: Place,
+}
+
+impl Updates {
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        if let Some(first) = self.first.take() {
+            return Some((Ok(first.into()), self));
+        }
+        timeout_at(self.until, self.frames.changed()).await.ok()?.ok()?;
+        let frame = Arc::clone(&self.frames.borrow_and_update());
+        Some((Ok(format!("event: frame\ndata: {frame}\n\n").into()), self))
+    }
+}

@@ -1,0 +1,210 @@
+//! `run`: puts the pieces together and works until it is told to stop.
+
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    FAILED, INVALID_CONFIGURATION, cannot_start, start_logging, stop_on_signals, worker_name,
+};
+use crate::admin::{self, Pulse, Setup, Status};
+use crate::arn::TopicArn;
+use crate::check;
+use crate::config::{Config, Source};
+use crate::hold::Room;
+use crate::metrics::Metrics;
+use crate::monitor::Monitor;
+use crate::plugin::Plugins;
+use crate::publisher::{self, Measures, Publisher, Sns};
+use crate::recent::Recent;
+use crate::relay::Relay;
+use crate::route::Router;
+use crate::source::{Broker, DeadLetterExchange, RabbitQueue};
+use crate::tally::Tally;
+use crate::trace::{Exporter, Tracer};
+use crate::worker::{Stop, Worker};
+
+const REPORT_EVERY: Duration = Duration::from_mins(1);
+
+/// For the collector to take the last spans, when all else is done.
+const SPANS_WITHIN: Duration = Duration::from_secs(2);
+
+/// What there is before the first connection is made.
+struct Prepared {
+    router: Rc<Router>,
+    stop: Stop,
+    metrics: Arc<Metrics>,
+    /// Where to say how things are.
+    status: watch::Sender<Status>,
+    exporter: Option<Exporter>,
+}
+
+pub(super) async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
+    start_logging(&config, filter);
+    let prepared = match prepare(&config, plugins) {
+        Ok(prepared) => prepared,
+        Err((error, status)) => return cannot_start(&error, status),
+    };
+    // The requests to SNS and the acknowledgements run beside the workers, on the same thread.
+    LocalSet::new().run_until(Box::pin(work(config, prepared))).await;
+    ExitCode::SUCCESS
+}
+
+/// What is wrong goes with the status that says so. Signals are heard first, so that a stop while it starts
+/// is one in order, too.
+fn prepare(config: &Config, plugins: &Plugins) -> Result<Prepared, (String, u8)> {
+    let failed = |error| (error, FAILED);
+    let stop = stop_on_signals().map_err(failed)?;
+    let router =
+        Router::of(config, plugins).map_err(|error| (error.to_string(), INVALID_CONFIGURATION))?;
+    for remark in check::remarks(config, plugins).filter(|it| it.is_fault) {
+        tracing::warn!(%remark, "a plugin fails on a sample event; `check` shows all that is to be said of it");
+    }
+    let metrics = Arc::new(Metrics::new());
+    let status = open_admin(config, plugins, &metrics, &stop).map_err(failed)?;
+    let exporter = open_exporter(config, &metrics).map_err(failed)?;
+    Ok(Prepared { router: Rc::new(router), stop, metrics, status, exporter })
+}
+
+/// Serves the operator's side, unless it is switched off, and returns where to say how things are.
+fn open_admin(
+    config: &Config,
+    plugins: &Plugins,
+    metrics: &Arc<Metrics>,
+    stop: &Stop,
+) -> Result<watch::Sender<Status>, String> {
+    let (say, status) = watch::channel(Status::starting());
+    if let Some(address) = &config.admin.listen {
+        let listener = admin::listen(address, &config.admin)?;
+        let setup = Setup {
+            status,
+            metrics: Arc::clone(metrics),
+            config: config.clone(),
+            router: Router::of(config, plugins).map_err(|error| error.to_string())?,
+            name: worker_name(),
+            stop: stop.clone(),
+        };
+        admin::serve(listener, setup)
+            .map_err(|error| format!("cannot serve admin.listen: {error}"))?;
+    }
+    Ok(say)
+}
+
+/// Exports spans, if that is configured.
+fn open_exporter(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Exporter>, String> {
+    let Some(endpoint) = &config.trace.endpoint else { return Ok(None) };
+    let host = gethostname::gethostname();
+    Exporter::start(endpoint, &host.to_string_lossy(), Arc::clone(metrics)).map(Some)
+}
+
+async fn work(config: Config, prepared: Prepared) {
+    let Prepared { router, stop, metrics, status, exporter } = prepared;
+    let name = worker_name();
+    tracing::info!(worker = name, sources = config.amqp.sources.len(), "starting");
+    let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
+    if topics.is_empty() {
+        tracing::warn!("no topic is set in [sns]: every event will be skipped as topic_unset");
+    }
+    let recent = Rc::new(Recent::default());
+    let broker = Rc::new(Broker::new(config.amqp.clone(), name));
+    let shared = Shared {
+        router,
+        publisher: publisher(&config, &topics, &metrics, &recent).await,
+        dead_letters: Rc::new(DeadLetterExchange::new(Rc::clone(&broker))),
+        broker,
+        tally: Rc::new(Tally::default()),
+        recent,
+        metrics,
+        exporter,
+    };
+    let sources = config.amqp.sources.iter();
+    let workers: Vec<_> = sources.map(|source| shared.worker(&config, source)).collect();
+    let Shared { publisher, dead_letters, tally, recent, metrics, exporter, .. } = shared;
+    let pulse = Pulse {
+        monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
+        publisher,
+        topics,
+        recent,
+        metrics,
+        stop: stop.clone(),
+        status,
+    };
+    let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
+    tokio::select! {
+        _ = working => {}
+        () = report_progress(&tally) => {}
+        () = pulse.beat() => {}
+    }
+    dead_letters.close().await;
+    if let Some(exporter) = exporter {
+        exporter.close(SPANS_WITHIN).await;
+    }
+    tracing::info!("stopped. {}", tally.counts());
+}
+
+async fn publisher(
+    config: &Config,
+    topics: &[TopicArn],
+    metrics: &Arc<Metrics>,
+    recent: &Rc<Recent>,
+) -> Rc<Publisher<Sns>> {
+    let sns = Sns::new(&config.sns, topics.iter().cloned()).await;
+    let measures = Measures::new(Arc::clone(metrics), topics).noting(Rc::clone(recent));
+    Rc::new(publisher::measured_stack(&config.sns, &config.outage, sns, measures))
+}
+
+/// What the workers of all sources have in common.
+struct Shared {
+    router: Rc<Router>,
+    publisher: Rc<Publisher<Sns>>,
+    broker: Rc<Broker>,
+    dead_letters: Rc<DeadLetterExchange>,
+    tally: Rc<Tally>,
+    recent: Rc<Recent>,
+    metrics: Arc<Metrics>,
+    exporter: Option<Exporter>,
+}
+
+impl Shared {
+    fn worker(&self, config: &Config, source: &Source) -> Worker<RabbitQueue, Sns> {
+        let prefetch = config.amqp.prefetch;
+        let monitor = Monitor::new(&source.name, Arc::clone(&self.metrics));
+        let monitor = Rc::new(monitor.with_prefetch(prefetch).noting(Rc::clone(&self.recent)));
+        let spans = self.exporter.as_ref().map(Exporter::spans);
+        let tracer = Tracer::new(&config.trace, config.sns.max_message_bytes, &source.queue, spans);
+        let relay = Relay::new(source.format, Rc::clone(&self.router), Rc::clone(&self.publisher));
+        let queue = RabbitQueue::new(
+            Rc::clone(&self.broker),
+            source.clone(),
+            Rc::clone(&self.dead_letters),
+        );
+        Worker {
+            name: source.name.clone(),
+            relay: relay.traced(tracer),
+            room: Room::new(source, prefetch, config.outage.hand_back_after),
+            source: queue.monitored(Rc::clone(&monitor)),
+            tally: Rc::clone(&self.tally),
+            monitor,
+            grace: config.shutdown.grace,
+        }
+    }
+}
+
+/// Says each minute what has come since, so that the log tells more than how it began.
+async fn report_progress(tally: &Tally) {
+    let mut before = tally.counts();
+    loop {
+        tokio::time::sleep(REPORT_EVERY).await;
+        let now = tally.counts();
+        if now != before {
+            tracing::info!("so far: {now}");
+        }
+        before = now;
+    }
+}

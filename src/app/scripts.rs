@@ -1,0 +1,66 @@
+//! The scripts that the configuration names: read, and compiled once.
+
+use std::io::Read;
+use std::path::Path;
+
+use crate::config::{Config, Effective, Key, Problem, Problems};
+use crate::plugin::{LONGEST_SCRIPT, Plugins, Script, is_script};
+
+/// The plugins of the program, and the configuration's scripts under the paths that it has for them.
+///
+/// # Errors
+///
+/// The scripts that can't be read or compiled, each with the key that names it.
+pub(super) fn with_scripts(plugins: &Plugins, config: &Config) -> Result<Plugins, Problems> {
+    let mut plugins = plugins.clone();
+    let mut problems = Vec::new();
+    for (setting, path) in scripts(config) {
+        if plugins.get(path).is_some() {
+            continue;
+        }
+        match compile(path) {
+            Ok(script) => plugins = plugins.register(path, script),
+            Err((wrong, remedy)) => problems.push(Problem {
+                origin: setting.origin.clone(),
+                key: Some(setting.key.clone()),
+                value: Some(setting.value.clone()),
+                wrong,
+                remedy: remedy.to_owned(),
+            }),
+        }
+    }
+    Problems::none_in(problems)?;
+    Ok(plugins)
+}
+
+/// Each with the setting that names it.
+fn scripts(config: &Config) -> impl Iterator<Item = (&Effective, &str)> {
+    let of = |key: &Key| match key.segments().as_slice() {
+        ["sns", "plugin_module"] => Some(&config.sns.routing),
+        ["hosts", host, "sns", "plugin_module"] => config.hosts.get(*host),
+        _ => None,
+    };
+    let named = config.summary().iter().filter_map(move |it| Some((it, of(&it.key)?)));
+    named
+        .map(|(setting, routing)| (setting, &*routing.plugin_module))
+        .filter(|(_, name)| is_script(name))
+}
+
+fn compile(path: &str) -> Result<Script, (String, &'static str)> {
+    let text = read(path).map_err(|error| {
+        let wrong = format!("{path} can't be read: {error}");
+        (wrong, "name a script that this user may read; a relative path is meant from the folder of the file that names it")
+    })?;
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
+    Script::compile(&name, &text).map_err(|error| {
+        (error.to_string(), "correct the script; docs/plugins.md has all that it may say")
+    })
+}
+
+/// No more of it than a script may have, and one byte to show that there is more.
+fn read(path: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let longest = LONGEST_SCRIPT as u64 + 1;
+    std::fs::File::open(path)?.take(longest).read_to_string(&mut text)?;
+    Ok(text)
+}

@@ -1,0 +1,40 @@
+//! How many dead letters there are, without a look at them.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::{DeadLetters, Trouble};
+use crate::source::Outlet;
+
+impl DeadLetters {
+    /// Asks again and again, on a connection of its own. `show` gets the number whenever it is known: not
+    /// while somebody looks at the letters, who holds them all.
+    ///
+    /// # Errors
+    ///
+    /// The broker does not answer, or there is no such queue. Without one it never ends.
+    pub async fn count(
+        &self,
+        pause: Duration,
+        mut show: impl FnMut(u64),
+    ) -> Result<std::convert::Infallible, Trouble> {
+        let outlet = Outlet::open(&self.broker, "counts dead letters").await?;
+        let mut empty_before = false;
+        loop {
+            let state = match outlet.queue(self.queue()).await {
+                Ok(state) => state,
+                Err(error) => {
+                    outlet.close().await;
+                    return Err(error.into());
+                }
+            };
+            // Twice nothing is nothing.
+            if state.consumers == 0 && (state.ready > 0 || empty_before) {
+                show(state.ready.into());
+            }
+            empty_before = state.is_doubtful();
+            sleep(pause).await;
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `feed`: realistic chat traffic for a source's exchange.
+
+mod publish;
+mod routes;
+mod speech;
+mod traffic;
+mod wire;
+
+use std::time::Duration;
+
+use self::publish::{Ended, Feed, Report, Until};
+use self::routes::Routes;
+use self::traffic::{People, Traffic};
+use crate::cli::FeedArguments;
+use crate::config::{Config, HOST_PLACEHOLDER};
+use crate::dead_letters::Stop;
+use crate::dead_letters::text::printable;
+use crate::event::EventKind;
+use crate::operator::End;
+use crate::progress::Progress;
+use crate::say::{complain, say};
+use crate::source::Broker;
+
+/// Feeds until enough is fed, and reports on it.
+pub(crate) async fn run(
+    arguments: &FeedArguments,
+    config: &Config,
+    name: String,
+    stop: &Stop,
+) -> End {
+    let routes = match Routes::new(arguments, &config.amqp.sources) {
+        Ok(routes) => routes,
+        Err(wrong) => {
+            complain(&wrong);
+            return End::WrongArguments;
+        }
+    };
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    let feed = Feed {
+        until: Until { count: arguments.count, time: arguments.time },
+        rate: arguments.rate.0,
+        traffic: Traffic::new(seed, people(arguments, config), arguments.mix),
+        routes: &routes,
+    };
+    complain(&opening(arguments, &routes, seed));
+    let mut progress = Progress::new(arguments.count.is_some());
+    let broker = Broker::new(config.amqp.clone(), name);
+    let report = feed.run(&broker, stop.clone(), |report, warning| {
+        if let Some(warning) = warning {
+            progress.complain(warning);
+        }
+        show(&mut progress, report, arguments);
+    });
+    let report = report.await;
+    progress.end();
+    tell(&report);
+    if report.is_good() { End::Done } else { End::Failed }
+}
+
+fn people(arguments: &FeedArguments, config: &Config) -> People {
+    let routing = config.hosts.get(&arguments.domain).unwrap_or(&config.sns.routing);
+    People {
+        users: arguments.users,
+        rooms: arguments.rooms,
+        domain: arguments.domain.clone(),
+        muc_host: routing.muc_host.replace(HOST_PLACEHOLDER, &arguments.domain),
+    }
+}
+
+fn opening(arguments: &FeedArguments, routes: &Routes, seed: u64) -> String {
+    let pace = match arguments.rate.0 {
+        Some(rate) => format!("{rate}/s"),
+        None => "as fast as it goes".to_owned(),
+    };
+    let (format, exchanges) = (routes.wire().name(), routes.exchanges());
+    format!("feeding {exchanges} in the format {format}, {pace}, seed {seed}; Ctrl-C stops")
+}
+
+fn show(progress: &mut Progress, report: &Report, arguments: &FeedArguments) {
+    let mut state = Vec::new();
+    if let Some(time) = arguments.time {
+        state.push(format!("until {} s have passed", time.as_secs_f64()));
+    }
+    if report.unroutable > 0 {
+        state.push(format!("{} reached no queue", report.unroutable));
+    }
+    if report.refused > 0 {
+        state.push(format!("{} refused", report.refused));
+    }
+    let published = report.published();
+    let line = || format!("published {published}{}", of(arguments));
+    progress.show(published, arguments.count, &state.join(", "), false, line);
+}
+
+fn of(arguments: &FeedArguments) -> String {
+    arguments.count.map(|count| format!(" of {count}")).unwrap_or_default()
+}
+
+fn tell(report: &Report) {
+    let Report { unroutable, refused, unconfirmed, ended, took, .. } = report;
+    match ended {
+        Ended::Done => {}
+        Ended::Stopped => complain("stopped, as it was told"),
+        Ended::Broken(why) => complain(&printable(why, false)),
+    }
+    let published = report.published();
+    let seconds = took.as_secs_f64();
+    // Rates are for people, who need no more digits than that.
+    let rate = per_second(published, *took);
+    let kinds: Vec<_> =
+        EventKind::ALL.iter().map(|kind| format!("{kind} {}", report.of(*kind))).collect();
+    let s = if published == 1 { "" } else { "s" };
+    say(&format!(
+        "published {published} event{s} in {seconds:.1} s ({rate}/s): {}",
+        kinds.join(", ")
+    ));
+    for (count, what) in [
+        (unroutable, "reached no queue"),
+        (refused, "refused by a queue; is it full?"),
+        (unconfirmed, "unconfirmed: they may be in a queue or not"),
+    ] {
+        if *count > 0 {
+            say(&format!("{count:>7}  {what}"));
+        }
+    }
+}
+
+fn per_second(count: u64, took: Duration) -> u128 {
+    u128::from(count) * 1000 / took.as_millis().max(1)
+}

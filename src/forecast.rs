@@ -1,0 +1,98 @@
+//! What a worker of this configuration would make of an event. Nothing is sent.
+
+mod told;
+
+use std::panic::AssertUnwindSafe;
+
+use crate::event::{self, Decoded, Envelope, EventKind, Format};
+use crate::outcome::{DeadLetter, Reason, SkipReason};
+use crate::route::{Notification, Routed, Router};
+
+pub use self::told::Told;
+
+/// What would become of an event if it were taken now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forecast {
+    /// Which kind of event it is, where it is one that is published.
+    pub kind: Option<EventKind>,
+    /// How it would end.
+    pub prospect: Prospect,
+}
+
+/// How an event would end, as far as that is known before SNS is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Prospect {
+    /// A worker would try to publish this.
+    Publish(Box<Notification>),
+    /// It would skip the event.
+    Skip(SkipReason),
+    /// It would dead-letter the event at once.
+    DeadLetter(DeadLetter),
+}
+
+/// Decodes, routes and renders, as a worker would.
+#[must_use]
+pub fn forecast(envelope: &Envelope, format: Format, router: &Router) -> Forecast {
+    let decide = AssertUnwindSafe(|| decide(envelope, format, router));
+    std::panic::catch_unwind(decide).unwrap_or_else(|_| {
+        let error = "handling it panics, here in event-pusher-sns or in its plugin".to_owned();
+        let letter = DeadLetter { reason: Reason::Panicked, error, attempts: 0, topic: None };
+        Forecast { kind: None, prospect: Prospect::DeadLetter(letter) }
+    })
+}
+
+fn decide(envelope: &Envelope, format: Format, router: &Router) -> Forecast {
+    let event = match event::decode(envelope, format) {
+        Ok(Decoded::Event(event)) => event,
+        Ok(Decoded::Skip(reason)) => return Prospect::Skip(reason).into(),
+        Err(error) => return Prospect::DeadLetter(error.into()).into(),
+    };
+    let prospect = match router.route(&event, envelope) {
+        Ok(Routed::Notification(notification)) => Prospect::Publish(Box::new(notification)),
+        Ok(Routed::Skip(reason)) => Prospect::Skip(reason),
+        Err(letter) => Prospect::DeadLetter(letter),
+    };
+    Forecast { kind: Some(event.kind()), prospect }
+}
+
+impl From<Prospect> for Forecast {
+    /// Of what is no event.
+    fn from(prospect: Prospect) -> Self {
+        Self { kind: None, prospect }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use jid::Jid;
+
+    use super::*;
+    use crate::config::{Config, Inputs};
+    use crate::plugin::{Plugin, PluginError, Plugins};
+
+    struct Broken;
+
+    impl Plugin for Broken {
+        fn user_guid<'a>(&self, _: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+            panic!("as it was told")
+        }
+    }
+
+    #[test]
+    fn a_panic_is_foreseen_as_the_dead_letter_that_it_would_be() {
+        let plugins = Plugins::default().register("broken", Broken);
+        let text = "[sns]\nplugin_module = \"broken\"\n\
+                    presence_updates_topic = \"arn:aws:sns:us-east-1:123456789012:t\"";
+        let files = vec![("test.toml".to_owned(), text.to_owned())];
+        let names: Vec<_> = plugins.names().collect();
+        let config = Config::load(&Inputs { files, environment: vec![] }, &names).unwrap();
+        let router = Router::of(&config, &plugins).unwrap();
+        let payload = br#"{"type":"presence","user_id":"a@b","present":true}"#.to_vec();
+        let envelope = Envelope { payload, ..Envelope::default() };
+        let forecast = forecast(&envelope, Format::Native, &router);
+        let Prospect::DeadLetter(letter) = &forecast.prospect else { panic!("{forecast:?}") };
+        assert_eq!((letter.reason, letter.attempts), (Reason::Panicked, 0));
+    }
+}

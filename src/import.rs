@@ -1,0 +1,205 @@
+//! Makes our configuration of MongooseIM's: what its `mod_event_pusher` says about SNS and
+//! RabbitMQ, in TOML or, before MongooseIM 4.0, in Erlang terms.
+//!
+//! Nothing is dropped in silence: every choice, and everything that has no counterpart, is a
+//! comment in the result. The facts about MongooseIM are those of its releases 3.0 to 6.8.
+
+mod connection;
+mod erlang;
+mod page;
+mod routing;
+mod server;
+mod sns;
+mod sources;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod toml;
+mod tree;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use self::page::Page;
+use self::server::{Form, Server};
+use crate::config::{Config, Inputs, Problems, line_and_column};
+
+/// Larger than any configuration by far, in bytes.
+pub(crate) const MAX_BYTES: usize = 1_048_576;
+
+/// Where secrets go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrets {
+    /// Nowhere: a comment names the environment variables for them.
+    Environment,
+    /// Into the result.
+    File,
+}
+
+/// What is imported, and how.
+pub(crate) struct Given<'a> {
+    /// MongooseIM's configuration.
+    pub text: &'a str,
+    /// Its file's name.
+    pub name: &'a str,
+    pub secrets: Secrets,
+}
+
+/// What an import has made.
+pub(crate) struct Imported {
+    /// Our configuration. It may hold secrets.
+    pub toml: String,
+    /// So many comments begin with `choice:`.
+    pub choices: usize,
+    /// So many with `NOT CARRIED OVER:`.
+    pub left_out: usize,
+    /// So many with `secret:`.
+    pub secrets: usize,
+    /// What is to be corrected in it before it is of use.
+    pub problems: Option<Problems>,
+}
+
+/// What can't be imported. It shows nothing of the input.
+#[derive(Debug)]
+pub(crate) enum ImportError {
+    Malformed(Malformed),
+    /// No backend for SNS or RabbitMQ is in it.
+    NothingToImport,
+}
+
+impl fmt::Display for ImportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(Malformed { line, column, what }) => {
+                write!(f, ":{line}:{column}: {what}")
+            }
+            Self::NothingToImport => f.write_str(
+                ": neither the sns nor the rabbit backend of mod_event_pusher is in it; give the \
+                 file in which they are switched on, or that part of it",
+            ),
+        }
+    }
+}
+
+/// Where a text is not what it should be.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Malformed {
+    line: usize,
+    /// In characters, from 1.
+    column: usize,
+    what: Cow<'static, str>,
+}
+
+impl Malformed {
+    /// At a byte of the text.
+    fn at(text: &str, at: usize, what: impl Into<Cow<'static, str>>) -> Self {
+        let (line, column) = line_and_column(text, at);
+        Self { line, column, what: what.into() }
+    }
+}
+
+/// Makes our configuration, and tries whether it can be loaded.
+pub(crate) fn import(given: &Given, plugin_names: &[&str]) -> Result<Imported, ImportError> {
+    // An editor's mark is no part of the text.
+    let text = given.text.strip_prefix('\u{feff}').unwrap_or(given.text);
+    let server = match form(given.name, text) {
+        Form::Toml => self::toml::read(text),
+        Form::Erlang => erlang::read(text),
+    };
+    let server = server.map_err(ImportError::Malformed)?;
+    if !server.is_about_events() {
+        return Err(ImportError::NothingToImport);
+    }
+    let mut page = Page::default();
+    head(&server, given, &mut page);
+    connection::write(&server, given, &mut page);
+    sources::write(&server, &sources::kinds(&server), &mut page);
+    routing::write(&server, given, &mut page);
+    let (choices, left_out, secrets) = (page.choices, page.left_out, page.secrets);
+    let toml = page.finish();
+    let inputs =
+        Inputs { files: vec![("the result".to_owned(), toml.clone())], environment: Vec::new() };
+    let problems = Config::load(&inputs, plugin_names).err();
+    Ok(Imported { toml, choices, left_out, secrets, problems })
+}
+
+/// By the file's name; else by the first character, as no TOML begins with a brace or a percent
+/// sign.
+fn form(name: &str, text: &str) -> Form {
+    let ends_in = |endings: &[&str]| endings.iter().any(|it| name.ends_with(it));
+    if ends_in(&[".toml"]) {
+        Form::Toml
+    } else if ends_in(&[".cfg", ".config", ".terms"]) || text.trim_start().starts_with(['{', '%']) {
+        Form::Erlang
+    } else {
+        Form::Toml
+    }
+}
+
+fn head(server: &Server, given: &Given, page: &mut Page) {
+    page.say(&format!("Made from {} by `event-pusher-sns import`.", given.name));
+    page.say(
+        "Its comments are the report. `choice` marks what had to be decided, `NOT CARRIED OVER` what \
+         has no counterpart here, `secret` what is not written. docs/from-mongooseim.md tells how to \
+         switch over without loss, and back.",
+    );
+    page.leave_out_all(&server.asides);
+    page.blank();
+    page.say(
+        "In MongooseIM: switch the rabbit backend on and the sns backend off, in one step, when the \
+         workers run.",
+    );
+    backend_to_add(server, page);
+    let mut others: Vec<_> = server.modules().flat_map(|modules| &modules.others).collect();
+    others.sort();
+    others.dedup();
+    for other in others {
+        page.say(&format!("The {other} backend stays as it is: it has nothing to do with SNS."));
+    }
+}
+
+/// What MongooseIM needs where it has only the SNS backend.
+fn backend_to_add(server: &Server, page: &mut Page) {
+    let lacks = |modules: &server::Modules| modules.sns.is_some() && modules.rabbit.is_none();
+    if lacks(&server.base) {
+        page.choice(
+            "the input has no rabbit backend, so MongooseIM's default exchanges are assumed. \
+             MongooseIM needs it:",
+        );
+        page.quote(match server.form {
+            Form::Toml => TO_ADD_TOML,
+            Form::Erlang => TO_ADD_ERLANG,
+        });
+    }
+    for host in &server.hosts {
+        if host.modules.as_ref().is_some_and(lacks) {
+            page.choice(&format!(
+                "{} has modules of its own, without the rabbit backend, which MongooseIM needs there: \
+                 the same as for all domains is assumed.",
+                host.name
+            ));
+        }
+    }
+}
+
+/// What MongooseIM needs to publish to RabbitMQ. `durable` and `virtual_host` are known since 6.5.
+const TO_ADD_TOML: &str = "\
+[modules.mod_event_pusher.rabbit.presence_exchange]
+[modules.mod_event_pusher.rabbit.chat_msg_exchange]
+[modules.mod_event_pusher.rabbit.groupchat_msg_exchange]
+
+[outgoing_pools.rabbit.event_pusher]
+  scope = \"host_type\"       # up to 6.2: \"host\"
+  connection.host = \"localhost\"
+  connection.username = \"guest\"
+  connection.password = \"guest\"
+  connection.confirms_enabled = true";
+
+/// The same in Erlang terms. The backend is there since 3.3.
+const TO_ADD_ERLANG: &str = "\
+{mod_event_pusher, [{backends, [{rabbit, []}]}]}                  % among the modules; since MongooseIM 3.3
+{outgoing_pools, [
+  {rabbit, host, event_pusher, [{workers, 20}],
+   [{amqp_host, \"localhost\"}, {amqp_port, 5672}, {amqp_username, \"guest\"}, {amqp_password, \"guest\"},
+    {confirms_enabled, true}]}
+]}.";

@@ -1,0 +1,134 @@
+//! The configuration that is written, with its comments.
+
+use std::fmt::{Display, Write};
+
+/// Where comments end.
+const WIDTH: usize = 110;
+
+/// Something of the input that has no place in the output.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Aside {
+    /// Of the input, from 1.
+    line: usize,
+    /// What it is called there; no value, which may be a secret.
+    what: String,
+    why: String,
+}
+
+impl Aside {
+    pub(super) fn new(line: usize, what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { line, what: what.into(), why: why.into() }
+    }
+}
+
+/// TOML in the making.
+#[derive(Default)]
+pub(super) struct Page {
+    text: String,
+    pub choices: usize,
+    pub left_out: usize,
+    pub secrets: usize,
+}
+
+impl Page {
+    pub(super) fn finish(self) -> String {
+        self.text
+    }
+
+    /// Continues with `[name]`, which is written as TOML has it.
+    pub(super) fn group(&mut self, name: &str) {
+        self.blank();
+        self.line(&format!("[{name}]"));
+    }
+
+    pub(super) fn blank(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// A text.
+    pub(super) fn set(&mut self, key: &str, text: &str) {
+        self.set_plain(key, quoted(text));
+    }
+
+    /// What is written as it is shown: a number, a flag, a list.
+    pub(super) fn set_plain(&mut self, key: &str, value: impl Display) {
+        self.line(&format!("{key} = {value}"));
+    }
+
+    /// A comment.
+    pub(super) fn say(&mut self, text: &str) {
+        let mut line = String::from("#");
+        for word in text.split_whitespace() {
+            if line.len() + 1 + word.len() > WIDTH && line.len() > 1 {
+                self.line(&line);
+                line = String::from("#  ");
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        self.line(&line);
+    }
+
+    /// A comment on something that had to be decided.
+    pub(super) fn choice(&mut self, text: &str) {
+        self.choices += 1;
+        self.say(&format!("choice: {text}"));
+    }
+
+    /// A comment on a secret that is not written.
+    pub(super) fn secret(&mut self, text: &str) {
+        self.secrets += 1;
+        self.say(&format!("secret: {text}"));
+    }
+
+    /// A comment on what could not be carried over.
+    pub(super) fn leave_out(&mut self, aside: &Aside) {
+        self.left_out += 1;
+        let Aside { line, what, why } = aside;
+        let end = if why.ends_with(':') { "" } else { "." };
+        self.say(&format!("NOT CARRIED OVER: {what} (line {line}) {why}{end}"));
+    }
+
+    pub(super) fn leave_out_all(&mut self, asides: &[Aside]) {
+        for aside in asides {
+            self.leave_out(aside);
+        }
+    }
+
+    /// Continues with what was written elsewhere.
+    pub(super) fn append(&mut self, other: &Self) {
+        self.text.push_str(&other.text);
+    }
+
+    /// Lines in a comment, as they are.
+    pub(super) fn quote(&mut self, text: &str) {
+        for line in text.lines() {
+            self.line(format!("#     {line}").trim_end());
+        }
+    }
+
+    /// Comments may have no control characters, and what is quoted may be anything.
+    fn line(&mut self, line: &str) {
+        self.text.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }));
+        self.text.push('\n');
+    }
+}
+
+/// A text, or a name that has dots in it, on one line of TOML.
+pub(super) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                // Writing to a text never fails.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}

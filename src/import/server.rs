@@ -1,0 +1,126 @@
+//! What MongooseIM's configuration says about events, whichever form it has.
+
+use super::page::Aside;
+use super::tree::Table;
+
+/// The two forms that MongooseIM's configuration has had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// `mongooseim.toml`, since 4.0.
+    Toml,
+    /// `mongooseim.cfg`, before.
+    Erlang,
+}
+
+/// A server, or a cluster of alike ones.
+pub(super) struct Server {
+    pub form: Form,
+    /// Of all domains that have none of their own.
+    pub base: Modules,
+    pub hosts: Vec<HostConfig>,
+    /// Of the whole server. Those of a single domain stand in [`HostConfig`], too.
+    pub pools: Vec<Pool>,
+    pub asides: Vec<Aside>,
+}
+
+impl Server {
+    pub(super) fn new(form: Form) -> Self {
+        let (hosts, pools, asides) = (Vec::new(), Vec::new(), Vec::new());
+        Self { form, base: Modules::default(), hosts, pools, asides }
+    }
+
+    /// Takes in what is set for a domain, which may stand in several places.
+    pub(super) fn add_host(&mut self, more: HostConfig) {
+        let is_same = |it: &&mut HostConfig| it.name == more.name && it.is_type == more.is_type;
+        let Some(host) = self.hosts.iter_mut().find(is_same) else {
+            return self.hosts.push(more);
+        };
+        if host.modules.is_some() && more.modules.is_some() {
+            let what = format!("host_config of {}", more.name);
+            let why = "has modules a second time; the first ones count";
+            self.asides.push(Aside::new(more.line, what, why));
+        }
+        host.modules = host.modules.take().or(more.modules);
+        host.pool = host.pool.take().or(more.pool);
+    }
+
+    /// All sets of modules, the base's first.
+    pub(super) fn modules(&self) -> impl Iterator<Item = &Modules> {
+        std::iter::once(&self.base)
+            .chain(self.hosts.iter().filter_map(|host| host.modules.as_ref()))
+    }
+
+    /// Whether anything in it is about events.
+    pub(super) fn is_about_events(&self) -> bool {
+        self.modules().any(|modules| modules.sns.is_some() || modules.rabbit.is_some())
+    }
+}
+
+/// What is set for one domain, or one host type, alone.
+pub(super) struct HostConfig {
+    pub name: String,
+    /// A host type stands for domains that only MongooseIM's database knows.
+    pub is_type: bool,
+    pub line: usize,
+    /// Instead of all general ones.
+    pub modules: Option<Modules>,
+    pub pool: Option<Pool>,
+}
+
+/// The modules that matter for events.
+#[derive(Clone, Default)]
+pub(super) struct Modules {
+    pub sns: Option<Table>,
+    pub rabbit: Option<Table>,
+    /// Since MongooseIM 6.5 only the exchanges that stand in the configuration are used. That
+    /// form exists since 5.1.
+    pub may_lack_exchanges: bool,
+    pub muc: Option<Table>,
+    pub muc_light: Option<Table>,
+    /// `mod_event_pusher`'s other backends.
+    pub others: Vec<String>,
+}
+
+impl Modules {
+    pub(super) fn read(mut modules: Table, form: Form, asides: &mut Vec<Aside>) -> Self {
+        let mut found = Self::default();
+        if let Some(mut pusher) = modules.take_table("mod_event_pusher") {
+            // `backends` in Erlang terms, `backend` in TOML before 5.1.
+            let wrapped = pusher.take_table("backends").or_else(|| pusher.take_table("backend"));
+            found.may_lack_exchanges = form == Form::Toml && wrapped.is_none();
+            if let Some(wrapped) = wrapped {
+                pusher.finish(asides);
+                pusher = wrapped;
+            }
+            found.read_backends(pusher, asides);
+        }
+        if found.sns.is_none() {
+            // The name before 3.0, deprecated until 5.1.
+            found.sns = modules.take_table("mod_aws_sns");
+        }
+        found.muc = modules.take_table("mod_muc");
+        found.muc_light = modules.take_table("mod_muc_light");
+        found
+    }
+
+    pub(super) fn read_backends(&mut self, mut backends: Table, asides: &mut Vec<Aside>) {
+        self.sns = backends.take_table("sns");
+        self.rabbit = backends.take_table("rabbit");
+        for other in ["http", "push"] {
+            while backends.take(other).is_some() {
+                if !self.others.iter().any(|it| it == other) {
+                    self.others.push(other.to_owned());
+                }
+            }
+        }
+        backends.finish(asides);
+    }
+}
+
+/// A pool of connections to RabbitMQ, with the tag `event_pusher`.
+#[derive(Clone)]
+pub(super) struct Pool {
+    /// The only domain that uses it.
+    pub host: Option<String>,
+    pub connection: Table,
+}

@@ -1,0 +1,131 @@
+//! What must be true of every import, whatever comes in.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const PLUGINS: &[&str] = &[sns::DEFAULT_PLUGIN];
+
+fn made(text: &str, secrets: Secrets) -> Imported {
+    let given = Given { text, name: "mongooseim.toml", secrets };
+    import(&given, PLUGINS).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The options of the SNS backend that must be there.
+const NEEDED: &str = "region = \"eu-west-1\"\naccount_id = \"123456789012\"\n";
+
+fn with_sns(options: &str) -> String {
+    format!("[modules.mod_event_pusher.sns]\n{NEEDED}{options}")
+}
+
+fn load(toml: &str) -> Config {
+    let inputs =
+        Inputs { files: vec![("made.toml".to_owned(), toml.to_owned())], environment: Vec::new() };
+    Config::load(&inputs, PLUGINS).unwrap_or_else(|problems| panic!("{problems}\n{toml}"))
+}
+
+#[test]
+fn all_characters_of_a_password_reach_the_broker() {
+    let password = "p@ss/w:rd?#[%] \\\"ü\u{7f}";
+    let text = with_sns("") + "[outgoing_pools.rabbit.event_pusher.connection]\n";
+    let text = text
+        + "username = \"a user\"\nvirtual_host = \"/a b\"\npassword = '''"
+        + &*password.replace('\u{7f}', "")
+        + "'''\n";
+    let config = load(&made(&text, Secrets::File).toml);
+    let uri = url::Url::parse(config.amqp.uris[0].expose()).unwrap();
+    let decoded =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
+    assert_eq!(decoded(uri.username()), "a user");
+    assert_eq!(decoded(uri.password().unwrap()), password.replace('\u{7f}', ""));
+    assert_eq!(decoded(uri.path().strip_prefix('/').unwrap()), "/a b");
+}
+
+#[test]
+fn a_room_has_a_topic_wherever_mongooseim_published_it() {
+    let rooms = "[modules.mod_muc]\nhost = \"rooms.@HOST@\"\n[modules.mod_muc_light]\n";
+    let text = with_sns("muc_messages_topic = \"g\"\n") + rooms;
+    let config = load(&made(&text, Secrets::File).toml);
+    let routing = &config.sns.routing;
+    assert_eq!(routing.muc_host, "rooms.@HOST@");
+    assert_eq!(routing.muc_topics.keys().collect::<Vec<_>>(), ["muclight.@HOST@"]);
+    assert_eq!(routing.muc_topics.values().next(), routing.muc_messages_topic.as_ref());
+}
+
+#[test]
+fn nothing_to_import_and_malformed_input_say_where_and_what_to_do() {
+    for (name, text, expected) in [
+        ("a.toml", "[modules.mod_roster]\n", "neither the sns nor the rabbit backend"),
+        ("a.cfg", "{modules, []}.", "neither the sns nor the rabbit backend"),
+        ("a.toml", "[modules.mod_event_pusher.sns]\nregion = planted\n", ":2:10: not TOML: "),
+        ("a.cfg", "{modules,\n [{mod_event_pusher, [}]}.", ":2:23: this is no term"),
+        ("-", "{mod_event_pusher", ":1:18: the file ends here"),
+    ] {
+        let given = Given { text, name, secrets: Secrets::File };
+        let error = import(&given, PLUGINS).err().unwrap_or_else(|| panic!("{text}")).to_string();
+        assert!(error.contains(expected), "{text}: {error}");
+        assert!(!error.contains("planted"), "{error}");
+    }
+}
+
+#[test]
+fn macros_are_filled_in_and_can_not_multiply() {
+    let text = "{define_macro, 'R', \"eu-west-1\"}.\n{define_macro, 'L', ['R', 'R']}.\n\
+                {sns, [{region, 'R'}, {account_id, \"123456789012\"}, {pm_messages_topic, \"t\"}]}.";
+    let given = Given { text, name: "a.cfg", secrets: Secrets::File };
+    let Ok(imported) = import(&given, PLUGINS) else { panic!() };
+    let topic = load(&imported.toml).sns.routing.pm_messages_topic.unwrap().to_string();
+    assert_eq!(topic, "arn:aws:sns:eu-west-1:123456789012:t");
+    assert!(imported.toml.contains("NOT CARRIED OVER: define_macro (line 2)"), "{}", imported.toml);
+}
+
+#[test]
+fn a_domain_that_stands_twice_has_its_first_modules_and_says_so() {
+    let host = |topic: &str| {
+        let of_host = "[[host_config]]\nhost = \"a.example\"\n[host_config.";
+        with_sns(&format!("pm_messages_topic = \"{topic}\"\n")).replace('[', of_host)
+    };
+    let text = with_sns("pm_messages_topic = \"t\"\n") + &*host("first") + &*host("second");
+    let imported = made(&text, Secrets::File);
+    let topic = load(&imported.toml).hosts["a.example"].pm_messages_topic.clone().unwrap();
+    assert!(topic.to_string().ends_with(":first"), "{topic}");
+    assert!(
+        imported.toml.contains("NOT CARRIED OVER: host_config of a.example (line 11)"),
+        "{}",
+        imported.toml
+    );
+}
+
+proptest! {
+    /// No text of the input can break out of its place, be it a value or a comment.
+    #[test]
+    fn what_is_made_is_toml_whatever_texts_come_in(
+        topic in any::<String>(), host in any::<String>(), exchange in any::<String>(),
+        plugin in any::<String>(), password in any::<String>(), to_file in any::<bool>(),
+    ) {
+        let value = page::quoted;
+        let text = with_sns(&format!(
+            "pm_messages_topic = {}\nplugin_module = {}\n[modules.mod_event_pusher.rabbit.chat_msg_exchange]\n\
+             name = {}\ntype = {}\n[outgoing_pools.rabbit.event_pusher.connection]\npassword = {}\nhost = {}\n\
+             [[host_config]]\nhost = {}\n[host_config.modules.mod_muc]\n",
+            value(&topic), value(&plugin), value(&exchange), value(&plugin), value(&password), value(&host),
+            value(&host),
+        ));
+        let secrets = if to_file { Secrets::File } else { Secrets::Environment };
+        let made = made(&text, secrets).toml;
+        prop_assert!(made.parse::<::toml::Table>().is_ok(), "{made}");
+    }
+
+    #[test]
+    fn a_secret_is_written_only_on_demand(secret in "[A-Za-z0-9]{12,20}", to_file in any::<bool>()) {
+        let text = with_sns(&format!(
+            "pm_messages_topic = \"t\"\naccess_key_id = \"{secret}\"\nsecret_access_key = \"{secret}\"\n\
+             unknown = \"{secret}\"\n[outgoing_pools.rabbit.event_pusher.connection]\npassword = \"{secret}\"\n\
+             tls.password = \"{secret}\"\n"
+        ));
+        let secrets = if to_file { Secrets::File } else { Secrets::Environment };
+        let made = made(&text, secrets).toml;
+        prop_assert_eq!(made.matches(&secret).count(), if to_file { 3 } else { 0 });
+        load(&made);
+    }
+}

@@ -1,0 +1,114 @@
+//! `mongooseim.toml`.
+
+use toml::de::{DeTable, DeValue};
+
+use super::Malformed;
+use super::page::Aside;
+use super::server::{Form, HostConfig, Modules, Pool, Server};
+use super::tree::{Node, Table, Value};
+
+/// # Errors
+///
+/// Where it is not TOML.
+pub(super) fn read(text: &str) -> Result<Server, Malformed> {
+    let parsed = DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(text.len(), |span| span.start);
+        Malformed::at(text, at, format!("not TOML: {}", error.message().replace('\n', " ")))
+    })?;
+    let mut root = Lines::of(text).table(String::new(), 1, parsed.get_ref());
+    let mut server = Server::new(Form::Toml);
+    if let Some(modules) = root.take_table("modules") {
+        server.base = Modules::read(modules, Form::Toml, &mut server.asides);
+    }
+    server.pools.extend(pool(&mut root, &mut server.asides));
+    if let Some(Node { value: Value::List(items), .. }) = root.take("host_config") {
+        for item in items {
+            if let Value::Table(table) = item.value {
+                host_config(table, item.line, &mut server);
+            }
+        }
+    }
+    Ok(server)
+}
+
+fn host_config(mut table: Table, line: usize, server: &mut Server) {
+    let asides = &mut server.asides;
+    let host = table.take_text("host", asides);
+    let is_type = host.is_none();
+    let Some(name) = host.or_else(|| table.take_text("host_type", asides)) else {
+        asides.push(Aside::new(line, "host_config", "has neither host nor host_type"));
+        return;
+    };
+    let modules = table.take_table("modules");
+    let modules = modules.map(|modules| Modules::read(modules, Form::Toml, asides));
+    let pool = pool(&mut table, asides).map(|pool| Pool { host: Some(name.clone()), ..pool });
+    server.add_host(HostConfig { name, is_type, line, modules, pool });
+}
+
+fn pool(parent: &mut Table, asides: &mut Vec<Aside>) -> Option<Pool> {
+    let mut tags = parent.take_table("outgoing_pools")?.take_table("rabbit")?;
+    let found = tags.take_table("event_pusher");
+    for (tag, node) in &tags.entries {
+        if found.is_none() {
+            let why = "is not mod_event_pusher's, whose pool has the tag event_pusher";
+            asides.push(Aside::new(node.line, format!("{}.{tag}", tags.path), why));
+        }
+    }
+    let mut pool = found?;
+    // Before 6.3 a pool could be a single host's: scope = "single_host", host = "…".
+    let host = pool.take_text("host", asides);
+    let line = pool.line;
+    let connection = pool
+        .take_table("connection")
+        .unwrap_or_else(|| Table::new(format!("{}.connection", pool.path), line));
+    for own in ["scope", "workers", "strategy", "call_timeout", "max_worker_queue_len"] {
+        // How MongooseIM publishes is its own affair.
+        pool.take(own);
+    }
+    pool.finish(asides);
+    Some(Pool { host, connection })
+}
+
+/// Where lines end, so that a value's line is found fast.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.match_indices('\n').map(|(at, _)| at).collect())
+    }
+
+    fn line(&self, at: usize) -> usize {
+        self.0.partition_point(|end| *end < at) + 1
+    }
+
+    fn table(&self, path: String, line: usize, from: &DeTable<'_>) -> Table {
+        let mut found = Table::new(path, line);
+        for (name, value) in from {
+            let line = self.line(name.span().start);
+            let key: &str = name.get_ref();
+            let dot = if found.path.is_empty() { "" } else { "." };
+            let path = format!("{}{dot}{key}", found.path);
+            let value = self.value(path, line, value.get_ref());
+            found.entries.push((key.to_owned(), Node { value, line }));
+        }
+        found
+    }
+
+    fn value(&self, path: String, line: usize, value: &DeValue<'_>) -> Value {
+        match value {
+            DeValue::String(text) => Value::Text(text.to_string()),
+            DeValue::Boolean(flag) => Value::Flag(*flag),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .map_or(Value::Other, Value::Integer),
+            DeValue::Table(inner) => Value::Table(self.table(path, line, inner)),
+            DeValue::Array(items) => {
+                let item = |item: &toml::Spanned<DeValue<'_>>| {
+                    let line = self.line(item.span().start);
+                    Node { value: self.value(path.clone(), line, item.get_ref()), line }
+                };
+                Value::List(items.iter().map(item).collect())
+            }
+            DeValue::Float(_) | DeValue::Datetime(_) => Value::Other,
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! What a plugin says when it can't say what it was asked.
+
+use thiserror::Error;
+
+/// How much of a plugin's explanation is kept, in characters: it becomes a header.
+const LONGEST: usize = 512;
+
+/// Why a plugin failed: one line for an operator, with nothing of the event in it. It stands in the dead
+/// letter of the event.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct PluginError(String);
+
+impl PluginError {
+    /// Line breaks and the like become spaces; what is too long is cut.
+    pub fn new(why: impl AsRef<str>) -> Self {
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        Self(why.as_ref().chars().take(LONGEST).map(plain).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_one_line_of_bounded_length() {
+        assert_eq!(PluginError::new("a\r\nb\tc").to_string(), "a  b c");
+        assert_eq!(PluginError::new("ü".repeat(10_000)).to_string().chars().count(), LONGEST);
+    }
+}

@@ -1,0 +1,226 @@
+//! Policies in [Rhai](https://rhai.rs), which need no compiler: `plugin_module = "policy.rhai"`.
+//!
+//! A script sees what it is given and nothing else: no files, no network, no clock, no other script. What it may
+//! take is bounded by [`Bounds`], and counted in operations, not in seconds, so that an event ends in the
+//! same way on every machine.
+
+mod fault;
+mod functions;
+mod sandbox;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+
+use jid::Jid;
+use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, ImmutableString, Scope};
+use thiserror::Error;
+
+use self::fault::Place;
+use self::functions::{Defined, Function};
+pub use self::sandbox::Bounds;
+use self::values::{EventView, JidView};
+use super::{Attributes, Metadata, Plugin, PluginError};
+use crate::arn::TopicArn;
+use crate::event::{Event, Message, Presence};
+
+/// How the names of scripts end.
+pub const EXTENSION: &str = ".rhai";
+
+/// How many bytes a script may have.
+pub const LONGEST_SCRIPT: usize = 256 * 1024;
+
+/// Whether a `plugin_module` is a script's file.
+#[must_use]
+pub fn is_script(plugin_module: &str) -> bool {
+    plugin_module.ends_with(EXTENSION)
+}
+
+/// A script, compiled.
+pub struct Script {
+    name: String,
+    engine: Engine,
+    ast: AST,
+    defined: Defined,
+}
+
+/// Why a text is no policy: file, line and column, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct ScriptError(String);
+
+impl Script {
+    /// Compiles the text of a file that is called `name`.
+    ///
+    /// # Errors
+    ///
+    /// It is not valid Rhai, or defines none of the functions, or one with other parameters.
+    pub fn compile(name: &str, text: &str) -> Result<Self, ScriptError> {
+        let failed = |place: Place, what: &str| ScriptError(format!("{name}{place}: {what}"));
+        if text.len() > LONGEST_SCRIPT {
+            let what = format!("has {} bytes; {LONGEST_SCRIPT} are allowed", text.len());
+            return Err(failed(Place::default(), &what));
+        }
+        let mut engine = sandbox::engine();
+        let unparsed = |error: rhai::ParseError| {
+            failed(error.position().into(), &fault::of_syntax(error.err_type()))
+        };
+        let alone = engine.compile(text).map_err(unparsed)?;
+        let defined = Defined::find(&alone, text).map_err(|(line, what)| failed(line, &what))?;
+        let constants = constants(&engine, &alone).map_err(|error| {
+            failed(fault::place(&error).unwrap_or_default(), &fault::words(&error))
+        })?;
+        engine.set_strict_variables(true);
+        show_constants(&mut engine, &constants);
+        let ast = engine.compile_with_scope(&constants, text).map_err(unparsed)?;
+        Ok(Self { name: name.to_owned(), engine, ast, defined })
+    }
+
+    /// The names of the functions that it defines, in the order in which they are asked.
+    pub fn functions(&self) -> impl Iterator<Item = &'static str> {
+        Function::ALL.into_iter().filter(|it| self.defined.line(*it).is_some()).map(Function::name)
+    }
+
+    /// What a function says. `None`: the script leaves it to the default.
+    fn ask<T>(
+        &self,
+        function: Function,
+        arguments: impl FnOnce() -> T,
+    ) -> Option<Result<Dynamic, PluginError>>
+    where
+        T: FuncArgs,
+    {
+        let line = self.defined.line(function)?;
+        // What stands outside of the functions has run once, and constants are in them.
+        let options = CallFnOptions::new().eval_ast(false);
+        let (ast, scope) = (&self.ast, &mut Scope::new());
+        let said: Result<Dynamic, Box<EvalAltResult>> =
+            self.engine.call_fn_with_options(options, scope, ast, function.name(), arguments());
+        Some(said.map_err(|error| {
+            let place = fault::place(&error).unwrap_or(Place::line(line));
+            self.error(place, &fault::words(&error))
+        }))
+    }
+
+    /// A value that is not what the function is to give.
+    fn unfit(&self, function: Function, what: &str) -> PluginError {
+        let line = self.defined.line(function).map(Place::line).unwrap_or_default();
+        self.error(line, &format!("gives {what}"))
+    }
+
+    fn error(&self, place: Place, what: &str) -> PluginError {
+        PluginError::new(format!("{}{place}: {what}", self.name))
+    }
+
+    fn attributes(
+        &self,
+        function: Function,
+        said: Result<Dynamic, PluginError>,
+    ) -> Result<Attributes, PluginError> {
+        values::attributes(&self.engine, said?).map_err(|what| self.unfit(function, &what))
+    }
+}
+
+impl Plugin for Script {
+    fn keep(&self, event: &Event<'_>) -> Result<bool, PluginError> {
+        let Some(said) = self.ask(Function::Keep, || (EventView::of(event),)) else {
+            return Ok(true);
+        };
+        let said = said?;
+        said.as_bool().map_err(|_| {
+            let given = values::described(&self.engine, &said);
+            self.unfit(Function::Keep, &format!("{given}, where it is to give true or false"))
+        })
+    }
+
+    fn user_guid<'a>(&self, user: &'a Jid) -> Result<Cow<'a, str>, PluginError> {
+        let function = Function::UserGuid;
+        let Some(said) = self.ask(function, || (JidView::of(user),)) else {
+            return super::DefaultPlugin.user_guid(user);
+        };
+        let said = said?;
+        if !said.is_string() {
+            let given = values::described(&self.engine, &said);
+            return Err(self.unfit(function, &format!("{given}, where it is to give a text")));
+        }
+        Ok(Cow::Owned(said.into_string().unwrap_or_default()))
+    }
+
+    fn presence_attributes(
+        &self,
+        topic: &TopicArn,
+        presence: &Presence<'_>,
+    ) -> Result<Attributes, PluginError> {
+        let function = Function::PresenceAttributes;
+        let arguments = || (text(topic.as_str()), JidView::of(&presence.user), presence.present);
+        match self.ask(function, arguments) {
+            Some(said) => self.attributes(function, said),
+            None => Ok(Attributes::default()),
+        }
+    }
+
+    fn message_attributes(
+        &self,
+        topic: &TopicArn,
+        message: &Message<'_>,
+    ) -> Result<Attributes, PluginError> {
+        let function = Function::MessageAttributes;
+        let arguments = || {
+            let (from, to) = (JidView::of(&message.from), JidView::of(&message.to));
+            let (kind, event) = (text(message.kind.label()), EventView::of_message(message));
+            (text(topic.as_str()), from, to, kind, event)
+        };
+        match self.ask(function, arguments) {
+            Some(said) => self.attributes(function, said),
+            None => Ok(Attributes::default()),
+        }
+    }
+
+    fn metadata(&self, event: &Event<'_>) -> Result<Metadata, PluginError> {
+        let function = Function::Metadata;
+        match self.ask(function, || (EventView::of(event),)) {
+            Some(said) => {
+                values::metadata(&self.engine, said?).map_err(|what| self.unfit(function, &what))
+            }
+            None => Ok(Metadata::new()),
+        }
+    }
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Script").field(&self.name).finish()
+    }
+}
+
+fn text(text: &str) -> ImmutableString {
+    text.into()
+}
+
+/// Runs what stands outside of the functions, and takes the constants that are there then.
+fn constants(engine: &Engine, ast: &AST) -> Result<Scope<'static>, Box<EvalAltResult>> {
+    let mut scope = Scope::new();
+    engine.run_ast_with_scope(&mut scope, ast)?;
+    let mut constants = Scope::new();
+    for (name, _, value) in scope.iter_raw().filter(|(_, is_constant, _)| *is_constant) {
+        constants.push_constant_dynamic(name.to_owned(), value.clone());
+    }
+    Ok(constants)
+}
+
+/// Functions see none of the script's variables by themselves; its constants are to be seen in all of them.
+#[expect(deprecated, reason = "it isn't: it is what the engine calls an interface that may change")]
+fn show_constants(engine: &mut Engine, constants: &Scope<'static>) {
+    let constants: HashMap<String, Dynamic> =
+        constants.iter_raw().map(|(name, _, value)| (name.to_owned(), value.clone())).collect();
+    if constants.is_empty() {
+        return;
+    }
+    // A variable of the function's own has its place there, counted from 1.
+    engine.on_var(move |name, place, _| {
+        Ok((place == 0).then(|| constants.get(name).cloned()).flatten())
+    });
+}

@@ -1,0 +1,260 @@
+//! What scripts see of an event, and what of theirs is taken.
+
+use std::sync::Arc;
+
+use jid::Jid;
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
+use serde_json::{Number, Value as Json};
+
+use crate::event::{Event, Message, Presence, bare};
+use crate::plugin::{AttributeValue, Attributes, Metadata};
+
+/// How deep maps and arrays may lie in each other in what is to become JSON.
+const DEEPEST: usize = 16;
+
+/// A JID, with its parts as properties.
+#[derive(Debug, Clone)]
+pub(super) struct JidView(Arc<Jid>);
+
+/// An event, with its parts as properties; those that it does not have are `()`.
+#[derive(Debug, Clone)]
+pub(super) struct EventView(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
+    kind: &'static str,
+    sender: JidView,
+    to: Option<JidView>,
+    present: Option<bool>,
+    text: Option<ImmutableString>,
+    id: Option<ImmutableString>,
+    timestamp: Option<ImmutableString>,
+    metadata: Map,
+}
+
+impl JidView {
+    pub(super) fn of(jid: &Jid) -> Self {
+        Self(Arc::new(jid.clone()))
+    }
+
+    fn local(&mut self) -> ImmutableString {
+        self.0.node().map(|local| local.as_str().into()).unwrap_or_default()
+    }
+
+    fn domain(&mut self) -> ImmutableString {
+        self.0.domain().as_str().into()
+    }
+
+    fn resource(&mut self) -> ImmutableString {
+        self.0.resource().map(|resource| resource.as_str().into()).unwrap_or_default()
+    }
+
+    fn bare(&mut self) -> ImmutableString {
+        bare(&self.0).into()
+    }
+
+    fn full(&mut self) -> ImmutableString {
+        self.0.as_str().into()
+    }
+}
+
+impl EventView {
+    pub(super) fn of(event: &Event<'_>) -> Self {
+        match event {
+            Event::Presence(presence) => Self::of_presence(presence),
+            Event::Message(message) => Self::of_message(message),
+        }
+    }
+
+    fn of_presence(Presence { user, present, meta }: &Presence<'_>) -> Self {
+        Self(Arc::new(Parts {
+            kind: "presence",
+            sender: JidView::of(user),
+            to: None,
+            present: Some(*present),
+            text: None,
+            id: meta.id.as_deref().map(Into::into),
+            timestamp: meta.timestamp.map(|it| it.to_string().into()),
+            metadata: map(&meta.metadata),
+        }))
+    }
+
+    pub(super) fn of_message(Message { kind, from, to, body, meta }: &Message<'_>) -> Self {
+        Self(Arc::new(Parts {
+            kind: kind.label(),
+            sender: JidView::of(from),
+            to: Some(JidView::of(to)),
+            present: None,
+            text: Some((**body).into()),
+            id: meta.id.as_deref().map(Into::into),
+            timestamp: meta.timestamp.map(|it| it.to_string().into()),
+            metadata: map(&meta.metadata),
+        }))
+    }
+
+    fn sender_if(&self, presence: bool) -> Dynamic {
+        let is_presence = self.0.present.is_some();
+        optional((is_presence == presence).then(|| self.0.sender.clone()).map(Dynamic::from))
+    }
+}
+
+/// Teaches the engine both types.
+pub(super) fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<JidView>("Jid")
+        .register_get("local", JidView::local)
+        .register_get("domain", JidView::domain)
+        .register_get("resource", JidView::resource)
+        .register_get("bare", JidView::bare)
+        .register_get("full", JidView::full)
+        .register_fn("to_string", JidView::full)
+        .register_fn("==", |a: JidView, b: JidView| a.0 == b.0)
+        .register_fn("!=", |a: JidView, b: JidView| a.0 != b.0)
+        .register_fn("==", |a: JidView, b: &str| a.0.as_str() == b)
+        .register_fn("!=", |a: JidView, b: &str| a.0.as_str() != b)
+        .register_fn("==", |a: &str, b: JidView| a == b.0.as_str())
+        .register_fn("!=", |a: &str, b: JidView| a != b.0.as_str());
+    let text = |text: &Option<ImmutableString>| optional(text.clone().map(Dynamic::from));
+    engine
+        .register_type_with_name::<EventView>("Event")
+        .register_get("kind", |it: &mut EventView| ImmutableString::from(it.0.kind))
+        .register_get("sender", |it: &mut EventView| it.0.sender.clone())
+        .register_get("user", |it: &mut EventView| it.sender_if(true))
+        .register_get("from", |it: &mut EventView| it.sender_if(false))
+        .register_get("to", |it: &mut EventView| optional(it.0.to.clone().map(Dynamic::from)))
+        .register_get("present", |it: &mut EventView| optional(it.0.present.map(Dynamic::from)))
+        .register_get("text", move |it: &mut EventView| text(&it.0.text))
+        .register_get("id", move |it: &mut EventView| text(&it.0.id))
+        .register_get("timestamp", move |it: &mut EventView| text(&it.0.timestamp))
+        .register_get("metadata", |it: &mut EventView| it.0.metadata.clone());
+}
+
+fn optional(value: Option<Dynamic>) -> Dynamic {
+    value.unwrap_or(Dynamic::UNIT)
+}
+
+fn map(object: &serde_json::Map<String, Json>) -> Map {
+    object.iter().map(|(name, value)| (name.as_str().into(), of_json(value))).collect()
+}
+
+fn of_json(json: &Json) -> Dynamic {
+    match json {
+        Json::Null => Dynamic::UNIT,
+        Json::Bool(flag) => (*flag).into(),
+        Json::Number(number) => match number.as_i64() {
+            Some(whole) => whole.into(),
+            None => number.as_f64().unwrap_or_default().into(),
+        },
+        Json::String(text) => text.as_str().into(),
+        Json::Array(items) => items.iter().map(of_json).collect::<Array>().into(),
+        Json::Object(object) => map(object).into(),
+    }
+}
+
+/// The map that a function gave; `()` is an empty one, as an `if` without `else` gives it.
+fn entries(engine: &Engine, said: Dynamic) -> Result<Map, String> {
+    if said.is_unit() {
+        return Ok(Map::new());
+    }
+    let given = described(engine, &said);
+    said.try_cast::<Map>()
+        .ok_or_else(|| format!("{given}, where it is to give a map, such as #{{ kind: \"chat\" }}"))
+}
+
+/// The attributes that a function gave.
+///
+/// # Errors
+///
+/// What else it gave: the rest of a sentence.
+pub(super) fn attributes(engine: &Engine, said: Dynamic) -> Result<Attributes, String> {
+    let attribute = |value: Dynamic| {
+        if let Ok(number) = value.as_int() {
+            Ok(number.into())
+        } else if let Ok(number) = value.as_float() {
+            Ok(number.into())
+        } else if value.is_string() {
+            Ok(value.into_string().unwrap_or_default().into())
+        } else {
+            let given = described(engine, &value);
+            value.try_cast::<rhai::Blob>().map(AttributeValue::Binary).ok_or(given)
+        }
+    };
+    let mut attributes = Attributes::default();
+    for (name, value) in entries(engine, said)? {
+        let value = attribute(value).map_err(|given| {
+            let name = shown(&name);
+            format!("{given} as the attribute `{name}`, which is to be a text, a number or a blob")
+        })?;
+        attributes.set(name.as_str(), value);
+    }
+    Ok(attributes)
+}
+
+/// The metadata that a function gave.
+///
+/// # Errors
+///
+/// As above.
+pub(super) fn metadata(engine: &Engine, said: Dynamic) -> Result<Metadata, String> {
+    let mut metadata = Metadata::new();
+    for (name, value) in entries(engine, said)? {
+        let json = json(engine, value, 1)
+            .map_err(|given| format!("{given} in the field `{}`", shown(&name)))?;
+        metadata.insert(name.into(), json);
+    }
+    Ok(metadata)
+}
+
+/// The value as JSON.
+///
+/// # Errors
+///
+/// What JSON does not have.
+fn json(engine: &Engine, value: Dynamic, depth: usize) -> Result<Json, String> {
+    if depth > DEEPEST {
+        return Err(format!("maps and arrays more than {DEEPEST} deep in each other"));
+    }
+    if value.is_unit() {
+        return Ok(Json::Null);
+    }
+    if let Ok(flag) = value.as_bool() {
+        return Ok(flag.into());
+    }
+    if let Ok(number) = value.as_int() {
+        return Ok(number.into());
+    }
+    if let Ok(number) = value.as_float() {
+        let number = Number::from_f64(number).map(Json::Number);
+        return number.ok_or_else(|| "a number that JSON does not have".to_owned());
+    }
+    if value.is_string() || value.is_char() {
+        return Ok(value.to_string().into());
+    }
+    if value.is_array() {
+        let items = value.into_array().unwrap_or_default();
+        return items.into_iter().map(|it| json(engine, it, depth + 1)).collect();
+    }
+    if value.is_map() {
+        let map = value.cast::<Map>();
+        let entries =
+            map.into_iter().map(|(name, it)| Ok((name.into(), json(engine, it, depth + 1)?)));
+        return entries.collect::<Result<Metadata, String>>().map(Json::Object);
+    }
+    Err(format!("{}, which JSON does not have,", described(engine, &value)))
+}
+
+/// What a value is, without itself.
+pub(super) fn described(engine: &Engine, value: &Dynamic) -> String {
+    match engine.map_type_name(value.type_name()) {
+        "()" => "nothing".to_owned(),
+        "i64" | "f64" => "a number".to_owned(),
+        "string" => "a text".to_owned(),
+        "bool" => "true or false".to_owned(),
+        name => format!("a value of type `{name}`"),
+    }
+}
+
+/// As much of a name as an error may show; it may come from the event.
+fn shown(name: &str) -> String {
+    name.chars().take(64).flat_map(char::escape_debug).collect()
+}

@@ -1,0 +1,89 @@
+//! The last errors, for people who look: each kind once, with how often and when last.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// Kinds that are kept; the one that was not met for longest makes room.
+const MOST: usize = 20;
+
+/// Characters of a text that are kept.
+const LONGEST: usize = 300;
+
+/// An error that was met, perhaps more than once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Met {
+    /// The source or the topic that met it.
+    pub place: String,
+    /// Its kind: a code, or a dead letter's reason.
+    pub kind: String,
+    /// What it said last; never a body.
+    pub text: String,
+    /// How often since the start.
+    pub count: u64,
+    /// When last.
+    pub last: Timestamp,
+}
+
+/// Errors of one worker process, all of its sources and topics together.
+#[derive(Debug, Default)]
+pub struct Recent {
+    met: RefCell<Vec<Met>>,
+    /// What was handed out last, as long as nothing is new.
+    copy: RefCell<Option<Rc<[Met]>>>,
+}
+
+impl Recent {
+    /// An error was met.
+    pub fn note(&self, place: &str, kind: &str, text: &dyn std::fmt::Display) {
+        self.copy.take();
+        let text = text.to_string();
+        let text = text.chars().take(LONGEST).collect();
+        let last = Timestamp::now();
+        let mut met = self.met.borrow_mut();
+        if let Some(known) = met.iter_mut().find(|it| it.place == place && it.kind == kind) {
+            (known.count, known.text, known.last) = (known.count + 1, text, last);
+            return;
+        }
+        if met.len() >= MOST
+            && let Some((oldest, _)) = met.iter().enumerate().min_by_key(|(_, it)| it.last)
+        {
+            met.swap_remove(oldest);
+        }
+        met.push(Met { place: place.to_owned(), kind: kind.to_owned(), text, count: 1, last });
+    }
+
+    /// All that are kept, the last one first.
+    #[must_use]
+    pub fn all(&self) -> Rc<[Met]> {
+        let mut copy = self.copy.borrow_mut();
+        Rc::clone(copy.get_or_insert_with(|| {
+            let mut all = self.met.borrow().clone();
+            all.sort_by_key(|it| std::cmp::Reverse(it.last));
+            all.into()
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_is_kept_once_and_the_one_not_met_for_longest_makes_room() {
+        let recent = Recent::default();
+        for number in 0..MOST {
+            recent.note("pm", &format!("kind {number}"), &"first");
+        }
+        recent.note("pm", "kind 0", &"second");
+        recent.note("pm", "one more", &"x".repeat(10_000));
+        let all = recent.all();
+        assert_eq!((all.len(), &*all[0].kind, all[0].text.len()), (MOST, "one more", LONGEST));
+        let again = all.iter().find(|it| it.kind == "kind 0").unwrap();
+        assert_eq!((again.count, &*again.text), (2, "second"));
+        assert!(all.iter().all(|it| it.kind != "kind 1"), "{all:#?}");
+        assert!(Rc::ptr_eq(&all, &recent.all()), "nothing is copied while nothing is new");
+    }
+}

@@ -1,0 +1,206 @@
+//! Traces: a producer's trace goes on as a span from an event's receipt to its settlement, and from there to
+//! the subscribers.
+//!
+//! Switched off, as it is unless configured, an event costs a branch. Nothing here waits, and nothing that is
+//! wrong with a trace is held against its event.
+
+mod context;
+mod otlp;
+mod span;
+#[cfg(test)]
+mod tests;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use self::context::{Context, PARENT, STATE};
+pub use self::otlp::{Exporter, Spans};
+use self::span::Span;
+use crate::config;
+use crate::event::{Envelope, Event};
+use crate::outcome::Outcome;
+use crate::route::Notification;
+use crate::settle::Void;
+
+/// What is done about the traces of one source. The default: nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Tracer(Option<Rc<Rules>>);
+
+#[derive(Debug)]
+struct Rules {
+    queue: Arc<str>,
+    attribute: bool,
+    sample_one_in: u32,
+    max_message_bytes: usize,
+    spans: Option<Spans>,
+    /// Whether it was said that a notification has no room for the attribute.
+    said: Cell<bool>,
+}
+
+impl Tracer {
+    /// Does what the configuration says, with the events of this queue. Spans go to `spans`.
+    #[must_use]
+    pub fn new(
+        trace: &config::Trace,
+        max_message_bytes: usize,
+        queue: &str,
+        spans: Option<Spans>,
+    ) -> Self {
+        let config::Trace { attribute, sample_one_in, .. } = *trace;
+        let rules = Rules {
+            queue: queue.into(),
+            attribute,
+            sample_one_in,
+            max_message_bytes,
+            spans,
+            said: Cell::new(false),
+        };
+        Self((rules.attribute || rules.spans.is_some()).then(|| Rc::new(rules)))
+    }
+
+    /// For an event that has just come; `event` is what was read of it, if anything could be.
+    pub(crate) fn begin(&self, envelope: &Envelope, event: Option<&Event<'_>>) -> Trace {
+        Trace(self.0.as_ref().and_then(|rules| Way::begin(rules, envelope, event)))
+    }
+}
+
+/// One event's part of a trace. Clones are of the same.
+#[derive(Debug, Clone, Default)]
+pub struct Trace(Option<Rc<Way>>);
+
+#[derive(Debug)]
+struct Way {
+    rules: Rc<Rules>,
+    /// Whom subscribers are to name as their parent.
+    onward: Context,
+    /// What is recorded of it, if it is.
+    span: RefCell<Option<Box<Span>>>,
+}
+
+impl Way {
+    fn begin(
+        rules: &Rc<Rules>,
+        envelope: &Envelope,
+        event: Option<&Event<'_>>,
+    ) -> Option<Rc<Self>> {
+        let producer = producer(envelope, event);
+        let sampled = match &producer {
+            Some(producer) => producer.is_sampled(),
+            None => rules.sample_one_in != 0 && fastrand::u32(..rules.sample_one_in) == 0,
+        };
+        let span = (rules.spans.is_some() && sampled).then(|| {
+            let mut span = Span::begin(producer.as_ref(), envelope, Arc::clone(&rules.queue));
+            span.kind = event.map(Event::kind);
+            Box::new(span)
+        });
+        let onward = span.as_ref().map(|span| span.context.clone()).or(producer)?;
+        Some(Rc::new(Self { rules: Rc::clone(rules), onward, span: RefCell::new(span) }))
+    }
+
+    fn record(&self, what: impl FnOnce(&mut Span)) {
+        if let Some(span) = &mut *self.span.borrow_mut() {
+            what(span);
+        }
+    }
+}
+
+/// The context that came with an event. The header is that of the last hop; a `CloudEvent`'s extension, which
+/// comes from where the event was made, stands in where there is none.
+fn producer(envelope: &Envelope, event: Option<&Event<'_>>) -> Option<Context> {
+    if let Some(parent) = envelope.header(PARENT) {
+        return Context::read(parent, envelope.header(STATE));
+    }
+    let meta = event?.meta();
+    let extensions = meta.metadata.get("cloudevent");
+    let state = extensions.and_then(|it| it.get(STATE)?.as_str());
+    Context::read(meta.traceparent.as_deref()?, state)
+}
+
+impl Trace {
+    /// The event becomes this notification, which takes the context along if it is to, and if there is room.
+    pub(crate) fn on(&self, notification: &mut Notification) {
+        let Some(way) = &self.0 else { return };
+        way.record(|span| span.topic = Some(notification.topic.clone()));
+        if way.rules.attribute {
+            way.rules.carry(&way.onward, notification);
+        }
+    }
+
+    /// So many attempts were made to publish it.
+    pub(crate) fn attempted(&self, attempts: u32) {
+        if let Some(way) = &self.0 {
+            way.record(|span| span.attempts = attempts);
+        }
+    }
+
+    /// Sees it to its end, which is the event's.
+    #[must_use]
+    pub fn follow(&self) -> Following {
+        Following(self.clone())
+    }
+}
+
+impl Rules {
+    fn carry(&self, context: &Context, notification: &mut Notification) {
+        // A plugin that sets it knows better.
+        if notification.attributes.get(PARENT).is_some() {
+            return;
+        }
+        if !self.add(notification, PARENT, context.to_parent()) {
+            if !self.said.replace(true) {
+                tracing::warn!(
+                    topic = %notification.topic,
+                    attributes = notification.attributes.len(),
+                    bytes = notification.size(),
+                    "a notification has no room for `traceparent`, within 10 attributes and sns.max_message_bytes: \
+                     its subscribers get it without; said once"
+                );
+            }
+            return;
+        }
+        if let Some(state) = &context.state {
+            self.add(notification, STATE, state.clone());
+        }
+    }
+
+    /// Returns whether there was room for it.
+    fn add(&self, notification: &mut Notification, name: &str, value: String) -> bool {
+        let size = notification.size() + name.len() + "String".len() + value.len();
+        let fits = !notification.attributes.fill_raw_delivery() && size <= self.max_message_bytes;
+        if fits {
+            notification.attributes.set(name, value);
+        }
+        fits
+    }
+}
+
+/// Whoever has it ends the event's span. Dropped, it says that the event goes back to the queue.
+#[derive(Debug)]
+pub struct Following(Trace);
+
+impl Following {
+    /// What it follows.
+    #[must_use]
+    pub fn trace(&self) -> Trace {
+        self.0.clone()
+    }
+
+    /// As it was settled; or it is held and comes again, or its receipt was void.
+    pub fn end(self, settled: &Result<Option<Outcome>, Void>) {
+        if let (Some(way), Ok(Some(outcome))) = (&self.0.0, settled) {
+            way.record(|span| span.outcome = Some(outcome.clone()));
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let Some(way) = &self.0.0 else { return };
+        if let (Some(mut span), Some(spans)) = (way.span.take(), &way.rules.spans) {
+            span.settled = SystemTime::now();
+            spans.send(span);
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the worker says of what becomes of events.
+
+use super::Worker;
+use crate::event::Envelope;
+use crate::outcome::Outcome;
+
+impl<S, P> Worker<S, P> {
+    /// Each outcome, for whoever follows single events.
+    pub(super) fn log(&self, envelope: &Envelope, outcome: &Outcome) {
+        let (id, key) = (envelope.message_id.as_deref(), &*envelope.routing_key);
+        match outcome {
+            Outcome::Published(sns) => {
+                tracing::debug!(source = self.name, id, key, outcome = "published", sns_id = sns.0);
+            }
+            Outcome::Skipped(reason) => {
+                tracing::debug!(source = self.name, id, key, outcome = "skipped", %reason);
+            }
+            Outcome::DeadLettered(letter) => tracing::debug!(
+                source = self.name,
+                id,
+                key,
+                outcome = "dead-lettered",
+                reason = %letter.reason,
+                error = letter.error
+            ),
+        }
+    }
+
+    /// The first of each way to end is worth a line, all of them are not.
+    pub(super) fn announce(&self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Published(_) => tracing::info!(source = self.name, "first event published"),
+            Outcome::Skipped(reason) => tracing::info!(
+                source = self.name,
+                %reason,
+                "first event skipped for this reason; further ones are only counted"
+            ),
+            Outcome::DeadLettered(letter) => tracing::warn!(
+                source = self.name,
+                reason = %letter.reason,
+                error = letter.error,
+                "first dead letter for this reason; further ones are only counted"
+            ),
+        }
+    }
+}

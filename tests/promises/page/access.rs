@@ -1,0 +1,236 @@
+//! Who may see and do what.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::http::{TOKEN, bearer};
+use super::worker_on;
+use crate::fake_sns::FakeSns;
+use crate::support::{Letter, Stand, wait_for};
+
+/// Every path of the page.
+const PATHS: [&str; 10] = [
+    "/",
+    "/page.css",
+    "/page.js",
+    "/letters.js",
+    "/chart.js",
+    "/dom.js",
+    "/icon.svg",
+    "/api/about",
+    "/api/status",
+    "/api/dead-letters",
+];
+
+#[tokio::test]
+async fn the_page_comes_whole_from_the_worker_and_lets_nothing_foreign_in() {
+    let (stand, sns) = (Stand::new("page-whole").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    for path in PATHS {
+        let answer = admin.read(path, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        let policy = answer.head.lines().find(|it| it.starts_with("content-security-policy: "));
+        let policy = policy.unwrap_or_else(|| panic!("{path}: {}", answer.head));
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        for header in ["nosniff", "no-store", "x-frame-options: DENY", "no-referrer"] {
+            assert!(answer.head.contains(header), "{path} lacks {header}: {}", answer.head);
+        }
+        let text = answer.body.replace("http://www.w3.org/2000/svg", "");
+        if !path.starts_with("/api") {
+            assert!(!text.contains("://") && !text.contains("innerHTML"), "{path} leads elsewhere");
+            assert!(
+                !text.contains("style=") && !text.contains("onclick=\""),
+                "{path} has inline code"
+            );
+        }
+    }
+    let about = admin.read("/api/about", &[]).await;
+    for secret in [TOKEN, "guest:guest"] {
+        assert!(!about.body.contains(secret), "{}", about.body);
+    }
+    assert!(about.body.contains("admin.token") && about.body.contains("***"), "{}", about.body);
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn foreign_names_and_sites_get_nothing_while_health_answers_to_any_name() {
+    let (stand, sns) = (Stand::new("page-foreign").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[("ADMIN__HOSTS", "pusher.example")]).await;
+    for path in PATHS {
+        let answer = admin.read(path, &["Host: evil.example"]).await;
+        assert_eq!(answer.status, 421, "{path}: {answer:?}");
+        assert!(answer.body.contains("admin.hosts"), "{answer:?}");
+        let answer = admin.read(path, &["Host: pusher.example"]).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+    }
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(admin.read(path, &["Host: evil.example"]).await.status, 200, "{path}");
+    }
+    let cookie = admin.log_in().await;
+    let own = format!("Origin: http://{}", admin.address());
+    let order = json!({"filter": {"reason": ["none-such"]}});
+    let replay = async |headers: &[&str]| {
+        let answer = admin.write("/api/dead-letters/replay", headers, &order).await;
+        answer.status
+    };
+    for foreign in [
+        "Origin: http://evil.example",
+        "Origin: null",
+        "Sec-Fetch-Site: cross-site",
+        "Sec-Fetch-Site: same-site",
+    ] {
+        assert_eq!(replay(&[&cookie, foreign]).await, 403, "{foreign}");
+        assert_eq!(replay(&[&bearer(), foreign]).await, 403, "{foreign}, though it has the token");
+        assert_eq!(admin.read("/api/dead-letters", &[foreign]).await.status, 403, "{foreign}");
+    }
+    assert_eq!(replay(&[&cookie]).await, 403, "a browser says where it comes from");
+    let form = ["Content-Type: application/x-www-form-urlencoded", &cookie, &own];
+    let answer = admin.request("POST /api/dead-letters/replay", &form, "filter=x").await;
+    assert_eq!(answer.status, 415, "what a foreign form could send: {answer:?}");
+    assert_eq!(worker.count("dead letters are replayed"), 0);
+    assert_eq!(replay(&[&cookie, &own]).await, 202);
+    let log = worker.logged("dead letters are replayed").await;
+    assert!(log["by"].as_str().unwrap().starts_with("session "), "{log}");
+    assert!(log["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{log}");
+    assert!(log["filter"].to_string().contains("none-such"), "{log}");
+    worker.logged("a replay from the page has ended").await;
+    let out = admin.write("/api/logout", &[&cookie, &own], &json!({})).await;
+    assert_eq!(out.status, 204);
+    assert_eq!(replay(&[&cookie, &own]).await, 401, "logged out");
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_wrong_token_is_refused_slowly_and_soon_not_looked_at() {
+    let (stand, sns) = (Stand::new("page-token").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    let wrong = "Authorization: Bearer guessed-token";
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        let began = Instant::now();
+        let answer = admin.read("/api/dead-letters/letter/3f?body=yes", &[wrong]).await;
+        assert!(!answer.body.contains("guessed"), "{answer:?}");
+        assert!(answer.status == 429 || began.elapsed() >= Duration::from_secs(1), "too quick");
+        statuses.push(answer.status);
+    }
+    assert_eq!(statuses, [401, 401, 401, 401, 401, 429]);
+    let login = admin.write("/api/login", &[], &json!({"token": TOKEN})).await;
+    assert_eq!(login.status, 429, "from there, not even the right one");
+    assert_eq!(admin.get("/livez").await.0, 200);
+    assert_eq!(worker.count("a wrong token"), 5);
+    let log = format!("{:?}", worker.log());
+    assert!(!log.contains("guessed") && !log.contains(TOKEN), "a token is in the log");
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn without_the_token_nobody_sees_bodies_or_users_or_changes_anything() {
+    let (stand, sns) = (Stand::new("page-reads").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    stand.bury_numbers(0..3).await;
+    let groups = admin.read("/api/dead-letters", &[]).await;
+    assert_eq!(groups.json()["groups"][0]["count"], 3, "{groups:?}");
+    let each = admin.read("/api/dead-letters/each", &[]).await;
+    let id = each.json()["rows"][0]["id"].as_str().unwrap().to_owned();
+    let one = admin.read(&format!("/api/dead-letters/letter/{id}"), &[]).await;
+    assert_eq!(one.json()["now"]["outcome"], "published", "{one:?}");
+    let plan = admin.read("/api/dead-letters/plan?reason=retries_exhausted", &[]).await;
+    assert_eq!(plan.json()["matching"], 3, "{plan:?}");
+    for answer in [&groups, &each, &one, &plan] {
+        assert!(!answer.body.contains("user-") && !answer.body.contains("bob@"), "{answer:?}");
+    }
+    let body = format!("/api/dead-letters/letter/{id}?body=yes");
+    let refused = [
+        admin.read(&body, &[]).await,
+        admin.read("/api/dead-letters?user=bob@localhost", &[]).await,
+        admin.write("/api/dead-letters/replay", &["Sec-Fetch-Site: same-origin"], &json!({})).await,
+        admin
+            .write("/api/dead-letters/replay/stop", &["Sec-Fetch-Site: same-origin"], &json!({}))
+            .await,
+    ];
+    for answer in refused {
+        assert_eq!(answer.status, 401, "{answer:?}");
+        assert!(answer.head.contains("www-authenticate: Bearer"), "{answer:?}");
+    }
+    let shown = admin.read(&body, &[&bearer()]).await.json();
+    assert!(shown["body"].as_str().unwrap().contains("bob@localhost"), "{shown}");
+    let log = worker.logged("a dead letter's body is shown").await;
+    assert_eq!((&log["by"], &log["letter"]), (&"token".into(), &(&*id).into()), "{log}");
+    // All are there still, or come back when the last look's connection is gone.
+    stand.has_ready(&stand.dead_letter_queue(), 3).await;
+    worker.stop().await;
+    stand.take_dead_letters(3).await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_worker_without_a_token_only_reads() {
+    let (stand, sns) = (Stand::new("page-tokenless").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[("ADMIN__TOKEN", "")]).await;
+    assert_eq!(admin.read("/api/about", &[]).await.json()["has_token"], false);
+    for (answer, what) in [
+        (admin.write("/api/login", &[], &json!({"token": ""})).await, "login"),
+        (
+            admin.write("/api/dead-letters/replay", &["Authorization: Bearer "], &json!({})).await,
+            "replay",
+        ),
+        (admin.read("/api/dead-letters/letter/3f?body=yes", &[]).await, "body"),
+    ] {
+        assert_eq!(answer.status, 403, "{what}: {answer:?}");
+        assert!(answer.body.contains("admin.token"), "{what}: {answer:?}");
+    }
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
+    let (stand, sns) = (Stand::new("page-replay").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    stand.bury_numbers(0..40).await;
+    stand.bury([Letter::foreign("{")]).await;
+    let token = bearer();
+    let bad = [
+        json!({"canary": 0}),
+        json!({"rate": -1}),
+        json!({"filter": {"kind": ["poke"]}}),
+        json!({"filter": {"raeson": ["x"]}}),
+        json!({"everything": true}),
+        json!([]),
+    ];
+    for order in bad {
+        let answer = admin.write("/api/dead-letters/replay", &[&token], &order).await;
+        assert_eq!(answer.status, 400, "{order}: {answer:?}");
+    }
+    let order = json!({"filter": {"reason": ["retries_exhausted"]}, "rate": 5});
+    assert_eq!(admin.write("/api/dead-letters/replay", &[&token], &order).await.status, 202);
+    assert_eq!(
+        admin.write("/api/dead-letters/replay", &[&token], &order).await.status,
+        409,
+        "one at a time"
+    );
+    let job = async || admin.read("/api/status", &[]).await.json()["frame"]["replay"].clone();
+    wait_for("some to be replayed", async || {
+        let report = &job().await["report"];
+        (report["matching"] == 40 && report["replayed"].as_u64() >= Some(2)).then_some(())
+    })
+    .await;
+    assert_eq!(admin.read("/api/dead-letters", &[]).await.status, 409, "it holds all letters");
+    assert_eq!(
+        admin.write("/api/dead-letters/replay/stop", &[&token], &json!({})).await.status,
+        202
+    );
+    let job =
+        wait_for("its end", async || Some(job().await).filter(|job| job["running"] == false)).await;
+    assert_eq!(job["report"]["ended"], "stopped", "{job}");
+    let replayed = usize::try_from(job["report"]["replayed"].as_u64().unwrap()).unwrap();
+    assert!((2..40).contains(&replayed), "{job}");
+    worker.settles(replayed).await;
+    worker.stop().await;
+    stand.take_dead_letters(41 - replayed).await;
+    stand.leave_nothing().await;
+}

@@ -1,0 +1,71 @@
+//! Many who watch.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::worker_on;
+use crate::fake_sns::FakeSns;
+use crate::support::{Admin, Event, Stand};
+
+/// Opens a stream and returns it with the status of its answer; `None` if there is none for a while.
+async fn watch(admin: &Admin) -> Option<(TcpStream, u16)> {
+    let mut stream = TcpStream::connect(admin.address()).await.unwrap();
+    let request = format!("GET /api/stream HTTP/1.1\r\nHost: {}\r\n\r\n", admin.address());
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    timeout(Duration::from_secs(20), stream.read_exact(&mut head)).await.ok()?.ok()?;
+    let status = std::str::from_utf8(&head[9..]).unwrap().parse().unwrap();
+    Some((stream, status))
+}
+
+#[tokio::test]
+async fn a_thousand_open_streams_keep_neither_the_work_nor_the_probes_waiting() {
+    let (stand, sns) = (Stand::new("page-streams").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    let streams = join_all((0..1000).map(|_| watch(&admin))).await;
+    let answered: Vec<_> = streams.iter().flatten().map(|(_, status)| *status).collect();
+    assert_eq!(answered.iter().filter(|status| **status == 200).count(), 16, "{answered:?}");
+    assert!(answered.iter().all(|status| [200, 503].contains(status)), "{answered:?}");
+    let began = Instant::now();
+    for path in ["/livez", "/readyz", "/metrics", "/api/status"] {
+        assert_eq!(admin.read(path, &[]).await.status, 200, "{path}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    stand.publish_all((0..500).map(|it| Event::chat("ann@h", "bob@h", &it.to_string()))).await;
+    worker.settles(500).await;
+    assert_eq!(sns.counts().messages, 500);
+    drop(streams);
+    // A place is free again once its page has gone.
+    crate::support::wait_for("a free place", async || {
+        watch(&admin).await.filter(|(_, status)| *status == 200)
+    })
+    .await;
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_stream_tells_how_things_are_every_second() {
+    let (stand, sns) = (Stand::new("page-stream").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    let (mut stream, status) = watch(&admin).await.unwrap();
+    assert_eq!(status, 200);
+    let mut text = String::new();
+    let mut part = vec![0; 16 * 1024];
+    while text.matches("event: frame\n").count() < 4 {
+        let read = timeout(Duration::from_secs(30), stream.read(&mut part)).await.unwrap().unwrap();
+        assert!(read > 0, "it ended after {text}");
+        text.push_str(&String::from_utf8_lossy(&part[..read]));
+    }
+    assert!(
+        text.contains("event: points\n") && text.contains("content-type: text/event-stream"),
+        "{text}"
+    );
+    assert!(text.contains("\"headline\":{\"level\":\"good\""), "{text}");
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
