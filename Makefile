@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/shellcheck .ci/run
 CARGO := cargo
 EVENTS ?= 100000 # of `make chaos`
+LETTERS ?= 100000 # of `make dead-letters`
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
 .NOTPARALLEL:
@@ -22,6 +23,8 @@ run: ## The worker, with config/local.toml
 ##@ Change it
 .PHONY: test unit fmt check
 test: ## Every test, against a real RabbitMQ and the emulator
+	@scripts/services install
+	@scripts/services browser
 	@scripts/services run -- $(CARGO) test --locked
 
 unit: ## Only the tests that need no service
@@ -46,6 +49,14 @@ chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minu
 .PHONY: bench
 bench: ## What an event costs, beside bare loops; a quick look: ARGS="--events 20000 --rounds 1"
 	@scripts/services run -- $(CARGO) bench --locked --bench relay -- $(ARGS)
+	@$(CARGO) bench --locked --bench handling
+
+.PHONY: dead-letters
+dead-letters: ## Looking at 100,000 dead letters, replaying ten, then all; LETTERS=...
+	@$(CARGO) build --locked --release --bin event-pusher-sns
+	@EVENT_PUSHER_DEAD_LETTERS=$(LETTERS) \
+		EVENT_PUSHER_PROGRAM="$${CARGO_TARGET_DIR:-$$PWD/target}/release/event-pusher-sns" \
+		scripts/services run -- $(CARGO) test --locked --test promises -- operator::many --nocapture
 
 ##@ Look for trouble
 .PHONY: fuzz
@@ -64,7 +75,7 @@ check-dependencies: ## Licences, bans and sources of the dependencies (deny.toml
 	@scripts/deny --locked check --hide-inclusion-graph bans licenses sources
 
 check-lints: ## clippy on everything; a warning fails, and so does a leftover todo! or dbg!
-	@$(CARGO) clippy --locked --all-targets -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 check-docs: ## The API's documentation, without warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps

@@ -41,6 +41,86 @@ rabbitmq_packages() {
         grep -E '^(rabbitmq-server|erlang-.*|libssl3.*)$' | sort -u
 }
 
+# --- the XMPP server of a test ---
+
+# Prints the folder whose usr/ holds Prosody: the system's, or ours. The test looks in the same places.
+prosody_prefix() {
+    local prefix
+    for prefix in '' "$DEBIAN/prosody"; do
+        if [[ -x $prefix/usr/bin/prosody && -x $prefix/usr/bin/lua5.4 ]]; then
+            printf '%s/usr\n' "$prefix"
+            return
+        fi
+    done
+    return 1
+}
+
+install_prosody() {
+    prosody_prefix >/dev/null && return
+    step "Prosody: unpacking Debian's packages into ${DEBIAN#"$ROOT/"}/prosody"
+    unpack_debian prosody prosody_packages ||
+        die "Prosody could not be fetched. Install it, then try again:
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends prosody"
+}
+
+# With the libraries that a slim system lacks.
+prosody_packages() {
+    apt-cache "${apt_options[@]}" depends --recurse --no-recommends --no-suggests --no-conflicts \
+        --no-breaks --no-replaces --no-enhances prosody 2>/dev/null |
+        grep -E '^(prosody|lua.*|lib(expat1|icu|readline|ssl3).*)$' | sort -u
+}
+
+# --- promtool, which checks metrics and alerts ---
+
+# Prints where it is: the system's, or ours.
+promtool_path() {
+    local own=$DEBIAN/promtool/usr/bin/promtool
+    command -v promtool || { [[ -x $own ]] && printf '%s\n' "$own"; }
+}
+
+install_promtool() {
+    promtool_path >/dev/null && return
+    step "promtool: unpacking Debian's package into ${DEBIAN#"$ROOT/"}/promtool"
+    unpack_debian promtool promtool_packages ||
+        die "promtool could not be fetched. Install it, then try again:
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends prometheus"
+    # The server is as large again, and nobody starts it here.
+    rm -rf "$DEBIAN"/promtool/{etc,lib,var,usr/share,usr/bin/prometheus}
+}
+
+promtool_packages() { echo prometheus; }
+
+# --- the browser of the page's tests ---
+
+# Prints the folder whose usr/ holds both: the system's, or ours. tests/browser/chromium.rs looks in
+# the same places.
+browser_prefix() {
+    local prefix
+    for prefix in '' "$DEBIAN/browser"; do
+        if [[ -x $prefix/usr/bin/chromedriver && (-x $prefix/usr/bin/chromium || -x $prefix/usr/bin/chromium-headless-shell) ]]; then
+            printf '%s/usr\n' "$prefix"
+            return
+        fi
+    done
+    return 1
+}
+
+install_browser() {
+    browser_prefix >/dev/null && return
+    step "Chromium: unpacking Debian's packages into ${DEBIAN#"$ROOT/"}/browser (90 MB)"
+    unpack_debian browser browser_packages ||
+        die "Chromium could not be fetched. Install it, then try again:
+    sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium chromium-driver"
+}
+
+# Of the shell without windows, what the system lacks; of the driver, only itself, since the package asks
+# for a browser with windows.
+browser_packages() {
+    apt-get "${apt_options[@]}" --simulate --no-install-recommends install \
+        chromium-headless-shell fonts-dejavu-core 2>/dev/null | sed -n 's/^Inst \([^ ]*\) .*/\1/p'
+    echo chromium-driver
+}
+
 # --- Debian's packages without rights ---
 
 # unpack_debian NAME LISTER: into $DEBIAN/NAME the packages whose names LISTER prints.
@@ -77,6 +157,7 @@ unpack_debs() {
         dpkg -x "$deb" "$staging" || return 1
     done
     relocate_erlang "$staging" "$DEBIAN/$1" || return 1
+    relocate_prosody "$staging" "$DEBIAN/$1" || return 1
     rm -rf "${DEBIAN:?}/$1"
     mkdir -p "$DEBIAN"
     mv "$staging" "$DEBIAN/$1"
@@ -86,6 +167,12 @@ unpack_debs() {
 relocate_erlang() {
     local script=$1/usr/lib/erlang/bin/erl
     [[ ! -e $script ]] || sed -i "s#ROOTDIR=/usr/lib/erlang#ROOTDIR=$2/usr/lib/erlang#" "$script"
+}
+
+# The same with Prosody's.
+relocate_prosody() {
+    local script=$1/usr/bin/prosody
+    [[ ! -e $script ]] || sed -i "s#='/usr/lib/prosody#='$2/usr/lib/prosody#" "$script"
 }
 
 # --- the emulator ---
@@ -102,7 +189,7 @@ install_venv() {
     sudo apt-get update && sudo apt-get install -y --no-install-recommends python3 python3-venv"
     step "emulator: installing moto $(moto_version) from PyPI into ${VENV#"$ROOT/"}"
     rm -rf "$VENV"
-    if ! { make_venv "$python" && "${pip[@]}" install --quiet --no-input -r "$REQUIREMENTS"; } >"$log" 2>&1; then
+    if ! { make_venv "$python" && "${pip[@]}" install --quiet --no-input --no-deps -r "$REQUIREMENTS"; } >"$log" 2>&1; then
         tail -n 20 "$log" >&2
         die "PyPI's packages could not be installed; the last lines of ${log#"$ROOT/"} are above"
     fi
