@@ -1,6 +1,7 @@
 //! Consuming: a small prefetch first, then the full one.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use super::{Begin, SourceError, topology};
 /// the delivery limit of these few only, since what came back is delivered first.
 const FIRST_PREFETCH: u16 = 10;
 
-/// Whoever has lived so long does not die of its start. It must not wait for what is held, either.
+/// Whoever has lived so long does not die of its start, and must not wait for what is held, either.
 const ESTABLISHED: Duration = Duration::from_secs(5);
 
 /// Between two looks at whether all is acknowledged.
@@ -46,10 +47,12 @@ pub(super) struct Intake {
     watch: Watch,
     consumer: Consumer,
     prefetch: u16,
+    /// What has come and was not asked for yet.
+    come: VecDeque<Delivery>,
     stage: Stage,
     /// When to look at the stage again.
     due: Pin<Box<Sleep>>,
-    /// The tag of the last delivery.
+    /// The tag of the last delivery that has come.
     last: DeliveryTag,
     /// How many consumers there have been.
     consumers: u32,
@@ -60,11 +63,16 @@ pub(super) struct Intake {
 /// RabbitMQ takes another prefetch for another consumer only, and counts what it has delivered to
 /// each by itself. So that all together stay within the configured one, a consumer is cancelled, and
 /// the next comes when all is acknowledged.
+///
+/// Only a full consumer is cancelled, to which nothing can be on its way: RabbitMQ's channel sends back what
+/// a quorum queue delivers to one that is gone, and the queue puts it behind all that came back before,
+/// such as what a dead worker held (`handle_delivery` in `rabbit_fifo_client`, `return_one` in `rabbit_fifo`).
+/// One that does not get full needs no larger prefetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
     /// A single one, for as long as it takes.
     One,
-    /// The first few, until then at the latest.
+    /// The first few: until as many are acknowledged, or it has been so long.
     First(Instant),
     /// A larger prefetch, but not the full one: when it came, deliveries up to this one were open.
     Short(DeliveryTag),
@@ -102,6 +110,7 @@ impl Intake {
             watch,
             consumer,
             prefetch,
+            come: VecDeque::new(),
             stage: if is_small { stage } else { Stage::Full },
             due: Box::pin(sleep(ESTABLISHED)),
             last: 0,
@@ -114,19 +123,15 @@ impl Intake {
     pub(super) async fn next(&mut self, ledger: &RefCell<Ledger>) -> Result<Delivery, SourceError> {
         loop {
             if self.stage != Stage::Full {
-                self.grow(&ledger.borrow());
+                self.gather()?;
+                self.grow(&ledger.borrow())?;
+            }
+            if let Some(delivery) = self.come.pop_front() {
+                return Ok(delivery);
             }
             tokio::select! {
                 biased;
-                came = self.consumer.next() => match came {
-                    Some(Ok(delivery)) => {
-                        self.watch.hear();
-                        self.last = delivery.delivery_tag;
-                        return Ok(delivery);
-                    }
-                    Some(Err(error)) => return Err(self.broken(&error)),
-                    None => self.ended()?,
-                },
+                came = self.consumer.next() => self.came(came)?,
                 Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer)?,
                 () = self.due.as_mut(), if self.stage != Stage::Full => {
                     self.due.as_mut().reset(Instant::now() + ESTABLISHED);
@@ -150,7 +155,7 @@ impl Intake {
             Some(Ok(Answer::Begun(consumer))) => Some(consumer),
             _ => None,
         };
-        let mut untaken = 0;
+        let mut untaken = self.come.drain(..).count();
         for mut consumer in [Some(self.consumer.clone()), begun].into_iter().flatten() {
             let options = BasicCancelOptions::default();
             let cancel = self.order.channel.basic_cancel(consumer.tag(), options);
@@ -163,36 +168,71 @@ impl Intake {
         untaken
     }
 
-    /// Goes on to the next stage when it is time.
-    fn grow(&mut self, ledger: &Ledger) {
-        let now = Instant::now();
-        match self.stage {
-            _ if self.errand.is_some() => {}
-            Stage::First(until) if now >= until => self.cancel(now),
-            Stage::First(_) if ledger.acknowledged() >= self.prefetch.into() => {
-                self.cancel(now + ESTABLISHED);
+    /// Takes all that has come, so that it is known how much that is.
+    fn gather(&mut self) -> Result<(), SourceError> {
+        while let Some(came) = self.consumer.next().now_or_never() {
+            self.came(came)?;
+        }
+        Ok(())
+    }
+
+    fn came(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
+        match came {
+            Some(Ok(delivery)) => {
+                self.watch.hear();
+                self.last = delivery.delivery_tag;
+                self.come.push_back(delivery);
+                Ok(())
             }
-            Stage::Short(open) if ledger.told() >= open => self.cancel(now + ESTABLISHED),
+            Some(Err(error)) => Err(self.broken(&error)),
+            None => self.ended(),
+        }
+    }
+
+    /// How many deliveries are here and the broker waits for.
+    fn open(&self, ledger: &Ledger) -> usize {
+        ledger.unacknowledged() + self.come.len()
+    }
+
+    /// Goes on to the next stage when it is time.
+    fn grow(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
+        let now = Instant::now();
+        let until = match self.stage {
+            _ if self.errand.is_some() => None,
+            Stage::First(until) if now >= until => Some(now),
+            Stage::First(_) if ledger.acknowledged() >= self.prefetch.into() => {
+                Some(now + ESTABLISHED)
+            }
+            Stage::Short(open) if ledger.told() >= open => Some(now + ESTABLISHED),
             Stage::Draining(until) => {
-                let open = ledger.unacknowledged();
+                let open = self.open(ledger);
                 if open == 0 || now >= until {
                     self.begin(open);
                 } else {
                     self.due.as_mut().reset(now + LOOK_AGAIN);
                 }
+                None
             }
-            _ => {}
+            _ => None,
+        };
+        match until {
+            Some(until) if self.open(ledger) >= self.prefetch.into() => self.cancel(until),
+            _ => Ok(()),
         }
     }
 
-    fn cancel(&mut self, until: Instant) {
+    fn cancel(&mut self, until: Instant) -> Result<(), SourceError> {
         let (order, tag) = (self.order.clone(), self.consumer.tag());
         self.stage = Stage::Cancelling(until);
-        self.errand = Some(Box::pin(async move {
+        let mut errand: LocalBoxFuture<'static, _> = Box::pin(async move {
             let cancel = order.channel.basic_cancel(tag, BasicCancelOptions::default());
             bounded(&format!("raising the prefetch on `{}`", order.queue), cancel).await?;
             Ok(Answer::Cancelled)
-        }));
+        });
+        // It leaves at the first poll, and must do so before an acknowledgement brings something new.
+        let answer = (&mut errand).now_or_never();
+        self.errand = Some(errand);
+        answer.map_or(Ok(()), |answer| self.answered(answer))
     }
 
     fn begin(&mut self, open: usize) {
@@ -243,7 +283,7 @@ impl Intake {
     }
 
     fn rang(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
-        match self.watch.judge(ledger.unacknowledged(), self.prefetch) {
+        match self.watch.judge(self.open(ledger), self.prefetch) {
             Verdict::Renew => return Err(SourceError::renewal()),
             Verdict::Look if self.errand.is_none() && !matches!(self.stage, Stage::Draining(_)) => {
                 let Order { channel, queue, .. } = self.order.clone();

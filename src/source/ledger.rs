@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     told: DeliveryTag,
     entries: VecDeque<Entry>,
     settled: usize,
+    /// Entries that are acknowledged singly.
+    told_singly: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +46,12 @@ impl Ledger {
 
     /// How many are acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
-        self.told + (self.entries.len() - self.unacknowledged()) as u64
+        self.told + self.told_singly as u64
     }
 
     /// For how many the broker waits.
     pub(super) fn unacknowledged(&self) -> usize {
-        self.entries.iter().filter(|entry| **entry != Entry::Told).count()
+        self.entries.len() - self.told_singly
     }
 
     /// A delivery has come.
@@ -91,6 +93,7 @@ impl Ledger {
             if *entry == Entry::Settled {
                 *entry = Entry::Told;
                 self.settled -= 1;
+                self.told_singly += 1;
                 acknowledgements.single.push(tag);
             }
         }
@@ -108,6 +111,8 @@ impl Ledger {
             if *entry == Entry::Settled {
                 self.settled -= 1;
                 acknowledgements.up_to = Some(self.told);
+            } else {
+                self.told_singly -= 1;
             }
             self.entries.pop_front();
         }

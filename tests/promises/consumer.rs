@@ -2,9 +2,10 @@
 
 use lapin::ExchangeKind;
 use lapin::options::QueueDeleteOptions;
+use lapin::types::AMQPValue;
 
 use crate::fake_sns::{FakeSns, RequestFault};
-use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, header, wait_for};
+use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, header, quorum, wait_for};
 
 /// What a worker holds before it has settled something.
 const FIRST: u32 = 10;
@@ -38,7 +39,7 @@ async fn a_worker_that_dies_of_its_start_spends_the_delivery_limit_of_a_few_even
     let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
     let address = sns.address().to_string();
     let settings = [("SNS__SNS_HOST", &*address)];
-    Worker::start(&stand).await.stop().await;
+    Worker::create_queue(&stand, &[]).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
     for _ in 0..4 {
         let worker = Worker::start_with(&stand, &settings).await;
@@ -72,6 +73,45 @@ async fn a_worker_that_lives_takes_its_full_prefetch_whatever_becomes_of_the_fir
     worker.settles(2 * EVENTS as usize).await;
     let exit = worker.stop().await;
     assert!(exit.report.contains("120 received: 120 published"), "{exit:?}");
+    stand.leave_nothing().await;
+}
+
+/// What goes back to a quorum queue goes behind all that came back before, and has one delivery less left.
+#[tokio::test]
+async fn a_worker_that_takes_its_full_prefetch_sends_nothing_back_for_it() {
+    const EVENTS: u32 = 1_200;
+    let (stand, sns) = (Stand::new("growing").await, FakeSns::start());
+    stand.declare_dead_letters_by_hand().await;
+    stand.bind_dead_letter_queue().await;
+    let mut no_second_delivery = quorum();
+    no_second_delivery.insert("x-delivery-limit".into(), 0.into());
+    let exchange = AMQPValue::LongString(stand.dead_letter_queue().into());
+    no_second_delivery.insert("x-dead-letter-exchange".into(), exchange);
+    stand.declare_events_with(no_second_delivery).await;
+    // Large ones, for which the queue takes its time.
+    let text = "and so on, until it has its size. ".repeat(1500);
+    let large = |number| Event::chat(&format!("a{number}@h"), "b@h", &text);
+    stand.publish_all((0..EVENTS).map(large)).await;
+    let url = sns.url();
+    let settings = [
+        ("SNS__SNS_HOST", &*url),
+        // Each event by itself, so that acknowledgements come and go without a break.
+        ("SNS__BATCH_MAX_ENTRIES", "1"),
+        ("AMQP__DECLARE", "false"),
+        ("AMQP__PREFETCH", "40"),
+    ];
+    let mut workers = Vec::new();
+    for _ in 0..5 {
+        workers.push(Worker::start_with(&stand, &settings).await);
+    }
+    let all = async || {
+        let sent_back = stand.ready(&stand.dead_letter_queue()).await;
+        (sns.counts().messages + u64::from(sent_back) == u64::from(EVENTS)).then_some(sent_back)
+    };
+    assert_eq!(wait_for("all events", all).await, 0, "were sent back");
+    for worker in workers {
+        worker.stop().await;
+    }
     stand.leave_nothing().await;
 }
 

@@ -1,5 +1,7 @@
 //! Order across workers that follow each other.
 
+use std::ops::RangeInclusive;
+
 use super::conversations::{Conversations, distinct, number_of, repetitions};
 use super::storm::Storm;
 use super::{EACH, KEYS, worker_on};
@@ -53,8 +55,9 @@ async fn a_stop_and_a_start_keep_the_order_and_repeat_nothing() {
     sns.record();
     let storm = Storm::begin(&sns);
     let said = Conversations::new(KEYS, EACH, storm.seed);
-    let mut worker = worker_on(&stand, &sns, &[PREFETCH_SETTING]).await;
+    Worker::create_queue(&stand, &[]).await;
     stand.publish_all(said.events()).await;
+    let mut worker = worker_on(&stand, &sns, &[PREFETCH_SETTING]).await;
     for _ in 0..2 {
         is_in_the_middle(&sns).await;
         let exit = worker.stop().await;
@@ -73,8 +76,9 @@ async fn survive_kills(queue_type: &str) {
     let storm = Storm::begin(&sns);
     let said = Conversations::new(KEYS, EACH, storm.seed);
     let settings = [PREFETCH_SETTING, ("AMQP__QUEUE_TYPE", queue_type)];
-    let mut worker = worker_on(&stand, &sns, &settings).await;
+    Worker::create_queue(&stand, &settings).await;
     stand.publish_all(said.events()).await;
+    let mut worker = worker_on(&stand, &sns, &settings).await;
     for _ in 0..2 {
         is_in_the_middle(&sns).await;
         worker.crash().await;
@@ -97,7 +101,7 @@ async fn a_kill_keeps_the_order_on_a_classic_queue_and_repeats_no_more_than_was_
 }
 
 /// Until it is called again, SNS fails the first message of these keys.
-fn hold_up(sns: &FakeSns, keys: &'static [usize]) {
+fn hold_up(sns: &FakeSns, keys: RangeInclusive<usize>) {
     sns.fail_entries(move |message| {
         let (key, number) = number_of(message);
         let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
@@ -112,30 +116,31 @@ async fn what_several_consumers_of_a_dead_worker_held_comes_back_in_order() {
     let (stand, sns) = (Stand::new("order-consumers").await, FakeSns::start());
     sns.record();
     let settings = [("SNS__PUBLISH_RETRY_TIME_MS", "10"), ("AMQP__PREFETCH", "20")];
-    let say = async |keys: std::ops::RangeInclusive<usize>, number: usize| {
+    let say = async |keys: RangeInclusive<usize>, number: usize| {
         let chat = |key| Event::chat(&format!("a{key}@h"), "b@h", &format!("{key} {number}"));
         stand.publish_all(keys.map(chat)).await;
     };
-    hold_up(&sns, &[1, 11, 12]);
+    hold_up(&sns, 1..=20);
     let worker = worker_on(&stand, &sns, &settings).await;
-    // Of the first consumer's deliveries one stays open, and so it goes after five seconds.
+    // All of the first consumer's deliveries stay open, and so it goes after five seconds.
     say(1..=10, 0).await;
     has_consumers(&stand, 2).await;
-    say(11..=13, 0).await;
+    say(11..=20, 0).await;
+    stand.has_ready(&stand.queue(), 0).await;
+    // With those the second consumer's time ends, all of whose deliveries stay open.
+    hold_up(&sns, 11..=20);
     worker.settles(10).await;
-    // With that one the second consumer's time ends, of whose deliveries two stay open.
-    hold_up(&sns, &[11, 12]);
-    worker.settles(11).await;
     has_consumers(&stand, 1).await;
     has_consumers(&stand, 2).await;
+    hold_up(&sns, 11..=12);
     say(11..=13, 1).await;
-    worker.settles(12).await;
+    worker.settles(19).await;
     worker.crash().await;
     nobody_consumes(&stand).await;
     sns.heal();
     let worker = worker_on(&stand, &sns, &settings).await;
     // What was accepted, and not acknowledged before the kill, comes again.
-    let all = async || (distinct(&sns.accepted()) == 16).then_some(());
+    let all = async || (distinct(&sns.accepted()) == 23).then_some(());
     wait_for("all messages", all).await;
     worker.stop().await;
     let accepted: Vec<_> = sns.accepted().iter().map(number_of).collect();

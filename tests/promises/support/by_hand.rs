@@ -15,7 +15,12 @@ impl Stand {
 
     /// The exchange, and the queue bound to it.
     pub async fn declare_events_by_hand(&self) {
-        self.declare_queue(&self.queue(), quorum()).await;
+        self.declare_events_with(quorum()).await;
+    }
+
+    /// The same with these arguments for the queue.
+    pub async fn declare_events_with(&self, arguments: FieldTable) {
+        self.declare_queue(&self.queue(), arguments).await;
         self.declare_exchange(&self.exchange(), ExchangeKind::Topic, true).await;
         self.bind(&self.queue(), &self.exchange(), "#").await;
     }

@@ -43,6 +43,12 @@ impl Worker {
         worker
     }
 
+    /// Has the topology made, so that the queue can be filled before anybody takes from it: while it is being
+    /// filled a worker may be quicker than whoever fills it.
+    pub async fn create_queue(stand: &Stand, settings: &[(&str, &str)]) {
+        Self::start_with(stand, settings).await.stop().await;
+    }
+
     /// A worker from a binary with a plugin of its own; see `examples/custom_plugin.rs`.
     pub async fn start_with_plugin(stand: &Stand, plugin: &str) -> Self {
         let worker = Self::spawn(stand, custom_plugin(), &[("SNS__PLUGIN_MODULE", plugin)]);
