@@ -6,7 +6,7 @@ use crate::fake_sns::FakeSns;
 use crate::ports::configuration;
 use crate::support::{Event, Stand, Worker, wait_for};
 
-const EVENTS: u64 = 50_000;
+const EVENTS: u64 = 20_000;
 
 /// For the default prefetch and events of 200 bytes.
 const MOST_KIB: u64 = 64 * 1024;
@@ -47,8 +47,9 @@ async fn memory_stays_flat_when_sns_is_slow_and_the_queue_is_long() {
     let (prefetch, pool_size) =
         (u64::from(defaults.amqp.prefetch), u64::from(defaults.sns.pool_size));
     let settings = [("SNS__SNS_HOST", &*sns.url()), ("LOG__FILTER", "info")];
-    let worker = Worker::start_with(&stand, &settings).await;
+    Worker::create_queue(&stand, &[]).await;
     stand.publish_all(events()).await;
+    let worker = Worker::start_with(&stand, &settings).await;
 
     let mut most = publishes(&stand, &sns, prefetch).await;
     let before = worker.peak_kib();

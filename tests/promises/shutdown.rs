@@ -106,8 +106,9 @@ async fn under_load_a_stop_takes_nothing_more_after_a_tenth_of_a_second() {
     sns.set_latency(Duration::from_millis(5));
     let url = sns.url();
     let settings = [("SNS__SNS_HOST", &*url), ("LOG__FILTER", "info"), ("AMQP__PREFETCH", "100")];
-    let worker = Worker::start_with(&stand, &settings).await;
+    Worker::create_queue(&stand, &[]).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
+    let worker = Worker::start_with(&stand, &settings).await;
     sns.until(|counts| counts.messages > 500).await;
     let (starved, asked) = (worker.starved(), Timestamp::now());
     worker.signal(Signal::SIGTERM);
