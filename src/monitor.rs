@@ -171,10 +171,10 @@ impl Monitor {
         Taken { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
     }
 
-    /// Deliveries had come, and go back.
-    pub fn untaken(&self, deliveries: usize) {
-        self.deliveries.inc_by(deliveries as u64);
-        self.handed_back.inc_by(deliveries as u64);
+    /// A delivery had come, and goes back.
+    pub fn untaken(&self) {
+        self.deliveries.inc();
+        self.handed_back.inc();
     }
 
     fn outcome(&self, kind: Option<EventKind>, end: End) -> &IntCounter {

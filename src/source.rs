@@ -96,9 +96,9 @@ pub trait Session {
     /// Settles what this session delivers.
     fn settler(&self) -> Self::Settler;
 
-    /// Asks the broker for no more and returns how many deliveries had come without
-    /// being taken; they go back to the queue when the session closes.
-    fn stop_taking(&mut self) -> impl Future<Output = usize>;
+    /// Asks the broker for no more, and returns what had come without being taken, in order. What of it is
+    /// not settled goes back to the queue when the session closes.
+    fn stop_taking(&mut self) -> impl Future<Output = Vec<Delivery<Self::Receipt>>>;
 
     /// Closes properly. What is not settled goes back to the queue.
     fn close(self) -> impl Future<Output = ()>;

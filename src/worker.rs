@@ -184,15 +184,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             }
         };
         match &end {
-            End::Stopped => {
-                // What has come is published as well: to go back would spend some of its delivery limit.
-                while in_flight.len() < self.room.prefetch()
-                    && let Some(Ok(delivery)) = session.next().now_or_never()
-                {
-                    in_flight.push(begin(delivery));
-                }
-                self.drain(&mut session, &mut in_flight).await;
-            }
+            End::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
             End::Held(held) => {
                 let again = trial.is_some();
                 self.hand_back(held, again, &mut session, &mut in_flight, stopped).await;

@@ -148,24 +148,20 @@ impl Intake {
         }
     }
 
-    /// Asks for no more. Returns how many had come without being taken.
-    pub(super) async fn stop(&mut self) -> usize {
-        // One that is on its way must be there to be cancelled.
-        let begun = match OptionFuture::from(self.errand.take()).await {
-            Some(Ok(Answer::Begun(consumer))) => Some(consumer),
-            _ => None,
-        };
-        let mut untaken = self.come.drain(..).count();
-        for mut consumer in [Some(self.consumer.clone()), begun].into_iter().flatten() {
-            let options = BasicCancelOptions::default();
-            let cancel = self.order.channel.basic_cancel(consumer.tag(), options);
-            // If that fails, the channel is gone, and with it what it had delivered.
-            let _ = bounded("cancelling the consumer", cancel).await;
-            while let Some(Some(Ok(_))) = consumer.next().now_or_never() {
-                untaken += 1;
-            }
+    /// Asks for no more, and returns what had come without being taken.
+    pub(super) async fn stop(&mut self) -> Vec<Delivery> {
+        // One that is being begun must be there to be cancelled.
+        if let Some(Ok(Answer::Begun(begun))) = OptionFuture::from(self.errand.take()).await {
+            self.consumer = begun;
         }
-        untaken
+        let options = BasicCancelOptions::default();
+        let cancel = self.order.channel.basic_cancel(self.consumer.tag(), options);
+        // If that fails, the channel is gone, and with it what it had delivered.
+        let _ = bounded("cancelling the consumer", cancel).await;
+        while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
+            self.come.push_back(delivery);
+        }
+        self.come.drain(..).collect()
     }
 
     /// Takes all that has come, so that it is known how much that is.

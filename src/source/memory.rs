@@ -158,8 +158,8 @@ impl Session for MemorySession {
         MemorySettler(self.queue.clone())
     }
 
-    async fn stop_taking(&mut self) -> usize {
-        0
+    async fn stop_taking(&mut self) -> Vec<Delivery<MemoryReceipt>> {
+        std::iter::from_fn(|| self.deliver()?.ok()).collect()
     }
 
     async fn close(self) {

@@ -132,15 +132,21 @@ impl Drop for AbortOnDrop {
     }
 }
 
+impl RabbitSession {
+    fn taken(&self, delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
+        let Settling { ledger, source, .. } = &*self.settler.0;
+        ledger.borrow_mut().open(delivery.delivery_tag);
+        unpack(delivery, &source.queue)
+    }
+}
+
 impl Session for RabbitSession {
     type Receipt = RabbitReceipt;
     type Settler = RabbitSettler;
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let Settling { ledger, source, .. } = &*self.settler.0;
-        let delivery = self.intake.next(ledger).await?;
-        ledger.borrow_mut().open(delivery.delivery_tag);
-        Ok(unpack(delivery, &source.queue))
+        let delivery = self.intake.next(&self.settler.0.ledger).await?;
+        Ok(self.taken(delivery))
     }
 
     fn take_more(&mut self) {
@@ -151,8 +157,9 @@ impl Session for RabbitSession {
         self.settler.clone()
     }
 
-    async fn stop_taking(&mut self) -> usize {
-        self.intake.stop().await
+    async fn stop_taking(&mut self) -> Vec<Delivery<RabbitReceipt>> {
+        let come = self.intake.stop().await;
+        come.into_iter().map(|delivery| self.taken(delivery)).collect()
     }
 
     async fn close(self) {

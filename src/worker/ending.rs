@@ -1,19 +1,20 @@
 //! How a session ends: what is in flight comes to its end, or goes back.
 
-use std::cell::Cell;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::future::join;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
 use super::{Settled, Worker};
 use crate::publisher::Publish;
-use crate::source::{Session, Source, SourceError};
+use crate::source::{Delivery, Session, Source, SourceError};
 
 /// For a session that can't settle any more to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+type DeliveryOf<S> = Delivery<<<S as Source>::Session as Session>::Receipt>;
 
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// A settlement has failed, so the session is at its end; it knows the reason.
@@ -21,11 +22,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let last_words = async {
             loop {
                 match session.next().await {
-                    Ok(_void) => {
-                        self.tally.received(1);
-                        self.tally.handed_back(1);
-                        self.monitor.untaken(1);
-                    }
+                    Ok(_void) => self.leave(),
                     Err(error) => return error,
                 }
             }
@@ -34,11 +31,13 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         timeout(LAST_WORDS, last_words).await.unwrap_or_else(silent)
     }
 
-    /// Takes no more, and finishes within the grace what it has and nothing holds.
+    /// Takes no more, and finishes within the grace what it has and nothing holds. What had come is published as
+    /// well: to go back would spend some of its delivery limit.
     pub(super) async fn drain<F: Future<Output = Settled>>(
         &self,
         session: &mut S::Session,
         in_flight: &mut FuturesUnordered<F>,
+        begin: impl Fn(DeliveryOf<S>) -> F,
     ) {
         tracing::info!(
             source = self.name,
@@ -47,37 +46,48 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             "stopping: nothing more is taken"
         );
         self.room.stop();
-        if !self.finish(session, in_flight, sleep(self.grace)).await {
+        let begin = |delivery| Some(begin(delivery));
+        if !self.finish(session, in_flight, begin, sleep(self.grace)).await {
             tracing::warn!(source = self.name, "the grace is over: handing back the rest");
         }
     }
 
-    /// Takes no more and finishes what is in flight. Returns whether that was done before it was `over`.
+    /// Takes no more, begins what had come or leaves it to go back, and finishes what is in flight. Returns whether
+    /// that was done before it was `over`.
     pub(super) async fn finish<F: Future<Output = Settled>>(
         &self,
         session: &mut S::Session,
         in_flight: &mut FuturesUnordered<F>,
+        begin: impl Fn(DeliveryOf<S>) -> Option<F>,
         over: impl Future<Output = ()>,
     ) -> bool {
-        let untaken = Cell::new(0);
-        let stopping = async {
-            untaken.set(session.stop_taking().await);
-            tracing::debug!(source = self.name, "the broker delivers no more");
-        };
         let finishing = async {
+            let mut stopping = pin!(session.stop_taking());
+            let come = loop {
+                tokio::select! {
+                    biased;
+                    come = &mut stopping => break come,
+                    // Void or not: all there is left to do is to finish the others.
+                    Some(settled) = in_flight.next() => drop(self.record(settled)),
+                }
+            };
+            tracing::debug!(source = self.name, "the broker delivers no more");
+            in_flight.extend(come.into_iter().filter_map(begin));
             while let Some(settled) = in_flight.next().await {
-                // Void or not: all there is left to do is to finish the others.
                 let _ = self.record(settled);
             }
         };
-        let finished = tokio::select! {
+        tokio::select! {
             biased;
-            _ = join(stopping, finishing) => true,
+            () = finishing => true,
             () = over => false,
-        };
-        self.tally.received(untaken.get() as u64);
-        self.tally.handed_back(untaken.get() as u64);
-        self.monitor.untaken(untaken.get());
-        finished
+        }
+    }
+
+    /// A delivery had come, and goes back.
+    pub(super) fn leave(&self) {
+        self.tally.received(1);
+        self.tally.handed_back(1);
+        self.monitor.untaken();
     }
 }

@@ -102,7 +102,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 () = async { stopped.await; sleep(self.grace).await } => {}
             }
         };
-        self.finish(session, in_flight, over).await;
+        let leave = |_void| {
+            self.leave();
+            None
+        };
+        self.finish(session, in_flight, leave, over).await;
     }
 
     /// Waits with no consumer.
