@@ -103,10 +103,11 @@ pub(crate) async fn serve() -> Result<()> {
     println!("{}", sns.url());
     let mut commands = standard_input();
     let mut expected = None;
+    let mut counts = sns.watch();
     loop {
         let reached = async {
             match expected {
-                Some(messages) => sns.until(|counts| counts.messages >= messages).await,
+                Some(messages) => counts.wait_for(|counts| counts.messages >= messages).await,
                 None => std::future::pending().await,
             }
         };
@@ -114,7 +115,7 @@ pub(crate) async fn serve() -> Result<()> {
             biased;
             counts = reached => {
                 expected = None;
-                say("reached", counts);
+                say("reached", *counts?);
             }
             command = commands.recv() => match command.as_deref().map(words).as_deref() {
                 None => return Ok(()),

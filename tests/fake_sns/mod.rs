@@ -2,7 +2,7 @@
 //!
 //! It speaks the part of the Query protocol that the worker uses (`Publish`, `PublishBatch`,
 //! `GetTopicAttributes`), over plain HTTP on the loopback, and keeps to SNS's limits. It
-//! runs on a thread of its own, so that a test may pause its own clock.
+//! runs on a thread of its own, so that it answers whatever a test does with its runtime.
 //!
 //! ```ignore
 //! let sns = FakeSns::start();
@@ -36,6 +36,9 @@ pub use faults::{EntryFault, RequestFault, next, share};
 pub use query::{Attribute, Message, Request};
 
 use faults::Rule;
+
+/// For the counts to become what a test wants. Reached only by a test that fails.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running fake; it ends when this is dropped.
 pub struct FakeSns {
@@ -200,10 +203,18 @@ impl FakeSns {
         });
     }
 
-    /// Waits until the counts are as wanted. It has no time limit of its own.
+    /// The counts as they change; they do so as long as the fake lives.
+    pub fn watch(&self) -> watch::Receiver<Counts> {
+        self.shared.counts.subscribe()
+    }
+
+    /// Waits until the counts are as wanted, and fails the test if they never are.
     pub async fn until(&self, wanted: impl FnMut(&Counts) -> bool) -> Counts {
-        let mut counts = self.shared.counts.subscribe();
-        *counts.wait_for(wanted).await.expect("the sender lives as long as the fake")
+        let mut counts = self.watch();
+        match tokio::time::timeout(PATIENCE, counts.wait_for(wanted)).await {
+            Ok(counts) => *counts.expect("the sender lives as long as the fake"),
+            Err(_) => panic!("waited {PATIENCE:?} for the fake SNS in vain: {:?}", self.counts()),
+        }
     }
 
     fn settings(&self) -> MutexGuard<'_, Settings> {

@@ -7,7 +7,6 @@ mod account;
 mod alone;
 mod feed;
 mod fleet;
-mod link;
 mod plan;
 mod report;
 mod storm;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 
 use super::weather::{FAULTS, Fault, LostAnswers, Weather};
 use crate::fake_sns::FakeSns;
-use crate::support::{Event, Stand, Worker, number_in};
+use crate::support::{Event, Stand, Worker, number_in, wait_for};
 
 const EVENTS: usize = 300;
 
@@ -40,16 +40,20 @@ async fn comes_and_goes(fault: usize) {
     let (attempt, retries) = if SLOW.contains(&name) { ("600", "1") } else { ("5000", "4") };
     let worker = worker_on(&stand, &sns, attempt, retries).await;
     stand.publish_all(events(0..EVENTS / 3)).await;
-    reached(name, &sns, 1).await;
+    let requests = async |count| {
+        let what = format!("{count} requests, with the fault \"{name}\"");
+        wait_for(&what, async || (sns.counts().requests >= count).then_some(())).await;
+    };
+    requests(1).await;
     lost.begin(&sns, &weather);
     let before = sns.counts().requests;
     stand.publish_all(events(EVENTS / 3..EVENTS)).await;
     let holds = matches!(FAULTS[fault].1, Fault::Request(_)) && !THROTTLED.contains(&name);
     if holds {
         worker.logged("holding").await;
-        reached(name, &sns, sns.counts().requests + 3).await;
+        requests(sns.counts().requests + 3).await;
     } else {
-        reached(name, &sns, before + 10).await;
+        requests(before + 10).await;
     }
     sns.heal();
     worker.settles(EVENTS).await;
@@ -80,12 +84,6 @@ async fn comes_and_goes(fault: usize) {
 
 fn events(numbers: std::ops::Range<usize>) -> impl Iterator<Item = Event> {
     numbers.map(|number| Event::chat("ann@h", "bob@h", &number.to_string()))
-}
-
-async fn reached(name: &str, sns: &FakeSns, requests: u64) {
-    let reached = sns.until(|counts| counts.requests >= requests);
-    let reached = tokio::time::timeout(crate::support::PATIENCE, reached).await;
-    assert!(reached.is_ok(), "{name}: no more requests; {:?}", sns.counts());
 }
 
 /// What fails is soon given up, and what is held soon tried again. `attempt`: in milliseconds.

@@ -7,8 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::link::Link;
-use crate::support::{Stand, Supervised, binary, wait_for};
+use crate::support::{Door, Proxy, Stand, Supervised, binary, wait_for};
 
 pub struct Fleet {
     slots: Vec<Slot>,
@@ -16,7 +15,7 @@ pub struct Fleet {
 
 /// A place for a worker; there is one in it at any time but between an end and the next start.
 struct Slot {
-    link: Link,
+    network: Proxy,
     /// Its configuration, and the log of all workers that were in this place.
     folder: TempDir,
     command: Command,
@@ -40,8 +39,9 @@ impl Fleet {
         fleet
     }
 
-    pub fn link(&self, slot: usize) -> &Link {
-        &self.slots[slot].link
+    /// Between the worker and the broker; it outlives the workers in this place.
+    pub fn network(&self, slot: usize) -> &Proxy {
+        &self.slots[slot].network
     }
 
     pub fn launch(&mut self, slot: usize) {
@@ -84,16 +84,15 @@ impl Fleet {
 
 impl Slot {
     async fn new(stand: &Stand, settings: &[(&str, &str)]) -> Self {
-        let (_, target) = stand.amqp_uri.split_once('@').unwrap();
-        let link = Link::to(target.split('/').next().unwrap().to_owned()).await;
+        let network = Proxy::start(&stand.amqp_uri, Door::Open).await;
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("worker.toml");
         fs::write(&file, stand.configuration()).unwrap();
-        let uri = format!("amqp://guest:guest@{}/%2f?heartbeat=4", link.address());
+        let uri = format!("{}?heartbeat=4", network.instead_of(&stand.amqp_uri));
         let mut command = Command::new(binary());
         command.arg("run").arg("--config").arg(file).env("EVENT_PUSHER__AMQP__URI", uri);
         command.envs(settings.iter().map(|(key, value)| (format!("EVENT_PUSHER__{key}"), value)));
-        Self { link, folder, command, worker: None }
+        Self { network, folder, command, worker: None }
     }
 
     /// The worker, which no fault may have ended but the plan's own.

@@ -11,7 +11,7 @@ use super::plan::{Plan, Step, Trouble, WORKERS};
 use super::report::Report;
 use super::weather::{LostAnswers, Weather};
 use crate::fake_sns::FakeSns;
-use crate::support::{OwnBroker, Stand};
+use crate::support::{Door, OwnBroker, Stand};
 
 /// Deliveries that the broker leaves unacknowledged with one worker at most: what can come twice
 /// when it or its connection is lost.
@@ -158,26 +158,26 @@ async fn strike(trouble: Trouble, broker: &OwnBroker, fleet: &mut Fleet, report:
             report.restarts += 1;
         }
         Trouble::Cut(slot) => {
-            fleet.link(slot).cut();
+            fleet.network(slot).cut();
             report.cuts += 1;
         }
         Trouble::Refuse(slot, lasts) => {
-            fleet.link(slot).refuse(true);
-            fleet.link(slot).cut();
+            fleet.network(slot).set(Door::Refusing);
+            fleet.network(slot).cut();
             sleep(lasts).await;
-            fleet.link(slot).refuse(false);
+            fleet.network(slot).set(Door::Open);
             report.cuts += 1;
         }
         Trouble::Stall(slot, lasts) => {
-            fleet.link(slot).stall(true);
+            fleet.network(slot).set(Door::Silent);
             sleep(lasts).await;
-            fleet.link(slot).stall(false);
+            fleet.network(slot).set(Door::Open);
             report.stalls += 1;
         }
         Trouble::Delay(slot, delay, lasts) => {
-            fleet.link(slot).delay(delay);
+            fleet.network(slot).delay(delay);
             sleep(lasts).await;
-            fleet.link(slot).delay(Duration::ZERO);
+            fleet.network(slot).delay(Duration::ZERO);
             report.delays += 1;
         }
     }

@@ -4,7 +4,7 @@ use lapin::options::QueueDeleteOptions;
 
 use super::{accepts, chat, delete_topic, leave_after, room, worker_on};
 use crate::fake_sns::{FakeSns, RequestFault, next};
-use crate::support::{PATIENCE, Stand, Worker, header, number_in, wait_for};
+use crate::support::{Stand, Worker, header, number_in, wait_for};
 
 /// Settings with which a hold is soon too long.
 const SHORT: [(&str, &str); 4] = [
@@ -85,8 +85,7 @@ async fn a_long_outage_that_asking_does_not_show_spends_no_delivery_limit() {
     is_handed_back(&stand, &worker, 30).await;
     // A second has three probes or more: so that is ten times as long as an event may wait.
     let probes = sns.counts().requests + 60;
-    let probing = sns.until(|counts| counts.requests >= probes);
-    tokio::time::timeout(PATIENCE, probing).await.expect("single events go on trying");
+    sns.until(|counts| counts.requests >= probes).await;
     assert_eq!(worker.count("held for too long"), 1, "{:#?}", worker.log());
     assert!(stand.dead_letter_now().await.is_none());
     sns.heal();

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,10 +26,19 @@ pub enum Door {
     Open,
 }
 
+/// How the network is at the moment.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    door: Door,
+    /// A connection that was made under another number is reset.
+    cuts: u64,
+    delay: Duration,
+}
+
 /// Listens on a port of its own until it is dropped.
 pub struct Proxy {
     address: SocketAddr,
-    door: watch::Sender<Door>,
+    state: watch::Sender<State>,
     taken: Arc<AtomicUsize>,
     listening: JoinHandle<()>,
 }
@@ -39,7 +49,7 @@ impl Proxy {
         let target = authority(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (door, seen) = watch::channel(door);
+        let (state, seen) = watch::channel(State { door, cuts: 0, delay: Duration::ZERO });
         let taken = Arc::new(AtomicUsize::new(0));
         let counting = Arc::clone(&taken);
         let listening = tokio::spawn(async move {
@@ -49,7 +59,7 @@ impl Proxy {
                 tokio::spawn(pass(stream, target.clone(), seen.clone()));
             }
         });
-        Self { address, door, taken, listening }
+        Self { address, state, taken, listening }
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -62,7 +72,17 @@ impl Proxy {
     }
 
     pub fn set(&self, door: Door) {
-        self.door.send_replace(door);
+        self.state.send_modify(|state| state.door = door);
+    }
+
+    /// Resets every connection that there is.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| state.cuts += 1);
+    }
+
+    /// What goes through takes so much longer, in each direction.
+    pub fn delay(&self, delay: Duration) {
+        self.state.send_modify(|state| state.delay = delay);
     }
 
     /// How many connections have come.
@@ -89,50 +109,58 @@ fn authority(url: &str) -> &str {
     url.split('/').nth(2).unwrap().rsplit('@').next().unwrap()
 }
 
-async fn pass(mut stream: TcpStream, target: String, mut door: watch::Receiver<Door>) {
-    if *door.borrow() == Door::Refusing {
+async fn pass(mut stream: TcpStream, target: String, mut state: watch::Receiver<State>) {
+    let State { door, cuts, .. } = *state.borrow();
+    if door == Door::Refusing {
         // What is unread at the end becomes a reset, and whether the client sees that or the
         // end first is a race.
         let _ = stream.read(&mut [0; 4096]).await;
         return;
     }
-    if opened(&mut door).await.is_none() {
+    let mut cutting = state.clone();
+    tokio::select! {
+        () = lead(&mut stream, target, &mut state) => {}
+        _ = cutting.wait_for(|state| state.cuts != cuts) => {
+            let _ = stream.set_zero_linger();
+        }
+    }
+}
+
+/// Leads to the server once the door is open, until either side leaves, as it likes.
+async fn lead(client: &mut TcpStream, target: String, state: &mut watch::Receiver<State>) {
+    let opens = |state: &State| matches!(state.door, Door::Open | Door::Ajar(_));
+    if state.wait_for(opens).await.is_err() {
         return;
     }
-    if let Ok(server) = TcpStream::connect(target).await {
-        let (from_client, to_client) = stream.into_split();
-        let (from_server, to_server) = server.into_split();
-        // Either side may leave as it likes.
+    if let Ok(mut server) = TcpStream::connect(target).await {
+        let _ = (client.set_nodelay(true), server.set_nodelay(true));
+        let (from_client, to_client) = client.split();
+        let (from_server, to_server) = server.split();
         tokio::select! {
-            _ = carry(from_client, to_server, door.clone(), false) => {}
-            _ = carry(from_server, to_client, door, true) => {}
+            _ = carry(from_client, to_server, state.clone(), false) => {}
+            _ = carry(from_server, to_client, state.clone(), true) => {}
         }
     }
 }
 
 /// Carries what comes, while the door is open.
 async fn carry(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut door: watch::Receiver<Door>,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
+    mut state: watch::Receiver<State>,
     is_counted: bool,
 ) -> Option<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut carried = 0;
     loop {
         let count = from.read(&mut buffer).await.ok().filter(|count| *count > 0)?;
-        let passes = |door: &Door| match door {
-            Door::Ajar(most) => !is_counted || carried + count <= *most,
-            door => *door == Door::Open,
+        let passes = |state: &State| match state.door {
+            Door::Ajar(most) => !is_counted || carried + count <= most,
+            door => door == Door::Open,
         };
-        door.wait_for(passes).await.ok()?;
+        let delay = state.wait_for(passes).await.ok()?.delay;
+        tokio::time::sleep(delay).await;
         to.write_all(&buffer[..count]).await.ok()?;
         carried += count;
     }
-}
-
-/// `None`: the proxy has gone.
-async fn opened(door: &mut watch::Receiver<Door>) -> Option<()> {
-    let opens = |door: &Door| matches!(door, Door::Open | Door::Ajar(_));
-    door.wait_for(opens).await.ok().map(drop)
 }
