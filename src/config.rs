@@ -127,6 +127,12 @@ impl Config {
         base.chain(hosts).filter(move |(_, topic)| seen.insert(*topic))
     }
 
+    /// Whether events can be routed to a FIFO topic.
+    #[must_use]
+    pub fn has_fifo_topic(&self) -> bool {
+        self.topics().any(|(_, topic)| topic.is_fifo())
+    }
+
     /// Every key that applies, with value and origin; fit for logs.
     #[must_use]
     pub fn summary(&self) -> &[Effective] {

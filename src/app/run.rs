@@ -184,10 +184,11 @@ impl Shared {
             source.clone(),
             Rc::clone(&self.dead_letters),
         );
+        let room = Room::new(source, prefetch, config.outage.hand_back_after);
         Worker {
             name: source.name.clone(),
             relay: relay.traced(tracer),
-            room: Room::new(source, prefetch, config.outage.hand_back_after),
+            room: room.with_fifo(config.has_fifo_topic()),
             source: queue.monitored(Rc::clone(&monitor)),
             tally: Rc::clone(&self.tally),
             monitor,

@@ -24,6 +24,8 @@ pub struct Room {
     /// How long a delivery may wait.
     patience: Duration,
     parking: RefCell<Parking>,
+    /// Whether some of its events go to FIFO topics.
+    fifo: bool,
     /// Whether it was said what becomes of those beyond the places.
     said: Cell<bool>,
     /// Set when everyone must leave: by what they were held.
@@ -59,12 +61,19 @@ impl Room {
             taken: Cell::new(0),
             patience,
             parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
+            fifo: false,
             said: Cell::new(false),
             closed_by: RefCell::default(),
             stopping: Cell::new(false),
             trying: Cell::new(false),
             leave: Notify::new(),
         }
+    }
+
+    /// The same where some events may go to FIFO topics, whose order is kept whatever else is.
+    #[must_use]
+    pub fn with_fifo(self, fifo: bool) -> Self {
+        Self { fifo, ..self }
     }
 
     /// With so many places, for as long as anyone likes.
@@ -76,6 +85,7 @@ impl Room {
             taken: Cell::new(0),
             patience: Duration::from_hours(10_000),
             parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
+            fifo: false,
             said: Cell::new(false),
             closed_by: RefCell::default(),
             stopping: Cell::new(false),
@@ -133,10 +143,9 @@ impl Room {
         self.leave.notify_waiters();
     }
 
-    /// Whether what is held has a place in the queue that must not change.
-    pub(crate) fn keeps_order_of(&self, held: &Held) -> bool {
-        let is_fifo = matches!(held, Held::Topic(topic) if topic.is_fifo());
-        is_fifo || matches!(*self.parking.borrow(), Parking::Never)
+    /// Whether something that is held may have a place in the queue that must not change.
+    pub(crate) fn keeps_order(&self) -> bool {
+        self.fifo || matches!(*self.parking.borrow(), Parking::Never)
     }
 
     fn parks(&self) -> bool {

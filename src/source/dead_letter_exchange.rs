@@ -3,6 +3,7 @@
 //! must not be among them.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct DeadLetterExchange {
 #[derive(Debug)]
 struct Open {
     channels: SoloChannels,
+    /// Queues for parked events that were found or declared since it was opened.
+    parking: RefCell<BTreeSet<String>>,
     connection: Link,
 }
 
@@ -115,10 +118,12 @@ impl DeadLetterExchange {
     ) -> Result<(), SourceError> {
         let queue = &parking.queue;
         let what = &format!("parking in the queue `{queue}`");
+        let open = self.open().await?;
         // It can wait here as well as in a connection that nobody reads.
-        if self.open().await?.connection.status().blocked() {
+        if open.connection.status().blocked() {
             return Err(SourceError(format!("{what}: {BLOCKED}")));
         }
+        self.declare_parking(&open, source, queue).await?;
         let copy = Copy {
             exchange: "",
             routing_key: queue,
@@ -161,14 +166,31 @@ impl DeadLetterExchange {
         if self.broker.config().declare {
             let channel = bounded("opening a channel", connection.create_channel()).await?;
             topology::declare_dead_letters(&channel, self.broker.config()).await?;
-            for source in &self.broker.config().sources {
-                topology::declare_parking(&channel, self.broker.config(), source).await?;
-            }
             bounded("closing a channel", channel.close(200, "bye".into())).await?;
         }
-        let open = Rc::new(Open { channels: SoloChannels::default(), connection });
+        let open =
+            Open { channels: SoloChannels::default(), parking: RefCell::default(), connection };
+        let open = Rc::new(open);
         *current = Some(Rc::clone(&open));
         Ok(open)
+    }
+
+    /// Once on a connection, and by itself: what is wrong with one source's queue must not keep another's dead
+    /// letters.
+    async fn declare_parking(
+        &self,
+        open: &Open,
+        source: &Source,
+        queue: &str,
+    ) -> Result<(), SourceError> {
+        if !self.broker.config().declare || open.parking.borrow().contains(queue) {
+            return Ok(());
+        }
+        let channel = bounded("opening a channel", open.connection.create_channel()).await?;
+        topology::declare_parking(&channel, self.broker.config(), source).await?;
+        bounded("closing a channel", channel.close(200, "bye".into())).await?;
+        open.parking.borrow_mut().insert(queue.to_owned());
+        Ok(())
     }
 
     /// Says goodbye, so that RabbitMQ does not log a client that vanished.

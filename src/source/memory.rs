@@ -28,6 +28,8 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     ready: VecDeque<Message>,
+    /// What came back, before all else: as in a quorum queue before RabbitMQ 4, behind what came back before.
+    returned: VecDeque<Message>,
     unacked: BTreeMap<u64, Message>,
     dead: Vec<(Envelope, DeadLetter)>,
     parked: usize,
@@ -56,7 +58,8 @@ impl MemoryQueue {
     /// How many wait, delivered ones not included.
     #[must_use]
     pub fn ready(&self) -> usize {
-        self.0.state.borrow().ready.len()
+        let state = self.0.state.borrow();
+        state.returned.len() + state.ready.len()
     }
 
     /// How many are delivered and not settled.
@@ -85,15 +88,15 @@ impl MemoryQueue {
     }
 
     /// Ends the session as a broken connection does: receipts are void, and what was
-    /// not settled is ready again, in its old order.
+    /// not settled is ready again, in its old order, before what never left.
     pub fn cut(&self) {
         let mut state = self.0.state.borrow_mut();
         state.session += 1;
-        while let Some((_, mut message)) = state.unacked.pop_last() {
+        while let Some((_, mut message)) = state.unacked.pop_first() {
             message.returns += 1;
             state.returns += 1;
             state.most_returns = state.most_returns.max(message.returns);
-            state.ready.push_front(message);
+            state.returned.push_back(message);
         }
         drop(state);
         self.0.changed.notify_one();
@@ -127,7 +130,7 @@ impl MemorySession {
         if self.one && !state.unacked.is_empty() {
             return None;
         }
-        let message = state.ready.pop_front()?;
+        let message = state.returned.pop_front().or_else(|| state.ready.pop_front())?;
         state.delivered += 1;
         let tag = state.delivered;
         let envelope = message.envelope.clone();

@@ -7,6 +7,8 @@
 use lapin::BasicProperties;
 use lapin::types::AMQPValue;
 
+use crate::dead_letters::message::LONGEST_SHORT;
+
 /// The exchange to which the producer published.
 pub(super) const EXCHANGE: &str = "event-pusher-exchange";
 /// The routing key with which it did.
@@ -26,11 +28,14 @@ pub(super) fn origin<'a>(
         return None;
     }
     let headers = properties.headers().as_ref()?;
-    let text = |name: &str| match headers.into_iter().find(|(it, _)| it.as_str() == name)?.1 {
-        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+    // Anybody can write such headers; no exchange or routing key is longer than AMQP has room for.
+    let name = |header: &str| match headers.into_iter().find(|(it, _)| it.as_str() == header)?.1 {
+        AMQPValue::LongString(text) => {
+            std::str::from_utf8(text.as_bytes()).ok().filter(|text| text.len() <= LONGEST_SHORT)
+        }
         _ => None,
     };
-    Some((text(EXCHANGE)?, text(ROUTING_KEY)?))
+    Some((name(EXCHANGE)?, name(ROUTING_KEY)?))
 }
 
 #[cfg(test)]
@@ -62,5 +67,7 @@ mod tests {
         assert_eq!(origin("", "q", &headers(&[(EXCHANGE, b"e")]), "q"), None, "without the key");
         let broken = headers(&[(EXCHANGE, b"\xff"), (ROUTING_KEY, b"k")]);
         assert_eq!(origin("", "q", &broken, "q"), None, "not UTF-8");
+        let long = headers(&[(EXCHANGE, b"e"), (ROUTING_KEY, &[b'k'; LONGEST_SHORT + 1])]);
+        assert_eq!(origin("", "q", &long, "q"), None, "longer than a routing key can be");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::dead_letter_headers::{PERSISTENT, kept_properties, original_headers, text};
 use super::origin;
@@ -25,8 +25,18 @@ const COVER: &str = "event-pusher-parked-";
 const EXPIRATION: &str = "event-pusher-parked-expiration";
 const USER_ID: &str = "event-pusher-parked-user-id";
 
-/// The headers that dead-lettering reads or writes begin so.
-const MEDDLED: [&str; 5] = ["x-death", "x-first-death-", "x-last-death-", "CC", "BCC"];
+/// The headers that dead-lettering reads or writes.
+const MEDDLED: [&str; 9] = [
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+    "CC",
+    "BCC",
+];
 
 /// The properties of the copy to be parked. It is persistent, whatever the original was;
 /// expiration and user id are put by, as for a dead letter.
@@ -38,10 +48,9 @@ pub(super) fn parked_properties(
 ) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in &original_headers(original) {
-        let name = name.as_str();
-        let meddled = MEDDLED.iter().any(|it| name.starts_with(it));
-        let name = if meddled { format!("{COVER}{name}") } else { name.to_owned() };
-        headers.insert(name.into(), value.clone());
+        let meddled = MEDDLED.contains(&name.as_str());
+        let name = if meddled { format!("{COVER}{name}").into() } else { name.clone() };
+        headers.insert(name, value.clone());
     }
     let mut set = |name: &str, value: &str| _ = headers.insert(name.into(), text(value));
     set(origin::EXCHANGE, &envelope.exchange);
@@ -71,13 +80,13 @@ pub(super) fn unparked_properties(delivered: BasicProperties) -> BasicProperties
         match (name.as_str(), value) {
             (PARKED | origin::EXCHANGE | origin::ROUTING_KEY | origin::QUEUE, _) => {}
             (EXPIRATION, AMQPValue::LongString(expiration)) => {
-                properties = properties.with_expiration(expiration.to_string().into());
+                properties = with(properties, expiration, BasicProperties::with_expiration);
             }
             (USER_ID, AMQPValue::LongString(user_id)) => {
-                properties = properties.with_user_id(user_id.to_string().into());
+                properties = with(properties, user_id, BasicProperties::with_user_id);
             }
             // What the broker wrote itself in bringing it back.
-            (name, _) if MEDDLED.iter().any(|it| name.starts_with(it)) => {}
+            (name, _) if MEDDLED.contains(&name) => {}
             (name, value) => {
                 let name = name.strip_prefix(COVER).unwrap_or(name);
                 headers.insert(name.into(), value.clone());
@@ -85,6 +94,18 @@ pub(super) fn unparked_properties(delivered: BasicProperties) -> BasicProperties
         }
     }
     properties.with_headers(headers)
+}
+
+/// A property that was put by. Anybody can write such a header; what no property can hold was none.
+fn with(
+    properties: BasicProperties,
+    text: &LongString,
+    set: fn(BasicProperties, ShortString) -> BasicProperties,
+) -> BasicProperties {
+    match ShortString::try_new(text.to_string()) {
+        Ok(text) => set(properties, text),
+        Err(_) => properties,
+    }
 }
 
 fn has(headers: &FieldTable, name: &str) -> bool {
@@ -138,6 +159,25 @@ mod tests {
         brought_back.insert("x-first-death-reason".into(), text("expired"));
         let brought_back = kept_properties(&parked).with_headers(brought_back);
         assert_eq!(unparked_properties(brought_back), original);
+    }
+
+    #[test]
+    fn headers_that_nobody_parked_can_have_are_survived() {
+        let long = "x".repeat(256);
+        let forged = headers(&[
+            (PARKED, text("now")),
+            (EXPIRATION, text(&long)),
+            (USER_ID, text(&long)),
+            ("own", text("value")),
+        ]);
+        let unparked = unparked_properties(BasicProperties::default().with_headers(forged));
+        assert_eq!((unparked.expiration(), unparked.user_id()), (&None, &None));
+        assert_eq!(unparked.headers(), &Some(headers(&[("own", text("value"))])));
+
+        let name = format!("CC{}", "x".repeat(253));
+        let original = BasicProperties::default().with_headers(headers(&[(&name, text("own"))]));
+        let parked = parked_properties(&original, &Envelope::default(), "q", Duration::ZERO);
+        assert!(has(parked.headers().as_ref().unwrap(), &name));
     }
 
     #[test]

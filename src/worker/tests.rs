@@ -28,7 +28,6 @@ const CONFIGURATION: &str = r#"
     [sns]
     region = "us-east-1"
     account_id = "123456789012"
-    pm_messages_topic = "pm"
     presence_updates_topic = "presence"
     batch_max_entries = 4
     pool_size = 3
@@ -131,6 +130,8 @@ struct Run {
 #[derive(Debug, Clone, Copy)]
 struct Case<'a> {
     ordering: &'a str,
+    /// Of messages between two users.
+    topic: &'a str,
     prefetch: u16,
     hand_back_after_s: u64,
     /// The connection is cut after each of these milliseconds.
@@ -138,12 +139,13 @@ struct Case<'a> {
 }
 
 const IN_ORDER: Case<'static> =
-    Case { ordering: "per-key", prefetch: 1500, hand_back_after_s: 1200, cuts: &[] };
+    Case { ordering: "per-key", topic: "pm", prefetch: 1500, hand_back_after_s: 1200, cuts: &[] };
 
 fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) -> Worker<S, P> {
-    let Case { ordering, prefetch, hand_back_after_s, .. } = case;
+    let Case { ordering, topic, prefetch, hand_back_after_s, .. } = case;
     let set = [
         ("EVENT_PUSHER__SNS__ORDERING".to_owned(), ordering.to_owned()),
+        ("EVENT_PUSHER__SNS__PM_MESSAGES_TOPIC".to_owned(), topic.to_owned()),
         ("EVENT_PUSHER__OUTAGE__HAND_BACK_AFTER_S".to_owned(), hand_back_after_s.to_string()),
     ];
     let inputs = Inputs {
@@ -157,7 +159,8 @@ fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) 
         name: "test".to_owned(),
         source,
         relay: Relay::new(crate::event::Format::Native, router, publisher),
-        room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
+        room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after)
+            .with_fifo(config.has_fifo_topic()),
         tally: Rc::default(),
         monitor: Rc::new(Monitor::new("test", Arc::default())),
         grace: Duration::from_secs(10),
@@ -277,7 +280,7 @@ proptest! {
     ) {
         let events = events_of(&users);
         let lost = fates.iter().any(|fate| matches!(fate, Some(Fate::AnswerLost)));
-        let case = Case { ordering: "none", prefetch, hand_back_after_s, cuts: &[] };
+        let case = Case { ordering: "none", prefetch, hand_back_after_s, ..IN_ORDER };
         let run = work_off(&events, fates, case);
         let distinct: BTreeSet<_> = run.accepted.iter().map(|(_, number)| number).collect();
         if !lost {

@@ -3,6 +3,7 @@
 mod stanzas;
 
 use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable};
 use serde_json::{Value, json};
 
 use crate::support::{Event, Stand, Worker, header};
@@ -52,6 +53,32 @@ fn published_chat(text: &str) -> Ends {
 
 fn presence_of(user: &str) -> String {
     json!({"type": "presence", "user_id": user, "present": true, "note": MARKER}).to_string()
+}
+
+/// Anybody who can publish can write the headers by which a worker knows what it has parked, or what was
+/// replayed; with values that no exchange, routing key or property can have.
+#[tokio::test]
+async fn forged_headers_end_no_worker() {
+    let stand = Stand::new("bad-headers").await;
+    let worker = Worker::start(&stand).await;
+    let long = "x".repeat(300);
+    let all = ["exchange", "routing-key", "queue", "parked", "parked-expiration", "parked-user-id"];
+    for names in [&all[..3], &all] {
+        let mut headers = FieldTable::default();
+        for name in names {
+            let name = format!("event-pusher-{name}");
+            headers.insert(name.into(), AMQPValue::LongString(long.as_str().into()));
+        }
+        let properties = BasicProperties::default().with_headers(headers);
+        let event = Event { properties, ..Event::new("garbage") };
+        stand.publish_to("", event.routed(&stand.queue())).await;
+    }
+    for letter in stand.take_dead_letters(2).await {
+        assert_eq!(letter.routing_key.as_str(), stand.queue());
+        assert_eq!(header(&letter, "event-pusher-exchange").as_deref(), Some(""));
+    }
+    assert_eq!(worker.stop().await.status.code(), Some(0));
+    stand.leave_nothing().await;
 }
 
 /// Not text, not JSON, or not an object.

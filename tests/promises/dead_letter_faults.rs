@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use lapin::ExchangeKind;
-use lapin::options::ExchangeDeleteOptions;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
 use crate::support::{Event, OwnBroker, Stand, Worker, quorum, wait_for};
@@ -141,6 +141,30 @@ async fn a_letter_that_no_queue_takes_is_not_taken_for_one_that_a_queue_took() {
     })
     .await;
     stand.purge(&stand.dead_letter_queue()).await;
+    stand.leave_nothing().await;
+}
+
+/// A source whose queue for parked events is somebody else's can't start; the others can, and dead-letter.
+#[tokio::test]
+async fn what_is_wrong_with_one_source_keeps_no_dead_letter_of_another() {
+    let stand = Stand::new("letter-others").await;
+    let other = format!("{}.other", stand.id);
+    let held = format!("{other}.held");
+    stand.declare_queue(&held, FieldTable::default()).await;
+    let settings =
+        [("AMQP__SOURCES__OTHER__EXCHANGE", &*other), ("AMQP__SOURCES__OTHER__QUEUE", &*other)];
+    let worker = Worker::start_with(&stand, &settings).await;
+    let line = worker.logged("not consuming, trying again").await;
+    assert_eq!(line["source"], "other", "{line}");
+    assert!(line["error"].to_string().contains(&held), "{line}");
+    publish_garbage(&stand).await;
+    all_arrive(&stand).await;
+    assert_eq!(worker.count("cannot dead-letter"), 0, "{:#?}", worker.log());
+    assert_eq!(worker.stop().await.status.code(), Some(0));
+    for queue in [other.as_str(), &held] {
+        stand.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+    stand.channel.exchange_delete(other.into(), ExchangeDeleteOptions::default()).await.unwrap();
     stand.leave_nothing().await;
 }
 
