@@ -211,10 +211,11 @@ impl FakeSns {
     /// Waits until the counts are as wanted, and fails the test if they never are.
     pub async fn until(&self, wanted: impl FnMut(&Counts) -> bool) -> Counts {
         let mut counts = self.watch();
-        match tokio::time::timeout(PATIENCE, counts.wait_for(wanted)).await {
-            Ok(counts) => *counts.expect("the sender lives as long as the fake"),
-            Err(_) => panic!("waited {PATIENCE:?} for the fake SNS in vain: {:?}", self.counts()),
-        }
+        let wanted = tokio::time::timeout(PATIENCE, counts.wait_for(wanted)).await;
+        let Ok(counts) = wanted else {
+            panic!("waited {PATIENCE:?} for the fake SNS in vain: {:?}", self.counts());
+        };
+        *counts.expect("the sender lives as long as the fake")
     }
 
     fn settings(&self) -> MutexGuard<'_, Settings> {
