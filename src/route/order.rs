@@ -56,7 +56,7 @@ impl From<String> for OrderKey {
 }
 
 /// SNS drops a second message of the same id within five minutes: the event's own id, with its
-/// source if it has one, else the AMQP message id, else a hash of all that was delivered.
+/// source if it has one, else the AMQP message id, else a hash of what the producer published.
 pub(super) fn dedup_id(event: &Event<'_>, envelope: &Envelope) -> String {
     if let (Some(id), Some(source)) = (event.id(), &event.meta().source) {
         return hash([source.as_bytes(), id.as_bytes()]);
@@ -64,10 +64,20 @@ pub(super) fn dedup_id(event: &Event<'_>, envelope: &Envelope) -> String {
     match event.id().or(envelope.message_id.as_deref()) {
         Some(id) if fits(id) => id.to_owned(),
         Some(id) => hash([id.as_bytes()]),
-        None => {
-            hash([envelope.exchange.as_bytes(), envelope.routing_key.as_bytes(), &envelope.payload])
-        }
+        None => hash_of(envelope),
     }
+}
+
+/// Where to, content type, headers and body. Not the headers that RabbitMQ and this program add to what comes
+/// again: it must have the same id.
+fn hash_of(envelope: &Envelope) -> String {
+    let Envelope { exchange, routing_key, content_type, headers, payload, .. } = envelope;
+    let content_type = content_type.as_deref().unwrap_or_default();
+    let fixed = [exchange.as_bytes(), routing_key.as_bytes(), content_type.as_bytes(), payload];
+    let is_added = |name: &str| ["x-", "event-pusher-"].iter().any(|it| name.starts_with(it));
+    let headers = headers.iter().filter(|(name, _)| !is_added(name));
+    let headers = headers.flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
+    hash(fixed.into_iter().chain(headers))
 }
 
 fn fits(id: &str) -> bool {
@@ -146,8 +156,19 @@ mod tests {
             assert_eq!(dedup_id(event, &named), "m-1");
             let spaced = Envelope { message_id: Some("m 1".to_owned()), ..envelope.clone() };
             assert_eq!(dedup_id(event, &spaced).len(), 64);
-            let elsewhere = Envelope { exchange: "other".to_owned(), ..envelope.clone() };
-            assert_ne!(dedup_id(event, &elsewhere), hashed);
+            let header = |name: &str| vec![(name.to_owned(), "1".to_owned())];
+            for another in [
+                Envelope { exchange: "other".to_owned(), ..envelope.clone() },
+                Envelope { routing_key: "other".to_owned(), ..envelope.clone() },
+                Envelope { content_type: Some("text/plain".to_owned()), ..envelope.clone() },
+                Envelope { headers: header("sequence"), ..envelope.clone() },
+            ] {
+                assert_ne!(dedup_id(event, &another), hashed, "{another:?}");
+            }
+            for added in ["x-delivery-count", "event-pusher-replays"] {
+                let again = Envelope { headers: header(added), ..envelope.clone() };
+                assert_eq!(dedup_id(event, &again), hashed, "{added}");
+            }
         });
     }
 
