@@ -134,6 +134,10 @@ metrics! {
     /// Consumers of the queue.
     queue_consumers: IntGaugeVec = Reference::new(Kind::Gauge, "queue_consumers", &["source"],
         "Consumers of the source's queue: the workers that share it; absent without a connection.");
+    /// Parked events.
+    queue_parked: IntGaugeVec = Reference::new(Kind::Gauge, "queue_parked", &["source"],
+        "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; asked \
+         for every few seconds, absent without a connection or such a queue.");
     /// Work to be done.
     backlog: GaugeVec = Reference::new(Kind::Gauge, "backlog", &["source"],
         "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \

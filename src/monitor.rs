@@ -140,7 +140,7 @@ impl Monitor {
     /// What the broker says of the queue: ready events and consumers. `None`: nobody knows.
     pub fn queue(&self, depth: Option<(u32, u32)>) {
         let source = &[&*self.source];
-        let Metrics { queue_ready, queue_consumers, .. } = &*self.metrics;
+        let Metrics { queue_ready, queue_consumers, queue_parked, .. } = &*self.metrics;
         if let Some((ready, consumers)) = depth {
             queue_ready.with_label_values(source).set(ready.into());
             queue_consumers.with_label_values(source).set(consumers.into());
@@ -149,8 +149,14 @@ impl Monitor {
             // Not there is no trouble.
             let _ = queue_ready.remove_label_values(source);
             let _ = queue_consumers.remove_label_values(source);
+            let _ = queue_parked.remove_label_values(source);
             self.share.set(0.0);
         }
+    }
+
+    /// What the broker says of the queue for parked events.
+    pub fn parked(&self, count: u32) {
+        self.metrics.queue_parked.with_label_values(&[&*self.source]).set(count.into());
     }
 
     /// Brings up to date what is not counted as it happens.

@@ -37,6 +37,8 @@ pub struct OfSource {
     pub ready: Option<i64>,
     /// Consumers of the queue.
     pub consumers: Option<i64>,
+    /// Parked until their topic is no longer held; `None` where nobody knows.
+    pub parked: Option<i64>,
     /// From received to settled.
     pub seconds: Times,
 }
@@ -143,6 +145,7 @@ impl Metrics {
         each(&self.deliveries, |it| of(it, &|source| source.received = counted(it)));
         each(&self.queue_ready, |it| of(it, &|source| source.ready = Some(gauged(it))));
         each(&self.queue_consumers, |it| of(it, &|source| source.consumers = Some(gauged(it))));
+        each(&self.queue_parked, |it| of(it, &|source| source.parked = Some(gauged(it))));
         each(&self.delivery_seconds, |it| of(it, &|source| source.seconds = times(it)));
     }
 

@@ -1,8 +1,9 @@
-//! How much waits in a queue, asked for every few seconds.
+//! How much waits in a source's queues, asked for every few seconds.
 
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::{OptionFuture, join};
 use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
@@ -10,16 +11,43 @@ use tokio::time::sleep;
 
 use super::SourceError;
 use super::connection::bounded;
+use super::link::Link;
+use crate::config::Source;
 use crate::monitor::Monitor;
 
 /// Autoscalers look every ten to thirty seconds.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
-/// Asks as long as the channel lives. What the broker said last is a better guess than nothing.
-pub(super) async fn watch(channel: Channel, queue: String, monitor: Rc<Monitor>) {
+/// Tells the monitor of the source's queue, and of the one where its events are parked. Each on a channel of its
+/// own: a refusal closes it, and must close neither the other nor the one that consumes.
+pub(super) async fn watch(
+    connection: &Link,
+    source: &Source,
+    monitor: Rc<Monitor>,
+) -> Result<impl Future<Output = ()> + use<>, SourceError> {
+    let parked = match &source.parking {
+        Some(parking) => {
+            let monitor = Rc::clone(&monitor);
+            let tell = move |parked, _| monitor.parked(parked);
+            Some(ask_again(open(connection).await?, parking.queue.clone(), tell))
+        }
+        None => None,
+    };
+    let tell = move |ready, consumers| monitor.queue(Some((ready, consumers)));
+    let ready = ask_again(open(connection).await?, source.queue.clone(), tell);
+    Ok(async { _ = join(ready, OptionFuture::from(parked)).await })
+}
+
+async fn open(connection: &Link) -> Result<Channel, SourceError> {
+    bounded("opening a channel", connection.create_channel()).await
+}
+
+/// Asks as long as the channel lives, and tells messages and consumers. What the broker said last is a
+/// better guess than nothing.
+async fn ask_again(channel: Channel, queue: String, tell: impl Fn(u32, u32)) {
     while channel.status().connected() {
         match ask(&channel, &queue).await {
-            Ok(depth) => monitor.queue(Some(depth)),
+            Ok((messages, consumers)) => tell(messages, consumers),
             Err(error) => tracing::debug!(queue, %error, "cannot tell how much is in the queue"),
         }
         sleep(ASK_EVERY).await;

@@ -103,9 +103,7 @@ impl Source for RabbitQueue {
         let telling = AbortOnDrop(telling);
         let mut measuring = None;
         if let Some(monitor) = &self.monitor {
-            // Of its own: a refusal closes it, and must not close the one that consumes.
-            let channel = bounded("opening a channel", connection.create_channel()).await?;
-            let watch = depth::watch(channel, self.source.queue.clone(), Rc::clone(monitor));
+            let watch = depth::watch(&connection, &self.source, Rc::clone(monitor)).await?;
             measuring = Some(AbortOnDrop(tokio::task::spawn_local(watch)));
         }
         Ok(RabbitSession { connection, intake, settler, telling, _measuring: measuring })

@@ -203,10 +203,11 @@ impl Access {
         Ok(self.state().sessions.begin())
     }
 
-    pub(super) fn log_out(&self, headers: &HeaderMap) {
-        if let Some(id) = session::of(headers) {
-            self.state().sessions.end(&id);
-        }
+    /// Ends the session, and returns what of its id may stand in a log; `None` if it is none.
+    pub(super) fn log_out(&self, headers: &HeaderMap) -> Option<String> {
+        session::of(headers)
+            .filter(|id| self.state().sessions.end(id))
+            .map(|id| session::shown(&id))
     }
 
     async fn check_token(&self, given: &str, peer: SocketAddr) -> Result<(), Refusal> {

@@ -53,8 +53,9 @@ pub(super) async fn log_in(State(page): State<Arc<Page>>, asked: Asked, sent: By
 }
 
 pub(super) async fn log_out(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    page.access.log_out(&asked.headers);
-    tracing::info!(peer = %asked.peer(), "logged out of the operator's page");
+    if let Some(session) = page.access.log_out(&asked.headers) {
+        tracing::info!(peer = %asked.peer(), session, "logged out of the operator's page");
+    }
     with_cookie(None, &asked)
 }
 

@@ -20,6 +20,9 @@ pub(super) const EVERY: Duration = Duration::from_secs(1);
 /// Rates and percentiles are those of so many readings, so that they neither flicker nor lag.
 const WINDOW: usize = 10;
 
+/// What is unaccounted for in so many readings, and as much in each, is no accident of counting.
+const LASTING: usize = 10;
+
 /// Readings for each point of the chart, and points that are kept: ten minutes.
 const PER_POINT: usize = 5;
 const POINTS: usize = 120;
@@ -58,6 +61,8 @@ pub(super) struct Books {
     in_flight: i64,
     /// Received, less all the rest. Numbers that are read while they change may differ by a few.
     unaccounted: i64,
+    /// As many have been unaccounted for in all the last readings: a delivery was forgotten.
+    pub(super) missing: u64,
 }
 
 /// What goes to SNS.
@@ -93,6 +98,7 @@ pub(super) struct Source {
     received_per_second: f64,
     in_flight: i64,
     ready: Option<i64>,
+    parked: Option<i64>,
     consumers: Option<i64>,
 }
 
@@ -104,7 +110,7 @@ pub(super) struct Figures {
     in_flight: i64,
     ready: Option<i64>,
     latency: Latency,
-    books: Books,
+    pub(super) books: Books,
     pub(super) requests: Requests,
     #[serde(skip)]
     pub(super) topics: BTreeMap<String, Topic>,
@@ -160,10 +166,21 @@ impl History {
             in_flight: now.sources.values().map(|it| it.in_flight).sum(),
             ready: ready.map(|it| it.iter().sum()),
             latency: Latency::of(&span.times()),
-            books: books(now),
+            books: Books { missing: self.missing(), ..books(now) },
             requests: span.requests(usd_per_million),
             topics: topics.collect(),
             sources: sources.collect(),
+        }
+    }
+
+    fn missing(&self) -> u64 {
+        let last = self.readings.iter().rev().take(LASTING).map(|it| books(&it.1).unaccounted);
+        let all: Vec<_> = last.collect();
+        match all.first() {
+            Some(now) if all.len() == LASTING && all.iter().all(|it| it == now) => {
+                now.unsigned_abs()
+            }
+            _ => 0,
         }
     }
 
@@ -199,6 +216,7 @@ fn books(now: &Reading) -> Books {
         handed_back: now.sources.values().map(|it| it.handed_back).sum(),
         in_flight: now.sources.values().map(|it| it.in_flight).sum(),
         unaccounted: 0,
+        missing: 0,
     };
     let ended = books.published + books.skipped + books.dead_lettered + books.handed_back;
     books.unaccounted = books.received as i64 - ended as i64 - books.in_flight;
@@ -234,6 +252,7 @@ impl Span<'_> {
             received_per_second: self.rate(before, now.received),
             in_flight: now.in_flight,
             ready: now.ready,
+            parked: now.parked,
             consumers: now.consumers,
         }
     }

@@ -40,6 +40,8 @@ pub(super) struct Signs {
     pub(super) throttled_per_second: f64,
     /// In the dead-letter queue; `None` where nobody has asked.
     pub(super) dead_letters: Option<u64>,
+    /// Deliveries that stay unaccounted for.
+    pub(super) missing: u64,
 }
 
 pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
@@ -51,6 +53,17 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     }
     let held: Vec<_> = ready.held.iter().filter(|it| it.topic.is_some()).collect();
     points.extend(held.iter().map(|it| point_of_hold(it)));
+    if signs.missing > 0 {
+        points.push(Point {
+            what: format!("unaccounted for: {}, and it stays so", deliveries(signs.missing)),
+            since: None,
+            what_to_do: "keep the log and /metrics, restart this worker, so that they come again, and report it: \
+                         it is a bug"
+                .to_owned(),
+        });
+        let title = format!("This worker has lost track of {}", deliveries(signs.missing));
+        return Headline { level: Level::Bad, title, points };
+    }
     if signs.throttled_per_second > 0.0 {
         points.push(Point {
             what: "SNS throttles, and the worker slows down".to_owned(),
@@ -114,6 +127,10 @@ fn letters(count: u64) -> String {
     if count == 1 { "1 dead letter".to_owned() } else { format!("{count} dead letters") }
 }
 
+fn deliveries(count: u64) -> String {
+    if count == 1 { "1 delivery".to_owned() } else { format!("{count} deliveries") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,6 +161,9 @@ mod tests {
             assert_eq!(headline.level, Level::Attention, "{headline:?}");
             assert!(!headline.points[0].what_to_do.is_empty(), "{headline:?}");
         }
+        let lost = of(Signs { missing: 2, ..Signs::default() });
+        assert_eq!((lost.level, lost.points.len()), (Level::Bad, 1), "{lost:?}");
+        assert!(lost.title.contains("lost track of 2 deliveries"), "{lost:?}");
     }
 
     #[test]

@@ -38,8 +38,9 @@ impl Sessions {
         self.0.get(id).is_some_and(|began| began.elapsed() < LASTS)
     }
 
-    pub(super) fn end(&mut self, id: &str) {
-        self.0.remove(id);
+    /// Returns whether there was one.
+    pub(super) fn end(&mut self, id: &str) -> bool {
+        self.0.remove(id).is_some()
     }
 }
 

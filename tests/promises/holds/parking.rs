@@ -6,14 +6,14 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
 use super::{accepts, chat, delete_topic, distinct, leave_after, room, worker_on};
 use crate::fake_sns::FakeSns;
-use crate::support::{Event, Program, Stand, Worker, header};
+use crate::support::{ADMIN, Admin, Event, Program, Scrape, Stand, Worker, header};
 
 #[tokio::test]
 async fn a_held_topic_parks_what_exceeds_its_share_and_starves_no_other() {
     let (stand, sns) = (Stand::new("parked").await, FakeSns::start());
     sns.record();
     delete_topic(&stand, &sns, "muc");
-    let worker = worker_on(&stand, &sns, &[("AMQP__PREFETCH", "20")]).await;
+    let worker = worker_on(&stand, &sns, &[ADMIN, ("AMQP__PREFETCH", "20")]).await;
     stand.publish_all((0..100).map(room)).await;
     stand.publish_all((0..50).map(chat)).await;
     accepts(&stand, &sns, "pm", 50).await;
@@ -21,6 +21,8 @@ async fn a_held_topic_parks_what_exceeds_its_share_and_starves_no_other() {
     assert_eq!(line["held"], stand.topic_arn("muc"), "{line}");
     assert!(line["advice"].as_str().unwrap().contains("create the topic"), "{line}");
     worker.logged("what comes beyond is parked").await;
+    let shown = |it: &Scrape| it.sum("queue_parked", &["source=\"events\""]) > 0;
+    Admin::of(&worker).await.shows("parked events", shown).await;
     // Other ones come through while those that are parked come and go.
     stand.publish_all((50..100).map(chat)).await;
     accepts(&stand, &sns, "pm", 100).await;

@@ -115,7 +115,8 @@ function showBooks(books) {
   for (const [id, key] of Object.entries(shown)) say(`b-${id}`, count(books[key]));
   // Numbers that are read while they change may differ by a few.
   const off = Math.abs(books.unaccounted);
-  const word = off === 0 ? "No: every delivery is accounted for." : `No: ${whole(off)} moved while they were counted.`;
+  const word = books.missing > 0 ? `Perhaps: ${whole(books.missing)} unaccounted for, and it stays so. Restart this worker: they come again.`
+    : off === 0 ? "No: every delivery is accounted for." : `No: ${whole(off)} moved while they were counted.`;
   say("books-word", word);
 }
 
@@ -156,7 +157,7 @@ function showTables({ sources, topics, at }) {
   const pill = (state) => ({ text: state, class: `pill ${{ consuming: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" }[state] ?? "attention"}` });
   rows($("sources"), sources.map((it) => [
     it.name, it.queue, pill(it.state), it.since ? span((Date.parse(at) - Date.parse(it.since)) / 1000) : "–",
-    rate(it.received_per_second), count(it.ready), count(it.in_flight), count(it.consumers),
+    rate(it.received_per_second), count(it.ready), count(it.parked), count(it.in_flight), count(it.consumers),
   ]));
   $("no-topics").hidden = topics.length > 0;
   rows($("topics"), topics.map((it) => [

@@ -42,7 +42,7 @@ async fn rates_percentiles_and_cost_are_those_of_the_last_seconds() {
     near(figures.requests.usd_per_million_events.unwrap(), 0.05);
     near(figures.latency.p50.unwrap(), 0.5);
     assert_eq!((figures.ready, figures.in_flight), (Some(5), 3));
-    assert_eq!(figures.books.unaccounted, 0);
+    assert_eq!((figures.books.unaccounted, figures.books.missing), (0, 0));
     assert_eq!(figures.topics["pm"].failed_requests, 2);
     assert_eq!(history.points().len(), POINTS, "and no more, however long it runs");
     for _ in 0..=WINDOW {
@@ -51,4 +51,24 @@ async fn rates_percentiles_and_cost_are_those_of_the_last_seconds() {
     }
     let figures = history.figures(0.5);
     assert_eq!((figures.received_per_second, figures.latency), (0.0, Latency::default()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_unaccounted_for_is_missing_only_if_it_stays_so() {
+    let mut history = History::default();
+    let off_by = |count: u64| {
+        let mut reading = reading(1000);
+        reading.sources.get_mut("events").unwrap().received += count;
+        reading
+    };
+    for second in 0..50 {
+        history.add(off_by(1 + second % 3));
+        assert_eq!(history.figures(0.5).books.missing, 0, "it moves");
+    }
+    for _ in 0..LASTING {
+        history.add(off_by(2));
+    }
+    assert_eq!(history.figures(0.5).books.missing, 2);
+    history.add(off_by(0));
+    assert_eq!(history.figures(0.5).books.missing, 0, "it was found");
 }
