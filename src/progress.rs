@@ -1,7 +1,6 @@
 //! How far a long command has come: a bar on a terminal, a line now and then elsewhere.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
@@ -39,9 +38,10 @@ impl Progress {
     }
 
     fn with(style: ProgressStyle) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style)
-        });
+        let bar =
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()).with_style(style);
+        // Such as on a terminal that can't move its cursor.
+        let bar = Some(bar).filter(|bar| !bar.is_hidden());
         Self { bar, lined: Instant::now() }
     }
 

@@ -260,3 +260,19 @@ async fn a_replay_that_outlasts_what_may_be_held_goes_on_with_the_rest() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn at_a_terminal_a_bar_shows_how_far_it_is_how_fast_and_how_long_it_will_take() {
+    for (kind, has_bar) in [("xterm", true), ("dumb", false)] {
+        let stand = stand("replay-bar", "quorum").await;
+        stand.bury_numbers(0..60).await;
+        let arguments = ["replay", "--rate", "10/s", "--watch", "0s"];
+        let (ended, shown) = dlq_program(&stand, &arguments).run_at_terminal(kind).await;
+        expect(&ended, 0, &["replayed 60 of 60 dead letters"]);
+        let bar = ["/60  ", "/s  ", "s left"];
+        assert!(has_bar || shown.contains("of 60"), "on {kind}: {shown:?}");
+        assert_eq!(bar.map(|part| shown.contains(part)), [has_bar; 3], "on {kind}: {shown:?}");
+        stand.drain(&stand.queue(), 60).await;
+        stand.leave_nothing().await;
+    }
+}

@@ -1,6 +1,7 @@
 //! The binary, run to its end with an environment that is the test's alone.
 
-use std::io::{Seek, Write};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -68,6 +69,23 @@ impl Program {
     pub fn with_terminal(mut self, stdin: Stdio, stderr: Stdio) -> Self {
         self.command.stdin(stdin).stderr(stderr);
         self
+    }
+
+    /// Runs it with standard error at a terminal of that kind, and returns what that showed.
+    pub async fn run_at_terminal(mut self, kind: &str) -> (Ended, String) {
+        self.command.env("TERM", kind);
+        let size = nix::pty::Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        let nix::pty::OpenptyResult { master, slave } = nix::pty::openpty(&size, None).unwrap();
+        let running = self.with_terminal(Stdio::null(), slave.into()).start();
+        let shown = tokio::task::spawn_blocking(move || {
+            let (mut terminal, mut shown, mut some) = (File::from(master), Vec::new(), [0; 4096]);
+            // Once nobody has the other end any more, reading fails.
+            while let Ok(count @ 1..) = terminal.read(&mut some) {
+                shown.extend_from_slice(&some[..count]);
+            }
+            String::from_utf8_lossy(&shown).into_owned()
+        });
+        (running.wait().await, shown.await.unwrap())
     }
 
     /// With these bytes to read from standard input.
