@@ -80,9 +80,15 @@ fn the_metrics_table_lists_every_metric_with_what_it_tells() {
 
 #[test]
 fn every_reason_for_a_dead_letter_is_explained() {
-    let text = read("README.md");
+    for file in ["README.md", "docs/alerts.md"] {
+        let text = read(file);
+        for reason in Reason::ALL {
+            assert!(text.contains(&format!("`{reason}`")), "{file} lacks {reason}");
+        }
+    }
+    let page = read("src/admin/page/assets/index.html");
     for reason in Reason::ALL {
-        assert!(text.contains(&format!("`{reason}`")), "README.md lacks {reason}");
+        assert!(page.contains(&format!("<option value=\"{reason}\">")), "the page lacks {reason}");
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) struct TryArguments {
     /// there are several
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
-    /// Read them as this instead: auto, native, mongooseim, xmpp or cloudevents
+    /// Read them as this instead: auto, native, mongooseim, mongooseim-chat, mongooseim-groupchat, xmpp
+    /// or cloudevents
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub format: Option<Format>,
     /// The exchange that they are published to

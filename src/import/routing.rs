@@ -38,8 +38,8 @@ fn with_service(server: &Server, base: Sns, page: &mut Page) -> Sns {
     let Some(first) = server.hosts.iter().find(with_backend) else { return base };
     page.blank();
     page.choice(&format!(
-        "the general modules have no SNS backend, so no topic is set for all domains. Credentials, \
-         region and other settings of a whole worker are those of {}.",
+        "the general modules have no SNS backend, so no topic is set for all domains. Where a domain \
+         has no credentials, region or other settings of its own, it has those of {}.",
         first.name
     ));
     first.modules.as_ref().map(Sns::read).map_or(base.clone(), |sns| base.with_service_of(&sns))

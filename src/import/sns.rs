@@ -91,7 +91,7 @@ impl Sns {
         (!usual.iter().any(|it| it == host)).then_some(host)
     }
 
-    /// Takes over from `other` what is set for the whole of a worker, never for a domain.
+    /// Takes over from `other` all but what is a domain's affair alone: topics, plugin and MUC host.
     pub(super) fn with_service_of(mut self, other: &Self) -> Self {
         for (name, text) in &other.texts {
             if !TOPICS.contains(name) && !["plugin_module", "muc_host"].contains(name) {
