@@ -225,10 +225,16 @@ async fn an_address_that_is_taken_is_one_clear_error_with_status_1() {
 
 #[tokio::test]
 async fn a_worker_that_is_open_to_the_network_says_so() {
-    let stand = Stand::new("open").await;
-    let worker = Worker::start_with(&stand, &[("ADMIN__LISTEN", "0.0.0.0:0")]).await;
-    let line = worker.logged("open to the network").await;
-    assert_eq!(line["level"], "WARN", "{line}");
-    worker.stop().await;
-    stand.leave_nothing().await;
+    for (token, says) in
+        [("", "admin.token is unset"), ("a-token-of-some-length", "takes admin.token")]
+    {
+        let stand = Stand::new("open").await;
+        let settings = [("ADMIN__LISTEN", "0.0.0.0:0"), ("ADMIN__TOKEN", token)];
+        let worker = Worker::start_with(&stand, &settings).await;
+        let line = worker.logged("open to the network").await;
+        assert_eq!(line["level"], "WARN", "{line}");
+        assert!(line.to_string().contains(says), "{line}");
+        worker.stop().await;
+        stand.leave_nothing().await;
+    }
 }

@@ -66,7 +66,9 @@ async fn leave_after(stand: Stand, sns: &FakeSns, worker: Worker, topic: &str, c
 #[tokio::test]
 async fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_is_published_later()
 {
-    const EVENTS: usize = 3000;
+    let asked = std::env::var("EVENT_PUSHER_OUTAGE_EVENTS").ok();
+    let events =
+        asked.map_or(3000, |it| it.parse().expect("EVENT_PUSHER_OUTAGE_EVENTS is a number"));
     let (stand, sns) = (Stand::new("refusing").await, FakeSns::start());
     sns.record();
     let single = Arc::new(AtomicUsize::new(0));
@@ -75,8 +77,9 @@ async fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_i
         counting.fetch_add(usize::from(request.entries.len() == 1), Ordering::Relaxed);
         Some(RequestFault::INTERNAL_ERROR)
     });
+    Worker::create_queue(&stand, &[]).await;
+    stand.publish_all((0..events).map(chat)).await;
     let worker = worker_on(&stand, &sns, &[]).await;
-    stand.publish_all((0..EVENTS).map(chat)).await;
     let line = worker.logged("\"holding").await;
     assert_eq!((&line["held"], &line["scope"]), (&"service".into(), &"service".into()), "{line}");
     // All that was in flight has run out of retries, and single events probe.
@@ -84,7 +87,7 @@ async fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_i
     let dead = dead_letters(&stand).await;
     assert!(dead < 10, "{dead} dead letters in an outage, with a threshold of 10");
     sns.heal();
-    leave_after(stand, &sns, worker, "pm", EVENTS - dead).await;
+    leave_after(stand, &sns, worker, "pm", events - dead).await;
 }
 
 #[tokio::test]

@@ -141,9 +141,16 @@ async fn suffers_in_silence(format: &str) {
     let address = worker.logged("health and metrics are served").await;
     if format == "json" {
         let admin = Admin::at(address["at"].as_str().unwrap());
-        for path in ["/metrics", "/readyz", "/livez", "/"] {
+        for path in ["/metrics", "/readyz", "/livez"] {
             assert_clean(path, &admin.get(path).await.1);
         }
+        for path in ["/", "/api/about", "/api/status"] {
+            let answer = admin.read(path, &[]).await;
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+            assert_clean(path, &answer.body);
+        }
+        let status = admin.read("/api/status", &[]).await.json();
+        assert!(status["frame"]["errors"].as_array().is_some_and(|it| !it.is_empty()), "{status}");
     }
     let log: Vec<_> = worker.log().iter().map(ToString::to_string).collect();
     for noise in ["TRACE", "DEBUG", "WARN", "ERROR", "holding", "retrying", "dead-lettered"] {

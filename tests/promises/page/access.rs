@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::http::{TOKEN, bearer};
 use super::worker_on;
-use crate::fake_sns::FakeSns;
+use crate::fake_sns::{EntryFault, FakeSns};
 use crate::support::{Letter, Stand, wait_for};
 
 /// Every path of the page.
@@ -232,5 +232,66 @@ async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
     worker.settles(replayed).await;
     worker.stop().await;
     stand.take_dead_letters(41 - replayed).await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_replay_from_the_page_stops_at_its_canary_or_at_so_many_failures() {
+    const REFUSED: EntryFault = EntryFault::Failed { code: "InvalidParameter", sender_fault: true };
+    let (stand, sns) = (Stand::new("page-canary").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    sns.fail_entries(|_| Some(REFUSED));
+    stand.bury_numbers(0..30).await;
+    for (order, ended, most) in [
+        (json!({"canary": 3}), "canary_failed", 3),
+        (json!({"max_failures": 2, "rate": 20}), "too_many_failures", 29),
+    ] {
+        let answer = admin.write("/api/dead-letters/replay", &[&bearer()], &order).await;
+        assert_eq!(answer.status, 202, "{order}: {answer:?}");
+        let job = wait_for("its end", async || {
+            let job = admin.read("/api/status", &[]).await.json()["frame"]["replay"].clone();
+            (job["running"] == false).then_some(job)
+        })
+        .await;
+        assert_eq!(job["report"]["ended"], ended, "{order}: {job}");
+        let replayed = job["report"]["replayed"].as_u64().unwrap();
+        assert!((1..=most).contains(&replayed), "{order}: {job}");
+        stand.has_ready(&stand.dead_letter_queue(), 30).await;
+    }
+    worker.stop().await;
+    stand.take_dead_letters(30).await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn writes_are_limited_and_the_log_says_who_wrote_what() {
+    let (stand, sns) = (Stand::new("page-writes").await, FakeSns::start());
+    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    stand.bury_numbers(0..40).await;
+    let login = admin.write("/api/login", &[], &json!({"token": TOKEN})).await;
+    let cookie = login.head.lines().find_map(|it| it.strip_prefix("set-cookie: ")).unwrap();
+    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    let here = [&*cookie, "Sec-Fetch-Site: same-origin"];
+    let order = json!({"rate": 1});
+    assert_eq!(admin.write("/api/dead-letters/replay", &here, &order).await.status, 202);
+    let session = worker.logged("dead letters are replayed from the page").await["by"].clone();
+    assert_eq!(admin.write("/api/dead-letters/replay/stop", &here, &json!({})).await.status, 202);
+    let stopped = worker.logged("the replay is stopped from the page").await;
+    assert!(session.as_str().unwrap().starts_with("session "), "{session}");
+    assert_eq!(stopped["by"], session, "{stopped}");
+    assert!(stopped["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{stopped}");
+
+    let mut statuses = Vec::new();
+    for _ in 0..12 {
+        let answer = admin.write("/api/dead-letters/replay/stop", &here, &json!({})).await;
+        statuses.push(answer.status);
+    }
+    assert!(statuses.ends_with(&[429]) && !statuses.starts_with(&[429]), "{statuses:?}");
+
+    admin.write("/api/logout", &here, &json!({})).await;
+    let left = worker.logged("logged out of the operator's page").await;
+    assert_eq!(format!("session {}", left["session"].as_str().unwrap()), session, "{left}");
+    worker.stop().await;
+    while stand.dead_letter_now().await.is_some() {}
     stand.leave_nothing().await;
 }
