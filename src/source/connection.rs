@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lapin::ConnectionProperties;
 use lapin::uri::AMQPUri;
+use lapin::{Channel, ConnectionProperties};
 use tokio::time::timeout;
 
 use super::link::Link;
@@ -101,6 +101,10 @@ impl Broker {
             Err(_) => Err(format!("no answer within {patience:?}")),
         }
     }
+}
+
+pub(super) async fn open_channel(link: &Link) -> Result<Channel, SourceError> {
+    bounded("opening a channel", link.create_channel()).await
 }
 
 /// Bounds one call to the broker and puts its failure into words.

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lapin::{BasicProperties, Confirmation};
+use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::connection::{BLOCKED, Broker, bounded};
+use super::connection::{BLOCKED, Broker, bounded, open_channel};
 use super::dead_letter_headers::{Origin, dead_letter_properties};
 use super::link::Link;
 use super::parking::parked_properties;
@@ -42,7 +42,7 @@ pub struct DeadLetterExchange {
 struct Open {
     channels: SoloChannels,
     /// Queues for parked events that were found or declared since it was opened.
-    parking: RefCell<BTreeSet<String>>,
+    parking: Mutex<BTreeSet<String>>,
     connection: Link,
 }
 
@@ -164,32 +164,37 @@ impl DeadLetterExchange {
         }
         let connection = self.broker.connect("dead letters").await?;
         if self.broker.config().declare {
-            let channel = bounded("opening a channel", connection.create_channel()).await?;
-            topology::declare_dead_letters(&channel, self.broker.config()).await?;
-            bounded("closing a channel", channel.close(200, "bye".into())).await?;
+            let declare = async |channel: &Channel| {
+                topology::declare_dead_letters(channel, self.broker.config()).await
+            };
+            on_channel(&connection, declare).await?;
         }
         let open =
-            Open { channels: SoloChannels::default(), parking: RefCell::default(), connection };
+            Open { channels: SoloChannels::default(), parking: Mutex::default(), connection };
         let open = Rc::new(open);
         *current = Some(Rc::clone(&open));
         Ok(open)
     }
 
-    /// Once on a connection, and by itself: what is wrong with one source's queue must not keep another's dead
-    /// letters.
+    /// Once on a connection, however many are parked at once; and by itself: what is wrong with one source's
+    /// queue must not keep another's dead letters.
     async fn declare_parking(
         &self,
         open: &Open,
         source: &Source,
         queue: &str,
     ) -> Result<(), SourceError> {
-        if !self.broker.config().declare || open.parking.borrow().contains(queue) {
+        if !self.broker.config().declare {
             return Ok(());
         }
-        let channel = bounded("opening a channel", open.connection.create_channel()).await?;
-        topology::declare_parking(&channel, self.broker.config(), source).await?;
-        bounded("closing a channel", channel.close(200, "bye".into())).await?;
-        open.parking.borrow_mut().insert(queue.to_owned());
+        let mut declared = open.parking.lock().await;
+        if !declared.contains(queue) {
+            let declare = async |channel: &Channel| {
+                topology::declare_parking(channel, self.broker.config(), source).await
+            };
+            on_channel(&open.connection, declare).await?;
+            declared.insert(queue.to_owned());
+        }
         Ok(())
     }
 
@@ -218,6 +223,16 @@ impl DeadLetterExchange {
         }
         *before = now;
     }
+}
+
+/// Does something on a channel of its own, which a refusal closes.
+async fn on_channel(
+    connection: &Link,
+    what: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
+) -> Result<(), SourceError> {
+    let channel = open_channel(connection).await?;
+    what(&channel).await?;
+    bounded("closing a channel", channel.close(200, "bye".into())).await
 }
 
 /// What is published, and how its failures are put.

@@ -10,7 +10,7 @@ use lapin::types::FieldTable;
 use tokio::time::sleep;
 
 use super::SourceError;
-use super::connection::bounded;
+use super::connection::{bounded, open_channel};
 use super::link::Link;
 use crate::config::Source;
 use crate::monitor::Monitor;
@@ -29,17 +29,13 @@ pub(super) async fn watch(
         Some(parking) => {
             let monitor = Rc::clone(&monitor);
             let tell = move |parked, _| monitor.parked(parked);
-            Some(ask_again(open(connection).await?, parking.queue.clone(), tell))
+            Some(ask_again(open_channel(connection).await?, parking.queue.clone(), tell))
         }
         None => None,
     };
     let tell = move |ready, consumers| monitor.queue(Some((ready, consumers)));
-    let ready = ask_again(open(connection).await?, source.queue.clone(), tell);
+    let ready = ask_again(open_channel(connection).await?, source.queue.clone(), tell);
     Ok(async { _ = join(ready, OptionFuture::from(parked)).await })
-}
-
-async fn open(connection: &Link) -> Result<Channel, SourceError> {
-    bounded("opening a channel", connection.create_channel()).await
 }
 
 /// Asks as long as the channel lives, and tells messages and consumers. What the broker said last is a

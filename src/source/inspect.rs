@@ -3,7 +3,7 @@
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use super::connection::{Broker, bounded};
+use super::connection::{Broker, bounded, open_channel};
 use super::link::Link;
 use super::{Finding, SourceError, tls, topology};
 use crate::config::{Amqp, AmqpUri, Parking, Source};
@@ -51,7 +51,7 @@ struct Inspector<'a> {
 impl Inspector<'_> {
     /// A refusal closes its channel, so every question gets a new one.
     async fn channel(&self) -> Result<Channel, SourceError> {
-        bounded("opening a channel", self.connection.create_channel()).await
+        open_channel(&self.connection).await
     }
 
     async fn exchange(&self, source: &Source) -> Finding {

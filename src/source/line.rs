@@ -3,7 +3,7 @@
 use lapin::Channel;
 
 use super::SourceError;
-use super::connection::{Broker, bounded};
+use super::connection::{Broker, bounded, open_channel};
 use super::link::Link;
 
 /// Closed when the operation is over, and also when whoever waited for it goes away.
@@ -16,7 +16,7 @@ impl Line {
     }
 
     pub(super) async fn channel(&self) -> Result<Channel, SourceError> {
-        bounded("opening a channel", self.0.create_channel()).await
+        open_channel(&self.0).await
     }
 
     pub(super) async fn close(self) {

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::connection::{Broker, HEARTBEAT, bounded};
+use super::connection::{Broker, HEARTBEAT, bounded, open_channel};
 use super::dead_letter_exchange::DeadLetterExchange;
 use super::intake::{Intake, Order};
 use super::ledger::{Acknowledgements, Ledger};
@@ -78,7 +78,7 @@ impl Source for RabbitQueue {
     async fn open(&self, begin: Begin) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
-        let channel = bounded("opening a channel", connection.create_channel()).await?;
+        let channel = open_channel(&connection).await?;
         topology::ensure(&channel, amqp, &self.source).await?;
         let order = Order {
             channel: channel.clone(),

@@ -8,7 +8,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::Semaphore;
 
 use super::SourceError;
-use super::connection::{bounded, unless_blocked};
+use super::connection::{bounded, open_channel, unless_blocked};
 use super::link::Link;
 
 /// Enough for a broker that takes milliseconds for a confirm, and few beside the 2,047 that RabbitMQ
@@ -67,7 +67,7 @@ impl SoloChannels {
 }
 
 async fn open(link: &Link) -> Result<Channel, SourceError> {
-    let channel = bounded("opening a channel", link.create_channel()).await?;
+    let channel = open_channel(link).await?;
     let confirms = channel.confirm_select(ConfirmSelectOptions::default());
     bounded("asking for confirms", confirms).await?;
     Ok(channel)
