@@ -61,8 +61,6 @@ pub(super) struct Books {
     in_flight: i64,
     /// Received, less all the rest. Numbers that are read while they change may differ by a few.
     unaccounted: i64,
-    /// As many have been unaccounted for in all the last readings: a delivery was forgotten.
-    pub(super) missing: u64,
 }
 
 /// What goes to SNS.
@@ -110,7 +108,9 @@ pub(super) struct Figures {
     in_flight: i64,
     ready: Option<i64>,
     latency: Latency,
-    pub(super) books: Books,
+    books: Books,
+    /// As many deliveries have been unaccounted for in all the last readings: they were forgotten.
+    pub(super) missing: u64,
     pub(super) requests: Requests,
     #[serde(skip)]
     pub(super) topics: BTreeMap<String, Topic>,
@@ -166,7 +166,8 @@ impl History {
             in_flight: now.sources.values().map(|it| it.in_flight).sum(),
             ready: ready.map(|it| it.iter().sum()),
             latency: Latency::of(&span.times()),
-            books: Books { missing: self.missing(), ..books(now) },
+            books: books(now),
+            missing: self.missing(),
             requests: span.requests(usd_per_million),
             topics: topics.collect(),
             sources: sources.collect(),
@@ -174,14 +175,13 @@ impl History {
     }
 
     fn missing(&self) -> u64 {
-        let last = self.readings.iter().rev().take(LASTING).map(|it| books(&it.1).unaccounted);
-        let all: Vec<_> = last.collect();
-        match all.first() {
-            Some(now) if all.len() == LASTING && all.iter().all(|it| it == now) => {
-                now.unsigned_abs()
-            }
-            _ => 0,
+        let last = self.readings.iter().rev().take(LASTING);
+        if last.len() < LASTING {
+            return 0;
         }
+        let mut unaccounted = last.map(|(_, reading)| books(reading).unaccounted);
+        let now = unaccounted.next().unwrap_or(0);
+        if unaccounted.all(|it| it == now) { now.unsigned_abs() } else { 0 }
     }
 
     /// From so many readings ago to the last one.
@@ -216,7 +216,6 @@ fn books(now: &Reading) -> Books {
         handed_back: now.sources.values().map(|it| it.handed_back).sum(),
         in_flight: now.sources.values().map(|it| it.in_flight).sum(),
         unaccounted: 0,
-        missing: 0,
     };
     let ended = books.published + books.skipped + books.dead_lettered + books.handed_back;
     books.unaccounted = books.received as i64 - ended as i64 - books.in_flight;

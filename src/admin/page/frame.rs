@@ -105,7 +105,7 @@ impl Page {
             per_second: figures.received_per_second,
             throttled_per_second: figures.requests.throttled_per_second,
             dead_letters,
-            missing: figures.books.missing,
+            missing: figures.missing,
         };
         let frame = Frame {
             at: Timestamp::now(),

@@ -84,7 +84,7 @@ function showHeadline({ headline }) {
 }
 
 function showFigures({ figures, held, dead_letters: dead, at }) {
-  const { latency, requests, books } = figures;
+  const { latency, requests } = figures;
   say("in", rate(figures.received_per_second));
   say("out", rate(figures.published_per_second));
   say("in-flight", count(figures.in_flight));
@@ -106,16 +106,16 @@ function showFigures({ figures, held, dead_letters: dead, at }) {
   const often = (all, now) => (all === 0 ? "none" : `${count(all)} since the start; ${rate(now)}/s now`);
   say("retries", often(requests.retries, requests.retries_per_second));
   say("throttled", often(requests.throttled, requests.throttled_per_second));
-  showBooks(books);
+  showBooks(figures);
   if (about) say("about-up", `${span((Date.parse(at) - Date.parse(about.started)) / 1000)}, since ${moment(about.started)}`);
 }
 
-function showBooks(books) {
+function showBooks({ books, missing }) {
   const shown = { received: "received", published: "published", skipped: "skipped", dead: "dead_lettered", back: "handed_back", flight: "in_flight" };
   for (const [id, key] of Object.entries(shown)) say(`b-${id}`, count(books[key]));
   // Numbers that are read while they change may differ by a few.
   const off = Math.abs(books.unaccounted);
-  const word = books.missing > 0 ? `Perhaps: ${whole(books.missing)} unaccounted for, and it stays so. Restart this worker: they come again.`
+  const word = missing > 0 ? `Perhaps: ${whole(missing)} unaccounted for, and it stays so. Restart this worker: they come again.`
     : off === 0 ? "No: every delivery is accounted for." : `No: ${whole(off)} moved while they were counted.`;
   say("books-word", word);
 }

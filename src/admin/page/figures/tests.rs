@@ -42,7 +42,7 @@ async fn rates_percentiles_and_cost_are_those_of_the_last_seconds() {
     near(figures.requests.usd_per_million_events.unwrap(), 0.05);
     near(figures.latency.p50.unwrap(), 0.5);
     assert_eq!((figures.ready, figures.in_flight), (Some(5), 3));
-    assert_eq!((figures.books.unaccounted, figures.books.missing), (0, 0));
+    assert_eq!((figures.books.unaccounted, figures.missing), (0, 0));
     assert_eq!(figures.topics["pm"].failed_requests, 2);
     assert_eq!(history.points().len(), POINTS, "and no more, however long it runs");
     for _ in 0..=WINDOW {
@@ -63,12 +63,12 @@ async fn what_is_unaccounted_for_is_missing_only_if_it_stays_so() {
     };
     for second in 0..50 {
         history.add(off_by(1 + second % 3));
-        assert_eq!(history.figures(0.5).books.missing, 0, "it moves");
+        assert_eq!(history.figures(0.5).missing, 0, "it moves");
     }
     for _ in 0..LASTING {
         history.add(off_by(2));
     }
-    assert_eq!(history.figures(0.5).books.missing, 2);
+    assert_eq!(history.figures(0.5).missing, 2);
     history.add(off_by(0));
-    assert_eq!(history.figures(0.5).books.missing, 0, "it was found");
+    assert_eq!(history.figures(0.5).missing, 0, "it was found");
 }
