@@ -11,6 +11,7 @@ use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publisher::{Publish, Sns};
 use crate::route::Router;
 use crate::source::{self, Broker, Finding};
+use crate::words::counted;
 
 /// The line with a mark before it.
 fn line(finding: &Finding) -> String {
@@ -41,8 +42,7 @@ pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bo
         topics(config, &mut report).await;
     }
     if problems > 0 {
-        let s = if problems == 1 { "" } else { "s" };
-        let _ = writeln!(anstream::stdout(), "{problems} problem{s}");
+        let _ = writeln!(anstream::stdout(), "{}", counted(problems, "problem", "problems"));
     }
     problems == 0
 }

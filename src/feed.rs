@@ -20,6 +20,7 @@ use crate::operator::End;
 use crate::progress::Progress;
 use crate::say::{complain, say};
 use crate::source::Broker;
+use crate::words::counted;
 
 /// Feeds until enough is fed, and reports on it.
 pub(crate) async fn run(
@@ -109,9 +110,9 @@ fn tell(report: &Report) {
     let rate = per_second(published, *took);
     let kinds: Vec<_> =
         EventKind::ALL.iter().map(|kind| format!("{kind} {}", report.of(*kind))).collect();
-    let s = if published == 1 { "" } else { "s" };
     say(&format!(
-        "published {published} event{s} in {seconds:.1} s ({rate}/s): {}",
+        "published {} in {seconds:.1} s ({rate}/s): {}",
+        counted(published, "event", "events"),
         kinds.join(", ")
     ));
     for (count, what) in [

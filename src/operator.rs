@@ -129,6 +129,5 @@ fn complain(lines: &str) {
 
 /// `1 dead letter`, `2 dead letters`.
 fn dead_letters(count: u64) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} dead letter{s}")
+    crate::words::counted(count, "dead letter", "dead letters")
 }

@@ -1,5 +1,6 @@
 //! How people write kinds, formats, users, times and rates, at a shell and on the page.
 
+use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,6 +16,15 @@ pub(crate) fn kind(text: &str) -> Result<EventKind, String> {
         let labels: Vec<_> = kinds.iter().map(|kind| kind.label()).collect();
         format!("give one of {}", labels.join(", "))
     })
+}
+
+/// `1 event`, `2 events`.
+pub(crate) fn counted<T>(count: T, one: &str, many: &str) -> String
+where
+    T: Copy + Display + PartialEq + From<u8>,
+{
+    let noun = if count == T::from(1) { one } else { many };
+    format!("{count} {noun}")
 }
 
 /// Of a queue or an exchange.

@@ -10,6 +10,7 @@ use super::{FAILED, INVALID_CONFIGURATION};
 use crate::cli;
 use crate::import::{self, Given, Imported, MAX_BYTES};
 use crate::plugin::Plugins;
+use crate::words::counted;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -93,14 +94,11 @@ fn beside(path: &Path) -> PathBuf {
 fn report(imported: &Imported, output: Option<&Path>) -> ExitCode {
     let Imported { choices, left_out, secrets, problems, .. } = imported;
     let written = output.map(|path| format!("wrote {}: ", path.display())).unwrap_or_default();
-    let plural = |count: usize, one: &str, many: &str| {
-        format!("{count} {}", if count == 1 { one } else { many })
-    };
     complain(&format!(
         "{written}{}, {} not carried over, {} left to the environment; the comments tell each",
-        plural(*choices, "choice", "choices"),
-        plural(*left_out, "option", "options"),
-        plural(*secrets, "secret", "secrets"),
+        counted(*choices, "choice", "choices"),
+        counted(*left_out, "option", "options"),
+        counted(*secrets, "secret", "secrets"),
     ));
     let Some(problems) = problems else { return ExitCode::SUCCESS };
     complain(&format!("the result is of no use before this is corrected:\n{problems}"));

@@ -146,6 +146,5 @@ impl fmt::Display for Tally {
 
 /// `1 event`, `2 events`.
 pub(super) fn events(count: u64) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{count} event{s}")
+    crate::words::counted(count, "event", "events")
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::admin::health::{HeldNow, Readiness};
+use crate::words::counted;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     let dead = signs.dead_letters.unwrap_or(0);
     if dead > 0 {
         points.push(Point {
-            what: format!("{} in the dead-letter queue", letters(dead)),
+            what: format!("{} in the dead-letter queue", dead_letters(dead)),
             since: None,
             what_to_do: "see below why they are there; mend the cause, then replay them".to_owned(),
         });
@@ -82,7 +83,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     let title = match (held.len(), points.is_empty()) {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
         (0, true) => "All is well: it is quiet, and ready".to_owned(),
-        (0, false) if dead > 0 => format!("{} wait for you; all else is well", letters(dead)),
+        (0, false) if dead > 0 => format!("{} wait for you; all else is well", dead_letters(dead)),
         (0, false) => "Events flow, slowed down by SNS".to_owned(),
         (1, _) => "One topic is held; the others flow".to_owned(),
         (count, _) => format!("{count} topics are held; the others flow"),
@@ -123,12 +124,12 @@ fn point_of_hold(hold: &HeldNow) -> Point {
     }
 }
 
-fn letters(count: u64) -> String {
-    if count == 1 { "1 dead letter".to_owned() } else { format!("{count} dead letters") }
+fn dead_letters(count: u64) -> String {
+    counted(count, "dead letter", "dead letters")
 }
 
 fn deliveries(count: u64) -> String {
-    if count == 1 { "1 delivery".to_owned() } else { format!("{count} deliveries") }
+    counted(count, "delivery", "deliveries")
 }
 
 #[cfg(test)]
