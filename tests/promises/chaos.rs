@@ -17,6 +17,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::plan::Plan;
+use crate::support::number_from;
 
 /// Of a short storm.
 const FEW: u32 = 3000;
@@ -31,10 +32,11 @@ const LIMIT: Duration = Duration::from_secs(9 * 60 + 30);
 /// `EVENT_PUSHER_CHAOS_EVENTS` makes it a long one, `EVENT_PUSHER_CHAOS_SEED` one that was before.
 #[tokio::test]
 async fn a_storm_of_every_fault_loses_nothing_and_repeats_no_more_than_was_in_flight() {
-    let (plan, events) = match variable("EVENTS") {
+    let (plan, events) = match number_from("EVENT_PUSHER_CHAOS_EVENTS") {
         None => (Plan::short(), FEW),
         Some(events) => {
-            let seed = variable("SEED").unwrap_or_else(|| u64::from(fastrand::u32(..)));
+            let seed = number_from("EVENT_PUSHER_CHAOS_SEED")
+                .unwrap_or_else(|| u64::from(fastrand::u32(..)));
             let events = u32::try_from(events).expect("too many events");
             (Plan::draw(seed, (PER_EVENT * events).min(LONGEST)), events)
         }
@@ -49,10 +51,4 @@ async fn a_storm_of_every_fault_loses_nothing_and_repeats_no_more_than_was_in_fl
     let report = report.unwrap_or_else(|_| panic!("not over after {LIMIT:?}; seed {}", plan.seed));
     println!("{report}");
     report.check();
-}
-
-/// One of `make chaos`; empty is unset.
-fn variable(name: &str) -> Option<u64> {
-    let text = std::env::var(format!("EVENT_PUSHER_CHAOS_{name}")).ok()?;
-    (!text.is_empty()).then(|| text.parse().expect("EVENT_PUSHER_CHAOS_* are numbers"))
 }

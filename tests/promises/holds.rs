@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::fake_sns::{FakeSns, RequestFault, next, share};
-use crate::support::{Event, Stand, Worker, wait_for};
+use crate::support::{Event, Stand, Worker, number_from, wait_for};
 
 fn chat(number: usize) -> Event {
     Event::chat("ann@h", "bob@h", &number.to_string())
@@ -66,9 +66,8 @@ async fn leave_after(stand: Stand, sns: &FakeSns, worker: Worker, topic: &str, c
 #[tokio::test]
 async fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_is_published_later()
 {
-    let asked = std::env::var("EVENT_PUSHER_OUTAGE_EVENTS").ok();
-    let events =
-        asked.map_or(3000, |it| it.parse().expect("EVENT_PUSHER_OUTAGE_EVENTS is a number"));
+    let asked = number_from("EVENT_PUSHER_OUTAGE_EVENTS");
+    let events = asked.map_or(3000, |count| usize::try_from(count).unwrap());
     let (stand, sns) = (Stand::new("refusing").await, FakeSns::start());
     sns.record();
     let single = Arc::new(AtomicUsize::new(0));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::fake_sns::FakeSns;
 use crate::ports::configuration;
-use crate::support::{Event, Stand, Worker, wait_for};
+use crate::support::{Event, Stand, Worker, number_from, wait_for};
 
 /// Unless `EVENT_PUSHER_QUEUE_EVENTS` says otherwise.
 const EVENTS: u64 = 20_000;
@@ -15,26 +15,21 @@ const MOST_KIB: u64 = 64 * 1024;
 /// What may still come when all that is ever held has been there once.
 const LATE_KIB: u64 = 4 * 1024;
 
-fn count() -> u64 {
-    let asked = std::env::var("EVENT_PUSHER_QUEUE_EVENTS").ok();
-    asked.map_or(EVENTS, |asked| asked.parse().expect("EVENT_PUSHER_QUEUE_EVENTS is a number"))
-}
-
-fn events() -> impl Iterator<Item = Event> {
+fn events(count: u64) -> impl Iterator<Item = Event> {
     let text = "and so on, until it has its size. ".repeat(3);
-    (0..count()).map(move |number| {
+    (0..count).map(move |number| {
         let user = number % 1000;
         let from = format!("user{user:04}@localhost/phone");
         Event::chat(&from, &format!("friend{user:04}@localhost"), &text)
     })
 }
 
-/// Waits until so many messages were accepted, and looks meanwhile at what is delivered and not
+/// Waits until so many messages of `count` events were accepted, and looks meanwhile at what is delivered and not
 /// acknowledged. Returns the most that it saw.
-async fn publishes(stand: &Stand, sns: &FakeSns, messages: u64) -> u64 {
+async fn publishes(stand: &Stand, sns: &FakeSns, count: u64, messages: u64) -> u64 {
     let mut most = 0;
     wait_for(&format!("{messages} messages"), async || {
-        let delivered = count() - u64::from(stand.ready(&stand.queue()).await);
+        let delivered = count - u64::from(stand.ready(&stand.queue()).await);
         // Asked for later, and nothing is acknowledged before: the difference is no more
         // than what is held.
         let accepted = sns.counts().messages;
@@ -47,6 +42,7 @@ async fn publishes(stand: &Stand, sns: &FakeSns, messages: u64) -> u64 {
 
 #[tokio::test]
 async fn memory_stays_flat_when_sns_is_slow_and_the_queue_is_long() {
+    let count = number_from("EVENT_PUSHER_QUEUE_EVENTS").unwrap_or(EVENTS);
     let (stand, sns) = (Stand::new("memory").await, FakeSns::start());
     sns.set_latency(Duration::from_secs(2));
     let defaults = configuration(&stand);
@@ -54,14 +50,14 @@ async fn memory_stays_flat_when_sns_is_slow_and_the_queue_is_long() {
         (u64::from(defaults.amqp.prefetch), u64::from(defaults.sns.pool_size));
     let settings = [("SNS__SNS_HOST", &*sns.url()), ("LOG__FILTER", "info")];
     Worker::create_queue(&stand, &[]).await;
-    stand.publish_all(events()).await;
+    stand.publish_all(events(count)).await;
     let worker = Worker::start_with(&stand, &settings).await;
 
-    let mut most = publishes(&stand, &sns, prefetch).await;
+    let mut most = publishes(&stand, &sns, count, prefetch).await;
     let before = worker.peak_kib();
-    most = most.max(publishes(&stand, &sns, 3 * prefetch).await);
+    most = most.max(publishes(&stand, &sns, count, 3 * prefetch).await);
     let after = worker.peak_kib();
-    println!("{after} KiB at most, with {} events", count());
+    println!("{after} KiB at most, with {count} events");
     assert!(after <= MOST_KIB, "{after} KiB");
     assert!(after - before <= LATE_KIB, "from {before} to {after} KiB");
     assert!(most > prefetch / 2 && most <= prefetch, "{most} held, with a prefetch of {prefetch}");

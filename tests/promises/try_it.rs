@@ -2,11 +2,6 @@
 
 mod expect;
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::process::Stdio;
-
-use nix::pty::openpty;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -263,24 +258,12 @@ async fn whoever_has_read_enough_may_leave() {
 
 #[tokio::test]
 async fn at_a_terminal_it_says_what_it_waits_for() {
-    let terminal = openpty(None, None).unwrap();
-    let slave = |fd: &std::os::fd::OwnedFd| Stdio::from(fd.try_clone().unwrap());
-    let program = program(&[]).with_terminal(slave(&terminal.slave), slave(&terminal.slave));
-    let running = program.start();
-    drop(terminal.slave);
-    let mut terminal = File::from(terminal.master);
-    let said = tokio::task::spawn_blocking(move || {
-        let mut said = String::new();
-        let mut byte = [0];
-        while !said.ends_with("Ctrl-D ends them") && terminal.read(&mut byte).is_ok_and(|it| it > 0)
-        {
-            said.push(byte[0].into());
-        }
-        terminal.write_all(SAMPLES.lines().nth(1).unwrap().as_bytes()).unwrap();
-        terminal.write_all(b"\n\x04").unwrap();
-        (said, terminal)
-    });
-    let (said, _terminal) = said.await.unwrap();
+    let event = concat!(
+        r#"{"type":"presence","user_id":"Alice@Example.org/phone","present":true}"#,
+        "\n\x04"
+    );
+    let answer = ("Ctrl-D ends them", event);
+    let (ended, said) = program(&[]).run_at_terminal("xterm", Some(answer)).await;
     assert!(said.contains("waiting for events, one on each line"), "{said:?}");
-    expect(&running.wait().await, 0, &["line 1   presence  → ", "✓ 1 event: 1 would be published"]);
+    expect(&ended, 0, &["line 1   presence  → ", "✓ 1 event: 1 would be published"]);
 }

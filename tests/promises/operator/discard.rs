@@ -1,11 +1,5 @@
 //! Discarding is for good, so it asks.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
-
-use nix::pty::openpty;
-
 use super::{expect, ids, on_both, stand};
 use crate::support::{dlq, dlq_program};
 
@@ -44,27 +38,11 @@ async fn at_a_terminal_it_asks_with_the_count_and_does_what_it_is_told() {
     for (answer, code, left) in [("n\n", 0, 5), ("\n", 0, 5), ("y\n", 0, 0), ("yes\n", 0, 0)] {
         let stand = stand("discard-asks", "quorum").await;
         stand.bury_numbers(0..5).await;
-        let terminal = openpty(None, None).unwrap();
-        let slave = |fd: &OwnedFd| fd.try_clone().unwrap().into();
-        let program = dlq_program(&stand, &["discard", "--all"])
-            .with_terminal(slave(&terminal.slave), slave(&terminal.slave));
-        let running = program.start();
-        drop(terminal.slave);
-        let mut terminal = File::from(terminal.master);
-        let asked = tokio::task::spawn_blocking(move || {
-            let mut said = String::new();
-            let mut byte = [0];
-            while !said.ends_with("[y/N] ") && terminal.read(&mut byte).is_ok_and(|it| it > 0) {
-                said.push(byte[0].into());
-            }
-            terminal.write_all(answer.as_bytes()).unwrap();
-            (said, terminal)
-        });
-        let (asked, _terminal) = asked.await.unwrap();
+        let program = dlq_program(&stand, &["discard", "--all"]);
+        let (ended, asked) = program.run_at_terminal("xterm", Some(("[y/N] ", answer))).await;
         let question =
             format!("Discard 5 dead letters of `{}` for good?", stand.dead_letter_queue());
         assert!(asked.contains(&question), "{asked:?}");
-        let ended = running.wait().await;
         let said = if left == 0 { "discarded 5 dead letters" } else { "nothing was discarded" };
         expect(&ended, code, &[said]);
         stand.has_ready(&stand.dead_letter_queue(), left).await;

@@ -5,18 +5,13 @@
 use std::time::Instant;
 
 use super::{expect, ids, stand};
-use crate::support::{Stand, dlq, dlq_program, message_id};
+use crate::support::{Stand, dlq, dlq_program, message_id, number_from};
 
 /// Unless `EVENT_PUSHER_DEAD_LETTERS` says otherwise.
 const COUNT: usize = 2000;
 
 /// A look takes no more than this, however many there are.
 const MOST_KIB: u64 = 64 * 1024;
-
-fn count() -> usize {
-    let asked = std::env::var("EVENT_PUSHER_DEAD_LETTERS").ok();
-    asked.map_or(COUNT, |asked| asked.parse().expect("EVENT_PUSHER_DEAD_LETTERS is a number"))
-}
 
 /// Runs the command, which has to end well and say this, and shows its figures. Returns the most
 /// memory that it took, in KiB.
@@ -33,7 +28,8 @@ async fn measured(stand: &Stand, what: &str, command: &[&str], says: &str) -> u6
 async fn ten_out_of_many_leave_the_others_in_place_and_in_order() {
     // One after the other, so that neither makes the other's figures.
     for queue_type in ["quorum", "classic"] {
-        let count = count();
+        let asked = number_from("EVENT_PUSHER_DEAD_LETTERS");
+        let count = asked.map_or(COUNT, |count| usize::try_from(count).unwrap());
         let stand = stand("many", queue_type).await;
         for first in (0..count).step_by(10_000) {
             stand.bury_numbers(first..count.min(first + 10_000)).await;

@@ -267,7 +267,7 @@ async fn at_a_terminal_a_bar_shows_how_far_it_is_how_fast_and_how_long_it_will_t
         let stand = stand("replay-bar", "quorum").await;
         stand.bury_numbers(0..60).await;
         let arguments = ["replay", "--rate", "10/s", "--watch", "0s"];
-        let (ended, shown) = dlq_program(&stand, &arguments).run_at_terminal(kind).await;
+        let (ended, shown) = dlq_program(&stand, &arguments).run_at_terminal(kind, None).await;
         expect(&ended, 0, &["replayed 60 of 60 dead letters"]);
         let bar = ["/60  ", "/s  ", "s left"];
         assert!(has_bar || shown.contains("of 60"), "on {kind}: {shown:?}");

@@ -213,9 +213,8 @@ async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
         409,
         "one at a time"
     );
-    let job = async || admin.read("/api/status", &[]).await.json()["frame"]["replay"].clone();
     wait_for("some to be replayed", async || {
-        let report = &job().await["report"];
+        let report = &admin.replay().await["report"];
         (report["matching"] == 40 && report["replayed"].as_u64() >= Some(2)).then_some(())
     })
     .await;
@@ -224,8 +223,7 @@ async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
         admin.write("/api/dead-letters/replay/stop", &[&token], &json!({})).await.status,
         202
     );
-    let job =
-        wait_for("its end", async || Some(job().await).filter(|job| job["running"] == false)).await;
+    let job = admin.replay_ends().await;
     assert_eq!(job["report"]["ended"], "stopped", "{job}");
     let replayed = usize::try_from(job["report"]["replayed"].as_u64().unwrap()).unwrap();
     assert!((2..40).contains(&replayed), "{job}");
@@ -248,11 +246,7 @@ async fn a_replay_from_the_page_stops_at_its_canary_or_at_so_many_failures() {
     ] {
         let answer = admin.write("/api/dead-letters/replay", &[&bearer()], &order).await;
         assert_eq!(answer.status, 202, "{order}: {answer:?}");
-        let job = wait_for("its end", async || {
-            let job = admin.read("/api/status", &[]).await.json()["frame"]["replay"].clone();
-            (job["running"] == false).then_some(job)
-        })
-        .await;
+        let job = admin.replay_ends().await;
         assert_eq!(job["report"]["ended"], ended, "{order}: {job}");
         let replayed = job["report"]["replayed"].as_u64().unwrap();
         assert!((1..=most).contains(&replayed), "{order}: {job}");
@@ -268,9 +262,7 @@ async fn writes_are_limited_and_the_log_says_who_wrote_what() {
     let (stand, sns) = (Stand::new("page-writes").await, FakeSns::start());
     let (worker, admin) = worker_on(&stand, &sns, &[]).await;
     stand.bury_numbers(0..40).await;
-    let login = admin.write("/api/login", &[], &json!({"token": TOKEN})).await;
-    let cookie = login.head.lines().find_map(|it| it.strip_prefix("set-cookie: ")).unwrap();
-    let cookie = format!("Cookie: {}", cookie.split(';').next().unwrap());
+    let cookie = admin.log_in().await;
     let here = [&*cookie, "Sec-Fetch-Site: same-origin"];
     let order = json!({"rate": 1});
     assert_eq!(admin.write("/api/dead-letters/replay", &here, &order).await.status, 202);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::Admin;
+use crate::support::{Admin, wait_for};
 
 /// The token of the tests' workers.
 pub const TOKEN: &str = "planted-token";
@@ -60,6 +60,19 @@ impl Admin {
     pub async fn write(&self, path: &str, headers: &[&str], body: &Value) -> Answer {
         let headers = [headers, &["Content-Type: application/json"]].concat();
         self.request(&format!("POST {path}"), &headers, &body.to_string()).await
+    }
+
+    /// The page's replay, as it is now.
+    pub async fn replay(&self) -> Value {
+        self.read("/api/status", &[]).await.json()["frame"]["replay"].clone()
+    }
+
+    /// Waits until the page's replay is over, and returns it.
+    pub async fn replay_ends(&self) -> Value {
+        wait_for("the replay's end", async || {
+            Some(self.replay().await).filter(|replay| replay["running"] == false)
+        })
+        .await
     }
 
     /// Logs in and returns the cookie as a browser sends it.

@@ -23,7 +23,7 @@ pub use own_broker::{Authority, OwnBroker, Supervised, free_port};
 pub use program::{Ended, Program, Running};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};
-pub use stand::{Event, Stand, header};
+pub use stand::{Event, Stand, header, number_from};
 pub use worker::{Exit, Worker, binary, custom_plugin};
 
 use std::time::Duration;

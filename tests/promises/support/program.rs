@@ -5,6 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
@@ -65,23 +66,28 @@ impl Program {
         self
     }
 
-    /// With a terminal to ask at.
-    pub fn with_terminal(mut self, stdin: Stdio, stderr: Stdio) -> Self {
-        self.command.stdin(stdin).stderr(stderr);
-        self
-    }
-
-    /// Runs it with standard error at a terminal of that kind, and returns what that showed.
-    pub async fn run_at_terminal(mut self, kind: &str) -> (Ended, String) {
-        self.command.env("TERM", kind);
-        let size = nix::pty::Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
-        let nix::pty::OpenptyResult { master, slave } = nix::pty::openpty(&size, None).unwrap();
-        let running = self.with_terminal(Stdio::null(), slave.into()).start();
+    /// Runs it with standard input and error at a terminal of that kind. As soon as that shows the first text
+    /// of `answer`, the second is typed. Returns all that it showed.
+    pub async fn run_at_terminal(
+        mut self,
+        kind: &str,
+        answer: Option<(&'static str, &'static str)>,
+    ) -> (Ended, String) {
+        let size = Winsize { ws_row: 24, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
+        let OpenptyResult { master, slave } = openpty(&size, None).unwrap();
+        self.command.env("TERM", kind).stdin(slave.try_clone().unwrap()).stderr(slave);
+        let running = self.start();
         let shown = tokio::task::spawn_blocking(move || {
             let (mut terminal, mut shown, mut some) = (File::from(master), Vec::new(), [0; 4096]);
+            let mut answer = answer;
             // Once nobody has the other end any more, reading fails.
             while let Ok(count @ 1..) = terminal.read(&mut some) {
                 shown.extend_from_slice(&some[..count]);
+                if let Some((_, typed)) =
+                    answer.take_if(|(asked, _)| shown.ends_with(asked.as_bytes()))
+                {
+                    terminal.write_all(typed.as_bytes()).unwrap();
+                }
             }
             String::from_utf8_lossy(&shown).into_owned()
         });

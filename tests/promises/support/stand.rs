@@ -311,6 +311,12 @@ pub fn header(delivery: &lapin::message::Delivery, name: &str) -> Option<String>
     })
 }
 
+/// A number that whoever runs the tests may set; empty is unset.
+pub fn number_from(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
+}
+
 fn from_environment(name: &str, default: impl Fn(u16) -> String) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         let base = std::env::var("EVENT_PUSHER_DEV_PORT").ok().and_then(|it| it.parse().ok());
