@@ -83,9 +83,9 @@ impl Program {
             // Once nobody has the other end any more, reading fails.
             while let Ok(count @ 1..) = terminal.read(&mut some) {
                 shown.extend_from_slice(&some[..count]);
-                if let Some((_, typed)) =
-                    answer.take_if(|(asked, _)| shown.ends_with(asked.as_bytes()))
-                {
+                // What comes after it may be read with it, or not yet.
+                let asked = |asked: &str| String::from_utf8_lossy(&shown).contains(asked);
+                if let Some((_, typed)) = answer.take_if(|(question, _)| asked(question)) {
                     terminal.write_all(typed.as_bytes()).unwrap();
                 }
             }
