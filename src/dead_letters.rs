@@ -31,7 +31,7 @@ pub use content::{Content, Sources};
 pub use filter::Filter;
 pub use forecast::forecast;
 pub use import::Imported;
-pub(crate) use json::{found_as_json, report_as_json};
+pub(crate) use json::{FoundAsJson, report_as_json};
 pub use letter::{By, Death, Letter, LetterId, Origin};
 pub use message::Message;
 pub use replay::{Address, Ended, Replay, Report, Target, Watching};

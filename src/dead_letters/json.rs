@@ -1,22 +1,35 @@
 //! What machines read of a letter and of a replay: the command line's `--json` and the page are given the same.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Ended, Found, Report};
-use crate::forecast::Forecast;
+use super::message::Properties;
+use super::{Ended, Found, Letter, Report};
+use crate::forecast::{Forecast, Told};
 
-/// A letter, what it would become now, and, only `with_body`, what its user wrote.
-pub(crate) fn found_as_json(found: &Found, forecast: &Forecast, with_body: bool) -> Json {
-    let Found { letter, message } = found;
-    let now = if with_body { forecast.told() } else { forecast.told().discreet() };
-    let mut shown = json!({"letter": letter, "properties": message.properties, "now": now});
-    if with_body {
-        shown["body"] = match std::str::from_utf8(&message.body) {
+/// A letter, and what it would become now.
+#[derive(Debug, Serialize)]
+pub(crate) struct FoundAsJson<'a> {
+    letter: &'a Letter,
+    properties: &'a Properties,
+    now: Told<'a>,
+    /// What its user wrote, only on demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<Cow<'a, str>>,
+}
+
+impl<'a> FoundAsJson<'a> {
+    pub(crate) fn new(found: &'a Found, forecast: &'a Forecast, with_body: bool) -> Self {
+        let Found { letter, message } = found;
+        let now = if with_body { forecast.told() } else { forecast.told().discreet() };
+        let body = with_body.then(|| match std::str::from_utf8(&message.body) {
             Ok(text) => text.into(),
             Err(_) => message.body.escape_ascii().to_string().into(),
-        };
+        });
+        Self { letter, properties: &message.properties, now, body }
     }
-    shown
 }
 
 /// How far a replay has come, or how it ended.

@@ -4,7 +4,7 @@ use super::list::{row, time};
 use super::{Desk, End, complain, say, say_json};
 use crate::dead_letters::message::Value;
 use crate::dead_letters::text::printable;
-use crate::dead_letters::{Found, Trouble, forecast, found_as_json};
+use crate::dead_letters::{Found, FoundAsJson, Trouble, forecast};
 use crate::forecast::{Forecast, Prospect};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
@@ -46,7 +46,7 @@ impl Desk<'_> {
         };
         let forecast = forecast(&mut found, self.dead_letters.sources(), &router);
         if json {
-            say_json(&found_as_json(&found, &forecast, body));
+            say_json(&FoundAsJson::new(&found, &forecast, body));
         } else {
             say(&as_text(&found, &forecast, body));
         }

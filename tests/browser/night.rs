@@ -275,7 +275,10 @@ async fn reads_one(browser: &Browser) {
     assert!(!letter.contains("refuse me"), "a body only when it is asked for: {letter}");
     is_accessible(browser, "a letter").await;
     browser.click("show-body").await;
-    browser.shows("letter-body", |it| it.contains("refuse me")).await;
+    let shown = browser.shows("letter-body", |it| it.contains("refuse me")).await;
+    let (_, notification) = shown.split_once("What would be published").unwrap();
+    let notification: serde_json::Value = serde_json::from_str(notification).unwrap();
+    assert!(notification["message"].as_str().unwrap().contains("refuse me"), "{notification}");
     browser.press(Key::Escape).await;
     browser.shows("letter-box", str::is_empty).await;
 }

@@ -10,7 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
 use super::access::Who;
@@ -18,12 +19,33 @@ use super::asked::{Asked, answer, body, failed, refused};
 use super::clerk::{Desk, NotDone, Order};
 use super::{LONG_ANSWER, Page};
 use crate::dead_letters::{
-    Filter, Replay, Summary, Watching, forecast, found_as_json, report_as_json,
+    Filter, FoundAsJson, Letter, Replay, Summary, Watching, forecast, report_as_json,
 };
 use crate::words::{jid, kind, moment, rate};
 
 /// Rows at once.
 const MOST_ROWS: u64 = 200;
+
+/// What anybody may see of a letter: all but what its producer and its user wrote. A message id, a
+/// routing key and a key of order often name users.
+const OF_A_LETTER: [&str; 14] = [
+    "id",
+    "reason",
+    "by",
+    "error",
+    "attempts",
+    "topic",
+    "origin",
+    "source",
+    "failed_at",
+    "worker",
+    "replays",
+    "kind",
+    "bytes",
+    "deaths",
+];
+const OF_AN_ORIGIN: [&str; 2] = ["exchange", "queue"];
+const OF_A_FORECAST: [&str; 6] = ["kind", "outcome", "reason", "error", "topic", "bytes"];
 
 /// Letters by reason and error.
 pub(super) async fn groups(State(page): State<Arc<Page>>, asked: Asked) -> Response {
@@ -52,11 +74,15 @@ pub(super) async fn each(State(page): State<Arc<Page>>, asked: Asked) -> Respons
     filter.limit = Some(filter.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS));
     let looked = page.clerk.ask(async move |desk, stop| {
         let mut rows = Vec::new();
-        let show = |letter: &_| rows.push(serde_json::to_value(letter).unwrap_or_default());
+        let show = |letter: &Letter| {
+            let mut row = as_json(letter);
+            if who == Who::Anyone {
+                keep(&mut row, &OF_A_LETTER);
+                keep(&mut row["origin"], &OF_AN_ORIGIN);
+            }
+            rows.push(row);
+        };
         let looked = desk.dead_letters.list(&filter, &stop, show).await?;
-        if who == Who::Anyone {
-            rows.iter_mut().for_each(without_users);
-        }
         Ok(json!({"letters": looked.letters, "rows": rows}))
     });
     said(looked.await)
@@ -91,12 +117,13 @@ pub(super) async fn one(
         found.dedup_by_key(|found| found.letter.id);
         let [found] = &mut found[..] else { return Ok(None) };
         let forecast = forecast(found, desk.dead_letters.sources(), &desk.router);
-        let mut shown = found_as_json(found, &forecast, wants_body);
-        if who == Who::Anyone {
-            without_users(&mut shown["letter"]);
-            shown["properties"] = Json::Null;
-        }
-        Ok(Some(shown))
+        let shown = FoundAsJson::new(found, &forecast, wants_body);
+        let shown = match who {
+            Who::Anyone => to_raw_value(&without_users(&shown)),
+            // In the order of its keys, which a body that is to be published has.
+            _ => to_raw_value(&shown),
+        };
+        Ok(Some(shown.unwrap_or_default()))
     });
     match found.await {
         Ok(None) => failed(
@@ -211,7 +238,7 @@ async fn reader(page: &Page, asked: &Asked) -> Result<(Who, Filter), Box<Respons
     Ok((who, filter))
 }
 
-fn said<T: serde::Serialize>(done: Result<T, NotDone>) -> Response {
+fn said<T: Serialize>(done: Result<T, NotDone>) -> Response {
     match done {
         Ok(done) => answer(&done),
         Err(NotDone::Busy(why)) => failed(StatusCode::CONFLICT, why),
@@ -219,11 +246,23 @@ fn said<T: serde::Serialize>(done: Result<T, NotDone>) -> Response {
     }
 }
 
-fn without_users(letter: &mut Json) {
-    if let Some(letter) = letter.as_object_mut() {
-        for name in ["from", "to", "message_id"] {
-            letter.remove(name);
-        }
+fn as_json(it: &impl Serialize) -> Json {
+    serde_json::to_value(it).unwrap_or_default()
+}
+
+/// What anybody may see of a letter and of what it would become.
+fn without_users(found: &FoundAsJson<'_>) -> Json {
+    let mut shown = as_json(found);
+    keep(&mut shown, &["letter", "now"]);
+    keep(&mut shown["letter"], &OF_A_LETTER);
+    keep(&mut shown["letter"]["origin"], &OF_AN_ORIGIN);
+    keep(&mut shown["now"], &OF_A_FORECAST);
+    shown
+}
+
+fn keep(object: &mut Json, names: &[&str]) {
+    if let Some(object) = object.as_object_mut() {
+        object.retain(|name, _| names.contains(&&**name));
     }
 }
 

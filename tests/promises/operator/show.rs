@@ -41,6 +41,8 @@ async fn a_letter_shows_why_it_failed_and_what_it_would_become_now() {
         0,
         &["\"message\":\"3\"", "notification:\n{\"from_user_id\":\"user-3@localhost\""],
     );
+    let ended = dlq(&stand, &["show", &id, "--body", "--json"]).await;
+    expect(&ended, 0, &["\"body\":{\"from_user_id\":\"user-3@localhost\",\"to_user_id\":"]);
     let ended = dlq(&stand, &["show", &id, "--json"]).await;
     let json: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!((&json["now"]["outcome"], &json["now"]["topic"]), (&"published".into(), &pm.into()));

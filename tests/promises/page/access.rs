@@ -130,8 +130,13 @@ async fn a_wrong_token_is_refused_slowly_and_soon_not_looked_at() {
 #[tokio::test]
 async fn without_the_token_nobody_sees_bodies_or_users_or_changes_anything() {
     let (stand, sns) = (Stand::new("page-reads").await, FakeSns::start());
-    let (worker, admin) = worker_on(&stand, &sns, &[]).await;
-    stand.bury_numbers(0..3).await;
+    let (worker, admin) = worker_on(&stand, &sns, &[("SNS__ORDERING", "per-key")]).await;
+    // MongooseIM's routing keys name a user, and so does a key of order.
+    let letter = |number| {
+        let letter = Letter::number(&stand, number);
+        letter.saying("routing-key", &format!("user-{number}@localhost.chat_msg_sent"))
+    };
+    stand.bury((0..3).map(letter)).await;
     let groups = admin.read("/api/dead-letters", &[]).await;
     assert_eq!(groups.json()["groups"][0]["count"], 3, "{groups:?}");
     let each = admin.read("/api/dead-letters/each", &[]).await;
@@ -157,6 +162,8 @@ async fn without_the_token_nobody_sees_bodies_or_users_or_changes_anything() {
         assert!(answer.head.contains("www-authenticate: Bearer"), "{answer:?}");
     }
     let shown = admin.read(&body, &[&bearer()]).await.json();
+    assert!(shown["letter"]["origin"]["routing_key"].as_str().unwrap().starts_with("user-"));
+    assert!(shown["now"]["order"].as_str().unwrap().contains("bob@localhost"), "{shown}");
     assert!(shown["body"].as_str().unwrap().contains("bob@localhost"), "{shown}");
     let log = worker.logged("a dead letter's body is shown").await;
     assert_eq!((&log["by"], &log["letter"]), (&"token".into(), &(&*id).into()), "{log}");

@@ -157,7 +157,7 @@ async function fetchLetter(id, withBody) {
     showLetter(found);
     if (withBody) {
       const parts = [element("h3", {}, "Body"), element("pre", { tabindex: "0" }, found.body)];
-      if (found.now.body) parts.push(element("h3", {}, "What would be published"), element("pre", { tabindex: "0" }, found.now.body));
+      if (found.now.body) parts.push(element("h3", {}, "What would be published"), element("pre", { tabindex: "0" }, JSON.stringify(found.now.body, null, 2)));
       $("letter-body").replaceChildren(...parts);
     }
   } catch (error) {
@@ -182,7 +182,7 @@ function showLetter({ letter, properties, now }) {
     if (name !== "headers") pairs.push([`Property ${name}`, value]);
   }
   const own = Object.entries(properties?.headers ?? {}).filter(([name]) => !name.startsWith("event-pusher-"));
-  for (const [name, value] of own) pairs.push([`Header ${name}`, Object.values(value)[0] ?? JSON.stringify(value)]);
+  for (const [name, value] of own) pairs.push([`Header ${name}`, value === "void" ? "nothing" : Object.values(value)[0] ?? JSON.stringify(value)]);
   const there = pairs.filter(([, value]) => value !== undefined && value !== null);
   $("letter").replaceChildren(...there.map(([name, value]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value)))));
