@@ -97,10 +97,8 @@ pub fn main(plugins: &Plugins) -> ExitCode {
 }
 
 fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
-    let environment = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect();
-    let inputs = Inputs::read(&arguments.config, Path::new("config/local.toml"), environment)?;
+    let local = Path::new("config/local.toml");
+    let inputs = Inputs::read(&arguments.config, local, std::env::vars_os())?;
     Config::load(&inputs, &plugins.names().collect::<Vec<_>>())
 }
 

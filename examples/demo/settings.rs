@@ -1,6 +1,7 @@
 //! Where everything is: config/demo.toml, with the services' addresses over it.
 
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use event_pusher_sns::arn::TopicArn;
@@ -13,7 +14,7 @@ use crate::trouble::{START, Trouble};
 pub(crate) struct Settings {
     pub file: PathBuf,
     /// What the worker gets in its environment, over the file.
-    pub overrides: Vec<(String, String)>,
+    pub overrides: Vec<(OsString, OsString)>,
     pub amqp: Amqp,
     pub sns: Sns,
     pub source: Source,
@@ -23,8 +24,8 @@ impl Settings {
     pub(crate) fn from_environment() -> Result<Self, Trouble> {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo.toml");
         let overrides = vec![
-            ("EVENT_PUSHER__AMQP__URI".to_owned(), variable("EVENT_PUSHER_TEST_AMQP")?),
-            ("EVENT_PUSHER__SNS__SNS_HOST".to_owned(), variable("EVENT_PUSHER_TEST_SNS")?),
+            ("EVENT_PUSHER__AMQP__URI".into(), variable("EVENT_PUSHER_TEST_AMQP")?.into()),
+            ("EVENT_PUSHER__SNS__SNS_HOST".into(), variable("EVENT_PUSHER_TEST_SNS")?.into()),
         ];
         let load = || {
             let inputs =

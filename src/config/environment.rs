@@ -12,7 +12,7 @@ use super::value::{Kind, Value};
 /// Reads the variables whose names begin with [`ENVIRONMENT_PREFIX`], in any case.
 pub(super) fn read(variables: &[(String, String)]) -> Layer {
     let mut layer = Layer::default();
-    let mut ours: Vec<_> = variables.iter().filter(|(name, _)| path(name).is_some()).collect();
+    let mut ours: Vec<_> = variables.iter().filter(|(name, _)| is_ours(name)).collect();
     ours.sort();
     for (name, text) in ours {
         let origin = Origin::Environment(name.clone());
@@ -42,6 +42,11 @@ pub(super) fn read(variables: &[(String, String)]) -> Layer {
         }
     }
     layer
+}
+
+/// Whether it is this program's.
+pub(super) fn is_ours(name: &str) -> bool {
+    path(name).is_some()
 }
 
 /// The part of the name that is a key, in lower case.

@@ -1,10 +1,12 @@
 //! What a configuration is made from.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::environment::is_ours;
 use super::key::Origin;
 use super::problem::{Problem, Problems};
 
@@ -21,18 +23,31 @@ pub struct Inputs {
 
 impl Inputs {
     /// Reads the files at `paths`, all of which must be there; without any, the one at
-    /// `default_path`, if it is there.
+    /// `default_path`, if it is there. Of the variables, a process's for example, it takes ours.
     ///
     /// # Errors
     ///
-    /// [`Problems`]: the files that can't be read.
+    /// [`Problems`]: the files that can't be read, and variables of ours that are not UTF-8.
     pub fn read(
         paths: &[PathBuf],
         default_path: &Path,
-        environment: Vec<(String, String)>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Problems> {
         let mut files = Vec::new();
+        let mut environment = Vec::new();
         let mut problems = Vec::new();
+        let named = |(name, value): (OsString, OsString)| (lossy(name), value);
+        for (name, value) in variables.into_iter().map(named).filter(|(it, _)| is_ours(it)) {
+            match value.into_string() {
+                Ok(value) => environment.push((name, value)),
+                Err(_) => problems.push(Problem::new(
+                    &Origin::Environment(name),
+                    None,
+                    "is not UTF-8",
+                    "give a text in UTF-8, or unset it",
+                )),
+            }
+        }
         let is_default = paths.is_empty();
         let paths: Vec<&Path> = if is_default {
             vec![default_path]
@@ -59,6 +74,11 @@ impl Inputs {
         Problems::none_in(problems)?;
         Ok(Self { files, environment })
     }
+}
+
+/// A name of ours that is not UTF-8 has no key, which is said of it then.
+fn lossy(name: OsString) -> String {
+    name.into_string().unwrap_or_else(|name| name.to_string_lossy().into_owned())
 }
 
 impl fmt::Debug for Inputs {

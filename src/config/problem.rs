@@ -10,7 +10,7 @@ use super::value::Value;
 pub struct Problem {
     /// Where the value came from.
     pub origin: Origin,
-    /// The key; `None`: the file as a whole.
+    /// The key; `None`: the file or the variable as a whole.
     pub key: Option<Key>,
     /// The value as it may be shown; `None` where there is none, or where it could be a secret.
     pub value: Option<String>,

@@ -4,6 +4,10 @@ mod layering;
 mod problems;
 mod secrets;
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
+
 use super::*;
 
 /// The plugin of the tests besides the default one.
@@ -101,6 +105,22 @@ fn files_are_read_in_order_and_only_the_default_one_may_be_absent() {
             absent.display()
         )
     );
+}
+
+#[test]
+fn a_variable_of_ours_that_is_not_utf_8_is_a_problem_and_anothers_is_none() {
+    let read = |name: &[u8], value: &[u8]| {
+        let text = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        Inputs::read(&[], Path::new("absent.toml"), [(text(name), text(value))])
+    };
+    let problems = read(b"EVENT_PUSHER__ADMIN__TOKEN", b"planted\xff").unwrap_err().to_string();
+    for part in ["environment variable EVENT_PUSHER__ADMIN__TOKEN", "is not UTF-8", "remedy: "] {
+        assert!(problems.contains(part), "{problems}");
+    }
+    assert!(!problems.contains("planted"), "{problems}");
+    let inputs = read(b"EVENT_PUSHER__\xff", b"1").unwrap();
+    assert!(Config::load(&inputs, PLUGINS).is_err(), "a name that is no key");
+    assert!(read(b"OTHER\xff", b"\xff").unwrap().environment.is_empty());
 }
 
 #[test]

@@ -15,7 +15,7 @@ fn library(stand: &Stand) -> DeadLetters {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("stand.toml");
     std::fs::write(&file, stand.configuration()).unwrap();
-    let inputs = Inputs::read(&[file], "gone.toml".as_ref(), std::iter::empty().collect()).unwrap();
+    let inputs = Inputs::read(&[file], "gone.toml".as_ref(), []).unwrap();
     let config = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap();
     DeadLetters::new(config.amqp, "test".to_owned())
 }
