@@ -17,9 +17,31 @@ use super::{PATIENCE, Stand, wait_for};
 /// A worker process. It is killed when dropped, so that no test leaves one behind.
 pub struct Worker {
     child: Child,
-    log: Arc<Mutex<Vec<Value>>>,
+    log: Arc<Mutex<Log>>,
     reading: JoinHandle<()>,
     _directory: tempfile::TempDir,
+}
+
+/// What a worker wrote, and what tests ask of it again and again.
+#[derive(Default)]
+struct Log {
+    /// Each line, and what it says.
+    lines: Vec<(String, Value)>,
+    /// Lines that say how an event ended.
+    settled: usize,
+}
+
+impl Log {
+    fn push(&mut self, line: String) {
+        let said = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line.clone()));
+        self.settled += usize::from(said.get("outcome").is_some());
+        self.lines.push((line, said));
+    }
+
+    /// The first line from the given one on that contains `text`.
+    fn find(&self, text: &str, from: usize) -> Option<Value> {
+        self.lines[from..].iter().find(|(line, _)| line.contains(text)).map(|(_, it)| it.clone())
+    }
 }
 
 /// How a worker ended.
@@ -75,13 +97,12 @@ impl Worker {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let log = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::<Mutex<Log>>::default();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let writing = Arc::clone(&log);
         let reading = tokio::spawn(async move {
             while let Ok(Some(line)) = lines.next_line().await {
-                let entry = serde_json::from_str(&line).unwrap_or(Value::String(line));
-                writing.lock().unwrap().push(entry);
+                writing.lock().unwrap().push(line);
             }
         });
         Self { child, log, reading, _directory: directory }
@@ -89,30 +110,37 @@ impl Worker {
 
     /// All that it logged so far.
     pub fn log(&self) -> Vec<Value> {
-        self.log.lock().unwrap().clone()
+        self.log.lock().unwrap().lines.iter().map(|(_, it)| it.clone()).collect()
     }
 
-    /// Waits for a line whose message, or whole text, contains `text`.
+    /// Waits for a line that contains `text`.
     pub async fn logged(&self, text: &str) -> Value {
         let what = format!("a log line with {text:?}");
-        let found = tokio::time::timeout(PATIENCE, wait_for(&what, async || self.find(text)));
+        let mut seen = 0;
+        let look = async || {
+            let log = self.log.lock().unwrap();
+            let found = log.find(text, seen);
+            seen = log.lines.len();
+            found
+        };
+        let found = tokio::time::timeout(PATIENCE, wait_for(&what, look));
         found.await.unwrap_or_else(|_elapsed| {
             panic!("{what} never came; the log is {:#?}", self.log());
         })
     }
 
     pub fn find(&self, text: &str) -> Option<Value> {
-        self.log().into_iter().find(|line| line.to_string().contains(text))
+        self.log.lock().unwrap().find(text, 0)
     }
 
     /// How many lines contain `text`.
     pub fn count(&self, text: &str) -> usize {
-        self.log().iter().filter(|line| line.to_string().contains(text)).count()
+        self.log.lock().unwrap().lines.iter().filter(|(line, _)| line.contains(text)).count()
     }
 
     /// Lines that say how an event ended.
     pub fn settled(&self) -> usize {
-        self.log().iter().filter(|line| line.get("outcome").is_some()).count()
+        self.log.lock().unwrap().settled
     }
 
     /// Waits until so many events have ended.
@@ -159,9 +187,9 @@ impl Worker {
         let status = ended.expect("the worker does not end").unwrap();
         self.reading.await.unwrap();
         let log = self.log.lock().unwrap();
-        let report = log.last().map(|line| match line.get("message") {
+        let report = log.lines.last().map(|(line, said)| match said.get("message") {
             Some(Value::String(message)) => message.clone(),
-            _ => line.to_string(),
+            _ => line.clone(),
         });
         Exit { status, report: report.unwrap_or_default() }
     }
