@@ -238,12 +238,12 @@ async fn silence_lasts_until_the_client_gives_up() {
     let sns = FakeSns::start();
     sns.fail_requests(next(1, RequestFault::Silence));
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_millis(100));
-    let client = patient_client(&sns, &timeouts.build());
-    let error = publish(&client, "text").await.unwrap_err();
+    let impatient = patient_client(&sns, &timeouts.build());
+    let error = publish(&impatient, "text").await.unwrap_err();
     assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
     sns.until(|counts| counts.in_flight == 0).await;
     assert_eq!(sns.counts().messages, 0);
-    publish(&client, "text").await.unwrap();
+    publish(&client(&sns), "text").await.unwrap();
 }
 
 #[tokio::test]
@@ -279,15 +279,17 @@ async fn a_drip_is_slow_but_complete() {
 
 #[tokio::test]
 async fn latency_is_kept_and_requests_overlap() {
+    // So long that the last of them comes before the first is answered.
+    const LATENCY: Duration = Duration::from_secs(2);
     let sns = FakeSns::start();
-    sns.set_latency(Duration::from_millis(200));
+    sns.set_latency(LATENCY);
     let client = client(&sns);
     let publishes = (0..8).map(|_| publish(&client, "text"));
     let began = Instant::now();
     for answer in futures_util::future::join_all(publishes).await {
         answer.unwrap();
     }
-    assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= LATENCY, "{:?}", began.elapsed());
     assert_eq!(sns.counts().most_in_flight, 8);
 }
 

@@ -100,7 +100,7 @@ async fn a_node_that_is_gone_or_silent_is_passed_over_and_the_one_that_answered_
     let silent = Proxy::start(&stand.amqp_uri, Door::Silent).await;
     let good = Proxy::start(&stand.amqp_uri, Door::Open).await;
     let uris = [&gone, &silent, &good].map(|node| {
-        format!("{}?connection_timeout=300&heartbeat=1", node.instead_of(&stand.amqp_uri))
+        format!("{}?connection_timeout=3000&heartbeat=1", node.instead_of(&stand.amqp_uri))
     });
     let uris = uris.join(",");
     let settings = [("AMQP__URI", ""), ("AMQP__URIS", &*uris)];

@@ -12,7 +12,7 @@ fn chat(number: u32) -> Event {
 
 /// The worker consumes for the so-many-th time.
 async fn consumes(worker: &Worker, times: usize) {
-    let consuming = async || (worker.count("\"consuming\"") == times).then_some(());
+    let consuming = async || (worker.count("\"consuming\"") >= times).then_some(());
     wait_for("the worker to consume", consuming).await;
 }
 
@@ -29,14 +29,15 @@ async fn a_network_that_falls_silent_is_noticed_by_its_missing_heartbeats() {
     let (broker, _guard) = OwnBroker::shared().await;
     let stand = Stand::on("silent", &broker.uri(0)).await;
     let network = Proxy::start(&stand.amqp_uri, Door::Open).await;
-    let uri = format!("{}?heartbeat=1&connection_timeout=500", network.instead_of(&stand.amqp_uri));
+    let uri =
+        format!("{}?heartbeat=1&connection_timeout=3000", network.instead_of(&stand.amqp_uri));
     let worker = Worker::start_with(&stand, &[("AMQP__URI", &*uri)]).await;
     stand.publish(chat(0)).await;
     worker.settles(1).await;
     broker.keeps(&stand.queue(), 0).await;
     network.set(Door::Silent);
-    worker.logged("no answer within 500ms").await;
-    network.takes(4).await;
+    worker.logged("no answer within 3s").await;
+    network.takes(3).await;
     network.set(Door::Open);
     consumes(&worker, 2).await;
     stand.publish(chat(1)).await;

@@ -110,8 +110,9 @@ async fn under_load_a_stop_takes_nothing_more_after_a_tenth_of_a_second() {
     stand.publish_all((0..EVENTS).map(chat)).await;
     let worker = Worker::start_with(&stand, &settings).await;
     sns.until(|counts| counts.messages > 500).await;
-    let (starved, asked) = (worker.starved(), Timestamp::now());
+    let starved = worker.starved();
     worker.signal(Signal::SIGTERM);
+    let asked = Timestamp::now();
     let line = worker.logged("nothing more is taken").await;
     let heard: Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
     let took = Duration::try_from(heard.duration_since(asked)).unwrap_or_default();

@@ -15,7 +15,7 @@ const UNDER_WAY: usize = 256;
 /// Starts a replay and waits until it has sent so many more than were sent before.
 async fn under_way(stand: &Stand, uri: &str, more: u32) -> Running {
     let before = stand.ready(&stand.queue()).await;
-    let replay = dlq_program(stand, &["replay", "--rate", "1000/s"]).with("AMQP__URI", uri).start();
+    let replay = dlq_program(stand, &["replay", "--rate", "300/s"]).with("AMQP__URI", uri).start();
     let enough = async || (stand.ready(&stand.queue()).await >= before + more).then_some(());
     wait_for("the replay to be under way", enough).await;
     replay
