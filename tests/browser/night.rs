@@ -60,6 +60,10 @@ async fn a_night_at_the_page_from_the_alarm_to_the_last_dead_letter() {
     // As it shall stand in the pictures.
     let mut stand = Stand::new("chat").await;
     "chat".clone_into(&mut stand.id);
+    // By that name, one that failed may have left something behind.
+    for queue in [stand.queue(), stand.held_queue(), stand.dead_letter_queue()] {
+        stand.delete(&queue).await;
+    }
     let sns = FakeSns::start();
     sns.set_latency(Duration::from_millis(15));
     sns.set_jitter(Duration::from_millis(30));

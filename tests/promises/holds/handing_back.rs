@@ -105,14 +105,15 @@ async fn a_long_outage_that_asking_does_not_show_spends_no_delivery_limit() {
     leave_after(stand, &sns, worker, "pm", 30).await;
 }
 
-#[tokio::test]
-async fn where_order_is_kept_all_go_back_together_and_none_is_overtaken() {
-    let (stand, sns) = (Stand::new("handed-unseen-order").await, FakeSns::start());
+/// By two holds and more that asking does not show; `fault` says of what.
+async fn keeps_its_order(name: &str, topic: &str, fault: RequestFault, order: &[(&str, &str)]) {
+    let (stand, sns) = (Stand::new(name).await, FakeSns::start());
     sns.record();
-    refuse_messages(&sns, RequestFault::NOT_AUTHORISED);
-    let log = ("LOG__FILTER", "info,event_pusher_sns::worker=debug");
-    let order = ("SNS__ORDERING", "per-key");
-    let settings = [&SHORT[..], &SHORTER, &[order, log]].concat();
+    refuse_messages(&sns, fault);
+    let arn = stand.topic_arn(topic);
+    let further =
+        [("SNS__PM_MESSAGES_TOPIC", &*arn), ("LOG__FILTER", "info,event_pusher_sns::worker=debug")];
+    let settings = [&SHORT[..], &SHORTER, &further, order].concat();
     let worker = worker_on(&stand, &sns, &settings).await;
     stand.publish_all((0..20).map(chat)).await;
     hands_back(&worker).await;
@@ -121,9 +122,23 @@ async fn where_order_is_kept_all_go_back_together_and_none_is_overtaken() {
     worker.stop().await;
     sns.heal();
     let worker = worker_on(&stand, &sns, &settings).await;
-    accepts(&stand, &sns, "pm", 20).await;
+    accepts(&stand, &sns, topic, 20).await;
     assert_eq!(numbers(&sns), (0..20).collect::<Vec<_>>());
-    leave_after(stand, &sns, worker, "pm", 20).await;
+    leave_after(stand, &sns, worker, topic, 20).await;
+}
+
+#[tokio::test]
+async fn where_order_is_kept_all_go_back_together_and_none_is_overtaken() {
+    let order = [("SNS__ORDERING", "per-key")];
+    keeps_its_order("handed-unseen-order", "pm", RequestFault::NOT_AUTHORISED, &order).await;
+}
+
+/// Though the configuration asks for no order: a FIFO topic is nothing without.
+#[tokio::test]
+async fn with_a_fifo_topic_all_go_back_together_whatever_is_held() {
+    for fault in [RequestFault::NOT_AUTHORISED, RequestFault::EXPIRED_TOKEN] {
+        keeps_its_order("handed-unseen-fifo", "pm.fifo", fault, &[("SNS__ORDERING", "none")]).await;
+    }
 }
 
 /// Nothing could be published in its grace of 25 s.
