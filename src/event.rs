@@ -68,6 +68,11 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether it gives no event an id. Source: MongooseIM's `mod_event_pusher_rabbit`.
+    pub(crate) const fn is_without_ids(self) -> bool {
+        matches!(self, Self::Mongooseim | Self::MongooseimChat | Self::MongooseimGroupchat)
+    }
+
     /// All of them, by the names that the configuration gives them.
     pub const NAMED: [(&'static str, Self); 7] = [
         ("auto", Self::Auto),

@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use jid::{Error, Jid};
 
+/// Longer than any valid part of a JID before it is normalised, in bytes: each is to have 1,023 at most, and
+/// normalising takes time and memory many times a text's length.
+const LONGEST: usize = 16_384;
+
 /// Reads a full or bare JID.
 ///
 /// Local part and domain must be valid: they are who a user is. A resource is not published, and
@@ -16,6 +20,11 @@ use jid::{Error, Jid};
 pub(super) fn parse(text: &str) -> Result<Jid, Error> {
     let domain_end = text.find('/').unwrap_or(text.len());
     let (bare, resource) = text.split_at(domain_end);
+    if bare.len() > LONGEST {
+        let (node, _) = bare.split_once('@').unwrap_or_default();
+        return Err(if node.len() > LONGEST / 2 { Error::NodeTooLong } else { Error::Idna });
+    }
+    let (text, resource) = if resource.len() > LONGEST { (bare, "") } else { (text, resource) };
     let rootless = match bare.strip_suffix('.') {
         None => Cow::Borrowed(text),
         Some(rootless) if rootless.ends_with('.') => return Err(Error::Idna),

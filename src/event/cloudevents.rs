@@ -77,7 +77,7 @@ impl<'a> Attributes<'a> {
             source: object.require_text(Field::Source)?,
             kind: object.require_text(Field::Type)?,
             time: object.take_time(Field::Time)?,
-            others: object.take_unknown(),
+            others: object.take_others(),
         })
     }
 

@@ -94,8 +94,12 @@ pub(super) enum Problem {
     Empty { expected: &'static str },
     #[error("it has {bytes} bytes, and more than {} are not read", super::payload::LONGEST)]
     TooLong { bytes: usize },
+    #[error("it has more than {} values, and no more are read", super::json::MOST_VALUES)]
+    TooManyValues,
     #[error("the payload is UTF-16; send UTF-8")]
     Utf16,
+    #[error("the payload is compressed with gzip; send it as it is")]
+    Gzip,
     #[error("the payload is not UTF-8; the first bad byte is at offset {offset}")]
     NotUtf8 { offset: usize },
     #[error("the payload is not JSON: {0}")]
@@ -117,7 +121,10 @@ pub(super) enum Problem {
     TypeMissing,
     #[error("`{field}` is no JID: {why}")]
     Jid { field: Field, why: String },
-    #[error("`{0}` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")]
+    #[error(
+        "`{0}` must be an RFC 3339 time such as 2026-01-31T09:30:00Z, with nine digits of a second at \
+         most"
+    )]
     Time(Field),
     #[error(
         "nothing tells the kind of this event: the routing key{} is none of `chat_msg_sent`, \
@@ -148,7 +155,10 @@ pub(super) enum Problem {
     HeaderEmpty(Field),
     #[error("the header `cloudEvents_specversion` must be 1.0")]
     HeaderSpecVersion,
-    #[error("the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")]
+    #[error(
+        "the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z, with nine \
+         digits of a second at most"
+    )]
     HeaderTime,
     #[error("a CloudEvents attribute stands twice among the headers; remove one")]
     HeaderTwice,

@@ -5,16 +5,22 @@
 //! report are faults of syntax, depth (127 levels) among them.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Value};
 
 use super::error::{DecodeError, Problem};
 use super::locate;
 use super::object::{Field, Kind, Object};
 use super::payload::Payload;
+
+/// Values of one payload, those within others among them: many times more than any event has. One can
+/// take a hundred times the memory of its text.
+pub(super) const MOST_VALUES: usize = 100_000;
 
 /// Reads a payload, which must be one JSON object in UTF-8 in which no key stands twice.
 pub(super) fn read(payload: &[u8]) -> Result<Object<'_>, DecodeError> {
@@ -26,14 +32,18 @@ pub(super) fn read_part(payload: Payload<'_>) -> Result<Object<'_>, DecodeError>
     let text = payload.text();
     let content = text.trim_start_matches([' ', '\t', '\r', '\n']);
     let start = text.len() - content.len();
+    let reader = Reader { count: &Cell::new(0) };
     if content.is_empty() {
         return Err(payload.error(Problem::Empty { expected: "JSON object" }, start));
     }
     if !content.starts_with('{') {
-        let found = whole::<FieldValue<'_>>(payload)?.kind();
+        let found = whole(payload, reader)?.kind();
         return Err(payload.error(Problem::NotAnObject(found), start));
     }
-    let members = whole::<Members<'_>>(payload)?;
+    let members = whole(payload, MembersReader(reader))?;
+    if reader.has_too_many() {
+        return Err(payload.error(Problem::TooManyValues, start));
+    }
     if let Some((index, field)) = members.twice {
         let offset = locate::members(text).nth(index).map_or(start, |member| member.value.start);
         let problem = field.map_or(Problem::UnknownTwice, Problem::KnownTwice);
@@ -43,8 +53,14 @@ pub(super) fn read_part(payload: Payload<'_>) -> Result<Object<'_>, DecodeError>
 }
 
 /// Reads all of `payload` as one value.
-fn whole<'a, T: Deserialize<'a>>(payload: Payload<'a>) -> Result<T, DecodeError> {
-    serde_json::from_str(payload.text()).map_err(|error| DecodeError::json(&error, payload))
+fn whole<'a, S: DeserializeSeed<'a>>(
+    payload: Payload<'a>,
+    seed: S,
+) -> Result<S::Value, DecodeError> {
+    let mut deserializer = serde_json::Deserializer::from_str(payload.text());
+    let read = seed.deserialize(&mut deserializer);
+    read.and_then(|value| deserializer.end().map(|()| value))
+        .map_err(|error| DecodeError::json(&error, payload))
 }
 
 /// The value of a known field, of whatever kind.
@@ -57,6 +73,13 @@ pub(super) enum FieldValue<'a> {
 }
 
 impl FieldValue<'_> {
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.into_owned()),
+            Self::Other(value) => value,
+        }
+    }
+
     pub(super) const fn kind(&self) -> Kind {
         match self {
             Self::Text(_) | Self::Other(Value::String(_)) => Kind::String,
@@ -69,15 +92,36 @@ impl FieldValue<'_> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for FieldValue<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FieldValueVisitor)
+/// Reads a value of whatever kind.
+///
+/// Not `serde_json`'s own `Value`: where any crate asks for its feature `raw_value`, that takes an object
+/// with a certain key for JSON within a string, to be read anew, and so lets a text nest without bound.
+#[derive(Clone, Copy)]
+struct Reader<'c> {
+    /// Values that were read, those within others among them.
+    count: &'c Cell<usize>,
+}
+
+impl Reader<'_> {
+    fn has_too_many(self) -> bool {
+        self.count.get() > MOST_VALUES
+    }
+
+    fn count(self) {
+        self.count.set(self.count.get() + 1);
     }
 }
 
-struct FieldValueVisitor;
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = FieldValue<'de>;
 
-impl<'de> Visitor<'de> for FieldValueVisitor {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        self.count();
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
     type Value = FieldValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,12 +156,26 @@ impl<'de> Visitor<'de> for FieldValueVisitor {
         Ok(FieldValue::Other(value.into()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(seq)).map(FieldValue::Other)
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element_seed(self)? {
+            items.push(item.into_value());
+            if self.has_too_many() {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+            }
+        }
+        Ok(FieldValue::Other(items.into()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(map)).map(FieldValue::Other)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = map.next_key()? {
+            members.insert(name, map.next_value_seed(self)?.into_value());
+            if self.has_too_many() {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            }
+        }
+        Ok(FieldValue::Other(members.into()))
     }
 }
 
@@ -130,15 +188,18 @@ struct Members<'a> {
     twice: Option<(usize, Option<Field>)>,
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(MembersVisitor)
+/// Reads the outermost object, with its values by this reader.
+struct MembersReader<'c>(Reader<'c>);
+
+impl<'de> DeserializeSeed<'de> for MembersReader<'_> {
+    type Value = Members<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
     }
 }
 
-struct MembersVisitor;
-
-impl<'de> Visitor<'de> for MembersVisitor {
+impl<'de> Visitor<'de> for MembersReader<'_> {
     type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -151,19 +212,21 @@ impl<'de> Visitor<'de> for MembersVisitor {
         while let Some(key) = map.next_key::<Key<'_>>()? {
             let (field, before) = match key {
                 Key::Known(field) => {
-                    let before = members.known[field as usize].replace(map.next_value()?).is_some();
-                    (Some(field), before)
+                    let value = map.next_value_seed(self.0)?;
+                    (Some(field), members.known[field as usize].replace(value).is_some())
                 }
                 Key::Unknown(name) => {
-                    let before =
-                        members.unknown.insert(name.into_owned(), map.next_value()?).is_some();
-                    (None, before)
+                    let value = map.next_value_seed(self.0)?.into_value();
+                    (None, members.unknown.insert(name.into_owned(), value).is_some())
                 }
             };
             if before {
                 members.twice.get_or_insert((index, field));
             }
             index += 1;
+            if self.0.has_too_many() {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            }
         }
         Ok(members)
     }

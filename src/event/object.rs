@@ -147,7 +147,9 @@ impl<'a> Object<'a> {
     pub(super) fn take_object(&mut self, field: Field) -> Result<Self, DecodeError> {
         match self.take(field) {
             None => Err(self.lacks(Problem::Missing(field))),
-            Some(FieldValue::Other(Value::Object(_))) => {
+            Some(read) if read.kind() == Kind::Object => {
+                // It may be large.
+                drop(read);
                 let range = self.locate(field).unwrap_or_default();
                 json::read_part(self.payload.part(range))
             }
@@ -155,9 +157,16 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// What no format knows.
-    pub(super) fn take_unknown(&mut self) -> Map<String, Value> {
-        std::mem::take(&mut self.unknown)
+    /// What nobody has taken yet, but for a `CloudEvent`'s data.
+    pub(super) fn take_others(&mut self) -> Map<String, Value> {
+        let mut others = std::mem::take(&mut self.unknown);
+        let known = Field::ALL.into_iter().zip(&mut self.known);
+        for (field, value) in known {
+            if !matches!(field, Field::Data | Field::DataBase64) {
+                insert(&mut others, field, value.take());
+            }
+        }
+        others
     }
 
     pub(super) fn take_time(&mut self, field: Field) -> Result<Option<Timestamp>, DecodeError> {
@@ -223,12 +232,7 @@ impl<'a> Object<'a> {
     fn into_meta(self, id: Option<Cow<'a, str>>, timestamp: Option<Timestamp>) -> Meta<'a> {
         let mut metadata = self.unknown;
         for (field, value) in Field::ALL.into_iter().zip(self.known) {
-            let value = match value {
-                None | Some(FieldValue::Other(Value::Null)) => continue,
-                Some(FieldValue::Text(text)) => Value::String(text.into_owned()),
-                Some(FieldValue::Other(value)) => value,
-            };
-            metadata.insert(field.name().to_owned(), value);
+            insert(&mut metadata, field, value);
         }
         Meta { id, timestamp, metadata, ..Meta::default() }
     }
@@ -246,5 +250,12 @@ impl<'a> Object<'a> {
         locate::members(self.payload.text())
             .find(|member| member.is(field.name()))
             .map(|member| member.value)
+    }
+}
+
+/// Makes a field metadata, if it is there and not `null`.
+fn insert(metadata: &mut Map<String, Value>, field: Field, value: Option<FieldValue<'_>>) {
+    if let Some(value) = value.filter(|it| it.kind() != Kind::Null) {
+        metadata.insert(field.name().to_owned(), value.into_value());
     }
 }

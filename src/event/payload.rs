@@ -26,6 +26,9 @@ impl<'a> Payload<'a> {
         if matches!(whole, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             return Err(DecodeError::new(Problem::Utf16, Position::of(whole, 0)));
         }
+        if whole.starts_with(&[0x1f, 0x8b]) {
+            return Err(DecodeError::new(Problem::Gzip, Position::of(whole, 0)));
+        }
         let text = std::str::from_utf8(whole).map_err(|error| {
             let offset = error.valid_up_to();
             DecodeError::new(Problem::NotUtf8 { offset }, Position::of(whole, offset))

@@ -118,7 +118,7 @@ impl<'a> Stanza<'a> {
                     self.metadata.insert("origin_id".to_owned(), id.into());
                 }
             }
-            (namespace, name) if namespace == self.root.namespace => {
+            (namespace, name) if self.root.namespace.is_of_child(namespace) => {
                 let is_plain = attribute("xml:lang").is_none();
                 return self.child_of_stanza(name, is_plain);
             }

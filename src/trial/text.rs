@@ -98,6 +98,9 @@ pub(super) struct Tally {
     spans_lines: bool,
 }
 
+/// What an error ends in of which the stanza goes on in the next line.
+const UNCLOSED: &str = "it ends before all elements and markup do";
+
 impl Tally {
     pub(super) fn count(&mut self, forecast: &Forecast, place: &Place, payload: &[u8]) {
         match &forecast.prospect {
@@ -106,7 +109,8 @@ impl Tally {
             Prospect::DeadLetter(letter) => {
                 self.dead += 1;
                 let payload = payload.trim_ascii();
-                let begins = payload == b"{" || payload.starts_with(b"<");
+                let begins = payload == b"{"
+                    || (payload.starts_with(b"<") && letter.error.ends_with(UNCLOSED));
                 let on_a_line = matches!(place, Place::Line(_));
                 self.spans_lines |= on_a_line && begins && letter.reason == Reason::Undecodable;
             }

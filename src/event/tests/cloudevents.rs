@@ -86,6 +86,19 @@ fn both_modes_give_the_same_event_and_keep_id_time_and_trace() {
 }
 
 #[test]
+fn an_extension_may_be_called_as_a_field_of_ours() {
+    let payload = format!(
+        "{REQUIRED},\"present\":\"yes\",\"user_id\":null,\"message\":\"m\",\"data\":{DATA}"
+    );
+    let envelope = structured(&payload);
+    let Event::Message(message) = event(&envelope, Format::CloudEvents) else { panic!() };
+    assert_eq!(message.body, "hi");
+    let extensions = &message.meta.metadata["cloudevent"];
+    assert_eq!((&extensions["present"], &extensions["message"]), (&"yes".into(), &"m".into()));
+    assert!(extensions.get("user_id").is_none() && extensions.get("data").is_none());
+}
+
+#[test]
 fn the_datas_own_type_tells_the_kind_else_the_attributes_last_word() {
     let untyped = DATA.replace(r#""type":"chat","#, "");
     for (attribute, data, expected) in [
@@ -168,7 +181,7 @@ fn a_malformed_structured_event_is_undecodable_with_position() {
         (replaced("org.example.said", ""), "line 1, column 57: `type` must not be empty"),
         (
             chat(r#","time":"now""#),
-            "line 1, column 83: `time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z",
+            "line 1, column 83: `time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z, with nine digits of a second at most",
         ),
         (chat(r#","time":1"#), "line 1, column 83: `time` must be a string, found a number"),
         (chat(""), "line 1, column 75: `data` is missing"),
@@ -225,7 +238,7 @@ fn malformed_headers_are_undecodable_by_name() {
         ),
         (
             with_headers(&["cloudEvents_time: now"], DATA),
-            "the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z",
+            "the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z, with nine digits of a second at most",
         ),
         (
             with_headers(&["cloudEvents:id: e-2"], DATA),

@@ -101,6 +101,8 @@ fn an_address_that_is_no_jid_is_refused_by_every_decoder() {
         ("\"\"", &domain),
         (&jid(64), &domain),
         (&jid(100_000), &domain),
+        (&format!("\"{}@b\"", "ü".repeat(100_000)), &no_jid("localpart longer than 1023 bytes")),
+        (&format!("\"a@b/{}\"", "ü".repeat(100_000)), "chat"),
         ("7", "`from_user_id` must be a string, found a number"),
         ("null", "`from_user_id` is missing"),
         ("{\"from_user_id\":\"a@b\"}", "`from_user_id` must be a string, found an object"),
@@ -115,4 +117,46 @@ fn depth_is_refused_by_every_decoder() {
         let members = body(b"\"x\",\"more\":");
         assert_everywhere(&[&members, deep.as_bytes()].concat(), "recursion limit exceeded");
     }
+}
+
+/// The key under which `serde_json` hands on JSON that nobody has read yet.
+const RAW: &str = "$serde_json::private::RawValue";
+
+#[test]
+fn json_in_a_text_is_never_read_whatever_the_key_is_called() {
+    for text in ["1", "not json", "{\\u0022a\\u0022:1}"] {
+        let object = format!("{{\"{RAW}\":\"{text}\"}}");
+        assert_everywhere(&body(object.as_bytes()), "`message` must be a string, found an object");
+        let beside = format!("\"m\":[{object},7,{{\"{RAW}\":7}}],");
+        assert_everywhere(&[beside.as_bytes(), &body(b"\"x\"")].concat(), "chat");
+    }
+    // Read anew each time, this would be many thousand levels deep, each text of them few.
+    let mut nested = "1".to_owned();
+    for _ in 0..60 {
+        let escaped = nested.replace('\\', "\\u005c").replace('"', "\\u0022");
+        let object = format!("{{\"{RAW}\":\"{escaped}\"}}");
+        nested = format!("{}{object}{}", "[".repeat(100), "]".repeat(100));
+    }
+    let beside = format!("\"m\":{nested},");
+    assert_everywhere(&[beside.as_bytes(), &body(b"\"x\"")].concat(), "chat");
+}
+
+#[test]
+fn so_many_values_that_they_would_fill_the_memory_are_not_read() {
+    let most = crate::event::json::MOST_VALUES;
+    for (value, each) in [("{\"a\":0}", 2), ("0", 1), ("[[]]", 2), ("\"\"", 1)] {
+        let with = |count: usize| {
+            let beside = format!("\"m\":[{}],", vec![value; count].join(","));
+            [beside.as_bytes(), &body(b"\"x\"")].concat()
+        };
+        assert_everywhere(&with(most / each - 20), "chat");
+        let refused = "it has more than 100000 values, and no more are read";
+        for count in [most / each, most / each + 20_000] {
+            assert_everywhere(&with(count), refused);
+        }
+    }
+    let members: Vec<_> = (0..=most).map(|it| format!("\"{it}\":1,")).collect();
+    let members = members.concat();
+    let refused = "it has more than 100000 values, and no more are read";
+    assert_everywhere(&[members.as_bytes(), &body(b"\"x\"")].concat(), refused);
 }

@@ -14,6 +14,10 @@ fn a_broken_payload_is_undecodable_with_position_and_reason() {
         ),
         (b"\xff\xfe{\0}\0", "line 1, column 1: the payload is UTF-16; send UTF-8"),
         (b"\xfe\xff\0{\0}", "line 1, column 1: the payload is UTF-16; send UTF-8"),
+        (
+            b"\x1f\x8b\x08\0",
+            "line 1, column 1: the payload is compressed with gzip; send it as it is",
+        ),
         (b"{\0}\0", "line 1, column 2: the payload is not JSON: key must be a string"),
         (
             b"{\"type\":\"gr\xfc\xdfe\"}",
@@ -133,7 +137,7 @@ fn a_malformed_field_is_undecodable_with_its_name_and_position() {
         ),
         (
             r#"{"type":"chat","timestamp":"yesterday"}"#,
-            "line 1, column 28: `timestamp` must be an RFC 3339 time such as 2026-01-31T09:30:00Z",
+            "line 1, column 28: `timestamp` must be an RFC 3339 time such as 2026-01-31T09:30:00Z, with nine digits of a second at most",
         ),
         ("\u{feff}{\"type\":7}", "line 1, column 12: `type` must be a string, found a number"),
         ("\u{feff}{\n\"type\":7}", "line 2, column 8: `type` must be a string, found a number"),

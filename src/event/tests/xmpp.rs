@@ -35,6 +35,17 @@ fn text(stanza: &str) -> String {
 }
 
 #[test]
+fn a_child_may_name_the_namespace_that_its_stanza_was_cut_from() {
+    let attributes = "type='chat' from='a@b' to='c@d'";
+    for (on_stanza, on_body) in [("", " xmlns='jabber:client'"), (" xmlns='jabber:server'", "")] {
+        let stanza = format!("<message{on_stanza} {attributes}><body{on_body}>hi</body></message>");
+        assert_eq!(text(&stanza), "hi");
+    }
+    let foreign = format!("<message {attributes}><body xmlns='urn:other'>hi</body></message>");
+    assert_eq!(xmpp(&foreign), "skip no_text");
+}
+
+#[test]
 fn a_stanza_is_the_event_that_it_says() {
     let envelope = envelope(chat("<body>Hi &amp; bye</body>"));
     let message = read(&envelope);

@@ -39,6 +39,12 @@ impl Namespace {
         matches!(self, Self::None | Self::Client | Self::Server | Self::Component)
     }
 
+    /// Whether a stanza in this one has a child of its own in that one. Where the stanza has lost its
+    /// stream's declaration, the child may name it still.
+    pub(in super::super) fn is_of_child(self, child: Self) -> bool {
+        child == self || (self == Self::None && child.is_for_stanzas())
+    }
+
     fn of(uri: &str) -> Self {
         match uri {
             "jabber:client" => Self::Client,
