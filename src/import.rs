@@ -20,7 +20,7 @@ mod tree;
 use std::borrow::Cow;
 use std::fmt;
 
-use self::page::Page;
+use self::page::{Aside, Page};
 use self::server::{Form, Server};
 use crate::config::{Config, Inputs, Problems, line_and_column};
 
@@ -63,8 +63,10 @@ pub(crate) struct Imported {
 #[derive(Debug)]
 pub(crate) enum ImportError {
     Malformed(Malformed),
-    /// No backend for SNS or RabbitMQ is in it.
-    NothingToImport,
+    /// No backend for SNS or RabbitMQ is in it, as far as it could be read.
+    NothingToImport {
+        unread: Vec<Aside>,
+    },
 }
 
 impl fmt::Display for ImportError {
@@ -73,10 +75,13 @@ impl fmt::Display for ImportError {
             Self::Malformed(Malformed { line, column, what }) => {
                 write!(f, ":{line}:{column}: {what}")
             }
-            Self::NothingToImport => f.write_str(
-                ": neither the sns nor the rabbit backend of mod_event_pusher is in it; give the \
-                 file in which they are switched on, or that part of it",
-            ),
+            Self::NothingToImport { unread } => {
+                f.write_str(
+                    ": neither the sns nor the rabbit backend of mod_event_pusher is in it; give the \
+                     file in which they are switched on, or that part of it",
+                )?;
+                unread.iter().try_for_each(|aside| write!(f, "\n  not read: {aside}"))
+            }
         }
     }
 }
@@ -108,7 +113,7 @@ pub(crate) fn import(given: &Given, plugin_names: &[&str]) -> Result<Imported, I
     };
     let server = server.map_err(ImportError::Malformed)?;
     if !server.is_about_events() {
-        return Err(ImportError::NothingToImport);
+        return Err(ImportError::NothingToImport { unread: server.asides });
     }
     let mut page = Page::default();
     head(&server, given, &mut page);
@@ -163,13 +168,17 @@ fn backend_to_add(server: &Server, page: &mut Page) {
     let lacks = |modules: &server::Modules| modules.sns.is_some() && modules.rabbit.is_none();
     if lacks(&server.base) {
         page.choice(
-            "the input has no rabbit backend, so MongooseIM's default exchanges are assumed. \
-             MongooseIM needs it:",
+            "the modules of all domains have no rabbit backend, so MongooseIM's default exchanges are \
+             assumed. MongooseIM needs it:",
         );
-        page.quote(match server.form {
-            Form::Toml => TO_ADD_TOML,
-            Form::Erlang => TO_ADD_ERLANG,
-        });
+        let (modules, pool) = match server.form {
+            Form::Toml => (MODULES_TOML, POOL_TOML),
+            Form::Erlang => (MODULES_ERLANG, POOL_ERLANG),
+        };
+        page.quote(modules);
+        if server.pools.is_empty() {
+            page.quote(pool);
+        }
     }
     for host in &server.hosts {
         if host.modules.as_ref().is_some_and(lacks) {
@@ -183,11 +192,13 @@ fn backend_to_add(server: &Server, page: &mut Page) {
 }
 
 /// What MongooseIM needs to publish to RabbitMQ. `durable` and `virtual_host` are known since 6.5.
-const TO_ADD_TOML: &str = "\
+const MODULES_TOML: &str = "\
 [modules.mod_event_pusher.rabbit.presence_exchange]
 [modules.mod_event_pusher.rabbit.chat_msg_exchange]
-[modules.mod_event_pusher.rabbit.groupchat_msg_exchange]
+[modules.mod_event_pusher.rabbit.groupchat_msg_exchange]";
 
+/// And to reach it.
+const POOL_TOML: &str = "
 [outgoing_pools.rabbit.event_pusher]
   scope = \"host_type\"       # up to 6.2: \"host\"
   connection.host = \"localhost\"
@@ -196,8 +207,9 @@ const TO_ADD_TOML: &str = "\
   connection.confirms_enabled = true";
 
 /// The same in Erlang terms. The backend is there since 3.3.
-const TO_ADD_ERLANG: &str = "\
-{mod_event_pusher, [{backends, [{rabbit, []}]}]}                  % among the modules; since MongooseIM 3.3
+const MODULES_ERLANG: &str = "\
+{mod_event_pusher, [{backends, [{rabbit, []}]}]}                  % among the modules; since MongooseIM 3.3";
+const POOL_ERLANG: &str = "\
 {outgoing_pools, [
   {rabbit, host, event_pusher, [{workers, 20}],
    [{amqp_host, \"localhost\"}, {amqp_port, 5672}, {amqp_username, \"guest\"}, {amqp_password, \"guest\"},

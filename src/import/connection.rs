@@ -46,6 +46,12 @@ pub(super) fn write(server: &Server, given: &Given, page: &mut Page) {
         );
         return page.set("uri", "amqp://guest:guest@localhost:5672/%2f");
     };
+    if let Some(host) = &first.host {
+        page.choice(&format!(
+            "the only pool is that of {host}, so all events are taken from its RabbitMQ; MongooseIM must \
+             publish those of other domains there, too.",
+        ));
+    }
     let mut asides = Vec::new();
     let (connection, confirms) = read(first.connection.clone(), &mut asides);
     uri(&connection, given, page);

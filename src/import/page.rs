@@ -1,13 +1,13 @@
 //! The configuration that is written, with its comments.
 
-use std::fmt::{Display, Write};
+use std::fmt::{self, Display, Write};
 
 /// Where comments end.
 const WIDTH: usize = 110;
 
 /// Something of the input that has no place in the output.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Aside {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Aside {
     /// Of the input, from 1.
     line: usize,
     /// What it is called there; no value, which may be a secret.
@@ -18,6 +18,14 @@ pub(super) struct Aside {
 impl Aside {
     pub(super) fn new(line: usize, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { line, what: what.into(), why: why.into() }
+    }
+}
+
+impl Display for Aside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { line, what, why } = self;
+        let end = if why.ends_with(':') { "" } else { "." };
+        write!(f, "{what} (line {line}) {why}{end}")
     }
 }
 
@@ -86,9 +94,7 @@ impl Page {
     /// A comment on what could not be carried over.
     pub(super) fn leave_out(&mut self, aside: &Aside) {
         self.left_out += 1;
-        let Aside { line, what, why } = aside;
-        let end = if why.ends_with(':') { "" } else { "." };
-        self.say(&format!("NOT CARRIED OVER: {what} (line {line}) {why}{end}"));
+        self.say(&format!("NOT CARRIED OVER: {aside}"));
     }
 
     pub(super) fn leave_out_all(&mut self, asides: &[Aside]) {

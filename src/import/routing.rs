@@ -10,8 +10,9 @@ const CREDENTIALS: [&str; 2] = ["access_key_id", "secret_access_key"];
 
 const MUC_CHOICE: &str = "MongooseIM published messages to rooms anywhere, whatever muc_host said. Here a \
     room must be on a domain that is named, conference.@HOST@ if nothing else is: muc_host, taken from \
-    muc_host, mod_muc or mod_muc_light, and the rest in [sns.muc_topics]. Add the domains of further \
-    components, and of other servers' rooms if you want their messages, too.";
+    muc_host, mod_muc or mod_muc_light, and the rest in [sns.muc_topics]. @HOST@ is the sender's own domain. So \
+    add the domains of rooms that users of your other domains write to, of further components, and of other \
+    servers' rooms if you want their messages, too.";
 
 /// Writes `[sns]`, with what it has in it for all domains, and `[hosts]`.
 pub(super) fn write(server: &Server, given: &Given, page: &mut Page) {
@@ -20,7 +21,7 @@ pub(super) fn write(server: &Server, given: &Given, page: &mut Page) {
     page.group("sns");
     page.leave_out_all(&base.asides);
     topics(&base, page);
-    plugin(&base, page);
+    plugin(&base, "plugin_module", page);
     service(&base, given, page);
     rooms(server, &base, page);
     for host in &server.hosts {
@@ -56,7 +57,7 @@ fn topics(sns: &Sns, page: &mut Page) {
     }
 }
 
-fn plugin(sns: &Sns, page: &mut Page) {
+fn plugin(sns: &Sns, what: &str, page: &mut Page) {
     match sns.own_plugin() {
         None if sns.get("plugin_module").is_some() => page.set("plugin_module", DEFAULT_PLUGIN),
         None => {}
@@ -65,7 +66,7 @@ fn plugin(sns: &Sns, page: &mut Page) {
                 "is the Erlang module {module}, which can't run here; ids and attributes are the \
                  default plugin's until you write it anew, mostly in a few lines: docs/plugins.md"
             );
-            page.leave_out(&Aside::new(sns.plugin_line, "plugin_module", why));
+            page.leave_out(&Aside::new(sns.plugin_line, what, why));
         }
     }
 }
@@ -154,7 +155,7 @@ fn host(host: &HostConfig, base: &Sns, given: &Given, page: &mut Page) {
         credentials_of_host(host, &sns, base, given, page);
     }
     if sns.own_plugin().is_some() && sns.own_plugin() != base.own_plugin() {
-        plugin(&sns, page);
+        plugin(&sns, &format!("plugin_module of {}", host.name), page);
     }
     if changes.is_empty() && rooms.is_empty() {
         return;
@@ -221,6 +222,10 @@ fn changes(sns: &Sns, base: &Sns, given: &Given) -> Vec<(&'static str, String)> 
         |sns: &Sns| sns.muc_hosts.first().map_or("conference.@HOST@", String::as_str).to_owned();
     if muc_host(sns) != muc_host(base) {
         found.push(("muc_host", muc_host(sns)));
+    }
+    if base.own_plugin().is_some() && sns.own_plugin().is_none() {
+        // It must not get the one that is to be written for the others.
+        found.push(("plugin_module", DEFAULT_PLUGIN.to_owned()));
     }
     found
 }

@@ -95,7 +95,7 @@ impl Modules {
             found.read_backends(pusher, asides);
         }
         if found.sns.is_none() {
-            // The name before 3.0, deprecated until 5.1.
+            // The name up to 2.1.0, deprecated until 5.1.
             found.sns = modules.take_table("mod_aws_sns");
         }
         found.muc = modules.take_table("mod_muc");

@@ -117,49 +117,93 @@ impl Exchange {
             )),
         }
     }
+
+    /// Of what is to be published, in the terms of a topic exchange.
+    fn routing_key(&self) -> String {
+        match self.kind {
+            EventKind::Presence => "#".to_owned(),
+            EventKind::Chat | EventKind::Groupchat => format!("#.{}", self.sent),
+        }
+    }
+
+    /// Whether a queue for this one's events would get some of the others', or the other way round.
+    fn is_mixed_with(&self, sharing: &[&Self]) -> bool {
+        let ends = |key: &str, end: &str| key == end || key.ends_with(&format!(".{end}"));
+        sharing.iter().any(|other| {
+            self.routing != "topic"
+                || [self.kind, other.kind].contains(&EventKind::Presence)
+                || ends(&self.sent, &other.sent)
+                || ends(&other.sent, &self.sent)
+                || ends(&self.received, &other.sent)
+                || ends(&other.received, &self.sent)
+        })
+    }
+
+    /// Why no source can be made of it, for what else is in the same exchange.
+    fn obstacle_beside(&self, sharing: &[&Self]) -> Option<String> {
+        let all_default =
+            self.has_default_topics() && sharing.iter().all(|it| it.has_default_topics());
+        if all_default || !self.is_mixed_with(sharing) {
+            return None;
+        }
+        let sections: Vec<_> = sharing.iter().map(|it| section(it.kind)).collect();
+        Some(format!(
+            "is {}, too, and with topics of other names nothing tells their events apart; give each an \
+             exchange of its own, or keep the default topics",
+            sections.join(" and ")
+        ))
+    }
 }
 
 /// Writes the sources.
 pub(super) fn write(server: &Server, kinds: &[EventKind], page: &mut Page) {
     let mut asides = Vec::new();
-    let mut exchanges: Vec<Exchange> = Vec::new();
-    let has_backend = server.modules().any(|modules| modules.rabbit.is_some());
-    for modules in server.modules() {
-        for exchange in exchanges_of(modules, &mut asides) {
-            add(&mut exchanges, exchange, page);
-        }
-    }
-    if !has_backend {
-        exchanges = EventKind::ALL.map(Exchange::default_of).into();
-    }
+    let exchanges = exchanges(server, &mut asides, page);
     page.blank();
     page.say(
         "Each exchange of MongooseIM's RabbitMQ backend is a source. It publishes what is sent and \
          what is received; only what is sent is bound, as its SNS backend published only that.",
     );
     page.leave_out_all(&asides);
+    let mut sources = Sources { page, wanted: kinds, exchanges: &exchanges, some: false };
     for kind in EventKind::ALL {
-        let of_kind: Vec<_> = exchanges.iter().filter(|it| it.kind == kind).collect();
         if kinds.contains(&kind) {
-            lacking(server, kind, page);
-            for (index, exchange) in of_kind.into_iter().enumerate() {
-                source(exchange, index, page);
-            }
+            lacking(server, kind, sources.page);
+            sources.write(kind);
         } else {
-            page.blank();
-            page.choice(&format!(
+            sources.page.blank();
+            sources.page.choice(&format!(
                 "no source for {}: no topic is set for them, so each would be taken only to be \
                  skipped.",
                 events(kind)
             ));
         }
     }
-    if exchanges.iter().all(|it| !kinds.contains(&it.kind) || it.obstacle().is_some()) {
+    if !sources.some {
         page.say(
             "Advice: without any source the default one stands in, for the exchange chat.events; \
              see config/default.toml.",
         );
     }
+}
+
+/// The exchanges of all domains, each once.
+fn exchanges(server: &Server, asides: &mut Vec<Aside>, page: &mut Page) -> Vec<Exchange> {
+    let mut exchanges: Vec<Exchange> = Vec::new();
+    for modules in server.modules() {
+        let found = match &modules.rabbit {
+            Some(_) => exchanges_of(modules, asides),
+            // The backend is to be added: that of all domains, else one with the defaults.
+            None if modules.sns.is_some() && exchanges.is_empty() => {
+                EventKind::ALL.map(Exchange::default_of).into()
+            }
+            None => Vec::new(),
+        };
+        for exchange in found {
+            add(&mut exchanges, exchange, page);
+        }
+    }
+    exchanges
 }
 
 fn exchanges_of(modules: &Modules, asides: &mut Vec<Aside>) -> Vec<Exchange> {
@@ -189,47 +233,118 @@ fn add(exchanges: &mut Vec<Exchange>, exchange: Exchange, page: &mut Page) {
 
 /// Tells of a section without which newer releases publish nothing.
 fn lacking(server: &Server, kind: EventKind, page: &mut Page) {
+    if server.form != Form::Toml {
+        return;
+    }
     let section = section(kind);
     let lacks = |modules: &Modules| {
-        modules.may_lack_exchanges && modules.rabbit.as_ref().is_some_and(|it| !it.has(section))
+        let rabbit = modules.rabbit.as_ref().filter(|_| modules.may_lack_exchanges);
+        rabbit.is_some_and(|it| !it.has(section)) && is_wanted(server, modules, kind)
     };
-    if server.form == Form::Toml && server.modules().any(lacks) {
+    let mut say = |of: &str, place: &str, modules: &str| {
         page.blank();
         page.choice(&format!(
-            "MongooseIM's rabbit backend has no {section} in the input. Up to 6.4 it then published \
-             {} all the same; since 6.5 it does not. The source is made; if yours is 6.5 or newer, \
-             add to mongooseim.toml:",
+            "MongooseIM's rabbit backend{of} has no {section} in the input. Up to 6.4 it then \
+             published {} all the same; since 6.5 it does not. The source is made; if yours is 6.5 or \
+             newer, add to {place}:",
             events(kind)
         ));
-        page.quote(&format!("[modules.mod_event_pusher.rabbit.{section}]"));
+        page.quote(&format!("[{modules}.mod_event_pusher.rabbit.{section}]"));
+    };
+    if lacks(&server.base) {
+        say("", "mongooseim.toml", "modules");
+    }
+    for host in &server.hosts {
+        if host.modules.as_ref().is_some_and(lacks) {
+            say(&format!(" of {}", host.name), "its [[host_config]]", "host_config.modules");
+        }
     }
 }
 
-fn source(exchange: &Exchange, index: usize, page: &mut Page) {
-    if let Some(obstacle) = exchange.obstacle() {
-        page.blank();
-        let what = format!("{}, the exchange {},", section(exchange.kind), exchange.name);
-        return page.leave_out(&Aside::new(exchange.line, what, obstacle));
+/// Whether these modules have a topic for such events, or nobody has any.
+fn is_wanted(server: &Server, modules: &Modules, kind: EventKind) -> bool {
+    let topic = TOPICS[kind as usize];
+    let none_at_all = server.modules().all(|it| !Sns::read(it).has_topics());
+    none_at_all || Sns::read(modules).get(topic).is_some()
+}
+
+/// The sources in the making.
+struct Sources<'a> {
+    page: &'a mut Page,
+    wanted: &'a [EventKind],
+    exchanges: &'a [Exchange],
+    /// Whether there is one.
+    some: bool,
+}
+
+impl<'a> Sources<'a> {
+    /// Those of a kind.
+    fn write(&mut self, kind: EventKind) {
+        let of_kind = self.exchanges.iter().filter(|it| it.kind == kind);
+        for (index, exchange) in of_kind.enumerate() {
+            let sharing = self.sharing(exchange);
+            match exchange.obstacle().or_else(|| exchange.obstacle_beside(&sharing)) {
+                Some(obstacle) => {
+                    self.page.blank();
+                    let what = format!("{}, the exchange {},", section(kind), exchange.name);
+                    self.page.leave_out(&Aside::new(exchange.line, what, obstacle));
+                }
+                None if !exchange.is_mixed_with(&sharing) => self.source(exchange, index),
+                // The first of them is for all.
+                None if sharing.iter().all(|it| it.kind as usize > kind as usize) => {
+                    self.shared(exchange, &sharing);
+                }
+                None => {}
+            }
+        }
     }
-    let kind = exchange.kind.label();
-    let name = if index == 0 { kind.to_owned() } else { format!("{kind}-{}", index + 1) };
-    page.group(&format!("amqp.sources.{name}"));
-    page.set("exchange", &exchange.name);
-    page.set("exchange_type", &exchange.routing);
-    page.set_plain("exchange_durable", exchange.durable);
-    if exchange.routing == "topic" {
-        let key = match exchange.kind {
-            EventKind::Presence => "#".to_owned(),
-            EventKind::Chat | EventKind::Groupchat => format!("#.{}", exchange.sent),
-        };
-        page.set_plain("routing_keys", format!("[{}]", quoted(&key)));
+
+    /// The exchanges of the same name for other kinds: to RabbitMQ they are one.
+    fn sharing(&self, exchange: &Exchange) -> Vec<&'a Exchange> {
+        let shares = |it: &&Exchange| it.name == exchange.name && it.kind != exchange.kind;
+        let wanted = self.exchanges.iter().filter(|it| self.wanted.contains(&it.kind));
+        wanted.filter(shares).collect()
     }
-    page.set("queue", &format!("event-pusher-sns.{name}"));
-    if exchange.has_default_sent() {
-        return page.set("format", "mongooseim");
+
+    fn source(&mut self, exchange: &Exchange, index: usize) {
+        let kind = exchange.kind.label();
+        let name = if index == 0 { kind.to_owned() } else { format!("{kind}-{}", index + 1) };
+        self.begin(exchange, &name, &exchange.routing_key());
+        if exchange.has_default_sent() {
+            return self.page.set("format", "mongooseim");
+        }
+        self.page
+            .choice("sent_topic has a name of your own, so the source's format tells the kind.");
+        self.page.set("format", &format!("mongooseim-{kind}"));
     }
-    page.choice("sent_topic has a name of your own, so the source's format tells the kind.");
-    page.set("format", &format!("mongooseim-{kind}"));
+
+    /// One for all that is in an exchange, since bindings can't tell it apart.
+    fn shared(&mut self, exchange: &Exchange, sharing: &[&Exchange]) {
+        let kinds: Vec<_> = std::iter::once(exchange).chain(sharing.iter().copied()).collect();
+        let sections: Vec<_> = kinds.iter().map(|it| section(it.kind)).collect();
+        let labels: Vec<_> = kinds.iter().map(|it| it.kind.label()).collect();
+        self.page.blank();
+        self.page.choice(&format!(
+            "{} have one name, {}, and so are one exchange: one source takes all that is in it, and \
+             skips what is received.",
+            sections.join(" and "),
+            exchange.name
+        ));
+        self.begin(exchange, &labels.join("-"), "#");
+        self.page.set("format", "mongooseim");
+    }
+
+    fn begin(&mut self, exchange: &Exchange, name: &str, routing_key: &str) {
+        self.some = true;
+        self.page.group(&format!("amqp.sources.{name}"));
+        self.page.set("exchange", &exchange.name);
+        self.page.set("exchange_type", &exchange.routing);
+        self.page.set_plain("exchange_durable", exchange.durable);
+        if exchange.routing == "topic" {
+            self.page.set_plain("routing_keys", format!("[{}]", quoted(routing_key)));
+        }
+        self.page.set("queue", &format!("event-pusher-sns.{name}"));
+    }
 }
 
 /// The kinds for which a topic is set, anywhere; all of them where none is.

@@ -52,6 +52,129 @@ fn a_room_has_a_topic_wherever_mongooseim_published_it() {
     assert_eq!(routing.muc_topics.values().next(), routing.muc_messages_topic.as_ref());
 }
 
+/// The base's SNS backend with all topics, then `more`, then one domain's with `of_host`.
+fn with_domain(more: &str, of_host: &str) -> String {
+    let topics =
+        "presence_updates_topic = \"p\"\npm_messages_topic = \"c\"\nmuc_messages_topic = \"g\"\n";
+    let host = format!("[host_config.modules.mod_event_pusher.sns]\n{NEEDED}{topics}");
+    with_sns(topics) + more + "[[host_config]]\nhost = \"b.example\"\n" + &*host + of_host
+}
+
+/// Each source's exchange and its queue's binding, sorted.
+fn sources(config: &Config) -> Vec<(&str, &str)> {
+    let sources = config.amqp.sources.iter();
+    let mut found: Vec<_> = sources
+        .map(|it| (&*it.exchange, it.routing_keys.first().map_or("", |key| &**key)))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// What MongooseIM's default exchanges become.
+const OF_EACH: [(&str, &str); 3] =
+    [("chat_msg", "#.chat_msg_sent"), ("groupchat_msg", "#.groupchat_msg_sent"), ("presence", "#")];
+
+#[test]
+fn the_exchanges_of_all_domains_are_bound_though_one_alone_has_them_so_far() {
+    let own = "[host_config.modules.mod_event_pusher.rabbit]\nchat_msg_exchange.name = \"b\"\n";
+    let pool =
+        "[host_config.outgoing_pools.rabbit.event_pusher.connection]\nhost = \"b.example\"\n";
+    let imported = made(&with_domain("", &format!("{own}{pool}")), Secrets::File);
+    let config = load(&imported.toml);
+    let mut expected = OF_EACH.to_vec();
+    expected.push(("b", "#.chat_msg_sent"));
+    expected.sort_unstable();
+    assert_eq!(sources(&config), expected);
+    let text = imported.toml.replace("\n# ", " ");
+    for part in
+        ["the modules of all domains have no rabbit backend", "the only pool is that of b.example"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+}
+
+#[test]
+fn a_domain_that_lacks_the_backend_is_to_get_that_of_all_domains() {
+    let base = "[modules.mod_event_pusher.rabbit]\nchat_msg_exchange.name = \"all\"\n";
+    let config = load(&made(&with_domain(base, ""), Secrets::File).toml);
+    let all = OF_EACH.map(|(name, key)| (if name == "chat_msg" { "all" } else { name }, key));
+    assert_eq!(sources(&config), all);
+}
+
+#[test]
+fn a_missing_section_is_asked_for_only_where_it_is_missing_and_wanted() {
+    let base = "[modules.mod_event_pusher.rabbit]\npresence_exchange = {}\nchat_msg_exchange = {}\n\
+                groupchat_msg_exchange = {}\n";
+    let of_host = "[host_config.modules.mod_event_pusher.rabbit]\nchat_msg_exchange = {}\n";
+    let toml = made(&with_domain(base, of_host), Secrets::File).toml;
+    let asked =
+        |place: &str| toml.contains(&format!("{place}.mod_event_pusher.rabbit.presence_exchange]"));
+    assert!(asked("[host_config.modules") && !asked("[modules"), "{toml}");
+    assert!(!toml.contains("rabbit.chat_msg_exchange]"), "{toml}");
+    // Its presences are not published.
+    let text = with_domain(base, of_host);
+    let (before, after) = text.rsplit_once("presence_updates_topic = \"p\"\n").unwrap();
+    let toml = made(&format!("{before}{after}"), Secrets::File).toml;
+    assert!(!toml.contains("rabbit.presence_exchange]"), "{toml}");
+}
+
+#[test]
+fn exchanges_of_one_name_are_taken_once_or_not_at_all() {
+    let rabbit = |options: &str| {
+        let topics = "presence_updates_topic = \"p\"\npm_messages_topic = \"c\"\nmuc_messages_topic = \"g\"\n";
+        let text = with_sns(topics) + "[modules.mod_event_pusher.rabbit]\n" + options;
+        made(&text, Secrets::File)
+    };
+    let all = "presence_exchange.name = \"x\"\nchat_msg_exchange.name = \"x\"\ngroupchat_msg_exchange.name = \"x\"\n";
+    for options in
+        [all.to_owned(), all.to_owned() + &*all.replace(".name = \"x\"", ".type = \"fanout\"")]
+    {
+        let config = load(&rabbit(&options).toml);
+        let [source] = &config.amqp.sources[..] else { panic!("{:?}", sources(&config)) };
+        assert_eq!(source.name, "presence-chat-groupchat");
+        assert_eq!(source.format, crate::event::Format::Mongooseim);
+    }
+    // The bindings of messages tell them apart.
+    let messages = all.split_once('\n').unwrap().1;
+    let config = load(&rabbit(messages).toml);
+    let of_messages = [("x", "#.chat_msg_sent"), ("x", "#.groupchat_msg_sent")];
+    assert_eq!(sources(&config)[1..], of_messages);
+    for (options, left) in [
+        (all.to_owned() + "chat_msg_exchange.sent_topic = \"sent\"\n", 0),
+        (
+            messages.to_owned()
+                + "chat_msg_exchange.sent_topic = \"s\"\ngroupchat_msg_exchange.sent_topic = \"s\"\n",
+            1,
+        ),
+        (
+            messages.to_owned()
+                + "chat_msg_exchange.sent_topic = \"s\"\ngroupchat_msg_exchange.sent_topic = \"a.s\"\n",
+            1,
+        ),
+    ] {
+        let imported = rabbit(&options);
+        assert_eq!(imported.toml.matches("[amqp.sources.").count(), left, "{}", imported.toml);
+        assert_eq!(imported.left_out, 3 - left, "{}", imported.toml);
+        let told = imported.toml.contains("nothing tells") && imported.toml.contains("of its own");
+        assert!(told, "{}", imported.toml);
+    }
+}
+
+#[test]
+fn a_pool_that_is_there_is_not_asked_for() {
+    let pool = "[outgoing_pools.rabbit.event_pusher.connection]\nhost = \"r1\"\n";
+    let toml = made(&(with_sns("pm_messages_topic = \"c\"\n") + pool), Secrets::File).toml;
+    assert!(!toml.contains("[outgoing_pools") && toml.contains("presence_exchange]"), "{toml}");
+}
+
+#[test]
+fn a_domain_with_the_default_plugin_keeps_it() {
+    let text = with_domain("plugin_module = \"acme\"\n", "");
+    let toml = made(&text, Secrets::File).toml;
+    let written = format!("plugin_module = \"{}\"", sns::DEFAULT_PLUGIN);
+    assert!(toml.split_once("[hosts.").unwrap().1.contains(&written), "{toml}");
+}
+
 #[test]
 fn nothing_to_import_and_malformed_input_say_where_and_what_to_do() {
     for (name, text, expected) in [
@@ -59,6 +182,11 @@ fn nothing_to_import_and_malformed_input_say_where_and_what_to_do() {
         ("a.cfg", "{modules, []}.", "neither the sns nor the rabbit backend"),
         ("a.toml", "[modules.mod_event_pusher.sns]\nregion = planted\n", ":2:10: not TOML: "),
         ("a.cfg", "{modules,\n [{mod_event_pusher, [}]}.", ":2:23: this is no term"),
+        (
+            "a.cfg",
+            "{define_macro, 'M', [{mod_event_pusher, [{backends, [{sns, []}]}]}]}.\n{modules, 'M'}.",
+            "not read: define_macro (line 1)",
+        ),
         ("-", "{mod_event_pusher", ":1:18: the file ends here"),
     ] {
         let given = Given { text, name, secrets: Secrets::File };
