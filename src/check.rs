@@ -61,6 +61,15 @@ fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Find
             report(if is_fault { Finding::bad(text) } else { Finding::good(text) });
         }
     }
+    if config.has_fifo_topic() {
+        for source in config.amqp.sources.iter().filter(|it| it.format.is_without_ids()) {
+            report(Finding::good(format!(
+                "source {}: MongooseIM's events have no id, so a FIFO topic drops one that is like \
+                 another of the last five minutes; docs/from-mongooseim.md",
+                source.name
+            )));
+        }
+    }
     let routing = &config.sns.routing;
     for (key, topic) in [
         ("presence_updates_topic", &routing.presence_updates_topic),

@@ -199,4 +199,16 @@ async fn offline_it_connects_to_nothing() {
     ended.line("configuration: valid; sources: events (chat.events → event-pusher-sns)");
     ended.line("sns.muc_messages_topic is not set: such events are skipped");
     assert!(!ended.stdout.contains("RabbitMQ"), "{}", ended.stdout);
+    assert!(!ended.stdout.contains("FIFO"), "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn that_a_fifo_topic_drops_what_is_alike_is_said_of_mongooseims_events() {
+    let arn = "arn:aws:sns:us-east-1:123456789012:pm.fifo";
+    let offline = Program::new(&["check", "--offline"]).with("SNS__PM_MESSAGES_TOPIC", arn);
+    let ended = offline.with("AMQP__SOURCES__EVENTS__FORMAT", "mongooseim").run().await;
+    assert_all_well(&ended);
+    ended.line(
+        "source events: MongooseIM's events have no id, so a FIFO topic drops one that is like",
+    );
 }
