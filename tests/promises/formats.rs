@@ -145,7 +145,9 @@ async fn cloud_events_are_published_as_the_events_in_them() {
     let letter = stand.take_dead_letters(1).await.remove(0);
     assert_eq!(
         header(&letter, "event-pusher-error").as_deref(),
-        Some("the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z")
+        Some(
+            "the header `cloudEvents_time` must be an RFC 3339 time such as 2026-01-31T09:30:00Z, with nine digits of a second at most"
+        )
     );
     let kept = letter.properties.headers().as_ref().unwrap().inner().get("cloudEvents_id").cloned();
     assert_eq!(kept, Some(AMQPValue::LongLongInt(2)), "headers stay as they came");
