@@ -15,8 +15,13 @@ use super::link::Link;
 use crate::config::Source;
 use crate::monitor::Monitor;
 
-/// Autoscalers look every ten to thirty seconds.
+/// Autoscalers look every ten to thirty seconds. By chance it is up to a second more or less, so that a queue
+/// which fills and empties in time with it does not look the same each time.
 const ASK_EVERY: Duration = Duration::from_secs(5);
+
+fn a_while() -> Duration {
+    ASK_EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())
+}
 
 /// Tells the monitor of the source's queue, and of the one where its events are parked. Each on a channel of its
 /// own: a refusal closes it, and must close neither the other nor the one that consumes.
@@ -46,7 +51,7 @@ async fn ask_again(channel: Channel, queue: String, tell: impl Fn(u32, u32)) {
             Ok((messages, consumers)) => tell(messages, consumers),
             Err(error) => tracing::debug!(queue, %error, "cannot tell how much is in the queue"),
         }
-        sleep(ASK_EVERY).await;
+        sleep(a_while()).await;
     }
 }
 

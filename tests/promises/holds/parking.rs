@@ -13,7 +13,9 @@ async fn a_held_topic_parks_what_exceeds_its_share_and_starves_no_other() {
     let (stand, sns) = (Stand::new("parked").await, FakeSns::start());
     sns.record();
     delete_topic(&stand, &sns, "muc");
-    let worker = worker_on(&stand, &sns, &[ADMIN, ("AMQP__PREFETCH", "20")]).await;
+    // Long enough to be seen by who asks every few seconds.
+    let parked = ("OUTAGE__PROBE_MAX_MS", "1500");
+    let worker = worker_on(&stand, &sns, &[ADMIN, parked, ("AMQP__PREFETCH", "20")]).await;
     stand.publish_all((0..100).map(room)).await;
     stand.publish_all((0..50).map(chat)).await;
     accepts(&stand, &sns, "pm", 50).await;
