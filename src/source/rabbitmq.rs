@@ -226,13 +226,18 @@ struct Settling {
 
 /// Tells the broker what is settled, a moment after the first that is.
 async fn tell(settling: Rc<Settling>) {
+    // All up to here is told, and what comes next has been open for long: it may be held.
+    let mut stuck = None;
     loop {
         settling.settled.notified().await;
         let since = Instant::now();
         loop {
             tokio::time::sleep(GATHER).await;
-            if since.elapsed() >= LONGEST_GATHER {
+            let told = settling.ledger.borrow().told();
+            // Who waits for what is held keeps room from others that held deliveries have left little of.
+            if stuck == Some(told) || since.elapsed() >= LONGEST_GATHER {
                 settling.tell(Ledger::take_all).await;
+                stuck = Some(told).filter(|it| *it == settling.ledger.borrow().told());
                 break;
             }
             settling.tell(|ledger| ledger.take_but(settling.most_untold)).await;
