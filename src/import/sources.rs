@@ -292,7 +292,7 @@ impl<'a> Sources<'a> {
                 None if !exchange.is_mixed_with(&sharing) => self.source(exchange, index),
                 // The first of them is for all.
                 None if sharing.iter().all(|it| it.kind as usize > kind as usize) => {
-                    self.shared(exchange, &sharing);
+                    self.shared(exchange, &sharing, index);
                 }
                 None => {}
             }
@@ -302,14 +302,14 @@ impl<'a> Sources<'a> {
     /// The exchanges of the same name for other kinds: to RabbitMQ they are one.
     fn sharing(&self, exchange: &Exchange) -> Vec<&'a Exchange> {
         let shares = |it: &&Exchange| it.name == exchange.name && it.kind != exchange.kind;
-        let wanted = self.exchanges.iter().filter(|it| self.wanted.contains(&it.kind));
-        wanted.filter(shares).collect()
+        let is_possible =
+            |it: &&Exchange| self.wanted.contains(&it.kind) && it.obstacle().is_none();
+        self.exchanges.iter().filter(is_possible).filter(shares).collect()
     }
 
     fn source(&mut self, exchange: &Exchange, index: usize) {
         let kind = exchange.kind.label();
-        let name = if index == 0 { kind.to_owned() } else { format!("{kind}-{}", index + 1) };
-        self.begin(exchange, &name, &exchange.routing_key());
+        self.begin(exchange, &numbered(kind, index), &exchange.routing_key());
         if exchange.has_default_sent() {
             return self.page.set("format", "mongooseim");
         }
@@ -319,7 +319,7 @@ impl<'a> Sources<'a> {
     }
 
     /// One for all that is in an exchange, since bindings can't tell it apart.
-    fn shared(&mut self, exchange: &Exchange, sharing: &[&Exchange]) {
+    fn shared(&mut self, exchange: &Exchange, sharing: &[&Exchange], index: usize) {
         let kinds: Vec<_> = std::iter::once(exchange).chain(sharing.iter().copied()).collect();
         let sections: Vec<_> = kinds.iter().map(|it| section(it.kind)).collect();
         let labels: Vec<_> = kinds.iter().map(|it| it.kind.label()).collect();
@@ -330,7 +330,7 @@ impl<'a> Sources<'a> {
             sections.join(" and "),
             exchange.name
         ));
-        self.begin(exchange, &labels.join("-"), "#");
+        self.begin(exchange, &numbered(&labels.join("-"), index), "#");
         self.page.set("format", "mongooseim");
     }
 
@@ -345,6 +345,11 @@ impl<'a> Sources<'a> {
         }
         self.page.set("queue", &format!("event-pusher-sns.{name}"));
     }
+}
+
+/// A source's name, which those of further domains' exchanges must not have, too.
+fn numbered(name: &str, index: usize) -> String {
+    if index == 0 { name.to_owned() } else { format!("{name}-{}", index + 1) }
 }
 
 /// The kinds for which a topic is set, anywhere; all of them where none is.

@@ -134,6 +134,16 @@ fn exchanges_of_one_name_are_taken_once_or_not_at_all() {
         assert_eq!(source.name, "presence-chat-groupchat");
         assert_eq!(source.format, crate::event::Format::Mongooseim);
     }
+    // Another domain may have one of its own.
+    let of = |table: &str, name: &str| {
+        format!(
+            "[{table}.mod_event_pusher.rabbit]\n{}",
+            all.replace("\"x\"", &format!("\"{name}\""))
+        )
+    };
+    let text = with_domain(&of("modules", "x"), &of("host_config.modules", "y"));
+    let config = load(&made(&text, Secrets::File).toml);
+    assert_eq!(sources(&config), [("x", "#"), ("y", "#")]);
     // The bindings of messages tell them apart.
     let messages = all.split_once('\n').unwrap().1;
     let config = load(&rabbit(messages).toml);

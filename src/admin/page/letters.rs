@@ -77,8 +77,7 @@ pub(super) async fn each(State(page): State<Arc<Page>>, asked: Asked) -> Respons
         let show = |letter: &Letter| {
             let mut row = as_json(letter);
             if who == Who::Anyone {
-                keep(&mut row, &OF_A_LETTER);
-                keep(&mut row["origin"], &OF_AN_ORIGIN);
+                keep_of_letter(&mut row);
             }
             rows.push(row);
         };
@@ -254,10 +253,14 @@ fn as_json(it: &impl Serialize) -> Json {
 fn without_users(found: &FoundAsJson<'_>) -> Json {
     let mut shown = as_json(found);
     keep(&mut shown, &["letter", "now"]);
-    keep(&mut shown["letter"], &OF_A_LETTER);
-    keep(&mut shown["letter"]["origin"], &OF_AN_ORIGIN);
+    keep_of_letter(&mut shown["letter"]);
     keep(&mut shown["now"], &OF_A_FORECAST);
     shown
+}
+
+fn keep_of_letter(letter: &mut Json) {
+    keep(letter, &OF_A_LETTER);
+    keep(&mut letter["origin"], &OF_AN_ORIGIN);
 }
 
 fn keep(object: &mut Json, names: &[&str]) {
