@@ -53,7 +53,8 @@ pub struct Hold {
     pub since: Timestamp,
     /// How long it has lasted.
     pub lasted: Duration,
-    /// Events of this worker that wait for it; parked ones and those in the queue not included.
+    /// Events of this worker that wait for it, one that probes included; parked ones and those in the queue are
+    /// not.
     pub waiting: usize,
     /// Until the next probe; zero while one is under way, or if nothing is there to probe with.
     pub next_probe: Duration,

@@ -20,7 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use self::barrier::Barrier;
-use self::pass::{Pass, Tried};
+use self::pass::{Pass, Tried, Waiting};
 use self::view::hold;
 use super::fault::is_unreachable;
 use super::{Accepted, Attempt, Failure, Retry};
@@ -79,6 +79,8 @@ struct Way<'a> {
     at_service: Pass<'a>,
     tried_topic: Tried,
     tried_service: Tried,
+    /// A probe still waits for what it probes.
+    _held_up: Option<Waiting<'a>>,
 }
 
 impl<P: Attempt> Gate<Retry<P>> {
@@ -159,7 +161,10 @@ impl<P: Attempt> Gate<Retry<P>> {
         let at_service = at_service.ok_or_else(|| stay.end(Held::Service, ordered))?;
         let (tried_topic, tried_service) =
             (topic.tried(&at_topic), self.service.tried(&at_service));
-        Ok(Way { arn, topic, at_topic, at_service, tried_topic, tried_service })
+        let probed = [(topic, tried_topic), (&*self.service, tried_service)];
+        let probed = probed.into_iter().find(|(_, tried)| tried.as_probe);
+        let held_up = probed.map(|(barrier, _)| barrier.holds_up_an_event());
+        Ok(Way { arn, topic, at_topic, at_service, tried_topic, tried_service, _held_up: held_up })
     }
 
     fn blocked(&self, way: &Way<'_>, fault: Fault) -> Blocked {
@@ -241,6 +246,7 @@ async fn pass<'a>(barrier: &'a Barrier, stay: &Stay<'_>) -> Option<Pass<'a>> {
     if barrier.is_open() {
         return Some(Pass::default());
     }
+    let _held_up = barrier.holds_up_an_event();
     // Looked at whenever the event wakes, which it does at a stop and when a hold begins anew.
     let in_vain = poll_fn(|_| {
         if stay.is_stopping() && barrier.is_held() { Poll::Ready(()) } else { Poll::Pending }

@@ -22,7 +22,10 @@ const FIRST_PROBE: Duration = Duration::from_millis(500);
 pub(super) struct Barrier {
     longest_pause: Duration,
     state: RefCell<State>,
+    /// Who waits to pass, sources that only ask included.
     waiting: Cell<usize>,
+    /// Events that wait to pass, or probe.
+    events: Cell<usize>,
     next_probe: Cell<Instant>,
     turns: Mutex<()>,
     opened: Notify,
@@ -60,6 +63,7 @@ impl Barrier {
             longest_pause,
             state: RefCell::new(State::Open),
             waiting: Cell::new(0),
+            events: Cell::new(0),
             next_probe: Cell::new(Instant::now()),
             turns: Mutex::default(),
             opened: Notify::new(),
@@ -93,6 +97,16 @@ impl Barrier {
     /// How many wait to pass.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.get()
+    }
+
+    /// How many events it holds up: they wait to pass, or probe.
+    pub(super) fn events(&self) -> usize {
+        self.events.get()
+    }
+
+    /// Counts an event among those that it holds up.
+    pub(super) fn holds_up_an_event(&self) -> Waiting<'_> {
+        Waiting::new(&self.events)
     }
 
     /// Waits until there is a way through. May be dropped while it waits.

@@ -22,7 +22,7 @@ pub(super) struct Tried {
     pub(super) as_probe: bool,
 }
 
-/// Counts one who waits, for as long as that takes.
+/// Counts one who waits, for as long as it lives.
 pub(super) struct Waiting<'a>(&'a Cell<usize>);
 
 impl<'a> Waiting<'a> {

@@ -92,7 +92,7 @@ fn hold_of(held: Held, barrier: &Barrier) -> Option<Hold> {
         held,
         since: holding.since,
         lasted: holding.began.elapsed(),
-        waiting: barrier.waiting(),
+        waiting: barrier.events(),
         next_probe,
         fault: holding.fault.clone(),
         advice: advice(&holding.fault),

@@ -219,6 +219,10 @@ async fn a_hold_tells_what_since_when_how_many_wait_and_what_to_do() {
             let hold = gate.holds().remove(0);
             assert_eq!((hold.held.scope(), hold.waiting), (Scope::Route, 7));
             assert!(hold.next_probe > Duration::from_millis(100), "{hold:?}");
+            while world.in_flight.get() == 0 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(gate.holds()[0].waiting, 7, "one that probes waits, too");
             let line = hold.to_string();
             for part in [":gone is held since 2", "(Test)", "7 events wait", "create the topic"] {
                 assert!(line.contains(part), "no {part:?} in {line}");

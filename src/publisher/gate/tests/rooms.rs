@@ -190,8 +190,11 @@ async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
                 sleep(Duration::from_secs(1)).await;
                 let held = case.gate.holds().remove(0).held;
                 event.abort();
-                let reopened = case.gate.reopened(&held);
-                let waiting = timeout(Duration::from_hours(20), reopened).await;
+                let reopened = timeout(Duration::from_hours(20), case.gate.reopened(&held));
+                let (waiting, ()) = tokio::join!(reopened, async {
+                    sleep(HOUR).await;
+                    assert_eq!(case.gate.holds()[0].waiting, 0, "who asks is no event");
+                });
                 waiting.expect_err("it is held still");
                 let requests = case.world.requests.get();
                 case.world.credentials_expired.set(false);
