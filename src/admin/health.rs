@@ -13,6 +13,9 @@ use crate::recent::Met;
 /// restart helps.
 pub(super) const STUCK_AFTER: Duration = Duration::from_secs(10);
 
+/// The state of a source that waits with no consumer, and the reason of one that waits for the service.
+const WAITING: &str = "waiting";
+
 /// What the workers' thread was seen to do last.
 #[derive(Debug, Clone)]
 pub(crate) struct Status {
@@ -153,7 +156,7 @@ fn idle(seen: &Seen) -> Option<Problem> {
             "see to what the error names; it is tried again by itself",
         ),
         State::Waiting(Held::Service) => (
-            "waiting",
+            WAITING,
             None,
             "see to what holds the service; its deliveries were handed back, and it consumes again by itself",
         ),
@@ -167,13 +170,20 @@ fn idle(seen: &Seen) -> Option<Problem> {
     })
 }
 
+impl Source {
+    /// Whether it handed its deliveries back and consumes nothing.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.state == WAITING
+    }
+}
+
 impl From<&Seen> for Source {
     fn from(seen: &Seen) -> Self {
         let state = match seen.state {
             State::Connecting => "connecting",
             State::Consuming => "consuming",
             State::Disconnected(_) => "disconnected",
-            State::Waiting(_) => "waiting",
+            State::Waiting(_) => WAITING,
         };
         Self { name: seen.source.clone(), state, since: seen.since }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::admin::health::{HeldNow, Readiness};
+use crate::admin::health::{HeldNow, Readiness, Source};
 use crate::words::counted;
 
 /// How bad it is.
@@ -54,6 +54,8 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     }
     let held: Vec<_> = ready.held.iter().filter(|it| it.topic.is_some()).collect();
     points.extend(held.iter().map(|it| point_of_hold(it)));
+    let waiting: Vec<_> = ready.sources.iter().filter(|it| it.is_waiting()).collect();
+    points.extend(waiting.iter().map(|it| point_of_waiting(it)));
     if signs.missing > 0 {
         points.push(Point {
             what: format!("unaccounted for: {}, and it stays so", deliveries(signs.missing)),
@@ -83,13 +85,30 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     let title = match (held.len(), points.is_empty()) {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
         (0, true) => "All is well: it is quiet, and ready".to_owned(),
+        (0, false) if !waiting.is_empty() => "A topic that was held is back".to_owned(),
         (0, false) if dead > 0 => format!("{} wait for you; all else is well", dead_letters(dead)),
         (0, false) => "Events flow, slowed down by SNS".to_owned(),
-        (1, _) => "One topic is held; the others flow".to_owned(),
-        (count, _) => format!("{count} topics are held; the others flow"),
+        (count, _) => held_topics(count, &waiting),
     };
-    let level = if points.is_empty() { Level::Good } else { Level::Attention };
+    let level = match points.len() {
+        0 => Level::Good,
+        _ if !waiting.is_empty() && waiting.len() == ready.sources.len() => Level::Bad,
+        _ => Level::Attention,
+    };
     Headline { level, title, points }
+}
+
+/// A source that waits for one held topic consumes nothing for its others either.
+fn held_topics(count: usize, waiting: &[&Source]) -> String {
+    let (held, it) = match count {
+        1 => ("One topic is held".to_owned(), "it"),
+        count => (format!("{count} topics are held"), "one of them"),
+    };
+    match waiting {
+        [] => format!("{held}; the others flow"),
+        [one] => format!("{held}, and source {} waits for {it}", one.name),
+        many => format!("{held}, and {} sources wait for {it}", many.len()),
+    }
 }
 
 fn worst(reason: &str) -> (Level, &'static str) {
@@ -124,6 +143,16 @@ fn point_of_hold(hold: &HeldNow) -> Point {
     }
 }
 
+fn point_of_waiting(source: &Source) -> Point {
+    Point {
+        what: format!("source {} consumes nothing: its deliveries are back in their queue", source.name),
+        since: Some(source.since),
+        what_to_do: "see to the held topic; it consumes again by itself. With a source of its own that topic \
+                     would let the others flow"
+            .to_owned(),
+    }
+}
+
 fn dead_letters(count: u64) -> String {
     counted(count, "dead letter", "dead letters")
 }
@@ -134,9 +163,14 @@ fn deliveries(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::admin::Status;
+    use crate::arn::TopicArn;
+    use crate::hold::{Held, Hold};
     use crate::monitor::{Seen, State};
+    use crate::outcome::{Fault, Scope};
 
     fn ready() -> Readiness {
         let since = Timestamp::UNIX_EPOCH;
@@ -165,6 +199,60 @@ mod tests {
         let lost = of(Signs { missing: 2, ..Signs::default() });
         assert_eq!((lost.level, lost.points.len()), (Level::Bad, 1), "{lost:?}");
         assert!(lost.title.contains("lost track of 2 deliveries"), "{lost:?}");
+    }
+
+    #[test]
+    fn whether_the_others_flow_is_told_by_what_waits() {
+        let arn = TopicArn::build("us-east-1", "123456789012", "rooms").unwrap();
+        let of = |sources: &[(&str, bool)], held: usize| {
+            let since = Timestamp::UNIX_EPOCH;
+            let seen = |(source, waits): &(&str, bool)| {
+                let state = if *waits {
+                    State::Waiting(Held::Topic(arn.clone()))
+                } else {
+                    State::Consuming
+                };
+                Seen { source: (*source).to_owned(), state, since }
+            };
+            let hold = Hold {
+                held: Held::Topic(arn.clone()),
+                since,
+                lasted: Duration::from_hours(1),
+                waiting: 0,
+                next_probe: Duration::ZERO,
+                fault: Fault {
+                    scope: Scope::Route,
+                    code: "NotFound".to_owned(),
+                    detail: String::new(),
+                },
+                advice: "create it",
+            };
+            let sources = sources.iter().map(seen).collect();
+            let status = Status { sources, holds: vec![hold; held], ..Status::starting() };
+            let headline = headline(&status.ready(), Signs::default());
+            assert!(headline.points.iter().all(|it| !it.what_to_do.is_empty()), "{headline:?}");
+            (headline.level, headline.title)
+        };
+        for (sources, held, level, title) in [
+            (&[("a", false)][..], 1, Level::Attention, "One topic is held; the others flow"),
+            (&[("a", false)], 2, Level::Attention, "2 topics are held; the others flow"),
+            (&[("a", true)], 1, Level::Bad, "One topic is held, and source a waits for it"),
+            (
+                &[("a", true), ("b", false)],
+                2,
+                Level::Attention,
+                "2 topics are held, and source a waits for one of them",
+            ),
+            (
+                &[("a", true), ("b", true)],
+                1,
+                Level::Bad,
+                "One topic is held, and 2 sources wait for it",
+            ),
+            (&[("a", true)], 0, Level::Bad, "A topic that was held is back"),
+        ] {
+            assert_eq!(of(sources, held), (level, title.to_owned()));
+        }
     }
 
     #[test]
