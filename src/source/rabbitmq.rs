@@ -226,7 +226,7 @@ struct Settling {
 
 /// Tells the broker what is settled, a moment after the first that is.
 async fn tell(settling: Rc<Settling>) {
-    // All up to here is told, and what comes next has been open for long: it may be held.
+    // Up to where all is told, if the delivery after it stayed open for as long as others wait: it may be held.
     let mut stuck = None;
     loop {
         settling.settled.notified().await;
@@ -234,7 +234,8 @@ async fn tell(settling: Rc<Settling>) {
         loop {
             tokio::time::sleep(GATHER).await;
             let told = settling.ledger.borrow().told();
-            // Who waits for what is held keeps room from others that held deliveries have left little of.
+            // Nothing waits for such a delivery. What is settled but untold takes up the prefetch, of which held
+            // deliveries leave little to the others.
             if stuck == Some(told) || since.elapsed() >= LONGEST_GATHER {
                 settling.tell(Ledger::take_all).await;
                 stuck = Some(told).filter(|it| *it == settling.ledger.borrow().told());

@@ -157,7 +157,7 @@ async fn a_hold_is_explained_when_it_begins_from_time_to_time_and_when_it_ends()
             assert!(line[field].is_string(), "no {field} in {line}");
         }
     }
-    assert_eq!(reminder["waiting"], 24, "all but the one that has probed: {reminder}");
+    assert_eq!(reminder["waiting"], 25, "the one that has probed included: {reminder}");
     sns.heal();
     let end = worker.logged("going on").await;
     assert!(end["lasted"].is_string(), "{end}");
