@@ -20,7 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use self::barrier::Barrier;
-use self::pass::{Pass, Tried, Waiting};
+use self::pass::{Pass, Try, Waiting};
 use self::view::hold;
 use super::fault::is_unreachable;
 use super::{Accepted, Attempt, Failure, Retry};
@@ -75,10 +75,8 @@ enum Blocked {
 struct Way<'a> {
     arn: &'a TopicArn,
     topic: &'a Barrier,
-    at_topic: Pass<'a>,
-    at_service: Pass<'a>,
-    tried_topic: Tried,
-    tried_service: Tried,
+    at_topic: Try<'a>,
+    at_service: Try<'a>,
     /// A probe still waits for what it probes.
     _held_up: Option<Waiting<'a>>,
 }
@@ -133,7 +131,7 @@ impl<P: Attempt> Gate<Retry<P>> {
         };
         let way = self.passes(topic, arn, ordered, stay).await?;
         // Held while it waited for the service.
-        if topic.is_held() && !way.tried_topic.as_probe && !way.tried_service.as_probe {
+        if topic.is_held() && !way.at_topic.is_probe() && !way.at_service.is_probe() {
             return Ok(None);
         }
         let published = self.retry.publish(notification, stay.taken()).await;
@@ -159,12 +157,11 @@ impl<P: Attempt> Gate<Retry<P>> {
         let at_topic = at_topic.ok_or_else(|| stay.end(Held::Topic(arn.clone()), ordered))?;
         let at_service = pass(&self.service, stay).await;
         let at_service = at_service.ok_or_else(|| stay.end(Held::Service, ordered))?;
-        let (tried_topic, tried_service) =
-            (topic.tried(&at_topic), self.service.tried(&at_service));
-        let probed = [(topic, tried_topic), (&*self.service, tried_service)];
-        let probed = probed.into_iter().find(|(_, tried)| tried.as_probe);
+        let (at_topic, at_service) = (topic.begin(at_topic), self.service.begin(at_service));
+        let tries = [(topic, &at_topic), (&*self.service, &at_service)];
+        let probed = tries.into_iter().find(|(_, it)| it.is_probe());
         let held_up = probed.map(|(barrier, _)| barrier.holds_up_an_event());
-        Ok(Way { arn, topic, at_topic, at_service, tried_topic, tried_service, _held_up: held_up })
+        Ok(Way { arn, topic, at_topic, at_service, _held_up: held_up })
     }
 
     fn blocked(&self, way: &Way<'_>, fault: Fault) -> Blocked {
@@ -178,19 +175,19 @@ impl<P: Attempt> Gate<Retry<P>> {
 
     /// Out of retries: the event's bad luck, unless something else explains it.
     fn exhausted(&self, way: &Way<'_>, fault: Fault) -> Blocked {
-        let Way { topic, tried_topic, tried_service, .. } = way;
-        if self.service.is_held_since(*tried_service) {
+        let Way { topic, at_topic, at_service, .. } = way;
+        if self.service.is_held_since(at_service) {
             return Blocked::Service(fault);
         }
-        if topic.is_held_since(*tried_topic) {
+        if topic.is_held_since(at_topic) {
             return Blocked::Topic(fault);
         }
-        let service_is_silent = self.service.is_silent_since(*tried_service);
+        let service_is_silent = self.service.is_silent_since(at_service);
         // Nobody has looked at the event yet.
         if is_unreachable(&fault) {
             return if service_is_silent { Blocked::Service(fault) } else { Blocked::Topic(fault) };
         }
-        let topic_is_silent = topic.is_silent_since(*tried_topic);
+        let topic_is_silent = topic.is_silent_since(at_topic);
         let (in_all, in_topic) = (self.service.exhausted(), topic.exhausted());
         if in_all >= self.threshold || (service_is_silent && self.service.is_opening()) {
             Blocked::Service(fault)
@@ -205,18 +202,18 @@ impl<P: Attempt> Gate<Retry<P>> {
     fn learn(&self, way: &Way<'_>, answer: &Result<Accepted, Blocked>) {
         match answer {
             Err(Blocked::Service(fault)) => {
-                hold(Held::Service, &self.service, fault, way.arn, way.tried_service);
+                hold(Held::Service, &self.service, fault, way.arn, &way.at_service);
             }
             Err(Blocked::Topic(fault)) => {
                 if fault.scope == Scope::Route {
                     self.service_lives(way);
                 }
-                hold(Held::Topic(way.arn.clone()), way.topic, fault, way.arn, way.tried_topic);
+                hold(Held::Topic(way.arn.clone()), way.topic, fault, way.arn, &way.at_topic);
             }
             Err(Blocked::Dead(fault)) if fault.scope == Scope::Transient => {}
             Ok(_) | Err(Blocked::Dead(_)) => {
                 self.service_lives(way);
-                if let Some(lasted) = way.topic.let_through(&way.at_topic, way.tried_topic) {
+                if let Some(lasted) = way.topic.let_through(&way.at_topic) {
                     report::end(&Held::Topic(way.arn.clone()), lasted);
                 }
             }
@@ -225,7 +222,7 @@ impl<P: Attempt> Gate<Retry<P>> {
 
     /// Its answer was one, if only that a topic is not there.
     fn service_lives(&self, way: &Way<'_>) {
-        if let Some(lasted) = self.service.let_through(&way.at_service, way.tried_service) {
+        if let Some(lasted) = self.service.let_through(&way.at_service) {
             report::end(&Held::Service, lasted);
         }
     }
@@ -246,13 +243,13 @@ async fn pass<'a>(barrier: &'a Barrier, stay: &Stay<'_>) -> Option<Pass<'a>> {
     if barrier.is_open() {
         return Some(Pass::default());
     }
-    let _held_up = barrier.holds_up_an_event();
     // Looked at whenever the event wakes, which it does at a stop and when a hold begins anew.
     let in_vain = poll_fn(|_| {
         if stay.is_stopping() && barrier.is_held() { Poll::Ready(()) } else { Poll::Pending }
     });
     // Boxed, since every event would carry the room for it along.
     Box::pin(async {
+        let _held_up = barrier.holds_up_an_event();
         tokio::select! {
             biased;
             pass = barrier.pass() => Some(pass),

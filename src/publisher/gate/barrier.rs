@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::{Instant, sleep_until};
 
 use super::opening::Opening;
-use super::pass::{Pass, Tried, Waiting};
+use super::pass::{Pass, Try, Waiting};
 use super::report::{Reminder, Word};
 use crate::arn::TopicArn;
 use crate::outcome::Fault;
@@ -144,30 +144,26 @@ impl Barrier {
     }
 
     /// A try that begins now.
-    pub(super) fn tried(&self, pass: &Pass<'_>) -> Tried {
-        Tried {
-            holds: self.holds.get(),
-            answers: self.answers.get(),
-            as_probe: pass.turn.is_some(),
-        }
+    pub(super) fn begin<'a>(&self, pass: Pass<'a>) -> Try<'a> {
+        Try { pass, holds: self.holds.get(), answers: self.answers.get() }
     }
 
     /// Whether it is held, or was at some time since the try began.
-    pub(super) fn is_held_since(&self, tried: Tried) -> bool {
+    pub(super) fn is_held_since(&self, tried: &Try<'_>) -> bool {
         self.is_held() || tried.holds < self.holds.get()
     }
 
     /// Whether nothing got through since the try began.
-    pub(super) fn is_silent_since(&self, tried: Tried) -> bool {
+    pub(super) fn is_silent_since(&self, tried: &Try<'_>) -> bool {
         tried.answers == self.answers.get()
     }
 
     /// Holds for what a try met. What failed as a probe makes the next pause longer; what had left before the
     /// hold began changes nothing.
-    pub(super) fn hold(&self, fault: &Fault, topic: &TopicArn, tried: Tried) -> Option<Word> {
+    pub(super) fn hold(&self, fault: &Fault, topic: &TopicArn, tried: &Try<'_>) -> Option<Word> {
         let mut state = self.state.borrow_mut();
         if let State::Held(holding) = &mut *state {
-            if tried.as_probe {
+            if tried.is_probe() {
                 self.next_probe.set(Instant::now() + holding.pauses.draw());
                 holding.fault.clone_from(fault);
             }
@@ -195,7 +191,7 @@ impl Barrier {
 
     /// A try got an answer that says that nothing is to be held. Returns how long it was, if
     /// that has ended the hold.
-    pub(super) fn let_through(&self, pass: &Pass<'_>, tried: Tried) -> Option<Duration> {
+    pub(super) fn let_through(&self, tried: &Try<'_>) -> Option<Duration> {
         self.answers.set(self.answers.get() + 1);
         self.exhausted_in_a_row.set(0);
         let enough = match &mut *self.state.borrow_mut() {
@@ -203,7 +199,7 @@ impl Barrier {
             // What left before says nothing about now.
             State::Held(_) if tried.holds < self.holds.get() => return None,
             State::Held(_) => false,
-            State::Opening(opening) => opening.succeeded(pass.place.is_some()),
+            State::Opening(opening) => opening.succeeded(tried.pass.place.is_some()),
         };
         let lasted = self.begin_to_open();
         if enough || self.waiting.get() == 0 {

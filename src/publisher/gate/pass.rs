@@ -13,13 +13,18 @@ pub(super) struct Pass<'a> {
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
-/// When and as what a try began.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Tried {
-    /// After so many holds and answers.
+/// A try that has come past a barrier, and when it began: after so many holds and answers.
+#[derive(Debug)]
+pub(super) struct Try<'a> {
+    pub(super) pass: Pass<'a>,
     pub(super) holds: u64,
     pub(super) answers: u64,
-    pub(super) as_probe: bool,
+}
+
+impl Try<'_> {
+    pub(super) fn is_probe(&self) -> bool {
+        self.pass.turn.is_some()
+    }
 }
 
 /// Counts one who waits, for as long as it lives.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::barrier::Barrier;
-use super::pass::Tried;
+use super::pass::Try;
 use super::{Gate, report};
 use crate::arn::TopicArn;
 use crate::hold::{Held, Hold};
@@ -18,11 +18,11 @@ impl<P: Attempt> Gate<Retry<P>> {
         let barrier = self.barrier_to(held);
         loop {
             let pass = barrier.pass().await;
-            let tried = barrier.tried(&pass);
+            let tried = barrier.begin(pass);
             let Some(arn) = barrier.read(|holding, _| holding.topic.clone()) else { return };
             match self.retry.find_topic(&arn).await {
                 Err(fault) if says_still_held(held, &fault) => {
-                    hold(held.clone(), &barrier, &fault, &arn, tried);
+                    hold(held.clone(), &barrier, &fault, &arn, &tried);
                 }
                 Ok(()) | Err(_) => {
                     if let Some(lasted) = barrier.begin_to_open() {
@@ -79,7 +79,13 @@ fn says_still_held(held: &Held, fault: &Fault) -> bool {
 }
 
 /// Holds, and says so.
-pub(super) fn hold(held: Held, barrier: &Barrier, fault: &Fault, topic: &TopicArn, tried: Tried) {
+pub(super) fn hold(
+    held: Held,
+    barrier: &Barrier,
+    fault: &Fault,
+    topic: &TopicArn,
+    tried: &Try<'_>,
+) {
     if let Some(word) = barrier.hold(fault, topic, tried)
         && let Some(hold) = hold_of(held, barrier)
     {
