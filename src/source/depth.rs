@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use futures_util::future::{OptionFuture, join};
 use lapin::Channel;
-use lapin::options::QueueDeclareOptions;
-use lapin::types::FieldTable;
 use tokio::time::sleep;
 
 use super::SourceError;
-use super::connection::{bounded, open_channel};
+use super::connection::open_channel;
 use super::link::Link;
+use super::queue_state::QueueState;
 use crate::config::Source;
 use crate::monitor::Monitor;
 
@@ -33,31 +32,29 @@ pub(super) async fn watch(
     let parked = match &source.parking {
         Some(parking) => {
             let monitor = Rc::clone(&monitor);
-            let tell = move |parked, _| monitor.parked(parked);
+            let tell = move |state: QueueState| monitor.parked(state.ready);
             Some(ask_again(open_channel(connection).await?, parking.queue.clone(), tell))
         }
         None => None,
     };
-    let tell = move |ready, consumers| monitor.queue(Some((ready, consumers)));
+    let tell = move |state: QueueState| {
+        // It has one consumer at least, so this is none of its answers.
+        if !state.is_doubtful() {
+            monitor.queue(Some((state.ready, state.consumers)));
+        }
+    };
     let ready = ask_again(open_channel(connection).await?, source.queue.clone(), tell);
     Ok(async { _ = join(ready, OptionFuture::from(parked)).await })
 }
 
-/// Asks as long as the channel lives, and tells messages and consumers. What the broker said last is a
-/// better guess than nothing.
-async fn ask_again(channel: Channel, queue: String, tell: impl Fn(u32, u32)) {
+/// Asks as long as the channel lives, and tells the answers. What the broker said last is a better guess
+/// than nothing.
+async fn ask_again(channel: Channel, queue: String, tell: impl Fn(QueueState)) {
     while channel.status().connected() {
-        match ask(&channel, &queue).await {
-            Ok((messages, consumers)) => tell(messages, consumers),
+        match QueueState::of(&channel, &queue).await {
+            Ok(state) => tell(state),
             Err(error) => tracing::debug!(queue, %error, "cannot tell how much is in the queue"),
         }
         sleep(a_while()).await;
     }
-}
-
-async fn ask(channel: &Channel, queue: &str) -> Result<(u32, u32), SourceError> {
-    let options = QueueDeclareOptions { passive: true, ..Default::default() };
-    let declared = channel.queue_declare(queue.into(), options, FieldTable::default());
-    let queue = bounded("asking for the queue's depth", declared).await?;
-    Ok((queue.message_count(), queue.consumer_count()))
 }

@@ -5,6 +5,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::connection::{Broker, bounded, open_channel};
 use super::link::Link;
+use super::queue_state::QueueState;
 use super::{Finding, SourceError, tls, topology};
 use crate::config::{Amqp, AmqpUri, Parking, Source};
 
@@ -133,7 +134,8 @@ impl Inspector<'_> {
     /// where dead letters wait: behind those it would stay, since messages expire at a queue's head.
     async fn dead_letter_route(&self, exchange: &str, queue: &str) -> Finding {
         if let Ok(channel) = self.channel().await
-            && let Ok(waiting @ 1..) = topology::find_queue(&channel, queue).await
+            && let Ok(QueueState { ready: waiting @ 1.., .. }) =
+                QueueState::doubted(&channel, queue).await
         {
             return Finding::good(format!("dead letters: {waiting} wait in `{queue}`"));
         }

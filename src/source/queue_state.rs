@@ -46,6 +46,19 @@ impl QueueState {
         Ok(Self { ready: found.message_count(), consumers: found.consumer_count() })
     }
 
+    /// The same of a queue that nobody may consume: one that seems to be empty is asked more than once.
+    pub(super) async fn doubted(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
+        let mut state = Self::of(channel, queue).await?;
+        for _ in 1..ASK_EMPTY {
+            if !state.is_doubtful() {
+                break;
+            }
+            sleep(ASK_AGAIN).await;
+            state = Self::of(channel, queue).await?;
+        }
+        Ok(state)
+    }
+
     /// Waits until nobody consumes. A queue that seems to be empty is asked more than once.
     pub(super) async fn alone(
         channel: &Channel,
