@@ -247,7 +247,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         self.run.report.watching = true;
         self.run.shown();
         let mut stop = self.run.stop.clone();
-        loop {
+        while self.run.report.came_back < self.run.report.replayed {
             tokio::select! {
                 arrived = timeout_at(until, self.look.next()) => match arrived {
                     Ok(Ok((_, seen))) => self.run.note(&seen.letter),
