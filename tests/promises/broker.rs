@@ -2,6 +2,7 @@
 //! once, and loses nothing.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::fake_sns::FakeSns;
 use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, number_in, wait_for};
@@ -21,11 +22,16 @@ async fn accepts(sns: &FakeSns, count: u32) {
     wait_for(&format!("SNS to accept {count} events"), enough).await;
 }
 
-/// An SNS that takes its time, so that a fault finds events at every place.
+/// An answer takes so long, so that a fault finds events at every place.
+const SLOW: Duration = Duration::from_millis(20);
+
+/// While the broker is being ended, which takes its time, so that events are left.
+const MUCH_SLOWER: Duration = Duration::from_secs(1);
+
 fn slow_sns() -> FakeSns {
     let sns = FakeSns::start();
     sns.record();
-    sns.set_latency(std::time::Duration::from_millis(20));
+    sns.set_latency(SLOW);
     sns
 }
 
@@ -39,7 +45,9 @@ async fn a_broker_that_crashes_is_found_again_and_nothing_is_lost() {
         Worker::start_with(&stand, &[("SNS__SNS_HOST", &url), ("SNS__POOL_SIZE", "4")]).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
     accepts(&sns, EVENTS / 4).await;
+    sns.set_latency(MUCH_SLOWER);
     broker.kill(0).await;
+    sns.set_latency(SLOW);
     worker.logged("not consuming, trying again").await;
     broker.start_again(0).await;
     accepts(&sns, EVENTS).await;
@@ -66,7 +74,9 @@ async fn a_cluster_that_loses_the_queues_leader_is_consumed_through_another_node
     assert_eq!(broker.leader_of(&stand.queue()).await, 0);
     stand.publish_all((0..EVENTS).map(chat)).await;
     accepts(&sns, EVENTS / 4).await;
+    sns.set_latency(MUCH_SLOWER);
     broker.kill(0).await;
+    sns.set_latency(SLOW);
     accepts(&sns, EVENTS).await;
     assert_eq!(worker.count("\"consuming\""), 2, "{:#?}", worker.log());
     assert_eq!(worker.stop().await.status.code(), Some(0));
@@ -84,7 +94,9 @@ async fn a_broker_that_restarts_in_order_is_found_again() {
     let worker = Worker::start_with(&stand, &settings).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
     accepts(&sns, EVENTS / 4).await;
+    sns.set_latency(MUCH_SLOWER);
     broker.restart(0).await;
+    sns.set_latency(SLOW);
     accepts(&sns, EVENTS).await;
     assert_eq!(worker.count("\"consuming\""), 2, "{:#?}", worker.log());
     assert_eq!(worker.stop().await.status.code(), Some(0));
@@ -100,7 +112,7 @@ async fn a_node_that_is_gone_or_silent_is_passed_over_and_the_one_that_answered_
     let silent = Proxy::start(&stand.amqp_uri, Door::Silent).await;
     let good = Proxy::start(&stand.amqp_uri, Door::Open).await;
     let uris = [&gone, &silent, &good].map(|node| {
-        format!("{}?connection_timeout=3000&heartbeat=1", node.instead_of(&stand.amqp_uri))
+        format!("{}?connection_timeout=3000&heartbeat=3", node.instead_of(&stand.amqp_uri))
     });
     let uris = uris.join(",");
     let settings = [("AMQP__URI", ""), ("AMQP__URIS", &*uris)];

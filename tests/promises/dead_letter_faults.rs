@@ -7,7 +7,7 @@ use lapin::ExchangeKind;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
-use crate::support::{Event, OwnBroker, Stand, Worker, quorum, wait_for};
+use crate::support::{ADMIN, Admin, Event, OwnBroker, Scrape, Stand, Worker, quorum, wait_for};
 
 /// The topology is somebody else's: what is missing stays missing.
 const BY_HAND: [(&str, &str); 1] = [("AMQP__DECLARE", "false")];
@@ -90,12 +90,15 @@ async fn a_full_dead_letter_queue_is_waited_for() {
     stand.declare_exchange(&dead, ExchangeKind::Fanout, true).await;
     stand.bind_dead_letter_queue().await;
     stand.declare_events_by_hand().await;
-    let settings = [BY_HAND[0], ("SHUTDOWN__GRACE_MS", "100")];
+    let settings = [BY_HAND[0], ("SHUTDOWN__GRACE_MS", "100"), ADMIN];
     let worker = Worker::start_with(&stand, &settings).await;
+    let admin = Admin::of(&worker).await;
     publish_garbage(&stand).await;
     let line = worker.logged("cannot dead-letter").await["error"].to_string();
     assert!(line.contains("refused; is the dead-letter queue full?"), "{line}");
     stand.has_ready(&dead, ROOM).await;
+    let safe = |it: &Scrape| it.sum("outcomes_total", &[]) == i64::from(ROOM);
+    admin.shows("those that are safe", safe).await;
     // Acknowledged are those that are safe, and no other; a kill could come before the
     // acknowledgements.
     worker.stop().await;

@@ -83,9 +83,14 @@ async fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_i
     assert_eq!((&line["held"], &line["scope"]), (&"service".into(), &"service".into()), "{line}");
     // All that was in flight has run out of retries, and single events probe.
     wait_for("probes", async || (single.load(Ordering::Relaxed) > 10).then_some(())).await;
-    let dead = dead_letters(&stand).await;
-    assert!(dead < 10, "{dead} dead letters in an outage, with a threshold of 10");
     sns.heal();
+    let mut dead = 0;
+    wait_for("the end of all events", async || {
+        dead += dead_letters(&stand).await;
+        (distinct(&stand, &sns, "pm") + dead == events).then_some(())
+    })
+    .await;
+    assert!(dead < 10, "{dead} dead letters in an outage, with a threshold of 10");
     leave_after(stand, &sns, worker, "pm", events - dead).await;
 }
 

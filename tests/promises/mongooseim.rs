@@ -66,7 +66,7 @@ async fn what_mongooseim_publishes_goes_through_the_preset_and_what_is_received_
     // The stand's own source stands for an exchange with a `sent_topic` of another name.
     let program = program.with("AMQP__SOURCES__EVENTS__FORMAT", "mongooseim-chat");
     let worker = program.with_file("stand.toml", &stand.configuration()).start();
-    for queue in QUEUES {
+    for queue in QUEUES.into_iter().chain([&*stand.queue()]) {
         let consumed = async || {
             (stand.has_queue(queue).await && stand.consumers(queue).await > 0).then_some(())
         };

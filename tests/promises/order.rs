@@ -22,7 +22,7 @@ const PATIENT: [(&str, &str); 6] = [
     ("SNS__PUBLISH_RETRY_TIME_MS", "1"),
     // An answer that is only slow on a busy machine must not look like one that is lost.
     ("SNS__CONNECT_TIMEOUT_MS", "2000"),
-    ("SNS__ATTEMPT_TIMEOUT_MS", "2000"),
+    ("SNS__ATTEMPT_TIMEOUT_MS", "5000"),
     ("OUTAGE__PROBE_MAX_MS", "100"),
 ];
 

@@ -90,6 +90,7 @@ async fn a_script_that_fails_costs_the_event_that_it_fails_on_and_no_other() {
     worker.settles(cases.len() + 1).await;
     assert_eq!(sns.accepted().len(), 1);
     assert_eq!(worker.count(MARKER), 0, "the log shows the event");
+    worker.logged("first dead letter for this reason").await;
     assert_eq!(worker.count("first dead letter for this reason"), 1);
     assert!(worker.peak_kib() < 150 * 1024, "{} KiB", worker.peak_kib());
     worker.stop().await;

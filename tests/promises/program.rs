@@ -1,7 +1,5 @@
 //! The program as a shell, a service manager or a script meets it.
 
-use lapin::options::QueuePurgeOptions;
-
 use crate::support::{Ended, Program, Stand, Worker, binary};
 
 /// A configuration that is valid, and leads to nothing that answers.
@@ -156,8 +154,9 @@ async fn no_secret_shows_in_the_log_of_a_worker_that_fails_on_both_sides() {
         worker.logged("stopped. ").await;
         assert_no_secret(&format!("{:#?}", worker.log()));
     }
-    let purged = stand.channel.queue_purge(stand.queue().into(), QueuePurgeOptions::default());
-    assert_eq!(purged.await.unwrap(), 1, "what is held goes back");
+    // What is held goes back.
+    stand.has_ready(&stand.queue(), 1).await;
+    stand.purge(&stand.queue()).await;
     stand.leave_nothing().await;
 }
 

@@ -87,20 +87,21 @@ async fn suffer(stand: &Stand, sns: &FakeSns, network: &Proxy, worker: &Worker) 
         RequestFault::EXPIRED_TOKEN,
         RequestFault::Refused { status: 400, code: "InvalidParameter" },
     ];
-    let more = async |count: u64| {
-        let enough = sns.counts().requests + count;
+    let come_to = async |enough: u64| {
         wait_for("requests", async || (sns.counts().requests >= enough).then_some(())).await;
     };
     for fault in requests {
         stand.publish_all(events().into_iter().take(20)).await;
         sns.fail_requests(share(100, 1, fault));
+        let before = sns.counts().requests;
         stand.publish_all(events().into_iter().skip(20).take(20)).await;
-        more(2).await;
+        come_to(before + 2).await;
         sns.heal();
     }
     sns.fail_entries(share(50, 1, FAILS));
+    let before = sns.counts().requests;
     stand.publish_all(events()).await;
-    more(5).await;
+    come_to(before + 5).await;
     sns.heal();
     network.set(Door::Silent);
     worker.logged("not consuming").await;

@@ -168,7 +168,7 @@ async fn what_the_grace_does_not_suffice_for_is_handed_back_and_ready_again() {
     let address = sns.address().to_string();
     let settings = [
         ("SNS__SNS_HOST", &*address),
-        ("SHUTDOWN__GRACE_MS", "300"),
+        ("SHUTDOWN__GRACE_MS", "3000"),
         ("SNS__POOL_SIZE", "3"),
         ("SNS__BATCH_MAX_ENTRIES", "1"),
         ("AMQP__PREFETCH", "7"),

@@ -217,6 +217,7 @@ async fn a_deleted_queue_is_declared_again_and_consumed() {
     let stand = Stand::new("deleted").await;
     let worker = Worker::start(&stand).await;
     check_alive(&stand).await;
+    worker.settles(1).await;
     let options = QueueDeleteOptions::default();
     stand.channel.queue_delete(stand.queue().as_str().into(), options).await.unwrap();
     let line = worker.logged("not consuming").await["error"].to_string();

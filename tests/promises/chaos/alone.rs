@@ -37,7 +37,7 @@ async fn comes_and_goes(fault: usize) {
     let (name, lost) = (weather.name(), LostAnswers::default());
     let (stand, sns) = (Stand::new("alone").await, FakeSns::start());
     sns.record();
-    let (attempt, retries) = if SLOW.contains(&name) { ("600", "1") } else { ("5000", "4") };
+    let (attempt, retries) = if SLOW.contains(&name) { ("3000", "1") } else { ("5000", "4") };
     let worker = worker_on(&stand, &sns, attempt, retries).await;
     stand.publish_all(events(0..EVENTS / 3)).await;
     let requests = async |count| {

@@ -8,19 +8,19 @@ use crate::support::{Stand, Worker, header, number_in, wait_for};
 
 /// Settings with which a hold is soon too long, though no answer is that may take its time.
 const SHORT: [(&str, &str); 4] = [
-    ("OUTAGE__HAND_BACK_AFTER_S", "4"),
-    ("SNS__ATTEMPT_TIMEOUT_MS", "1000"),
-    ("SNS__CONNECT_TIMEOUT_MS", "1000"),
+    ("OUTAGE__HAND_BACK_AFTER_S", "8"),
+    ("SNS__ATTEMPT_TIMEOUT_MS", "2500"),
+    ("SNS__CONNECT_TIMEOUT_MS", "2500"),
     ("AMQP__PREFETCH", "20"),
 ];
 
 /// The same where no attempt may take as long: what the worker goes on with when asking says that it
-/// may, it then hands back anew after a second.
+/// may, it then hands back anew after three seconds.
 const SHORTER: [(&str, &str); 4] = [
-    ("OUTAGE__HAND_BACK_AFTER_S", "1"),
+    ("OUTAGE__HAND_BACK_AFTER_S", "3"),
     ("SNS__PUBLISH_RETRY_COUNT", "0"),
-    ("SNS__ATTEMPT_TIMEOUT_MS", "900"),
-    ("SNS__CONNECT_TIMEOUT_MS", "900"),
+    ("SNS__ATTEMPT_TIMEOUT_MS", "2500"),
+    ("SNS__CONNECT_TIMEOUT_MS", "2500"),
 ];
 
 /// Waits until it begins to hand back.
@@ -96,7 +96,7 @@ async fn a_long_outage_that_asking_does_not_show_spends_no_delivery_limit() {
     let worker = worker_on(&stand, &sns, &settings).await;
     stand.publish_all((0..30).map(chat)).await;
     hands_back(&worker).await;
-    // A second has three probes or more: so that is ten times as long as an event may wait.
+    // With up to 300 ms between them, that is several times as long as an event may wait.
     let probes = sns.counts().requests + 60;
     sns.until(|counts| counts.requests >= probes).await;
     assert_eq!(worker.count("held for too long"), 1, "{:#?}", worker.log());

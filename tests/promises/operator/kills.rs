@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::join;
+
 use super::{declared, expect, ids, on_both, stand};
 use crate::support::{
     Door, OwnBroker, Proxy, Running, Stand, dlq, dlq_program, message_id, wait_for,
@@ -15,7 +17,7 @@ const UNDER_WAY: usize = 256;
 /// Starts a replay and waits until it has sent so many more than were sent before.
 async fn under_way(stand: &Stand, uri: &str, more: u32) -> Running {
     let before = stand.ready(&stand.queue()).await;
-    let replay = dlq_program(stand, &["replay", "--rate", "300/s"]).with("AMQP__URI", uri).start();
+    let replay = dlq_program(stand, &["replay", "--rate", "100/s"]).with("AMQP__URI", uri).start();
     let enough = async || (stand.ready(&stand.queue()).await >= before + more).then_some(());
     wait_for("the replay to be under way", enough).await;
     replay
@@ -97,22 +99,21 @@ async fn they_survive_two_cuts_of_its_connections() {
 async fn they_survive_a_crash_of_the_broker() {
     let broker = OwnBroker::single().await;
     let uri = broker.uri(0);
-    let [quorum, classic] = futures_util::future::join_all(["quorum", "classic"].map(async |it| {
-        let stand = declared(Stand::on(&format!("replay-crash-{it}"), &uri).await, it).await;
+    let full = async |queue_type: &str| {
+        let stand = Stand::on(&format!("replay-crash-{queue_type}"), &uri).await;
+        let stand = declared(stand, queue_type).await;
         stand.bury_numbers(0..LETTERS).await;
-        let replay = under_way(&stand, &uri, 100).await;
-        (stand, replay)
-    }))
-    .await
-    .try_into()
-    .ok()
-    .unwrap();
+        stand
+    };
+    let (quorum, classic) = join(full("quorum"), full("classic")).await;
+    // Both at once, so that neither has sent all when the other is under way.
+    let replays = join(under_way(&quorum, &uri, 100), under_way(&classic, &uri, 100)).await;
     broker.kill(0).await;
-    for replay in [quorum.1, classic.1] {
+    for replay in [replays.0, replays.1] {
         expect(&replay.wait().await, 1, &TO_DO);
     }
     broker.start_again(0).await;
     // It may forget acknowledgements that it had not written down.
-    account(quorum.0.again().await, LETTERS, "quorum").await;
-    account(classic.0.again().await, LETTERS, "classic").await;
+    account(quorum.again().await, LETTERS, "quorum").await;
+    account(classic.again().await, LETTERS, "classic").await;
 }

@@ -145,7 +145,8 @@ async fn what_comes_back_dead_is_counted_and_not_replayed_again() {
             )
             .await;
         stand.has_ready(&stand.dead_letter_queue(), 30).await;
-        let ended = dlq(&stand, &["replay", "--rate", "200/s"]).await;
+        // It watches no longer than until all are back.
+        let ended = dlq(&stand, &["replay", "--rate", "200/s", "--watch", "10m"]).await;
         let said = [
             "replayed 30 of 30 dead letters in",
             "     30  came back: undecodable: line 1, column 1",
@@ -170,7 +171,7 @@ async fn it_stops_when_as_many_failed_as_it_was_told() {
     let worker = Worker::start(&stand).await;
     stand.publish_all((0..200).map(|_| Event::new(&b"garbage"[..]))).await;
     stand.has_ready(&stand.dead_letter_queue(), 200).await;
-    let arguments = ["--max-failures", "5", "--rate", "100/s"];
+    let arguments = ["--max-failures", "5", "--rate", "10/s"];
     let report = replay(replaying(&stand, &arguments), 1).await;
     assert_eq!(report["ended"], "too_many_failures");
     let (replayed, came_back) =

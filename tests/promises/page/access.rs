@@ -249,7 +249,7 @@ async fn a_replay_from_the_page_stops_at_its_canary_or_at_so_many_failures() {
     stand.bury_numbers(0..30).await;
     for (order, ended, most) in [
         (json!({"canary": 3}), "canary_failed", 3),
-        (json!({"max_failures": 2, "rate": 20}), "too_many_failures", 29),
+        (json!({"max_failures": 2, "rate": 2}), "too_many_failures", 29),
     ] {
         let answer = admin.write("/api/dead-letters/replay", &[&bearer()], &order).await;
         assert_eq!(answer.status, 202, "{order}: {answer:?}");
@@ -285,7 +285,7 @@ async fn writes_are_limited_and_the_log_says_who_wrote_what() {
         let answer = admin.write("/api/dead-letters/replay/stop", &here, &json!({})).await;
         statuses.push(answer.status);
     }
-    assert!(statuses.ends_with(&[429]) && !statuses.starts_with(&[429]), "{statuses:?}");
+    assert!(statuses.contains(&429) && !statuses.starts_with(&[429]), "{statuses:?}");
 
     admin.write("/api/logout", &here, &json!({})).await;
     let left = worker.logged("logged out of the operator's page").await;

@@ -72,6 +72,16 @@ impl Admin {
     pub async fn shows(&self, what: &str, wanted: impl Fn(&Scrape) -> bool) -> Scrape {
         wait_for(what, async || Some(self.scrape().await).filter(&wanted)).await
     }
+
+    /// Waits until so many deliveries have ended and none is under way, and returns how all is then: what one
+    /// answer says was read one by one, while it changed.
+    pub async fn rests_after(&self, outcomes: i64) -> Scrape {
+        let rests = |it: &Scrape| {
+            (it.sum("outcomes_total", &[]), it.sum("in_flight", &[])) == (outcomes, 0)
+        };
+        self.shows(&format!("rest after {outcomes} outcomes"), rests).await;
+        self.scrape().await
+    }
 }
 
 /// All samples, by name and labels as they stand in the text.

@@ -1,6 +1,7 @@
 //! One test's own exchange, queues and topics, on servers that all tests share.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 use lapin::options::{
     BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
@@ -235,9 +236,21 @@ impl Stand {
 
     /// Messages that are ready in a queue: delivered but unacknowledged ones don't count.
     pub async fn ready(&self, queue: &str) -> u32 {
+        self.ready_and_consumers(queue).await.0
+    }
+
+    async fn ready_and_consumers(&self, queue: &str) -> (u32, u32) {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
-        declared.await.unwrap().message_count()
+        wait_for(&format!("an answer from {queue}"), async || {
+            let asked = Instant::now();
+            let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
+            let declared = declared.await.unwrap();
+            let numbers = (declared.message_count(), declared.consumer_count());
+            // A quorum queue that has not answered within 250 ms is said to be empty.
+            let is_answer = numbers != (0, 0) || asked.elapsed() < Duration::from_millis(200);
+            is_answer.then_some(numbers)
+        })
+        .await
     }
 
     /// Waits until so many messages are ready in a queue.
@@ -253,9 +266,7 @@ impl Stand {
 
     /// How many consume a queue.
     pub async fn consumers(&self, queue: &str) -> u32 {
-        let options = QueueDeclareOptions { passive: true, ..Default::default() };
-        let declared = self.channel.queue_declare(queue.into(), options, FieldTable::default());
-        declared.await.unwrap().consumer_count()
+        self.ready_and_consumers(queue).await.1
     }
 
     pub async fn has_queue(&self, queue: &str) -> bool {
