@@ -91,8 +91,8 @@ impl Status {
         Liveness { live: problems.is_empty(), problems }
     }
 
-    /// Ready is who is connected, consumes, and is not held as a whole. A held topic is named, but its
-    /// others flow.
+    /// Ready is who is connected, consumes, and is not held as a whole. A held topic is named: other topics flow,
+    /// unless their source waits for it.
     pub(super) fn ready(&self) -> Readiness {
         let stopping = self.stopping_since.map(|since| Problem {
             reason: "stopping",

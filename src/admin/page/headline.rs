@@ -88,24 +88,26 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         (0, false) if !waiting.is_empty() => "A topic that was held is back".to_owned(),
         (0, false) if dead > 0 => format!("{} wait for you; all else is well", dead_letters(dead)),
         (0, false) => "Events flow, slowed down by SNS".to_owned(),
-        (count, _) => held_topics(count, &waiting),
+        (count, _) => held_topics(count, &waiting, signs.per_second),
     };
     let level = match points.len() {
         0 => Level::Good,
-        _ if !waiting.is_empty() && waiting.len() == ready.sources.len() => Level::Bad,
+        _ if !held.is_empty() && waiting.len() == ready.sources.len() => Level::Bad,
         _ => Level::Attention,
     };
     Headline { level, title, points }
 }
 
-/// A source that waits for one held topic consumes nothing for its others either.
-fn held_topics(count: usize, waiting: &[&Source]) -> String {
+/// A source that waits for one held topic consumes nothing for its others either. Nor do these flow where a topic
+/// in order fills the prefetch.
+fn held_topics(count: usize, waiting: &[&Source], per_second: f64) -> String {
     let (held, it) = match count {
         1 => ("One topic is held".to_owned(), "it"),
         count => (format!("{count} topics are held"), "one of them"),
     };
     match waiting {
-        [] => format!("{held}; the others flow"),
+        [] if per_second > 0.0 => format!("{held}; the others flow"),
+        [] => format!("{held}; nothing else is published now"),
         [one] => format!("{held}, and source {} waits for {it}", one.name),
         many => format!("{held}, and {} sources wait for {it}", many.len()),
     }
@@ -203,8 +205,10 @@ mod tests {
 
     #[test]
     fn whether_the_others_flow_is_told_by_what_waits() {
+        use Level::{Attention, Bad};
+
         let arn = TopicArn::build("us-east-1", "123456789012", "rooms").unwrap();
-        let of = |sources: &[(&str, bool)], held: usize| {
+        let of = |sources: &[(&str, bool)], held: usize, per_second: f64| {
             let since = Timestamp::UNIX_EPOCH;
             let seen = |(source, waits): &(&str, bool)| {
                 let state = if *waits {
@@ -229,29 +233,23 @@ mod tests {
             };
             let sources = sources.iter().map(seen).collect();
             let status = Status { sources, holds: vec![hold; held], ..Status::starting() };
-            let headline = headline(&status.ready(), Signs::default());
+            let signs = Signs { per_second, ..Signs::default() };
+            let headline = headline(&status.ready(), signs);
             assert!(headline.points.iter().all(|it| !it.what_to_do.is_empty()), "{headline:?}");
             (headline.level, headline.title)
         };
-        for (sources, held, level, title) in [
-            (&[("a", false)][..], 1, Level::Attention, "One topic is held; the others flow"),
-            (&[("a", false)], 2, Level::Attention, "2 topics are held; the others flow"),
-            (&[("a", true)], 1, Level::Bad, "One topic is held, and source a waits for it"),
-            (
-                &[("a", true), ("b", false)],
-                2,
-                Level::Attention,
-                "2 topics are held, and source a waits for one of them",
-            ),
-            (
-                &[("a", true), ("b", true)],
-                1,
-                Level::Bad,
-                "One topic is held, and 2 sources wait for it",
-            ),
-            (&[("a", true)], 0, Level::Bad, "A topic that was held is back"),
+        let (flows, waits) = ([("a", false)], [("a", true)]);
+        let (both, one) = ([("a", true), ("b", true)], [("a", true), ("b", false)]);
+        for (sources, held, per_second, level, title) in [
+            (&flows[..], 1, 1.0, Attention, "One topic is held; the others flow"),
+            (&flows, 2, 1.0, Attention, "2 topics are held; the others flow"),
+            (&flows, 1, 0.0, Attention, "One topic is held; nothing else is published now"),
+            (&waits, 1, 0.0, Bad, "One topic is held, and source a waits for it"),
+            (&one, 2, 1.0, Attention, "2 topics are held, and source a waits for one of them"),
+            (&both, 1, 0.0, Bad, "One topic is held, and 2 sources wait for it"),
+            (&waits, 0, 0.0, Attention, "A topic that was held is back"),
         ] {
-            assert_eq!(of(sources, held), (level, title.to_owned()));
+            assert_eq!(of(sources, held, per_second), (level, title.to_owned()));
         }
     }
 
