@@ -1,5 +1,6 @@
 //! How much waits in a source's queues, asked for every few seconds.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -32,13 +33,20 @@ pub(super) async fn watch(
     let parked = match &source.parking {
         Some(parking) => {
             let monitor = Rc::clone(&monitor);
-            let tell = move |state: QueueState| monitor.parked(state.ready);
+            let empty_before = Cell::new(false);
+            let tell = move |state: QueueState| {
+                // Twice nothing is nothing: it never has a consumer.
+                if !state.is_doubtful() || empty_before.get() {
+                    monitor.parked(state.ready);
+                }
+                empty_before.set(state.is_doubtful());
+            };
             Some(ask_again(open_channel(connection).await?, parking.queue.clone(), tell))
         }
         None => None,
     };
     let tell = move |state: QueueState| {
-        // It has one consumer at least, so this is none of its answers.
+        // It has a consumer while this one consumes, so zeros are none of its answers.
         if !state.is_doubtful() {
             monitor.queue(Some((state.ready, state.consumers)));
         }

@@ -46,7 +46,7 @@ impl QueueState {
         Ok(Self { ready: found.message_count(), consumers: found.consumer_count() })
     }
 
-    /// The same of a queue that nobody may consume: one that seems to be empty is asked more than once.
+    /// As [`Self::of`], for a queue that may have no consumer: one that seems to be empty is asked more than once.
     pub(super) async fn doubted(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
         let mut state = Self::of(channel, queue).await?;
         for _ in 1..ASK_EMPTY {
