@@ -158,7 +158,8 @@ impl<P: Attempt> Gate<Retry<P>> {
         let at_service = pass(&self.service, stay).await;
         let at_service = at_service.ok_or_else(|| stay.end(Held::Service, ordered))?;
         let (at_topic, at_service) = (topic.begin(at_topic), self.service.begin(at_service));
-        let tries = [(topic, &at_topic), (&*self.service, &at_service)];
+        // Counted once, where it waited last.
+        let tries = [(&*self.service, &at_service), (topic, &at_topic)];
         let probed = tries.into_iter().find(|(_, it)| it.is_probe());
         let held_up = probed.map(|(barrier, _)| barrier.holds_up_an_event());
         Ok(Way { arn, topic, at_topic, at_service, _held_up: held_up })

@@ -233,3 +233,24 @@ async fn a_hold_tells_what_since_when_how_many_wait_and_what_to_do() {
         })
         .await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_waits_for_its_topic_and_for_the_service_counts_once_at_each_moment() {
+    LocalSet::new()
+        .run_until(async {
+            let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
+            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
+            let event = spawn(&gate, "gone", "{}");
+            sleep(Duration::from_secs(1)).await;
+            world.credentials_expired.set(true);
+            for _ in 0..60_000 {
+                let holds = gate.holds();
+                let waiting: usize = holds.iter().map(|it| it.waiting).sum();
+                assert_eq!(waiting, 1, "{holds:?}");
+                sleep(Duration::from_millis(1)).await;
+            }
+            assert_eq!(held(&gate).len(), 2);
+            event.abort();
+        })
+        .await;
+}
