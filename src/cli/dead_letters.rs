@@ -152,7 +152,7 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
     /// How long to watch for what comes back, such as 30s or 5m. Default after a canary: as long as a
-    /// worker of this configuration tries; at the end: 2s. Over when all are back
+    /// worker of this configuration tries; at the end: 2s, or until all are back
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
     /// No more than so many in a second, such as 500/s
