@@ -102,7 +102,7 @@ async fn somebody_elses_queue_that_is_deleted_is_consumed_again_when_it_is_back(
     let (deleted, gone) = ("was the queue deleted?", format!("no queue '{}'", stand.queue()));
     let before = troubles(&worker);
     let is_known = |it: &String| it.contains(deleted) || it.contains(&gone);
-    assert!(before.iter().all(is_known), "{before:#?}");
+    assert!(before.len() <= 2 && before.iter().all(is_known), "{before:#?}");
     // It stays away for a while.
     let sessions = worker.count("\"consuming\"");
     delete().await;
