@@ -72,6 +72,9 @@ fn events() -> Vec<Event> {
     (0..200).map(chat).chain(odd).collect()
 }
 
+/// More than those that are no events.
+const SOME_DIE: u32 = 10;
+
 /// One kind of trouble after the other, while events come.
 async fn suffer(stand: &Stand, sns: &FakeSns, network: &Proxy, worker: &Worker) {
     const FAILS: EntryFault = EntryFault::Failed { code: "InvalidParameter", sender_fault: true };
@@ -99,9 +102,9 @@ async fn suffer(stand: &Stand, sns: &FakeSns, network: &Proxy, worker: &Worker) 
         sns.heal();
     }
     sns.fail_entries(share(50, 1, FAILS));
-    let before = sns.counts().requests;
     stand.publish_all(events()).await;
-    come_to(before + 5).await;
+    let refused = async || (stand.ready(&stand.dead_letter_queue()).await > SOME_DIE).then_some(());
+    wait_for("dead letters", refused).await;
     sns.heal();
     network.set(Door::Silent);
     worker.logged("not consuming").await;
@@ -172,7 +175,7 @@ async fn suffers_in_silence(format: &str) {
         assert_clean("a dead letter", &format!("{:?}", ours.collect::<Vec<_>>()));
         letters += 1;
     }
-    assert!(letters > 10, "only {letters} dead letters");
+    assert!(letters > SOME_DIE, "only {letters} dead letters");
     stand.leave_nothing().await;
 }
 
