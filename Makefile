@@ -25,7 +25,8 @@ run: ## The worker, with config/local.toml
 test: ## Every test, against a real RabbitMQ and the emulator
 	@scripts/services install
 	@scripts/services browser
-	@scripts/services run -- $(CARGO) test --locked
+	@# One more at once than there are processors, since most of them wait for something.
+	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))}; scripts/services run -- $(CARGO) test --locked
 
 unit: ## Only the tests that need no service
 	@$(CARGO) test --locked --lib --bins
