@@ -38,6 +38,7 @@ pub use link::Link;
 pub(crate) use look::Look;
 pub use memory::{MemoryQueue, MemorySession, MemorySettler};
 pub(crate) use outlet::{NotTaken, Outlet, Sent};
+pub(crate) use queue_state::Doubt;
 pub use rabbitmq::{RabbitQueue, RabbitReceipt, RabbitSession, RabbitSettler};
 
 use crate::event::Envelope;

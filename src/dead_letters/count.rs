@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{DeadLetters, Trouble};
-use crate::source::Outlet;
+use crate::source::{Doubt, Outlet};
 
 impl DeadLetters {
     /// Asks again and again, on a connection of its own. `show` gets the number whenever it is known: not
@@ -20,7 +20,7 @@ impl DeadLetters {
         mut show: impl FnMut(u64),
     ) -> Result<std::convert::Infallible, Trouble> {
         let outlet = Outlet::open(&self.broker, "counts dead letters").await?;
-        let mut empty_before = false;
+        let mut doubt = Doubt::default();
         loop {
             let state = match outlet.queue(self.queue()).await {
                 Ok(state) => state,
@@ -29,11 +29,9 @@ impl DeadLetters {
                     return Err(error.into());
                 }
             };
-            // Twice nothing is nothing.
-            if state.consumers == 0 && (state.ready > 0 || empty_before) {
+            if doubt.believes(state) && state.consumers == 0 {
                 show(state.ready.into());
             }
-            empty_before = state.is_doubtful();
             sleep(pause).await;
         }
     }

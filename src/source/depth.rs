@@ -1,6 +1,5 @@
 //! How much waits in a source's queues, asked for every few seconds.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use tokio::time::sleep;
 use super::SourceError;
 use super::connection::open_channel;
 use super::link::Link;
-use super::queue_state::QueueState;
+use super::queue_state::{Doubt, QueueState};
 use crate::config::Source;
 use crate::monitor::Monitor;
 
@@ -33,13 +32,11 @@ pub(super) async fn watch(
     let parked = match &source.parking {
         Some(parking) => {
             let monitor = Rc::clone(&monitor);
-            let empty_before = Cell::new(false);
-            let tell = move |state: QueueState| {
-                // Twice nothing is nothing: it never has a consumer.
-                if !state.is_doubtful() || empty_before.get() {
+            let mut doubt = Doubt::default();
+            let tell = move |state| {
+                if doubt.believes(state) {
                     monitor.parked(state.ready);
                 }
-                empty_before.set(state.is_doubtful());
             };
             Some(ask_again(open_channel(connection).await?, parking.queue.clone(), tell))
         }
@@ -57,7 +54,7 @@ pub(super) async fn watch(
 
 /// Asks as long as the channel lives, and tells the answers. What the broker said last is a better guess
 /// than nothing.
-async fn ask_again(channel: Channel, queue: String, tell: impl Fn(QueueState)) {
+async fn ask_again(channel: Channel, queue: String, mut tell: impl FnMut(QueueState)) {
     while channel.status().connected() {
         match QueueState::of(&channel, &queue).await {
             Ok(state) => tell(state),

@@ -59,17 +59,15 @@ impl QueueState {
         Ok(state)
     }
 
-    /// Waits until nobody consumes. A queue that seems to be empty is asked more than once.
+    /// Waits until nobody consumes.
     pub(super) async fn alone(
         channel: &Channel,
         queue: &str,
         deadline: Instant,
     ) -> Result<Self, SourceError> {
-        let mut asked = 0;
         loop {
-            let state = Self::of(channel, queue).await?;
-            asked += u32::from(state.is_doubtful());
-            if asked == ASK_EMPTY || (state.consumers == 0 && !state.is_doubtful()) {
+            let state = Self::doubted(channel, queue).await?;
+            if state.consumers == 0 {
                 return Ok(state);
             }
             if Instant::now() > deadline {
@@ -103,5 +101,33 @@ impl QueueState {
     /// Whether this may be no answer at all.
     pub(crate) const fn is_doubtful(self) -> bool {
         self.ready == 0 && self.consumers == 0
+    }
+}
+
+/// What is said of one queue time after time: twice nothing is nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Doubt {
+    empty_before: bool,
+}
+
+impl Doubt {
+    /// Whether what it says now is to be believed.
+    pub(crate) fn believes(&mut self, state: QueueState) -> bool {
+        let empty_before = std::mem::replace(&mut self.empty_before, state.is_doubtful());
+        empty_before || !state.is_doubtful()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_believed_only_when_it_is_said_twice_in_a_row() {
+        let mut doubt = Doubt::default();
+        let said = [(0, 0), (0, 0), (3, 0), (0, 0), (0, 1), (0, 0), (0, 0)];
+        let believed =
+            said.map(|(ready, consumers)| doubt.believes(QueueState { ready, consumers }));
+        assert_eq!(believed, [false, true, true, false, true, false, true]);
     }
 }
