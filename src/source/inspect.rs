@@ -70,7 +70,7 @@ impl Inspector<'_> {
 
     async fn queue(&self, queue: &str, arguments: lapin::types::FieldTable) -> Finding {
         let found = match self.channel().await {
-            Ok(channel) => topology::find_queue(&channel, queue).await.map(drop),
+            Ok(channel) => topology::find_queue(&channel, queue).await,
             Err(error) => Err(error),
         };
         let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.as_str());

@@ -16,9 +16,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::connection::bounded;
 use super::ledger::Ledger;
+use super::queue_state::QueueState;
 use super::refusal::explain;
 use super::watch::{Verdict, Watch};
-use super::{Begin, SourceError, topology};
+use super::{Begin, SourceError};
 
 /// What a worker may hold before it has settled as many. The broker counts a delivery for all
 /// that a worker held when it died; so one that dies right after its start, again and again, spends
@@ -284,7 +285,7 @@ impl Intake {
             Verdict::Look if self.errand.is_none() && !matches!(self.stage, Stage::Draining(_)) => {
                 let Order { channel, queue, .. } = self.order.clone();
                 self.errand = Some(Box::pin(async move {
-                    topology::find_queue(&channel, &queue).await.map(Answer::Waiting)
+                    QueueState::of(&channel, &queue).await.map(|it| Answer::Waiting(it.ready))
                 }));
             }
             Verdict::Look | Verdict::Nothing => {}

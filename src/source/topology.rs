@@ -14,6 +14,7 @@ use lapin::{Channel, ExchangeKind};
 
 use super::SourceError;
 use super::connection::bounded;
+use super::queue_state::QueueState;
 use crate::config::{Amqp, ExchangeType, QueueType, Source};
 
 /// RabbitMQ 4 gives a quorum queue a delivery limit of 20 where none is set, after which
@@ -34,7 +35,7 @@ pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(
         find_exchange(channel, &amqp.dead_letter_exchange).await?;
         find_queue(channel, &amqp.dead_letter_queue).await?;
         find_exchange(channel, &source.exchange).await?;
-        return find_queue(channel, &source.queue).await.map(drop);
+        return find_queue(channel, &source.queue).await;
     }
     declare_dead_letters(channel, amqp).await?;
     declare_exchange(channel, source).await?;
@@ -145,15 +146,13 @@ pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), Sour
     bounded(&named("exchange", exchange), found).await
 }
 
-/// Fails if the queue is not there. Returns how many messages are ready in it.
+/// Fails if the queue is not there.
 ///
 /// # Errors
 ///
 /// As [`ensure`].
-pub async fn find_queue(channel: &Channel, queue: &str) -> Result<u32, SourceError> {
-    let options = QueueDeclareOptions { passive: true, ..Default::default() };
-    let found = channel.queue_declare(queue.into(), options, FieldTable::default());
-    bounded(&named("queue", queue), found).await.map(|queue| queue.message_count())
+pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
+    QueueState::of(channel, queue).await.map(drop)
 }
 
 /// What a source's queue is declared with: at the delivery limit it dead-letters, at
