@@ -61,7 +61,7 @@ impl Worker {
     /// The same, with `SECTION__KEY` settings on top of the stand's configuration.
     pub async fn start_with(stand: &Stand, settings: &[(&str, &str)]) -> Self {
         let worker = Self::spawn(stand, binary(), settings);
-        worker.logged("consuming").await;
+        worker.consumes().await;
         worker
     }
 
@@ -74,8 +74,18 @@ impl Worker {
     /// A worker from a binary with a plugin of its own; see `examples/custom_plugin.rs`.
     pub async fn start_with_plugin(stand: &Stand, plugin: &str) -> Self {
         let worker = Self::spawn(stand, custom_plugin(), &[("SNS__PLUGIN_MODULE", plugin)]);
-        worker.logged("consuming").await;
+        worker.consumes().await;
         worker
+    }
+
+    /// Waits until a source consumes, in whatever format that is said; "not consuming" is said of others.
+    async fn consumes(&self) {
+        let says_so = |line: &str| line.contains("consuming") && !line.contains("not consuming");
+        let look = async || {
+            let log = self.log.lock().unwrap();
+            log.lines.iter().any(|(line, _)| says_so(line)).then_some(())
+        };
+        wait_for("a worker that consumes", look).await;
     }
 
     /// Starts a worker without waiting for anything.
