@@ -4,9 +4,11 @@
 //! ends, its receipts are void and the broker delivers again what was not settled.
 
 mod amqp_message;
+mod bytes;
 mod connection;
 mod dead_letter_exchange;
 mod dead_letter_headers;
+mod dead_letter_rate;
 mod depth;
 mod flight;
 mod headers;
@@ -122,6 +124,20 @@ impl SourceError {
     /// Whether the session only makes room for another one.
     pub(crate) fn is_renewal(&self) -> bool {
         self.0 == Self::RENEWAL
+    }
+
+    const TOO_MUCH: &str =
+        "more bytes have come than may be in flight, and none of them could be settled";
+
+    /// More came than the source may have in flight, and nothing moves: the session ends, and the next one asks
+    /// for fewer deliveries.
+    pub(crate) fn too_much() -> Self {
+        Self(Self::TOO_MUCH.to_owned())
+    }
+
+    /// Whether the session ends so that the next one asks for fewer deliveries.
+    pub(crate) fn is_too_much(&self) -> bool {
+        self.0 == Self::TOO_MUCH
     }
 
     /// Whether the broker said that an exchange or a queue is not there.

@@ -72,6 +72,8 @@ enum End {
     Lost(SourceError),
     /// This has been held for too long.
     Held(Held),
+    /// More came than may be in flight, and nothing moved.
+    TooMuch,
 }
 
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
@@ -108,6 +110,10 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                             self.monitor.is(State::Waiting(held.clone()));
                             self.wait_until_reopened(&held, &mut stop).await;
                             trial = self.trial(held);
+                            continue;
+                        }
+                        End::TooMuch => {
+                            nothing_new = true;
                             continue;
                         }
                         End::Lost(error) if error.is_renewal() => {
@@ -175,6 +181,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     while let Some(taken) = next {
                         match taken {
                             Ok(delivery) => in_flight.push(begin(delivery)),
+                            Err(error) if error.is_too_much() => break 'serving End::TooMuch,
                             Err(error) => break 'serving End::Lost(error),
                         }
                         more -= 1;
@@ -189,6 +196,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 let again = trial.is_some();
                 self.hand_back(held, again, &mut session, &mut in_flight, stopped).await;
             }
+            End::TooMuch => self.make_room(&mut session, &mut in_flight, stopped).await,
             End::Lost(_) => {}
         }
         // Their receipts are void or about to be; the broker delivers them again.
@@ -222,7 +230,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let mut started = self.relay.start(&delivery.envelope);
         let taken = self.monitor.taken(started.kind);
         let traced = started.trace.follow();
-        let stay = self.room.stay();
+        let stay = self.room.stay_of(delivery.envelope.payload.len() as u64);
         async move {
             let finished = self.relay.finish(&mut started, &stay).await;
             let settled = self.conclude(settler, delivery, finished, &stay, &traced).await;

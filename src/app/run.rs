@@ -188,7 +188,9 @@ impl Shared {
         Worker {
             name: source.name.clone(),
             relay: relay.traced(tracer),
-            room: room.with_fifo(config.has_fifo_topic()),
+            room: room
+                .with_fifo(config.has_fifo_topic())
+                .with_bytes(config.amqp.in_flight_bytes_of_a_source()),
             source: queue.monitored(Rc::clone(&monitor)),
             tally: Rc::clone(&self.tally),
             monitor,

@@ -10,6 +10,7 @@ use super::settings::{
     Amqp, ExchangeType, Format, Ordering, Outage, Parking, QueueType, Sns, Source, Tls,
 };
 use super::value::Value;
+use crate::limits::LEAST_IN_FLIGHT_BYTES;
 
 /// AMQP's limit for names and routing keys, in bytes.
 const MAX_NAME_BYTES: usize = 255;
@@ -38,6 +39,17 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
             "0 would dead-letter every event",
         ),
         prefetch: if prefetch == 0 { chosen_prefetch(sns) } else { prefetch },
+        max_in_flight_bytes: read.number(
+            "amqp.max_in_flight_bytes",
+            LEAST_IN_FLIGHT_BYTES..=1 << 40,
+            "the largest event that SNS takes must have room",
+        ),
+        dead_letters_per_second: Some(read.fraction(
+            "amqp.dead_letters_per_second",
+            0.0..=1_000_000.0,
+            "it is a rate; 0 is no limit",
+        ))
+        .filter(|rate| *rate > 0.0),
         dead_letter_exchange: name(read, &Key::from("amqp.dead_letter_exchange")),
         sources: sources(read, &dead_letter_queue, parking),
         dead_letter_queue,

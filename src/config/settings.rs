@@ -27,12 +27,25 @@ pub struct Amqp {
     pub delivery_limit: u32,
     /// Unacknowledged deliveries that the worker may hold; never 0, which would be no bound.
     pub prefetch: u16,
+    /// Bytes of deliveries that all sources together may have in flight.
+    pub max_in_flight_bytes: u64,
+    /// Dead letters of one source and reason that are written in a second; `None`: as many as there are.
+    pub dead_letters_per_second: Option<f64>,
     /// Where events go that can't be published.
     pub dead_letter_exchange: String,
     /// The queue behind it.
     pub dead_letter_queue: String,
     /// At least one, by name; no two share a queue.
     pub sources: Vec<Source>,
+}
+
+impl Amqp {
+    /// Bytes of deliveries that one source may have in flight: its even share, so that none takes the room of
+    /// another one that flows.
+    #[must_use]
+    pub fn in_flight_bytes_of_a_source(&self) -> u64 {
+        self.max_in_flight_bytes / self.sources.len().max(1) as u64
+    }
 }
 
 /// PEM files for TLS. They are read for every connection, since they may have been renewed.

@@ -21,6 +21,9 @@ pub struct Room {
     /// For those who wait for a topic.
     places: usize,
     taken: Cell<usize>,
+    /// The same in bytes.
+    most_bytes: u64,
+    bytes: Cell<u64>,
     /// How long a delivery may wait.
     patience: Duration,
     parking: RefCell<Parking>,
@@ -30,7 +33,7 @@ pub struct Room {
     said: Cell<bool>,
     /// Set when everyone must leave: by what they were held.
     closed_by: RefCell<Option<Held>>,
-    /// The worker stops: who would wait for what is held leaves instead.
+    /// The worker or the session stops: who would wait for what is held leaves instead.
     stopping: Cell<bool>,
     /// The session takes single events, to try whether what was held is back.
     trying: Cell<bool>,
@@ -59,6 +62,8 @@ impl Room {
             source: source.name.clone(),
             places: usize::from(prefetch / 2).max(1),
             taken: Cell::new(0),
+            most_bytes: u64::MAX,
+            bytes: Cell::new(0),
             patience,
             parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
             fifo: false,
@@ -76,6 +81,12 @@ impl Room {
         Self { fifo, ..self }
     }
 
+    /// The same where deliveries may be so many bytes in all: half of them may wait for held topics.
+    #[must_use]
+    pub fn with_bytes(self, bytes: u64) -> Self {
+        Self { most_bytes: bytes / 2, ..self }
+    }
+
     /// With so many places, for as long as anyone likes.
     #[cfg(test)]
     pub(crate) fn patient(places: usize, parks: bool) -> Self {
@@ -83,6 +94,8 @@ impl Room {
             source: "test".to_owned(),
             places,
             taken: Cell::new(0),
+            most_bytes: u64::MAX,
+            bytes: Cell::new(0),
             patience: Duration::from_hours(10_000),
             parking: RefCell::new(if parks { Parking::Possible } else { Parking::Never }),
             fifo: false,
@@ -97,7 +110,13 @@ impl Room {
     /// For a delivery that has come just now.
     #[must_use]
     pub fn stay(&self) -> Stay<'_> {
-        Stay { room: self, taken: Instant::now() }
+        self.stay_of(0)
+    }
+
+    /// The same for one of so many bytes.
+    #[must_use]
+    pub fn stay_of(&self, bytes: u64) -> Stay<'_> {
+        Stay { room: self, taken: Instant::now(), bytes }
     }
 
     /// The source can't park for a while: its events wait, even beyond their places.
@@ -129,6 +148,7 @@ impl Room {
     /// Lets events in again.
     pub fn reopen(&self) {
         self.closed_by.take();
+        self.stopping.set(false);
     }
 
     /// Whether single events only try whether what was held is back. What waits for too long is parked then
@@ -186,6 +206,7 @@ impl Room {
 pub struct Stay<'a> {
     room: &'a Room,
     taken: Instant,
+    bytes: u64,
 }
 
 impl<'a> Stay<'a> {
@@ -203,7 +224,8 @@ impl<'a> Stay<'a> {
         alone: bool,
     ) -> Option<Place<'a>> {
         let room = self.room;
-        if room.taken.get() >= room.places && !alone {
+        let bytes = room.bytes.get() + self.bytes;
+        if (room.taken.get() >= room.places || bytes > room.most_bytes) && !alone {
             let parked = !ordered && room.parks();
             room.say_once(topic, parked);
             if parked {
@@ -211,7 +233,8 @@ impl<'a> Stay<'a> {
             }
         }
         room.taken.set(room.taken.get() + 1);
-        Some(Place(room))
+        room.bytes.set(bytes);
+        Some(Place { room, bytes: self.bytes })
     }
 
     /// Whether everyone must leave.
@@ -259,13 +282,18 @@ impl<'a> Stay<'a> {
 
 /// A place among those who wait for a topic.
 #[derive(Debug)]
-pub(crate) struct Place<'a>(&'a Room);
+pub(crate) struct Place<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.taken.set(self.0.taken.get() - 1);
-        if self.0.taken.get() == 0 {
-            self.0.said.set(false);
+        let Self { room, bytes } = self;
+        room.taken.set(room.taken.get() - 1);
+        room.bytes.set(room.bytes.get() - *bytes);
+        if room.taken.get() == 0 {
+            room.said.set(false);
         }
     }
 }

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, OptionFuture};
@@ -14,12 +16,14 @@ use lapin::types::{DeliveryTag, FieldTable};
 use lapin::{Channel, Consumer};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::bytes::{InFlightBytes, Sizes};
 use super::connection::bounded;
 use super::ledger::Ledger;
 use super::queue_state::QueueState;
 use super::refusal::explain;
 use super::watch::{Verdict, Watch};
 use super::{Begin, SourceError};
+use crate::limits::LONGEST_PAUSE;
 
 /// What a worker may hold before it has settled as many. The broker counts a delivery for all
 /// that a worker held when it died; so one that dies right after its start, again and again, spends
@@ -39,8 +43,23 @@ pub(super) struct Order {
     pub(super) queue: String,
     /// How the consumer shows on RabbitMQ's side.
     pub(super) name: String,
+    /// As configured; fewer where that many would be more bytes than may be in flight.
     pub(super) prefetch: u16,
+    pub(super) bytes: Arc<InFlightBytes>,
+    pub(super) sizes: Rc<Sizes>,
+    /// For how long the connection may be silent.
+    pub(super) heartbeat: Duration,
 }
+
+impl Order {
+    /// How many deliveries to have in flight, by what is known of their size.
+    fn fitting(&self) -> u16 {
+        self.sizes.prefetch(self.prefetch, self.bytes.limit())
+    }
+}
+
+/// A delivery, and what it counts for in bytes.
+pub(super) type Arrived = (Delivery, u64);
 
 /// Consumers of one channel, one after the other, so that deliveries come in the order of their tags.
 pub(super) struct Intake {
@@ -48,8 +67,14 @@ pub(super) struct Intake {
     watch: Watch,
     consumer: Consumer,
     prefetch: u16,
+    /// What all consumers together are to have by now.
+    full: u16,
+    /// What was acknowledged when it was full.
+    full_since: u64,
+    /// It ends because of what has come in bytes.
+    too_much: bool,
     /// What has come and was not asked for yet.
-    come: VecDeque<Delivery>,
+    come: VecDeque<Arrived>,
     stage: Stage,
     /// When to look at the stage again.
     due: Pin<Box<Sleep>>,
@@ -103,7 +128,7 @@ impl Intake {
             Begin::One => (1, Stage::One),
             Begin::Few => (FIRST_PREFETCH, Stage::First(Instant::now() + ESTABLISHED)),
         };
-        let prefetch = order.prefetch.min(few);
+        let prefetch = order.fitting().min(few);
         let consumer = consume(&order, 1, prefetch).await?;
         let is_small = prefetch < order.prefetch;
         Ok(Self {
@@ -111,6 +136,9 @@ impl Intake {
             watch,
             consumer,
             prefetch,
+            full: prefetch,
+            full_since: 0,
+            too_much: false,
             come: VecDeque::new(),
             stage: if is_small { stage } else { Stage::Full },
             due: Box::pin(sleep(ESTABLISHED)),
@@ -121,9 +149,9 @@ impl Intake {
     }
 
     /// The next delivery. May be dropped while it waits.
-    pub(super) async fn next(&mut self, ledger: &RefCell<Ledger>) -> Result<Delivery, SourceError> {
+    pub(super) async fn next(&mut self, ledger: &RefCell<Ledger>) -> Result<Arrived, SourceError> {
         loop {
-            if self.stage != Stage::Full {
+            if self.stage != Stage::Full || self.full < self.order.prefetch {
                 self.gather()?;
                 self.grow(&ledger.borrow())?;
             }
@@ -133,11 +161,15 @@ impl Intake {
             tokio::select! {
                 biased;
                 came = self.consumer.next() => self.came(came)?,
-                Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer)?,
+                Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer, &ledger.borrow())?,
                 () = self.due.as_mut(), if self.stage != Stage::Full => {
                     self.due.as_mut().reset(Instant::now() + ESTABLISHED);
                 }
                 () = self.watch.alarm() => self.rang(&ledger.borrow())?,
+                // Were one delivery alone too much, fewer would not help.
+                fits = self.order.bytes.stuck(LONGEST_PAUSE.min(self.order.heartbeat)), if self.full > 1 => {
+                    return Err(self.stuck(fits));
+                }
             }
         }
     }
@@ -150,7 +182,13 @@ impl Intake {
     }
 
     /// Asks for no more, and returns what had come without being taken.
-    pub(super) async fn stop(&mut self) -> Vec<Delivery> {
+    pub(super) async fn stop(&mut self) -> Vec<Arrived> {
+        // The answer comes behind all that was delivered.
+        self.order.bytes.shed();
+        if self.too_much {
+            // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before.
+            return self.rest();
+        }
         // One that is being begun must be there to be cancelled.
         if let Some(Ok(Answer::Begun(begun))) = OptionFuture::from(self.errand.take()).await {
             self.consumer = begun;
@@ -159,10 +197,29 @@ impl Intake {
         let cancel = self.order.channel.basic_cancel(self.consumer.tag(), options);
         // If that fails, the channel is gone, and with it what it had delivered.
         let _ = bounded("cancelling the consumer", cancel).await;
+        self.rest()
+    }
+
+    fn rest(&mut self) -> Vec<Arrived> {
         while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
-            self.come.push_back(delivery);
+            self.arrive(delivery);
         }
         self.come.drain(..).collect()
+    }
+
+    fn arrive(&mut self, delivery: Delivery) {
+        let Order { bytes, sizes, .. } = &self.order;
+        let charge = bytes.charge(delivery.delivery_tag, delivery.data.len());
+        sizes.note(charge);
+        self.last = delivery.delivery_tag;
+        self.come.push_back((delivery, charge));
+    }
+
+    /// Nothing was read for long, since nothing was settled.
+    fn stuck(&mut self, fits: u64) -> SourceError {
+        self.order.sizes.cap(fits);
+        self.too_much = true;
+        SourceError::too_much()
     }
 
     /// Takes all that has come, so that it is known how much that is.
@@ -177,8 +234,7 @@ impl Intake {
         match came {
             Some(Ok(delivery)) => {
                 self.watch.hear();
-                self.last = delivery.delivery_tag;
-                self.come.push_back(delivery);
+                self.arrive(delivery);
                 Ok(())
             }
             Some(Err(error)) => Err(self.broken(&error)),
@@ -196,6 +252,13 @@ impl Intake {
         let now = Instant::now();
         let until = match self.stage {
             _ if self.errand.is_some() => None,
+            Stage::First(until)
+                if (now >= until || ledger.acknowledged() >= self.prefetch.into())
+                    && self.order.fitting() <= self.prefetch =>
+            {
+                (self.stage, self.full_since) = (Stage::Full, ledger.acknowledged());
+                None
+            }
             Stage::First(until) if now >= until => Some(now),
             Stage::First(_) if ledger.acknowledged() >= self.prefetch.into() => {
                 Some(now + ESTABLISHED)
@@ -204,21 +267,35 @@ impl Intake {
             Stage::Draining(until) => {
                 let open = self.open(ledger);
                 if open == 0 || now >= until {
+                    // A smaller one while something is open would break the order, should both go back.
+                    let fitting = self.order.fitting();
+                    self.full = if open == 0 { fitting } else { fitting.max(self.full) };
                     self.begin(open);
                 } else {
                     self.due.as_mut().reset(now + LOOK_AGAIN);
                 }
                 None
             }
+            Stage::Full if self.may_be_more(ledger) => Some(now + ESTABLISHED),
             _ => None,
         };
         match until {
-            Some(until) if self.open(ledger) >= self.prefetch.into() => self.cancel(until),
+            Some(until) if self.open(ledger) >= self.prefetch.into() => self.cancel(until, ledger),
             _ => Ok(()),
         }
     }
 
-    fn cancel(&mut self, until: Instant) -> Result<(), SourceError> {
+    /// Whether many more than it has would fit by now: it had been given little since its deliveries were large.
+    fn may_be_more(&self, ledger: &Ledger) -> bool {
+        let settled = ledger.acknowledged().saturating_sub(self.full_since);
+        if self.full == self.order.prefetch || settled < u64::from(self.full.max(FIRST_PREFETCH)) {
+            return false;
+        }
+        self.order.sizes.have_moved();
+        self.order.fitting() >= self.order.prefetch.min(self.full.saturating_mul(2))
+    }
+
+    fn cancel(&mut self, until: Instant, ledger: &Ledger) -> Result<(), SourceError> {
         let (order, tag) = (self.order.clone(), self.consumer.tag());
         self.stage = Stage::Cancelling(until);
         let mut errand: LocalBoxFuture<'static, _> = Box::pin(async move {
@@ -229,15 +306,15 @@ impl Intake {
         // It leaves at the first poll, and must do so before an acknowledgement brings something new.
         let answer = (&mut errand).now_or_never();
         self.errand = Some(errand);
-        answer.map_or(Ok(()), |answer| self.answered(answer))
+        answer.map_or(Ok(()), |answer| self.answered(answer, ledger))
     }
 
     fn begin(&mut self, open: usize) {
         self.consumers += 1;
         let (order, number) = (self.order.clone(), self.consumers);
         // 0 would be no limit at all.
-        let room = usize::from(order.prefetch).saturating_sub(open).max(1);
-        self.prefetch = u16::try_from(room).unwrap_or(order.prefetch);
+        let room = usize::from(self.full).saturating_sub(open).max(1);
+        self.prefetch = u16::try_from(room).unwrap_or(self.full);
         let prefetch = self.prefetch;
         self.stage = Stage::Beginning;
         self.errand =
@@ -258,12 +335,17 @@ impl Intake {
         Ok(())
     }
 
-    fn answered(&mut self, answer: Result<Answer, SourceError>) -> Result<(), SourceError> {
+    fn answered(
+        &mut self,
+        answer: Result<Answer, SourceError>,
+        ledger: &Ledger,
+    ) -> Result<(), SourceError> {
         self.errand = None;
         match answer? {
             Answer::Begun(consumer) => {
                 self.consumer = consumer;
-                let is_full = self.prefetch == self.order.prefetch;
+                let is_full = self.prefetch == self.full;
+                self.full_since = ledger.acknowledged();
                 self.stage = if is_full { Stage::Full } else { Stage::Short(self.last) };
             }
             // The answer came on the consumer's own channel, behind all that was delivered before.

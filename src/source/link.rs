@@ -8,7 +8,7 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::ops::Deref;
 use std::os::fd::AsFd;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use lapin::tcp::RustlsConnector;
@@ -16,6 +16,8 @@ use lapin::uri::AMQPUri;
 use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
+
+use super::bytes::{self, InFlightBytes, Throttled};
 
 /// For an answer to the goodbye of a connection that is given up.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -25,6 +27,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Link {
     connection: Connection,
+    bytes: Arc<InFlightBytes>,
     way_out: Option<WayOut>,
 }
 
@@ -54,18 +57,25 @@ impl Link {
             Some(tls) => stream.into_rustls(tls, &host).await?,
             None => stream,
         };
-        let stream = Mutex::new(Some(stream));
+        let bytes = Arc::<InFlightBytes>::default();
+        let stream = Mutex::new(Some(Throttled::new(stream, Arc::clone(&bytes))));
         let connecting = Connection::connector(
             uri,
-            runtime,
+            bytes::runtime(),
             async move |_, _| {
                 let stream = stream.lock().ok().and_then(|mut stream| stream.take());
                 // There is no second try on another stream.
-                stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted).into())
+                let gone = || io::Error::from(io::ErrorKind::ConnectionAborted).into();
+                stream.map(AsyncTcpStream::Plain).ok_or_else(gone)
             },
             properties,
         );
-        Ok(Self { connection: connecting.await?, way_out: Some(way_out) })
+        Ok(Self { connection: connecting.await?, bytes, way_out: Some(way_out) })
+    }
+
+    /// What is delivered on it.
+    pub(super) const fn bytes(&self) -> &Arc<InFlightBytes> {
+        &self.bytes
     }
 }
 

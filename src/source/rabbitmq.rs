@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -12,9 +13,11 @@ use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::bytes::{InFlightBytes, Sizes};
 use super::connection::{Broker, HEARTBEAT, bounded, open_channel};
 use super::dead_letter_exchange::DeadLetterExchange;
-use super::intake::{Intake, Order};
+use super::dead_letter_rate::DeadLetterRate;
+use super::intake::{Arrived, Intake, Order};
 use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
 use super::origin::origin;
@@ -37,10 +40,9 @@ const GATHER: Duration = Duration::from_millis(2);
 /// How long a settled delivery waits for older ones that are still open, before it is told by itself.
 const LONGEST_GATHER: Duration = Duration::from_secs(1);
 
-/// The queue is looked at as often as a silent network would be noticed.
-fn patience(heartbeat: u16) -> Duration {
-    let heartbeat = if heartbeat == 0 { HEARTBEAT } else { heartbeat };
-    2 * Duration::from_secs(heartbeat.into())
+/// Seconds between heartbeats; where they are off, as if they were not.
+fn heartbeat(negotiated: u16) -> Duration {
+    Duration::from_secs(if negotiated == 0 { HEARTBEAT } else { negotiated }.into())
 }
 
 /// One configured source.
@@ -51,6 +53,8 @@ pub struct RabbitQueue {
     dead_letters: Rc<DeadLetterExchange>,
     /// See [`Watch`].
     silences: Rc<Cell<u32>>,
+    sizes: Rc<Sizes>,
+    rate: Rc<DeadLetterRate>,
     monitor: Option<Rc<Monitor>>,
 }
 
@@ -62,7 +66,9 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterExchange>,
     ) -> Self {
-        Self { broker, source, dead_letters, silences: Rc::default(), monitor: None }
+        let (silences, sizes) = Default::default();
+        let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
+        Self { broker, source, dead_letters, silences, sizes, rate, monitor: None }
     }
 
     /// Tells how much is in the queue, too.
@@ -80,20 +86,28 @@ impl Source for RabbitQueue {
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = open_channel(&connection).await?;
         topology::ensure(&channel, amqp, &self.source).await?;
+        let bytes = Arc::clone(connection.bytes());
+        bytes.limit_to(amqp.in_flight_bytes_of_a_source());
+        let heartbeat = heartbeat(connection.configuration().heartbeat());
         let order = Order {
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),
             prefetch: amqp.prefetch,
+            bytes: Arc::clone(&bytes),
+            sizes: Rc::clone(&self.sizes),
+            heartbeat,
         };
-        let patience = patience(connection.configuration().heartbeat());
-        let watch = Watch::new(patience, Rc::clone(&self.silences));
+        // The queue is looked at as often as a silent network would be noticed.
+        let watch = Watch::new(2 * heartbeat, Rc::clone(&self.silences));
         let intake = Intake::start(order, begin, watch).await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
+            rate: Rc::clone(&self.rate),
             source: self.source.clone(),
             ledger: RefCell::default(),
+            bytes,
             most_untold: usize::from(amqp.prefetch / 2),
             settled: Notify::new(),
             telling: Mutex::default(),
@@ -131,10 +145,10 @@ impl Drop for AbortOnDrop {
 }
 
 impl RabbitSession {
-    fn taken(&self, delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
+    fn taken(&self, (delivery, charge): Arrived) -> Delivery<RabbitReceipt> {
         let Settling { ledger, source, .. } = &*self.settler.0;
         ledger.borrow_mut().open(delivery.delivery_tag);
-        unpack(delivery, &source.queue)
+        unpack(delivery, charge, &source.queue)
     }
 }
 
@@ -143,8 +157,8 @@ impl Session for RabbitSession {
     type Settler = RabbitSettler;
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let delivery = self.intake.next(&self.settler.0.ledger).await?;
-        Ok(self.taken(delivery))
+        let arrived = self.intake.next(&self.settler.0.ledger).await?;
+        Ok(self.taken(arrived))
     }
 
     fn take_more(&mut self) {
@@ -157,7 +171,7 @@ impl Session for RabbitSession {
 
     async fn stop_taking(&mut self) -> Vec<Delivery<RabbitReceipt>> {
         let come = self.intake.stop().await;
-        come.into_iter().map(|delivery| self.taken(delivery)).collect()
+        come.into_iter().map(|arrived| self.taken(arrived)).collect()
     }
 
     async fn close(self) {
@@ -177,12 +191,14 @@ impl Session for RabbitSession {
 #[must_use = "a delivery that is not settled comes back only when its channel closes"]
 pub struct RabbitReceipt {
     tag: DeliveryTag,
+    /// What it counts for in bytes.
+    charge: u64,
     /// As they came, so that a dead letter keeps all of them.
     /// Boxed, since deliveries in flight are many and mostly need none of it.
     properties: Box<BasicProperties>,
 }
 
-fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitReceipt> {
+fn unpack(delivery: lapin::message::Delivery, charge: u64, queue: &str) -> Delivery<RabbitReceipt> {
     let mut properties = Box::new(delivery.properties);
     let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
     let origin = origin(delivered.0, delivered.1, &properties, queue)
@@ -201,7 +217,7 @@ fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitRec
         headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
         payload: delivery.data,
     });
-    let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties };
+    let receipt = RabbitReceipt { tag: delivery.delivery_tag, charge, properties };
     Delivery { envelope, receipt }
 }
 
@@ -213,8 +229,10 @@ pub struct RabbitSettler(Rc<Settling>);
 struct Settling {
     channel: Channel,
     dead_letters: Rc<DeadLetterExchange>,
+    rate: Rc<DeadLetterRate>,
     source: config::Source,
     ledger: RefCell<Ledger>,
+    bytes: Arc<InFlightBytes>,
     /// More settled deliveries than so many are not kept from the broker: they would take the place of new ones.
     most_untold: usize,
     /// Wakes whoever tells the broker.
@@ -270,11 +288,12 @@ impl Settle for RabbitSettler {
     type Receipt = RabbitReceipt;
 
     async fn ack(&self, receipt: RabbitReceipt) -> Result<(), Void> {
-        let Settling { channel, ledger, settled, broken, .. } = &*self.0;
+        let Settling { channel, ledger, bytes, settled, broken, .. } = &*self.0;
         if broken.get() || !channel.status().connected() {
             return Err(Void);
         }
         ledger.borrow_mut().settle(receipt.tag);
+        bytes.settle(receipt.charge);
         settled.notify_one();
         Ok(())
     }
@@ -285,7 +304,8 @@ impl Settle for RabbitSettler {
         receipt: &RabbitReceipt,
         letter: &DeadLetter,
     ) -> Result<(), Void> {
-        let Settling { channel, dead_letters, source, .. } = &*self.0;
+        let Settling { channel, dead_letters, rate, source, .. } = &*self.0;
+        rate.turn(letter.reason).await;
         loop {
             // One that comes again is a dead letter then.
             if !channel.status().connected() {

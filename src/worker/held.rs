@@ -96,6 +96,33 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 "held for too long: handing the deliveries back; consuming again when it is over"
             );
         }
+        self.let_go(session, in_flight, stopped).await;
+    }
+
+    /// Lets all deliveries go back: fewer of them are to be in flight at once.
+    pub(super) async fn make_room<F: Future<Output = Settled>>(
+        &self,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        stopped: impl Future<Output = ()>,
+    ) {
+        tracing::info!(
+            source = self.name,
+            in_flight = in_flight.len(),
+            "more bytes came than amqp.max_in_flight_bytes, and none could be settled: handing the deliveries back; \
+             consuming again with a smaller prefetch"
+        );
+        self.room.stop();
+        self.let_go(session, in_flight, stopped).await;
+    }
+
+    /// Finishes what is under way, and leaves the rest to go back.
+    async fn let_go<F: Future<Output = Settled>>(
+        &self,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        stopped: impl Future<Output = ()>,
+    ) {
         let over = async {
             tokio::select! {
                 () = sleep(LEAVE_WITHIN) => {}

@@ -20,6 +20,7 @@ mod faults;
 mod feed;
 mod formats;
 mod holds;
+mod in_flight_bytes;
 mod kills;
 mod memory;
 mod mongooseim;
