@@ -24,6 +24,7 @@ mod feed;
 pub mod forecast;
 pub mod hold;
 mod import;
+mod limits;
 pub mod metrics;
 pub mod monitor;
 mod operator;

@@ -27,6 +27,7 @@ mod solo_channels;
 mod tls;
 pub mod topology;
 mod watch;
+mod wire;
 
 use std::future::Future;
 

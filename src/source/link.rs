@@ -17,6 +17,8 @@ use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
+use super::wire::{self, Notes, Reader};
+
 /// For an answer to the goodbye of a connection that is given up.
 const GOODBYE: Duration = Duration::from_secs(3);
 
@@ -25,6 +27,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub struct Link {
     connection: Connection,
+    notes: Notes,
     way_out: Option<WayOut>,
 }
 
@@ -54,18 +57,25 @@ impl Link {
             Some(tls) => stream.into_rustls(tls, &host).await?,
             None => stream,
         };
-        let stream = Mutex::new(Some(stream));
+        let notes = Notes::default();
+        let stream = Mutex::new(Some(Reader::new(stream, notes.clone())));
         let connecting = Connection::connector(
             uri,
-            runtime,
+            wire::runtime(),
             async move |_, _| {
                 let stream = stream.lock().ok().and_then(|mut stream| stream.take());
                 // There is no second try on another stream.
-                stream.ok_or_else(|| io::Error::from(io::ErrorKind::ConnectionAborted).into())
+                let gone = || io::Error::from(io::ErrorKind::ConnectionAborted).into();
+                stream.map(AsyncTcpStream::Plain).ok_or_else(gone)
             },
             properties,
         );
-        Ok(Self { connection: connecting.await?, way_out: Some(way_out) })
+        Ok(Self { connection: connecting.await?, notes, way_out: Some(way_out) })
+    }
+
+    /// What was changed of its deliveries so that they can be read.
+    pub(super) const fn notes(&self) -> &Notes {
+        &self.notes
     }
 }
 
