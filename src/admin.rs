@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) name: String,
     /// The worker's.
     pub(crate) stop: Stop,
+    /// Connections at once.
+    pub(crate) visitors: usize,
 }
 
 /// Takes the address and says so.
@@ -106,11 +108,12 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
         let beside = tokio::task::LocalSet::new();
         beside.block_on(&runtime, async {
             let view = View { status: setup.status.clone(), metrics: Arc::clone(&setup.metrics) };
+            let visitors = setup.visitors;
             let (page, working) = Page::new(setup);
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let router = router(view, page);
-                    tokio::join!(server::serve(&listener, &router), working);
+                    tokio::join!(server::serve(&listener, &router, visitors), working);
                 }
                 Err(error) => tracing::error!(%error, "cannot serve health and metrics"),
             }

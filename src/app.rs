@@ -31,6 +31,7 @@ use crate::cli::{self, Arguments, Command};
 use crate::config::{Config, Inputs, Problems};
 use crate::feed;
 use crate::operator::{self, End};
+use crate::panics;
 use crate::plugin::Plugins;
 use crate::trial;
 use crate::worker::Stop;
@@ -93,7 +94,12 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             runtime.block_on(dead_letters(*command, config, filter, plugins))
         }
     });
-    std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED))
+    let status = std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED));
+    // A thread that panicked has taken something with it, whatever the others came to.
+    if status == ExitCode::SUCCESS && panics::any_uncaught() {
+        return ExitCode::from(FAILED);
+    }
+    status
 }
 
 fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {

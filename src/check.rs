@@ -6,6 +6,7 @@ use std::io::Write;
 use anstyle::{AnsiColor, Style};
 
 use crate::config::{Access, Config};
+use crate::descriptors;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publisher::{Publish, Sns};
@@ -60,6 +61,9 @@ fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Find
             let text = format!("plugin {name}: {text}");
             report(if is_fault { Finding::bad(text) } else { Finding::good(text) });
         }
+    }
+    if let Some(complaint) = descriptors::complaint(config) {
+        report(Finding::bad(format!("open files: {complaint}")));
     }
     if config.has_fifo_topic() {
         for source in config.amqp.sources.iter().filter(|it| it.format.is_without_ids()) {

@@ -17,3 +17,51 @@ pub(crate) const MOST_MENDED_NAMES: usize = 64;
 /// Bytes of what was replaced that wait for their deliveries to be taken, for one connection. Without a
 /// bound a prefetch of large bad headers would be kept twice.
 pub(crate) const MOST_NOTED_BYTES: usize = 8 << 20;
+//! Limits of bytes, depth, count and time, each with its reason.
+
+// --- what others say ---
+
+/// Bytes that are shown of a text that somebody else wrote: SNS, the broker, a resolver, a proxy. Longer than
+/// any of SNS's own explanations of a refusal, and a line of a log all the same.
+pub(crate) const LONGEST_SAID: usize = 300;
+
+/// Bytes that are looked at of SNS's explanation of a refusal. The canonical string of a signature, the longest
+/// that SNS quotes, has the event's part behind that.
+pub(crate) const EXPLANATION_READ: usize = 1024;
+
+/// Bytes of an error's code. SNS's longest has 37.
+pub(crate) const LONGEST_CODE: usize = 64;
+
+/// Bytes of SNS's id for a message, a UUID of 36.
+pub(crate) const LONGEST_MESSAGE_ID: usize = 64;
+
+/// Bytes of an answer of SNS. Its longest, to a batch of ten, has some 3 KB.
+pub(crate) const LONGEST_ANSWER: usize = 256 * 1024;
+
+/// Entries in an answer to a batch. A request has ten.
+pub(crate) const ANSWER_ENTRIES: usize = 100;
+
+// --- open files ---
+
+/// Open files of a worker that has nothing to do: standard streams, two runtimes, signals, `admin.listen`, and
+/// what resolving names and reading keys takes for a moment. Seen: 14.
+pub(crate) const OWN_FILES: u64 = 24;
+
+/// Open files of a connection to RabbitMQ: its socket, and a second handle of it.
+pub(crate) const FILES_OF_A_CONNECTION: u64 = 2;
+
+/// Connections to RabbitMQ beside the sources' own: dead letters, a look from the page, and one that is being
+/// given up.
+pub(crate) const OTHER_CONNECTIONS: u64 = 3;
+
+/// Connections that a source may have at once: a session, and one that takes its place.
+pub(crate) const CONNECTIONS_OF_A_SOURCE: u64 = 2;
+
+/// Open files of a request to SNS: its connection, and one more that was begun for it before another became free.
+pub(crate) const FILES_OF_A_REQUEST: u64 = 2;
+
+/// Connections to `admin.listen` at once, where open files suffice.
+pub(crate) const MOST_VISITORS: u64 = 128;
+
+/// And where they don't: a probe, a monitor, and two that are slow.
+pub(crate) const FEWEST_VISITORS: u64 = 4;

@@ -20,9 +20,6 @@ use tokio::time::sleep;
 
 use super::visitor::Visitor;
 
-/// Connections at once; further ones wait in the system's own queue.
-const CONNECTIONS: usize = 128;
-
 /// For a request's head to arrive.
 const HEAD_WITHIN: Duration = Duration::from_secs(3);
 
@@ -38,8 +35,9 @@ const BODY_BYTES: u64 = 64 * 1024;
 /// After a failure to accept, which is mostly that the process has no descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-pub(super) async fn serve(listener: &TcpListener, router: &Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+/// `places` connections at once; further ones wait in the system's own queue.
+pub(super) async fn serve(listener: &TcpListener, router: &Router, places: usize) {
+    let places = Arc::new(Semaphore::new(places));
     // Nobody closes it.
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         let (stream, visitor) = match listener.accept().await {

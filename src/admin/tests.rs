@@ -39,7 +39,8 @@ impl Server {
         let router = Routes::of(&config, &Plugins::default()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let name = "test".to_owned();
-        let setup = Setup { status, metrics: Arc::default(), config, router, name, stop: stopped };
+        let metrics = Arc::default();
+        let setup = Setup { status, metrics, config, router, name, stop: stopped, visitors: 128 };
         Self { at: serve(listener, setup).unwrap(), say, _stop: stop }
     }
 

@@ -55,7 +55,10 @@ impl Content {
                 Ok(Decoded::Event(event)) => Self::of_event(&event),
                 _ => Self::default(),
             });
-            std::panic::catch_unwind(decode).unwrap_or_default()
+            std::panic::catch_unwind(decode).unwrap_or_else(|_| {
+                crate::panics::caught();
+                Self::default()
+            })
         })
     }
 

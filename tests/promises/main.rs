@@ -14,6 +14,7 @@ mod check;
 mod consumer;
 mod dead_letter_faults;
 mod dead_letters;
+mod descriptors;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;
 mod faults;
@@ -39,6 +40,7 @@ mod sessions;
 mod shutdown;
 mod support;
 mod tls;
+mod told;
 mod topology;
 mod traces;
 mod try_it;
