@@ -95,6 +95,8 @@ pub fn main(plugins: &Plugins) -> ExitCode {
         }
     });
     let status = std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED));
+    // What panics while it goes counts as well.
+    drop(runtime);
     // A thread that panicked has taken something with it, whatever the others came to.
     if status == ExitCode::SUCCESS && panics::any_uncaught() {
         return ExitCode::from(FAILED);

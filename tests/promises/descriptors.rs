@@ -89,6 +89,20 @@ async fn a_stop_while_sns_is_slow_and_open_files_are_few_is_one_in_order() {
     stand.leave_nothing().await;
 }
 
+/// Where the limit is taken away from under it, what it needs for its last steps is not there.
+#[tokio::test]
+async fn a_worker_in_which_something_panicked_does_not_end_with_0() {
+    let stand = Stand::new("files-panic").await;
+    let worker = Worker::start_with(&stand, &[ADMIN]).await;
+    Admin::of(&worker).await.is_ready().await;
+    let pid = worker.id().to_string();
+    let lowered = Command::new("prlimit").args(["--pid", &pid, "--nofile=8:8"]).status().await;
+    assert!(lowered.unwrap().success());
+    worker.signal(nix::sys::signal::Signal::SIGTERM);
+    worker.logged("panicked").await;
+    assert_eq!(worker.wait().await.status.code(), Some(1));
+}
+
 #[tokio::test]
 async fn the_limit_of_open_files_is_raised_as_far_as_it_may() {
     let stand = Stand::new("files-raised").await;
