@@ -109,11 +109,16 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
         beside.block_on(&runtime, async {
             let view = View { status: setup.status.clone(), metrics: Arc::clone(&setup.metrics) };
             let visitors = setup.visitors;
+            let status = setup.status.clone();
             let (page, working) = Page::new(setup);
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let router = router(view, page);
-                    tokio::join!(server::serve(&listener, &router, visitors), working);
+                    tokio::join!(
+                        server::serve(&listener, &router, visitors),
+                        working,
+                        watch_for_standstill(status)
+                    );
                 }
                 Err(error) => tracing::error!(%error, "cannot serve health and metrics"),
             }
@@ -121,6 +126,20 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
     };
     std::thread::Builder::new().name("admin".to_owned()).spawn(serving)?;
     Ok(at)
+}
+
+/// Says in the log, once for each time, that the workers' thread got stuck: that thread can't.
+async fn watch_for_standstill(status: watch::Receiver<Status>) {
+    let mut was_stuck = false;
+    loop {
+        let stuck = status.borrow().stuck();
+        if let Some(problem) = stuck.as_ref().filter(|_| !was_stuck) {
+            let error = problem.error.as_deref().unwrap_or("it does not turn any more");
+            tracing::error!(since = %problem.since, error, what_to_do = %problem.what_to_do, "the event loop is stuck");
+        }
+        was_stuck = stuck.is_some();
+        tokio::time::sleep(pulse::BEAT).await;
+    }
 }
 
 fn router(view: View, page: Arc<Page>) -> Router {

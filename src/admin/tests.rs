@@ -161,6 +161,11 @@ fn a_loop_that_does_not_turn_is_not_live_although_somebody_still_answers() {
     assert!(at.elapsed() >= STUCK_AFTER);
     assert_eq!((&body["live"], &body["problems"][0]["reason"]), (&false.into(), &"stuck".into()));
     assert_eq!(server.get("/readyz").0, 503);
+    {
+        let _asked = crate::plugin::running::Mark::of("sleepy").asked();
+        let body = server.get("/livez").1;
+        assert_eq!(body["problems"][0]["error"], "the plugin `sleepy` does not answer", "{body}");
+    }
     server.see(SourceState::Consuming, vec![]);
     assert_eq!((server.get("/livez").0, server.get("/readyz").0), (200, 200), "it turns again");
 }

@@ -6,6 +6,7 @@ use jid::Jid;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use serde_json::{Number, Value as Json};
 
+use super::cost::{Charged, Size, give};
 use crate::event::{Event, Message, Presence, bare};
 use crate::plugin::{AttributeValue, Attributes, Metadata};
 
@@ -30,6 +31,8 @@ struct Parts {
     id: Option<ImmutableString>,
     timestamp: Option<ImmutableString>,
     metadata: Map,
+    /// Of the metadata.
+    size: Size,
 }
 
 impl JidView {
@@ -67,6 +70,7 @@ impl EventView {
     }
 
     fn of_presence(Presence { user, present, meta }: &Presence<'_>) -> Self {
+        let metadata = map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: "presence",
             sender: JidView::of(user),
@@ -75,11 +79,13 @@ impl EventView {
             text: None,
             id: meta.id.as_deref().map(Into::into),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
-            metadata: map(&meta.metadata),
+            size: Size::of_all(metadata.values()),
+            metadata,
         }))
     }
 
     pub(super) fn of_message(Message { kind, from, to, body, meta }: &Message<'_>) -> Self {
+        let metadata = map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: kind.label(),
             sender: JidView::of(from),
@@ -88,7 +94,8 @@ impl EventView {
             text: Some((**body).into()),
             id: meta.id.as_deref().map(Into::into),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
-            metadata: map(&meta.metadata),
+            size: Size::of_all(metadata.values()),
+            metadata,
         }))
     }
 
@@ -114,7 +121,6 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("!=", |a: JidView, b: &str| a.0.as_str() != b)
         .register_fn("==", |a: &str, b: JidView| a == b.0.as_str())
         .register_fn("!=", |a: &str, b: JidView| a != b.0.as_str());
-    let text = |text: &Option<ImmutableString>| optional(text.clone().map(Dynamic::from));
     engine
         .register_type_with_name::<EventView>("Event")
         .register_get("kind", |it: &mut EventView| ImmutableString::from(it.0.kind))
@@ -123,10 +129,19 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("from", |it: &mut EventView| it.sender_if(false))
         .register_get("to", |it: &mut EventView| optional(it.0.to.clone().map(Dynamic::from)))
         .register_get("present", |it: &mut EventView| optional(it.0.present.map(Dynamic::from)))
-        .register_get("text", move |it: &mut EventView| text(&it.0.text))
-        .register_get("id", move |it: &mut EventView| text(&it.0.id))
-        .register_get("timestamp", move |it: &mut EventView| text(&it.0.timestamp))
-        .register_get("metadata", |it: &mut EventView| it.0.metadata.clone());
+        .register_get("text", |it: &mut EventView| given(&it.0.text))
+        .register_get("id", |it: &mut EventView| given(&it.0.id))
+        .register_get("timestamp", |it: &mut EventView| given(&it.0.timestamp))
+        .register_get("metadata", |it: &mut EventView| -> Charged<Dynamic> {
+            give(it.0.size)?;
+            Ok(it.0.metadata.clone().into())
+        });
+}
+
+/// A text of an event, which pays for its length.
+fn given(text: &Option<ImmutableString>) -> Charged<Dynamic> {
+    give(Size { bytes: text.as_ref().map_or(0, |it| it.len()), ..Size::default() })?;
+    Ok(optional(text.clone().map(Dynamic::from)))
 }
 
 fn optional(value: Option<Dynamic>) -> Dynamic {
