@@ -1,6 +1,7 @@
 //! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
 
 mod admin;
+mod both;
 mod by_hand;
 mod collector;
 mod desk;
@@ -14,6 +15,8 @@ mod stand;
 mod worker;
 
 pub use admin::{ADMIN, Admin, Scrape};
+pub(crate) use both::on_both_brokers;
+pub use both::short;
 pub use by_hand::quorum;
 pub use collector::Collector;
 pub use desk::{Letter, dlq, dlq_program, id, message_id};
