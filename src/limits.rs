@@ -17,7 +17,6 @@ pub(crate) const MOST_MENDED_NAMES: usize = 64;
 /// Bytes of what was replaced that wait for their deliveries to be taken, for one connection. Without a
 /// bound a prefetch of large bad headers would be kept twice.
 pub(crate) const MOST_NOTED_BYTES: usize = 8 << 20;
-//! Limits of bytes, depth, count and time, each with its reason.
 
 // --- what others say ---
 
