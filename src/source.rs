@@ -18,6 +18,7 @@ mod link;
 mod look;
 mod memory;
 mod origin;
+mod originals;
 mod outlet;
 mod parking;
 mod queue_state;

@@ -1,5 +1,5 @@
-//! The inputs below `tests/corpus`, each through its decoder or through the classifier of SNS's
-//! answers: what must be true of every input is. `make fuzz` begins with them and looks for more;
+//! The inputs below `tests/corpus`, each through its decoder through the classifier of SNS's
+//! answers, or through the reader of the broker's frames: what must be true of every input is. `make fuzz` begins with them and looks for more;
 //! what it finds is added there.
 
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
@@ -16,8 +16,17 @@ use proptest::prelude::*;
 mod classify;
 #[path = "../fuzz/src/harness.rs"]
 mod harness;
+#[path = "../src/limits.rs"]
+#[allow(dead_code, reason = "not all of them are met here")]
+mod limits;
+#[path = "../src/source/wire"]
+#[allow(dead_code, unused_imports, reason = "not all of it is called here")]
+mod wire {
+    pub mod frames;
+}
 
 use event::Format;
+use wire::frames;
 
 /// The inputs kept for `name`, with their names.
 fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -62,6 +71,11 @@ fn what_is_kept_for_a_decoder_keeps_them_with_every_other() {
 #[test]
 fn what_is_kept_of_snss_answers_is_judged_consistently() {
     replay("classify", harness::classify);
+}
+
+#[test]
+fn what_is_kept_of_the_brokers_frames_is_read_alike_however_it_is_cut() {
+    replay("frames", harness::frames);
 }
 
 /// `make fuzz` begins with what is kept, so that a target without it, or a format without a target, is a gap.

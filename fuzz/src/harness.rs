@@ -1,7 +1,9 @@
-//! One input, as fuzz targets and `tests/corpus.rs` give it to a decoder or to the classifier.
+//! One input, as fuzz targets and `tests/corpus.rs` give it to a decoder, to the classifier or to
+//! the reader of frames.
 
 use crate::classify::{one_line, scope_of, scope_of_entry};
 use crate::event::{self, Decoded, Envelope, Event, Format};
+use crate::frames::{Frames, Notes};
 use crate::outcome::Scope;
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
@@ -94,4 +96,52 @@ pub fn classify(input: &[u8]) {
 
     let line = one_line(detail);
     assert!(line.len() <= 304 && !line.contains(['\n', '\r']), "one short line: {line}");
+}
+
+/// Reads a stream of the broker's, at once and in pieces.
+///
+/// # Panics
+///
+/// If what must be true of every stream is not.
+pub fn frames(input: &[u8]) {
+    let notes = Notes::default();
+    let at_once = read(&notes, input, usize::MAX);
+    for piece in [1, 3, 64] {
+        let again = Notes::default();
+        let in_pieces = read(&again, input, piece);
+        assert!(in_pieces == at_once, "cut into pieces of {piece} it is another");
+        assert_eq!(again, notes, "and so are its notes");
+    }
+    // What was mended needs no mending: a stream of whole frames comes out as it is.
+    let mended = Notes::default();
+    assert!(read(&mended, &at_once, usize::MAX) == at_once, "it is mended at once");
+    assert!(at_once.len() <= input.len(), "nothing is added");
+}
+
+/// All that comes out, but for heartbeats.
+fn read(notes: &Notes, input: &[u8], piece: usize) -> Vec<u8> {
+    let mut frames = Frames::without_heartbeats(notes.clone());
+    let (mut rest, mut came, mut buffer) = (input, Vec::new(), [0; 509]);
+    loop {
+        match frames.take(&mut buffer) {
+            0 if rest.is_empty() => break,
+            0 => {}
+            taken => {
+                came.extend_from_slice(&buffer[..taken]);
+                continue;
+            }
+        }
+        let room = frames.room();
+        let count = piece.min(rest.len()).min(room.len());
+        room[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        frames.read(count);
+    }
+    frames.end();
+    loop {
+        match frames.take(&mut buffer) {
+            0 => return came,
+            taken => came.extend_from_slice(&buffer[..taken]),
+        }
+    }
 }

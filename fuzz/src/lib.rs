@@ -8,7 +8,15 @@ mod harness;
 mod code {
     pub mod arn;
     pub mod event;
+    pub mod limits;
     pub mod outcome;
+}
+
+/// The reader between socket and lapin, without either.
+#[path = "../../src/source/wire"]
+#[allow(dead_code, unused_imports, reason = "not all of it is called here")]
+mod wire {
+    pub mod frames;
 }
 
 /// The library keeps it to itself.
@@ -17,5 +25,6 @@ mod code {
 mod classify;
 
 pub use code::event::Format;
-use code::{arn, event, outcome};
-pub use harness::{classify, decode};
+use code::{arn, event, limits, outcome};
+use wire::frames;
+pub use harness::{classify, decode, frames as read_frames};

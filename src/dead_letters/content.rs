@@ -97,6 +97,8 @@ pub(crate) fn with_envelope<T>(
                 .filter(|(name, _)| !name.starts_with("event-pusher-")),
         ),
         payload: std::mem::take(&mut message.body),
+        // What is replayed is as it was mended.
+        unreadable: None,
     };
     let read = read(&envelope);
     message.body = envelope.payload;

@@ -11,7 +11,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::connection::{BLOCKED, Broker, bounded, open_channel};
-use super::dead_letter_headers::{Origin, dead_letter_properties};
+use super::dead_letter_headers::{Origin, dead_letter_properties, fitting};
 use super::link::Link;
 use super::parking::parked_properties;
 use super::solo_channels::SoloChannels;
@@ -253,6 +253,7 @@ impl Copy<'_> {
         blocked: impl FnOnce(SourceError),
     ) -> Result<(), SourceError> {
         let Self { exchange, routing_key, payload, properties, what, .. } = self;
+        let properties = fitting(properties, open.connection.configuration().frame_max());
         let (to, message) = ((exchange, routing_key), (payload, properties));
         let confirmation =
             open.channels.publish(&open.connection, what, blocked, to, message).await?;

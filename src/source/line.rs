@@ -5,6 +5,7 @@ use lapin::Channel;
 use super::SourceError;
 use super::connection::{Broker, bounded, open_channel};
 use super::link::Link;
+use super::wire::Notes;
 
 /// Closed when the operation is over, and also when whoever waited for it goes away.
 #[derive(Debug)]
@@ -17,6 +18,16 @@ impl Line {
 
     pub(super) async fn channel(&self) -> Result<Channel, SourceError> {
         open_channel(&self.0).await
+    }
+
+    /// What was changed of its deliveries.
+    pub(super) const fn notes(&self) -> &Notes {
+        self.0.notes()
+    }
+
+    /// Bytes that a frame may have; 0 is any.
+    pub(super) fn frame_max(&self) -> u32 {
+        self.0.configuration().frame_max()
     }
 
     pub(super) async fn close(self) {

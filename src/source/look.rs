@@ -93,7 +93,7 @@ impl<T: Send + 'static> Look<T> {
         let channel = line.channel().await?;
         let deadline = Instant::now() + PATIENCE_WITH_OTHERS;
         let ready = QueueState::alone(&channel, queue, deadline).await?.ready.min(MOST);
-        let (mut consumers, arrivals) = Consumers::new(channel.clone(), read);
+        let (mut consumers, arrivals) = Consumers::new(channel.clone(), line.notes().clone(), read);
         consumers.add(queue, ready).await?;
         if ready == 0 {
             // It was empty, or said nothing.

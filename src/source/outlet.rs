@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::amqp_message::basic_properties;
 use super::connection::{Broker, CALL_TIMEOUT, bounded};
+use super::dead_letter_headers::fitting;
 use super::flight::{Flight, problem};
 use super::line::Line;
 use super::queue_state::QueueState;
@@ -59,7 +60,7 @@ impl Outlet {
             routing_key.into(),
             BasicPublishOptions { mandatory: true, ..Default::default() },
             &message.body,
-            basic_properties(&message.properties),
+            fitting(basic_properties(&message.properties), self.line.frame_max()),
         );
         let confirm = match bounded("publishing", sent).await {
             Ok(confirm) => confirm,

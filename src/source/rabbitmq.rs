@@ -20,7 +20,8 @@ use super::link::Link;
 use super::origin::origin;
 use super::parking::unparked_properties;
 use super::watch::Watch;
-use super::{Begin, Delivery, Session, Source, SourceError, depth, headers, topology};
+use super::wire::Note;
+use super::{Begin, Delivery, Session, Source, SourceError, depth, headers, originals, topology};
 use crate::config;
 use crate::event::Envelope;
 use crate::monitor::Monitor;
@@ -134,7 +135,9 @@ impl RabbitSession {
     fn taken(&self, delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
         let Settling { ledger, source, .. } = &*self.settler.0;
         ledger.borrow_mut().open(delivery.delivery_tag);
-        unpack(delivery, &source.queue)
+        let channel = self.settler.0.channel.id();
+        let note = self.connection.notes().take(channel, delivery.delivery_tag);
+        unpack(delivery, note, &source.queue)
     }
 }
 
@@ -182,7 +185,11 @@ pub struct RabbitReceipt {
     properties: Box<BasicProperties>,
 }
 
-fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitReceipt> {
+fn unpack(
+    delivery: lapin::message::Delivery,
+    note: Option<Note>,
+    queue: &str,
+) -> Delivery<RabbitReceipt> {
     let mut properties = Box::new(delivery.properties);
     let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
     let origin = origin(delivered.0, delivered.1, &properties, queue)
@@ -193,13 +200,19 @@ fn unpack(delivery: lapin::message::Delivery, queue: &str) -> Delivery<RabbitRec
     } else {
         (delivery.exchange.into(), delivery.routing_key.into())
     };
+    let unreadable = note.as_ref().and_then(originals::unreadable);
+    let headers = properties.headers().as_ref().map(headers::texts).unwrap_or_default();
+    if let Some(note) = note {
+        originals::keep(note, &mut properties);
+    }
     let envelope = Box::new(Envelope {
         exchange,
         routing_key,
         content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
         message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
-        headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
+        headers,
         payload: delivery.data,
+        unreadable,
     });
     let receipt = RabbitReceipt { tag: delivery.delivery_tag, properties };
     Delivery { envelope, receipt }

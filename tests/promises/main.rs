@@ -29,6 +29,7 @@ mod order;
 mod page;
 mod panics;
 mod plugins;
+mod poison;
 mod ports;
 mod program;
 #[path = "../promtool/mod.rs"]

@@ -10,6 +10,7 @@ mod mix;
 mod own_broker;
 mod program;
 mod proxy;
+pub mod raw;
 mod sns;
 mod stand;
 mod worker;

@@ -59,6 +59,14 @@ struct Kept {
     bytes: usize,
 }
 
+impl PartialEq for Notes {
+    fn eq(&self, other: &Self) -> bool {
+        // One after the other: they may be the same.
+        let ours = self.lock().notes.clone();
+        ours == other.lock().notes
+    }
+}
+
 impl Notes {
     /// The note on this delivery, if it was changed.
     pub(crate) fn take(&self, channel: u16, tag: u64) -> Option<Note> {
