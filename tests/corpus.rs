@@ -13,7 +13,10 @@ use proptest::prelude::*;
 
 /// The library keeps it to itself.
 #[path = "../src/publisher/classify.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
+#[path = "../src/untrusted.rs"]
+mod untrusted;
 #[path = "../fuzz/src/harness.rs"]
 mod harness;
 #[path = "../src/limits.rs"]

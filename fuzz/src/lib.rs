@@ -24,6 +24,11 @@ mod wire {
 #[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
 
+/// How what others say is made fit to be shown.
+#[path = "../../src/untrusted.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod untrusted;
+
 pub use code::event::Format;
 use code::{arn, event, limits, outcome};
 use wire::frames;
