@@ -15,8 +15,6 @@ use proptest::prelude::*;
 #[path = "../src/publisher/classify.rs"]
 #[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
-#[path = "../src/untrusted.rs"]
-mod untrusted;
 #[path = "../fuzz/src/harness.rs"]
 mod harness;
 #[path = "../src/limits.rs"]
@@ -27,6 +25,8 @@ mod limits;
 mod wire {
     pub mod frames;
 }
+#[path = "../src/untrusted.rs"]
+mod untrusted;
 
 use event::Format;
 use wire::frames;

@@ -85,11 +85,12 @@ fn beginning(text: &str) -> &str {
 
 /// What a refusal of a whole request means.
 pub(super) fn refusal(status: u16, answer: Answer, confidential: &Confidential<'_>) -> Fault {
-    let (code, detail) = (answer.code.unwrap_or_default(), answer.message.unwrap_or_default());
-    let mut shown = confidential.shown([(&*code, &*detail)].into_iter());
+    let (said, detail) = (answer.code.unwrap_or_default(), answer.message.unwrap_or_default());
+    let mut shown = confidential.shown([(&*said, &*detail)].into_iter());
     let (code, detail) = shown.pop().unwrap_or_default();
     Fault {
-        scope: scope_of(&code, status, &detail),
+        // The code as it came decides, for it is of few letters; it is only not shown.
+        scope: scope_of(plain_code(&said), status, &detail),
         detail,
         code: if code.is_empty() { code_of_status(status) } else { code },
     }
@@ -122,7 +123,7 @@ pub(super) fn verdicts(
 
 fn fault_of_entry(failure: &Failure, (code, detail): (String, String)) -> Fault {
     Fault {
-        scope: scope_of_entry(&code, failure.sender_fault, &detail),
+        scope: scope_of_entry(plain_code(&failure.code), failure.sender_fault, &detail),
         detail,
         code: if code.is_empty() { NO_CODE.to_owned() } else { code },
     }
