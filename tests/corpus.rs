@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use event_pusher_sns::{event, outcome};
+use event_pusher_sns::{arn, event, outcome, plugin};
 use proptest::prelude::*;
 
 /// The library keeps it to itself.
@@ -79,6 +79,8 @@ fn what_is_kept_of_snss_answers_is_judged_consistently() {
 #[test]
 fn what_is_kept_of_the_brokers_frames_is_read_alike_however_it_is_cut() {
     replay("frames", harness::frames);
+fn what_is_kept_of_scripts_stays_within_its_bounds() {
+    replay("script", harness::script);
 }
 
 /// `make fuzz` begins with what is kept, so that a target without it, or a format without a target, is a gap.

@@ -1,11 +1,11 @@
-//! One input, as fuzz targets and `tests/corpus.rs` give it to a decoder, to the classifier or to
-//! the reader of frames.
+//! One input, as fuzz targets and `tests/corpus.rs` give it to what reads it.
 
 use crate::classify::{scope_of, scope_of_entry};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
 use crate::outcome::Scope;
 use crate::untrusted::one_line;
+use crate::plugin::{Bounds, Plugin, PluginError, Script};
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
 /// Without them it is all payload.
@@ -144,5 +144,46 @@ fn read(notes: &Notes, input: &[u8], piece: usize) -> Vec<u8> {
             0 => return came,
             taken => came.extend_from_slice(&buffer[..taken]),
         }
+    }
+}
+
+/// Compiles a script, and asks all its functions about an event with as long a text as there may be.
+///
+/// # Panics
+///
+/// If what must be true of every script is not.
+pub fn script(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let script = match Script::compile("fuzz.rhai", &text) {
+        Ok(script) => script,
+        Err(error) => return assert!(error.to_string().starts_with("fuzz.rhai"), "{error}"),
+    };
+    let message = MARKER.repeat(Bounds::TEXT / MARKER.len());
+    let json = format!(
+        r#"{{"type":"chat","from_user_id":"a@h/x","to_user_id":"b@h","message":"{message}","x":[1,{{"y":"z"}}]}}"#
+    );
+    let envelope = Envelope { payload: json.into_bytes(), ..Envelope::default() };
+    let Ok(Decoded::Event(event)) = event::decode(&envelope, Format::Native) else {
+        panic!("the sample is an event");
+    };
+    let Event::Message(message) = &event else { panic!("and a message") };
+    let topic = crate::arn::TopicArn::build("eu-west-1", "123456789012", "t").expect("valid");
+    twice(|| script.keep(&event));
+    twice(|| script.user_guid(&message.from).map(|it| it.into_owned()));
+    twice(|| script.message_attributes(&topic, message));
+    twice(|| script.metadata(&event));
+}
+
+/// Stands in the text of the event, and in no error.
+const MARKER: &str = "aß,b ";
+
+/// The same each time, and an error shows nothing of the event.
+fn twice<T: PartialEq + std::fmt::Debug>(ask: impl Fn() -> Result<T, PluginError>) {
+    let said = ask();
+    // A number that is none is not even like itself.
+    assert_eq!(format!("{said:?}"), format!("{:?}", ask()), "the same twice");
+    if let Err(error) = said {
+        let error = error.to_string();
+        assert!(error.starts_with("fuzz.rhai") && !error.contains(&MARKER.repeat(2)), "{error}");
     }
 }

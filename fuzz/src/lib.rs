@@ -10,6 +10,7 @@ mod code {
     pub mod event;
     pub mod limits;
     pub mod outcome;
+    pub mod plugin;
 }
 
 /// The reader between socket and lapin, without either.
@@ -33,3 +34,5 @@ pub use code::event::Format;
 use code::{arn, event, limits, outcome};
 use wire::frames;
 pub use harness::{classify, decode, frames as read_frames};
+use code::{arn, event, outcome, plugin};
+pub use harness::{classify, decode, script};

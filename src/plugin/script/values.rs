@@ -6,7 +6,8 @@ use jid::Jid;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use serde_json::{Number, Value as Json};
 
-use super::cost::{Charged, Size, give};
+use super::Bounds;
+use super::cost::{Charged, Size, give, too_large};
 use crate::event::{Event, Message, Presence, bare};
 use crate::plugin::{AttributeValue, Attributes, Metadata};
 
@@ -27,13 +28,20 @@ struct Parts {
     sender: JidView,
     to: Option<JidView>,
     present: Option<bool>,
-    text: Option<ImmutableString>,
-    id: Option<ImmutableString>,
+    text: Held<Option<ImmutableString>>,
+    id: Held<Option<ImmutableString>>,
     timestamp: Option<ImmutableString>,
-    metadata: Map,
+    metadata: Held<Map>,
     /// Of the metadata.
     size: Size,
 }
+
+/// What of an event is within the bounds of a value, and copied for the script. What is not is only refused, if it is
+/// asked for: copying it would cost more than a call may.
+type Held<T> = Result<T, Over>;
+
+#[derive(Debug, Clone, Copy)]
+struct Over;
 
 impl JidView {
     pub(super) fn of(jid: &Jid) -> Self {
@@ -70,32 +78,32 @@ impl EventView {
     }
 
     fn of_presence(Presence { user, present, meta }: &Presence<'_>) -> Self {
-        let metadata = map(&meta.metadata);
+        let (metadata, size) = held_map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: "presence",
             sender: JidView::of(user),
             to: None,
             present: Some(*present),
-            text: None,
-            id: meta.id.as_deref().map(Into::into),
+            text: Ok(None),
+            id: held(meta.id.as_deref()),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
-            size: Size::of_all(metadata.values()),
             metadata,
+            size,
         }))
     }
 
     pub(super) fn of_message(Message { kind, from, to, body, meta }: &Message<'_>) -> Self {
-        let metadata = map(&meta.metadata);
+        let (metadata, size) = held_map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: kind.label(),
             sender: JidView::of(from),
             to: Some(JidView::of(to)),
             present: None,
-            text: Some((**body).into()),
-            id: meta.id.as_deref().map(Into::into),
+            text: held(Some(body)),
+            id: held(meta.id.as_deref()),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
-            size: Size::of_all(metadata.values()),
             metadata,
+            size,
         }))
     }
 
@@ -131,17 +139,64 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("present", |it: &mut EventView| optional(it.0.present.map(Dynamic::from)))
         .register_get("text", |it: &mut EventView| given(&it.0.text))
         .register_get("id", |it: &mut EventView| given(&it.0.id))
-        .register_get("timestamp", |it: &mut EventView| given(&it.0.timestamp))
+        .register_get("timestamp", |it: &mut EventView| given(&Ok(it.0.timestamp.clone())))
         .register_get("metadata", |it: &mut EventView| -> Charged<Dynamic> {
             give(it.0.size)?;
-            Ok(it.0.metadata.clone().into())
+            let metadata = it.0.metadata.as_ref().map_err(|Over| too_large())?;
+            Ok(metadata.clone().into())
         });
 }
 
 /// A text of an event, which pays for its length.
-fn given(text: &Option<ImmutableString>) -> Charged<Dynamic> {
+fn given(text: &Held<Option<ImmutableString>>) -> Charged<Dynamic> {
+    let text = text.as_ref().map_err(|Over| too_large())?;
     give(Size { bytes: text.as_ref().map_or(0, |it| it.len()), ..Size::default() })?;
     Ok(optional(text.clone().map(Dynamic::from)))
+}
+
+fn held(text: Option<&str>) -> Held<Option<ImmutableString>> {
+    match text {
+        Some(text) if text.len() > Bounds::TEXT => Err(Over),
+        text => Ok(text.map(Into::into)),
+    }
+}
+
+fn held_map(object: &serde_json::Map<String, Json>) -> (Held<Map>, Size) {
+    let mut size = Size { entries: object.len(), ..Size::default() };
+    let fits = object.iter().all(|(name, value)| {
+        size.bytes += name.len();
+        measure(value, &mut size)
+    });
+    (if fits { Ok(map(object)) } else { Err(Over) }, size)
+}
+
+/// Adds what a value would be for a script; false: together it is over the bounds.
+fn measure(json: &Json, size: &mut Size) -> bool {
+    match json {
+        Json::String(text) => size.bytes += text.len(),
+        Json::Array(items) => {
+            size.elements += items.len();
+            size.nested += 1;
+            if size.fits().is_err() || !items.iter().all(|item| measure(item, size)) {
+                return false;
+            }
+        }
+        Json::Object(object) => {
+            size.entries += object.len();
+            size.nested += 1;
+            if size.fits().is_err() {
+                return false;
+            }
+            for (name, value) in object {
+                size.bytes += name.len();
+                if !measure(value, size) {
+                    return false;
+                }
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+    size.fits().is_ok()
 }
 
 fn optional(value: Option<Dynamic>) -> Dynamic {

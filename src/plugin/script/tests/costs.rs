@@ -334,3 +334,27 @@ fn one_unit_more_than_a_call_may_weigh_is_refused() {
     assert!(cost::charge(weight).is_ok());
     assert!(cost::charge(1).is_err() && !cost::operation(0));
 }
+
+#[test]
+fn what_of_an_event_is_over_the_bounds_is_refused_where_it_is_asked_for() {
+    let script = |body: &str| compile(&format!("fn keep(e) {{ {body}; true }}"));
+    let large = "a".repeat(Bounds::TEXT + 1);
+    let of_text = Event::Message(chat(&large));
+    assert_eq!(script("e.kind").keep(&of_text), Ok(true), "it need not be asked for");
+    assert!(script("e.text").keep(&of_text).unwrap_err().to_string().contains(TOO_LARGE));
+    assert!(run("t", &large[1..]).is_ok());
+    for (fits, json) in [
+        (true, serde_json::json!({ "a": vec![1; Bounds::ARRAY] })),
+        (false, serde_json::json!({ "a": vec![1; Bounds::ARRAY + 1] })),
+        (false, serde_json::json!({ "a": vec![vec![1; 499]; 3] })),
+        (false, serde_json::json!({ "a": large })),
+        (true, (0..Bounds::MAP).map(|n| (n.to_string(), serde_json::json!(n))).collect()),
+        (false, (0..=Bounds::MAP).map(|n| (n.to_string(), serde_json::json!(n))).collect()),
+    ] {
+        let mut message = chat("x");
+        message.meta.metadata = json.as_object().unwrap().clone();
+        let said = script("e.metadata").keep(&Event::Message(message)).map_err(|it| it.to_string());
+        assert_eq!(said.is_ok(), fits, "{said:?}");
+        assert!(said.is_ok() || said.unwrap_err().contains(TOO_LARGE));
+    }
+}
