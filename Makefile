@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/shellcheck .ci/run
+SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/profile scripts/shellcheck .ci/run
 CARGO := cargo
 EVENTS ?= 100000 # of `make chaos`
 LETTERS ?= 100000 # of `make dead-letters`
@@ -60,6 +60,10 @@ dead-letters: ## Looking at 100,000 dead letters, replaying ten, then all; LETTE
 	@EVENT_PUSHER_DEAD_LETTERS=$(LETTERS) \
 		EVENT_PUSHER_PROGRAM="$${CARGO_TARGET_DIR:-$$PWD/target}/release/event-pusher-sns" \
 		scripts/services run -- $(CARGO) test --locked --test promises -- operator::many --nocapture
+
+.PHONY: profile
+profile: ## Instructions an event by part, under callgrind (needs valgrind); EVENTS=20000
+	@EVENTS=$(if $(filter command line environment,$(origin EVENTS)),$(EVENTS),20000) scripts/profile
 
 ##@ Look for trouble
 .PHONY: fuzz
