@@ -23,6 +23,7 @@ pub mod text;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::watch;
@@ -40,7 +41,7 @@ pub use summary::{Group, Summary};
 use self::archive::ArchiveError;
 use self::sift::{Keep, Seen, Sift};
 use crate::config::Amqp;
-use crate::source::{Broker, Look, SourceError};
+use crate::source::{Broker, InLine, Look, SourceError};
 
 /// Becomes true when an operation is to end early, and properly.
 pub type Stop = watch::Receiver<bool>;
@@ -50,7 +51,11 @@ pub type Stop = watch::Receiver<bool>;
 pub struct DeadLetters {
     broker: Broker,
     sources: Sources,
+    in_line: InLine,
 }
+
+/// For another look to end, unless told otherwise.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(1);
 
 /// Why an operation failed.
 #[derive(Debug, Error)]
@@ -106,7 +111,14 @@ impl DeadLetters {
     #[must_use]
     pub fn new(amqp: Amqp, name: String) -> Self {
         let sources = Sources::new(&amqp.sources);
-        Self { broker: Broker::new(amqp, name), sources }
+        let in_line = InLine { patience: PATIENCE_WITH_OTHERS, waits: Arc::new(|_| {}) };
+        Self { broker: Broker::new(amqp, name), sources, in_line }
+    }
+
+    /// The same that waits so long for another look to end, and tells when such a wait begins and ends.
+    #[must_use]
+    pub fn waiting(self, patience: Duration, waits: impl Fn(bool) + Send + Sync + 'static) -> Self {
+        Self { in_line: InLine { patience, waits: Arc::new(waits) }, ..self }
     }
 
     /// The queue's name.
@@ -205,7 +217,7 @@ impl DeadLetters {
         let reading = Arc::clone(&sift);
         let mut stop = stop.clone();
         let look = tokio::select! {
-            look = Look::open(&self.broker, self.queue(), move |message| reading.read(message)) => look?,
+            look = Look::open(&self.broker, self.queue(), &self.in_line, move |message| reading.read(message)) => look?,
             () = stopped(&mut stop) => return Err(Trouble::Stopped),
         };
         sift.begin();

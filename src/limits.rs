@@ -64,3 +64,40 @@ pub(crate) const MOST_VISITORS: u64 = 128;
 
 /// And where they don't: a probe, a monitor, and two that are slow.
 pub(crate) const FEWEST_VISITORS: u64 = 4;
+//! What comes in is somebody's: the limits of its bytes, depth, number and time, each with its reason.
+
+// --- admin: visitors of the page, and probes ---
+
+/// Characters of `admin.token`. Anything shorter is found by those who guess; a shorter one lets nobody log in.
+pub(crate) const SHORTEST_TOKEN: usize = 24;
+
+/// Connections at once whose request's head has not arrived yet. It is there with the first packets, unless
+/// somebody keeps it back; then the oldest of whoever has the most makes room.
+pub(crate) const ARRIVING_CONNECTIONS: usize = 48;
+
+/// Connections at once that ask for `/livez`, `/readyz` or `/metrics`: a kubelet and a few scrapers.
+pub(crate) const PROBES: usize = 16;
+
+/// Connections at once of those who have not logged in: sixteen open pages, and what they ask beside it.
+pub(crate) const ANONYMOUS_CONNECTIONS: usize = 48;
+
+/// The same of those who have.
+pub(crate) const TRUSTED_CONNECTIONS: usize = 16;
+
+/// Pages at once that get a stream without having logged in; a further one asks now and then.
+pub(crate) const ANONYMOUS_STREAMS: usize = 16;
+
+/// The same of those who have logged in.
+pub(crate) const TRUSTED_STREAMS: usize = 8;
+
+/// Pairs of a query. The page's form has eleven fields, and a script may give some of them more than once.
+pub(crate) const QUERY_PAIRS: usize = 64;
+
+/// Wrong tokens from one network (/24, or /64 of IPv6) within a minute, before none is looked at any more.
+pub(crate) const WRONG_TOKENS: u32 = 5;
+
+/// Networks whose wrong tokens are counted one by one.
+pub(crate) const WRONG_TOKEN_NETWORKS: usize = 1024;
+
+/// Wrong tokens within a minute from all networks beyond those, together.
+pub(crate) const WRONG_TOKENS_ELSEWHERE: u32 = 50;

@@ -37,7 +37,7 @@ pub use connection::Broker;
 pub use dead_letter_exchange::DeadLetterExchange;
 pub(crate) use inspect::{inspect, tls_files};
 pub use link::Link;
-pub(crate) use look::Look;
+pub(crate) use look::{InLine, Look};
 pub use memory::{MemoryQueue, MemorySession, MemorySettler};
 pub(crate) use outlet::{NotTaken, Outlet, Sent};
 pub(crate) use queue_state::Doubt;

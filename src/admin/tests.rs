@@ -26,7 +26,7 @@ struct Server {
 const CONFIGURATION: &str = r#"
 amqp.uri = "amqp://guest:planted@127.0.0.1:1/%2f"
 admin.listen = "127.0.0.1:0"
-admin.token = "planted"
+admin.token = "planted-and-long-enough-for-a-login"
 "#;
 
 impl Server {
@@ -254,7 +254,13 @@ fn visitors_who_say_nothing_are_sent_away_and_others_get_their_turn() {
 fn an_address_that_is_taken_is_told_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let admin = Admin { listen: None, token: None, hosts: vec![], price_per_million_requests: 0.5 };
+    let admin = Admin {
+        listen: None,
+        health_listen: None,
+        token: None,
+        hosts: vec![],
+        price_per_million_requests: 0.5,
+    };
     let error = listen(&address, &admin).unwrap_err();
     assert!(error.contains("admin.listen") && error.contains("another worker"), "{error}");
     assert!(listen("host.invalid:1", &admin).unwrap_err().contains("name a host and port"));

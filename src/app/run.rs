@@ -85,6 +85,16 @@ fn open_admin(
     visitors: usize,
 ) -> Result<watch::Sender<Status>, String> {
     let (say, status) = watch::channel(Status::starting());
+    if config.admin.token_is_short() {
+        tracing::warn!("{}", check::SHORT_TOKEN);
+    }
+    // Two addresses share the open files there are for visitors.
+    let visitors = if config.admin.health_listen.is_some() { visitors / 2 } else { visitors };
+    if let Some(address) = &config.admin.health_listen {
+        let listener = admin::listen_for_probes(address)?;
+        admin::serve_probes(listener, status.clone(), Arc::clone(metrics), visitors)
+            .map_err(|error| format!("cannot serve admin.health_listen: {error}"))?;
+    }
     if let Some(address) = &config.admin.listen {
         let listener = admin::listen(address, &config.admin)?;
         let setup = Setup {

@@ -5,12 +5,13 @@ mod sns;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::sns::{Access, Ordering, Routing, Sns, StaticCredentials};
 use super::amqp_uri::AmqpUri;
 pub use crate::event::Format;
+use crate::limits::SHORTEST_TOKEN;
 
 /// The broker and its topology.
 #[derive(Debug, Clone)]
@@ -146,12 +147,29 @@ pub struct Shutdown {
 pub struct Admin {
     /// Host and port to listen on; `None`: off.
     pub listen: Option<String>,
-    /// What the page asks for before it changes anything; `None`: it only reads.
+    /// Host and port for probes and scrapers alone; `None`: they ask on `listen`.
+    pub health_listen: Option<String>,
+    /// What the page asks for before it shows a dead letter or changes anything; `None`: it does neither.
     pub token: Option<SecretString>,
     /// Names under which the page is reached, besides addresses, `localhost` and the name in `listen`.
     pub hosts: Vec<String>,
     /// What SNS asks for a million requests, in US dollars.
     pub price_per_million_requests: f64,
+}
+
+impl Admin {
+    /// Whether the token is so short that it could be guessed, and so lets nobody in.
+    #[must_use]
+    pub fn token_is_short(&self) -> bool {
+        let token = self.token.as_ref().map(SecretString::expose_secret);
+        token.is_some_and(|it| it.chars().count() < SHORTEST_TOKEN)
+    }
+
+    /// The token, if it lets anybody in.
+    pub(crate) fn usable_token(&self) -> Option<&str> {
+        let token = self.token.as_ref().map(SecretString::expose_secret);
+        token.filter(|_| !self.token_is_short())
+    }
 }
 
 /// Traces.

@@ -69,6 +69,8 @@ struct Frame<'a> {
     held: &'a [HeldNow],
     errors: &'a [Met],
     dead_letters: Option<u64>,
+    /// Whether a look of this page waits for another one to end.
+    waits_in_line: bool,
     replay: Option<&'a Job>,
     point: Option<&'a figures::Point>,
 }
@@ -116,6 +118,7 @@ impl Page {
             held: &ready.held,
             errors: &status.errors,
             dead_letters,
+            waits_in_line: self.clerk.waits_in_line(),
             replay: job.as_ref(),
             point: history.points().back(),
         };
