@@ -3,6 +3,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, Seek, SeekFrom};
 
+use tokio::task::yield_now;
+
 use super::archive::{ArchiveError, Reader};
 use super::filter::Filter;
 use super::letter::LetterId;
@@ -12,6 +14,9 @@ use crate::source::{NotTaken, Outlet, Sent, SourceError};
 
 /// Messages that may be unconfirmed at once.
 const WINDOW: usize = 256;
+
+/// Letters that are read between two looks at whether to stop.
+const HEARKEN_EVERY: u64 = 64;
 
 /// What an import did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +47,13 @@ impl DeadLetters {
         let mut reader = Reader::new(&mut from)?;
         while reader.next_letter()?.is_some() {
             done.letters += 1;
+            if done.letters.is_multiple_of(HEARKEN_EVERY) {
+                // Reading waits for nothing, so that nobody could tell it to stop.
+                yield_now().await;
+            }
+            if *stop.borrow() {
+                return Err(Trouble::Stopped);
+            }
         }
         from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
         let mut there: HashMap<LetterId, u64> = HashMap::new();

@@ -26,6 +26,7 @@ mod memory;
 mod mongooseim;
 mod operator;
 mod order;
+mod output;
 mod page;
 mod panics;
 mod plugins;
