@@ -27,6 +27,10 @@ mod wire {
 }
 #[path = "../src/untrusted.rs"]
 mod untrusted;
+#[allow(dead_code, reason = "not all of them are kept here")]
+mod limits;
+#[path = "../src/admin/page/parse.rs"]
+mod parse;
 
 use event::Format;
 use wire::frames;
@@ -81,6 +85,8 @@ fn what_is_kept_of_the_brokers_frames_is_read_alike_however_it_is_cut() {
     replay("frames", harness::frames);
 fn what_is_kept_of_scripts_stays_within_its_bounds() {
     replay("script", harness::script);
+fn what_is_kept_of_requests_to_the_admin_is_read_as_it_was_sent() {
+    replay("admin", harness::admin);
 }
 
 /// `make fuzz` begins with what is kept, so that a target without it, or a format without a target, is a gap.
@@ -106,5 +112,16 @@ proptest! {
         detail in "(TopicArn |Value '|' at '|\n|\\PC{0,9}){0,40}",
     ) {
         harness::classify(format!("{status}\n{code}\n{detail}").as_bytes());
+    }
+
+    #[test]
+    fn any_request_to_the_admin_is_read_as_it_was_sent(
+        query in "([a-z]{0,6}=?|%[0-9A-F]{2}|&|\\+|\\PC){0,80}",
+        host in "(localhost|\\[::1\\]|[a-zA-Z.]{0,8}|:[0-9]{0,5}|\\PC){0,4}",
+        origin in "(https?://|null|localhost|:|[0-9]{1,4}|\\PC){0,4}",
+        authorization in "(bearer|Bearer|Basic| |[a-z]{0,30}|\\PC){0,4}",
+        cookies in "(event_pusher_session|=|; ?|[0-9a-f]{64}|\\PC){0,6}",
+    ) {
+        harness::admin(format!("{query}\n{host}\n{origin}\n{authorization}\n{cookies}").as_bytes());
     }
 }

@@ -6,6 +6,9 @@ use crate::frames::{Frames, Notes};
 use crate::outcome::Scope;
 use crate::untrusted::one_line;
 use crate::plugin::{Bounds, Plugin, PluginError, Script};
+use crate::limits::QUERY_PAIRS;
+use crate::outcome::Scope;
+use crate::parse;
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
 /// Without them it is all payload.
@@ -185,5 +188,42 @@ fn twice<T: PartialEq + std::fmt::Debug>(ask: impl Fn() -> Result<T, PluginError
     if let Err(error) = said {
         let error = error.to_string();
         assert!(error.starts_with("fuzz.rhai") && !error.contains(&MARKER.repeat(2)), "{error}");
+    }
+}
+
+/// Reads the parts of a request to the admin, a line each: query, `Host`, `Origin`, `Authorization`, `Cookie`.
+///
+/// # Panics
+///
+/// If what must be true of every request is not.
+pub fn admin(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.splitn(5, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (query, host, origin, authorization, cookies) = (line(), line(), line(), line(), line());
+    if let Some(pairs) = parse::pairs(query) {
+        assert!(pairs.len() <= QUERY_PAIRS && pairs.iter().all(|(_, value)| !value.is_empty()));
+        let length = |it: &(String, String)| it.0.len() + it.1.len();
+        // A byte that is no UTF-8 becomes a character of three.
+        assert!(
+            pairs.iter().map(length).sum::<usize>() <= query.len() * 3,
+            "no more than was sent"
+        );
+    } else {
+        assert!(query.split('&').count() > QUERY_PAIRS, "too many only if there are");
+    }
+    let name = parse::host_name(host);
+    assert!(!name.ends_with('.') && name == name.to_lowercase(), "in its normal form: {name}");
+    if parse::is_of_host(origin, host) {
+        assert!(origin.to_ascii_lowercase().ends_with(&host.to_ascii_lowercase()));
+    }
+    let token = parse::bearer(authorization);
+    assert!(token == token.trim() && authorization.contains(token), "a part of what was sent");
+    if !token.is_empty() {
+        assert!(authorization.get(..7).is_some_and(|it| it.eq_ignore_ascii_case("bearer ")));
+    }
+    if let Some(id) = parse::session_id(cookies) {
+        let has_form = id.len() == parse::ID_DIGITS && id.bytes().all(|it| it.is_ascii_hexdigit());
+        assert!(has_form && cookies.contains(parse::COOKIE), "an id that may be looked up: {id}");
     }
 }

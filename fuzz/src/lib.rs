@@ -36,3 +36,15 @@ use wire::frames;
 pub use harness::{classify, decode, frames as read_frames};
 use code::{arn, event, outcome, plugin};
 pub use harness::{classify, decode, script};
+/// The limits that it keeps.
+#[path = "../../src/limits.rs"]
+#[allow(dead_code, reason = "not all of them are kept here")]
+mod limits;
+
+/// What the admin's HTTP requests say.
+#[path = "../../src/admin/page/parse.rs"]
+mod parse;
+
+pub use code::event::Format;
+use code::{arn, event, outcome};
+pub use harness::{admin, classify, decode};
