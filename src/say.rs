@@ -25,14 +25,12 @@ pub(crate) fn all_is_said() -> bool {
 }
 
 fn note(written: io::Result<()>) {
-    match written {
-        // A reader that went away, as `| head` does, needs no more.
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            if !FAILED.swap(true, Ordering::Relaxed) {
-                complain(&format!("cannot write to standard output: {error}"));
-            }
-        }
-        _ => {}
+    // A reader that went away, as `| head` does, needs no more.
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+        && !FAILED.swap(true, Ordering::Relaxed)
+    {
+        complain(&format!("cannot write to standard output: {error}"));
     }
 }
 

@@ -95,7 +95,8 @@ async fn a_look_is_the_only_one_and_the_next_waits_for_it_but_not_for_ever() {
                 let impatient = library(&stand).waiting(Duration::from_millis(500), move |_| {
                     counting.fetch_add(1, Ordering::SeqCst);
                 });
-                let refused = impatient.list(&Filter::default(), &stop, |_| told.set(1)).await;
+                let refused =
+                    Box::pin(impatient.list(&Filter::default(), &stop, |_| told.set(1))).await;
                 let refused = refused.unwrap_err().to_string();
                 for part in ["another look or replay", "try again"] {
                     assert!(refused.contains(part), "{refused}");
