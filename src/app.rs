@@ -15,6 +15,7 @@ mod import;
 mod logging;
 mod run;
 mod scripts;
+mod signing;
 
 use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
@@ -135,7 +136,7 @@ fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
 fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
     let local = Path::new("config/local.toml");
     let inputs = Inputs::read(&arguments.config, local, std::env::vars_os())?;
-    Config::load(&inputs, &plugins.names().collect::<Vec<_>>())
+    signing::with_key(Config::load(&inputs, &plugins.names().collect::<Vec<_>>())?)
 }
 
 /// The plugins with the configuration's scripts. Who only looks at dead letters needs none of them.

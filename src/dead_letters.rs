@@ -12,7 +12,7 @@ mod filter;
 mod forecast;
 mod import;
 mod json;
-mod letter;
+pub(crate) mod letter;
 pub mod message;
 mod replay;
 mod sift;
@@ -30,10 +30,11 @@ use tokio::sync::watch;
 
 pub use content::{Content, Sources};
 pub use filter::Filter;
+pub(crate) use filter::cause;
 pub use forecast::forecast;
 pub use import::Imported;
 pub(crate) use json::{FoundAsJson, report_as_json};
-pub use letter::{By, Death, Letter, LetterId, Origin};
+pub use letter::{By, Death, Letter, LetterId, Origin, Trust};
 pub use message::Message;
 pub use replay::{Address, Ended, Replay, Report, Target, Watching};
 pub use summary::{Group, Summary};
@@ -110,7 +111,7 @@ impl DeadLetters {
     /// The dead letters of these workers. `name` is how the connections show on RabbitMQ's side.
     #[must_use]
     pub fn new(amqp: Amqp, name: String) -> Self {
-        let sources = Sources::new(&amqp.sources);
+        let sources = Sources::new(&amqp);
         let in_line = InLine { patience: PATIENCE_WITH_OTHERS, waits: Arc::new(|_| {}) };
         Self { broker: Broker::new(amqp, name), sources, in_line }
     }

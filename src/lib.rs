@@ -42,6 +42,7 @@ pub mod route;
 mod say;
 pub mod schema;
 pub mod settle;
+pub mod signature;
 pub mod source;
 pub mod tally;
 pub mod trace;

@@ -64,7 +64,6 @@ pub(crate) const MOST_VISITORS: u64 = 128;
 
 /// And where they don't: a probe, a monitor, and two that are slow.
 pub(crate) const FEWEST_VISITORS: u64 = 4;
-//! What comes in is somebody's: the limits of its bytes, depth, number and time, each with its reason.
 
 // --- admin: visitors of the page, and probes ---
 
@@ -101,3 +100,24 @@ pub(crate) const WRONG_TOKEN_NETWORKS: usize = 1024;
 
 /// Wrong tokens within a minute from all networks beyond those, together.
 pub(crate) const WRONG_TOKENS_ELSEWHERE: u32 = 50;
+
+// --- dead letters: looking, and who has written them ---
+
+/// A look at a queue with a lower delivery limit than this is refused: each look is a delivery, and above the limit
+/// RabbitMQ drops the letters. Nobody looks a million times; RabbitMQ 4 gives 20 where no limit is set.
+pub(crate) const LEAST_DELIVERY_LIMIT: i64 = 1_000_000;
+
+/// Arguments of somebody else's queue that are found out one by one; RabbitMQ 4 knows 22.
+pub(crate) const MOST_ARGUMENTS: usize = 32;
+
+/// Bytes of the frame with which a broker greets; RabbitMQ's has 500.
+pub(crate) const LONGEST_GREETING: usize = 16 * 1024;
+
+/// Bytes of a key to sign with: SHA-256 makes no use of more, and fewer can be guessed.
+pub(crate) const SHORTEST_SIGNING_KEY: usize = 32;
+
+/// More is no key, but another file by mistake.
+pub(crate) const LONGEST_SIGNING_KEY: usize = 4096;
+
+/// Bytes of the header that says of which replay an event is, and as which: eight digits, a dot and a number.
+pub(crate) const LONGEST_REPLAY_ID: usize = 32;

@@ -9,6 +9,7 @@ mod dead_letter_exchange;
 mod dead_letter_headers;
 mod depth;
 mod flight;
+mod greeting;
 mod headers;
 mod inspect;
 mod intake;

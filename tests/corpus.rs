@@ -83,8 +83,14 @@ fn what_is_kept_of_snss_answers_is_judged_consistently() {
 #[test]
 fn what_is_kept_of_the_brokers_frames_is_read_alike_however_it_is_cut() {
     replay("frames", harness::frames);
+}
+
+#[test]
 fn what_is_kept_of_scripts_stays_within_its_bounds() {
     replay("script", harness::script);
+}
+
+#[test]
 fn what_is_kept_of_requests_to_the_admin_is_read_as_it_was_sent() {
     replay("admin", harness::admin);
 }

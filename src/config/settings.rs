@@ -12,6 +12,7 @@ pub use self::sns::{Access, Ordering, Routing, Sns, StaticCredentials};
 use super::amqp_uri::AmqpUri;
 pub use crate::event::Format;
 use crate::limits::SHORTEST_TOKEN;
+use crate::signature::SigningKey;
 
 /// The broker and its topology.
 #[derive(Debug, Clone)]
@@ -32,6 +33,10 @@ pub struct Amqp {
     pub dead_letter_exchange: String,
     /// The queue behind it.
     pub dead_letter_queue: String,
+    /// The file of the key by which workers sign what they write into headers; `None`: nothing is signed.
+    pub signing_key_file: Option<PathBuf>,
+    /// What is in that file. The program reads it (`app/signing.rs`), not the configuration.
+    pub signing_key: Option<SigningKey>,
     /// At least one, by name; no two share a queue.
     pub sources: Vec<Source>,
 }

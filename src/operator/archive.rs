@@ -48,7 +48,12 @@ impl Desk<'_> {
             }
         };
         let mut done = Imported::default();
-        let imported = self.dead_letters.import(from, self.stop, &mut done).await;
+        let imported =
+            self.dead_letters.import(from, self.stop, &mut done, |blocked| match blocked {
+                Some(why) => complain(&format!("waiting: {why}")),
+                None => complain("RabbitMQ takes messages again"),
+            });
+        let imported = imported.await;
         let Imported { letters, added, there } = done;
         match imported {
             Ok(()) => {

@@ -98,7 +98,8 @@ fn table<'a>(headers: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Fiel
     table
 }
 
-fn value(theirs: &AMQPValue) -> Value {
+/// A header's value.
+pub(super) fn value(theirs: &AMQPValue) -> Value {
     match theirs {
         AMQPValue::Boolean(it) => Value::Bool(*it),
         AMQPValue::ShortShortInt(it) => Value::I8(*it),

@@ -66,7 +66,8 @@ impl DeadLetterExchange {
         letter: &DeadLetter,
         queue: &str,
     ) -> Result<(), SourceError> {
-        let origin = Origin { envelope, queue, worker: self.broker.name() };
+        let key = self.broker.config().signing_key.as_ref();
+        let origin = Origin { envelope, queue, worker: self.broker.name(), key };
         let exchange = &self.broker.config().dead_letter_exchange;
         let copy = Copy {
             exchange,
@@ -124,11 +125,13 @@ impl DeadLetterExchange {
             return Err(SourceError(format!("{what}: {BLOCKED}")));
         }
         self.declare_parking(&open, source, queue).await?;
+        let key = self.broker.config().signing_key.as_ref();
+        let (home, time) = (&source.queue, parking.time);
         let copy = Copy {
             exchange: "",
             routing_key: queue,
             payload: &envelope.payload,
-            properties: parked_properties(properties, envelope, &source.queue, parking.time),
+            properties: parked_properties(properties, envelope, home, time, key),
             what,
             unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
             refused: "refused; is it full?",

@@ -7,6 +7,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use super::origin;
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
+use crate::signature::SigningKey;
 
 /// Bytes of the error's text in its header.
 const LONGEST_ERROR: usize = 1024;
@@ -34,6 +35,8 @@ pub(super) struct Origin<'a> {
     pub queue: &'a str,
     /// Host and version of this worker.
     pub worker: &'a str,
+    /// What signs it.
+    pub key: Option<&'a SigningKey>,
 }
 
 /// The original's properties, with the headers that say why and where from.
@@ -70,6 +73,8 @@ pub(super) fn dead_letter_properties(
     if original.headers().as_ref().is_none_or(|headers| !has(headers, "event-pusher-replays")) {
         set("replays", 0_i64.into());
     }
+    let message_id = original.message_id().as_ref().map(|it| it.as_str());
+    origin::sign(&mut headers, message_id, origin.key);
     kept_properties(original).with_headers(headers).with_delivery_mode(PERSISTENT)
 }
 
@@ -227,7 +232,7 @@ mod tests {
 
     fn buried(original: &BasicProperties, error: &str) -> BasicProperties {
         let envelope = Envelope { exchange: "ex".into(), ..Envelope::default() };
-        let origin = Origin { envelope: &envelope, queue: "q", worker: "w" };
+        let origin = Origin { envelope: &envelope, queue: "q", worker: "w", key: None };
         let letter = DeadLetter {
             reason: Reason::Rejected,
             error: error.to_owned(),

@@ -1,6 +1,6 @@
 //! A connection for one operation of an operator.
 
-use lapin::Channel;
+use lapin::{Channel, ConnectionStatus};
 
 use super::SourceError;
 use super::connection::{Broker, bounded, open_channel};
@@ -28,6 +28,11 @@ impl Line {
     /// Bytes that a frame may have; 0 is any.
     pub(super) fn frame_max(&self) -> u32 {
         self.0.configuration().frame_max()
+    }
+
+    /// What is known of the connection; it goes on being so while it lasts.
+    pub(super) fn status(&self) -> ConnectionStatus {
+        self.0.status().clone()
     }
 
     pub(super) async fn close(self) {

@@ -17,6 +17,7 @@
 
 mod census;
 mod consumers;
+pub(super) mod limit;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -102,7 +103,7 @@ impl<T: Send + 'static> Look<T> {
     ///
     /// # Errors
     ///
-    /// There is no such queue, it may not be read, or somebody else reads it.
+    /// There is no such queue, it may not be read, looking at it counts, or somebody else reads it.
     pub(crate) async fn open(
         broker: &Broker,
         queue: &str,
@@ -116,6 +117,7 @@ impl<T: Send + 'static> Look<T> {
         let channel = line.channel().await?;
         // A look of a former version has no turn, nor has a program that takes from the queue.
         let ready = QueueState::alone(&channel, queue, deadline, waits).await?.ready.min(MOST);
+        limit::refuse_if_looking_counts(broker, &line, queue).await?;
         let (mut consumers, arrivals) = Consumers::new(channel.clone(), line.notes().clone(), read);
         consumers.add(queue, ready).await?;
         if ready == 0 {

@@ -17,7 +17,7 @@ use super::dead_letter_exchange::DeadLetterExchange;
 use super::intake::{Intake, Order};
 use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
-use super::origin::origin;
+use super::origin::{origin, take_forged};
 use super::parking::unparked_properties;
 use super::watch::Watch;
 use super::wire::Note;
@@ -27,6 +27,7 @@ use crate::event::Envelope;
 use crate::monitor::Monitor;
 use crate::outcome::DeadLetter;
 use crate::settle::{Settle, Void};
+use crate::signature::SigningKey;
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
 /// closes, even after close-ok; measured on RabbitMQ 3.10, half a second left none behind.
@@ -94,6 +95,7 @@ impl Source for RabbitQueue {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
             source: self.source.clone(),
+            key: amqp.signing_key.clone(),
             ledger: RefCell::default(),
             most_untold: usize::from(amqp.prefetch / 2),
             settled: Notify::new(),
@@ -133,11 +135,11 @@ impl Drop for AbortOnDrop {
 
 impl RabbitSession {
     fn taken(&self, delivery: lapin::message::Delivery) -> Delivery<RabbitReceipt> {
-        let Settling { ledger, source, .. } = &*self.settler.0;
+        let Settling { ledger, source, key, .. } = &*self.settler.0;
         ledger.borrow_mut().open(delivery.delivery_tag);
         let channel = self.settler.0.channel.id();
         let note = self.connection.notes().take(channel, delivery.delivery_tag);
-        unpack(delivery, note, &source.queue)
+        unpack(delivery, note, &source.queue, key.as_ref())
     }
 }
 
@@ -185,16 +187,19 @@ pub struct RabbitReceipt {
     properties: Box<BasicProperties>,
 }
 
+/// What a producer wrote under our names is taken off, so that it is in no dead letter and in no parked copy.
 fn unpack(
     delivery: lapin::message::Delivery,
     note: Option<Note>,
     queue: &str,
+    key: Option<&SigningKey>,
 ) -> Delivery<RabbitReceipt> {
     let mut properties = Box::new(delivery.properties);
     let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
     let origin = origin(delivered.0, delivered.1, &properties, queue)
         .map(|(exchange, routing_key)| (exchange.to_owned(), routing_key.to_owned()));
-    let (exchange, routing_key) = if let Some(origin) = origin {
+    let believed = take_forged(&mut properties, origin.is_some(), key);
+    let (exchange, routing_key) = if let Some(origin) = origin.filter(|_| believed) {
         *properties = unparked_properties(std::mem::take(&mut properties));
         origin
     } else {
@@ -227,6 +232,7 @@ struct Settling {
     channel: Channel,
     dead_letters: Rc<DeadLetterExchange>,
     source: config::Source,
+    key: Option<SigningKey>,
     ledger: RefCell<Ledger>,
     /// More settled deliveries than so many are not kept from the broker: they would take the place of new ones.
     most_untold: usize,

@@ -45,5 +45,6 @@ mod tls;
 mod told;
 mod topology;
 mod traces;
+mod trust;
 mod try_it;
 mod xmpp_server;

@@ -96,6 +96,13 @@ pub(super) struct Job {
     error: Option<String>,
 }
 
+impl Job {
+    /// Whether it waits until RabbitMQ takes messages again.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.running && self.report.as_ref().is_some_and(|report| !report["blocked"].is_null())
+    }
+}
+
 /// Why something is not done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotDone {
@@ -250,9 +257,10 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
     let Order { filter, canary, rate, max_failures, by } = order;
     let replay = Replay { canary, rate, max_failures, ..desk.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
-    let mut reported: Option<Instant> = None;
+    let (mut reported, mut blocked): (Option<Instant>, _) = (None, None);
     let show = |report: &Report| {
-        if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+        let news = std::mem::replace(&mut blocked, report.blocked) != report.blocked;
+        if news || reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
             reported = Some(Instant::now());
             let json = report_as_json(report);
             update(&|job| (job.report, job.watching) = (Some(json.clone()), report.watching));

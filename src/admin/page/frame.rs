@@ -108,6 +108,7 @@ impl Page {
             throttled_per_second: figures.requests.throttled_per_second,
             dead_letters,
             missing: figures.missing,
+            replay_waits: job.as_ref().is_some_and(Job::is_blocked),
         };
         let frame = Frame {
             at: Timestamp::now(),

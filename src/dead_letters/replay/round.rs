@@ -127,7 +127,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
 
     async fn take(&mut self, tag: u64, seen: Seen, outlet: &Outlet, catch: &mut Catch) {
         let letter = seen.letter;
-        let there = match address(&letter, &self.replay.target) {
+        let there = match address(&letter, &self.replay.target, &self.dead_letters.sources) {
             Ok(address) => is_there(&address, outlet, &mut catch.known).await.map(|()| address),
             Err(why) => Err(why),
         };

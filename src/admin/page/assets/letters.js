@@ -70,6 +70,7 @@ function told({ running, stopping, watching, report, error, by }) {
   if (error) return `The replay could not begin: ${error}`;
   if (!report) return `A replay by ${by} begins: it takes hold of the letters.`;
   const so = `${whole(report.replayed)} of ${plural(report.matching, "dead letter")}`;
+  if (running && report.blocked && !stopping) return `Waiting: ${report.blocked}. ${so} (by ${by}).`;
   if (running) return `${stopping ? "Stopping" : watching ? "Watching what comes back" : "Replaying"}: ${so} (by ${by}).`;
   const end = {
     done: report.came_back ? `${whole(report.came_back)} came back.` : "None came back.",
