@@ -229,11 +229,16 @@ impl<'a> Alarm<'a> {
 }
 
 /// Waits until the broker has blocked a connection of that purpose.
-async fn blocks(broker: &OwnBroker) {
-    let states =
-        "[S || [{state, S}] <- rabbit_networking:connection_info_all([state]), S =:= blocked].";
-    wait_for("a blocked connection", async || (broker.eval(0, states).await != "[]").then_some(()))
-        .await;
+async fn blocks(broker: &OwnBroker, purpose: &str) {
+    let blocked = format!(
+        "length([N || [{{state, blocked}}, {{client_properties, C}}] <- \
+         rabbit_networking:connection_info_all([state, client_properties]), \
+         {{<<\"connection_name\">>, _, N}} <- C, binary:match(N, <<\"{purpose}\">>) =/= nomatch])."
+    );
+    wait_for(&format!("a blocked connection that {purpose}"), async || {
+        (broker.eval(0, &blocked).await != "0").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -259,7 +264,7 @@ async fn during_an_alarm_each_command_that_publishes_says_so_and_the_first_ctrl_
             emptied().await;
         }
         let running = program.start();
-        blocks(broker).await;
+        blocks(broker, what).await;
         let pressed = Instant::now();
         running.signal(Signal::SIGINT);
         let ended = running.wait().await;
