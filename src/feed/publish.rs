@@ -161,9 +161,14 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     async fn run(mut self) -> Report {
         let mut ended = None;
         while ended.is_none() || !self.under_way.is_empty() {
-            if ended.is_some() && self.outlet.alarm().blocked().is_some() {
+            if ended.is_some()
+                && let Some(why) = self.outlet.alarm().blocked()
+            {
                 // Nobody knows when what was sent is taken.
                 self.report.unconfirmed = self.under_way.len() as u64;
+                if self.blocked.is_none() {
+                    (self.show)(&self.report, Some(&format!("waiting: {why}")));
+                }
                 break;
             }
             if self.feed.until.count == Some(self.sent) {
