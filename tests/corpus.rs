@@ -1,6 +1,6 @@
-//! The inputs below `tests/corpus`, each through its decoder through the classifier of SNS's
-//! answers, or through the reader of the broker's frames: what must be true of every input is. `make fuzz` begins with them and looks for more;
-//! what it finds is added there.
+//! The inputs below `tests/corpus`, each through what reads it: a decoder, the classifier of SNS's answers, the
+//! reader of the broker's frames, the compiler of scripts, or the admin's parsers. What must be true of every input
+//! is. `make fuzz` begins with them and looks for more; what it finds is added there.
 
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 #![allow(clippy::missing_panics_doc, unreachable_pub, reason = "shared with the fuzz targets")]
@@ -25,12 +25,10 @@ mod limits;
 mod wire {
     pub mod frames;
 }
-#[path = "../src/untrusted.rs"]
-mod untrusted;
-#[allow(dead_code, reason = "not all of them are kept here")]
-mod limits;
 #[path = "../src/admin/page/parse.rs"]
 mod parse;
+#[path = "../src/untrusted.rs"]
+mod untrusted;
 
 use event::Format;
 use wire::frames;

@@ -3,12 +3,11 @@
 use crate::classify::{scope_of, scope_of_entry};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
-use crate::outcome::Scope;
-use crate::untrusted::one_line;
-use crate::plugin::{Bounds, Plugin, PluginError, Script};
 use crate::limits::QUERY_PAIRS;
 use crate::outcome::Scope;
 use crate::parse;
+use crate::plugin::{Bounds, Plugin, PluginError, Script};
+use crate::untrusted::one_line;
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
 /// Without them it is all payload.
@@ -172,7 +171,7 @@ pub fn script(input: &[u8]) {
     let Event::Message(message) = &event else { panic!("and a message") };
     let topic = crate::arn::TopicArn::build("eu-west-1", "123456789012", "t").expect("valid");
     twice(|| script.keep(&event));
-    twice(|| script.user_guid(&message.from).map(|it| it.into_owned()));
+    twice(|| script.user_guid(&message.from).map(std::borrow::Cow::into_owned));
     twice(|| script.message_attributes(&topic, message));
     twice(|| script.metadata(&event));
 }

@@ -10,6 +10,7 @@ mod code {
     pub mod event;
     pub mod limits;
     pub mod outcome;
+    pub mod panics;
     pub mod plugin;
 }
 
@@ -30,21 +31,11 @@ mod classify;
 #[allow(dead_code, reason = "not all of it is called here")]
 mod untrusted;
 
-pub use code::event::Format;
-use code::{arn, event, limits, outcome};
-use wire::frames;
-pub use harness::{classify, decode, frames as read_frames};
-use code::{arn, event, outcome, plugin};
-pub use harness::{classify, decode, script};
-/// The limits that it keeps.
-#[path = "../../src/limits.rs"]
-#[allow(dead_code, reason = "not all of them are kept here")]
-mod limits;
-
 /// What the admin's HTTP requests say.
 #[path = "../../src/admin/page/parse.rs"]
 mod parse;
 
 pub use code::event::Format;
-use code::{arn, event, outcome};
-pub use harness::{admin, classify, decode};
+use code::{arn, event, limits, outcome, panics, plugin};
+pub use harness::{admin, classify, decode, frames as read_frames, script};
+use wire::frames;

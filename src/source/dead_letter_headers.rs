@@ -73,7 +73,7 @@ pub(super) fn dead_letter_properties(
     if original.headers().as_ref().is_none_or(|headers| !has(headers, "event-pusher-replays")) {
         set("replays", 0_i64.into());
     }
-    let message_id = original.message_id().as_ref().map(|it| it.as_str());
+    let message_id = original.message_id().as_ref().map(ShortString::as_str);
     origin::sign(&mut headers, message_id, origin.key);
     kept_properties(original).with_headers(headers).with_delivery_mode(PERSISTENT)
 }

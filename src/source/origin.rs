@@ -5,7 +5,7 @@
 //! formats, dead letters and deduplication go by that.
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use super::amqp_message::value as value_of;
 use crate::dead_letters::letter::OF_A_DEAD_LETTER;
@@ -93,7 +93,7 @@ fn is_of_a_replay(name: &str, value: &AMQPValue) -> bool {
 fn is_signed(properties: &BasicProperties, key: &SigningKey) -> bool {
     let Some(headers) = properties.headers() else { return false };
     let Some(signature) = bytes(headers, SIGNATURE) else { return false };
-    let id = properties.message_id().as_ref().map(|it| it.as_str());
+    let id = properties.message_id().as_ref().map(ShortString::as_str);
     key.verifies(&signature, |name| bytes(headers, name), id)
 }
 

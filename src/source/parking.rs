@@ -65,7 +65,7 @@ pub(super) fn parked_properties(
     if let Some(user_id) = original.user_id() {
         set(USER_ID, user_id.as_str());
     }
-    let message_id = original.message_id().as_ref().map(|it| it.as_str());
+    let message_id = original.message_id().as_ref().map(ShortString::as_str);
     origin::sign(&mut headers, message_id, key);
     kept_properties(original)
         .with_headers(headers)

@@ -290,8 +290,8 @@ async fn the_page_says_that_a_replay_waits_for_an_alarm_to_end() {
     let admin = Admin::of(&worker).await;
     stand.bury_numbers(0..3).await;
     let alarm = Alarm::set(broker).await;
-    let begun = admin.write("/api/dead-letters/replay", &[&bearer], &json!({})).await;
-    assert_eq!(begun.status, 202, "{begun:?}");
+    let answer = admin.write("/api/dead-letters/replay", &[&bearer], &json!({})).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
     let title = async || {
         let status = admin.read("/api/status", &[&bearer]).await.json();
         Some(status["frame"]["headline"]["title"].as_str()?.to_owned())

@@ -139,6 +139,7 @@ impl Size {
 }
 
 /// As the engine says that a value is over the bounds.
+#[expect(clippy::unnecessary_box_returns, reason = "the engine's errors are boxed")]
 pub(super) fn too_large() -> Box<EvalAltResult> {
     EvalAltResult::ErrorDataTooLarge("value".to_owned(), Position::NONE).into()
 }

@@ -151,9 +151,8 @@ fn has_index(chain: &Expr) -> bool {
 fn has_slice(chain: &Expr) -> bool {
     match chain {
         Expr::Index(it, flags, _) => {
-            let index =
-                if flags.contains(ASTFlags::BREAK) { Some(&it.rhs) } else { index(&it.rhs) };
-            !matches!(index, Some(Expr::IntegerConstant(..) | Expr::StringConstant(..)))
+            let index = if flags.contains(ASTFlags::BREAK) { &it.rhs } else { index(&it.rhs) };
+            !matches!(index, Expr::IntegerConstant(..) | Expr::StringConstant(..))
                 || has_slice(&it.lhs)
                 || has_slice(&it.rhs)
         }
@@ -163,9 +162,9 @@ fn has_slice(chain: &Expr) -> bool {
 }
 
 /// The index of a bracket that more may follow: `a[index]…`.
-fn index(rest: &Expr) -> Option<&Expr> {
+fn index(rest: &Expr) -> &Expr {
     match rest {
-        Expr::Dot(it, ..) | Expr::Index(it, ..) => Some(&it.lhs),
-        other => Some(other),
+        Expr::Dot(it, ..) | Expr::Index(it, ..) => &it.lhs,
+        other => other,
     }
 }

@@ -29,6 +29,7 @@ const HEADER: u8 = 2;
 
 /// Class, weight, body size and flags of a content header: what is left of one that can't be read.
 const BARE_HEADER: usize = 14;
+const BARE_HEADER_SIZE: [u8; 4] = [0, 0, 0, 14];
 
 /// Says that the other side is there.
 const HEARTBEAT: [u8; AROUND] = [8, 0, 0, 0, 0, 0, 0, END];
@@ -197,7 +198,7 @@ impl Frames {
     /// Makes the header frame that begins here one without properties.
     fn empty(&mut self, at: usize) {
         let frame = &mut self.bytes[at..at + BARE_HEADER + AROUND];
-        frame[3..HEAD].copy_from_slice(&(BARE_HEADER as u32).to_be_bytes());
+        frame[3..HEAD].copy_from_slice(&BARE_HEADER_SIZE);
         frame[HEAD + BARE_HEADER - 2..].copy_from_slice(&[0, 0, END]);
     }
 

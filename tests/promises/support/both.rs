@@ -4,6 +4,7 @@
 ///
 /// A promise on 4.3 can't declare what is denied there, as queues that are neither durable nor
 /// exclusive are.
+#[allow(unused_macros, reason = "not every test program that has this support tries both")]
 macro_rules! on_both_brokers {
     ($($(#[$meta:meta])* async fn $promise:ident($stand:ident: Stand) $body:block)+) => { $(
         mod $promise {

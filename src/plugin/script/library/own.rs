@@ -31,13 +31,12 @@ fn slice(text: &str, start: i64, letters: i64) -> &str {
         }
         text.len() - rest.as_str().len()
     };
-    let start = match usize::try_from(start) {
-        Ok(start) => from_start(text, start),
-        Err(_) => {
-            let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
-            let count = text.chars().count();
-            from_start(text, count.saturating_sub(back))
-        }
+    let start = if let Ok(start) = usize::try_from(start) {
+        from_start(text, start)
+    } else {
+        let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
+        let count = text.chars().count();
+        from_start(text, count.saturating_sub(back))
     };
     let text = &text[start..];
     &text[..from_start(text, letters)]
@@ -95,12 +94,13 @@ fn chars(module: &mut Module) {
     });
 }
 
+fn keep(text: &mut ImmutableString, start: i64, letters: i64) -> Charged {
+    *text = taken(text, start, letters)?;
+    Ok(())
+}
+
 fn crop(module: &mut Module) {
     let named = || FuncRegistration::new("crop").in_global_namespace();
-    fn keep(text: &mut ImmutableString, start: i64, letters: i64) -> Charged {
-        *text = taken(text, start, letters)?;
-        Ok(())
-    }
     named().set_into_module(module, |text: &mut ImmutableString, start: i64, letters: i64| {
         keep(text, start, letters)
     });

@@ -81,6 +81,7 @@ fn what_a_function_would_make_is_known_before_it_is_made() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn a_call_ends_within_its_bounds_whatever_it_goes_through() {
     let masking = "let i = 0; while i < t.len() { if t[i] == 'a' { t[i] = '*' } i += 1 }";
     let loops = [

@@ -194,12 +194,12 @@ fn read_header(walk: &mut Walk<'_>, altered: &mut Vec<Altered>) -> Option<()> {
                 altered.extend(walk.text()?.map(|original| Altered {
                     part: Part::Property(name),
                     original: Some(original),
-                }))
+                }));
             }
             Property::Headers => altered.extend(walk.headers()?),
             Property::Fixed(bytes) => walk.skip(bytes)?,
         }
     }
     // Flags for more flags, of which there are none.
-    (flags & 0b11 == 0 && walk.is_at_end()).then_some(())
+    (flags.trailing_zeros() >= 2 && walk.is_at_end()).then_some(())
 }

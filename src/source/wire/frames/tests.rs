@@ -95,6 +95,7 @@ fn delivered(header: &[u8]) -> (Vec<u8>, Option<Note>) {
     (came[method.len()..].to_vec(), notes.take(1, 7))
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "as notes are asked for")]
 fn altered(part: Part, original: &[u8]) -> Option<Note> {
     Some(Note(vec![Altered { part, original: Some(original.to_vec()) }]))
 }

@@ -55,13 +55,15 @@ impl<'a> Walk<'a> {
         usize::try_from(self.number(count)?).ok()
     }
 
-    /// A short string. Returns what it was, if it was no UTF-8.
+    /// A short string. Returns what it was, if it was no UTF-8; no short string at all is `None`.
+    #[allow(clippy::option_option, reason = "`?` is for what ends too early")]
     pub(super) fn text(&mut self) -> Option<Option<Vec<u8>>> {
         let range = self.short()?;
         Some(self.mend(range.clone()).then(|| self.original(range)))
     }
 
-    /// The table of headers. Returns what it was, if something in it was changed.
+    /// The table of headers. Returns what it was, if something in it was changed; no table at all is `None`.
+    #[allow(clippy::option_option, reason = "`?` is for what ends too early")]
     pub(super) fn headers(&mut self) -> Option<Option<Altered>> {
         let length = self.length(4)?;
         let range = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;

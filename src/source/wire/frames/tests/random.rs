@@ -41,7 +41,7 @@ fn any_frame() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         4 => (any::<u8>(), name()).prop_map(|(tag, key)| deliver(tag.into(), &key)),
         4 => properties.prop_map(|(entries, id, flags)| {
-            let flags = if flags & 7 == 0 { flags } else { HEADERS | MESSAGE_ID };
+            let flags = if flags.trailing_zeros() >= 3 { flags } else { HEADERS | MESSAGE_ID };
             header(flags, &[long(&table(&entries)), short(&id)].concat())
         }),
         1 => vec(any::<u8>(), 0..100).prop_map(|body| frame(3, 1, &body)),
