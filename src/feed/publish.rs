@@ -190,10 +190,16 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                     Ok(())
                 }
                 Step::Send => {
-                    let mut stop = self.stop.clone();
+                    // Given up while the broker takes nothing, and only then: what has begun to leave is counted.
+                    let (mut stop, alarm) = (self.stop.clone(), self.outlet.alarm().clone());
+                    let stopped_in_vain = async {
+                        stopped(&mut stop).await;
+                        alarm.changes(None).await;
+                    };
                     tokio::select! {
+                        biased;
                         sent = self.send() => sent,
-                        () = stopped(&mut stop) => {
+                        () = stopped_in_vain => {
                             ended.get_or_insert(Ended::Stopped);
                             Ok(())
                         }

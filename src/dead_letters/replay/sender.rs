@@ -205,11 +205,17 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         revive(&mut kept.message, &letter, &address, id);
         kept.message.sign(self.run.dead_letters.sources.key());
         let sending = self.outlet.send(&address.exchange, &address.routing_key, &kept.message);
-        let mut stop = self.run.stop.clone();
+        // Given up while the broker takes nothing, and only then: what was sent in order is not sent twice.
+        let (mut stop, alarm) = (self.run.stop.clone(), self.outlet.alarm().clone());
+        let stopped_in_vain = async {
+            stopped(&mut stop).await;
+            alarm.changes(None).await;
+        };
         let sent = tokio::select! {
+            biased;
             sent = sending => sent?,
             // It may have been sent or not; it is among the dead letters still.
-            () = stopped(&mut stop) => {
+            () = stopped_in_vain => {
                 self.run.report.unconfirmed += 1;
                 self.close(Ended::Stopped);
                 return Ok(());
