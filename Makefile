@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/shellcheck .ci/run
+SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/profile scripts/shellcheck .ci/run
 CARGO := cargo
 EVENTS ?= 100000 # of `make chaos`
 LETTERS ?= 100000 # of `make dead-letters`
@@ -22,7 +22,7 @@ run: ## The worker, with config/local.toml
 
 ##@ Change it
 .PHONY: test unit fmt check
-test: ## Every test, against a real RabbitMQ and the emulator
+test: ## Every test, against real RabbitMQs (3.10, 4.3) and the emulator
 	@scripts/services install
 	@scripts/services browser
 	@# One more at once than there are processors, since most of them wait for something.
@@ -48,16 +48,22 @@ chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minu
 
 ##@ Measure it
 .PHONY: bench
+bench: export EVENT_PUSHER_DEV_NEXT := no
 bench: ## What an event costs, beside bare loops; a quick look: ARGS="--events 20000 --rounds 1"
 	@scripts/services run -- $(CARGO) bench --locked --bench relay -- $(ARGS)
 	@$(CARGO) bench --locked --bench handling
 
 .PHONY: dead-letters
+dead-letters: export EVENT_PUSHER_DEV_NEXT := no
 dead-letters: ## Looking at 100,000 dead letters, replaying ten, then all; LETTERS=...
 	@$(CARGO) build --locked --release --bin event-pusher-sns
 	@EVENT_PUSHER_DEAD_LETTERS=$(LETTERS) \
 		EVENT_PUSHER_PROGRAM="$${CARGO_TARGET_DIR:-$$PWD/target}/release/event-pusher-sns" \
 		scripts/services run -- $(CARGO) test --locked --test promises -- operator::many --nocapture
+
+.PHONY: profile
+profile: ## Instructions an event by part, under callgrind (needs valgrind); EVENTS=20000
+	@EVENTS=$(if $(filter command line environment,$(origin EVENTS)),$(EVENTS),20000) scripts/profile
 
 ##@ Look for trouble
 .PHONY: fuzz
@@ -87,7 +93,7 @@ advisories: ## Known vulnerabilities (not in `check`: needs the internet)
 
 ##@ Services by hand
 .PHONY: services-up services-down services-status
-services-up: ## Start RabbitMQ and the emulator; `eval "$$(scripts/services env)"` tells where
+services-up: ## Start both RabbitMQs and the emulator; `eval "$$(scripts/services env)"` tells where
 	@scripts/services up
 
 services-down: ## Stop them

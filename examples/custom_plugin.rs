@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use event_pusher_sns::app;
 use event_pusher_sns::arn::TopicArn;
-use event_pusher_sns::event::{Message, Presence};
+use event_pusher_sns::event::{Event, Message, Presence};
 use event_pusher_sns::plugin::{AttributeValue, Attributes, Plugin, PluginError, Plugins};
 use jid::Jid;
 
@@ -60,7 +60,20 @@ impl Plugin for Metadata {
     }
 }
 
+/// What a plugin must not do: one user's events keep the worker's only thread for ever. `/livez` then says 503
+/// after ten seconds, and which plugin it is; the log says so too.
+struct Sleepy;
+
+impl Plugin for Sleepy {
+    fn keep(&self, event: &Event<'_>) -> Result<bool, PluginError> {
+        while event.sender().node().is_some_and(|name| name.as_str() == "sleepy") {
+            std::thread::park();
+        }
+        Ok(true)
+    }
+}
+
 fn main() -> ExitCode {
     let plugins = Plugins::default().register("shouting", Shouting);
-    app::main(&plugins.register("metadata", Metadata))
+    app::main(&plugins.register("metadata", Metadata).register("sleepy", Sleepy))
 }

@@ -30,6 +30,8 @@ def main() -> None:
             Attributes={"RawMessageDelivery": "true"},
         )
         print(f"{topic} → SQS queue {name}")
+    if page := os.environ.get("PAGE"):
+        print(f"The operator's page: {page}")
 
 
 def client(service: str, endpoint: str):

@@ -5,6 +5,7 @@
 
 mod health;
 mod page;
+mod places;
 mod pulse;
 mod server;
 #[cfg(test)]
@@ -50,6 +51,24 @@ pub(crate) struct Setup {
     pub(crate) name: String,
     /// The worker's.
     pub(crate) stop: Stop,
+    /// Connections at once.
+    pub(crate) visitors: usize,
+}
+
+/// Takes the address for probes alone, and says so.
+///
+/// # Errors
+///
+/// In words for the operator.
+pub(crate) fn listen_for_probes(address: &str) -> Result<TcpListener, String> {
+    let (at, listener) = bind("admin.health_listen", address)?;
+    tracing::info!(%at, paths = "/livez /readyz /metrics", "probes have an address of their own");
+    Ok(listener)
+}
+
+fn bind(key: &str, address: &str) -> Result<(SocketAddr, TcpListener), String> {
+    let taken = TcpListener::bind(address).and_then(|it| Ok((it.local_addr()?, it)));
+    taken.map_err(|error| refusal(key, address, &error))
 }
 
 /// Takes the address and says so.
@@ -58,16 +77,17 @@ pub(crate) struct Setup {
 ///
 /// In words for the operator.
 pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String> {
-    let taken = TcpListener::bind(address).and_then(|it| Ok((it.local_addr()?, it)));
-    let (at, listener) = taken.map_err(|error| refusal(address, &error))?;
+    let (at, listener) = bind("admin.listen", address)?;
     let paths = "/ /livez /readyz /metrics";
     if at.ip().is_loopback() {
         tracing::info!(%at, paths, "health and metrics are served");
     } else {
-        let page = if admin.token.is_some() {
-            "changing anything on the page takes admin.token"
-        } else {
-            "the page reads only, since admin.token is unset"
+        let page = match admin.usable_token() {
+            Some(_) => "seeing a dead letter or changing anything on the page takes admin.token",
+            None if admin.token_is_short() => {
+                "the page shows no dead letter and changes nothing, since admin.token is too short"
+            }
+            None => "the page shows no dead letter and changes nothing, since admin.token is unset",
         };
         tracing::warn!(
             %at,
@@ -80,7 +100,7 @@ pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String
     Ok(listener)
 }
 
-fn refusal(address: &str, error: &io::Error) -> String {
+fn refusal(key: &str, address: &str, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
             "something else listens there, perhaps another worker: give each its own, or switch this off with an empty one"
@@ -89,7 +109,7 @@ fn refusal(address: &str, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "choose a port of 1024 or more",
         _ => "name a host and port of this machine, such as \"127.0.0.1:9464\"",
     };
-    format!("admin.listen = \"{address}\": cannot listen there: {error}; {remedy}")
+    format!("{key} = \"{address}\": cannot listen there: {error}; {remedy}")
 }
 
 /// Serves from now on until the process ends.
@@ -106,11 +126,18 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
         let beside = tokio::task::LocalSet::new();
         beside.block_on(&runtime, async {
             let view = View { status: setup.status.clone(), metrics: Arc::clone(&setup.metrics) };
+            let visitors = setup.visitors;
+            let status = setup.status.clone();
             let (page, working) = Page::new(setup);
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
+                    let knows = page::knows(&page);
                     let router = router(view, page);
-                    tokio::join!(server::serve(&listener, &router), working);
+                    tokio::join!(
+                        server::serve(&listener, &router, &knows, visitors),
+                        working,
+                        watch_for_standstill(status)
+                    );
                 }
                 Err(error) => tracing::error!(%error, "cannot serve health and metrics"),
             }
@@ -120,17 +147,66 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
     Ok(at)
 }
 
-fn router(view: View, page: Arc<Page>) -> Router {
-    let router = Router::new()
+/// Says in the log, once for each time, that the workers' thread got stuck: that thread can't.
+async fn watch_for_standstill(status: watch::Receiver<Status>) {
+    let mut was_stuck = false;
+    loop {
+        let stuck = status.borrow().stuck();
+        if let Some(problem) = stuck.as_ref().filter(|_| !was_stuck) {
+            let error = problem.error.as_deref().unwrap_or("it does not turn any more");
+            tracing::error!(since = %problem.since, error, what_to_do = %problem.what_to_do, "the event loop is stuck");
+        }
+        was_stuck = stuck.is_some();
+        tokio::time::sleep(pulse::BEAT).await;
+    }
+}
+
+/// Serves probes alone, from a thread of its own: nothing that the page does keeps one waiting.
+///
+/// # Errors
+///
+/// If the machine has no thread left.
+pub(crate) fn serve_probes(
+    listener: TcpListener,
+    status: watch::Receiver<Status>,
+    metrics: Arc<Metrics>,
+    visitors: usize,
+) -> io::Result<SocketAddr> {
+    let at = listener.local_addr()?;
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let serving = move || {
+        runtime.block_on(async {
+            match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => {
+                    let router = health(View { status, metrics }).fallback(async || {
+                        let there = "there are /livez, /readyz and /metrics\n";
+                        (StatusCode::NOT_FOUND, there)
+                    });
+                    let nobody: server::Knows = Arc::new(|_, _| false);
+                    server::serve(&listener, &server::guarded(router), &nobody, visitors).await;
+                }
+                Err(error) => tracing::error!(%error, "cannot serve probes"),
+            }
+        });
+    };
+    std::thread::Builder::new().name("probes".to_owned()).spawn(serving)?;
+    Ok(at)
+}
+
+fn health(view: View) -> Router {
+    Router::new()
         .route("/livez", get(live))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .with_state(view)
-        .merge(page::router(page))
-        .fallback(async || {
-            let there = "there are /, /livez, /readyz and /metrics\n";
-            (StatusCode::NOT_FOUND, there)
-        });
+}
+
+fn router(view: View, page: Arc<Page>) -> Router {
+    let router = health(view).merge(page::router(page)).fallback(async || {
+        let there = "there are /, /livez, /readyz and /metrics\n";
+        (StatusCode::NOT_FOUND, there)
+    });
     server::guarded(router)
 }
 

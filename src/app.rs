@@ -15,7 +15,9 @@ mod import;
 mod logging;
 mod run;
 mod scripts;
+mod signing;
 
+use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,7 +33,9 @@ use crate::cli::{self, Arguments, Command};
 use crate::config::{Config, Inputs, Problems};
 use crate::feed;
 use crate::operator::{self, End};
+use crate::panics;
 use crate::plugin::Plugins;
+use crate::say::{all_is_said, complain};
 use crate::trial;
 use crate::worker::Stop;
 
@@ -40,13 +44,39 @@ const FAILED: u8 = 1;
 /// As clap's own.
 const WRONG_ARGUMENTS: u8 = 2;
 
+/// As shells show who was ended by Ctrl-C.
+const INTERRUPTED: i32 = 130;
+
+/// The same for SIGTERM.
+const TERMINATED: i32 = 143;
+
 /// `EX_CONFIG` of sysexits.h.
 const INVALID_CONFIGURATION: u8 = 78;
 
 /// Runs the command that the arguments ask for.
 #[must_use]
 pub fn main(plugins: &Plugins) -> ExitCode {
-    let arguments = Arguments::parse();
+    let status = match Arguments::try_parse() {
+        Ok(arguments) => carry_out(arguments, plugins),
+        Err(told) => match told.print() {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                complain(&format!("cannot write to standard output: {error}"));
+                ExitCode::from(FAILED)
+            }
+            _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(WRONG_ARGUMENTS)),
+        },
+    };
+    // What nobody could read is not done.
+    if all_is_said() || status != ExitCode::SUCCESS { status } else { ExitCode::from(FAILED) }
+}
+
+fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
+    if matches!(arguments.command, Command::Import(_) | Command::Try(_))
+        && let Err(error) = end_on_signals()
+    {
+        complain(&format!("cannot start: {error}"));
+        return ExitCode::from(FAILED);
+    }
     if let Command::Import(command) = &arguments.command {
         // It makes a configuration, so there need not be one.
         return import::run(command, plugins);
@@ -93,13 +123,20 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             runtime.block_on(dead_letters(*command, config, filter, plugins))
         }
     });
-    std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED))
+    let status = std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED));
+    // What panics while it goes counts as well.
+    drop(runtime);
+    // A thread that panicked has taken something with it, whatever the others came to.
+    if status == ExitCode::SUCCESS && panics::any_uncaught() {
+        return ExitCode::from(FAILED);
+    }
+    status
 }
 
 fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
     let local = Path::new("config/local.toml");
     let inputs = Inputs::read(&arguments.config, local, std::env::vars_os())?;
-    Config::load(&inputs, &plugins.names().collect::<Vec<_>>())
+    signing::with_key(Config::load(&inputs, &plugins.names().collect::<Vec<_>>())?)
 }
 
 /// The plugins with the configuration's scripts. Who only looks at dead letters needs none of them.
@@ -162,6 +199,30 @@ fn cannot_start(error: &str, status: u8) -> ExitCode {
 fn worker_name() -> String {
     let host = gethostname::gethostname();
     format!("event-pusher-sns/{} {}", env!("CARGO_PKG_VERSION"), host.to_string_lossy())
+}
+
+/// For what has nothing to finish: ends the process at once, whatever it waits for, and even where it is the first one
+/// of a container, whom signals do not end by themselves.
+fn end_on_signals() -> Result<(), String> {
+    let failed = |error| format!("cannot listen for signals: {error}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(failed)?;
+    let (terminate, interrupt) = {
+        let _inside = runtime.enter();
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    };
+    let (mut terminate, mut interrupt) = (terminate.map_err(failed)?, interrupt.map_err(failed)?);
+    let waiting = move || {
+        let status = runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => TERMINATED,
+                _ = interrupt.recv() => INTERRUPTED,
+            }
+        });
+        std::process::exit(status);
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(waiting).map_err(failed)?;
+    Ok(())
 }
 
 /// The first SIGTERM or Ctrl-C asks for a drain, the second ends the process at once.

@@ -2,7 +2,11 @@
 
 use std::error::Error;
 
-/// What happened, and why, without the request and the answer that `Debug` would show.
+use crate::limits::LONGEST_SAID;
+use crate::untrusted::one_line;
+
+/// What happened, and why, without the request and the answer that `Debug` would show. Whoever is at the other
+/// end may have chosen the words: they are one visible line, cut.
 pub(crate) fn causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -10,5 +14,5 @@ pub(crate) fn causes(error: &dyn Error) -> String {
         text = format!("{text}: {inner}");
         cause = inner.source();
     }
-    text
+    one_line(&text, LONGEST_SAID)
 }

@@ -1,17 +1,22 @@
 //! `check`: is all that `run` needs there, and as configured?
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
 use anstyle::{AnsiColor, Style};
 
 use crate::config::{Access, Config};
+use crate::descriptors;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publisher::{Publish, Sns};
 use crate::route::Router;
+use crate::say::say;
 use crate::source::{self, Broker, Finding};
 use crate::words::counted;
+
+/// What is said of a token that could be guessed.
+pub(crate) const SHORT_TOKEN: &str = "admin.token has fewer than 24 characters, so it could be guessed and nobody can log \
+                                      in with it; make one with `openssl rand -hex 32`";
 
 /// The line with a mark before it.
 fn line(finding: &Finding) -> String {
@@ -26,8 +31,7 @@ pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bo
     let mut problems = 0_u32;
     let mut report = |finding: Finding| {
         problems += u32::from(!finding.good);
-        // A reader that went away, as `| head` does, needs no report.
-        let _ = writeln!(anstream::stdout(), "{}", line(&finding));
+        say(&line(&finding));
     };
     configuration(config, plugins, &mut report);
     let unusable = source::tls_files(&config.amqp);
@@ -42,7 +46,7 @@ pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bo
         topics(config, &mut report).await;
     }
     if problems > 0 {
-        let _ = writeln!(anstream::stdout(), "{}", counted(problems, "problem", "problems"));
+        say(&counted(problems, "problem", "problems"));
     }
     problems == 0
 }
@@ -52,6 +56,9 @@ fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Find
         Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
         Err(error) => report(Finding::bad(format!("configuration: {error}"))),
     }
+    if config.admin.token_is_short() {
+        report(Finding::bad(SHORT_TOKEN.to_owned()));
+    }
     for (name, remarks) in conformances(config, plugins) {
         if remarks.is_empty() {
             report(Finding::good(format!("plugin {name}: answers well on all sample events")));
@@ -60,6 +67,9 @@ fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Find
             let text = format!("plugin {name}: {text}");
             report(if is_fault { Finding::bad(text) } else { Finding::good(text) });
         }
+    }
+    if let Some(complaint) = descriptors::complaint(config) {
+        report(Finding::bad(format!("open files: {complaint}")));
     }
     if config.has_fifo_topic() {
         for source in config.amqp.sources.iter().filter(|it| it.format.is_without_ids()) {

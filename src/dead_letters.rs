@@ -12,7 +12,7 @@ mod filter;
 mod forecast;
 mod import;
 mod json;
-mod letter;
+pub(crate) mod letter;
 pub mod message;
 mod replay;
 mod sift;
@@ -23,16 +23,18 @@ pub mod text;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::watch;
 
 pub use content::{Content, Sources};
 pub use filter::Filter;
+pub(crate) use filter::cause;
 pub use forecast::forecast;
 pub use import::Imported;
 pub(crate) use json::{FoundAsJson, report_as_json};
-pub use letter::{By, Death, Letter, LetterId, Origin};
+pub use letter::{By, Death, Letter, LetterId, Origin, Trust};
 pub use message::Message;
 pub use replay::{Address, Ended, Replay, Report, Target, Watching};
 pub use summary::{Group, Summary};
@@ -40,7 +42,7 @@ pub use summary::{Group, Summary};
 use self::archive::ArchiveError;
 use self::sift::{Keep, Seen, Sift};
 use crate::config::Amqp;
-use crate::source::{Broker, Look, SourceError};
+use crate::source::{Broker, InLine, Look, SourceError};
 
 /// Becomes true when an operation is to end early, and properly.
 pub type Stop = watch::Receiver<bool>;
@@ -50,7 +52,11 @@ pub type Stop = watch::Receiver<bool>;
 pub struct DeadLetters {
     broker: Broker,
     sources: Sources,
+    in_line: InLine,
 }
+
+/// For another look to end, unless told otherwise.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(1);
 
 /// Why an operation failed.
 #[derive(Debug, Error)]
@@ -105,8 +111,15 @@ impl DeadLetters {
     /// The dead letters of these workers. `name` is how the connections show on RabbitMQ's side.
     #[must_use]
     pub fn new(amqp: Amqp, name: String) -> Self {
-        let sources = Sources::new(&amqp.sources);
-        Self { broker: Broker::new(amqp, name), sources }
+        let sources = Sources::new(&amqp);
+        let in_line = InLine { patience: PATIENCE_WITH_OTHERS, waits: Arc::new(|_| {}) };
+        Self { broker: Broker::new(amqp, name), sources, in_line }
+    }
+
+    /// The same that waits so long for another look to end, and tells when such a wait begins and ends.
+    #[must_use]
+    pub fn waiting(self, patience: Duration, waits: impl Fn(bool) + Send + Sync + 'static) -> Self {
+        Self { in_line: InLine { patience, waits: Arc::new(waits) }, ..self }
     }
 
     /// The queue's name.
@@ -205,7 +218,7 @@ impl DeadLetters {
         let reading = Arc::clone(&sift);
         let mut stop = stop.clone();
         let look = tokio::select! {
-            look = Look::open(&self.broker, self.queue(), move |message| reading.read(message)) => look?,
+            look = Look::open(&self.broker, self.queue(), &self.in_line, move |message| reading.read(message)) => look?,
             () = stopped(&mut stop) => return Err(Trouble::Stopped),
         };
         sift.begin();

@@ -35,6 +35,9 @@ use crate::outcome::SkipReason;
 /// If the payload is no event of this format. The error is one line that shows nothing of the
 /// payload but where in it the trouble is.
 pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, DecodeError> {
+    if let Some(why) = &envelope.unreadable {
+        return Err(DecodeError::without_position(error::Problem::Unreadable(why.clone())));
+    }
     match format {
         Format::Native => native::decode(json::read(&envelope.payload)?),
         Format::Mongooseim => mongooseim::decode(envelope),

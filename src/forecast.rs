@@ -35,6 +35,7 @@ pub enum Prospect {
 pub fn forecast(envelope: &Envelope, format: Format, router: &Router) -> Forecast {
     let decide = AssertUnwindSafe(|| decide(envelope, format, router));
     std::panic::catch_unwind(decide).unwrap_or_else(|_| {
+        crate::panics::caught();
         let error = "handling it panics, here in event-pusher-sns or in its plugin".to_owned();
         let letter = DeadLetter { reason: Reason::Panicked, error, attempts: 0, topic: None };
         Forecast { kind: None, prospect: Prospect::DeadLetter(letter) }

@@ -1,6 +1,128 @@
-//! Every limit of bytes, depth, count and time that what comes from outside meets, with its reason.
+//! Limits on what others send: bytes, depth, count and time, each with its reason.
 
-// --- bytes in flight ---
+// --- frames from the broker ---
+
+/// Tables and lists within each other in a message's headers. lapin reads them by recursion, on a stack of
+/// its own thread; nobody has use for more, and the stack has room for hundreds.
+pub(crate) const DEEPEST_HEADER: usize = 32;
+
+/// Bytes of a frame that is held until it is whole. RabbitMQ's own limit is 128 KiB unless its
+/// `frame_max` says otherwise, and it sends no header that it has not received in a frame.
+pub(crate) const LARGEST_FRAME: usize = 1 << 20;
+
+/// Names of headers in one frame that are made valid. Each is made different from all others, which takes
+/// up to 126 tries; with more of them, the table is not read.
+pub(crate) const MOST_MENDED_NAMES: usize = 64;
+
+/// Bytes of what was replaced that wait for their deliveries to be taken, for one connection. Without a
+/// bound a prefetch of large bad headers would be kept twice.
+pub(crate) const MOST_NOTED_BYTES: usize = 8 << 20;
+
+// --- what others say ---
+
+/// Bytes that are shown of a text that somebody else wrote: SNS, the broker, a resolver, a proxy. Longer than
+/// any of SNS's own explanations of a refusal, and a line of a log all the same.
+pub(crate) const LONGEST_SAID: usize = 300;
+
+/// Bytes that are looked at of SNS's explanation of a refusal. The canonical string of a signature, the longest
+/// that SNS quotes, has the event's part behind that.
+pub(crate) const EXPLANATION_READ: usize = 1024;
+
+/// Bytes of an error's code. SNS's longest has 37.
+pub(crate) const LONGEST_CODE: usize = 64;
+
+/// Bytes of SNS's id for a message, a UUID of 36.
+pub(crate) const LONGEST_MESSAGE_ID: usize = 64;
+
+/// Bytes of an answer of SNS. Its longest, to a batch of ten, has some 3 KB.
+pub(crate) const LONGEST_ANSWER: usize = 256 * 1024;
+
+/// Entries in an answer to a batch. A request has ten.
+pub(crate) const ANSWER_ENTRIES: usize = 100;
+
+// --- open files ---
+
+/// Open files of a worker that has nothing to do: standard streams, two runtimes, signals, `admin.listen`, and
+/// what resolving names and reading keys takes for a moment. Seen: 14.
+pub(crate) const OWN_FILES: u64 = 24;
+
+/// Open files of a connection to RabbitMQ: its socket, and a second handle of it.
+pub(crate) const FILES_OF_A_CONNECTION: u64 = 2;
+
+/// Connections to RabbitMQ beside the sources' own: dead letters, a look from the page, and one that is being
+/// given up.
+pub(crate) const OTHER_CONNECTIONS: u64 = 3;
+
+/// Connections that a source may have at once: a session, and one that takes its place.
+pub(crate) const CONNECTIONS_OF_A_SOURCE: u64 = 2;
+
+/// Open files of a request to SNS: its connection, and one more that was begun for it before another became free.
+pub(crate) const FILES_OF_A_REQUEST: u64 = 2;
+
+/// Connections to `admin.listen` at once, where open files suffice.
+pub(crate) const MOST_VISITORS: u64 = 128;
+
+/// And where they don't: a probe, a monitor, and two that are slow.
+pub(crate) const FEWEST_VISITORS: u64 = 4;
+
+// --- admin: visitors of the page, and probes ---
+
+/// Characters of `admin.token`. Anything shorter is found by those who guess; a shorter one lets nobody log in.
+pub(crate) const SHORTEST_TOKEN: usize = 24;
+
+/// Connections at once whose request's head has not arrived yet. It is there with the first packets, unless
+/// somebody keeps it back; then the oldest of whoever has the most makes room.
+pub(crate) const ARRIVING_CONNECTIONS: usize = 48;
+
+/// Connections at once that ask for `/livez`, `/readyz` or `/metrics`: a kubelet and a few scrapers.
+pub(crate) const PROBES: usize = 16;
+
+/// Connections at once of those who have not logged in: sixteen open pages, and what they ask beside it.
+pub(crate) const ANONYMOUS_CONNECTIONS: usize = 48;
+
+/// The same of those who have.
+pub(crate) const TRUSTED_CONNECTIONS: usize = 16;
+
+/// Pages at once that get a stream without having logged in; a further one asks now and then.
+pub(crate) const ANONYMOUS_STREAMS: usize = 16;
+
+/// The same of those who have logged in.
+pub(crate) const TRUSTED_STREAMS: usize = 8;
+
+/// Pairs of a query. The page's form has eleven fields, and a script may give some of them more than once.
+pub(crate) const QUERY_PAIRS: usize = 64;
+
+/// Wrong tokens from one network (/24, or /64 of IPv6) within a minute, before none is looked at any more.
+pub(crate) const WRONG_TOKENS: u32 = 5;
+
+/// Networks whose wrong tokens are counted one by one.
+pub(crate) const WRONG_TOKEN_NETWORKS: usize = 1024;
+
+/// Wrong tokens within a minute from all networks beyond those, together.
+pub(crate) const WRONG_TOKENS_ELSEWHERE: u32 = 50;
+
+// --- dead letters: looking, and who has written them ---
+
+/// A look at a queue with a lower delivery limit than this is refused: each look is a delivery, and above the limit
+/// RabbitMQ drops the letters. Nobody looks a million times; RabbitMQ 4 gives 20 where no limit is set.
+pub(crate) const LEAST_DELIVERY_LIMIT: i64 = 1_000_000;
+
+/// Arguments of somebody else's queue that are found out one by one; RabbitMQ 4 knows 22.
+pub(crate) const MOST_ARGUMENTS: usize = 32;
+
+/// Bytes of the frame with which a broker greets; RabbitMQ's has 500.
+pub(crate) const LONGEST_GREETING: usize = 16 * 1024;
+
+/// Bytes of a key to sign with: SHA-256 makes no use of more, and fewer can be guessed.
+pub(crate) const SHORTEST_SIGNING_KEY: usize = 32;
+
+/// More is no key, but another file by mistake.
+pub(crate) const LONGEST_SIGNING_KEY: usize = 4096;
+
+/// Bytes of the header that says of which replay an event is, and as which: eight digits, a dot and a number.
+pub(crate) const LONGEST_REPLAY_ID: usize = 32;
+
+// --- bytes in flight, and dead letters in a second ---
 
 /// What a delivery is charged besides its body: what the worker keeps of every event, and headers up to
 /// [`LARGE_HEADERS`].

@@ -7,6 +7,8 @@ mod progress;
 mod replay;
 mod show;
 
+use std::time::Duration;
+
 use crate::cli;
 use crate::config::Config;
 use crate::dead_letters::text::printable;
@@ -24,6 +26,9 @@ pub(crate) enum End {
     WrongArguments,
 }
 
+/// For another look or replay to end. A long replay takes longer; whoever waits can see it and stop.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(10);
+
 /// Where a quorum queue's own limit may be near; RabbitMQ 4 has 20 where none is set.
 const MANY_LOOKS: u64 = 10;
 
@@ -35,7 +40,17 @@ pub(crate) async fn run(
     name: String,
     stop: &Stop,
 ) -> End {
-    let desk = Desk { dead_letters: DeadLetters::new(config.amqp.clone(), name), config, stop };
+    let queue = config.amqp.dead_letter_queue.clone();
+    let dead_letters = DeadLetters::new(config.amqp.clone(), name);
+    let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
+        if waits {
+            complain(&format!(
+                "waiting in line: another look or replay, from the page or a command, or a program that takes from it has \
+                 the dead letters in `{queue}`; it is this one's turn when that has ended. Ctrl-C ends the wait"
+            ));
+        }
+    });
+    let desk = Desk { dead_letters, config, stop };
     let ended = match command {
         cli::DeadLetters::List { filter, each, json } => desk.list(filter.into(), each, json).await,
         cli::DeadLetters::Show { id, body, json } => desk.show(&id, body, json, plugins).await,

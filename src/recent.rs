@@ -6,10 +6,12 @@ use std::rc::Rc;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::untrusted::one_line;
+
 /// Kinds that are kept; the one that was not met for longest makes room.
 const MOST: usize = 20;
 
-/// Characters of a text that are kept.
+/// Bytes of a text that are kept.
 const LONGEST: usize = 300;
 
 /// An error that was met, perhaps more than once.
@@ -39,8 +41,7 @@ impl Recent {
     /// An error was met.
     pub fn note(&self, place: &str, kind: &str, text: &dyn std::fmt::Display) {
         self.copy.take();
-        let text = text.to_string();
-        let text = text.chars().take(LONGEST).collect();
+        let text = one_line(&text.to_string(), LONGEST);
         let last = Timestamp::now();
         let mut met = self.met.borrow_mut();
         if let Some(known) = met.iter_mut().find(|it| it.place == place && it.kind == kind) {
@@ -80,7 +81,10 @@ mod tests {
         recent.note("pm", "kind 0", &"second");
         recent.note("pm", "one more", &"x".repeat(10_000));
         let all = recent.all();
-        assert_eq!((all.len(), &*all[0].kind, all[0].text.len()), (MOST, "one more", LONGEST));
+        assert_eq!(
+            (all.len(), &*all[0].kind, all[0].text.len()),
+            (MOST, "one more", LONGEST + "…".len())
+        );
         let again = all.iter().find(|it| it.kind == "kind 0").unwrap();
         assert_eq!((again.count, &*again.text), (2, "second"));
         assert!(all.iter().all(|it| it.kind != "kind 1"), "{all:#?}");

@@ -11,6 +11,7 @@ use self::advice::Advice;
 use crate::event::{self, Decoded, Envelope, EventKind, Format};
 use crate::hold::{Held, NotNow, Stay};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
+use crate::panics;
 use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
 use crate::trace::{Trace, Tracer};
@@ -172,6 +173,7 @@ impl<P: Publish + 'static> Relay<P> {
 }
 
 fn panicked() -> Outcome {
+    panics::caught();
     Outcome::DeadLettered(DeadLetter {
         reason: Reason::Panicked,
         error: "handling it panicked; the worker's log of that time says where".to_owned(),

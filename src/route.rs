@@ -19,6 +19,7 @@ use crate::arn::TopicArn;
 use crate::config::{Config, Ordering, Routing};
 use crate::event::{Envelope, Event, Message, MessageKind, Presence};
 use crate::outcome::{DeadLetter, Reason, SkipReason};
+use crate::plugin::running::Mark;
 use crate::plugin::{Attributes, Metadata, Plugin, PluginError, Plugins, overwritten};
 
 /// What is to be published where.
@@ -196,6 +197,7 @@ struct Policy {
     pm_messages_topic: Option<TopicArn>,
     muc: MucTopics,
     plugin: Arc<dyn Plugin>,
+    mark: Mark,
 }
 
 impl Policy {
@@ -210,6 +212,7 @@ impl Policy {
             pm_messages_topic: routing.pm_messages_topic.clone(),
             muc: MucTopics::new(routing),
             plugin,
+            mark: Mark::of(name),
         })
     }
 
@@ -229,6 +232,7 @@ impl Policy {
 
     /// `None`: the plugin does not keep it. An error is the plugin's, and says which function's.
     fn render(&self, topic: &TopicArn, event: &Event<'_>) -> Result<Option<Notification>, String> {
+        let _asked = self.mark.asked();
         let plugin = &self.plugin;
         if !plugin.keep(event).map_err(failed("keep"))? {
             return Ok(None);

@@ -1,6 +1,6 @@
-//! The inputs below `tests/corpus`, each through its decoder or through the classifier of SNS's
-//! answers: what must be true of every input is. `make fuzz` begins with them and looks for more;
-//! what it finds is added there.
+//! The inputs below `tests/corpus`, each through what reads it: a decoder, the classifier of SNS's answers, the
+//! reader of the broker's frames, the compiler of scripts, or the admin's parsers. What must be true of every input
+//! is. `make fuzz` begins with them and looks for more; what it finds is added there.
 
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 #![allow(clippy::missing_panics_doc, unreachable_pub, reason = "shared with the fuzz targets")]
@@ -8,16 +8,30 @@
 use std::fs;
 use std::path::Path;
 
-use event_pusher_sns::{event, outcome};
+use event_pusher_sns::{arn, event, outcome, plugin};
 use proptest::prelude::*;
 
 /// The library keeps it to itself.
 #[path = "../src/publisher/classify.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
 #[path = "../fuzz/src/harness.rs"]
 mod harness;
+#[path = "../src/limits.rs"]
+#[allow(dead_code, reason = "not all of them are met here")]
+mod limits;
+#[path = "../src/source/wire"]
+#[allow(dead_code, unused_imports, reason = "not all of it is called here")]
+mod wire {
+    pub mod frames;
+}
+#[path = "../src/admin/page/parse.rs"]
+mod parse;
+#[path = "../src/untrusted.rs"]
+mod untrusted;
 
 use event::Format;
+use wire::frames;
 
 /// The inputs kept for `name`, with their names.
 fn corpus(name: &str) -> Vec<(String, Vec<u8>)> {
@@ -64,6 +78,21 @@ fn what_is_kept_of_snss_answers_is_judged_consistently() {
     replay("classify", harness::classify);
 }
 
+#[test]
+fn what_is_kept_of_the_brokers_frames_is_read_alike_however_it_is_cut() {
+    replay("frames", harness::frames);
+}
+
+#[test]
+fn what_is_kept_of_scripts_stays_within_its_bounds() {
+    replay("script", harness::script);
+}
+
+#[test]
+fn what_is_kept_of_requests_to_the_admin_is_read_as_it_was_sent() {
+    replay("admin", harness::admin);
+}
+
 /// `make fuzz` begins with what is kept, so that a target without it, or a format without a target, is a gap.
 #[test]
 fn every_decoder_has_a_fuzz_target_that_is_built_and_run() {
@@ -87,5 +116,16 @@ proptest! {
         detail in "(TopicArn |Value '|' at '|\n|\\PC{0,9}){0,40}",
     ) {
         harness::classify(format!("{status}\n{code}\n{detail}").as_bytes());
+    }
+
+    #[test]
+    fn any_request_to_the_admin_is_read_as_it_was_sent(
+        query in "([a-z]{0,6}=?|%[0-9A-F]{2}|&|\\+|\\PC){0,80}",
+        host in "(localhost|\\[::1\\]|[a-zA-Z.]{0,8}|:[0-9]{0,5}|\\PC){0,4}",
+        origin in "(https?://|null|localhost|:|[0-9]{1,4}|\\PC){0,4}",
+        authorization in "(bearer|Bearer|Basic| |[a-z]{0,30}|\\PC){0,4}",
+        cookies in "(event_pusher_session|=|; ?|[0-9a-f]{64}|\\PC){0,6}",
+    ) {
+        harness::admin(format!("{query}\n{host}\n{origin}\n{authorization}\n{cookies}").as_bytes());
     }
 }

@@ -110,6 +110,12 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(below).filter(|path| path.extension().is_some_and(|it| it == "rs")).collect()
 }
 
+/// Whether a word in code type is the name of a test: a sentence.
+fn is_test(word: &str) -> bool {
+    word.matches('_').count() > 4
+        && word.chars().all(|it| it == '_' || it.is_ascii_lowercase() || it.is_ascii_digit())
+}
+
 #[test]
 fn the_tests_that_documents_name_are_there() {
     let code: String = ["src", "tests"]
@@ -117,6 +123,10 @@ fn the_tests_that_documents_name_are_there() {
         .flat_map(|folder| sources(&path(folder)))
         .map(|file| std::fs::read_to_string(file).unwrap())
         .collect();
+    for name in read("docs/security.md").split('`').skip(1).step_by(2).filter(|it| is_test(it)) {
+        let function = format!("fn {name}()");
+        assert!(code.contains(&function), "docs/security.md names {name}, which is no test");
+    }
     let text = read("docs/reliability.md");
     let (_, promises) = text.split_once("## Where each promise is tried").unwrap();
     let names: Vec<_> =

@@ -72,7 +72,7 @@ async fn demo() -> Result<ExitCode, Trouble> {
     let (report, left) = (stopped?, emptied.and(left)?);
     story::report(&report);
     let verdict = facts.judge(&report, left);
-    story::verdict(&facts, &verdict);
+    story::verdict(&facts, &verdict, &settings.token);
     Ok(if verdict.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -8,6 +8,8 @@ use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::config::{Amqp, Config, Inputs, Sns, Source};
 use event_pusher_sns::plugin::DefaultPlugin;
 
+use secrecy::ExposeSecret;
+
 use crate::trouble::{START, Trouble};
 
 /// The demo reads what the worker reads, by the worker's own code, so the two can't differ.
@@ -18,6 +20,8 @@ pub(crate) struct Settings {
     pub amqp: Amqp,
     pub sns: Sns,
     pub source: Source,
+    /// What the page asks for.
+    pub token: String,
 }
 
 impl Settings {
@@ -35,7 +39,8 @@ impl Settings {
         let config =
             load().map_err(|problems| Trouble::new("the demo's configuration", problems))?;
         let source = config.amqp.sources[0].clone();
-        Ok(Self { file, overrides, amqp: config.amqp, sns: config.sns, source })
+        let token = config.admin.token.map(|it| it.expose_secret().to_owned()).unwrap_or_default();
+        Ok(Self { file, overrides, amqp: config.amqp, sns: config.sns, source, token })
     }
 
     /// Each topic has an SQS queue of the same name subscribed to it.

@@ -98,7 +98,7 @@ pub(crate) fn report(report: &str) {
     say!("  {}", wrapped(report, ", ", 2));
 }
 
-pub(crate) fn verdict(facts: &Facts, wrong: &[String]) {
+pub(crate) fn verdict(facts: &Facts, wrong: &[String], token: &str) {
     let Facts { published, arrived, skipped, dead_lettered, .. } = facts;
     say!();
     if !wrong.is_empty() {
@@ -113,7 +113,10 @@ pub(crate) fn verdict(facts: &Facts, wrong: &[String]) {
     );
     say!();
     say!("{BOLD}What to try next{BOLD:#}");
+    let page =
+        format!("docker compose up, http://127.0.0.1:9464, with the token\n{:22}{token}", "");
     for (what, how) in [
+        ("Open the page", &*page),
         ("Change something", "config/demo.toml, then `make demo` again"),
         ("Set up your own", "config/default.toml has every key, its default and why"),
         ("Check what you set", "cargo run -- check --offline --config config/demo.toml"),

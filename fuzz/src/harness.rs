@@ -1,8 +1,13 @@
-//! One input, as fuzz targets and `tests/corpus.rs` give it to a decoder or to the classifier.
+//! One input, as fuzz targets and `tests/corpus.rs` give it to what reads it.
 
-use crate::classify::{one_line, scope_of, scope_of_entry};
+use crate::classify::{scope_of, scope_of_entry};
 use crate::event::{self, Decoded, Envelope, Event, Format};
+use crate::frames::{Frames, Notes};
+use crate::limits::QUERY_PAIRS;
 use crate::outcome::Scope;
+use crate::parse;
+use crate::plugin::{Bounds, Plugin, PluginError, Script};
+use crate::untrusted::one_line;
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
 /// Without them it is all payload.
@@ -92,6 +97,132 @@ pub fn classify(input: &[u8]) {
         assert_eq!(scope, Scope::Transient, "a server's unknown trouble passes");
     }
 
-    let line = one_line(detail);
-    assert!(line.len() <= 304 && !line.contains(['\n', '\r']), "one short line: {line}");
+    let line = one_line(detail, 300);
+    assert!(line.len() <= 303 && !line.contains(char::is_control), "one short line: {line}");
+}
+
+/// Reads a stream of the broker's, at once and in pieces.
+///
+/// # Panics
+///
+/// If what must be true of every stream is not.
+pub fn frames(input: &[u8]) {
+    let notes = Notes::default();
+    let at_once = read(&notes, input, usize::MAX);
+    for piece in [1, 3, 64] {
+        let again = Notes::default();
+        let in_pieces = read(&again, input, piece);
+        assert!(in_pieces == at_once, "cut into pieces of {piece} it is another");
+        assert_eq!(again, notes, "and so are its notes");
+    }
+    // What was mended needs no mending: a stream of whole frames comes out as it is.
+    let mended = Notes::default();
+    assert!(read(&mended, &at_once, usize::MAX) == at_once, "it is mended at once");
+    assert!(at_once.len() <= input.len(), "nothing is added");
+}
+
+/// All that comes out, but for heartbeats.
+fn read(notes: &Notes, input: &[u8], piece: usize) -> Vec<u8> {
+    let mut frames = Frames::without_heartbeats(notes.clone());
+    let (mut rest, mut came, mut buffer) = (input, Vec::new(), [0; 509]);
+    loop {
+        match frames.take(&mut buffer) {
+            0 if rest.is_empty() => break,
+            0 => {}
+            taken => {
+                came.extend_from_slice(&buffer[..taken]);
+                continue;
+            }
+        }
+        let room = frames.room();
+        let count = piece.min(rest.len()).min(room.len());
+        room[..count].copy_from_slice(&rest[..count]);
+        rest = &rest[count..];
+        frames.read(count);
+    }
+    frames.end();
+    loop {
+        match frames.take(&mut buffer) {
+            0 => return came,
+            taken => came.extend_from_slice(&buffer[..taken]),
+        }
+    }
+}
+
+/// Compiles a script, and asks all its functions about an event with as long a text as there may be.
+///
+/// # Panics
+///
+/// If what must be true of every script is not.
+pub fn script(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let script = match Script::compile("fuzz.rhai", &text) {
+        Ok(script) => script,
+        Err(error) => return assert!(error.to_string().starts_with("fuzz.rhai"), "{error}"),
+    };
+    let message = MARKER.repeat(Bounds::TEXT / MARKER.len());
+    let json = format!(
+        r#"{{"type":"chat","from_user_id":"a@h/x","to_user_id":"b@h","message":"{message}","x":[1,{{"y":"z"}}]}}"#
+    );
+    let envelope = Envelope { payload: json.into_bytes(), ..Envelope::default() };
+    let Ok(Decoded::Event(event)) = event::decode(&envelope, Format::Native) else {
+        panic!("the sample is an event");
+    };
+    let Event::Message(message) = &event else { panic!("and a message") };
+    let topic = crate::arn::TopicArn::build("eu-west-1", "123456789012", "t").expect("valid");
+    twice(|| script.keep(&event));
+    twice(|| script.user_guid(&message.from).map(std::borrow::Cow::into_owned));
+    twice(|| script.message_attributes(&topic, message));
+    twice(|| script.metadata(&event));
+}
+
+/// Stands in the text of the event, and in no error.
+const MARKER: &str = "aß,b ";
+
+/// The same each time, and an error shows nothing of the event.
+fn twice<T: PartialEq + std::fmt::Debug>(ask: impl Fn() -> Result<T, PluginError>) {
+    let said = ask();
+    // A number that is none is not even like itself.
+    assert_eq!(format!("{said:?}"), format!("{:?}", ask()), "the same twice");
+    if let Err(error) = said {
+        let error = error.to_string();
+        assert!(error.starts_with("fuzz.rhai") && !error.contains(&MARKER.repeat(2)), "{error}");
+    }
+}
+
+/// Reads the parts of a request to the admin, a line each: query, `Host`, `Origin`, `Authorization`, `Cookie`.
+///
+/// # Panics
+///
+/// If what must be true of every request is not.
+pub fn admin(input: &[u8]) {
+    let text = String::from_utf8_lossy(input);
+    let mut lines = text.splitn(5, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (query, host, origin, authorization, cookies) = (line(), line(), line(), line(), line());
+    if let Some(pairs) = parse::pairs(query) {
+        assert!(pairs.len() <= QUERY_PAIRS && pairs.iter().all(|(_, value)| !value.is_empty()));
+        let length = |it: &(String, String)| it.0.len() + it.1.len();
+        // A byte that is no UTF-8 becomes a character of three.
+        assert!(
+            pairs.iter().map(length).sum::<usize>() <= query.len() * 3,
+            "no more than was sent"
+        );
+    } else {
+        assert!(query.split('&').count() > QUERY_PAIRS, "too many only if there are");
+    }
+    let name = parse::host_name(host);
+    assert!(!name.ends_with('.') && name == name.to_lowercase(), "in its normal form: {name}");
+    if parse::is_of_host(origin, host) {
+        assert!(origin.to_ascii_lowercase().ends_with(&host.to_ascii_lowercase()));
+    }
+    let token = parse::bearer(authorization);
+    assert!(token == token.trim() && authorization.contains(token), "a part of what was sent");
+    if !token.is_empty() {
+        assert!(authorization.get(..7).is_some_and(|it| it.eq_ignore_ascii_case("bearer ")));
+    }
+    if let Some(id) = parse::session_id(cookies) {
+        let has_form = id.len() == parse::ID_DIGITS && id.bytes().all(|it| it.is_ascii_hexdigit());
+        assert!(has_form && cookies.contains(parse::COOKIE), "an id that may be looked up: {id}");
+    }
 }

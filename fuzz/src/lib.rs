@@ -8,7 +8,17 @@ mod harness;
 mod code {
     pub mod arn;
     pub mod event;
+    pub mod limits;
     pub mod outcome;
+    pub mod panics;
+    pub mod plugin;
+}
+
+/// The reader between socket and lapin, without either.
+#[path = "../../src/source/wire"]
+#[allow(dead_code, unused_imports, reason = "not all of it is called here")]
+mod wire {
+    pub mod frames;
 }
 
 /// The library keeps it to itself.
@@ -16,6 +26,16 @@ mod code {
 #[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
 
+/// How what others say is made fit to be shown.
+#[path = "../../src/untrusted.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod untrusted;
+
+/// What the admin's HTTP requests say.
+#[path = "../../src/admin/page/parse.rs"]
+mod parse;
+
 pub use code::event::Format;
-use code::{arn, event, outcome};
-pub use harness::{classify, decode};
+use code::{arn, event, limits, outcome, panics, plugin};
+pub use harness::{admin, classify, decode, frames as read_frames, script};
+use wire::frames;

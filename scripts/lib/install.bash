@@ -41,6 +41,74 @@ rabbitmq_packages() {
         grep -E '^(rabbitmq-server|erlang-.*|libssl3.*)$' | sort -u
 }
 
+# --- the newest RabbitMQ, beside it ---
+
+# It comes from a later Debian than this machine's may be, with its own Erlang and C library, so that
+# nothing of the system matters but the kernel and /bin/sh.
+readonly NEXT_SUITE=forky NEXT_LINE=4.3
+
+next_prefix() {
+    [[ -x $DEBIAN/next/usr/lib/rabbitmq/bin/rabbitmq-server ]] && printf '%s/next/usr\n' "$DEBIAN"
+}
+
+install_next() {
+    next_prefix >/dev/null && return
+    step "RabbitMQ $NEXT_LINE: unpacking packages of Debian $NEXT_SUITE into ${DEBIAN#"$ROOT/"}/next (100 MB)"
+    unpack_debian next next_packages next_lists ||
+        die "RabbitMQ $NEXT_LINE could not be fetched; the end of ${STATE#"$ROOT/"}/install.log may say why. It comes from
+    Debian's '$NEXT_SUITE', by the mirror that apt is configured with for this system's own release
+    (/etc/apt/sources.list.d/debian.sources): that has to be a full mirror of Debian.
+    EVENT_PUSHER_DEV_NEXT=no does without; the tests on $NEXT_LINE fail then"
+}
+
+# Of all that the package asks for, what the node itself loads.
+next_packages() {
+    apt-get "${apt_options[@]}" --simulate --no-install-recommends install rabbitmq-server 2>/dev/null |
+        sed -n 's/^Inst \([^ ]*\) .*/\1/p' |
+        grep -E '^(rabbitmq-server|erlang-.*|zlib1g|lib(c6|gcc-s1|stdc\+\+6|tinfo6|sctp1|ssl3.*|systemd0|cap2|zstd1|mimalloc.*))$'
+}
+
+# Lists of that suite alone, and a system on which nothing is installed yet.
+next_lists() {
+    local mirror folder=$STATE/apt
+    mirror=$(debian_mirror) && [[ -n $mirror ]] || return 1
+    mkdir -p "$folder"
+    : >"$folder/status"
+    printf '%s\n' 'Types: deb' "URIs: $mirror" "Suites: $NEXT_SUITE" 'Components: main' \
+        'Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg' >"$folder/next.sources"
+    apt_options+=(
+        -o "Dir::State::status=$folder/status" -o "Dir::Etc::sourcelist=$folder/next.sources"
+        -o Dir::Etc::sourceparts=/dev/null -o Acquire::Languages=none
+    )
+    use_own_lists
+}
+
+# The address that apt is configured with for the system's own release.
+debian_mirror() {
+    local codename
+    # shellcheck source=/dev/null
+    codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+    # shellcheck disable=SC2016 # apt's own variables
+    apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+        awk -v release="$codename" '$1 == release && $2 == "main" && !seen++ { print $3 }'
+}
+
+# bring_own_libc ROOT: each program of Erlang's that belongs to the loader in ROOT becomes a script that
+# starts it by that loader. So nothing of ours is in the environment that it passes on.
+bring_own_libc() {
+    local loader libraries program magic
+    loader=$(compgen -G "$1/usr/lib/*/ld-linux*.so.*") || return 0
+    libraries=$(dirname "$loader")
+    for program in "$1"/usr/lib/erlang/erts-*/bin/* "$1"/usr/lib/erlang/lib/os_mon-*/priv/bin/*; do
+        LC_ALL=C IFS= read -r -N 4 magic <"$program" && [[ ! -L $program && $magic == $'\x7fELF' ]] || continue
+        mv "$program" "$program.real"
+        # shellcheck disable=SC2016 # for that script to expand
+        printf '#!/bin/sh\nexec %q --library-path %q --argv0 "$0" %q "$@"\n' \
+            "$2${loader#"$1"}" "$2${libraries#"$1"}" "$2${program#"$1"}.real" >"$program"
+        chmod +x "$program"
+    done
+}
+
 # --- the XMPP server of a test ---
 
 # Prints the folder whose usr/ holds Prosody: the system's, or ours. The test looks in the same places.
@@ -123,12 +191,18 @@ browser_packages() {
 
 # --- Debian's packages without rights ---
 
-# unpack_debian NAME LISTER: into $DEBIAN/NAME the packages whose names LISTER prints.
+# unpack_debian NAME LISTER [UPDATER]: into $DEBIAN/NAME the packages whose names LISTER prints; they come
+# from what the system's lists name, or from lists of our own, which UPDATER fetches.
 unpack_debian() {
     local status=0
     command -v apt-get >/dev/null && command -v dpkg >/dev/null || return 1
     local apt_options=(-o "APT::Sandbox::User=$(id -un)" -o Acquire::Retries=3)
-    fetch_debs "$2" || { use_own_lists && fetch_debs "$2"; } || status=1
+    rm -rf "$STATE/apt"
+    if (($# < 3)); then
+        fetch_debs "$2" || { use_own_lists && fetch_debs "$2"; } || status=1
+    else
+        "$3" && fetch_debs "$2" || status=1
+    fi
     ((status)) || unpack_debs "$1" || status=1
     rm -rf "$STATE/apt"
     return "$status"
@@ -158,6 +232,7 @@ unpack_debs() {
     done
     relocate_erlang "$staging" "$DEBIAN/$1" || return 1
     relocate_prosody "$staging" "$DEBIAN/$1" || return 1
+    bring_own_libc "$staging" "$DEBIAN/$1" || return 1
     rm -rf "${DEBIAN:?}/$1"
     mkdir -p "$DEBIAN"
     mv "$staging" "$DEBIAN/$1"

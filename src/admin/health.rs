@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::hold::{Held, Hold};
 use crate::monitor::{Seen, State};
+use crate::plugin::running;
 use crate::recent::Met;
 
 /// The workers' thread turns many times a second; when it has not for so long, it is stuck, and only a
@@ -132,16 +133,22 @@ impl Status {
         }
     }
 
-    fn stuck(&self) -> Option<Problem> {
-        (self.at.elapsed() >= STUCK_AFTER).then(|| Problem {
-            reason: "stuck",
-            source: None,
-            since: self.clock,
-            error: None,
-            what_to_do: "restart it: its event loop does not turn any more; nothing is lost by that. If a plugin \
-                         waits or computes for long, mend the plugin"
+    /// That the workers' thread does not turn any more; a plugin that it is in is named.
+    pub(super) fn stuck(&self) -> Option<Problem> {
+        if self.at.elapsed() < STUCK_AFTER {
+            return None;
+        }
+        let plugin = running::name();
+        let what_to_do = match &plugin {
+            Some(name) => format!(
+                "restart it: the plugin `{name}` was asked about an event and does not answer, and everything waits for \
+                 it; nothing is lost by that. Mend the plugin: it must neither wait nor compute for long"
+            ),
+            None => "restart it: its event loop does not turn any more; nothing is lost by that"
                 .to_owned(),
-        })
+        };
+        let error = plugin.map(|name| format!("the plugin `{name}` does not answer"));
+        Some(Problem { reason: "stuck", source: None, since: self.clock, error, what_to_do })
     }
 }
 

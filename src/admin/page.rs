@@ -7,12 +7,13 @@ mod access;
 mod api;
 mod asked;
 mod assets;
+mod attempts;
 mod clerk;
 mod figures;
 mod frame;
 mod headline;
 mod letters;
-mod limits;
+mod parse;
 mod session;
 mod stream;
 
@@ -31,7 +32,8 @@ use self::access::Access;
 use self::clerk::{Clerk, Desk};
 use self::figures::History;
 use self::frame::About;
-use super::{Setup, Status};
+use super::{Setup, Status, server};
+use crate::limits;
 use crate::metrics::Metrics;
 
 /// What a look at very many dead letters may take.
@@ -49,13 +51,26 @@ pub(super) struct Page {
     /// The last update, ready to be sent.
     frames: watch::Sender<Arc<str>>,
     /// Open streams.
-    watchers: watch::Sender<usize>,
+    watchers: watch::Sender<Watchers>,
+}
+
+/// Open streams, of those who have not logged in and of those who have.
+#[derive(Debug, Clone, Copy, Default)]
+struct Watchers {
+    anonymous: usize,
+    trusted: usize,
+}
+
+impl Watchers {
+    const fn are_any(self) -> bool {
+        self.anonymous + self.trusted > 0
+    }
 }
 
 impl Page {
     /// The page, and who works for it: to be polled beside the server.
     pub(super) fn new(setup: Setup) -> (Arc<Self>, impl Future<Output = ()>) {
-        let watchers = watch::Sender::new(0);
+        let watchers = watch::Sender::new(Watchers::default());
         let about = About::new(&setup.config, &setup.name);
         let access = Access::new(&setup.config.admin);
         let desk = Desk::new(setup.config, setup.router, setup.name);
@@ -84,7 +99,7 @@ impl Page {
         loop {
             ticks.tick().await;
             self.history().add(self.metrics.reading());
-            if *self.watchers.borrow() > 0 {
+            if self.watchers.borrow().are_any() {
                 self.frames.send_replace(self.frame().into());
             }
         }
@@ -93,6 +108,12 @@ impl Page {
     fn history(&self) -> std::sync::MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Who has logged in, by the head of a request.
+pub(super) fn knows(page: &Arc<Page>) -> server::Knows {
+    let page = Arc::clone(page);
+    Arc::new(move |headers, peer| page.access.knows(headers, peer))
 }
 
 pub(super) fn router(page: Arc<Page>) -> axum::Router {

@@ -1,12 +1,13 @@
 //! Connections, so bounded that no visitor gets in the workers' way.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use hyper::body::Incoming;
@@ -15,16 +16,18 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::sleep;
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
 
+use super::places::{Class, Places};
 use super::visitor::Visitor;
-
-/// Connections at once; further ones wait in the system's own queue.
-const CONNECTIONS: usize = 128;
+use crate::limits::ARRIVING_CONNECTIONS;
 
 /// For a request's head to arrive.
 const HEAD_WITHIN: Duration = Duration::from_secs(3);
+
+/// For the rest of a request, which is small and comes with its head.
+const BODY_WITHIN: Duration = Duration::from_secs(3);
 
 /// For a whole connection, which has one request, unless its answer is one that takes longer.
 const DONE_WITHIN: Duration = Duration::from_secs(10);
@@ -33,26 +36,50 @@ const DONE_WITHIN: Duration = Duration::from_secs(10);
 const HEAD_BYTES: usize = 16 * 1024;
 
 /// Bytes of a request's body. The largest one is a filter of dead letters.
-const BODY_BYTES: u64 = 64 * 1024;
+const BODY_BYTES: usize = 64 * 1024;
+
+/// Connections that are taken before those that were are heard; a part of the places that there are.
+const AT_A_TIME: usize = ARRIVING_CONNECTIONS / 4;
 
 /// After a failure to accept, which is mostly that the process has no descriptor left.
 const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 
-pub(super) async fn serve(listener: &TcpListener, router: &Router) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    // Nobody closes it.
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+/// Paths that probes and scrapers ask for.
+pub(super) const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
+
+/// Whether somebody has logged in, by what a request's head says.
+pub(super) type Knows = Arc<dyn Fn(&HeaderMap, SocketAddr) -> bool + Send + Sync>;
+
+/// `most` connections at once, each kind a share of them.
+pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows, most: usize) {
+    let places = Places::within(most);
+    for number in 0_usize.. {
+        // Those who have come say what they want before many others may need their places.
+        if number.is_multiple_of(AT_A_TIME) {
+            yield_now().await;
+        }
         let (stream, visitor) = match listener.accept().await {
-            Ok((stream, peer)) => (stream, Visitor::new(peer, DONE_WITHIN)),
+            Ok((stream, peer)) => {
+                let place = places.take(peer.ip());
+                (stream, Visitor::new(peer, DONE_WITHIN).at(place))
+            }
             Err(error) => {
-                tracing::debug!(%error, "cannot take a connection to admin.listen");
+                tracing::debug!(%error, "cannot take a connection to the operator's side");
                 sleep(ACCEPT_AGAIN).await;
                 continue;
             }
         };
         let answering = TowerToHyperService::new(router.clone());
-        let theirs = visitor.clone();
+        let (theirs, knows) = (visitor.clone(), Arc::clone(knows));
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+            let path = request.uri().path();
+            if let Some(place) = theirs.place() {
+                place.becomes(match () {
+                    () if HEALTH.contains(&path) => Class::Probe,
+                    () if knows(request.headers(), theirs.peer) => Class::Trusted,
+                    () => Class::Anonymous,
+                });
+            }
             request.extensions_mut().insert(theirs.clone());
             answering.call(request)
         });
@@ -68,7 +95,6 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router) {
                 _ = connection => {}
                 () = visitor.overstays() => {}
             }
-            drop(place);
         });
     }
 }
@@ -79,9 +105,12 @@ pub(super) fn guarded(router: Router) -> Router {
 }
 
 async fn guard(request: Request, next: Next) -> Response {
-    let fits = request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY_BYTES);
+    let fits = request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY_BYTES as u64);
     let mut response = if fits {
-        next.run(request).await
+        match whole(request).await {
+            Ok(request) => next.run(request).await,
+            Err(refusal) => refusal.into_response(),
+        }
     } else {
         (StatusCode::PAYLOAD_TOO_LARGE, "no request here needs such a body\n").into_response()
     };
@@ -89,4 +118,22 @@ async fn guard(request: Request, next: Next) -> Response {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
+}
+
+/// The request with all of its body, which is there soon or not wanted any more.
+async fn whole(request: Request) -> Result<Request, (StatusCode, &'static str)> {
+    let (parts, body) = request.into_parts();
+    let Ok(read) = timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES)).await else {
+        return Err((
+            StatusCode::REQUEST_TIMEOUT,
+            "the rest of the request did not come in time\n",
+        ));
+    };
+    let Ok(body) = read else {
+        return Err((StatusCode::BAD_REQUEST, "the rest of the request is not as it should be\n"));
+    };
+    if let Some(visitor) = parts.extensions.get::<Visitor>() {
+        visitor.has_asked();
+    }
+    Ok(Request::from_parts(parts, Body::from(body)))
 }

@@ -26,7 +26,7 @@ struct Server {
 const CONFIGURATION: &str = r#"
 amqp.uri = "amqp://guest:planted@127.0.0.1:1/%2f"
 admin.listen = "127.0.0.1:0"
-admin.token = "planted"
+admin.token = "planted-and-long-enough-for-a-login"
 "#;
 
 impl Server {
@@ -39,7 +39,8 @@ impl Server {
         let router = Routes::of(&config, &Plugins::default()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let name = "test".to_owned();
-        let setup = Setup { status, metrics: Arc::default(), config, router, name, stop: stopped };
+        let metrics = Arc::default();
+        let setup = Setup { status, metrics, config, router, name, stop: stopped, visitors: 128 };
         Self { at: serve(listener, setup).unwrap(), say, _stop: stop }
     }
 
@@ -160,6 +161,11 @@ fn a_loop_that_does_not_turn_is_not_live_although_somebody_still_answers() {
     assert!(at.elapsed() >= STUCK_AFTER);
     assert_eq!((&body["live"], &body["problems"][0]["reason"]), (&false.into(), &"stuck".into()));
     assert_eq!(server.get("/readyz").0, 503);
+    {
+        let _asked = crate::plugin::running::Mark::of("sleepy").asked();
+        let body = server.get("/livez").1;
+        assert_eq!(body["problems"][0]["error"], "the plugin `sleepy` does not answer", "{body}");
+    }
     server.see(SourceState::Consuming, vec![]);
     assert_eq!((server.get("/livez").0, server.get("/readyz").0), (200, 200), "it turns again");
 }
@@ -248,7 +254,13 @@ fn visitors_who_say_nothing_are_sent_away_and_others_get_their_turn() {
 fn an_address_that_is_taken_is_told_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let admin = Admin { listen: None, token: None, hosts: vec![], price_per_million_requests: 0.5 };
+    let admin = Admin {
+        listen: None,
+        health_listen: None,
+        token: None,
+        hosts: vec![],
+        price_per_million_requests: 0.5,
+    };
     let error = listen(&address, &admin).unwrap_err();
     assert!(error.contains("admin.listen") && error.contains("another worker"), "{error}");
     assert!(listen("host.invalid:1", &admin).unwrap_err().contains("name a host and port"));

@@ -7,31 +7,69 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::places::{Phase, Place};
+
 /// A connection's other end. Each request carries it.
 #[derive(Debug, Clone)]
 pub(super) struct Visitor {
     pub(super) peer: SocketAddr,
     until: Arc<watch::Sender<Instant>>,
+    place: Option<Arc<Place>>,
 }
 
 impl Visitor {
     pub(super) fn new(peer: SocketAddr, stay: Duration) -> Self {
-        Self { peer, until: Arc::new(watch::Sender::new(Instant::now() + stay)) }
+        let until = Arc::new(watch::Sender::new(Instant::now() + stay));
+        Self { peer, until, place: None }
+    }
+
+    /// With the place that it has.
+    pub(super) fn at(self, place: Place) -> Self {
+        Self { place: Some(Arc::new(place)), ..self }
+    }
+
+    pub(super) fn place(&self) -> Option<&Place> {
+        self.place.as_deref()
+    }
+
+    /// The request has come to its end; only the answer is awaited.
+    pub(super) fn has_asked(&self) {
+        self.comes_to(Phase::Answered);
     }
 
     /// They may stay for so long from now, if that is longer.
     pub(super) fn may_stay(&self, stay: Duration) {
+        self.comes_to(Phase::Lasting);
         self.until.send_modify(|until| *until = (*until).max(Instant::now() + stay));
     }
 
     /// Waits until they have to go.
     pub(super) async fn overstays(&self) {
+        let needed = async {
+            match &self.place {
+                Some(place) => place.is_needed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = needed => {}
+            () = self.is_late() => {}
+        }
+    }
+
+    async fn is_late(&self) {
         loop {
             let until = *self.until.borrow();
             if Instant::now() >= until {
                 return;
             }
             sleep_until(until).await;
+        }
+    }
+
+    fn comes_to(&self, phase: Phase) {
+        if let Some(place) = &self.place {
+            place.comes_to(phase);
         }
     }
 }

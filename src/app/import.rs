@@ -10,6 +10,7 @@ use super::{FAILED, INVALID_CONFIGURATION};
 use crate::cli;
 use crate::import::{self, Given, Imported, MAX_BYTES};
 use crate::plugin::Plugins;
+use crate::say::say_plainly;
 use crate::words::counted;
 
 /// Stands for standard input.
@@ -38,8 +39,7 @@ fn carry_out(command: &cli::Import, plugins: &Plugins) -> Result<ExitCode, Strin
         import::import(&given, &names).map_err(|error| format!("cannot import {name}{error}"))?;
     match &command.output {
         Some(path) => write(path, &imported.toml, command.force)?,
-        // A reader that went away, as `| head` does, needs no more.
-        None => drop(io::stdout().write_all(imported.toml.as_bytes())),
+        None => say_plainly(&imported.toml),
     }
     Ok(report(&imported, command.output.as_deref()))
 }

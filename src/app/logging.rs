@@ -4,10 +4,12 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Key, LogFormat};
+use crate::panics;
 
 /// A panic's message may quote the data it met; its place may not.
 pub(super) fn report_panics_without_their_message() {
     std::panic::set_hook(Box::new(|panic| {
+        panics::seen();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked; this is a bug in event-pusher-sns or in a plugin");
     }));

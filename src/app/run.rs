@@ -17,6 +17,7 @@ use crate::admin::{self, Pulse, Setup, Status};
 use crate::arn::TopicArn;
 use crate::check;
 use crate::config::{Config, Source};
+use crate::descriptors;
 use crate::hold::Room;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
@@ -45,9 +46,9 @@ struct Prepared {
     exporter: Option<Exporter>,
 }
 
-pub(super) async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
+pub(super) async fn run(mut config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
     start_logging(&config, filter);
-    let prepared = match prepare(&config, plugins) {
+    let prepared = match prepare(&mut config, plugins) {
         Ok(prepared) => prepared,
         Err((error, status)) => return cannot_start(&error, status),
     };
@@ -58,16 +59,19 @@ pub(super) async fn run(config: Config, filter: EnvFilter, plugins: &Plugins) ->
 
 /// What is wrong goes with the status that says so. Signals are heard first, so that a stop while it starts
 /// is one in order, too.
-fn prepare(config: &Config, plugins: &Plugins) -> Result<Prepared, (String, u8)> {
+fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, u8)> {
     let failed = |error| (error, FAILED);
     let stop = stop_on_signals().map_err(failed)?;
+    let share = descriptors::claim(config).map_err(failed)?;
+    config.sns.pool_size = share.requests;
+    let config = &*config;
     let router =
         Router::of(config, plugins).map_err(|error| (error.to_string(), INVALID_CONFIGURATION))?;
     for remark in check::remarks(config, plugins).filter(|it| it.is_fault) {
         tracing::warn!(%remark, "a plugin fails on a sample event; `check` shows all that is to be said of it");
     }
     let metrics = Arc::new(Metrics::new());
-    let status = open_admin(config, plugins, &metrics, &stop).map_err(failed)?;
+    let status = open_admin(config, plugins, &metrics, &stop, share.visitors).map_err(failed)?;
     let exporter = open_exporter(config, &metrics).map_err(failed)?;
     Ok(Prepared { router: Rc::new(router), stop, metrics, status, exporter })
 }
@@ -78,8 +82,19 @@ fn open_admin(
     plugins: &Plugins,
     metrics: &Arc<Metrics>,
     stop: &Stop,
+    visitors: usize,
 ) -> Result<watch::Sender<Status>, String> {
     let (say, status) = watch::channel(Status::starting());
+    if config.admin.token_is_short() {
+        tracing::warn!("{}", check::SHORT_TOKEN);
+    }
+    // Two addresses share the open files there are for visitors.
+    let visitors = if config.admin.health_listen.is_some() { visitors / 2 } else { visitors };
+    if let Some(address) = &config.admin.health_listen {
+        let listener = admin::listen_for_probes(address)?;
+        admin::serve_probes(listener, status.clone(), Arc::clone(metrics), visitors)
+            .map_err(|error| format!("cannot serve admin.health_listen: {error}"))?;
+    }
     if let Some(address) = &config.admin.listen {
         let listener = admin::listen(address, &config.admin)?;
         let setup = Setup {
@@ -89,6 +104,7 @@ fn open_admin(
             router: Router::of(config, plugins).map_err(|error| error.to_string())?,
             name: worker_name(),
             stop: stop.clone(),
+            visitors,
         };
         admin::serve(listener, setup)
             .map_err(|error| format!("cannot serve admin.listen: {error}"))?;

@@ -52,6 +52,8 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
         .filter(|rate| *rate > 0.0),
         dead_letter_exchange: name(read, &Key::from("amqp.dead_letter_exchange")),
         sources: sources(read, &dead_letter_queue, parking),
+        signing_key_file: read.path("amqp.signing_key_file"),
+        signing_key: None,
         dead_letter_queue,
     }
 }

@@ -16,19 +16,15 @@ pub(super) fn shutdown(read: &mut Reader) -> Shutdown {
 }
 
 pub(super) fn admin(read: &mut Reader) -> Admin {
-    let key = Key::from("admin.listen");
-    read.has_form(&key, ":[0-9]{1,5}$");
-    let listen = read.optional(&key);
-    let is_address = |text: &String| {
-        let (host, port) = text.rsplit_once(':').unwrap_or_default();
-        let host_is_whole = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
-        !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()
-    };
-    if !listen.as_ref().is_none_or(is_address) {
+    let listen = address(read, &Key::from("admin.listen"));
+    let health = Key::from("admin.health_listen");
+    let health_listen = address(read, &health);
+    let fixed = |it: &&String| !it.ends_with(":0");
+    if listen.is_some() && health_listen.as_ref().filter(fixed) == listen.as_ref() {
         read.problem(
-            &key,
-            "is not a host and port",
-            "write host:port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",
+            &health,
+            "is the address that admin.listen has",
+            "give it another port, or leave it empty: then probes are answered on admin.listen",
         );
     }
     let hosts = Key::from("admin.hosts");
@@ -42,6 +38,7 @@ pub(super) fn admin(read: &mut Reader) -> Admin {
     }
     Admin {
         listen,
+        health_listen,
         token: read.secret("admin.token"),
         hosts: names,
         price_per_million_requests: read.fraction(
@@ -50,6 +47,25 @@ pub(super) fn admin(read: &mut Reader) -> Admin {
             "it is a price in US dollars",
         ),
     }
+}
+
+/// A host and port, if it is set.
+fn address(read: &mut Reader, key: &Key) -> Option<String> {
+    read.has_form(key, ":[0-9]{1,5}$");
+    let given = read.optional(key);
+    let is_address = |text: &String| {
+        let (host, port) = text.rsplit_once(':').unwrap_or_default();
+        let host_is_whole = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+        !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()
+    };
+    if !given.as_ref().is_none_or(is_address) {
+        read.problem(
+            key,
+            "is not a host and port",
+            "write host:port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",
+        );
+    }
+    given
 }
 
 pub(super) fn trace(read: &mut Reader) -> Trace {

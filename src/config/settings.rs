@@ -5,12 +5,14 @@ mod sns;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 pub use self::sns::{Access, Ordering, Routing, Sns, StaticCredentials};
 use super::amqp_uri::AmqpUri;
 pub use crate::event::Format;
+use crate::limits::SHORTEST_TOKEN;
+use crate::signature::SigningKey;
 
 /// The broker and its topology.
 #[derive(Debug, Clone)]
@@ -35,6 +37,10 @@ pub struct Amqp {
     pub dead_letter_exchange: String,
     /// The queue behind it.
     pub dead_letter_queue: String,
+    /// The file of the key by which workers sign what they write into headers; `None`: nothing is signed.
+    pub signing_key_file: Option<PathBuf>,
+    /// What is in that file. The program reads it (`app/signing.rs`), not the configuration.
+    pub signing_key: Option<SigningKey>,
     /// At least one, by name; no two share a queue.
     pub sources: Vec<Source>,
 }
@@ -159,12 +165,29 @@ pub struct Shutdown {
 pub struct Admin {
     /// Host and port to listen on; `None`: off.
     pub listen: Option<String>,
-    /// What the page asks for before it changes anything; `None`: it only reads.
+    /// Host and port for probes and scrapers alone; `None`: they ask on `listen`.
+    pub health_listen: Option<String>,
+    /// What the page asks for before it shows a dead letter or changes anything; `None`: it does neither.
     pub token: Option<SecretString>,
     /// Names under which the page is reached, besides addresses, `localhost` and the name in `listen`.
     pub hosts: Vec<String>,
     /// What SNS asks for a million requests, in US dollars.
     pub price_per_million_requests: f64,
+}
+
+impl Admin {
+    /// Whether the token is so short that it could be guessed, and so lets nobody in.
+    #[must_use]
+    pub fn token_is_short(&self) -> bool {
+        let token = self.token.as_ref().map(SecretString::expose_secret);
+        token.is_some_and(|it| it.chars().count() < SHORTEST_TOKEN)
+    }
+
+    /// The token, if it lets anybody in.
+    pub(crate) fn usable_token(&self) -> Option<&str> {
+        let token = self.token.as_ref().map(SecretString::expose_secret);
+        token.filter(|_| !self.token_is_short())
+    }
 }
 
 /// Traces.

@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::letter::Origin;
 use super::message::Message;
-use crate::config::Source;
+use crate::config::{Amqp, Source};
 use crate::event::{self, Decoded, Envelope, Event, Format, bare};
+use crate::signature::SigningKey;
 use crate::source::header_texts;
 
 /// Kind and parties of an event; all `None` where the body is no event that is published.
@@ -21,19 +22,32 @@ pub struct Content {
     pub to: Option<String>,
 }
 
-/// The configured sources, by their queues.
+/// The configured sources, by their queues, and the key by which their workers sign.
 #[derive(Debug, Clone, Default)]
-pub struct Sources(Vec<Source>);
+pub struct Sources {
+    all: Vec<Source>,
+    key: Option<SigningKey>,
+}
 
 impl Sources {
     /// All that the configuration names.
     #[must_use]
-    pub fn new(sources: &[Source]) -> Self {
-        Self(sources.to_vec())
+    pub fn new(amqp: &Amqp) -> Self {
+        Self { all: amqp.sources.clone(), key: amqp.signing_key.clone() }
+    }
+
+    /// What signs letters and replays, if anything does.
+    pub(crate) const fn key(&self) -> Option<&SigningKey> {
+        self.key.as_ref()
+    }
+
+    /// Whether this is a source's exchange.
+    pub(crate) fn has_exchange(&self, exchange: &str) -> bool {
+        self.all.iter().any(|source| source.exchange == exchange)
     }
 
     fn of(&self, queue: Option<&str>) -> Option<&Source> {
-        self.0.iter().find(|source| Some(source.queue.as_str()) == queue)
+        self.all.iter().find(|source| Some(source.queue.as_str()) == queue)
     }
 
     pub(crate) fn name(&self, queue: Option<&str>) -> Option<&str> {
@@ -55,7 +69,10 @@ impl Content {
                 Ok(Decoded::Event(event)) => Self::of_event(&event),
                 _ => Self::default(),
             });
-            std::panic::catch_unwind(decode).unwrap_or_default()
+            std::panic::catch_unwind(decode).unwrap_or_else(|_| {
+                crate::panics::caught();
+                Self::default()
+            })
         })
     }
 
@@ -94,6 +111,8 @@ pub(crate) fn with_envelope<T>(
                 .filter(|(name, _)| !name.starts_with("event-pusher-")),
         ),
         payload: std::mem::take(&mut message.body),
+        // What is replayed is as it was mended.
+        unreadable: None,
     };
     let read = read(&envelope);
     message.body = envelope.payload;

@@ -3,7 +3,7 @@
 use jid::Jid;
 use jiff::Timestamp;
 
-use super::letter::{By, Letter};
+use super::letter::{By, Letter, Trust};
 use crate::event::{EventKind, bare};
 
 /// Conditions that a dead letter must fulfil, all of them. Of those that are lists, one of the
@@ -107,10 +107,17 @@ impl Letter {
     /// The reason, and whose it is where that is not a worker's.
     #[must_use]
     pub fn cause(&self) -> String {
-        match self.by {
-            By::Broker => format!("{} (by RabbitMQ)", self.reason),
-            By::Worker | By::Unknown => self.reason.clone(),
-        }
+        cause(&self.reason, self.by, self.trust)
+    }
+}
+
+/// A reason, and whose it is where that is not a worker's, or not for sure.
+pub(crate) fn cause(reason: &str, by: By, trust: Trust) -> String {
+    match (by, trust) {
+        (By::Broker, Trust::Claimed) => format!("{reason} (by RabbitMQ, claimed)"),
+        (By::Broker, _) => format!("{reason} (by RabbitMQ)"),
+        (By::Worker, Trust::Claimed) => format!("{reason} (claimed)"),
+        (By::Worker | By::Unknown, _) => reason.to_owned(),
     }
 }
 

@@ -2,16 +2,22 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, Seek, SeekFrom};
+use std::pin::pin;
+
+use tokio::task::yield_now;
 
 use super::archive::{ArchiveError, Reader};
 use super::filter::Filter;
 use super::letter::LetterId;
 use super::message::Message;
-use super::{DeadLetters, Stop, Trouble};
+use super::{DeadLetters, Stop, Trouble, stopped};
 use crate::source::{NotTaken, Outlet, Sent, SourceError};
 
 /// Messages that may be unconfirmed at once.
 const WINDOW: usize = 256;
+
+/// Letters that are read between two looks at whether to stop.
+const HEARKEN_EVERY: u64 = 64;
 
 /// What an import did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +33,7 @@ pub struct Imported {
 impl DeadLetters {
     /// Puts the letters of an archive into the queue, but those that are there already: so an
     /// import that was cut short is finished by another. It begins only after the whole archive was
-    /// found to be as it was written.
+    /// found to be as it was written. `waits` is told what it waits for, and when that is over.
     ///
     /// # Errors
     ///
@@ -37,11 +43,19 @@ impl DeadLetters {
         mut from: impl BufRead + Seek,
         stop: &Stop,
         done: &mut Imported,
+        waits: impl FnMut(Option<&'static str>),
     ) -> Result<(), Trouble> {
         let begin = from.stream_position().map_err(ArchiveError::Io)?;
         let mut reader = Reader::new(&mut from)?;
         while reader.next_letter()?.is_some() {
             done.letters += 1;
+            if done.letters.is_multiple_of(HEARKEN_EVERY) {
+                // Reading waits for nothing, so that nobody could tell it to stop.
+                yield_now().await;
+            }
+            if *stop.borrow() {
+                return Err(Trouble::Stopped);
+            }
         }
         from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
         let mut there: HashMap<LetterId, u64> = HashMap::new();
@@ -59,7 +73,7 @@ impl DeadLetters {
         let outlet = Outlet::open(&self.broker, "imports dead letters").await?;
         let exchange = &self.broker.config().dead_letter_exchange;
         let sender = Sender { outlet, exchange, done, under_way: VecDeque::new() };
-        sender.send_all(Reader::new(from)?, there, stop).await
+        sender.send_all(Reader::new(from)?, there, stop, waits).await
     }
 }
 
@@ -76,8 +90,34 @@ impl Sender<'_> {
         mut reader: Reader<impl BufRead>,
         mut there: HashMap<LetterId, u64>,
         stop: &Stop,
+        mut waits: impl FnMut(Option<&'static str>),
     ) -> Result<(), Trouble> {
         self.outlet.find_exchange(self.exchange).await?;
+        let (alarm, mut told, mut blocked) = (self.outlet.alarm().clone(), stop.clone(), None);
+        {
+            let mut sending = pin!(self.send_each(&mut reader, &mut there, stop));
+            loop {
+                tokio::select! {
+                    sent = &mut sending => break sent?,
+                    () = alarm.changes(blocked) => {
+                        blocked = alarm.blocked();
+                        waits(blocked);
+                    }
+                    // What is on its way may arrive or not; another import finds out.
+                    () = stopped(&mut told), if blocked.is_some() => break,
+                }
+            }
+        }
+        self.outlet.close().await;
+        if *stop.borrow() { Err(Trouble::Stopped) } else { Ok(()) }
+    }
+
+    async fn send_each(
+        &mut self,
+        reader: &mut Reader<impl BufRead>,
+        there: &mut HashMap<LetterId, u64>,
+        stop: &Stop,
+    ) -> Result<(), Trouble> {
         while let Some(mut message) = reader.next_letter()? {
             if *stop.borrow() {
                 break;
@@ -93,8 +133,7 @@ impl Sender<'_> {
         while !self.under_way.is_empty() {
             self.confirm().await?;
         }
-        self.outlet.close().await;
-        if *stop.borrow() { Err(Trouble::Stopped) } else { Ok(()) }
+        Ok(())
     }
 
     async fn send(&mut self, message: &Message) -> Result<(), Trouble> {

@@ -51,6 +51,8 @@ pub(crate) fn report_as_json(report: &Report) -> Json {
         "refused": report.refused,
         "left": report.left(),
         "plan": report.plan,
+        "blocked": report.blocked,
+        "unconfirmed": report.unconfirmed,
         "ended": ended,
         "why": why,
         "seconds": report.took.as_secs_f64(),

@@ -21,6 +21,19 @@ pub(crate) const REASON: &str = "event-pusher-reason";
 pub(crate) const EXCHANGE: &str = "event-pusher-exchange";
 pub(crate) const ROUTING_KEY: &str = "event-pusher-routing-key";
 pub(crate) const QUEUE: &str = "event-pusher-queue";
+/// So begin the headers of a parked event.
+pub(crate) const PARKED: &str = "event-pusher-parked";
+
+/// What only a dead letter has.
+pub(crate) const OF_A_DEAD_LETTER: [&str; 7] = [
+    REASON,
+    "event-pusher-error",
+    "event-pusher-attempts",
+    "event-pusher-topic",
+    "event-pusher-failed-at",
+    "event-pusher-worker",
+    QUEUE,
+];
 
 /// Names a dead letter by all that it holds, for as long as it is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +85,18 @@ pub enum By {
     Unknown,
 }
 
+/// Whether what a letter says of itself is known to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// A worker has signed it, by this configuration's key.
+    Signed,
+    /// It is not signed, or not by that key, so that anybody may have written it.
+    Claimed,
+    /// There is no key to tell by.
+    Unchecked,
+}
+
 /// Where an event came from, as far as anything says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Origin {
@@ -105,6 +130,8 @@ pub struct Letter {
     pub reason: String,
     /// Who says so.
     pub by: By,
+    /// Whether it is known to be so.
+    pub trust: Trust,
     /// The error, in one line.
     pub error: Option<String>,
     /// Attempts to publish it.
@@ -149,40 +176,44 @@ impl Letter {
         let none = Headers::new();
         let mut headers = Reader::new(message.properties.headers.as_ref().unwrap_or(&none));
         let deaths = headers.deaths();
+        let signed = sources.key().map(|key| message.is_signed(key));
         let written = headers.text(REASON);
-        let by = match (&written, deaths.first()) {
-            (Some(_), _) => By::Worker,
-            (None, Some(_)) => By::Broker,
-            (None, None) => By::Unknown,
-        };
-        let origin = headers.origin(by, deaths.first());
-        let failed_at = match by {
-            By::Worker => headers.time("event-pusher-failed-at"),
-            _ => deaths.first().and_then(|death| death.time),
-        };
-        let reason = written.or_else(|| deaths.first().map(|death| death.reason.clone()));
+        let by = author(written.is_some(), signed, deaths.first(), sources);
+        let origin = headers.origin(by, deaths.first(), signed);
+        let ours = by != By::Broker;
+        let death = deaths.first().filter(|_| by != By::Worker);
+        let reason = written.filter(|_| ours).or_else(|| death.map(|death| death.reason.clone()));
         let mut letter = Self {
             id: LetterId::of(message),
             reason: reason.unwrap_or_else(|| "unknown".to_owned()),
             by,
-            error: headers.text("event-pusher-error"),
-            attempts: headers.integer("event-pusher-attempts"),
-            topic: headers.text("event-pusher-topic"),
+            trust: match signed {
+                None => Trust::Unchecked,
+                // The broker signs nothing.
+                Some(true) if by == By::Worker => Trust::Signed,
+                Some(_) => Trust::Claimed,
+            },
+            error: headers.text("event-pusher-error").filter(|_| ours),
+            attempts: headers.integer("event-pusher-attempts").filter(|_| ours),
+            topic: headers.text("event-pusher-topic").filter(|_| ours),
             source: sources.name(origin.queue.as_deref()).map(str::to_owned),
             content: Content::default(),
             origin,
-            failed_at,
-            worker: headers.text("event-pusher-worker"),
+            failed_at: match by {
+                By::Worker => headers.time("event-pusher-failed-at"),
+                _ => death.and_then(|death| death.time),
+            },
+            worker: headers.text("event-pusher-worker").filter(|_| ours),
             replays: headers.integer(REPLAYS).unwrap_or(0),
             message_id: message.properties.message_id.clone(),
             bytes: message.body.len(),
             routing_key: message.routing_key.clone(),
-            deaths,
             looks,
             replay: headers.text(REPLAY_ID).and_then(|id| {
                 let (run, number) = id.rsplit_once('.')?;
                 Some((run.to_owned(), number.parse().ok()?))
             }),
+            deaths,
             odd_headers: vec![],
         };
         letter.odd_headers = headers.odd;
@@ -191,7 +222,25 @@ impl Letter {
     }
 }
 
+/// Who has made a letter of a message. What a producer writes under our names is in the letter that RabbitMQ makes of
+/// it, so the newest of RabbitMQ's deaths comes first, if it was in a source's queue: no worker's letter dies there. In
+/// any other queue the event died before a worker took it, and RabbitMQ 3 lets producers write such deaths themselves.
+fn author(says_why: bool, signed: Option<bool>, death: Option<&Death>, sources: &Sources) -> By {
+    let died_here = death.is_some_and(|death| sources.name(Some(&death.queue)).is_some());
+    match (says_why, death) {
+        (true, _) if signed == Some(true) || !died_here => By::Worker,
+        (_, Some(_)) => By::Broker,
+        _ => By::Unknown,
+    }
+}
+
 impl Letter {
+    /// Whether a replay knows where to send it without being told: to a queue that is a source's.
+    #[must_use]
+    pub const fn is_at_home(&self) -> bool {
+        self.source.is_some()
+    }
+
     /// Whether it has come back from this replay.
     pub(crate) fn is_of_replay(&self, run: &str) -> bool {
         self.replay.as_ref().is_some_and(|(it, _)| it == run)

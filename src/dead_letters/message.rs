@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::text::{base64_text, exact};
+use crate::signature::{SIGNATURE, SigningKey};
 
 /// Bytes of a short string, such as a queue's name, by AMQP 0-9-1.
 pub(crate) const LONGEST_SHORT: usize = 255;
@@ -104,6 +105,18 @@ impl Value {
         }
     }
 
+    /// As it is signed: integers as text, whatever their types, since brokers change these.
+    pub(crate) fn signed(&self) -> Vec<u8> {
+        match self {
+            Self::Text(text) | Self::ShortText(text) => text.clone().into_bytes(),
+            Self::Binary(bytes) | Self::Bytes(bytes) => bytes.clone(),
+            other => match other.as_integer() {
+                Some(number) => number.to_string().into_bytes(),
+                None => serde_json::to_vec(other).unwrap_or_default(),
+            },
+        }
+    }
+
     /// A number, where it is an integer.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
@@ -156,6 +169,24 @@ impl Message {
         // Headers of a dead letter take about as much as this, in many small pieces.
         const HEADERS: usize = 2048;
         self.body.len() + HEADERS
+    }
+
+    /// Whether what is ours of its headers is signed by this key.
+    pub(crate) fn is_signed(&self, key: &SigningKey) -> bool {
+        let signature = self.header(SIGNATURE).and_then(Value::as_text);
+        let header = |name: &str| self.header(name).map(Value::signed);
+        let id = self.properties.message_id.as_deref();
+        signature.is_some_and(|it| key.verifies(it.as_bytes(), header, id))
+    }
+
+    /// Signs what is ours of its headers; takes a signature off that no longer is one.
+    pub(crate) fn sign(&mut self, key: Option<&SigningKey>) {
+        self.headers_mut().remove(SIGNATURE);
+        if let Some(key) = key {
+            let header = |name: &str| self.header(name).map(Value::signed);
+            let signature = key.sign(header, self.properties.message_id.as_deref());
+            self.headers_mut().insert(SIGNATURE.to_owned(), Value::Text(signature));
+        }
     }
 
     /// Moves what would hurt a copy that this program publishes into headers: a user id other than the

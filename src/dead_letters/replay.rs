@@ -150,6 +150,10 @@ pub struct Report {
     pub plan: BTreeMap<String, u64>,
     /// Waiting to see what becomes of what was sent.
     pub watching: bool,
+    /// What the broker has to be rid of before it takes anything more.
+    pub blocked: Option<&'static str>,
+    /// Letters that were on their way when it was stopped: some may yet arrive, and are there twice then.
+    pub unconfirmed: u64,
     /// Why it is over.
     pub ended: Ended,
     /// How long it took.

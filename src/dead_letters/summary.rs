@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::letter::{By, Letter};
+use super::letter::{By, Letter, Trust};
 
 /// Groups that are told apart; further errors share one for each reason.
 const MOST_GROUPS: usize = 200;
@@ -26,6 +26,8 @@ pub struct Group {
     pub reason: String,
     /// Who says so.
     pub by: By,
+    /// Whether it is known to be so.
+    pub trust: Trust,
     /// The error; `…` stands for numbers and ids that are not the same in all.
     pub error: Option<String>,
     /// How many.
@@ -40,6 +42,8 @@ pub struct Group {
     pub topics: BTreeMap<String, u64>,
     /// The sources, or queues, that they came from; of very many, some, with `…` for the others.
     pub sources: BTreeMap<String, u64>,
+    /// How many a replay sends nowhere without being told where: what they came from is no source's queue.
+    pub astray: u64,
     /// The id of one of them, to be shown.
     pub example: String,
 }
@@ -48,19 +52,19 @@ pub struct Group {
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     groups: Vec<Group>,
-    places: HashMap<(String, By, String), usize>,
+    places: HashMap<(String, By, Trust, String), usize>,
 }
 
 impl Summary {
     /// Counts a letter in.
     pub fn add(&mut self, letter: &Letter) {
         let pattern = pattern(letter.error.as_deref().unwrap_or_default());
-        let mut key = (letter.reason.clone(), letter.by, pattern);
+        let mut key = (letter.reason.clone(), letter.by, letter.trust, pattern);
         if !self.places.contains_key(&key) && self.groups.len() >= MOST_GROUPS {
-            OTHERS.clone_into(&mut key.2);
+            OTHERS.clone_into(&mut key.3);
         }
         let place = *self.places.entry(key.clone()).or_insert_with(|| {
-            let error = if key.2 == OTHERS { Some(key.2) } else { letter.error.clone() };
+            let error = if key.3 == OTHERS { Some(key.3) } else { letter.error.clone() };
             self.groups.push(Group::new(letter, error));
             self.groups.len() - 1
         });
@@ -81,6 +85,8 @@ impl Group {
         Self {
             reason: letter.reason.clone(),
             by: letter.by,
+            trust: letter.trust,
+            astray: 0,
             error,
             count: 0,
             oldest: None,
@@ -94,6 +100,7 @@ impl Group {
 
     fn add(&mut self, letter: &Letter) {
         self.count += 1;
+        self.astray += u64::from(!letter.is_at_home());
         if let Some(time) = letter.failed_at {
             self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
             self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));

@@ -16,6 +16,9 @@ pub struct Envelope {
     pub headers: Vec<(String, String)>,
     /// The body, byte for byte.
     pub payload: Vec<u8>,
+    /// Why this is no event, whatever the body: something by which events are read was not UTF-8, and
+    /// has been replaced.
+    pub unreadable: Option<Box<str>>,
 }
 
 /// What tells structured mode, as a prefix: `CloudEvents`' AMQP binding, section 3.

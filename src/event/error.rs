@@ -90,6 +90,8 @@ impl fmt::Display for Position {
 /// What can be wrong with a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(super) enum Problem {
+    #[error("{0}")]
+    Unreadable(Box<str>),
     #[error("the payload is empty; an event is one {expected}")]
     Empty { expected: &'static str },
     #[error("it has {bytes} bytes, and more than {} are not read", super::payload::LONGEST)]

@@ -77,6 +77,7 @@ impl Report {
 enum Step {
     Over(Ended),
     Taken(Result<(), NotTaken>),
+    Blocked,
     Send,
 }
 
@@ -116,6 +117,7 @@ impl Feed<'_> {
                     deadline,
                     show,
                     sent: 0,
+                    blocked: None,
                     under_way: VecDeque::with_capacity(WINDOW),
                     complained: BTreeSet::new(),
                     report: Report::default(),
@@ -147,6 +149,8 @@ struct Feeding<'a, S> {
     deadline: Option<Instant>,
     show: S,
     sent: u64,
+    /// What the broker waits for, so that nothing more is sent.
+    blocked: Option<&'static str>,
     under_way: VecDeque<UnderWay>,
     /// Exchanges that were complained of.
     complained: BTreeSet<String>,
@@ -157,6 +161,16 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     async fn run(mut self) -> Report {
         let mut ended = None;
         while ended.is_none() || !self.under_way.is_empty() {
+            if ended.is_some()
+                && let Some(why) = self.outlet.alarm().blocked()
+            {
+                // Nobody knows when what was sent is taken.
+                self.report.unconfirmed = self.under_way.len() as u64;
+                if self.blocked.is_none() {
+                    (self.show)(&self.report, Some(&format!("waiting: {why}")));
+                }
+                break;
+            }
             if self.feed.until.count == Some(self.sent) {
                 ended.get_or_insert(Ended::Done);
                 if self.under_way.is_empty() {
@@ -169,7 +183,28 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                     Ok(())
                 }
                 Step::Taken(taken) => self.settle(taken),
-                Step::Send => self.send().await,
+                Step::Blocked => {
+                    self.blocked = self.outlet.alarm().blocked();
+                    let waits = self.blocked.map(|why| format!("waiting: {why}"));
+                    (self.show)(&self.report, waits.as_deref());
+                    Ok(())
+                }
+                Step::Send => {
+                    // Given up while the broker takes nothing, and only then: what has begun to leave is counted.
+                    let (mut stop, alarm) = (self.stop.clone(), self.outlet.alarm().clone());
+                    let stopped_in_vain = async {
+                        stopped(&mut stop).await;
+                        alarm.changes(None).await;
+                    };
+                    tokio::select! {
+                        biased;
+                        sent = self.send() => sent,
+                        () = stopped_in_vain => {
+                            ended.get_or_insert(Ended::Stopped);
+                            Ok(())
+                        }
+                    }
+                }
             };
             if let Err(error) = outcome {
                 self.report.unconfirmed = self.under_way.len() as u64;
@@ -183,8 +218,8 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     }
 
     async fn step(&mut self, is_open: bool) -> Step {
-        let Self { stop, pace, deadline, under_way, .. } = self;
-        let may_send = is_open && under_way.len() < WINDOW;
+        let Self { stop, pace, deadline, under_way, outlet, blocked, .. } = self;
+        let may_send = is_open && blocked.is_none() && under_way.len() < WINDOW;
         let oldest = under_way.front_mut();
         let end = deadline.unwrap_or_else(Instant::now);
         tokio::select! {
@@ -193,6 +228,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
             () = sleep_until(end), if is_open && deadline.is_some() => Step::Over(Ended::Done),
             taken = async { oldest.expect("asked only if there is one").sent.taken().await },
                 if oldest.is_some() => Step::Taken(taken),
+            () = outlet.alarm().changes(*blocked) => Step::Blocked,
             () = pace.due(), if may_send => Step::Send,
         }
     }

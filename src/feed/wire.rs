@@ -139,6 +139,7 @@ mod tests {
             message_id,
             headers: crate::source::header_texts(headers.iter().flatten()),
             payload: message.body.clone(),
+            unreadable: None,
         };
         match event::decode(&envelope, format) {
             Ok(Decoded::Event(event)) => {

@@ -33,19 +33,27 @@ impl Desk<'_> {
 
     pub(super) async fn import(&self, file: &Path) -> Result<End, Trouble> {
         let shown = file.display();
-        let from = match File::open(file) {
-            Ok(from) if from.metadata().is_ok_and(|it| !it.is_file()) => {
+        // It is asked for before it is opened, which takes for ever with a pipe that nobody writes to.
+        let opened = std::fs::metadata(file)
+            .and_then(|it| it.is_file().then(|| File::open(file)).transpose());
+        let from = match opened {
+            Ok(None) => {
                 complain(&format!("{shown} is no file; it is read twice, so it can't be a pipe"));
                 return Ok(End::Failed);
             }
-            Ok(from) => BufReader::new(from),
+            Ok(Some(from)) => BufReader::new(from),
             Err(error) => {
                 complain(&format!("cannot read {shown}: {error}"));
                 return Ok(End::Failed);
             }
         };
         let mut done = Imported::default();
-        let imported = self.dead_letters.import(from, self.stop, &mut done).await;
+        let imported =
+            self.dead_letters.import(from, self.stop, &mut done, |blocked| match blocked {
+                Some(why) => complain(&format!("waiting: {why}")),
+                None => complain("RabbitMQ takes messages again"),
+            });
+        let imported = imported.await;
         let Imported { letters, added, there } = done;
         match imported {
             Ok(()) => {

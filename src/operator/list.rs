@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Desk, End, dead_letters, say, say_json};
 use crate::dead_letters::text::printable;
-use crate::dead_letters::{By, Filter, Group, Letter, Looked, Summary, Trouble};
+use crate::dead_letters::{Filter, Group, Letter, Looked, Summary, Trouble, cause};
 
 /// Characters of a reason or an error that a list shows; `show` and `--json` show all of it.
 const SHOWN: usize = 300;
@@ -82,9 +82,9 @@ pub(super) fn row(letter: &Letter) -> String {
 }
 
 fn paragraph(group: &Group) -> String {
-    let by = if group.by == By::Broker { " (by RabbitMQ)" } else { "" };
+    let reason = cause(&short(&group.reason), group.by, group.trust);
     let error = group.error.as_ref().map(|error| format!(": {}", short(error)));
-    let title = format!("{}{by}{}", short(&group.reason), error.unwrap_or_default());
+    let title = format!("{reason}{}", error.unwrap_or_default());
     let title = printable(&title, false);
     let mut lines = vec![format!("{:>7}  {title}", group.count)];
     let mut add = |line: String| lines.push(format!("         {}", printable(&line, false)));
@@ -97,6 +97,10 @@ fn paragraph(group: &Group) -> String {
     }
     if !group.sources.is_empty() {
         add(format!("sources    {}", counts(&group.sources)));
+    }
+    if group.astray > 0 {
+        let from = "no configured source's queue: a replay needs --to-queue";
+        add(format!("astray     {} came from {from}", group.astray));
     }
     add(format!("such as    {}", group.example));
     lines.join("\n")

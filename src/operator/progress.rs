@@ -10,11 +10,12 @@ const LOOKING: &str = "looking at all dead letters";
 pub(super) struct Progress {
     bar: Bar,
     was_watching: bool,
+    was_blocked: bool,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self { bar: Bar::looking(LOOKING), was_watching: false }
+        Self { bar: Bar::looking(LOOKING), was_watching: false, was_blocked: false }
     }
 
     pub(super) fn show(&mut self, report: &Report) {
@@ -29,8 +30,10 @@ impl Progress {
         if *watching {
             state.push("watching what becomes of them".to_owned());
         }
-        let news = *watching && !self.was_watching;
-        self.was_watching = *watching;
+        state.extend(report.blocked.map(|why| format!("waiting: {why}")));
+        let is_blocked = report.blocked.is_some();
+        let news = (*watching && !self.was_watching) || is_blocked != self.was_blocked;
+        (self.was_watching, self.was_blocked) = (*watching, is_blocked);
         let line = || format!("replayed {replayed} of {matching}");
         self.bar.show(*replayed, Some(*matching), &state.join(", "), news, line);
     }

@@ -75,6 +75,12 @@ fn tell(report: &Report) {
     if report.left() > 0 {
         say(&format!("{:>7}  left, where they were", report.left()));
     }
+    if report.unconfirmed > 0 {
+        say(&format!(
+            "{:>7}  of them were on their way, and may arrive all the same",
+            report.unconfirmed
+        ));
+    }
 }
 
 fn tell_each(what: &str, texts: &BTreeMap<String, u64>) {

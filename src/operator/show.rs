@@ -4,7 +4,7 @@ use super::list::{row, time};
 use super::{Desk, End, complain, say, say_json};
 use crate::dead_letters::message::Value;
 use crate::dead_letters::text::printable;
-use crate::dead_letters::{Found, FoundAsJson, Trouble, forecast};
+use crate::dead_letters::{By, Found, FoundAsJson, Letter, Trouble, Trust, forecast};
 use crate::forecast::{Forecast, Prospect};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
@@ -75,6 +75,7 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     lines.add("id", &letter.id.to_string());
     lines.add_if("message id", letter.message_id.as_ref());
     lines.add("reason", &letter.cause());
+    lines.add_if("signature", signature(letter).map(str::to_owned).as_ref());
     lines.add_if("error", letter.error.as_ref());
     lines.add_if("attempts", letter.attempts.map(|it| it.to_string()).as_ref());
     lines.add_if("topic", letter.topic.as_ref());
@@ -83,7 +84,8 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     lines.add_if("exchange", letter.origin.exchange.as_ref());
     lines.add_if("routing key", letter.origin.routing_key.as_ref());
     lines.add_if("queue", letter.origin.queue.as_ref());
-    lines.add_if("source", letter.source.as_ref());
+    let astray = "none: no source takes from that queue, so a replay needs --to-queue".to_owned();
+    lines.add("source", letter.source.as_ref().unwrap_or(&astray));
     lines.add_if("kind", letter.content.kind.map(str::to_owned).as_ref());
     lines.add_if("from", letter.content.from.as_ref());
     lines.add_if("to", letter.content.to.as_ref());
@@ -91,7 +93,8 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     lines.add_if("deliveries", letter.looks.map(|it| it.to_string()).as_ref());
     for death in &letter.deaths {
         let (reason, queue, count) = (&death.reason, &death.queue, death.count);
-        lines.add("death", &format!("{reason} in {queue}, {count}×  {}", time(death.time)));
+        lines
+            .add("death", &format!("claimed: {reason} in {queue}, {count}×  {}", time(death.time)));
     }
     for name in &letter.odd_headers {
         lines.add("wrong type", &format!("header {name}, or too long: it counts as not there"));
@@ -115,6 +118,15 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
         lines.add("body", &format!("{} bytes; --body shows them", letter.bytes));
     }
     lines.0.join("\n")
+}
+
+fn signature(letter: &Letter) -> Option<&'static str> {
+    match (letter.trust, letter.by) {
+        (Trust::Unchecked, _) => None,
+        (Trust::Signed, _) => Some("a worker's"),
+        (Trust::Claimed, By::Broker) => Some("none: RabbitMQ signs nothing"),
+        (Trust::Claimed, _) => Some("none, or another key's: what it says is only claimed"),
+    }
 }
 
 fn header(value: &Value) -> String {

@@ -106,7 +106,8 @@ impl Trial<'_> {
         function: &'static str,
         question: impl Fn() -> Result<T, PluginError>,
     ) -> Option<T> {
-        let ask = || catch_unwind(AssertUnwindSafe(&question));
+        let ask =
+            || catch_unwind(AssertUnwindSafe(&question)).inspect_err(|_| crate::panics::caught());
         match (ask(), ask()) {
             (Ok(Ok(first)), Ok(Ok(second))) => {
                 if first != second {

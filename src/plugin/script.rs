@@ -4,8 +4,11 @@
 //! take is bounded by [`Bounds`], and counted in operations, not in seconds, so that an event ends in the
 //! same way on every machine.
 
+mod cost;
 mod fault;
 mod functions;
+mod library;
+mod outline;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -14,6 +17,7 @@ mod values;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use jid::Jid;
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, ImmutableString, Scope};
@@ -21,6 +25,7 @@ use thiserror::Error;
 
 use self::fault::Place;
 use self::functions::{Defined, Function};
+use self::outline::Outline;
 pub use self::sandbox::Bounds;
 use self::values::{EventView, JidView};
 use super::{Attributes, Metadata, Plugin, PluginError};
@@ -45,6 +50,8 @@ pub struct Script {
     engine: Engine,
     ast: AST,
     defined: Defined,
+    /// Bytes of a unit of weight, where a function gives a text.
+    given: usize,
 }
 
 /// Why a text is no policy: file, line and column, and what is wrong there.
@@ -64,19 +71,26 @@ impl Script {
             let what = format!("has {} bytes; {LONGEST_SCRIPT} are allowed", text.len());
             return Err(failed(Place::default(), &what));
         }
-        let mut engine = sandbox::engine();
+        let mut engine = sandbox::engine(0);
         let unparsed = |error: rhai::ParseError| {
             failed(error.position().into(), &fault::of_syntax(error.err_type()))
         };
+        engine.set_max_string_size(Bounds::LITERAL);
         let alone = engine.compile(text).map_err(unparsed)?;
+        engine.set_max_string_size(Bounds::TEXT);
         let defined = Defined::find(&alone, text).map_err(|(line, what)| failed(line, &what))?;
+        let outline = Arc::new(Outline::of(&alone));
+        engine = sandbox::engine(outline.weight_of_an_operation());
+        engine.set_fast_operators(!outline.overrides);
+        see_variables(&mut engine, &Arc::clone(&outline), &Scope::new());
+        cost::begin(outline.given());
         let constants = constants(&engine, &alone).map_err(|error| {
             failed(fault::place(&error).unwrap_or_default(), &fault::words(&error))
         })?;
         engine.set_strict_variables(true);
-        show_constants(&mut engine, &constants);
+        see_variables(&mut engine, &outline, &constants);
         let ast = engine.compile_with_scope(&constants, text).map_err(unparsed)?;
-        Ok(Self { name: name.to_owned(), engine, ast, defined })
+        Ok(Self { name: name.to_owned(), engine, ast, defined, given: outline.given() })
     }
 
     /// The names of the functions that it defines, in the order in which they are asked.
@@ -97,6 +111,7 @@ impl Script {
         // What stands outside of the functions has run once, and constants are in them.
         let options = CallFnOptions::new().eval_ast(false);
         let (ast, scope) = (&self.ast, &mut Scope::new());
+        cost::begin(self.given);
         let said: Result<Dynamic, Box<EvalAltResult>> =
             self.engine.call_fn_with_options(options, scope, ast, function.name(), arguments());
         Some(said.map_err(|error| {
@@ -211,16 +226,20 @@ fn constants(engine: &Engine, ast: &AST) -> Result<Scope<'static>, Box<EvalAltRe
     Ok(constants)
 }
 
-/// Functions see none of the script's variables by themselves; its constants are to be seen in all of them.
+/// Functions see none of the script's variables by themselves; its constants are to be seen in all of them. Whatever
+/// is named pays for itself.
 #[expect(deprecated, reason = "it isn't: it is what the engine calls an interface that may change")]
-fn show_constants(engine: &mut Engine, constants: &Scope<'static>) {
+fn see_variables(engine: &mut Engine, outline: &Arc<Outline>, constants: &Scope<'static>) {
     let constants: HashMap<String, Dynamic> =
         constants.iter_raw().map(|(name, _, value)| (name.to_owned(), value.clone())).collect();
-    if constants.is_empty() {
-        return;
-    }
+    let outline = Arc::clone(outline);
     // A variable of the function's own has its place there, counted from 1.
-    engine.on_var(move |name, place, _| {
-        Ok((place == 0).then(|| constants.get(name).cloned()).flatten())
+    engine.on_var(move |name, place, context| {
+        let own = context.scope().get(name);
+        let constant = if place == 0 { constants.get(name) } else { None };
+        if let Some(value) = constant.or(own) {
+            outline.pay(name, value)?;
+        }
+        Ok(constant.cloned())
     });
 }

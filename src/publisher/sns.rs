@@ -1,10 +1,12 @@
 //! Requests to Amazon SNS, and what their answers mean.
 
 mod answer;
+mod confidential;
 mod credentials;
 mod endpoint;
 mod exchange;
 mod form;
+mod masked;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -16,16 +18,18 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use secrecy::ExposeSecret;
 
-use self::answer::{Answer, Entry, Failure};
+use self::answer::Answer;
+use self::confidential::{Confidential, refusal, verdicts};
 use self::endpoint::Endpoint;
 use self::exchange::{Answered, Exchange};
-use self::verdicts::{Misfits, Verdicts};
+use self::verdicts::Misfits;
 use super::Publish;
-use super::classify::{code_of_status, one_line, scope_of, scope_of_entry};
 use crate::arn::{self, TopicArn};
 use crate::config;
+use crate::limits::LONGEST_SAID;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::route::Notification;
+use crate::untrusted::one_line;
 
 /// Amazon SNS, or whatever speaks its protocol at `sns_host`.
 #[derive(Debug, Clone)]
@@ -50,27 +54,41 @@ impl Sns {
         for topic in topics {
             by_access.entry(topic.access()).or_default().push(topic);
         }
+        // Together they keep no more connections than may have a request.
+        let ways: BTreeSet<_> = by_access
+            .values()
+            .flatten()
+            .map(|topic| (topic.access(), topic.region().to_owned()))
+            .collect();
+        let idle = usize::from(config.pool_size).div_ceil(ways.len().max(1));
         let mut clients = BTreeMap::new();
         for (number, topics) in by_access {
             let access = config.access_to(&topics[0]);
-            clients.insert(number, Client::new(config, access, &topics).await);
+            clients.insert(number, Client::new(config, access, &topics, idle).await);
         }
         Self { clients, misfits: Rc::default() }
     }
 
-    async fn ask(&self, topic: &TopicArn, form: String) -> Result<Answer, Fault> {
+    /// `events` are those of the form, which no fault shows.
+    async fn ask<'a>(
+        &self,
+        topic: &TopicArn,
+        form: String,
+        events: &'a [&'a Notification],
+    ) -> Result<(Answer, Confidential<'a>), Fault> {
         let (exchange, endpoint) = self.way_to(topic)?;
-        let Answered { status, body } = exchange.post(endpoint, form).await?;
+        let Answered { status, body, signed_with } = exchange.post(endpoint, form).await?;
+        let confidential = Confidential { events, signed_with };
         let answer = Answer::read(&body);
         if (200..300).contains(&status) {
             // One that can't be read tells nothing about whether SNS took the message.
-            return answer.map_err(|_| Fault {
+            return answer.map(|it| (it, confidential)).map_err(|_| Fault {
                 scope: Scope::Transient,
                 code: "response".to_owned(),
                 detail: "SNS's answer is not the XML that it should be".to_owned(),
             });
         }
-        let fault = refusal(status, answer.unwrap_or_default());
+        let fault = refusal(status, answer.unwrap_or_default(), &confidential);
         if fault.scope == Scope::Service {
             exchange.forget_credentials();
         }
@@ -82,16 +100,21 @@ impl Sns {
         let client = self.clients.get(&topic.access());
         match client.and_then(|it| Some((it, it.endpoints.get(topic.region())?))) {
             Some((client, Ok(endpoint))) => Ok((&client.exchange, endpoint)),
-            Some((_, Err(error))) => Err(unknown(one_line(error))),
+            Some((_, Err(error))) => Err(unknown(one_line(error, LONGEST_SAID))),
             None => Err(unknown(format!("nothing was set up for the region of {topic}"))),
         }
     }
 }
 
 impl Client {
-    async fn new(config: &config::Sns, access: &config::Access, topics: &[TopicArn]) -> Self {
+    async fn new(
+        config: &config::Sns,
+        access: &config::Access,
+        topics: &[TopicArn],
+        idle: usize,
+    ) -> Self {
         let shared = shared_config(config, access).await;
-        let exchange = Rc::new(Exchange::new(config, shared.credentials_provider()));
+        let exchange = Rc::new(Exchange::new(config, shared.credentials_provider(), idle));
         let regions: BTreeSet<_> = topics.iter().map(|topic| topic.region().to_owned()).collect();
         let mut endpoints = BTreeMap::new();
         for region in regions {
@@ -104,7 +127,8 @@ impl Client {
 
 impl Publish for Sns {
     async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
-        let answer = self.ask(&notification.topic, form::publish(notification)).await?;
+        let form = form::publish(notification);
+        let (answer, _) = self.ask(&notification.topic, form, &[notification]).await?;
         verdicts::single(answer.message_id.unwrap_or_default(), &self.misfits)
     }
 
@@ -113,43 +137,14 @@ impl Publish for Sns {
         batch: &[&Notification],
     ) -> Result<Vec<Result<MessageId, Fault>>, Fault> {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
-        let answer = self.ask(&first.topic, form::publish_batch(&first.topic, batch)).await?;
-        Ok(verdicts(answer.entries, batch.len()).in_order(&self.misfits))
+        let form = form::publish_batch(&first.topic, batch);
+        let (answer, confidential) = self.ask(&first.topic, form, batch).await?;
+        Ok(verdicts(answer.entries, batch.len(), &confidential).in_order(&self.misfits))
     }
 
     /// Asks for the topic's attributes: it is there, and the credentials may see it.
     async fn find_topic(&self, topic: &TopicArn) -> Result<(), Fault> {
-        self.ask(topic, form::get_topic_attributes(topic)).await.map(drop)
-    }
-}
-
-/// HTTP 200 can carry failed entries.
-fn verdicts(entries: Vec<Entry>, asked: usize) -> Verdicts {
-    let mut verdicts = Verdicts::new(asked);
-    for Entry { id, message_id, failure } in entries {
-        match failure {
-            None => verdicts.accepted(&id, message_id),
-            Some(failure) => verdicts.failed(&id, fault_of_entry(failure)),
-        }
-    }
-    verdicts
-}
-
-fn fault_of_entry(failure: Failure) -> Fault {
-    Fault {
-        scope: scope_of_entry(&failure.code, failure.sender_fault, &failure.message),
-        detail: one_line(&failure.message),
-        code: failure.code,
-    }
-}
-
-fn refusal(status: u16, answer: Answer) -> Fault {
-    let code = answer.code.unwrap_or_default();
-    let detail = answer.message.unwrap_or_default();
-    Fault {
-        scope: scope_of(&code, status, &detail),
-        detail: one_line(&detail),
-        code: if code.is_empty() { code_of_status(status) } else { code },
+        self.ask(topic, form::get_topic_attributes(topic), &[]).await.map(drop)
     }
 }
 

@@ -4,10 +4,15 @@ use lapin::BasicProperties;
 use lapin::message::Delivery;
 use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldTable, LongString, ShortString};
 
+use super::originals;
+use super::wire::Note;
 use crate::dead_letters::message::{Headers, Message, Properties, Value};
 
-/// A delivery as a message.
-pub(super) fn message(delivery: Delivery) -> Message {
+/// A delivery as a message. What was changed of it so that it can be read is in its headers.
+pub(super) fn message(mut delivery: Delivery, note: Option<Note>) -> Message {
+    if let Some(note) = note {
+        originals::keep(note, &mut delivery.properties);
+    }
     Message {
         exchange: delivery.exchange.as_str().to_owned(),
         routing_key: delivery.routing_key.as_str().to_owned(),
@@ -93,7 +98,8 @@ fn table<'a>(headers: impl IntoIterator<Item = (&'a String, &'a Value)>) -> Fiel
     table
 }
 
-fn value(theirs: &AMQPValue) -> Value {
+/// A header's value.
+pub(super) fn value(theirs: &AMQPValue) -> Value {
     match theirs {
         AMQPValue::Boolean(it) => Value::Bool(*it),
         AMQPValue::ShortShortInt(it) => Value::I8(*it),

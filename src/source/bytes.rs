@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use self::frames::Seen;
 pub(super) use self::sizes::Sizes;
-pub(super) use self::throttle::{Throttled, runtime};
+pub(super) use self::throttle::Throttled;
 use crate::limits::{DELIVERY_OVERHEAD, HEADER_WEIGHT, LARGE_HEADERS};
 
 /// The deliveries of one connection, in bytes. The connection's reader adds, whoever settles takes away.

@@ -11,7 +11,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use super::connection::{BLOCKED, Broker, bounded, open_channel};
-use super::dead_letter_headers::{Origin, dead_letter_properties};
+use super::dead_letter_headers::{Origin, dead_letter_properties, fitting};
 use super::link::Link;
 use super::parking::parked_properties;
 use super::solo_channels::SoloChannels;
@@ -74,7 +74,8 @@ impl DeadLetterExchange {
         letter: &DeadLetter,
         queue: &str,
     ) -> Result<(), SourceError> {
-        let origin = Origin { envelope, queue, worker: self.broker.name() };
+        let key = self.broker.config().signing_key.as_ref();
+        let origin = Origin { envelope, queue, worker: self.broker.name(), key };
         let exchange = &self.broker.config().dead_letter_exchange;
         let copy = Copy {
             exchange,
@@ -132,11 +133,13 @@ impl DeadLetterExchange {
             return Err(SourceError(format!("{what}: {BLOCKED}")));
         }
         self.declare_parking(&open, source, queue).await?;
+        let key = self.broker.config().signing_key.as_ref();
+        let (home, time) = (&source.queue, parking.time);
         let copy = Copy {
             exchange: "",
             routing_key: queue,
             payload: &envelope.payload,
-            properties: parked_properties(properties, envelope, &source.queue, parking.time),
+            properties: parked_properties(properties, envelope, home, time, key),
             what,
             unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
             refused: "refused; is it full?",
@@ -269,6 +272,7 @@ impl Copy<'_> {
         blocked: impl FnOnce(SourceError),
     ) -> Result<(), SourceError> {
         let Self { exchange, routing_key, payload, properties, what, .. } = self;
+        let properties = fitting(properties, open.connection.configuration().frame_max());
         let (to, message) = ((exchange, routing_key), (payload, properties));
         let confirmation =
             open.channels.publish(&open.connection, what, blocked, to, message).await?;

@@ -2,11 +2,12 @@
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::origin;
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
+use crate::signature::SigningKey;
 
 /// Bytes of the error's text in its header.
 const LONGEST_ERROR: usize = 1024;
@@ -15,6 +16,13 @@ const LONGEST_ERROR: usize = 1024;
 /// properties they must fit into one frame, 128 KiB by default; a larger one would make the broker
 /// close the connection, again and again.
 const LARGEST_ORIGINAL: usize = 120 * 1024;
+
+/// Names the headers that were left out.
+pub(super) const DROPPED: &str = "event-pusher-dropped-headers";
+
+/// Bytes of a content header besides the table of headers, at most: the frame around it, what is fixed, ten
+/// short strings; and the header that names what was left out.
+const BESIDE_HEADERS: usize = 64 + 10 * 256 + DROPPED.len() + LONGEST_ERROR;
 
 pub(super) const PERSISTENT: u8 = 2;
 
@@ -27,6 +35,8 @@ pub(super) struct Origin<'a> {
     pub queue: &'a str,
     /// Host and version of this worker.
     pub worker: &'a str,
+    /// What signs it.
+    pub key: Option<&'a SigningKey>,
 }
 
 /// The original's properties, with the headers that say why and where from.
@@ -63,6 +73,8 @@ pub(super) fn dead_letter_properties(
     if original.headers().as_ref().is_none_or(|headers| !has(headers, "event-pusher-replays")) {
         set("replays", 0_i64.into());
     }
+    let message_id = original.message_id().as_ref().map(ShortString::as_str);
+    origin::sign(&mut headers, message_id, origin.key);
     kept_properties(original).with_headers(headers).with_delivery_mode(PERSISTENT)
 }
 
@@ -77,7 +89,8 @@ pub(super) fn original_headers(original: &BasicProperties) -> FieldTable {
         .map(|(name, value)| (name.clone(), value.clone(), name.as_str().len() + size(value)))
         .collect();
     let mut total: usize = kept.iter().map(|(_, _, size)| size).sum();
-    let mut dropped = Vec::new();
+    // What it has lost before is lost still.
+    let mut dropped = named_dropped(original);
     kept.sort_by_key(|(_, _, size)| *size);
     while total > LARGEST_ORIGINAL
         && let Some((name, _, size)) = kept.pop()
@@ -90,9 +103,75 @@ pub(super) fn original_headers(original: &BasicProperties) -> FieldTable {
         headers.insert(name, value);
     }
     if !dropped.is_empty() {
-        headers.insert("event-pusher-dropped-headers".into(), text(shortened(&dropped.join(", "))));
+        headers.insert(DROPPED.into(), text(shortened(&dropped.join(", "))));
     }
     headers
+}
+
+fn named_dropped(properties: &BasicProperties) -> Vec<String> {
+    let headers = properties.headers().iter().flatten();
+    let named = headers.filter(|(name, _)| name.as_str() == DROPPED);
+    named
+        .filter_map(|(_, value)| match value {
+            AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Less the largest headers, if they would not fit into a frame of so many bytes: RabbitMQ closes the
+/// connection for a larger one, every time. Headers came in a frame themselves, and what was added here
+/// comes on top.
+pub(super) fn fitting(properties: BasicProperties, frame_max: u32) -> BasicProperties {
+    let room = match frame_max {
+        0 => usize::MAX,
+        most => (most as usize).saturating_sub(BESIDE_HEADERS),
+    };
+    let Some(headers) = properties.headers() else { return properties };
+    let mut total: usize = headers.into_iter().map(|(name, it)| entry_bytes(name, it)).sum();
+    if total <= room {
+        return properties;
+    }
+    let mut kept: Vec<_> =
+        headers.into_iter().map(|(name, value)| (name, value, entry_bytes(name, value))).collect();
+    kept.sort_by_key(|(_, _, bytes)| *bytes);
+    let mut dropped = named_dropped(&properties);
+    while total > room
+        && let Some((name, _, bytes)) = kept.pop()
+    {
+        total -= bytes;
+        dropped.push(name.as_str().to_owned());
+    }
+    let mut fitting = FieldTable::default();
+    for (name, value, _) in kept {
+        fitting.insert(name.clone(), value.clone());
+    }
+    fitting.insert(DROPPED.into(), text(shortened(&dropped.join(", "))));
+    properties.with_headers(fitting)
+}
+
+/// Bytes of a header on the wire.
+fn entry_bytes(name: &ShortString, value: &AMQPValue) -> usize {
+    1 + name.as_str().len() + value_bytes(value)
+}
+
+/// Bytes of a value on the wire, with its type.
+fn value_bytes(value: &AMQPValue) -> usize {
+    1 + match value {
+        AMQPValue::Void => 0,
+        AMQPValue::Boolean(_) | AMQPValue::ShortShortInt(_) | AMQPValue::ShortShortUInt(_) => 1,
+        AMQPValue::ShortInt(_) | AMQPValue::ShortUInt(_) => 2,
+        AMQPValue::LongInt(_) | AMQPValue::LongUInt(_) | AMQPValue::Float(_) => 4,
+        AMQPValue::DecimalValue(_) => 5,
+        AMQPValue::LongLongInt(_) | AMQPValue::Double(_) | AMQPValue::Timestamp(_) => 8,
+        AMQPValue::ShortString(text) => 1 + text.as_str().len(),
+        AMQPValue::LongString(text) => 4 + text.as_bytes().len(),
+        AMQPValue::ByteArray(bytes) => 4 + bytes.as_slice().len(),
+        AMQPValue::FieldArray(array) => 4 + array.as_slice().iter().map(value_bytes).sum::<usize>(),
+        AMQPValue::FieldTable(table) => {
+            4 + table.into_iter().map(|(name, value)| entry_bytes(name, value)).sum::<usize>()
+        }
+    }
 }
 
 /// All properties that a dead letter keeps as they came, other than its headers.
@@ -153,7 +232,7 @@ mod tests {
 
     fn buried(original: &BasicProperties, error: &str) -> BasicProperties {
         let envelope = Envelope { exchange: "ex".into(), ..Envelope::default() };
-        let origin = Origin { envelope: &envelope, queue: "q", worker: "w" };
+        let origin = Origin { envelope: &envelope, queue: "q", worker: "w", key: None };
         let letter = DeadLetter {
             reason: Reason::Rejected,
             error: error.to_owned(),
@@ -200,7 +279,26 @@ mod tests {
         let copy = buried(&BasicProperties::default().with_headers(headers), "no");
         assert_eq!(header(&copy, "small"), Some(&text("kept")));
         assert_eq!(header(&copy, "huge"), None);
-        assert_eq!(header(&copy, "event-pusher-dropped-headers"), Some(&text("huge")));
+        assert_eq!(header(&copy, DROPPED), Some(&text("huge")));
+    }
+
+    #[test]
+    fn what_does_not_fit_into_a_frame_is_left_out_and_named() {
+        let properties = |bytes: usize| {
+            let mut headers = FieldTable::default();
+            headers.insert("small".into(), text("kept"));
+            headers.insert("huge".into(), text(&"x".repeat(bytes)));
+            BasicProperties::default().with_headers(headers)
+        };
+        let small = entry_bytes(&"small".into(), &text("kept"));
+        let around = entry_bytes(&"huge".into(), &text(""));
+        let most = 131_072 - BESIDE_HEADERS - small - around;
+        assert_eq!(fitting(properties(most), 131_072), properties(most));
+        assert_eq!(fitting(properties(most + 1), 0), properties(most + 1), "there is no limit");
+        let fitted = fitting(properties(most + 1), 131_072);
+        assert_eq!(header(&fitted, "small"), Some(&text("kept")));
+        assert_eq!(header(&fitted, "huge"), None);
+        assert_eq!(header(&fitted, DROPPED), Some(&text("huge")));
     }
 
     #[test]

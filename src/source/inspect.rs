@@ -3,8 +3,9 @@
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use super::connection::{Broker, bounded, open_channel};
-use super::link::Link;
+use super::connection::{Broker, bounded};
+use super::line::Line;
+use super::look::limit::refuse_if_looking_counts;
 use super::queue_state::QueueState;
 use super::{Finding, SourceError, tls, topology};
 use crate::config::{Amqp, AmqpUri, Parking, Source};
@@ -20,17 +21,20 @@ pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
 /// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
 pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     let amqp = broker.config();
-    let connection = match broker.connect("check").await {
-        Ok(connection) => connection,
+    let line = match Line::open(broker, "check").await {
+        Ok(line) => line,
         Err(error) => return report(Finding::bad(error.to_string())),
     };
     report(Finding::good("RabbitMQ: connected and logged in"));
-    let inspector = Inspector { connection, amqp };
+    let inspector = Inspector { line, amqp };
     let exchange = &amqp.dead_letter_exchange;
     let queue = &amqp.dead_letter_queue;
     report(inspector.dead_letter_exchange().await);
     let arguments = topology::dead_letter_arguments(amqp);
     report(inspector.queue(queue, arguments).await);
+    if let Some(bad) = inspector.looking(broker, queue).await {
+        report(bad);
+    }
     report(inspector.dead_letter_route(exchange, queue).await);
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
@@ -40,19 +44,18 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         }
     }
     // The process ends right after; a goodbye that fails changes no finding.
-    let goodbye = inspector.connection.close(200, "checked".into());
-    let _ = bounded("closing the connection", goodbye).await;
+    inspector.line.close().await;
 }
 
 struct Inspector<'a> {
-    connection: Link,
+    line: Line,
     amqp: &'a Amqp,
 }
 
 impl Inspector<'_> {
     /// A refusal closes its channel, so every question gets a new one.
     async fn channel(&self) -> Result<Channel, SourceError> {
-        open_channel(&self.connection).await
+        self.line.channel().await
     }
 
     async fn exchange(&self, source: &Source) -> Finding {
@@ -78,6 +81,13 @@ impl Inspector<'_> {
             topology::declare_queue(&self.channel().await?, queue, arguments).await
         })
         .await
+    }
+
+    /// What is wrong with looking at the dead letters, if anything is.
+    async fn looking(&self, broker: &Broker, queue: &str) -> Option<Finding> {
+        topology::find_queue(&self.channel().await.ok()?, queue).await.ok()?;
+        let counts = refuse_if_looking_counts(broker, &self.line, queue).await;
+        counts.err().map(|error| Finding::bad(format!("dead letters: {error}")))
     }
 
     /// `run` can do without, but a held topic has consequences then.

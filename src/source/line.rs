@@ -1,10 +1,11 @@
 //! A connection for one operation of an operator.
 
-use lapin::Channel;
+use lapin::{Channel, ConnectionStatus};
 
 use super::SourceError;
 use super::connection::{Broker, bounded, open_channel};
 use super::link::Link;
+use super::wire::Notes;
 
 /// Closed when the operation is over, and also when whoever waited for it goes away.
 #[derive(Debug)]
@@ -17,6 +18,21 @@ impl Line {
 
     pub(super) async fn channel(&self) -> Result<Channel, SourceError> {
         open_channel(&self.0).await
+    }
+
+    /// What was changed of its deliveries.
+    pub(super) const fn notes(&self) -> &Notes {
+        self.0.notes()
+    }
+
+    /// Bytes that a frame may have; 0 is any.
+    pub(super) fn frame_max(&self) -> u32 {
+        self.0.configuration().frame_max()
+    }
+
+    /// What is known of the connection; it goes on being so while it lasts.
+    pub(super) fn status(&self) -> ConnectionStatus {
+        self.0.status().clone()
     }
 
     pub(super) async fn close(self) {

@@ -17,7 +17,8 @@ use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::bytes::{self, InFlightBytes, Throttled};
+use super::bytes::{InFlightBytes, Throttled};
+use super::wire::{self, Notes, Reader};
 
 /// For an answer to the goodbye of a connection that is given up.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -28,6 +29,7 @@ const GOODBYE: Duration = Duration::from_secs(3);
 pub struct Link {
     connection: Connection,
     bytes: Arc<InFlightBytes>,
+    notes: Notes,
     way_out: Option<WayOut>,
 }
 
@@ -57,11 +59,12 @@ impl Link {
             Some(tls) => stream.into_rustls(tls, &host).await?,
             None => stream,
         };
-        let bytes = Arc::<InFlightBytes>::default();
-        let stream = Mutex::new(Some(Throttled::new(stream, Arc::clone(&bytes))));
+        let (bytes, notes) = (Arc::<InFlightBytes>::default(), Notes::default());
+        let stream = Throttled::new(stream, Arc::clone(&bytes));
+        let stream = Mutex::new(Some(Reader::new(stream, notes.clone())));
         let connecting = Connection::connector(
             uri,
-            bytes::runtime(),
+            wire::runtime(),
             async move |_, _| {
                 let stream = stream.lock().ok().and_then(|mut stream| stream.take());
                 // There is no second try on another stream.
@@ -70,12 +73,17 @@ impl Link {
             },
             properties,
         );
-        Ok(Self { connection: connecting.await?, bytes, way_out: Some(way_out) })
+        Ok(Self { connection: connecting.await?, bytes, notes, way_out: Some(way_out) })
     }
 
     /// What is delivered on it.
     pub(super) const fn bytes(&self) -> &Arc<InFlightBytes> {
         &self.bytes
+    }
+
+    /// What was changed of its deliveries so that they can be read.
+    pub(super) const fn notes(&self) -> &Notes {
+        &self.notes
     }
 }
 

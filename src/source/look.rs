@@ -8,7 +8,8 @@
 //!
 //! - Consumers ask for more than there is. A quorum queue then hands everything out at once, in
 //!   one step of its own, however long it takes until it has arrived here.
-//! - A look is the only one. Two at once would share the messages, and return them as two lists.
+//! - A look is the only one. Two at once would share the messages, and return them as two lists. Later ones wait in
+//!   line; `turn.rs` says how.
 //! - There are few consumers. Of up to 32, a quorum queue takes back what they hold in the
 //!   order of their tags; of more, in any order.
 //!
@@ -16,8 +17,11 @@
 
 mod census;
 mod consumers;
+pub(super) mod limit;
+mod turn;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Channel;
@@ -28,15 +32,13 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::census::Census;
 use self::consumers::{Arrival, Consumers, MOST};
+use self::turn::Turn;
 use super::SourceError;
 use super::connection::{Broker, CALL_TIMEOUT, bounded};
 use super::line::Line;
 use super::queue_state::QueueState;
 use super::rabbitmq::PATIENCE_BEFORE_CLOSE;
 use crate::dead_letters::message::Message;
-
-/// For another look to end.
-const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(10);
 
 /// In a cluster, messages may come from another node than the word that they are handed out.
 const SILENCE: Duration = Duration::from_millis(750);
@@ -47,10 +49,28 @@ const LONG_SILENCE: Duration = Duration::from_secs(5);
 /// For a goodbye. A channel that is not closed by then is gone with its connection.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// What is told of a wait in line: that it begins, and that it ends.
+pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
+
+/// How long a look waits until others have ended, and who is told.
+#[derive(Clone)]
+pub(crate) struct InLine {
+    pub(crate) patience: Duration,
+    pub(crate) waits: Waits,
+}
+
+impl std::fmt::Debug for InLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InLine").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
 /// A look at a queue. `T` is what is made of each message where it is received.
 #[derive(Debug)]
 pub(crate) struct Look<T> {
     line: Line,
+    /// Until the line is closed.
+    _turn: Option<Turn>,
     channel: Channel,
     queue: String,
     consumers: Consumers<T>,
@@ -83,17 +103,22 @@ impl<T: Send + 'static> Look<T> {
     ///
     /// # Errors
     ///
-    /// There is no such queue, it may not be read, or somebody else reads it.
+    /// There is no such queue, it may not be read, looking at it counts, or somebody else reads it.
     pub(crate) async fn open(
         broker: &Broker,
         queue: &str,
+        in_line: &InLine,
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> Result<Self, SourceError> {
         let line = Line::open(broker, "looks at dead letters").await?;
+        let deadline = Instant::now() + in_line.patience;
+        let waits = |waits| (in_line.waits)(waits);
+        let turn = Turn::take(&line, queue, deadline, waits).await?;
         let channel = line.channel().await?;
-        let deadline = Instant::now() + PATIENCE_WITH_OTHERS;
-        let ready = QueueState::alone(&channel, queue, deadline).await?.ready.min(MOST);
-        let (mut consumers, arrivals) = Consumers::new(channel.clone(), read);
+        // A look of a former version has no turn, nor has a program that takes from the queue.
+        let ready = QueueState::alone(&channel, queue, deadline, waits).await?.ready.min(MOST);
+        limit::refuse_if_looking_counts(broker, &line, queue).await?;
+        let (mut consumers, arrivals) = Consumers::new(channel.clone(), line.notes().clone(), read);
         consumers.add(queue, ready).await?;
         if ready == 0 {
             // It was empty, or said nothing.
@@ -105,6 +130,7 @@ impl<T: Send + 'static> Look<T> {
         let census = Census::begin(&channel, queue, &consumers);
         Ok(Self {
             line,
+            _turn: turn,
             channel,
             queue: queue.to_owned(),
             consumers,

@@ -1,17 +1,19 @@
 //! Publishes what is to be safe in a queue: mandatory and confirmed, on a connection of its own.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lapin::Channel;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use tokio::time::{Instant, timeout, timeout_at};
+use lapin::{Channel, ConnectionStatus};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::amqp_message::basic_properties;
-use super::connection::{Broker, CALL_TIMEOUT, bounded};
+use super::connection::{BLOCKED, Broker, CALL_TIMEOUT, bounded};
+use super::dead_letter_headers::fitting;
 use super::flight::{Flight, problem};
 use super::line::Line;
-use super::queue_state::QueueState;
+use super::queue_state::{ASK_AGAIN, QueueState};
 use super::{SourceError, topology};
 use crate::config::{Amqp, Source};
 use crate::dead_letters::message::Message;
@@ -21,7 +23,26 @@ use crate::dead_letters::message::Message;
 pub(crate) struct Outlet {
     line: Line,
     channel: Channel,
+    alarm: Alarm,
     flight: Arc<Mutex<Flight>>,
+}
+
+/// Whether an alarm keeps the broker from taking anything. It says so once something was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Alarm(ConnectionStatus);
+
+impl Alarm {
+    /// What is to be done then.
+    pub(crate) fn blocked(&self) -> Option<&'static str> {
+        self.0.blocked().then_some(BLOCKED)
+    }
+
+    /// Ready when this is no longer as `before`. May be dropped while it waits.
+    pub(crate) async fn changes(&self, before: Option<&'static str>) {
+        while self.blocked() == before {
+            sleep(ASK_AGAIN).await;
+        }
+    }
 }
 
 /// Why a message is in no queue, or may be in none.
@@ -41,7 +62,13 @@ impl Outlet {
         let channel = line.channel().await?;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         bounded("asking for confirms", confirms).await?;
-        Ok(Self { line, channel, flight: Arc::default() })
+        let alarm = Alarm(line.status());
+        Ok(Self { line, channel, alarm, flight: Arc::default() })
+    }
+
+    /// Tells whether the broker takes anything.
+    pub(crate) const fn alarm(&self) -> &Alarm {
+        &self.alarm
     }
 
     /// Publishes; whether that has worked is told by what is returned. Messages arrive in the order in
@@ -53,13 +80,14 @@ impl Outlet {
         message: &Message,
     ) -> Result<Sent, SourceError> {
         let room = poll_fn(|context| lock(&self.flight).poll_room(context));
-        timeout(CALL_TIMEOUT, room).await.unwrap_or_else(|_| Err(unconfirmed()))?;
+        let room = unless_blocked(&self.alarm, Instant::now() + CALL_TIMEOUT, room).await;
+        room.unwrap_or_else(|| Err(unconfirmed()))?;
         let sent = self.channel.basic_publish(
             exchange.into(),
             routing_key.into(),
             BasicPublishOptions { mandatory: true, ..Default::default() },
             &message.body,
-            basic_properties(&message.properties),
+            fitting(basic_properties(&message.properties), self.line.frame_max()),
         );
         let confirm = match bounded("publishing", sent).await {
             Ok(confirm) => confirm,
@@ -67,7 +95,8 @@ impl Outlet {
         };
         let number = lock(&self.flight).push(exchange, routing_key, &message.body, confirm);
         let flight = Arc::clone(&self.flight);
-        Ok(Sent { flight, number, deadline: Instant::now() + CALL_TIMEOUT })
+        let alarm = self.alarm.clone();
+        Ok(Sent { flight, number, alarm, deadline: Instant::now() + CALL_TIMEOUT })
     }
 
     /// Who publishes on a channel that the broker has closed is told no more than that. What was on its
@@ -117,8 +146,11 @@ impl Outlet {
         Ok(state)
     }
 
+    /// Says goodbye; not while the broker blocks, since it reads nothing then.
     pub(crate) async fn close(self) {
-        self.line.close().await;
+        if self.alarm.blocked().is_none() {
+            self.line.close().await;
+        }
     }
 }
 
@@ -127,15 +159,39 @@ impl Outlet {
 pub(crate) struct Sent {
     flight: Arc<Mutex<Flight>>,
     number: u64,
+    alarm: Alarm,
     deadline: Instant,
 }
 
 impl Sent {
-    /// Waits until the broker has it safe in a queue. May be dropped while it waits, and
+    /// Waits until the broker has it safe in a queue, as long as an alarm lasts if there is one. May be dropped while it waits, and
     /// asked again.
     pub(crate) async fn taken(&mut self) -> Result<(), NotTaken> {
         let fate = poll_fn(|context| lock(&self.flight).poll_fate(self.number, context));
-        timeout_at(self.deadline, fate).await.unwrap_or_else(|_| Err(NotTaken::Lost(unconfirmed())))
+        let fate = unless_blocked(&self.alarm, self.deadline, fate).await;
+        fate.unwrap_or_else(|| Err(NotTaken::Lost(unconfirmed())))
+    }
+}
+
+/// `None` if it has not come by then, nor within as long after the broker was last seen to block: what was sent is
+/// taken in the end, and sent again it would be there twice.
+async fn unless_blocked<T>(
+    alarm: &Alarm,
+    mut deadline: Instant,
+    what: impl Future<Output = T>,
+) -> Option<T> {
+    let mut what = pin!(what);
+    loop {
+        let look = Instant::now() + ASK_AGAIN;
+        if let Ok(done) = timeout_at(look.min(deadline), &mut what).await {
+            return Some(done);
+        }
+        let now = Instant::now();
+        if alarm.blocked().is_some() {
+            deadline = now + CALL_TIMEOUT;
+        } else if now >= deadline {
+            return None;
+        }
     }
 }
 

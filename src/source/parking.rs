@@ -15,6 +15,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 use super::dead_letter_headers::{PERSISTENT, kept_properties, original_headers, text};
 use super::origin;
 use crate::event::Envelope;
+use crate::signature::SigningKey;
 
 /// Since when it is parked. It marks what has been.
 const PARKED: &str = "event-pusher-parked";
@@ -45,6 +46,7 @@ pub(super) fn parked_properties(
     envelope: &Envelope,
     queue: &str,
     time: Duration,
+    key: Option<&SigningKey>,
 ) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in &original_headers(original) {
@@ -63,6 +65,8 @@ pub(super) fn parked_properties(
     if let Some(user_id) = original.user_id() {
         set(USER_ID, user_id.as_str());
     }
+    let message_id = original.message_id().as_ref().map(ShortString::as_str);
+    origin::sign(&mut headers, message_id, key);
     kept_properties(original)
         .with_headers(headers)
         .with_delivery_mode(PERSISTENT)
@@ -145,7 +149,7 @@ mod tests {
             ]));
         let envelope =
             Envelope { exchange: "e".into(), routing_key: "k".into(), ..Envelope::default() };
-        let parked = parked_properties(&original, &envelope, "q", Duration::from_secs(30));
+        let parked = parked_properties(&original, &envelope, "q", Duration::from_secs(30), None);
         assert_eq!(parked.expiration().as_ref().map(ToString::to_string), Some("30000".to_owned()));
         assert_eq!(parked.user_id(), &None);
         let seen = parked.headers().clone().unwrap();
@@ -176,7 +180,7 @@ mod tests {
 
         let name = format!("CC{}", "x".repeat(253));
         let original = BasicProperties::default().with_headers(headers(&[(&name, text("own"))]));
-        let parked = parked_properties(&original, &Envelope::default(), "q", Duration::ZERO);
+        let parked = parked_properties(&original, &Envelope::default(), "q", Duration::ZERO, None);
         assert!(has(parked.headers().as_ref().unwrap(), &name));
     }
 

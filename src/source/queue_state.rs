@@ -14,6 +14,9 @@ use super::refusal::explain;
 /// Between two questions to a queue.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(150);
 
+/// The same for who waits in line.
+pub(super) const ASK_IN_LINE: Duration = Duration::from_millis(50);
+
 /// How often a queue that seems to be empty, and perhaps is only busy, is asked.
 const ASK_EMPTY: u32 = 3;
 
@@ -59,25 +62,31 @@ impl QueueState {
         Ok(state)
     }
 
-    /// Waits until nobody consumes.
+    /// Waits in line until nobody consumes, and says so once if there is somebody.
     pub(super) async fn alone(
         channel: &Channel,
         queue: &str,
         deadline: Instant,
+        mut waits: impl FnMut(bool),
     ) -> Result<Self, SourceError> {
+        let mut is_told = false;
         loop {
             let state = Self::doubted(channel, queue).await?;
             if state.consumers == 0 {
+                if is_told {
+                    waits(false);
+                }
                 return Ok(state);
             }
-            if Instant::now() > deadline {
-                return Err(SourceError(format!(
-                    "queue `{queue}` is being read by another consumer: another look or replay, or a \
-                 program that takes from it. Two at once would hide messages from each other \
-                 and change their order; try again when the other has ended"
-                )));
+            if !std::mem::replace(&mut is_told, true) {
+                waits(true);
             }
-            sleep(ASK_AGAIN).await;
+            if Instant::now() > deadline {
+                waits(false);
+                return Err(taken(queue));
+            }
+            // Often, since the pause between two that look one after the other is short.
+            sleep(ASK_IN_LINE).await;
         }
     }
 
@@ -102,6 +111,14 @@ impl QueueState {
     pub(crate) const fn is_doubtful(self) -> bool {
         self.ready == 0 && self.consumers == 0
     }
+}
+
+/// What to tell whoever has waited in vain.
+pub(super) fn taken(queue: &str) -> SourceError {
+    SourceError(format!(
+        "queue `{queue}` is being read by another consumer: another look or replay, or a program that takes from it. Two \
+         at once would hide messages from each other and change their order; try again when the other has ended"
+    ))
 }
 
 /// What is said of one queue time after time: twice nothing is nothing.

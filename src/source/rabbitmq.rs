@@ -20,15 +20,17 @@ use super::dead_letter_rate::DeadLetterRate;
 use super::intake::{Arrived, Intake, Order};
 use super::ledger::{Acknowledgements, Ledger};
 use super::link::Link;
-use super::origin::origin;
+use super::origin::{origin, take_forged};
 use super::parking::unparked_properties;
 use super::watch::Watch;
-use super::{Begin, Delivery, Session, Source, SourceError, depth, headers, topology};
+use super::wire::Note;
+use super::{Begin, Delivery, Session, Source, SourceError, depth, headers, originals, topology};
 use crate::config;
 use crate::event::Envelope;
 use crate::monitor::Monitor;
 use crate::outcome::DeadLetter;
 use crate::settle::{Settle, Void};
+use crate::signature::SigningKey;
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
 /// closes, even after close-ok; measured on RabbitMQ 3.10, half a second left none behind.
@@ -106,6 +108,7 @@ impl Source for RabbitQueue {
             dead_letters: Rc::clone(&self.dead_letters),
             rate: Rc::clone(&self.rate),
             source: self.source.clone(),
+            key: amqp.signing_key.clone(),
             ledger: RefCell::default(),
             bytes,
             most_untold: usize::from(amqp.prefetch / 2),
@@ -146,9 +149,11 @@ impl Drop for AbortOnDrop {
 
 impl RabbitSession {
     fn taken(&self, (delivery, charge): Arrived) -> Delivery<RabbitReceipt> {
-        let Settling { ledger, source, .. } = &*self.settler.0;
+        let Settling { ledger, source, key, .. } = &*self.settler.0;
         ledger.borrow_mut().open(delivery.delivery_tag);
-        unpack(delivery, charge, &source.queue)
+        let channel = self.settler.0.channel.id();
+        let note = self.connection.notes().take(channel, delivery.delivery_tag);
+        unpack(delivery, charge, note, &source.queue, key.as_ref())
     }
 }
 
@@ -198,24 +203,38 @@ pub struct RabbitReceipt {
     properties: Box<BasicProperties>,
 }
 
-fn unpack(delivery: lapin::message::Delivery, charge: u64, queue: &str) -> Delivery<RabbitReceipt> {
+/// What a producer wrote under our names is taken off, so that it is in no dead letter and in no parked copy.
+fn unpack(
+    delivery: lapin::message::Delivery,
+    charge: u64,
+    note: Option<Note>,
+    queue: &str,
+    key: Option<&SigningKey>,
+) -> Delivery<RabbitReceipt> {
     let mut properties = Box::new(delivery.properties);
     let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
     let origin = origin(delivered.0, delivered.1, &properties, queue)
         .map(|(exchange, routing_key)| (exchange.to_owned(), routing_key.to_owned()));
-    let (exchange, routing_key) = if let Some(origin) = origin {
+    let believed = take_forged(&mut properties, origin.is_some(), key);
+    let (exchange, routing_key) = if let Some(origin) = origin.filter(|_| believed) {
         *properties = unparked_properties(std::mem::take(&mut properties));
         origin
     } else {
         (delivery.exchange.into(), delivery.routing_key.into())
     };
+    let unreadable = note.as_ref().and_then(originals::unreadable);
+    let headers = properties.headers().as_ref().map(headers::texts).unwrap_or_default();
+    if let Some(note) = note {
+        originals::keep(note, &mut properties);
+    }
     let envelope = Box::new(Envelope {
         exchange,
         routing_key,
         content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
         message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
-        headers: properties.headers().as_ref().map(headers::texts).unwrap_or_default(),
+        headers,
         payload: delivery.data,
+        unreadable,
     });
     let receipt = RabbitReceipt { tag: delivery.delivery_tag, charge, properties };
     Delivery { envelope, receipt }
@@ -231,6 +250,7 @@ struct Settling {
     dead_letters: Rc<DeadLetterExchange>,
     rate: Rc<DeadLetterRate>,
     source: config::Source,
+    key: Option<SigningKey>,
     ledger: RefCell<Ledger>,
     bytes: Arc<InFlightBytes>,
     /// More settled deliveries than so many are not kept from the broker: they would take the place of new ones.

@@ -5,6 +5,8 @@ use std::io;
 use lapin::ErrorKind;
 
 use crate::config::Tls;
+use crate::limits::LONGEST_SAID;
+use crate::untrusted::one_line;
 
 /// The error in one line, with what to do where that is known.
 pub(super) fn explain(error: &lapin::Error) -> String {
@@ -92,7 +94,12 @@ fn hung_up(error: &lapin::Error) -> bool {
     }
 }
 
+/// The broker's words, or the network's: they are not ours, so in one visible line.
 fn said(error: &lapin::Error) -> String {
+    one_line(&words(error), LONGEST_SAID)
+}
+
+fn words(error: &lapin::Error) -> String {
     match error.kind() {
         ErrorKind::IOError(io) => io.to_string(),
         ErrorKind::ProtocolError(refusal) => refusal.get_message().to_string(),

@@ -257,8 +257,15 @@ fn with_remedy(SourceError(said): SourceError, keys: &[(&str, &str)]) -> SourceE
         // An argument that isn't there at all can't be configured.
         .filter(|_| !said.contains("current is none"))
         .map_or(String::new(), |(_, key)| format!("set {key} to what it is, or "));
+    // Only the dead-letter queue's is configured by nothing.
+    let counts_looks = key.is_empty() && said.contains("inequivalent arg 'x-delivery-limit'");
+    let last = if counts_looks && keys.len() == 1 {
+        "or give amqp.dead_letter_queue a new name and move the letters there; amqp.declare = false \
+         would take it as it is, and above its limit RabbitMQ drops letters for being looked at"
+    } else {
+        "or set amqp.declare = false to take it as it is"
+    };
     SourceError(format!(
-        "it exists with other arguments: {said}; {key}delete it when it is empty, \
-         or set amqp.declare = false to take it as it is"
+        "it exists with other arguments: {said}; {key}delete it when it is empty, {last}"
     ))
 }

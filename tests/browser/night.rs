@@ -9,7 +9,7 @@ use crate::chromium::Browser;
 use crate::fake_sns::{EntryFault, FakeSns, RequestFault, next};
 use crate::support::{ADMIN, Admin, Event, Letter, Stand, Worker};
 
-const TOKEN: &str = "planted-token";
+const TOKEN: &str = "planted-token-of-some-length";
 const DESK: (u32, u32) = (1200, 900);
 const PHONE: (u32, u32) = (390, 844);
 
@@ -175,6 +175,9 @@ async fn some_die(stand: &Stand, sns: &FakeSns) {
 async fn dead_letters_are_replayed(browser: &Browser, stand: &Stand) {
     browser.shows("dead", |it| it == "9").await;
     browser.shows("title", |it| it == "9 dead letters wait for you; all else is well").await;
+    let locked = browser.shows("looked", |it| it.starts_with("Log in to see them")).await;
+    assert!(!locked.contains("rejected") && browser.text("groups").await.is_empty(), "{locked}");
+    logs_in(browser).await;
     browser.click_on("#filter button[type=submit]").await;
     // The page may have looked by itself before all of them were there.
     let all = |it: &str| ["rejected", "undecodable", MARKUP].iter().all(|of| it.contains(of));
@@ -185,7 +188,6 @@ async fn dead_letters_are_replayed(browser: &Browser, stand: &Stand) {
             .await,
         0
     );
-    logs_in(browser).await;
     keys_are_enough(browser).await;
     reads_one(browser).await;
     browser.write("[name=reason]", "rejected").await;

@@ -1,5 +1,6 @@
 //! The answers, in SNS's XML.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
@@ -7,7 +8,7 @@ const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 /// How one entry of a batch ended.
 pub(super) enum Verdict {
     Accepted,
-    Failed { code: &'static str, message: &'static str, sender_fault: bool },
+    Failed { code: &'static str, message: Cow<'static, str>, sender_fault: bool },
     Omitted,
     Renamed,
     WithoutMessageId,

@@ -78,7 +78,11 @@ struct Settings {
     max_bytes: usize,
     request_rule: Option<Rule<Request, RequestFault>>,
     entry_rule: Option<Rule<Message, EntryFault>>,
+    explanation: Option<Explanation>,
 }
+
+/// What is said of a refusal, as XML, by the request's head and its form.
+type Explanation = Box<dyn Fn(&str, &str) -> String + Send>;
 
 impl FakeSns {
     /// Starts one on a free port.
@@ -100,6 +104,7 @@ impl FakeSns {
                 max_bytes: limits::MAX_BYTES,
                 request_rule: None,
                 entry_rule: None,
+                explanation: None,
             }),
             accepted: Mutex::default(),
             signed: Mutex::default(),
@@ -172,6 +177,12 @@ impl FakeSns {
     /// Asks `rule` about every entry of a batch, and about every single publish.
     pub fn fail_entries(&self, rule: impl FnMut(&Message) -> Option<EntryFault> + Send + 'static) {
         self.settings().entry_rule = Some(Box::new(rule));
+    }
+
+    /// Refusals say this from now on: it is made of the request's head and its form, and is written into the
+    /// answer's XML as it is.
+    pub fn explain(&self, explanation: impl Fn(&str, &str) -> String + Send + 'static) {
+        self.settings().explanation = Some(Box::new(explanation));
     }
 
     /// No fault any more. What is held unanswered stays so.

@@ -73,6 +73,9 @@ impl Shared {
     fn answer(&self, head: &[u8], body: &[u8]) -> (Vec<u8>, Option<RequestFault>) {
         let form = Form::parse(body);
         let mut settings = self.settings.lock().unwrap();
+        let text = String::from_utf8_lossy;
+        let said = settings.explanation.as_ref().map(|it| it(&text(head), &text(body)));
+        let said = &*said.unwrap_or_else(|| "asked for".to_owned());
         let publishes = matches!(form.action, b"Publish" | b"PublishBatch");
         if publishes {
             self.counts.send_modify(|counts| counts.requests += 1);
@@ -85,14 +88,12 @@ impl Shared {
         let fault = settings.request_rule.as_mut().and_then(|rule| rule(&form.decode(number)));
         let answer = match fault {
             Some(RequestFault::Refused { status, code: "" }) => answer::http(status, ""),
-            Some(RequestFault::Refused { status, code }) => {
-                answer::error(status, code, "asked for")
-            }
+            Some(RequestFault::Refused { status, code }) => answer::error(status, code, said),
             Some(RequestFault::Garbage) => answer::http(200, "<html>Welcome to the hotel!"),
             Some(RequestFault::Silence) => Vec::new(),
             None | Some(RequestFault::Reset | RequestFault::Drip { .. }) => match form.action {
-                b"Publish" => self.publish(&form, &mut settings, number),
-                b"PublishBatch" => self.publish_batch(&form, &mut settings, number),
+                b"Publish" => self.publish(&form, &mut settings, number, said),
+                b"PublishBatch" => self.publish_batch(&form, &mut settings, number, said),
                 b"GetTopicAttributes" => answer::topic_attributes(&decode(form.topic)),
                 _ => answer::error(400, "InvalidAction", "not an action of this fake"),
             },
@@ -100,11 +101,17 @@ impl Shared {
         (answer, fault)
     }
 
-    fn publish(&self, form: &Form<'_>, settings: &mut Settings, number: u64) -> Vec<u8> {
+    fn publish(
+        &self,
+        form: &Form<'_>,
+        settings: &mut Settings,
+        number: u64,
+        said: &str,
+    ) -> Vec<u8> {
         let Some(entry) = form.entries.first() else {
             return answer::error(400, "InvalidParameter", "Invalid parameter: Message");
         };
-        match verdict(form, entry, settings, number) {
+        match verdict(form, entry, settings, number, said) {
             verdict if verdict.is_accepted() => {
                 let says_so = !matches!(verdict, Verdict::Contradicted);
                 self.accept(form, &[verdict], settings, number);
@@ -112,18 +119,24 @@ impl Shared {
             }
             Verdict::WithoutMessageId => answer::publish_with_empty_id(),
             Verdict::Failed { code, message, sender_fault } => {
-                answer::error(if sender_fault { 400 } else { 500 }, code, message)
+                answer::error(if sender_fault { 400 } else { 500 }, code, &message)
             }
             _ => answer::publish_without_id(),
         }
     }
 
-    fn publish_batch(&self, form: &Form<'_>, settings: &mut Settings, number: u64) -> Vec<u8> {
+    fn publish_batch(
+        &self,
+        form: &Form<'_>,
+        settings: &mut Settings,
+        number: u64,
+        said: &str,
+    ) -> Vec<u8> {
         if let Some((code, message)) = batch_refusal(form, settings.max_bytes) {
             return answer::error(400, code, message);
         }
         let verdicts: Vec<_> =
-            form.entries.iter().map(|entry| verdict(form, entry, settings, number)).collect();
+            form.entries.iter().map(|entry| verdict(form, entry, settings, number, said)).collect();
         self.accept(form, &verdicts, settings, number);
         let ids = form.entries.iter().map(|entry| entry.id);
         answer::publish_batch(ids.zip(&verdicts), number)
@@ -144,9 +157,15 @@ impl Shared {
     }
 }
 
-fn verdict(form: &Form<'_>, entry: &Entry<'_>, settings: &mut Settings, number: u64) -> Verdict {
+fn verdict(
+    form: &Form<'_>,
+    entry: &Entry<'_>,
+    settings: &mut Settings,
+    number: u64,
+    said: &str,
+) -> Verdict {
     if let Some((code, message)) = message_refusal(form.topic, entry, settings.max_bytes) {
-        return Verdict::Failed { code, message, sender_fault: true };
+        return Verdict::Failed { code, message: message.into(), sender_fault: true };
     }
     let rule = settings.entry_rule.as_mut();
     match rule.and_then(|rule| rule(&entry.decode(&decode(form.topic), number))) {
@@ -157,7 +176,7 @@ fn verdict(form: &Form<'_>, entry: &Entry<'_>, settings: &mut Settings, number: 
         Some(EntryFault::Doubled) => Verdict::Doubled,
         Some(EntryFault::Contradicted) => Verdict::Contradicted,
         Some(EntryFault::Failed { code, sender_fault }) => {
-            Verdict::Failed { code, message: "asked for", sender_fault }
+            Verdict::Failed { code, message: said.to_owned().into(), sender_fault }
         }
     }
 }

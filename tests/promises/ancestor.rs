@@ -2,22 +2,22 @@
 
 use serde_json::json;
 
-use crate::support::{Event, Stand, Worker};
+use crate::support::{Event, Stand, Worker, on_both_brokers};
 
 const ALICE: &str = "Alice@localhost/phone";
 const BOB: &str = "bob@localhost/home";
 const ROOM: &str = "room@conference.localhost";
 
-#[tokio::test]
-async fn a_unicode_text_arrives_as_it_was_written() {
-    let stand = Stand::new("unicode").await;
-    let worker = Worker::start(&stand).await;
-    let text = "❤☀☆☂☻♞☯☭☢€→☎❄♫✂▷✇♎⇧☮♻⌘⌛☘☊♔♕♖ 🦀 ع \u{ffff} \u{1} \"\\";
-    stand.publish(Event::chat(ALICE, BOB, text)).await;
-    let received = stand.receive("pm", 1).await;
-    assert_eq!(received[0].json()["message"], text);
-    worker.stop().await;
-    stand.leave_nothing().await;
+on_both_brokers! {
+    async fn a_unicode_text_arrives_as_it_was_written(stand: Stand) {
+        let worker = Worker::start(&stand).await;
+        let text = "❤☀☆☂☻♞☯☭☢€→☎❄♫✂▷✇♎⇧☮♻⌘⌛☘☊♔♕♖ 🦀 ع \u{ffff} \u{1} \"\\";
+        stand.publish(Event::chat(ALICE, BOB, text)).await;
+        let received = stand.receive("pm", 1).await;
+        assert_eq!(received[0].json()["message"], text);
+        worker.stop().await;
+        stand.leave_nothing().await;
+    }
 }
 
 #[tokio::test]

@@ -212,3 +212,14 @@ async fn that_a_fifo_topic_drops_what_is_alike_is_said_of_mongooseims_events() {
         "source events: MongooseIM's events have no id, so a FIFO topic drops one that is like",
     );
 }
+
+#[tokio::test]
+async fn a_token_that_could_be_guessed_is_a_problem_and_one_character_more_is_none() {
+    let offline =
+        |token: &str| Program::new(&["check", "--offline"]).with("ADMIN__TOKEN", token).run();
+    let short = "x".repeat(23);
+    let ended = offline(&short).await;
+    assert_problems(&ended, &[&["admin.token", "24 characters", "openssl rand -hex 32"]]);
+    assert!(!ended.all().contains(&short), "{ended:?}");
+    assert_all_well(&offline(&"x".repeat(24)).await);
+}

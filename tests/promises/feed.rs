@@ -40,6 +40,7 @@ fn envelope(delivery: &Delivery) -> Envelope {
         message_id: properties.message_id().as_ref().map(ToString::to_string),
         headers: headers.map(|(name, value)| (name.to_string(), text(value))).collect(),
         payload: delivery.data.clone(),
+        unreadable: None,
     }
 }
 

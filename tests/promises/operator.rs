@@ -20,7 +20,7 @@ async fn on_both(promise: impl AsyncFn(&str)) {
 }
 
 /// A stand with a dead-letter queue of its own.
-async fn stand(name: &str, queue_type: &str) -> Stand {
+pub async fn stand(name: &str, queue_type: &str) -> Stand {
     declared(Stand::new(&format!("{name}-{queue_type}")).await, queue_type).await
 }
 
@@ -36,7 +36,7 @@ fn ids(numbers: impl IntoIterator<Item = usize>) -> Vec<String> {
 }
 
 /// Fails with all that the program said unless it ended so, with these texts.
-fn expect(ended: &Ended, code: i32, texts: &[&str]) {
+pub fn expect(ended: &Ended, code: i32, texts: &[&str]) {
     assert_eq!(ended.code, Some(code), "{}", ended.all());
     for text in texts {
         assert!(ended.all().contains(text), "no {text:?} in\n{}", ended.all());

@@ -3,6 +3,7 @@
 mod access;
 mod http;
 mod streams;
+mod visitors;
 
 use crate::fake_sns::FakeSns;
 use crate::support::{ADMIN, Admin, Stand, Worker};

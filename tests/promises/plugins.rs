@@ -1,11 +1,14 @@
 //! Policies on the running worker: scripts, what they may not do, and hosts with policies of their own.
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::fake_sns::FakeSns;
-use crate::support::{Event, Program, Stand, Worker, binary, header};
+use crate::support::{
+    ADMIN, Admin, Event, Program, Stand, Worker, binary, custom_plugin, header, wait_for,
+};
 
 const POLICY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/policy.rhai");
 
@@ -66,7 +69,7 @@ async fn a_script_that_fails_costs_the_event_that_it_fails_on_and_no_other() {
     let (worker, _folder) = worker_with(&stand, &sns, script).await;
     let cases = [
         ("loop", "takes more than 10000 operations"),
-        ("memory", "makes a value over the bounds"),
+        ("memory", "goes through more of long texts and arrays than one call may"),
         ("depth", "calls functions more than 8 deep"),
         ("type", "gives a number, where it is to give a map"),
         ("throw", "throws an error, which is not shown"),
@@ -193,5 +196,91 @@ async fn each_host_publishes_to_its_own_account_with_its_own_policy() {
     assert_eq!(worker.count("topic_unset"), 10 + 1, "ten of e.example, and the first of them");
     assert_eq!(worker.count(secret), 0);
     worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+/// Scripts that stood still, or ate all memory, within their bounds; and a text for them.
+const ATTACKS: [(&str, &str); 7] = [
+    ("replace", "t.replace(`a`, t)"),
+    ("mask", "let i = 0; while i < t.len() { if t[i] == 'a' { t[i] = '*' } i += 1 }"),
+    ("letter", "let u = t; loop { u[200000] = 'b' }"),
+    ("crop", "loop { let u = t; u.crop(1) }"),
+    ("upper", "loop { t.to_upper() }"),
+    ("array", "let a = t.split(``); loop { a += a }"),
+    ("slice", "loop { t[0..200000] }"),
+];
+
+#[tokio::test]
+async fn no_script_holds_up_the_events_behind_or_takes_memory_within_its_bounds() {
+    let (stand, sns) = (Stand::new("script-attacks").await, FakeSns::start());
+    sns.record();
+    let cases = ATTACKS.map(|(name, body)| format!("{name}` => {{ {body} }}")).join(", `");
+    let script = format!(
+        "fn keep(e) {{ let t = e.text; switch e.sender.local {{ `{cases}, _ => {{}} }} true }}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("policy.rhai");
+    std::fs::write(&path, script).unwrap();
+    let settings =
+        [("SNS__SNS_HOST", &*sns.url()), ("SNS__PLUGIN_MODULE", path.to_str().unwrap()), ADMIN];
+    let worker = Worker::start_with(&stand, &settings).await;
+    let admin = Admin::of(&worker).await;
+    admin.is_ready().await;
+    let before = worker.peak_kib();
+    let texts = ["a".repeat(200 * 1024), "ß".repeat(100 * 1024)];
+    for (name, _) in ATTACKS {
+        for text in &texts {
+            stand.publish(Event::chat(&format!("{name}@h/x"), "b@h", text)).await;
+        }
+    }
+    let begun = Instant::now();
+    stand.publish_all((0..50).map(|n| Event::chat("a@h/x", "b@h", &format!("innocent {n}")))).await;
+    let innocents = || sns.accepted().iter().filter(|it| it.body.contains("innocent")).count();
+    wait_for("the innocents", async || (innocents() == 50).then_some(())).await;
+    println!("50 behind took {:?}", begun.elapsed());
+    assert_eq!(admin.get("/livez").await.0, 200);
+    let starved = worker.starved();
+    assert!(begun.elapsed() < Duration::from_secs(2) + starved, "{:?}", begun.elapsed());
+    let letters = stand.take_dead_letters(ATTACKS.len() * 2).await;
+    for letter in letters {
+        assert_eq!(header(&letter, "event-pusher-reason").as_deref(), Some("plugin_failed"));
+        let error = header(&letter, "event-pusher-error").unwrap();
+        let known = ["makes a value over the bounds", "goes through more of long texts"];
+        assert!(known.iter().any(|it| error.contains(it)), "{error}");
+    }
+    let grown = worker.peak_kib() - before;
+    assert!(grown < 32 * 1024, "{grown} KiB");
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_plugin_that_blocks_is_named_by_livez_and_once_in_the_log() {
+    let stand = Stand::new("plugin-blocks").await;
+    let settings = [("SNS__PLUGIN_MODULE", "sleepy"), ADMIN];
+    let worker = Worker::spawn(&stand, custom_plugin(), &settings);
+    let admin = Admin::of(&worker).await;
+    admin.is_ready().await;
+    assert_eq!(admin.get("/livez").await.0, 200);
+    stand.publish(Event::chat("sleepy@h/x", "b@h", "zzz")).await;
+    let body = wait_for("503", async || {
+        let (status, body) = admin.get("/livez").await;
+        (status == 503).then_some(body)
+    })
+    .await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let problem = &body["problems"][0];
+    assert_eq!(
+        (&problem["reason"], &problem["error"]),
+        (&json!("stuck"), &json!("the plugin `sleepy` does not answer"))
+    );
+    assert!(problem["what_to_do"].as_str().unwrap().contains("Mend the plugin"), "{body}");
+    assert!(worker.logged("the event loop is stuck").await.to_string().contains("`sleepy`"));
+    assert_eq!(admin.get("/livez").await.0, 503);
+    assert_eq!(worker.count("the event loop is stuck"), 1);
+    worker.crash().await;
+    // What it held is back once the broker has missed it.
+    stand.has_ready(&stand.queue(), 1).await;
+    stand.purge(&stand.queue()).await;
     stand.leave_nothing().await;
 }

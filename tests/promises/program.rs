@@ -13,7 +13,7 @@ secret_access_key = "planted-secret"
 session_token = "planted-session"
 pm_messages_topic = "arn:aws:sns:us-east-1:123456789012:pm"
 [admin]
-token = "planted-token"
+token = "planted-token-of-some-length"
 "#;
 
 fn assert_no_secret(text: &str) {

@@ -119,7 +119,8 @@ async fn suffers_in_silence(format: &str) {
     let uri = format!("{}?heartbeat=1&connection_timeout=500", network.instead_of(&uri));
     let sns = FakeSns::start();
     let (url, secret) = (sns.url(), |of: &str| format!("{MARKER}-{of}"));
-    let (key, token, admin) = (secret("secret-key"), secret("session"), secret("admin"));
+    let (key, token, admin) =
+        (secret("secret-key"), secret("session"), secret("admin-of-some-length"));
     let settings = [
         ADMIN,
         ("AMQP__URI", &*uri),

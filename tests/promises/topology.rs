@@ -116,7 +116,7 @@ fn mismatches(stand: &Stand) -> [(String, FieldTable, &'static str, String); 5] 
         (events.clone(), table(20, "other"), exchange, set("dead_letter_exchange")),
         (events, table(7, &dead), "x-delivery-limit", set("delivery_limit")),
         (dead.clone(), classic, "x-queue-type", set("queue_type")),
-        (dead, limited, "x-delivery-limit", delete()),
+        (dead, limited, "x-delivery-limit", "or give amqp.dead_letter_queue a new name".to_owned()),
     ]
 }
 

@@ -3,18 +3,18 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::http::{HeaderMap, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, sleep};
 
-use super::limits::{Bucket, Failures};
+use super::attempts::{Bucket, Failures};
+use super::parse;
 use super::session::{self, Sessions};
 use crate::config::Admin;
 
@@ -26,6 +26,8 @@ const SLOW: Duration = Duration::from_secs(1);
 pub(super) struct Access {
     hosts: BTreeSet<String>,
     token: Option<Secret>,
+    /// What is told where nobody can log in.
+    no_token: Refusal,
     state: Mutex<State>,
 }
 
@@ -33,8 +35,21 @@ pub(super) struct Access {
 struct State {
     sessions: Sessions,
     failures: Failures,
+    /// What each of those who are trusted has left: nobody uses up another's.
+    allowances: BTreeMap<Who, Allowance>,
+}
+
+#[derive(Debug)]
+struct Allowance {
     writes: Bucket,
     looks: Bucket,
+}
+
+impl Default for Allowance {
+    /// A person's; a script that needs more has the command line.
+    fn default() -> Self {
+        Self { writes: Bucket::new(10.0, 0.5), looks: Bucket::new(20.0, 2.0) }
+    }
 }
 
 /// Only its hash is kept: of one length, so that comparing two tells nothing of either.
@@ -57,7 +72,7 @@ impl Secret {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
     Anyone,
     /// Somebody who sent the token along.
@@ -92,14 +107,23 @@ const WRONG_TOKEN: Refusal =
     Refusal(StatusCode::UNAUTHORIZED, "this is not the token; it is the value of admin.token");
 const NO_TOKEN: Refusal = Refusal(
     StatusCode::FORBIDDEN,
-    "this worker has no admin.token, so its page only reads; set one and restart the worker",
+    "this worker has no admin.token, so its page shows no dead letter and changes nothing; set admin.token to what \
+     `openssl rand -hex 32` prints and restart the worker, or use `event-pusher-sns dead-letters`",
+);
+const SHORT_TOKEN: Refusal = Refusal(
+    StatusCode::FORBIDDEN,
+    "this worker's admin.token has fewer than 24 characters and could be guessed, so nobody can log in; set admin.token to \
+     what `openssl rand -hex 32` prints and restart the worker, or use `event-pusher-sns dead-letters`",
 );
 const LOG_IN: Refusal = Refusal(
     StatusCode::UNAUTHORIZED,
-    "log in first, or send the token: Authorization: Bearer TOKEN",
+    "dead letters are shown to who has the token: log in first, or send Authorization: Bearer TOKEN, the value of \
+     admin.token",
 );
-const TOO_MANY_TRIES: Refusal =
-    Refusal(StatusCode::TOO_MANY_REQUESTS, "too many wrong tokens came from here; wait a minute");
+const TOO_MANY_TRIES: Refusal = Refusal(
+    StatusCode::TOO_MANY_REQUESTS,
+    "too many wrong tokens came from your network; wait a minute",
+);
 const TOO_FAST: Refusal =
     Refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests in a short time; wait a few seconds");
 
@@ -107,16 +131,14 @@ impl Access {
     pub(super) fn new(admin: &Admin) -> Self {
         let own = admin.listen.as_deref().and_then(|it| it.rsplit_once(':'));
         let names = own.map(|(host, _)| host.to_owned()).into_iter().chain(admin.hosts.clone());
-        let token = admin.token.as_ref().map(SecretString::expose_secret);
         Self {
             hosts: names.chain(["localhost".to_owned()]).map(|it| it.to_lowercase()).collect(),
-            token: token.map(Secret::of),
+            token: admin.usable_token().map(Secret::of),
+            no_token: if admin.token_is_short() { SHORT_TOKEN } else { NO_TOKEN },
             state: Mutex::new(State {
                 sessions: Sessions::default(),
                 failures: Failures::default(),
-                // A person's; a script that needs more has the command line.
-                writes: Bucket::new(10.0, 0.5),
-                looks: Bucket::new(20.0, 2.0),
+                allowances: BTreeMap::new(),
             }),
         }
     }
@@ -125,11 +147,31 @@ impl Access {
         self.token.is_some()
     }
 
+    /// What to tell those who want to log in and can't.
+    pub(super) const fn why_no_login(&self) -> Option<&'static str> {
+        if self.has_token() { None } else { Some(self.no_token.1) }
+    }
+
+    /// Whether a request's head is that of somebody who has the token or has logged in. Counts nothing, and so looks
+    /// at no token where too many were wrong.
+    pub(super) fn knows(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
+        let state = self.state();
+        let given = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
+        match (given, &self.token) {
+            (Some(given), Some(token)) => {
+                !state.failures.are_too_many(peer.ip(), Instant::now())
+                    && token.is(parse::bearer(given))
+            }
+            (Some(_), None) => false,
+            (None, _) => session::of(headers).is_some_and(|id| state.sessions.has(&id)),
+        }
+    }
+
     /// Whether the page goes by the name under which it is asked. A name that leads here but is not
     /// ours may be a foreign site's, whose scripts would then count as the page's own.
     pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        let name = without_port(host).trim_end_matches('.').to_lowercase();
+        let name = parse::host_name(host);
         let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         if is_address || self.hosts.contains(&name) { Ok(()) } else { Err(FOREIGN_HOST) }
     }
@@ -140,9 +182,7 @@ impl Access {
         let same_site =
             text("sec-fetch-site").is_none_or(|it| matches!(it, "same-origin" | "none"));
         let host = text("host").unwrap_or_default();
-        let origin = text("origin").is_none_or(|origin| {
-            origin.split_once("://").is_some_and(|(_, it)| it.eq_ignore_ascii_case(host))
-        });
+        let origin = text("origin").is_none_or(|origin| parse::is_of_host(origin, host));
         if same_site && origin { Ok(()) } else { Err(FOREIGN_SITE) }
     }
 
@@ -150,8 +190,7 @@ impl Access {
     pub(super) async fn who(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Who, Refusal> {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
             let given = given.to_str().unwrap_or_default();
-            let token = given.split_once(' ').filter(|(it, _)| it.eq_ignore_ascii_case("bearer"));
-            self.check_token(token.map_or("", |(_, token)| token.trim()), peer).await?;
+            self.check_token(parse::bearer(given), peer).await?;
             return Ok(Who::Token);
         }
         let id = session::of(headers);
@@ -166,7 +205,7 @@ impl Access {
         peer: SocketAddr,
     ) -> Result<Who, Refusal> {
         match self.who(headers, peer).await? {
-            Who::Anyone if self.token.is_none() => Err(NO_TOKEN),
+            Who::Anyone if self.token.is_none() => Err(self.no_token.clone()),
             Who::Anyone => Err(LOG_IN),
             trusted => Ok(trusted),
         }
@@ -184,17 +223,33 @@ impl Access {
         if who != Who::Token && !says {
             return Err(FOREIGN_SITE);
         }
-        self.pace(|state| &mut state.writes)?;
+        self.pace(&who, |allowance| &mut allowance.writes)?;
         Ok(who)
     }
 
-    /// Whether there is to be another look at the dead letters so soon.
-    pub(super) fn check_looks(&self) -> Result<(), Refusal> {
-        self.pace(|state| &mut state.looks)
+    /// Somebody who may look at the dead letters, if it is not too soon.
+    pub(super) async fn reader(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<Who, Refusal> {
+        let who = self.trusted(headers, peer).await?;
+        self.pace(&who, |allowance| &mut allowance.looks)?;
+        Ok(who)
     }
 
-    fn pace(&self, bucket: impl FnOnce(&mut State) -> &mut Bucket) -> Result<(), Refusal> {
-        if bucket(&mut self.state()).take(Instant::now()) { Ok(()) } else { Err(TOO_FAST) }
+    fn pace(
+        &self,
+        who: &Who,
+        bucket: impl FnOnce(&mut Allowance) -> &mut Bucket,
+    ) -> Result<(), Refusal> {
+        let mut state = self.state();
+        if !state.allowances.contains_key(who) && state.allowances.len() > session::MOST {
+            // Most are of sessions that have ended, and all of people who have the token.
+            state.allowances.clear();
+        }
+        let allowance = state.allowances.entry(who.clone()).or_default();
+        if bucket(allowance).take(Instant::now()) { Ok(()) } else { Err(TOO_FAST) }
     }
 
     /// Begins a session for who has the token; returns its id.
@@ -211,15 +266,15 @@ impl Access {
     }
 
     async fn check_token(&self, given: &str, peer: SocketAddr) -> Result<(), Refusal> {
-        let Some(token) = &self.token else { return Err(NO_TOKEN) };
-        let ip = peer.ip().to_canonical();
-        if self.state().failures.are_too_many(ip, Instant::now()) {
+        let Some(token) = &self.token else { return Err(self.no_token.clone()) };
+        if self.state().failures.are_too_many(peer.ip(), Instant::now()) {
             return Err(TOO_MANY_TRIES);
         }
         if token.is(given) {
+            self.state().failures.knows(peer.ip());
             return Ok(());
         }
-        self.state().failures.note(ip, Instant::now());
+        self.state().failures.note(peer.ip(), Instant::now());
         tracing::warn!(%peer, "a wrong token was sent to the operator's page");
         sleep(SLOW).await;
         Err(WRONG_TOKEN)
@@ -227,14 +282,5 @@ impl Access {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) && !name.is_empty() => {
-            name
-        }
-        _ => host,
     }
 }

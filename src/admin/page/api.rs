@@ -20,6 +20,7 @@ pub(super) async fn about(State(page): State<Arc<Page>>, asked: Asked) -> Respon
         Ok(who) => answer(&json!({
             "worker": page.about,
             "has_token": page.access.has_token(),
+            "why_no_login": page.access.why_no_login(),
             "trusted": who != Who::Anyone,
         })),
     }

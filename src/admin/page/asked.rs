@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use super::access::Refusal;
+use super::parse;
 use crate::admin::visitor::Visitor;
 
 /// All of a request but its body.
@@ -19,24 +20,20 @@ use crate::admin::visitor::Visitor;
 pub(super) struct Asked {
     pub(super) headers: HeaderMap,
     pub(super) visitor: Visitor,
-    /// The query's pairs; those without a value are left out, as an empty field of a form is.
-    pub(super) query: Vec<(String, String)>,
+    /// The query's pairs; `None`: there are too many.
+    pub(super) query: Option<Vec<(String, String)>>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Asked {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let query = parts.uri.query().unwrap_or_default().as_bytes();
         let nobody =
             || Visitor::new(SocketAddr::from(([0, 0, 0, 0], 0)), std::time::Duration::ZERO);
         Ok(Self {
             headers: parts.headers.clone(),
             visitor: parts.extensions.get().cloned().unwrap_or_else(nobody),
-            query: url::form_urlencoded::parse(query)
-                .filter(|(_, value)| !value.is_empty())
-                .map(|(name, value)| (name.into_owned(), value.into_owned()))
-                .collect(),
+            query: parse::pairs(parts.uri.query().unwrap_or_default()),
         })
     }
 }

@@ -4,6 +4,8 @@
 use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -14,12 +16,19 @@ use serde_json::Value as Json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
+use super::Watchers;
 use crate::config::Config;
 use crate::dead_letters::{DeadLetters, Filter, Replay, Report, Stop, Trouble, report_as_json};
 use crate::route::Router;
 
 /// What waits for its turn; more is refused.
 const WAITING: usize = 8;
+
+/// For another look to end: less than a visitor may wait for an answer.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(90);
+
+/// Between two looks, so that those who wait in line beside this page get their turn.
+const BREATH: Duration = Duration::from_millis(400);
 
 /// Between two questions for the number of letters, while somebody watches.
 const COUNT_EVERY: Duration = Duration::from_secs(3);
@@ -38,15 +47,21 @@ pub(super) struct Desk {
     replay: Replay,
     /// Letters that are held are not ready, and would not be counted.
     is_looking: Cell<bool>,
+    /// Whether somebody else has the letters, and what is to be done waits for them.
+    waits_in_line: Arc<AtomicBool>,
 }
 
 impl Desk {
     pub(super) fn new(config: Config, router: Router, name: String) -> Self {
+        let waits_in_line = Arc::<AtomicBool>::default();
+        let waits = Arc::clone(&waits_in_line);
         Self {
             replay: Replay::new(&config),
-            dead_letters: DeadLetters::new(config.amqp, name),
+            dead_letters: DeadLetters::new(config.amqp, name)
+                .waiting(PATIENCE_WITH_OTHERS, move |it| waits.store(it, Ordering::Relaxed)),
             router,
             is_looking: Cell::new(false),
+            waits_in_line,
         }
     }
 
@@ -81,6 +96,13 @@ pub(super) struct Job {
     error: Option<String>,
 }
 
+impl Job {
+    /// Whether it waits until RabbitMQ takes messages again.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.running && self.report.as_ref().is_some_and(|report| !report["blocked"].is_null())
+    }
+}
+
 /// Why something is not done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NotDone {
@@ -96,19 +118,22 @@ pub(super) struct Clerk {
     job: watch::Sender<Option<Job>>,
     stop: watch::Sender<bool>,
     dead_letters: watch::Receiver<Option<u64>>,
+    waits_in_line: Arc<AtomicBool>,
 }
 
 impl Clerk {
     /// One who works while the second value is polled.
     pub(super) fn new(
         desk: Desk,
-        watchers: watch::Receiver<usize>,
+        watchers: watch::Receiver<Watchers>,
         worker: Stop,
     ) -> (Self, impl Future<Output = ()>) {
         let (tasks, todo) = mpsc::channel(WAITING);
         let (count, dead_letters) = watch::channel(None);
         let stop = watch::Sender::new(false);
-        let clerk = Self { tasks, job: watch::Sender::new(None), stop: stop.clone(), dead_letters };
+        let waits_in_line = Arc::clone(&desk.waits_in_line);
+        let job = watch::Sender::new(None);
+        let clerk = Self { tasks, job, stop: stop.clone(), dead_letters, waits_in_line };
         let desk = Rc::new(desk);
         let working = async move {
             let counting = keep_count(Rc::clone(&desk), watchers, count);
@@ -120,6 +145,11 @@ impl Clerk {
     /// How many letters there are, if somebody has asked lately.
     pub(super) fn dead_letters(&self) -> Option<u64> {
         *self.dead_letters.borrow()
+    }
+
+    /// Whether what is to be done waits for others who look at the letters.
+    pub(super) fn waits_in_line(&self) -> bool {
+        self.waits_in_line.load(Ordering::Relaxed)
     }
 
     pub(super) fn job(&self) -> Option<Job> {
@@ -210,6 +240,9 @@ async fn work(desk: Rc<Desk>, mut todo: mpsc::Receiver<Task>) {
         desk.is_looking.set(true);
         task(Rc::clone(&desk)).await;
         desk.is_looking.set(false);
+        // It may have been given up while it waited.
+        desk.waits_in_line.store(false, Ordering::Relaxed);
+        sleep(BREATH).await;
     }
 }
 
@@ -224,9 +257,10 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
     let Order { filter, canary, rate, max_failures, by } = order;
     let replay = Replay { canary, rate, max_failures, ..desk.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
-    let mut reported: Option<Instant> = None;
+    let (mut reported, mut blocked): (Option<Instant>, _) = (None, None);
     let show = |report: &Report| {
-        if reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+        let news = std::mem::replace(&mut blocked, report.blocked) != report.blocked;
+        if news || reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
             reported = Some(Instant::now());
             let json = report_as_json(report);
             update(&|job| (job.report, job.watching) = (Some(json.clone()), report.watching));
@@ -250,10 +284,10 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
 /// Asks how many letters there are, as long as somebody watches.
 async fn keep_count(
     desk: Rc<Desk>,
-    mut watchers: watch::Receiver<usize>,
+    mut watchers: watch::Receiver<Watchers>,
     count: watch::Sender<Option<u64>>,
 ) {
-    while watchers.wait_for(|watchers| *watchers > 0).await.is_ok() {
+    while watchers.wait_for(|watchers| watchers.are_any()).await.is_ok() {
         let show = |letters| {
             if !desk.is_looking.get() {
                 count.send_replace(Some(letters));
@@ -270,12 +304,12 @@ async fn keep_count(
     }
 }
 
-async fn nobody_watches(mut watchers: watch::Receiver<usize>) {
+async fn nobody_watches(mut watchers: watch::Receiver<Watchers>) {
     loop {
-        if watchers.wait_for(|watchers| *watchers == 0).await.is_err() {
+        if watchers.wait_for(|watchers| !watchers.are_any()).await.is_err() {
             return;
         }
-        let again = watchers.wait_for(|watchers| *watchers > 0);
+        let again = watchers.wait_for(|watchers| watchers.are_any());
         if tokio::time::timeout(COUNT_AGAIN, again).await.is_err() {
             return;
         }

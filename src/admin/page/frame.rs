@@ -69,6 +69,8 @@ struct Frame<'a> {
     held: &'a [HeldNow],
     errors: &'a [Met],
     dead_letters: Option<u64>,
+    /// Whether a look of this page waits for another one to end.
+    waits_in_line: bool,
     replay: Option<&'a Job>,
     point: Option<&'a figures::Point>,
 }
@@ -106,6 +108,7 @@ impl Page {
             throttled_per_second: figures.requests.throttled_per_second,
             dead_letters,
             missing: figures.missing,
+            replay_waits: job.as_ref().is_some_and(Job::is_blocked),
         };
         let frame = Frame {
             at: Timestamp::now(),
@@ -116,6 +119,7 @@ impl Page {
             held: &ready.held,
             errors: &status.errors,
             dead_letters,
+            waits_in_line: self.clerk.waits_in_line(),
             replay: job.as_ref(),
             point: history.points().back(),
         };

@@ -43,6 +43,8 @@ pub(super) struct Signs {
     pub(super) dead_letters: Option<u64>,
     /// Deliveries that stay unaccounted for.
     pub(super) missing: u64,
+    /// A replay can't publish, since RabbitMQ has an alarm.
+    pub(super) replay_waits: bool,
 }
 
 pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
@@ -74,6 +76,16 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
             what_to_do: "nothing if it passes; else ask AWS for a larger quota".to_owned(),
         });
     }
+    if signs.replay_waits {
+        points.push(Point {
+            what: "a replay waits: RabbitMQ has a memory or disk alarm and blocks who publishes"
+                .to_owned(),
+            since: None,
+            what_to_do:
+                "make room there, and it goes on by itself; or stop it, and nothing is lost"
+                    .to_owned(),
+        });
+    }
     let dead = signs.dead_letters.unwrap_or(0);
     if dead > 0 {
         points.push(Point {
@@ -86,6 +98,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
         (0, true) => "All is well: it is quiet, and ready".to_owned(),
         (0, false) if !waiting.is_empty() => "A topic that was held is back".to_owned(),
+        (0, false) if signs.replay_waits => "A replay waits: RabbitMQ takes no messages".to_owned(),
         (0, false) if dead > 0 => format!("{} wait for you; all else is well", dead_letters(dead)),
         (0, false) => "Events flow, slowed down by SNS".to_owned(),
         (count, _) => held_topics(count, &waiting, signs.per_second),
@@ -193,6 +206,7 @@ mod tests {
         for signs in [
             Signs { dead_letters: Some(1), ..Signs::default() },
             Signs { throttled_per_second: 0.1, ..Signs::default() },
+            Signs { replay_waits: true, per_second: 1.0, ..Signs::default() },
         ] {
             let headline = of(signs);
             assert_eq!(headline.level, Level::Attention, "{headline:?}");

@@ -1,4 +1,4 @@
-//! The dead letters over HTTP. Who has not logged in sees neither bodies nor users.
+//! The dead letters over HTTP, for those who have logged in or have the token.
 
 #[cfg(test)]
 mod tests;
@@ -26,27 +26,6 @@ use crate::words::{jid, kind, moment, rate};
 /// Rows at once.
 const MOST_ROWS: u64 = 200;
 
-/// What anybody may see of a letter: all but what its producer and its user wrote. A message id, a
-/// routing key and a key of order often name users.
-const OF_A_LETTER: [&str; 14] = [
-    "id",
-    "reason",
-    "by",
-    "error",
-    "attempts",
-    "topic",
-    "origin",
-    "source",
-    "failed_at",
-    "worker",
-    "replays",
-    "kind",
-    "bytes",
-    "deaths",
-];
-const OF_AN_ORIGIN: [&str; 2] = ["exchange", "queue"];
-const OF_A_FORECAST: [&str; 6] = ["kind", "outcome", "reason", "error", "topic", "bytes"];
-
 /// Letters by reason and error.
 pub(super) async fn groups(State(page): State<Arc<Page>>, asked: Asked) -> Response {
     let (_, filter) = match reader(&page, &asked).await {
@@ -67,20 +46,14 @@ pub(super) async fn groups(State(page): State<Arc<Page>>, asked: Asked) -> Respo
 
 /// Letters one by one, the first few.
 pub(super) async fn each(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let (who, mut filter) = match reader(&page, &asked).await {
+    let (_, mut filter) = match reader(&page, &asked).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
     filter.limit = Some(filter.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS));
     let looked = page.clerk.ask(async move |desk, stop| {
         let mut rows = Vec::new();
-        let show = |letter: &Letter| {
-            let mut row = as_json(letter);
-            if who == Who::Anyone {
-                keep_of_letter(&mut row);
-            }
-            rows.push(row);
-        };
+        let show = |letter: &Letter| rows.push(as_json(letter));
         let looked = desk.dead_letters.list(&filter, &stop, show).await?;
         Ok(json!({"letters": looked.letters, "rows": rows}))
     });
@@ -93,14 +66,9 @@ pub(super) async fn one(
     Path(id): Path<String>,
     asked: Asked,
 ) -> Response {
-    let wants_body = asked.query.iter().any(|(name, value)| name == "body" && value == "yes");
-    let who = if wants_body {
-        page.access.trusted(&asked.headers, asked.peer()).await
-    } else {
-        page.access.who(&asked.headers, asked.peer()).await
-    };
-    let checked = who.and_then(|who| page.access.check_looks().map(|()| who));
-    let who = match checked {
+    let mut query = asked.query.iter().flatten();
+    let wants_body = query.any(|(name, value)| name == "body" && value == "yes");
+    let who = match page.access.reader(&asked.headers, asked.peer()).await {
         Ok(who) => who,
         Err(refusal) => return refused(&refusal),
     };
@@ -116,12 +84,8 @@ pub(super) async fn one(
         found.dedup_by_key(|found| found.letter.id);
         let [found] = &mut found[..] else { return Ok(None) };
         let forecast = forecast(found, desk.dead_letters.sources(), &desk.router);
-        let shown = FoundAsJson::new(found, &forecast, wants_body);
-        let shown = match who {
-            Who::Anyone => to_raw_value(&without_users(&shown)),
-            // In the order of its keys, which a body that is to be published has.
-            _ => to_raw_value(&shown),
-        };
+        // In the order of its keys, which a body that is to be published has.
+        let shown = to_raw_value(&FoundAsJson::new(found, &forecast, wants_body));
         Ok(Some(shown.unwrap_or_default()))
     });
     match found.await {
@@ -223,16 +187,11 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, asked: Asked) -> Respons
 /// Who looks, and at which letters.
 async fn reader(page: &Page, asked: &Asked) -> Result<(Who, Filter), Box<Response>> {
     let refuse = |refusal| Box::new(refused(&refusal));
-    let filter =
-        filter(&asked.query).map_err(|wrong| Box::new(failed(StatusCode::BAD_REQUEST, &wrong)))?;
-    let (headers, peer) = (&asked.headers, asked.peer());
-    let who = if filter.users.is_empty() && filter.rooms.is_empty() {
-        page.access.who(headers, peer).await
-    } else {
-        page.access.trusted(headers, peer).await
-    };
-    let who = who.map_err(refuse)?;
-    page.access.check_looks().map_err(refuse)?;
+    let who = page.access.reader(&asked.headers, asked.peer()).await.map_err(refuse)?;
+    let query = asked.query.as_ref().ok_or_else(|| "too many filters at once".to_owned());
+    let filter = query
+        .and_then(|query| filter(query))
+        .map_err(|wrong| Box::new(failed(StatusCode::BAD_REQUEST, &wrong)))?;
     asked.visitor.may_stay(LONG_ANSWER);
     Ok((who, filter))
 }
@@ -247,26 +206,6 @@ fn said<T: Serialize>(done: Result<T, NotDone>) -> Response {
 
 fn as_json(it: &impl Serialize) -> Json {
     serde_json::to_value(it).unwrap_or_default()
-}
-
-/// What anybody may see of a letter and of what it would become.
-fn without_users(found: &FoundAsJson<'_>) -> Json {
-    let mut shown = as_json(found);
-    keep(&mut shown, &["letter", "now"]);
-    keep_of_letter(&mut shown["letter"]);
-    keep(&mut shown["now"], &OF_A_FORECAST);
-    shown
-}
-
-fn keep_of_letter(letter: &mut Json) {
-    keep(letter, &OF_A_LETTER);
-    keep(&mut letter["origin"], &OF_AN_ORIGIN);
-}
-
-fn keep(object: &mut Json, names: &[&str]) {
-    if let Some(object) = object.as_object_mut() {
-        object.retain(|name, _| names.contains(&&**name));
-    }
 }
 
 /// The command line's filters, by the same names.

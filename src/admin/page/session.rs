@@ -7,13 +7,13 @@ use std::time::Duration;
 use axum::http::{HeaderMap, header};
 use tokio::time::Instant;
 
-pub(super) const COOKIE: &str = "event_pusher_session";
+use super::parse::{self, COOKIE};
 
 /// A night's watch.
 const LASTS: Duration = Duration::from_hours(12);
 
 /// Sessions at once; the oldest makes room.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 #[derive(Debug, Default)]
 pub(super) struct Sessions(HashMap<String, Instant>);
@@ -57,9 +57,8 @@ fn random() -> String {
 
 /// The id that a browser sends.
 pub(super) fn of(headers: &HeaderMap) -> Option<String> {
-    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
-    let mut pairs = cookies.flat_map(|it| it.split(';')).filter_map(|it| it.trim().split_once('='));
-    pairs.find(|(name, _)| *name == COOKIE).map(|(_, id)| id.to_owned())
+    let mut cookies = headers.get_all(header::COOKIE).iter().filter_map(|it| it.to_str().ok());
+    cookies.find_map(parse::session_id).map(str::to_owned)
 }
 
 /// What of an id may stand in a log.

@@ -12,17 +12,16 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::Page;
 use super::asked::{Asked, failed};
-
-/// Open at once. A page that gets none asks now and then instead.
-const MOST: usize = 16;
+use super::{Page, Watchers};
+use crate::limits::{ANONYMOUS_STREAMS, TRUSTED_STREAMS};
 
 /// A stream ends then, and its page opens the next: so nothing that has hung stays for ever.
 const LASTS: Duration = Duration::from_mins(15);
 
 pub(super) async fn stream(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let Some(place) = Place::take(&page.watchers) else {
+    let trusted = page.access.knows(&asked.headers, asked.peer());
+    let Some(place) = Place::take(&page.watchers, trusted) else {
         let wrong =
             "as many pages as this worker serves with a stream are open; ask /api/status instead";
         let mut response = failed(StatusCode::SERVICE_UNAVAILABLE, wrong);
@@ -45,23 +44,39 @@ pub(super) async fn stream(State(page): State<Arc<Page>>, asked: Asked) -> Respo
     (kind, Body::from_stream(stream::unfold(updates, Updates::next))).into_response()
 }
 
-/// One of the few places.
-struct Place(watch::Sender<usize>);
+impl Watchers {
+    /// Those of a kind, and how many there may be.
+    const fn of(&mut self, trusted: bool) -> (&mut usize, usize) {
+        if trusted {
+            (&mut self.trusted, TRUSTED_STREAMS)
+        } else {
+            (&mut self.anonymous, ANONYMOUS_STREAMS)
+        }
+    }
+}
+
+/// One of the few places; who has logged in has others than who has not. A page that gets none asks now and then
+/// instead.
+struct Place {
+    watchers: watch::Sender<Watchers>,
+    trusted: bool,
+}
 
 impl Place {
-    fn take(watchers: &watch::Sender<usize>) -> Option<Self> {
-        let taken = watchers.send_if_modified(|count| {
-            let is_free = *count < MOST;
+    fn take(watchers: &watch::Sender<Watchers>, trusted: bool) -> Option<Self> {
+        let taken = watchers.send_if_modified(|watchers| {
+            let (count, most) = watchers.of(trusted);
+            let is_free = *count < most;
             *count += usize::from(is_free);
             is_free
         });
-        taken.then(|| Self(watchers.clone()))
+        taken.then(|| Self { watchers: watchers.clone(), trusted })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.send_modify(|count| *count -= 1);
+        self.watchers.send_modify(|watchers| *watchers.of(self.trusted).0 -= 1);
     }
 }
 

@@ -42,16 +42,20 @@ impl<'a> Reader<'a> {
         self.read(name, |value| value.as_text()?.parse().ok())
     }
 
-    /// What was replayed straight to its queue has kept where it first came from.
-    pub(super) fn origin(&mut self, by: By, death: Option<&Death>) -> Origin {
+    /// Of what RabbitMQ dead-lettered, its own word; but what was replayed straight to its queue has kept where it
+    /// first came from.
+    pub(super) fn origin(&mut self, by: By, death: Option<&Death>, signed: Option<bool>) -> Origin {
         let (exchange, routing_key) = (self.name(EXCHANGE), self.name(ROUTING_KEY));
         let queue = self.name(QUEUE);
         let (Some(death), By::Broker) = (death, by) else {
             return Origin { exchange, routing_key, queue };
         };
         let (died_exchange, died_key) = self.published_before_death();
+        let came_straight = died_exchange.as_deref() == Some("")
+            && died_key.as_deref() == Some(death.queue.as_str())
+            && signed != Some(false);
         let (exchange, routing_key) = match (exchange, routing_key) {
-            (Some(exchange), Some(key)) => (Some(exchange), Some(key)),
+            (Some(exchange), Some(key)) if came_straight => (Some(exchange), Some(key)),
             _ => (died_exchange, died_key),
         };
         Origin { exchange, routing_key, queue: Some(death.queue.clone()) }

@@ -1,41 +1,45 @@
 //! A dead letter as the event that it was.
 
 use super::{Address, Target};
+use crate::dead_letters::content::Sources;
 use crate::dead_letters::letter::{
-    By, EXCHANGE, Letter, QUEUE, REASON, REPLAY_ID, REPLAYS, ROUTING_KEY,
+    By, EXCHANGE, Letter, OF_A_DEAD_LETTER, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY,
 };
 use crate::dead_letters::message::{Message, Value};
-
-/// What only a dead letter has.
-const OF_A_DEAD_LETTER: [&str; 7] = [
-    REASON,
-    "event-pusher-error",
-    "event-pusher-attempts",
-    "event-pusher-topic",
-    "event-pusher-failed-at",
-    "event-pusher-worker",
-    QUEUE,
-];
 
 /// What RabbitMQ adds to what it dead-letters, beside `x-death` itself.
 const DEATHS: [&str; 2] = ["x-first-death-", "x-last-death-"];
 
-/// Where a letter is to go, or why nobody knows.
-pub(super) fn address(letter: &Letter, target: &Target) -> Result<Address, String> {
+/// Where a letter is to go, or why not. What a letter says decides nothing that the configuration does not know: a
+/// producer or an archive may have written it.
+pub(super) fn address(
+    letter: &Letter,
+    target: &Target,
+    sources: &Sources,
+) -> Result<Address, String> {
     let origin = &letter.origin;
     let unknown = |what: &str, option: &str| {
         format!("nothing says which {what} it came from; name one with {option}")
+    };
+    let foreign = |what: &str, name: &str, option: &str| {
+        format!(
+            "{what} `{name}`, which it says it came from, is no source's; if it is meant, name it with {option}"
+        )
     };
     let straight = |queue: &str| Address { exchange: String::new(), routing_key: queue.to_owned() };
     match target {
         Target::Queue(queue) => Ok(straight(queue)),
         Target::SourceQueue => match &origin.queue {
-            Some(queue) => Ok(straight(queue)),
+            Some(queue) if sources.name(Some(queue)).is_some() => Ok(straight(queue)),
+            Some(queue) => Err(foreign("queue", queue, "--to-queue QUEUE")),
             None => Err(unknown("queue", "--to-queue QUEUE")),
         },
         Target::SourceExchange => match (&origin.exchange, &origin.routing_key) {
-            (Some(exchange), Some(key)) => {
+            (Some(exchange), Some(key)) if sources.has_exchange(exchange) => {
                 Ok(Address { exchange: exchange.clone(), routing_key: key.clone() })
+            }
+            (Some(exchange), Some(_)) => {
+                Err(foreign("exchange", exchange, "--to-exchange EXCHANGE"))
             }
             _ => Err(unknown("exchange", "--to-exchange EXCHANGE")),
         },
@@ -51,7 +55,9 @@ pub(super) fn address(letter: &Letter, target: &Target) -> Result<Address, Strin
 pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, id: String) {
     message.spare_what_hurts();
     let headers = message.headers_mut();
-    headers.retain(|name, _| !OF_A_DEAD_LETTER.contains(&name.as_str()));
+    // Nor is any letter of a worker's parked: who claims so wants its headers moved.
+    headers
+        .retain(|name, _| !OF_A_DEAD_LETTER.contains(&name.as_str()) && !name.starts_with(PARKED));
     if letter.by == By::Broker {
         // RabbitMQ drops what it has dead-lettered in a circle, and reads that from here.
         headers.retain(|name, _| {
@@ -76,14 +82,30 @@ pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dead_letters::content::Sources;
+    use crate::config::{Config, Inputs};
+    use crate::dead_letters::letter::{QUEUE, REASON};
     use crate::dead_letters::message::Headers;
+
+    fn sources() -> Sources {
+        let toml = r#"
+            [amqp.sources.events]
+            exchange = "chat.events"
+            queue = "chat"
+        "#;
+        let inputs = Inputs { files: vec![("t".to_owned(), toml.to_owned())], ..Inputs::default() };
+        Sources::new(&Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp)
+    }
+
+    /// Where a letter goes by these sources.
+    fn address(letter: &Letter, target: &Target) -> Result<Address, String> {
+        super::address(letter, target, &sources())
+    }
 
     fn read(headers: &[(&str, Value)]) -> (Message, Letter) {
         let mut message = Message { routing_key: "delivered.key".into(), ..Message::default() };
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         message.properties.headers = Some(headers.collect());
-        let letter = Letter::read(&mut message, &Sources::default());
+        let letter = Letter::read(&mut message, &sources());
         (message, letter)
     }
 
@@ -184,6 +206,55 @@ mod tests {
         assert_eq!((letter.origin.queue.as_ref(), letter.odd_headers.len()), (None, 1));
         assert!(address(&letter, &Target::SourceQueue).unwrap_err().contains("--to-queue"));
         let (_, letter) = read(&[(QUEUE, long[1..].into())]);
-        assert!(address(&letter, &Target::SourceQueue).is_ok());
+        assert_eq!(letter.origin.queue.as_deref(), Some(&long[1..]));
+    }
+
+    #[test]
+    fn a_letter_leads_to_no_queue_and_no_exchange_that_is_not_a_sources() {
+        let claims = |queue: &str, exchange: &str| {
+            let headers =
+                [(REASON, "rejected"), (QUEUE, queue), (EXCHANGE, exchange), (ROUTING_KEY, "k")];
+            read(&headers.map(|(name, it)| (name, it.into()))).1
+        };
+        let victim = claims("victim-payments", "payments");
+        assert!(!victim.is_at_home());
+        for (target, option) in
+            [(Target::SourceQueue, "--to-queue"), (Target::SourceExchange, "--to-exchange")]
+        {
+            let why = address(&victim, &target).unwrap_err();
+            assert!(why.contains("is no source's") && why.contains(option), "{why}");
+        }
+        assert!(address(&victim, &Target::Queue("victim-payments".into())).is_ok(), "told so");
+        assert!(address(&claims("chat", "chat.events"), &Target::SourceExchange).is_ok());
+    }
+
+    #[test]
+    fn rabbitmqs_letter_says_nothing_that_its_producer_wrote() {
+        let entry = [("reason", "expired"), ("queue", "chat"), ("exchange", "chat.events")];
+        let mut entry: Headers = entry.map(|(name, it)| (name.into(), it.into())).into();
+        entry.insert("routing-keys".into(), Value::Array(vec!["some.key".into()]));
+        let forged = [
+            (REASON, "retries_exhausted"),
+            ("event-pusher-error", "boo"),
+            ("event-pusher-topic", "theirs"),
+            ("event-pusher-worker", "theirs"),
+            (QUEUE, "victim-payments"),
+            (EXCHANGE, "victim"),
+            (ROUTING_KEY, "victim"),
+            ("event-pusher-parked-user-id", "guest"),
+        ];
+        let mut headers = forged.map(|(name, it)| (name, it.into())).to_vec();
+        headers.push(("x-death", Value::Array(vec![Value::Table(entry)])));
+        let (mut message, letter) = read(&headers);
+        assert_eq!((letter.by, &*letter.reason), (By::Broker, "expired"));
+        assert_eq!((&letter.error, &letter.topic, &letter.worker), (&None, &None, &None));
+        let origin = (letter.origin.exchange.as_deref(), letter.origin.queue.as_deref());
+        assert_eq!(origin, (Some("chat.events"), Some("chat")));
+        let to = address(&letter, &Target::SourceQueue).unwrap();
+        revive(&mut message, &letter, &to, "run.1".to_owned());
+        let headers = message.properties.headers.unwrap();
+        let names: Vec<_> = headers.keys().map(String::as_str).collect();
+        assert_eq!(names, [EXCHANGE, REPLAY_ID, REPLAYS, ROUTING_KEY]);
+        assert_eq!(headers[EXCHANGE], "chat.events".into());
     }
 }

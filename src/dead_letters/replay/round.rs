@@ -71,7 +71,9 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         let (broker, queue) = (&self.dead_letters.broker, self.dead_letters.queue());
         let opening = async {
             let outlet = Outlet::open(broker, "replays dead letters").await?;
-            let look = Look::open(broker, queue, move |message| sift.read(message)).await?;
+            let in_line = &self.dead_letters.in_line;
+            let look =
+                Look::open(broker, queue, in_line, move |message| sift.read(message)).await?;
             Ok::<_, Trouble>((look, outlet))
         };
         tokio::select! {
@@ -125,7 +127,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
 
     async fn take(&mut self, tag: u64, seen: Seen, outlet: &Outlet, catch: &mut Catch) {
         let letter = seen.letter;
-        let there = match address(&letter, &self.replay.target) {
+        let there = match address(&letter, &self.replay.target, &self.dead_letters.sources) {
             Ok(address) => is_there(&address, outlet, &mut catch.known).await.map(|()| address),
             Err(why) => Err(why),
         };

@@ -62,6 +62,7 @@ enum Step {
     Taken(Result<(), NotTaken>),
     Arrived(Result<Box<Letter>, SourceError>),
     Canary,
+    Blocked,
     Send,
 }
 
@@ -96,9 +97,20 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                 self.closing = Some(Closing::Over(Ended::Broken(error.to_string())));
             }
         }
+        self.run.report.unconfirmed += self.under_way.len() as u64;
+        if self.outlet.alarm().blocked().is_some() && self.run.report.blocked.is_none() {
+            self.run.report.blocked = self.outlet.alarm().blocked();
+            self.run.shown();
+        }
         let goes_on = match self.closing.take() {
             Some(Closing::Over(ended)) => {
                 self.run.report.ended = ended;
+                false
+            }
+            // They were held for as long as they may be, and would be sent once more.
+            Some(Closing::Held) if !self.under_way.is_empty() => {
+                let why = self.outlet.alarm().blocked().unwrap_or("the broker is slow");
+                self.run.report.ended = Ended::Broken(why.to_owned());
                 false
             }
             Some(Closing::Held) => true,
@@ -111,6 +123,10 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     fn is_over(&self) -> bool {
+        if self.closing.is_some() && self.outlet.alarm().blocked().is_some() {
+            // Nothing that was sent is taken before the alarm is over, and nobody knows when that is.
+            return true;
+        }
         let waits = self.run.canary.is_watched() || !self.pending.is_empty();
         self.under_way.is_empty() && (self.closing.is_some() || !waits)
     }
@@ -128,10 +144,14 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     async fn step(&mut self, deadline: Instant) -> Step {
-        let Self { run, look, pending, under_way, pace, has_begun, closing, .. } = self;
+        let Self { run, look, outlet, pending, under_way, pace, has_begun, closing, .. } = self;
         let is_open = closing.is_none();
-        let may_send =
-            is_open && !pending.is_empty() && under_way.len() < WINDOW && run.canary.lets_send();
+        let blocked = run.report.blocked;
+        let may_send = is_open
+            && blocked.is_none()
+            && !pending.is_empty()
+            && under_way.len() < WINDOW
+            && run.canary.lets_send();
         let gives_back = is_open && (*has_begun || !may_send);
         let oldest = under_way.front_mut();
         tokio::select! {
@@ -143,6 +163,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             arrived = look.next() => {
                 Step::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
             }
+            () = outlet.alarm().changes(blocked) => Step::Blocked,
             () = run.canary.due(), if is_open => Step::Canary,
             () = pace.due(), if may_send => Step::Send,
         }
@@ -154,6 +175,10 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     async fn take(&mut self, step: Step) -> Result<(), SourceError> {
         match step {
             Step::Stop => self.close(Ended::Stopped),
+            Step::Blocked => {
+                self.run.report.blocked = self.outlet.alarm().blocked();
+                self.run.shown();
+            }
             Step::Held => self.closing = Some(Closing::Held),
             Step::Taken(taken) => self.settle(taken).await?,
             Step::Arrived(arrived) => self.note(&*arrived?),
@@ -178,7 +203,24 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         self.has_begun = true;
         let id = format!("{}.{}", self.run.id, self.run.sent);
         revive(&mut kept.message, &letter, &address, id);
-        let sent = self.outlet.send(&address.exchange, &address.routing_key, &kept.message).await?;
+        kept.message.sign(self.run.dead_letters.sources.key());
+        let sending = self.outlet.send(&address.exchange, &address.routing_key, &kept.message);
+        // Given up while the broker takes nothing, and only then: what was sent in order is not sent twice.
+        let (mut stop, alarm) = (self.run.stop.clone(), self.outlet.alarm().clone());
+        let stopped_in_vain = async {
+            stopped(&mut stop).await;
+            alarm.changes(None).await;
+        };
+        let sent = tokio::select! {
+            biased;
+            sent = sending => sent?,
+            // It may have been sent or not; it is among the dead letters still.
+            () = stopped_in_vain => {
+                self.run.report.unconfirmed += 1;
+                self.close(Ended::Stopped);
+                return Ok(());
+            }
+        };
         self.pace.passed();
         let queue = if address.exchange.is_empty() {
             Some(address.routing_key.as_str())

@@ -52,6 +52,9 @@ pub(super) fn of_syntax(error: &ParseErrorType) -> String {
         ParseErrorType::ExprTooDeep => {
             format!("has expressions or blocks more than {} deep in each other", Bounds::NESTING)
         }
+        ParseErrorType::LiteralTooLarge(..) => {
+            format!("has a text of more than {} bytes in it", Bounds::LITERAL)
+        }
         ParseErrorType::TooManyFunctions => {
             format!("has more than {} functions", Bounds::FUNCTIONS)
         }
@@ -65,8 +68,9 @@ pub(super) fn words(error: &EvalAltResult) -> String {
     use EvalAltResult as E;
     match error {
         E::ErrorInFunctionCall(_, _, inner, _) => words(inner),
-        E::ErrorTooManyOperations(_) => format!(
-            "takes more than {} operations, the bound for one call: does it loop for ever, or through a long text?",
+        E::ErrorTooManyOperations(_) | E::ErrorTerminated(..) => format!(
+            "takes more than {} operations, or goes through more of long texts and arrays than one call may: does it \
+             loop for ever, or through a long text?",
             Bounds::OPERATIONS
         ),
         E::ErrorStackOverflow(_) => {

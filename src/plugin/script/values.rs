@@ -6,6 +6,8 @@ use jid::Jid;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use serde_json::{Number, Value as Json};
 
+use super::Bounds;
+use super::cost::{Charged, Size, give, too_large};
 use crate::event::{Event, Message, Presence, bare};
 use crate::plugin::{AttributeValue, Attributes, Metadata};
 
@@ -26,11 +28,20 @@ struct Parts {
     sender: JidView,
     to: Option<JidView>,
     present: Option<bool>,
-    text: Option<ImmutableString>,
-    id: Option<ImmutableString>,
+    text: Held<Option<ImmutableString>>,
+    id: Held<Option<ImmutableString>>,
     timestamp: Option<ImmutableString>,
-    metadata: Map,
+    metadata: Held<Map>,
+    /// Of the metadata.
+    size: Size,
 }
+
+/// What of an event is within the bounds of a value, and copied for the script. What is not is only refused, if it is
+/// asked for: copying it would cost more than a call may.
+type Held<T> = Result<T, Over>;
+
+#[derive(Debug, Clone, Copy)]
+struct Over;
 
 impl JidView {
     pub(super) fn of(jid: &Jid) -> Self {
@@ -67,28 +78,32 @@ impl EventView {
     }
 
     fn of_presence(Presence { user, present, meta }: &Presence<'_>) -> Self {
+        let (metadata, size) = held_map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: "presence",
             sender: JidView::of(user),
             to: None,
             present: Some(*present),
-            text: None,
-            id: meta.id.as_deref().map(Into::into),
+            text: Ok(None),
+            id: held(meta.id.as_deref()),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
-            metadata: map(&meta.metadata),
+            metadata,
+            size,
         }))
     }
 
     pub(super) fn of_message(Message { kind, from, to, body, meta }: &Message<'_>) -> Self {
+        let (metadata, size) = held_map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: kind.label(),
             sender: JidView::of(from),
             to: Some(JidView::of(to)),
             present: None,
-            text: Some((**body).into()),
-            id: meta.id.as_deref().map(Into::into),
+            text: held(Some(body)),
+            id: held(meta.id.as_deref()),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
-            metadata: map(&meta.metadata),
+            metadata,
+            size,
         }))
     }
 
@@ -114,7 +129,6 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("!=", |a: JidView, b: &str| a.0.as_str() != b)
         .register_fn("==", |a: &str, b: JidView| a == b.0.as_str())
         .register_fn("!=", |a: &str, b: JidView| a != b.0.as_str());
-    let text = |text: &Option<ImmutableString>| optional(text.clone().map(Dynamic::from));
     engine
         .register_type_with_name::<EventView>("Event")
         .register_get("kind", |it: &mut EventView| ImmutableString::from(it.0.kind))
@@ -123,10 +137,66 @@ pub(super) fn register(engine: &mut Engine) {
         .register_get("from", |it: &mut EventView| it.sender_if(false))
         .register_get("to", |it: &mut EventView| optional(it.0.to.clone().map(Dynamic::from)))
         .register_get("present", |it: &mut EventView| optional(it.0.present.map(Dynamic::from)))
-        .register_get("text", move |it: &mut EventView| text(&it.0.text))
-        .register_get("id", move |it: &mut EventView| text(&it.0.id))
-        .register_get("timestamp", move |it: &mut EventView| text(&it.0.timestamp))
-        .register_get("metadata", |it: &mut EventView| it.0.metadata.clone());
+        .register_get("text", |it: &mut EventView| given(&it.0.text))
+        .register_get("id", |it: &mut EventView| given(&it.0.id))
+        .register_get("timestamp", |it: &mut EventView| given(&Ok(it.0.timestamp.clone())))
+        .register_get("metadata", |it: &mut EventView| -> Charged<Dynamic> {
+            give(it.0.size)?;
+            let metadata = it.0.metadata.as_ref().map_err(|Over| too_large())?;
+            Ok(metadata.clone().into())
+        });
+}
+
+/// A text of an event, which pays for its length.
+fn given(text: &Held<Option<ImmutableString>>) -> Charged<Dynamic> {
+    let text = text.as_ref().map_err(|Over| too_large())?;
+    give(Size { bytes: text.as_ref().map_or(0, |it| it.len()), ..Size::default() })?;
+    Ok(optional(text.clone().map(Dynamic::from)))
+}
+
+fn held(text: Option<&str>) -> Held<Option<ImmutableString>> {
+    match text {
+        Some(text) if text.len() > Bounds::TEXT => Err(Over),
+        text => Ok(text.map(Into::into)),
+    }
+}
+
+fn held_map(object: &serde_json::Map<String, Json>) -> (Held<Map>, Size) {
+    let mut size = Size { entries: object.len(), ..Size::default() };
+    let fits = object.iter().all(|(name, value)| {
+        size.bytes += name.len();
+        measure(value, &mut size)
+    });
+    (if fits { Ok(map(object)) } else { Err(Over) }, size)
+}
+
+/// Adds what a value would be for a script; false: together it is over the bounds.
+fn measure(json: &Json, size: &mut Size) -> bool {
+    match json {
+        Json::String(text) => size.bytes += text.len(),
+        Json::Array(items) => {
+            size.elements += items.len();
+            size.nested += 1;
+            if size.fits().is_err() || !items.iter().all(|item| measure(item, size)) {
+                return false;
+            }
+        }
+        Json::Object(object) => {
+            size.entries += object.len();
+            size.nested += 1;
+            if size.fits().is_err() {
+                return false;
+            }
+            for (name, value) in object {
+                size.bytes += name.len();
+                if !measure(value, size) {
+                    return false;
+                }
+            }
+        }
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+    size.fits().is_ok()
 }
 
 fn optional(value: Option<Dynamic>) -> Dynamic {

@@ -3,6 +3,8 @@
 use quick_xml::Reader;
 use quick_xml::events::Event;
 
+use crate::limits::ANSWER_ENTRIES;
+
 /// Elements within each other. SNS uses six; no more are remembered.
 const DEEPEST: usize = 16;
 
@@ -35,7 +37,7 @@ pub(super) struct Failure {
     pub(super) sender_fault: bool,
 }
 
-/// Not a whole XML document.
+/// Not a whole XML document, or not one of sensible size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
@@ -51,6 +53,9 @@ impl Answer {
                 Event::Start(element) => {
                     path.enter(element.local_name().as_ref())?;
                     answer.begin(&path);
+                    if answer.entries.len() > ANSWER_ENTRIES {
+                        return Err(Unreadable);
+                    }
                     text.clear();
                 }
                 Event::Text(part) => text.push_str(&part),
@@ -231,6 +236,16 @@ mod tests {
         for xml in ["", "busy", "<a>", "<a></b>", "<a>&novel;</a>", "{}", &deep, entity, cut] {
             assert_eq!(Answer::read(xml.as_bytes()), Err(Unreadable), "{xml}");
         }
+    }
+
+    #[test]
+    fn an_answer_with_one_entry_too_many_is_unreadable() {
+        let with = |entries| format!("<Failed>{}</Failed>", "<member></member>".repeat(entries));
+        assert_eq!(
+            Answer::read(with(ANSWER_ENTRIES).as_bytes()).unwrap().entries.len(),
+            ANSWER_ENTRIES
+        );
+        assert_eq!(Answer::read(with(ANSWER_ENTRIES + 1).as_bytes()), Err(Unreadable));
     }
 
     proptest! {

@@ -22,19 +22,20 @@ use super::credentials::Keys;
 use super::endpoint::Endpoint;
 use crate::causes::causes;
 use crate::config;
+use crate::limits::{LONGEST_ANSWER, LONGEST_SAID};
 use crate::outcome::{Fault, Scope};
 use crate::publisher::fault::UNREACHABLE;
+use crate::untrusted::one_line;
 
 const CONTENT_TYPE: &str = "application/x-www-form-urlencoded";
 const USER_AGENT: &str = concat!("event-pusher-sns/", env!("CARGO_PKG_VERSION"));
-
-/// SNS's longest answer, to a batch of ten, is some 3 KB.
-const LONGEST_ANSWER: usize = 256 * 1024;
 
 /// What SNS, or whoever answers in its place, sent back.
 pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) body: Vec<u8>,
+    /// What the request was signed with: it must not be shown, though SNS may quote it.
+    pub(super) signed_with: Identity,
 }
 
 /// Signs and sends.
@@ -50,13 +51,18 @@ pub(super) struct Exchange {
 
 impl Exchange {
     /// Nothing is connected yet.
-    pub(super) fn new(sns: &config::Sns, chain: Option<SharedCredentialsProvider>) -> Self {
+    /// `idle` connections are kept for each region.
+    pub(super) fn new(
+        sns: &config::Sns,
+        chain: Option<SharedCredentialsProvider>,
+        idle: usize,
+    ) -> Self {
         let settings = HttpConnectorSettings::builder().connect_timeout(sns.connect_timeout);
         let connector = Connector::builder()
             .connector_settings(settings.build())
             .sleep_impl(TokioSleep::new())
             .proxy_config(ProxyConfig::from_env())
-            .pool_max_idle_per_host(sns.pool_size.into())
+            .pool_max_idle_per_host(idle)
             .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
             .build();
         // Within the attempt's own time, so that slow credentials show as what they are.
@@ -74,7 +80,7 @@ impl Exchange {
             let identity = self.keys.get().await?;
             let request = request(endpoint, form, &identity)?;
             let response = self.connector.call(request).await;
-            answered(response.map_err(|error| unreached(&error))?).await
+            answered(response.map_err(|error| unreached(&error))?, identity).await
         };
         let late = |_| {
             fault(Scope::Transient, "timeout", &format!("no answer within {:?}", self.patience))
@@ -122,12 +128,12 @@ fn request(endpoint: &Endpoint, form: String, identity: &Identity) -> Result<Htt
     Ok(request)
 }
 
-async fn answered(response: HttpResponse) -> Result<Answered, Fault> {
+async fn answered(response: HttpResponse, signed_with: Identity) -> Result<Answered, Fault> {
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
     // An answer that can't be read tells nothing about whether SNS took the message.
     let body = body.map_err(|error| fault(Scope::Transient, "response", &causes(&*error)))?;
-    Ok(Answered { status, body: body.to_bytes().into() })
+    Ok(Answered { status, body: body.to_bytes().into(), signed_with })
 }
 
 fn unreached(error: &ConnectorError) -> Fault {
@@ -144,5 +150,5 @@ fn unreached(error: &ConnectorError) -> Fault {
 }
 
 fn fault(scope: Scope, code: &str, detail: &str) -> Fault {
-    Fault { scope, code: code.to_owned(), detail: super::one_line(detail) }
+    Fault { scope, code: code.to_owned(), detail: one_line(detail, LONGEST_SAID) }
 }

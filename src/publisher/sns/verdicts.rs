@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::limits::LONGEST_MESSAGE_ID;
 use crate::outcome::{Fault, MessageId};
 
 /// What became of the entries of one batch, which have their places in it as ids.
@@ -69,9 +70,15 @@ pub(super) fn single(message_id: String, misfits: &Misfits) -> Result<MessageId,
     id_of(message_id).inspect_err(|_| misfits.note(0, 1))
 }
 
-/// Empty: without an id nothing says that the message was accepted.
+/// Empty: without an id nothing says that the message was accepted. One that is no UUID is not shown: it could
+/// be anything.
 fn id_of(id: String) -> Result<MessageId, Fault> {
-    if id.is_empty() { Err(unanswered()) } else { Ok(MessageId(id)) }
+    if id.is_empty() {
+        return Err(unanswered());
+    }
+    let is_plain = id.len() <= LONGEST_MESSAGE_ID
+        && id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    Ok(MessageId(if is_plain { id } else { "…".to_owned() }))
 }
 
 /// `7`, and neither `07` nor `+7`, which were not asked about.
@@ -177,5 +184,14 @@ mod tests {
         assert!(misfits.last.get().is_none());
         assert_eq!(single(String::new(), &misfits), taken(None));
         assert!(misfits.last.get().is_some());
+    }
+
+    #[test]
+    fn an_id_that_is_no_uuid_counts_as_one_and_is_not_shown() {
+        let longest = "0".repeat(LONGEST_MESSAGE_ID);
+        assert_eq!(id_of(longest.clone()), Ok(MessageId(longest.clone())));
+        for odd in [format!("{longest}0"), "\u{1b}[31m".to_owned(), "Hi-Bob".to_owned()] {
+            assert_eq!(id_of(odd), Ok(MessageId("…".to_owned())));
+        }
     }
 }

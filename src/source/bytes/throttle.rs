@@ -1,29 +1,18 @@
 //! The stream between socket and lapin that stops reading while too much is in flight.
 
-use std::future::Future;
-use std::io::{self, Read, Write};
-use std::net::SocketAddr;
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
-use async_rs::traits::Reactor;
-use async_rs::util::RuntimeParts;
-use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
-use futures_util::Stream;
-use lapin::AsyncTcpStream;
 
 use super::InFlightBytes;
 use super::frames::{self, Frames};
 
-type Socket = <Tokio as Reactor>::TcpStream;
-
 /// A connection's stream, TLS included.
 #[derive(Debug)]
-pub(in super::super) struct Throttled<S = AsyncTcpStream<Socket>> {
+pub(in super::super) struct Throttled<S> {
     stream: S,
     bytes: Arc<InFlightBytes>,
     frames: Frames,
@@ -157,42 +146,5 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Throttled<S> {
 
     fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_close(context)
-    }
-}
-
-/// What lapin runs on: tokio, with streams of this type.
-pub(in super::super) fn runtime() -> Runtime<RuntimeParts<Tokio, Throttling>> {
-    Runtime::new(RuntimeParts::new(Tokio::current(), Throttling(Tokio::current())))
-}
-
-/// tokio's reactor, but for the type of its streams.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Throttling(Tokio);
-
-impl Reactor for Throttling {
-    type TcpStream = Throttled;
-    type Sleep = <Tokio as Reactor>::Sleep;
-
-    fn register<H: Read + Write + AsFd + AsRawFd + Send + 'static>(
-        &self,
-        socket: H,
-    ) -> io::Result<impl AsyncRead + AsyncWrite + Send + Unpin + 'static> {
-        self.0.register(socket)
-    }
-
-    fn sleep(&self, time: Duration) -> Self::Sleep {
-        self.0.sleep(time)
-    }
-
-    fn interval(&self, time: Duration) -> impl Stream<Item = Instant> + Send + 'static {
-        self.0.interval(time)
-    }
-
-    fn tcp_connect_addr(
-        &self,
-        address: SocketAddr,
-    ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
-        let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(Throttled::new(AsyncTcpStream::Plain(connecting.await?), Arc::default())) }
     }
 }

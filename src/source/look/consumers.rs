@@ -15,6 +15,7 @@ use super::super::SourceError;
 use super::super::amqp_message::message;
 use super::super::connection::bounded;
 use super::super::refusal::explain;
+use super::super::wire::Notes;
 use crate::dead_letters::message::Message;
 
 /// Unacknowledged deliveries that one consumer may hold; the protocol has no larger number,
@@ -44,6 +45,7 @@ pub(super) enum Arrival<T> {
 
 pub(super) struct Consumers<T> {
     channel: Channel,
+    notes: Notes,
     read: Arc<dyn Fn(Message) -> T + Send + Sync>,
     tell: UnboundedSender<Arrival<T>>,
     arrived: Arc<AtomicU64>,
@@ -54,11 +56,12 @@ impl<T: Send + 'static> Consumers<T> {
     /// None yet. What `read` makes of a message arrives.
     pub(super) fn new(
         channel: Channel,
+        notes: Notes,
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> (Self, UnboundedReceiver<Arrival<T>>) {
         let (tell, arrivals) = unbounded_channel();
         let (read, arrived) = (Arc::new(read), Arc::default());
-        (Self { channel, read, tell, arrived, open: Vec::new() }, arrivals)
+        (Self { channel, notes, read, tell, arrived, open: Vec::new() }, arrivals)
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -96,13 +99,13 @@ impl<T: Send + 'static> Consumers<T> {
         let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;
         for consumer in &consumers {
             let (tell, read) = (self.teller(), Arc::clone(&self.read));
-            let arrived = self.arrived();
+            let (arrived, notes, number) = (self.arrived(), self.notes.clone(), channel.id());
             consumer.set_delegate(move |delivered: DeliveryResult| {
                 let arrival = match delivered {
                     Ok(Some(delivery)) => {
                         let tag = delivery.delivery_tag;
                         arrived.fetch_add(1, Ordering::SeqCst);
-                        Arrival::Message(tag, read(message(delivery)))
+                        Arrival::Message(tag, read(message(delivery, notes.take(number, tag))))
                     }
                     Ok(None) => Arrival::End("the queue was deleted, or its leader is gone".into()),
                     Err(error) => Arrival::End(explain(&error)),

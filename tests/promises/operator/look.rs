@@ -1,6 +1,9 @@
 //! Looking changes nothing, however often and however it ends.
 
+use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use event_pusher_sns::config::{Config, Inputs};
@@ -74,6 +77,9 @@ async fn look_thirty_times(queue_type: &str) {
     stand.leave_nothing().await;
 }
 
+/// After which a look gave up once.
+const FORMER_PATIENCE: Duration = Duration::from_secs(12);
+
 #[tokio::test]
 async fn a_look_is_the_only_one_and_the_next_waits_for_it_but_not_for_ever() {
     on_both(async |queue_type| {
@@ -83,15 +89,32 @@ async fn a_look_is_the_only_one_and_the_next_waits_for_it_but_not_for_ever() {
         together
             .run_until(async {
                 let holding = hold(&stand).await;
-                let refused = dlq(&stand, &["list"]).await;
-                expect(&refused, 1, &["another look or replay", "try again"]);
+                let (told, (_keep, stop)) = (Cell::new(0), watch::channel(false));
+                let tell = Arc::new(AtomicUsize::new(0));
+                let counting = Arc::clone(&tell);
+                let impatient = library(&stand).waiting(Duration::from_millis(500), move |_| {
+                    counting.fetch_add(1, Ordering::SeqCst);
+                });
+                let refused =
+                    Box::pin(impatient.list(&Filter::default(), &stop, |_| told.set(1))).await;
+                let refused = refused.unwrap_err().to_string();
+                for part in ["another look or replay", "try again"] {
+                    assert!(refused.contains(part), "{refused}");
+                }
+                assert_eq!(
+                    (tell.load(Ordering::SeqCst), told.get()),
+                    (2, 0),
+                    "a wait, and its end"
+                );
                 let proxy = Proxy::start(&stand.amqp_uri, Door::Open).await;
                 let waiting = dlq_program(&stand, &["list"])
                     .with("AMQP__URI", &proxy.instead_of(&stand.amqp_uri))
                     .start();
                 proxy.takes(1).await;
+                // Longer than any wait was before this one.
+                tokio::time::sleep(FORMER_PATIENCE).await;
                 holding.abort();
-                expect(&waiting.wait().await, 0, &["50 dead letters"]);
+                expect(&waiting.wait().await, 0, &["50 dead letters", "waiting in line"]);
             })
             .await;
         assert_eq!(stand.drain_dead_letters(50).await, ids(0..50));

@@ -113,9 +113,9 @@ fn obeyed(c: char) -> bool {
     c != '\n' && (c.is_control() || c == '\u{202e}')
 }
 
-/// A queue's name may be a letter's, and RabbitMQ repeats it.
+/// A queue's name may be a letter's, and a refusal repeats it.
 #[tokio::test]
-async fn nor_by_what_rabbitmq_answers_to_a_name_that_a_letter_holds() {
+async fn nor_by_a_refusal_of_a_name_that_a_letter_holds() {
     let stand = stand("show-answers", "quorum").await;
     let nasty = "\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}";
     let letter = |number, name| Letter::number(&stand, number).saying(name, nasty);
@@ -127,7 +127,7 @@ async fn nor_by_what_rabbitmq_answers_to_a_name_that_a_letter_holds() {
         &["replay", "--canary", "1", "--id", "m-0"],
     ] {
         let ended = dlq(&stand, arguments).await;
-        expect(&ended, 1, &["NOT_FOUND", "9b"]);
+        expect(&ended, 1, &["is no source's", "9b"]);
         assert_eq!(ended.all().find(obeyed), None, "{arguments:?}: {ended:?}");
     }
     stand.drain_dead_letters(2).await;

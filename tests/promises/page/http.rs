@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::support::{Admin, wait_for};
 
 /// The token of the tests' workers.
-pub const TOKEN: &str = "planted-token";
+pub const TOKEN: &str = "planted-token-of-some-length";
 
 /// An answer.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! The harness: a stand with a RabbitMQ and an SNS, and workers to put between them.
 
 mod admin;
+mod both;
 mod by_hand;
 mod collector;
 mod desk;
@@ -9,11 +10,14 @@ mod mix;
 mod own_broker;
 mod program;
 mod proxy;
+pub mod raw;
 mod sns;
 mod stand;
 mod worker;
 
 pub use admin::{ADMIN, Admin, Scrape};
+pub(crate) use both::on_both_brokers;
+pub use both::short;
 pub use by_hand::quorum;
 pub use collector::Collector;
 pub use desk::{Letter, dlq, dlq_program, id, message_id};

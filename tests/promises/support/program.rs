@@ -103,6 +103,12 @@ impl Program {
         self
     }
 
+    /// With this as its standard output.
+    pub fn with_output(mut self, output: File) -> Self {
+        self.command.stdout(output);
+        self
+    }
+
     /// Allows it so many KiB of memory of its own.
     pub fn with_memory(self, kib: usize) -> Self {
         let Self { command: inner, directory } = self;
@@ -135,6 +141,15 @@ impl Running {
     pub fn signal(&self, signal: Signal) {
         let id = self.child.id().expect("the program has ended already");
         kill(Pid::from_raw(id.try_into().unwrap()), signal).unwrap();
+    }
+
+    /// Whether it hears this signal itself.
+    pub fn catches(&self, signal: Signal) -> bool {
+        let id = self.child.id().expect("the program has ended already");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+        let mask = mask.and_then(|it| u64::from_str_radix(it.trim(), 16).ok()).unwrap_or(0);
+        mask & (1 << (signal as i32 - 1)) != 0
     }
 
     /// Ends it as a crash of the machine does.

@@ -87,6 +87,14 @@ impl Stand {
         Self::on(name, &amqp_uri).await
     }
 
+    /// The same on the newest RabbitMQ that is promised to work.
+    pub async fn newest(name: &str) -> Self {
+        let amqp_uri = from_environment("EVENT_PUSHER_TEST_AMQP_NEXT", |base| {
+            format!("amqp://guest:guest@127.0.0.1:{}/%2f", base + 4)
+        });
+        Self::on(name, &amqp_uri).await
+    }
+
     /// The same on another broker than the one that all tests share.
     pub async fn on(name: &str, amqp_uri: &str) -> Self {
         static STANDS: AtomicU32 = AtomicU32::new(0);
@@ -305,10 +313,15 @@ impl Stand {
 async fn connect(uri: &str) -> (Connection, Channel) {
     let connection = Connection::connect(uri, ConnectionProperties::default())
         .await
-        .unwrap_or_else(|error| panic!("no RabbitMQ for the tests ({error}); {START}"));
+        .unwrap_or_else(|error| panic!("no RabbitMQ at {} ({error}); {START}", address(uri)));
     let channel = connection.create_channel().await.unwrap();
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     (connection, channel)
+}
+
+/// Of a URI, without user and password.
+fn address(uri: &str) -> &str {
+    uri.rsplit('@').next().unwrap_or_default()
 }
 
 /// A header of a dead letter as text.

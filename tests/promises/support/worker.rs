@@ -170,7 +170,7 @@ impl Worker {
         kill(Pid::from_raw(self.id().try_into().unwrap()), signal).unwrap();
     }
 
-    fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id().expect("the worker is gone already")
     }
 

@@ -4,7 +4,7 @@ import { $, ask, element, moment, plural, rows, say, send, whole } from "/dom.js
 
 const AUTOMATIC = 5000; // letters that are looked at without being asked for
 
-let trusted = false, hasToken = false, looked = false, planned = "", shown, replaying = false;
+let trusted = false, hasToken = false, whyNoLogin = "", looking = false, looked = false, planned = "", shown, replaying = false;
 
 const filterForm = () => $("filter");
 
@@ -20,18 +20,30 @@ export function askToLogIn() {
 }
 
 export function allow(answer, about) {
-  ({ trusted, has_token: hasToken } = answer);
+  ({ trusted, has_token: hasToken, why_no_login: whyNoLogin } = answer);
   say("dead-count", `in ${about.dead_letter_queue}`);
-  for (const name of ["user", "room"]) filterForm().elements[name].disabled = !trusted;
-  say("show-body", trusted ? "Show its body (this is logged)" : "Log in to see its body");
-  $("show-body").hidden = !trusted && !hasToken;
+  $("filter").hidden = !trusted;
+  if (!trusted) forgetLetters();
+  else if (!looked) say("looked", "");
   word();
+}
+
+// Who has not logged in sees how many there are, and how to see more.
+function forgetLetters() {
+  looked = false;
+  forgetPlan();
+  $("groups").replaceChildren();
+  $("each").replaceChildren();
+  $("each-box").hidden = $("order").hidden = true;
+  const locked = hasToken ? "Log in to see them, and to replay them: their number is all that this page tells without the token." : `${whyNoLogin}.`;
+  say("looked", locked[0].toUpperCase() + locked.slice(1));
 }
 
 // --- updates ---
 
-export function update({ dead_letters: letters, replay }) {
-  if (!looked && letters > 0 && letters <= AUTOMATIC && !replay?.running) look();
+export function update({ dead_letters: letters, replay, waits_in_line: waits }) {
+  if (looking) say("looked", waits ? "Waiting in line: another look or replay has the dead letters; it is this one's turn when that has ended …" : "Looking …");
+  if (trusted && !looked && letters > 0 && letters <= AUTOMATIC && !replay?.running) look();
   showReplay(replay);
 }
 
@@ -51,13 +63,14 @@ function showReplay(replay) {
   const texts = Object.entries(report?.came_back_as ?? {}).map(([text, number]) => `${whole(number)} came back: ${text}`)
     .concat(Object.entries(report?.refused ?? {}).map(([text, number]) => `${whole(number)} could not be sent: ${text}`));
   $("replay-texts").replaceChildren(...texts.map((text) => element("li", {}, text)));
-  if (wasRunning && !replay.running) look();
+  if (trusted && wasRunning && !replay.running) look();
 }
 
 function told({ running, stopping, watching, report, error, by }) {
   if (error) return `The replay could not begin: ${error}`;
   if (!report) return `A replay by ${by} begins: it takes hold of the letters.`;
   const so = `${whole(report.replayed)} of ${plural(report.matching, "dead letter")}`;
+  if (running && report.blocked && !stopping) return `Waiting: ${report.blocked}. ${so} (by ${by}).`;
   if (running) return `${stopping ? "Stopping" : watching ? "Watching what comes back" : "Replaying"}: ${so} (by ${by}).`;
   const end = {
     done: report.came_back ? `${whole(report.came_back)} came back.` : "None came back.",
@@ -77,8 +90,10 @@ async function look() {
   forgetPlan();
   $("each-box").hidden = true;
   say("looked", "Looking …");
+  looking = true;
   try {
     const { letters, matching, groups } = await ask(`/api/dead-letters?${query()}`);
+    looking = false;
     say("looked", letters === 0 ? "There are none." : matching === letters ? `${plural(letters, "dead letter")}.` : `${whole(matching)} of ${plural(letters, "dead letter")} are meant.`);
     $("groups").replaceChildren(...groups.map(group));
     $("order").hidden = matching === 0;
@@ -116,8 +131,10 @@ function narrow({ reason, error }) {
 async function listEach() {
   forgetPlan();
   say("looked", "Looking …");
+  looking = true;
   try {
     const { letters, rows: found } = await ask(`/api/dead-letters/each?${query()}`);
+    looking = false;
     say("looked", `${plural(found.length, "letter")} of ${whole(letters)}, the oldest in the queue first.`);
     $("groups").replaceChildren();
     $("each-box").hidden = found.length === 0;
@@ -134,6 +151,7 @@ async function listEach() {
 }
 
 function failed(place, error) {
+  looking = false;
   say(place, `${error.message}.`);
   if (error.status === 401 && hasToken) askToLogIn();
 }
@@ -199,7 +217,7 @@ function forgetPlan() {
 }
 
 function word() {
-  say("order-word", trusted ? "A dry run says what would go where; then replay." : hasToken ? "A dry run is free; to replay, log in." : "This worker has no admin.token, so its page only reads.");
+  say("order-word", "A dry run says what would go where; then replay.");
 }
 
 async function dryRun() {
@@ -260,7 +278,7 @@ export function prepare() {
       failed("replay-word", error);
     }
   });
-  $("show-body").addEventListener("click", () => (trusted ? fetchLetter(shown, true) : askToLogIn()));
+  $("show-body").addEventListener("click", () => fetchLetter(shown, true));
   $("only-this").addEventListener("click", () => {
     filterForm().reset();
     filterForm().elements.id.value = shown;

@@ -1,0 +1,170 @@
+//! The open files that the process may have, and for how much they suffice.
+//!
+//! Without one, a request fails as if SNS were out of reach, a probe gets no answer, and nobody says why. So it
+//! is reckoned before the first is opened.
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::config::Config;
+use crate::limits::{
+    CONNECTIONS_OF_A_SOURCE, FEWEST_VISITORS, FILES_OF_A_CONNECTION, FILES_OF_A_REQUEST,
+    MOST_VISITORS, OTHER_CONNECTIONS, OWN_FILES,
+};
+
+/// How open files are shared out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Requests to SNS at once.
+    pub(crate) requests: u16,
+    /// Connections to `admin.listen` at once.
+    pub(crate) visitors: usize,
+}
+
+/// How many are needed, and for what.
+#[derive(Debug, Clone, Copy)]
+struct Need {
+    /// Whatever else: the process itself, and the broker.
+    fixed: u64,
+    pool_size: u16,
+}
+
+impl Need {
+    fn of(config: &Config) -> Self {
+        let sources = u64::try_from(config.amqp.sources.len()).unwrap_or(u64::MAX);
+        let connections = sources.saturating_mul(CONNECTIONS_OF_A_SOURCE) + OTHER_CONNECTIONS;
+        let fixed = OWN_FILES + connections.saturating_mul(FILES_OF_A_CONNECTION);
+        Self { fixed, pool_size: config.sns.pool_size }
+    }
+
+    fn all(self) -> u64 {
+        self.with(self.pool_size, MOST_VISITORS)
+    }
+
+    fn least(self) -> u64 {
+        self.with(1, FEWEST_VISITORS)
+    }
+
+    fn with(self, requests: u16, visitors: u64) -> u64 {
+        self.fixed + visitors + u64::from(requests) * FILES_OF_A_REQUEST
+    }
+
+    /// What `limit` suffices for. `None`: not for one request.
+    fn share(self, limit: u64) -> Option<Share> {
+        let rest = limit.checked_sub(self.fixed)?;
+        // A quarter for those who look, until they have all they may have.
+        let visitors = (rest / 4).clamp(FEWEST_VISITORS, MOST_VISITORS);
+        let requests = rest.checked_sub(visitors)? / FILES_OF_A_REQUEST;
+        let requests = u16::try_from(requests).unwrap_or(u16::MAX).min(self.pool_size);
+        // What requests can't use, visitors may.
+        let left = rest - u64::from(requests) * FILES_OF_A_REQUEST;
+        let visitors = usize::try_from(left.min(MOST_VISITORS)).unwrap_or(usize::MAX);
+        (requests > 0).then_some(Share { requests, visitors })
+    }
+
+    /// What there is to say of `limit`, if it does not suffice for all.
+    fn complaint(self, limit: u64) -> Option<String> {
+        let (all, least) = (self.all(), self.least());
+        let remedy = "`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile of Docker";
+        if limit >= all {
+            return None;
+        }
+        Some(match self.share(limit) {
+            None => format!(
+                "a process may have {limit} open files here, and a worker needs {least} at least; raise the limit \
+                 to {all} ({remedy})"
+            ),
+            Some(Share { requests, visitors }) => format!(
+                "a process may have {limit} open files here, and sns.pool_size = {} needs {all}: at most {requests} \
+                 requests to SNS are in flight at once, and {visitors} connections to admin.listen; raise the limit \
+                 to {all} ({remedy}), or lower sns.pool_size",
+                self.pool_size
+            ),
+        })
+    }
+}
+
+/// What a worker would say, if open files don't suffice for all that is configured.
+pub(crate) fn complaint(config: &Config) -> Option<String> {
+    let need = Need::of(config);
+    need.complaint(within_reach(&getrlimit(Resource::Nofile), need.all()))
+}
+
+/// Raises the process's own limit as far as it needs to and may, and shares out what there is. Says so if that is
+/// less than configured.
+///
+/// # Errors
+///
+/// It does not suffice for anything.
+pub(crate) fn claim(config: &Config) -> Result<Share, String> {
+    let need = Need::of(config);
+    let given = getrlimit(Resource::Nofile);
+    let wanted = within_reach(&given, need.all());
+    if given.current.is_some_and(|current| current < wanted) {
+        let raised = Rlimit { current: Some(wanted), maximum: given.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::warn!(%error, wanted, "cannot raise the limit of open files");
+        }
+    }
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let complaint = need.complaint(limit);
+    match (need.share(limit), complaint) {
+        (Some(share), None) => Ok(share),
+        (Some(share), Some(complaint)) => {
+            tracing::warn!("{complaint}");
+            Ok(share)
+        }
+        (None, complaint) => Err(complaint.unwrap_or_default()),
+    }
+}
+
+/// The limit, once it is raised to what is `wanted` as far as it may be.
+fn within_reach(given: &Rlimit, wanted: u64) -> u64 {
+    let [current, maximum] = [given.current, given.maximum].map(|it| it.unwrap_or(u64::MAX));
+    current.max(wanted.min(maximum))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NEED: Need = Need { fixed: 34, pool_size: 1000 };
+
+    #[test]
+    fn one_file_too_few_is_said_and_lowers_the_requests() {
+        let all = NEED.all();
+        assert_eq!(NEED.share(all), Some(Share { requests: 1000, visitors: 128 }));
+        assert_eq!(NEED.complaint(all), None);
+        let fewer = NEED.share(all - 1).unwrap();
+        assert_eq!(fewer.requests, 999);
+        let said = NEED.complaint(all - 1).unwrap();
+        assert!(said.contains("at most 999 requests") && said.contains(&all.to_string()), "{said}");
+        assert_eq!(NEED.share(NEED.least()).map(|it| it.requests), Some(1));
+        assert_eq!(NEED.share(NEED.least() - 1), None);
+    }
+
+    #[test]
+    fn the_limit_is_raised_no_further_than_is_needed_or_allowed() {
+        let limit = |current, maximum| Rlimit { current: Some(current), maximum };
+        assert_eq!(within_reach(&limit(1024, Some(524_288)), 2162), 2162);
+        assert_eq!(within_reach(&limit(1024, None), 2162), 2162);
+        assert_eq!(within_reach(&limit(64, Some(64)), 2162), 64);
+        assert_eq!(within_reach(&limit(4096, Some(4096)), 2162), 4096);
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_given_away_than_there_is(limit in 0..5000_u64, pool_size in 1..=1000_u16, fixed in 30..300_u64) {
+            let need = Need { fixed, pool_size };
+            if let Some(Share { requests, visitors }) = need.share(limit) {
+                prop_assert!(need.with(requests, visitors as u64) <= limit);
+                prop_assert!((1..=pool_size).contains(&requests));
+                prop_assert!((4..=128).contains(&visitors));
+                prop_assert_eq!(need.complaint(limit).is_none(), limit >= need.all());
+            } else {
+                prop_assert!(limit < need.least());
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Whether looking at a queue spends anything: a quorum queue counts each delivery, and above its limit it drops.
+//!
+//! No question of AMQP 0-9-1 gives a queue's arguments. But declaring it once more does, one by one: RabbitMQ
+//! refuses, and names the argument that differs, with its value. What a policy says shows nowhere.
+
+use lapin::options::QueueDeclareOptions;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::super::connection::{Broker, bounded};
+use super::super::line::Line;
+use super::super::{SourceError, greeting, topology};
+use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
+
+const QUEUE_TYPE: &str = "x-queue-type";
+const DELIVERY_LIMIT: &str = "x-delivery-limit";
+
+/// The first version of RabbitMQ that has a limit where none is set.
+const LIMITED_BY_DEFAULT: u32 = 4;
+
+/// What is known of a queue's delivery limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Limit {
+    /// None that looking reaches; classic queues have none at all.
+    None,
+    At(i64),
+    /// The queue's arguments say nothing, and so the broker decides.
+    Unset,
+    /// The broker does not say, and why.
+    Unknown(String),
+}
+
+/// Fails if each look brings the queue's messages nearer to being dropped. The queue must be there.
+///
+/// # Errors
+///
+/// That it does, and what to do about it.
+pub(in crate::source) async fn refuse_if_looking_counts(
+    broker: &Broker,
+    line: &Line,
+    queue: &str,
+) -> Result<(), SourceError> {
+    let limit = match ask(broker, line, queue).await? {
+        Limit::None => return Ok(()),
+        // Without the permission to declare, only the messages' own counts can warn.
+        Limit::Unknown(why) => {
+            tracing::debug!(queue, why, "cannot tell the queue's delivery limit");
+            return Ok(());
+        }
+        Limit::At(limit) => format!("x-delivery-limit = {limit}"),
+        Limit::Unset => match greeting::major_version(broker).await {
+            Some(..LIMITED_BY_DEFAULT) => return Ok(()),
+            Some(version) => format!("no x-delivery-limit, and so RabbitMQ {version}'s own, 20"),
+            None => "no x-delivery-limit, and RabbitMQ from 4.0 on has 20 then".to_owned(),
+        },
+    };
+    Err(SourceError(format!(
+        "queue `{queue}` is not looked at: it has {limit}, each look is a delivery, and what exceeds the limit is \
+         dropped. Set amqp.dead_letter_queue to a new name, which `run` creates with a limit that is never reached \
+         (amqp.declare = true; else give the new queue x-delivery-limit = 1000000000), and move the letters there, \
+         with a shovel for example"
+    )))
+}
+
+async fn ask(broker: &Broker, line: &Line, queue: &str) -> Result<Limit, SourceError> {
+    // As it is declared by us, there is nothing to find out, and nothing for RabbitMQ to log.
+    let ours = topology::dead_letter_arguments(broker.config());
+    if refusal(line, queue, ours).await?.is_none() {
+        return Ok(Limit::None);
+    }
+    let mut arguments = FieldTable::default();
+    arguments.insert(QUEUE_TYPE.into(), AMQPValue::LongString("quorum".into()));
+    for _ in 0..MOST_ARGUMENTS {
+        let Some(said) = refusal(line, queue, arguments.clone()).await? else {
+            return Ok(Limit::Unset);
+        };
+        let Some(differs) = Difference::read(&said) else { return Ok(Limit::Unknown(said)) };
+        match (differs.argument, differs.current) {
+            // Only classic queues are not durable, or end by themselves.
+            (QUEUE_TYPE | "durable" | "exclusive" | "auto_delete", _) => return Ok(Limit::None),
+            (DELIVERY_LIMIT, Some((limit, _))) => {
+                return Ok(match limit.parse::<i64>() {
+                    // Less than nothing means none, to RabbitMQ 4.
+                    Ok(limit) if (0..LEAST_DELIVERY_LIMIT).contains(&limit) => Limit::At(limit),
+                    Ok(_) => Limit::None,
+                    Err(_) => Limit::Unknown(said),
+                });
+            }
+            (argument, Some((value, kind))) => {
+                let Some(value) = typed(value, kind) else { return Ok(Limit::Unknown(said)) };
+                arguments.insert(argument.into(), value);
+            }
+            _ => return Ok(Limit::Unknown(said)),
+        }
+    }
+    Ok(Limit::Unknown(format!("it has more than {MOST_ARGUMENTS} arguments")))
+}
+
+/// What RabbitMQ says of a queue with other arguments; each refusal closes its channel.
+async fn refusal(
+    line: &Line,
+    queue: &str,
+    arguments: FieldTable,
+) -> Result<Option<String>, SourceError> {
+    let channel = line.channel().await?;
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let declared = channel.queue_declare(queue.into(), options, arguments);
+    match bounded(&format!("queue `{queue}`"), declared).await {
+        Ok(_) => {
+            let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+            Ok(None)
+        }
+        Err(SourceError(said)) => Ok(Some(said)),
+    }
+}
+
+/// An argument in which a queue differs from what was asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Difference<'a> {
+    argument: &'a str,
+    /// Its value, and the name of its type.
+    current: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Difference<'a> {
+    /// From RabbitMQ's words (`rabbit_misc:assert_args_equivalence1`).
+    fn read(said: &'a str) -> Option<Self> {
+        let (_, rest) = said.split_once("inequivalent arg '")?;
+        let (argument, rest) = rest.split_once('\'')?;
+        let (_, current) = rest.rsplit_once("but current is ")?;
+        if current.starts_with("none") {
+            return Some(Self { argument, current: None });
+        }
+        let current = current.strip_prefix("the value ").unwrap_or(current);
+        let (value, rest) = current.strip_prefix('\'')?.split_once('\'')?;
+        let kind = rest.split_once("of type '").and_then(|(_, kind)| kind.split_once('\''));
+        Some(Self { argument, current: Some((value, kind.map_or("", |it| it.0))) })
+    }
+}
+
+fn typed(value: &str, kind: &str) -> Option<AMQPValue> {
+    match kind {
+        "longstr" => Some(AMQPValue::LongString(value.into())),
+        "bool" => Some(AMQPValue::Boolean(value == "true")),
+        // RabbitMQ takes any integer for any other.
+        _ => value.parse().ok().map(AMQPValue::LongLongInt),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_rabbitmq_says_of_an_argument_is_understood() {
+        let said = |argument: &str, rest: &str| {
+            format!(
+                "queue `q`: PRECONDITION_FAILED - inequivalent arg '{argument}' for queue 'q' in vhost '/': {rest}"
+            )
+        };
+        for (argument, rest, current) in [
+            (
+                "x-delivery-limit",
+                "received none but current is the value '20' of type 'signedint'",
+                Some(("20", "signedint")),
+            ),
+            (
+                "x-queue-type",
+                "received the value 'quorum' of type 'longstr' but current is none",
+                None,
+            ),
+            ("durable", "received 'true' but current is 'false'", Some(("false", ""))),
+        ] {
+            let said = said(argument, rest);
+            assert_eq!(Difference::read(&said), Some(Difference { argument, current }), "{said}");
+        }
+        for other in ["queue `q`: ACCESS_REFUSED", "inequivalent arg 'x", ""] {
+            assert_eq!(Difference::read(other), None);
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What was changed of deliveries, until they are taken.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::limits::MOST_NOTED_BYTES;
+
+/// A part of a message that can be bad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Exchange,
+    RoutingKey,
+    /// A property that is a short string, by AMQP's name.
+    Property(&'static str),
+    /// The name of a header.
+    HeaderName,
+    /// The name of a header within a header's table, or what is nested too deep to be read.
+    Nested,
+    /// All properties: they are no properties at all.
+    Everything,
+    /// The same, and they were too large to be kept.
+    TooLarge,
+}
+
+/// Something that was changed so that it can be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Altered {
+    pub(crate) part: Part,
+    /// As it came: the property, the whole table of headers, or all properties with their flags. `None`: there
+    /// was no room to keep it.
+    pub(crate) original: Option<Vec<u8>>,
+}
+
+/// What was changed of one delivery; never empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Note(pub(crate) Vec<Altered>);
+
+impl Note {
+    fn bytes(&self) -> usize {
+        self.0.iter().filter_map(|it| it.original.as_ref()).map(Vec::len).sum()
+    }
+}
+
+/// The notes of one connection, by channel and delivery tag. They travel beside the stream.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Notes(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    /// How many there are: a delivery that was not changed takes no lock.
+    count: AtomicUsize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    notes: HashMap<(u16, u64), Note>,
+    bytes: usize,
+}
+
+impl PartialEq for Notes {
+    fn eq(&self, other: &Self) -> bool {
+        // One after the other: they may be the same.
+        let ours = self.lock().notes.clone();
+        ours == other.lock().notes
+    }
+}
+
+impl Notes {
+    /// The note on this delivery, if it was changed.
+    pub(crate) fn take(&self, channel: u16, tag: u64) -> Option<Note> {
+        if self.0.count.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let mut kept = self.lock();
+        let note = kept.notes.remove(&(channel, tag))?;
+        kept.bytes -= note.bytes();
+        self.0.count.store(kept.notes.len(), Ordering::Release);
+        Some(note)
+    }
+
+    /// Where there is no room for what was there, that is left out.
+    pub(super) fn put(&self, channel: u16, tag: u64, mut note: Note) {
+        let mut kept = self.lock();
+        if kept.bytes + note.bytes() > MOST_NOTED_BYTES {
+            note.0.iter_mut().for_each(|altered| altered.original = None);
+        }
+        kept.bytes += note.bytes();
+        if let Some(before) = kept.notes.insert((channel, tag), note) {
+            kept.bytes -= before.bytes();
+        }
+        self.0.count.store(kept.notes.len(), Ordering::Release);
+    }
+
+    /// The channel is a new one, and counts its deliveries from one.
+    pub(super) fn forget(&self, channel: u16) {
+        if self.0.count.load(Ordering::Acquire) == 0 {
+            return;
+        }
+        let mut kept = self.lock();
+        kept.notes.retain(|(it, _), _| *it != channel);
+        kept.bytes = kept.notes.values().map(Note::bytes).sum();
+        self.0.count.store(kept.notes.len(), Ordering::Release);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,234 @@
+//! Walks a payload, strictly, and mends what it comes by.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use super::notes::{Altered, Part};
+use crate::limits::{DEEPEST_HEADER, MOST_MENDED_NAMES};
+
+/// Stands for each byte that is part of no character.
+const REPLACEMENT: u8 = b'?';
+
+/// A type of RabbitMQ's own, for which lapin takes any bytes.
+const BYTES: u8 = b'x';
+const TABLE: u8 = b'F';
+const LIST: u8 = b'A';
+
+/// `None` from any of its functions: it ends too early, or is no such thing.
+pub(super) struct Walk<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+    /// Nothing is read beyond: the end of the table or list around.
+    limit: usize,
+    /// All bytes as they came, once one was changed.
+    original: Option<Vec<u8>>,
+    /// Names of headers that were changed.
+    mended_names: usize,
+    /// The worst that was changed of the headers.
+    changed: Option<Part>,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(bytes: &'a mut [u8]) -> Self {
+        let limit = bytes.len();
+        Self { bytes, at: 0, limit, original: None, mended_names: 0, changed: None }
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.bytes.len()
+    }
+
+    pub(super) fn skip(&mut self, count: usize) -> Option<()> {
+        let to = self.at.checked_add(count).filter(|to| *to <= self.limit)?;
+        self.at = to;
+        Some(())
+    }
+
+    /// A number of so many bytes, eight at most.
+    pub(super) fn number(&mut self, count: usize) -> Option<u64> {
+        let from = self.at;
+        self.skip(count)?;
+        Some(self.bytes[from..self.at].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    }
+
+    fn length(&mut self, count: usize) -> Option<usize> {
+        usize::try_from(self.number(count)?).ok()
+    }
+
+    /// A short string. Returns what it was, if it was no UTF-8; no short string at all is `None`.
+    #[allow(clippy::option_option, reason = "`?` is for what ends too early")]
+    pub(super) fn text(&mut self) -> Option<Option<Vec<u8>>> {
+        let range = self.short()?;
+        Some(self.mend(range.clone()).then(|| self.original(range)))
+    }
+
+    /// The table of headers. Returns what it was, if something in it was changed; no table at all is `None`.
+    #[allow(clippy::option_option, reason = "`?` is for what ends too early")]
+    pub(super) fn headers(&mut self) -> Option<Option<Altered>> {
+        let length = self.length(4)?;
+        let range = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;
+        self.within(range.end, |walk| walk.table(0))?;
+        Some(self.changed.map(|part| Altered { part, original: Some(self.original(range)) }))
+    }
+
+    /// Bytes as they came.
+    pub(super) fn original(&self, range: Range<usize>) -> Vec<u8> {
+        self.original.as_deref().unwrap_or(self.bytes)[range].to_vec()
+    }
+
+    fn short(&mut self) -> Option<Range<usize>> {
+        let length = self.length(1)?;
+        let from = self.at;
+        self.skip(length)?;
+        Some(from..self.at)
+    }
+
+    /// Makes it UTF-8, with as many bytes. `false` if it was.
+    fn mend(&mut self, range: Range<usize>) -> bool {
+        if str::from_utf8(&self.bytes[range.clone()]).is_ok() {
+            return false;
+        }
+        let original = self.keep_original();
+        let mut at = range.start;
+        let mut bad = Vec::new();
+        for chunk in original[range].utf8_chunks() {
+            at += chunk.valid().len();
+            bad.push(at..at + chunk.invalid().len());
+            at += chunk.invalid().len();
+        }
+        for range in bad {
+            self.bytes[range].fill(REPLACEMENT);
+        }
+        true
+    }
+
+    fn keep_original(&mut self) -> &[u8] {
+        self.original.get_or_insert_with(|| self.bytes.to_vec())
+    }
+
+    /// Reads with nothing beyond `to`, which must be where it ends.
+    fn within(&mut self, to: usize, read: impl FnOnce(&mut Self) -> Option<()>) -> Option<()> {
+        let around = std::mem::replace(&mut self.limit, to);
+        let read = read(self);
+        self.limit = around;
+        read.filter(|()| self.at == to)
+    }
+
+    /// Entries up to the limit, within so many tables and lists.
+    fn table(&mut self, depth: usize) -> Option<()> {
+        let begin = self.at;
+        let before = self.mended_names;
+        while self.at < self.limit {
+            let name = self.short()?;
+            if self.mend(name) {
+                self.mended_names += 1;
+                if self.mended_names > MOST_MENDED_NAMES {
+                    return None;
+                }
+                self.changed(if depth == 0 { Part::HeaderName } else { Part::Nested });
+            }
+            self.value(depth)?;
+        }
+        if self.mended_names > before { self.tell_apart(begin) } else { Some(()) }
+    }
+
+    fn list(&mut self, depth: usize) -> Option<()> {
+        while self.at < self.limit {
+            self.value(depth)?;
+        }
+        Some(())
+    }
+
+    fn value(&mut self, depth: usize) -> Option<()> {
+        let kind_at = self.at;
+        let kind = self.kind()?;
+        if !matches!(kind, TABLE | LIST) {
+            return self.skip_value(kind);
+        }
+        let length = self.length(4)?;
+        let content = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;
+        let read = depth < DEEPEST_HEADER
+            && self
+                .within(content.end, |walk| match kind {
+                    TABLE => walk.table(depth + 1),
+                    _ => walk.list(depth + 1),
+                })
+                .is_some();
+        if !read {
+            self.flatten(kind_at, content);
+        }
+        Some(())
+    }
+
+    fn kind(&mut self) -> Option<u8> {
+        self.skip(1)?;
+        Some(self.bytes[self.at - 1])
+    }
+
+    /// A value of this type, unread. The types are those that lapin has.
+    fn skip_value(&mut self, kind: u8) -> Option<()> {
+        let length = match kind {
+            b'V' => 0,
+            b't' | b'b' | b'B' => 1,
+            b's' | b'U' | b'u' => 2,
+            b'I' | b'i' | b'f' => 4,
+            b'D' => 5,
+            b'L' | b'l' | b'd' | b'T' => 8,
+            b'S' | BYTES | TABLE | LIST => self.length(4)?,
+            _ => return None,
+        };
+        self.skip(length)
+    }
+
+    /// Makes bytes of a table or a list that can't be read: the layout is the same, and what is in it
+    /// stays as it came.
+    fn flatten(&mut self, kind_at: usize, content: Range<usize>) {
+        self.keep_original();
+        if let Some(original) = &self.original {
+            self.bytes[content.clone()].copy_from_slice(&original[content.clone()]);
+        }
+        self.bytes[kind_at] = BYTES;
+        self.at = content.end;
+        self.changed(Part::Nested);
+    }
+
+    fn changed(&mut self, part: Part) {
+        if self.changed != Some(Part::HeaderName) {
+            self.changed = Some(part);
+        }
+    }
+
+    /// Makes the names that were mended different from all others of their table, which ends here: of two
+    /// that are the same, one would be lost.
+    fn tell_apart(&mut self, begin: usize) -> Option<()> {
+        let original = self.original.take()?;
+        let told = self.tell_apart_from(begin, &original);
+        self.original = Some(original);
+        told
+    }
+
+    fn tell_apart_from(&mut self, begin: usize, original: &[u8]) -> Option<()> {
+        let end = self.at;
+        let mut taken = HashSet::new();
+        let mut mended = Vec::new();
+        self.at = begin;
+        while self.at < end {
+            let name = self.short()?;
+            let (now, then) = (&self.bytes[name.clone()], &original[name.clone()]);
+            match now.iter().zip(then).position(|(now, then)| now != then) {
+                Some(first) => mended.push((name, first)),
+                None => _ = taken.insert(now.to_vec()),
+            }
+            let kind = self.kind()?;
+            self.skip_value(kind)?;
+        }
+        for (name, first) in mended {
+            // All that ASCII has, those that can be seen first.
+            let mut others = (b'!'..=b'~').chain(1..b'!');
+            while !taken.insert(self.bytes[name.clone()].to_vec()) {
+                self.bytes[name.start + first] = others.next()?;
+            }
+        }
+        Some(())
+    }
+}

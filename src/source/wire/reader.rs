@@ -1,0 +1,75 @@
+//! A stream that is read through [`Frames`].
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::Notes;
+use super::frames::Frames;
+
+/// What is read from `inner` comes out mended; what is written goes in as it is.
+#[derive(Debug)]
+pub(in super::super) struct Reader<S> {
+    inner: S,
+    frames: Frames,
+    ended: bool,
+}
+
+impl<S> Reader<S> {
+    /// `notes` learns what is mended before it can be read from here.
+    pub(in super::super) fn new(inner: S, notes: Notes) -> Self {
+        Self { inner, frames: Frames::new(notes), ended: false }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Reader<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { inner, frames, ended } = self.get_mut();
+        loop {
+            let taken = frames.take(out);
+            if taken > 0 || out.is_empty() || *ended {
+                return Poll::Ready(Ok(taken));
+            }
+            // It waits only where the inner stream has taken the waker.
+            match ready!(Pin::new(&mut *inner).poll_read(context, frames.room()))? {
+                0 => {
+                    *ended = true;
+                    frames.end();
+                }
+                read => frames.read(read),
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Reader<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(context)
+    }
+}

@@ -1,0 +1,95 @@
+//! What can't be told is not done, and who is told to end does.
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Program, Stand, dlq_program, wait_for};
+
+/// Takes nothing, as a full disk does.
+fn full() -> File {
+    File::options().write(true).open("/dev/full").unwrap()
+}
+
+/// A named pipe where the program runs.
+fn make_pipe(program: &Program) {
+    let path = program.directory().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+async fn fails(what: &str, program: Program) {
+    let ended = program.with_output(full()).run().await;
+    assert_eq!(ended.code, Some(1), "{what}: {ended:?}");
+    assert!(ended.stderr.contains("No space left on device"), "{what}: {ended:?}");
+}
+
+#[tokio::test]
+async fn a_command_whose_output_finds_no_room_fails_and_says_so() {
+    let stand = Stand::new("output-full").await;
+    stand.declare_all("quorum").await;
+    stand.bury_numbers(0..3).await;
+    for arguments in [
+        &["list"][..],
+        &["list", "--each"],
+        &["list", "--json"],
+        &["show", "m-1"],
+        &["export", "-"],
+        &["export", "letters.jsonl"],
+        &["replay", "--dry-run"],
+        &["discard", "--id", "m-2", "--yes"],
+    ] {
+        fails(&arguments.join(" "), dlq_program(&stand, arguments)).await;
+    }
+    let with_configuration = |arguments: &[&str]| {
+        let arguments = [arguments, &["--config", "stand.toml"]].concat();
+        Program::new(&arguments).with_file("stand.toml", &stand.configuration())
+    };
+    fails("check", with_configuration(&["check", "--offline"])).await;
+    fails("feed", with_configuration(&["feed", "--count", "1"])).await;
+    let event = br#"{"type":"chat","from_user_id":"a@h","to_user_id":"b@h","message":"hi"}"#;
+    fails("try", with_configuration(&["try"]).with_input(event)).await;
+    let import = Program::new(&["import", "mongooseim.toml"]);
+    let foreign = "[modules.mod_event_pusher.sns]\naccess_key_id = \"A\"\nsecret_access_key = \"b\"\nregion = \"eu-west-1\"\naccount_id = \"123456789012\"\nsns_host = \"sns.eu-west-1.amazonaws.com\"\n";
+    fails("import", import.with_file("mongooseim.toml", foreign)).await;
+    for arguments in [&["--help"][..], &["--version"], &["help", "try"]] {
+        fails(&arguments.join(" "), Program::new(arguments)).await;
+    }
+    stand.purge(&stand.queue()).await;
+    stand.purge(&stand.dead_letter_queue()).await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_pipe_that_nobody_writes_to_ends_at_once_when_told_to() {
+    let stand = Stand::new("output-pipe").await;
+    stand.declare_all("quorum").await;
+    let configuration = ["--config", "stand.toml"];
+    let import = dlq_program(&stand, &["import", "pipe"]);
+    make_pipe(&import);
+    let ended = import.run().await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("pipe is no file"), "{ended:?}");
+    for (arguments, signal, status) in [
+        (&["import", "pipe"][..], Signal::SIGINT, 130),
+        (&["import", "pipe"], Signal::SIGTERM, 143),
+        (&["try", "pipe"], Signal::SIGINT, 130),
+    ] {
+        let all = if arguments[0] == "try" {
+            [arguments, &configuration].concat()
+        } else {
+            arguments.to_vec()
+        };
+        let program = Program::new(&all).with_file("stand.toml", &stand.configuration());
+        make_pipe(&program);
+        let running = program.start();
+        let hears = async || running.catches(signal).then_some(());
+        wait_for("a program that hears signals", hears).await;
+        let told = Instant::now();
+        running.signal(signal);
+        let ended = running.wait().await;
+        assert_eq!(ended.code, Some(status), "{arguments:?}: {ended:?}");
+        assert!(told.elapsed() < Duration::from_secs(5), "{arguments:?}: {:?}", told.elapsed());
+    }
+    stand.leave_nothing().await;
+}
