@@ -230,7 +230,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let mut started = self.relay.start(&delivery.envelope);
         let taken = self.monitor.taken(started.kind);
         let traced = started.trace.follow();
-        let stay = self.room.stay_of(delivery.envelope.payload.len() as u64);
+        let stay = self.room.stay();
         async move {
             let finished = self.relay.finish(&mut started, &stay).await;
             let settled = self.conclude(settler, delivery, finished, &stay, &traced).await;

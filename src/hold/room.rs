@@ -110,13 +110,7 @@ impl Room {
     /// For a delivery that has come just now.
     #[must_use]
     pub fn stay(&self) -> Stay<'_> {
-        self.stay_of(0)
-    }
-
-    /// The same for one of so many bytes.
-    #[must_use]
-    pub fn stay_of(&self, bytes: u64) -> Stay<'_> {
-        Stay { room: self, taken: Instant::now(), bytes }
+        Stay { room: self, taken: Instant::now() }
     }
 
     /// The source can't park for a while: its events wait, even beyond their places.
@@ -206,7 +200,6 @@ impl Room {
 pub struct Stay<'a> {
     room: &'a Room,
     taken: Instant,
-    bytes: u64,
 }
 
 impl<'a> Stay<'a> {
@@ -215,17 +208,19 @@ impl<'a> Stay<'a> {
         self.taken
     }
 
-    /// Takes a place among those who wait for a topic. `None`: the event is to be parked, for there
+    /// Takes a place among those who wait for a topic, for a message of so many bytes. `None`: the event is to be parked, for there
     /// is none, unless it would be the only one, since somebody must probe.
     pub(crate) fn wait_for(
         &self,
         topic: &TopicArn,
+        bytes: usize,
         ordered: bool,
         alone: bool,
     ) -> Option<Place<'a>> {
         let room = self.room;
-        let bytes = room.bytes.get() + self.bytes;
-        if (room.taken.get() >= room.places || bytes > room.most_bytes) && !alone {
+        let (own, bytes) = (bytes as u64, room.bytes.get() + bytes as u64);
+        let is_full = room.taken.get() >= room.places || bytes > room.most_bytes;
+        if is_full && !alone {
             let parked = !ordered && room.parks();
             room.say_once(topic, parked);
             if parked {
@@ -234,7 +229,7 @@ impl<'a> Stay<'a> {
         }
         room.taken.set(room.taken.get() + 1);
         room.bytes.set(bytes);
-        Some(Place { room, bytes: self.bytes })
+        Some(Place { room, bytes: own })
     }
 
     /// Whether everyone must leave.

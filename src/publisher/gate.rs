@@ -123,9 +123,9 @@ impl<P: Attempt> Gate<Retry<P>> {
         attempts: &mut u32,
     ) -> Result<Option<Accepted>, Unpublished> {
         let arn = &notification.topic;
-        let ordered = notification.order.is_some();
+        let (bytes, ordered) = (notification.size(), notification.order.is_some());
         let _place = if topic.is_held() && !stay.is_stopping() {
-            Some(stay.wait_for(arn, ordered, topic.waiting() == 0).ok_or(NotNow::Park)?)
+            Some(stay.wait_for(arn, bytes, ordered, topic.waiting() == 0).ok_or(NotNow::Park)?)
         } else {
             None
         };
