@@ -138,6 +138,10 @@ metrics! {
     queue_parked: IntGaugeVec = Reference::new(Kind::Gauge, "queue_parked", &["source"],
         "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; asked \
          for every few seconds, absent without a connection or such a queue.");
+    /// Dead letters that wait.
+    dead_letters_queued: IntGaugeVec = Reference::new(Kind::Gauge, "dead_letters_queued", &["queue"],
+        "Dead letters that wait in the dead-letter queue, which all workers share, whoever put them there; asked for every few \
+         seconds, absent without a connection or such a queue.");
     /// Work to be done.
     backlog: GaugeVec = Reference::new(Kind::Gauge, "backlog", &["source"],
         "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \

@@ -62,6 +62,8 @@ pub struct Monitor {
     prefetch: u16,
     /// Ready events for each consumer of the queue.
     share: Cell<f64>,
+    /// Whose depth was told.
+    dead_letter_queue: OnceCell<String>,
     recent: Rc<Recent>,
 }
 
@@ -85,6 +87,7 @@ impl Monitor {
             outcomes: Default::default(),
             prefetch: 0,
             share: Cell::new(0.0),
+            dead_letter_queue: OnceCell::new(),
             recent: Rc::default(),
             metrics,
         };
@@ -150,6 +153,9 @@ impl Monitor {
             let _ = queue_ready.remove_label_values(source);
             let _ = queue_consumers.remove_label_values(source);
             let _ = queue_parked.remove_label_values(source);
+            if let Some(queue) = self.dead_letter_queue.get() {
+                let _ = self.metrics.dead_letters_queued.remove_label_values(&[&**queue]);
+            }
             self.share.set(0.0);
         }
     }
@@ -157,6 +163,12 @@ impl Monitor {
     /// What the broker says of the queue for parked events.
     pub fn parked(&self, count: u32) {
         self.metrics.queue_parked.with_label_values(&[&*self.source]).set(count.into());
+    }
+
+    /// What the broker says of the dead-letter queue.
+    pub fn dead_letters(&self, queue: &str, count: u32) {
+        let queue = self.dead_letter_queue.get_or_init(|| queue.to_owned());
+        self.metrics.dead_letters_queued.with_label_values(&[&**queue]).set(count.into());
     }
 
     /// Brings up to date what is not counted as it happens.

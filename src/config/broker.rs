@@ -24,6 +24,8 @@ const SHORTEST_PARKING: Duration = Duration::from_millis(100);
 pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
     let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
     let prefetch = read.number("amqp.prefetch", 0..=i64::from(u16::MAX), "AMQP counts up to there");
+    let prefetch = if prefetch == 0 { chosen_prefetch(sns) } else { prefetch };
+    let dead_letters_per_second = dead_letter_rate(read, prefetch, outage);
     let dead_letter_queue = queue_name(read, &Key::from("amqp.dead_letter_queue"));
     Amqp {
         uris: uris(read),
@@ -38,24 +40,34 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
             1..=1_000_000,
             "0 would dead-letter every event",
         ),
-        prefetch: if prefetch == 0 { chosen_prefetch(sns) } else { prefetch },
+        prefetch,
         max_in_flight_bytes: read.number(
             "amqp.max_in_flight_bytes",
             LEAST_IN_FLIGHT_BYTES..=1 << 40,
             "the largest event that SNS takes must have room",
         ),
-        dead_letters_per_second: Some(read.fraction(
-            "amqp.dead_letters_per_second",
-            0.0..=1_000_000.0,
-            "it is a rate; 0 is no limit",
-        ))
-        .filter(|rate| *rate > 0.0),
+        dead_letters_per_second,
         dead_letter_exchange: name(read, &Key::from("amqp.dead_letter_exchange")),
         sources: sources(read, &dead_letter_queue, parking),
         signing_key_file: read.path("amqp.signing_key_file"),
         signing_key: None,
         dead_letter_queue,
     }
+}
+
+/// A delivery waits until its dead letter may be written, and the broker takes it away when that takes too long.
+fn dead_letter_rate(read: &mut Reader, prefetch: u16, outage: &Outage) -> Option<f64> {
+    let key = "amqp.dead_letters_per_second";
+    let rate = read.fraction(key, 0.0..=1_000_000.0, "it is a rate; 0 is no limit");
+    let wait = f64::from(prefetch) / rate;
+    if rate > 0.0 && wait > outage.hand_back_after.as_secs_f64() {
+        let wrong = format!(
+            "makes the last of {prefetch} unacknowledged deliveries wait for {wait:.0} s, longer than \
+             outage.hand_back_after_s"
+        );
+        read.problem(&Key::from(key), wrong, "raise it, or lower amqp.prefetch");
+    }
+    Some(rate).filter(|rate| *rate > 0.0)
 }
 
 /// Half as much again as what all requests can hold, so that they stay full while

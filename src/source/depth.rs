@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{OptionFuture, join};
+use futures_util::future::{OptionFuture, join3};
 use lapin::Channel;
 use tokio::time::sleep;
 
@@ -11,7 +11,7 @@ use super::SourceError;
 use super::connection::open_channel;
 use super::link::Link;
 use super::queue_state::{Doubt, QueueState};
-use crate::config::Source;
+use crate::config::{Amqp, Source};
 use crate::monitor::Monitor;
 
 /// Autoscalers look every ten to thirty seconds. By chance it is up to a second more or less, so that a queue
@@ -22,10 +22,11 @@ fn a_while() -> Duration {
     ASK_EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())
 }
 
-/// Tells the monitor of the source's queue, and of the one where its events are parked. Each on a channel of its
+/// Tells the monitor of the source's queue, of the one where its events are parked, and of the dead letters. Each on a channel of its
 /// own: a refusal closes it, and must close neither the other nor the one that consumes.
 pub(super) async fn watch(
     connection: &Link,
+    amqp: &Amqp,
     source: &Source,
     monitor: Rc<Monitor>,
 ) -> Result<impl Future<Output = ()> + use<>, SourceError> {
@@ -42,6 +43,16 @@ pub(super) async fn watch(
         }
         None => None,
     };
+    let dead = {
+        let (monitor, queue) = (Rc::clone(&monitor), amqp.dead_letter_queue.clone());
+        let (mut doubt, name) = (Doubt::default(), queue.clone());
+        let tell = move |state: QueueState| {
+            if doubt.believes(state) {
+                monitor.dead_letters(&name, state.ready);
+            }
+        };
+        ask_again(open_channel(connection).await?, queue, tell)
+    };
     let tell = move |state: QueueState| {
         // It has a consumer while this one consumes, so zeros are none of its answers.
         if !state.is_doubtful() {
@@ -49,7 +60,7 @@ pub(super) async fn watch(
         }
     };
     let ready = ask_again(open_channel(connection).await?, source.queue.clone(), tell);
-    Ok(async { _ = join(ready, OptionFuture::from(parked)).await })
+    Ok(async { _ = join3(ready, OptionFuture::from(parked), dead).await })
 }
 
 /// Asks as long as the channel lives, and tells the answers. What the broker said last is a better guess

@@ -36,6 +36,10 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         report(bad);
     }
     report(inspector.dead_letter_route(exchange, queue).await);
+    report(Finding::good(format!(
+        "dead letters: nothing seen here limits how long `{queue}` gets, and a full disk blocks all who publish; \
+         alert on its length (docs/dead-letters.md)"
+    )));
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
         report(inspector.queue(&source.queue, topology::queue_arguments(amqp)).await);

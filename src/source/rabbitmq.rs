@@ -120,7 +120,7 @@ impl Source for RabbitQueue {
         let telling = AbortOnDrop(telling);
         let mut measuring = None;
         if let Some(monitor) = &self.monitor {
-            let watch = depth::watch(&connection, &self.source, Rc::clone(monitor)).await?;
+            let watch = depth::watch(&connection, amqp, &self.source, Rc::clone(monitor)).await?;
             measuring = Some(AbortOnDrop(tokio::task::spawn_local(watch)));
         }
         Ok(RabbitSession { connection, intake, settler, telling, _measuring: measuring })
