@@ -115,7 +115,7 @@ impl InFlightBytes {
             if waited >= patience {
                 return fits;
             }
-            tokio::time::sleep(patience - waited).await;
+            tokio::time::sleep(patience.saturating_sub(waited)).await;
         }
     }
 

@@ -1,22 +1,25 @@
 //! Consuming: a small prefetch first, then the full one.
 
+mod order;
+mod stage;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::pin::Pin;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{LocalBoxFuture, OptionFuture};
 use futures_util::{FutureExt, StreamExt};
+use lapin::Consumer;
 use lapin::message::Delivery;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{DeliveryTag, FieldTable};
-use lapin::{Channel, Consumer};
+use lapin::options::BasicCancelOptions;
+use lapin::types::DeliveryTag;
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::bytes::{InFlightBytes, Sizes};
+pub(super) use self::order::Order;
+use self::order::consume;
+use self::stage::Stage;
 use super::connection::bounded;
 use super::ledger::Ledger;
 use super::queue_state::QueueState;
@@ -35,28 +38,6 @@ const ESTABLISHED: Duration = Duration::from_secs(5);
 
 /// Between two looks at whether all is acknowledged.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
-
-/// What is consumed, and how.
-#[derive(Debug, Clone)]
-pub(super) struct Order {
-    pub(super) channel: Channel,
-    pub(super) queue: String,
-    /// How the consumer shows on RabbitMQ's side.
-    pub(super) name: String,
-    /// As configured; fewer where that many would be more bytes than may be in flight.
-    pub(super) prefetch: u16,
-    pub(super) bytes: Arc<InFlightBytes>,
-    pub(super) sizes: Rc<Sizes>,
-    /// For how long the connection may be silent.
-    pub(super) heartbeat: Duration,
-}
-
-impl Order {
-    /// How many deliveries to have in flight, by what is known of their size.
-    fn fitting(&self) -> u16 {
-        self.sizes.prefetch(self.prefetch, self.bytes.limit())
-    }
-}
 
 /// A delivery, and what it counts for in bytes.
 pub(super) type Arrived = (Delivery, u64);
@@ -84,31 +65,6 @@ pub(super) struct Intake {
     consumers: u32,
     /// What the broker is being asked beside.
     errand: Option<LocalBoxFuture<'static, Result<Answer, SourceError>>>,
-}
-
-/// RabbitMQ takes another prefetch for another consumer only, and counts what it has delivered to
-/// each by itself. So that all together stay within the configured one, a consumer is cancelled, and
-/// the next comes when all is acknowledged.
-///
-/// Only a full consumer is cancelled, to which nothing can be on its way: RabbitMQ's channel sends back what
-/// a quorum queue delivers to one that is gone, and the queue puts it behind all that came back before,
-/// such as what a dead worker held (`handle_delivery` in `rabbit_fifo_client`, `return_one` in `rabbit_fifo`).
-/// One that does not get full needs no larger prefetch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// A single one, for as long as it takes.
-    One,
-    /// The first few: until as many are acknowledged, or it has been so long.
-    First(Instant),
-    /// A larger prefetch, but not the full one: when it came, deliveries up to this one were open.
-    Short(DeliveryTag),
-    /// Being cancelled; what is open may take until then to be acknowledged.
-    Cancelling(Instant),
-    /// The consumer has nothing more.
-    Draining(Instant),
-    /// The next consumer is on its way.
-    Beginning,
-    Full,
 }
 
 enum Answer {
@@ -384,17 +340,4 @@ impl fmt::Debug for Intake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Intake").field("consumer", &self.consumer).finish_non_exhaustive()
     }
-}
-
-/// `number` counts the consumers of the channel. What they hold when it closes, quorum queues before
-/// RabbitMQ 4 put back in the order of their tags, so a later one's tag has to be the greater
-/// (`handle_down` in `rabbit_fifo`).
-async fn consume(order: &Order, number: u32, prefetch: u16) -> Result<Consumer, SourceError> {
-    let Order { channel, queue, name, .. } = order;
-    let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
-    bounded("setting the prefetch", qos).await?;
-    let tag = format!("{name} #{number:07} (prefetch {prefetch})");
-    let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
-    let consuming = channel.basic_consume(queue.as_str().into(), tag.into(), options, arguments);
-    bounded(&format!("consuming `{queue}`"), consuming).await
 }

@@ -63,6 +63,7 @@ async fn after_a_run_all_is_there_as_configured() {
     assert_all_well(&ended);
     assert_eq!(ended.stdout.matches(": there, as configured\n").count(), 5, "{}", ended.stdout);
     ended.line("RabbitMQ: connected and logged in");
+    ended.line("nothing seen here limits how long");
     for (topic, key) in [
         ("presence", "sns.presence_updates_topic"),
         ("pm", "sns.pm_messages_topic"),

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::fake_sns::{FakeSns, RequestFault, next};
-use crate::support::{ADMIN, Admin, Event, Stand, Worker, wait_for};
+use crate::support::{ADMIN, Admin, Event, Letter, Scrape, Stand, Worker, dlq_program, wait_for};
 
 /// What the issue and docs/performance.md say.
 const MOST_KIB: u64 = 256 * 1024;
@@ -75,7 +75,7 @@ async fn giants_fit_in_a_small_container_and_all_are_dead_letters() {
     let url = sns.url();
     let settings = [("SNS__SNS_HOST", &*url), ("LOG__FILTER", "info")];
     let worker = Worker::start_with(&stand, &settings).await;
-    stand.has_ready(&stand.dead_letter_queue(), EVENTS as u32).await;
+    stand.has_ready(&stand.dead_letter_queue(), u32::try_from(EVENTS).unwrap()).await;
     println!("{} KiB with giants", worker.peak_kib());
     assert!(worker.peak_kib() <= MOST_KIB_OF_GIANTS, "{} KiB", worker.peak_kib());
     let exit = worker.stop().await;
@@ -147,7 +147,7 @@ async fn a_stop_while_too_much_has_come_loses_nothing_and_keeps_the_order() {
     admin.shows("a full worker", |it| it.sum("in_flight", &[]) >= 8).await;
     let exit = worker.stop().await;
     assert!(exit.status.success(), "{exit:?}");
-    stand.has_ready(&stand.queue(), EVENTS as u32 - 20).await;
+    stand.has_ready(&stand.queue(), u32::try_from(EVENTS).unwrap() - 20).await;
     sns.heal();
     let worker = Worker::start_with(&stand, &settings).await;
     wait_for("all of them", async || (accepted(&sns).len() >= EVENTS).then_some(())).await;
@@ -159,7 +159,7 @@ async fn a_stop_while_too_much_has_come_loses_nothing_and_keeps_the_order() {
 #[tokio::test]
 async fn rubbish_is_dead_lettered_at_a_bounded_rate_while_another_source_flows() {
     const RUBBISH: u32 = 300;
-    const INNOCENTS: u64 = 500;
+    const INNOCENTS: usize = 500;
     let (stand, sns) = (Stand::new("rubbish").await, FakeSns::start());
     let (url, other) = (sns.url(), format!("{}.other", stand.id));
     let settings = [
@@ -168,6 +168,7 @@ async fn rubbish_is_dead_lettered_at_a_bounded_rate_while_another_source_flows()
         ("AMQP__SOURCES__OTHER__QUEUE", &*other),
         ("AMQP__DEAD_LETTERS_PER_SECOND", "10"),
         ("LOG__FILTER", "info"),
+        ADMIN,
     ];
     let worker = Worker::start_with(&stand, &settings).await;
     wait_for("the other source", async || {
@@ -177,9 +178,9 @@ async fn rubbish_is_dead_lettered_at_a_bounded_rate_while_another_source_flows()
     let began = Instant::now();
     stand.publish_all((0..RUBBISH).map(|_| Event::new("rubbish"))).await;
     for number in 0..INNOCENTS {
-        stand.publish_to(&other, event(number as usize, 200)).await;
+        stand.publish_to(&other, event(number, 200)).await;
     }
-    sns.until(|counts| counts.messages >= INNOCENTS).await;
+    sns.until(|counts| counts.messages >= INNOCENTS as u64).await;
     let dead = stand.dead_letter_queue();
     wait_for("more than the burst", async || (stand.ready(&dead).await > 120).then_some(())).await;
     let written = f64::from(stand.ready(&dead).await);
@@ -187,11 +188,31 @@ async fn rubbish_is_dead_lettered_at_a_bounded_rate_while_another_source_flows()
     assert!(written <= allowed, "{written} dead letters, where {allowed} are allowed");
     // Those that wait are in flight or in the queue, and none is lost.
     stand.has_ready(&dead, RUBBISH).await;
+    let all = |it: &Scrape| it.sum("dead_letters_queued", &[]) == i64::from(RUBBISH);
+    Admin::of(&worker).await.shows("how long the dead-letter queue is", all).await;
     worker.stop().await;
     stand.purge(&dead).await;
-    stand.channel.queue_delete(other.as_str().into(), Default::default()).await.unwrap();
-    stand.channel.exchange_delete(other.as_str().into(), Default::default()).await.unwrap();
-    let held = format!("{other}.held");
-    stand.channel.queue_delete(held.as_str().into(), Default::default()).await.unwrap();
+    for queue in [other.as_str(), &format!("{other}.held")] {
+        if stand.has_queue(queue).await {
+            stand.delete(queue).await;
+        }
+    }
+    stand.delete_exchange(&other).await;
+    stand.leave_nothing().await;
+}
+
+/// A look at dead letters has bounds of its own: bodies are dropped as they are read.
+#[tokio::test]
+async fn a_look_at_large_letters_needs_little_memory() {
+    const LETTERS: usize = 1600;
+    let stand = Stand::new("bytes-look").await;
+    stand.declare_all("quorum").await;
+    let letter = |number| Letter { body: vec![b'x'; LARGE], ..Letter::number(&stand, number) };
+    stand.bury((0..LETTERS).map(letter)).await;
+    let (ended, peak) = dlq_program(&stand, &["list"]).start().wait_measured().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    println!("{peak} KiB for a look at {LETTERS} letters");
+    assert!(peak <= MOST_KIB, "{peak} KiB");
+    stand.purge(&stand.dead_letter_queue()).await;
     stand.leave_nothing().await;
 }

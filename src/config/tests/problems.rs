@@ -306,3 +306,26 @@ fn a_variable_is_told_what_it_should_be() {
         ],
     );
 }
+
+#[test]
+fn bytes_in_flight_have_room_for_the_largest_event_and_dead_letters_do_not_wait_too_long() {
+    assert!(load("[amqp]\nmax_in_flight_bytes = 1048576", &[]).is_ok());
+    assert_one(
+        "[amqp]\nmax_in_flight_bytes = 1048575",
+        [
+            "configuration:2: amqp.max_in_flight_bytes = 1048575",
+            "must be from 1048576 to 1099511627776: the largest event that SNS takes must have room",
+            "give a number in that range",
+        ],
+    );
+    assert!(load("[amqp]\nprefetch = 12000\ndead_letters_per_second = 10.0", &[]).is_ok());
+    assert!(load("[amqp]\nprefetch = 12001\ndead_letters_per_second = 0", &[]).is_ok());
+    assert_one(
+        "[amqp]\nprefetch = 12001\ndead_letters_per_second = 10.0",
+        [
+            "configuration:3: amqp.dead_letters_per_second = 10.0",
+            "makes the last of 12001 unacknowledged deliveries wait for 1200 s, longer than outage.hand_back_after_s",
+            "raise it, or lower amqp.prefetch",
+        ],
+    );
+}

@@ -157,7 +157,9 @@ pub(super) mod tests {
         let head = [&[0, 60, 0, 0][..], &total, &vec![0; headers]].concat();
         let mut all = frame(METHOD, channel, &[&DELIVER[..], &[9; 30]].concat());
         all.extend(frame(HEADER, channel, &head));
-        body.iter().for_each(|&size| all.extend(frame(BODY, channel, &vec![7; size])));
+        for &size in body {
+            all.extend(frame(BODY, channel, &vec![7; size]));
+        }
         all
     }
 
