@@ -148,3 +148,7 @@ pub(crate) const PUBLISHING_BYTES: usize = 16 * 1024 * 1024;
 /// A burst of dead letters of one source and reason is written at once if it is no more than what the rate allows in
 /// so many seconds: an incident that is over soon delays nobody.
 pub(crate) const DEAD_LETTER_BURST_SECONDS: u32 = 10;
+
+/// Seconds that a delivery may wait for its dead letter to be written when the whole prefetch is rubbish: well below the
+/// 1800 after which RabbitMQ takes it away. The default rate lets the largest prefetch pass in 655.
+pub(crate) const LONGEST_LETTER_WAIT: f64 = 1200.0;

@@ -10,7 +10,7 @@ use super::settings::{
     Amqp, ExchangeType, Format, Ordering, Outage, Parking, QueueType, Sns, Source, Tls,
 };
 use super::value::Value;
-use crate::limits::LEAST_IN_FLIGHT_BYTES;
+use crate::limits::{LEAST_IN_FLIGHT_BYTES, LONGEST_LETTER_WAIT};
 
 /// AMQP's limit for names and routing keys, in bytes.
 const MAX_NAME_BYTES: usize = 255;
@@ -25,7 +25,7 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
     let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
     let prefetch = read.number("amqp.prefetch", 0..=i64::from(u16::MAX), "AMQP counts up to there");
     let prefetch = if prefetch == 0 { chosen_prefetch(sns) } else { prefetch };
-    let dead_letters_per_second = dead_letter_rate(read, prefetch, outage);
+    let dead_letters_per_second = dead_letter_rate(read, prefetch);
     let dead_letter_queue = queue_name(read, &Key::from("amqp.dead_letter_queue"));
     Amqp {
         uris: uris(read),
@@ -56,14 +56,14 @@ pub(super) fn amqp(read: &mut Reader, sns: &Sns, outage: &Outage) -> Amqp {
 }
 
 /// A delivery waits until its dead letter may be written, and the broker takes it away when that takes too long.
-fn dead_letter_rate(read: &mut Reader, prefetch: u16, outage: &Outage) -> Option<f64> {
+fn dead_letter_rate(read: &mut Reader, prefetch: u16) -> Option<f64> {
     let key = "amqp.dead_letters_per_second";
     let rate = read.fraction(key, 0.0..=1_000_000.0, "it is a rate; 0 is no limit");
     let wait = f64::from(prefetch) / rate;
-    if rate > 0.0 && wait > outage.hand_back_after.as_secs_f64() {
+    if rate > 0.0 && wait > LONGEST_LETTER_WAIT {
         let wrong = format!(
-            "makes the last of {prefetch} unacknowledged deliveries wait for {wait:.0} s, longer than \
-             outage.hand_back_after_s"
+            "makes the last of {prefetch} unacknowledged deliveries wait for {wait:.0} s, and RabbitMQ \
+             takes a delivery away after 1800"
         );
         read.problem(&Key::from(key), wrong, "raise it, or lower amqp.prefetch");
     }

@@ -324,7 +324,7 @@ fn bytes_in_flight_have_room_for_the_largest_event_and_dead_letters_do_not_wait_
         "[amqp]\nprefetch = 12001\ndead_letters_per_second = 10.0",
         [
             "configuration:3: amqp.dead_letters_per_second = 10.0",
-            "makes the last of 12001 unacknowledged deliveries wait for 1200 s, longer than outage.hand_back_after_s",
+            "makes the last of 12001 unacknowledged deliveries wait for 1200 s, and RabbitMQ takes a delivery away after 1800",
             "raise it, or lower amqp.prefetch",
         ],
     );
