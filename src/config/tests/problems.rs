@@ -313,7 +313,7 @@ fn bytes_in_flight_have_room_for_the_largest_event_and_dead_letters_do_not_wait_
     assert_one(
         "[amqp]\nmax_in_flight_bytes = 1048575",
         [
-            "configuration:2: amqp.max_in_flight_bytes = 1048575",
+            "local.toml:2: amqp.max_in_flight_bytes = 1048575",
             "must be from 1048576 to 1099511627776: the largest event that SNS takes must have room",
             "give a number in that range",
         ],
@@ -323,7 +323,7 @@ fn bytes_in_flight_have_room_for_the_largest_event_and_dead_letters_do_not_wait_
     assert_one(
         "[amqp]\nprefetch = 12001\ndead_letters_per_second = 10.0",
         [
-            "configuration:3: amqp.dead_letters_per_second = 10.0",
+            "local.toml:3: amqp.dead_letters_per_second = 10.0",
             "makes the last of 12001 unacknowledged deliveries wait for 1200 s, and RabbitMQ takes a delivery away after 1800",
             "raise it, or lower amqp.prefetch",
         ],
