@@ -20,7 +20,7 @@ REST = "the rest"
 
 # The first pattern that a project's file matches, below src/.
 OF_FILE = [
-    (r"source/wire\b", READER),
+    (r"source/(wire|bytes)\b", READER),
     (r"(event|source/(amqp_message|headers|origin))\b", "decode"),
     (r"(route|plugin|arn|trace)\b", "route"),
     (r"publisher/sns/form\b", "form"),
