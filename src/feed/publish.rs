@@ -1,6 +1,7 @@
 //! Publishes events in a window of unconfirmed ones, and counts what becomes of them.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -8,6 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::routes::Routes;
 use super::traffic::Traffic;
 use super::wire;
+use crate::dead_letters::message::Message;
 use crate::dead_letters::{Stop, stopped};
 use crate::event::EventKind;
 use crate::pace::Pace;
@@ -184,27 +186,10 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 }
                 Step::Taken(taken) => self.settle(taken),
                 Step::Blocked => {
-                    self.blocked = self.outlet.alarm().blocked();
-                    let waits = self.blocked.map(|why| format!("waiting: {why}"));
-                    (self.show)(&self.report, waits.as_deref());
+                    self.blocked();
                     Ok(())
                 }
-                Step::Send => {
-                    // Given up while the broker takes nothing, and only then: what has begun to leave is counted.
-                    let (mut stop, alarm) = (self.stop.clone(), self.outlet.alarm().clone());
-                    let stopped_in_vain = async {
-                        stopped(&mut stop).await;
-                        alarm.changes(None).await;
-                    };
-                    tokio::select! {
-                        biased;
-                        sent = self.send() => sent,
-                        () = stopped_in_vain => {
-                            ended.get_or_insert(Ended::Stopped);
-                            Ok(())
-                        }
-                    }
-                }
+                Step::Send => self.send().await,
             };
             if let Err(error) = outcome {
                 self.report.unconfirmed = self.under_way.len() as u64;
@@ -243,12 +228,39 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         };
         let message = wire::message(&event, routes.wire());
         let key = routes.routing_key(source).unwrap_or_else(|| message.routing_key.clone());
-        let sent = self.outlet.send(&source.exchange, &key, &message).await?;
+        let address = (source.exchange.clone(), key);
+        let Some(sent) = self.sent(&address, &message).await? else { return Ok(()) };
         self.sent += 1;
         self.pace.passed();
-        let address = (source.exchange.clone(), key);
         self.under_way.push_back(UnderWay { kind, address, sent });
         Ok(())
+    }
+
+    /// Sends it, and says so if that waits for an alarm to end. `None`: the feed was stopped meanwhile. It is given up only
+    /// while the broker takes nothing, so that all that has left is counted.
+    async fn sent(
+        &mut self,
+        (exchange, key): &(String, String),
+        message: &Message,
+    ) -> Result<Option<Sent>, SourceError> {
+        let (alarm, mut stop) = (self.outlet.alarm().clone(), self.stop.clone());
+        let outlet = self.outlet;
+        let mut sending = pin!(outlet.send(exchange, key, message));
+        loop {
+            let blocked = self.blocked;
+            tokio::select! {
+                biased;
+                sent = &mut sending => return sent.map(Some),
+                () = stopped(&mut stop), if blocked.is_some() => return Ok(None),
+                () = alarm.changes(blocked) => self.blocked(),
+            }
+        }
+    }
+
+    fn blocked(&mut self) {
+        self.blocked = self.outlet.alarm().blocked();
+        let waits = self.blocked.map(|why| format!("waiting: {why}"));
+        (self.show)(&self.report, waits.as_deref());
     }
 
     /// The oldest that was under way has arrived, or not.

@@ -1,6 +1,6 @@
 //! Publishes what is to be safe in a queue: mandatory and confirmed, on a connection of its own.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -89,7 +89,13 @@ impl Outlet {
             &message.body,
             fitting(basic_properties(&message.properties), self.line.frame_max()),
         );
-        let confirm = match bounded("publishing", sent).await {
+        // While the broker blocks, the client keeps it back.
+        let sent = unless_blocked(&self.alarm, Instant::now() + CALL_TIMEOUT, sent).await;
+        let confirm = match sent {
+            Some(sent) => bounded("publishing", ready(sent)).await,
+            None => Err(unconfirmed()),
+        };
+        let confirm = match confirm {
             Ok(confirm) => confirm,
             Err(error) => return Err(self.cause_of(error).await),
         };

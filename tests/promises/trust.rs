@@ -243,7 +243,7 @@ async fn blocks(broker: &OwnBroker, purpose: &str) {
 
 #[tokio::test]
 async fn during_an_alarm_each_command_that_publishes_says_so_and_the_first_ctrl_c_ends_it() {
-    let (broker, _guard) = OwnBroker::alone().await;
+    let broker = &OwnBroker::single().await;
     let stand = Stand::on("alarm", &broker.uri(0)).await;
     stand.declare_all("quorum").await;
     stand.bury_numbers(0..20).await;
@@ -282,7 +282,7 @@ async fn during_an_alarm_each_command_that_publishes_says_so_and_the_first_ctrl_
 
 #[tokio::test]
 async fn the_page_says_that_a_replay_waits_for_an_alarm_to_end() {
-    let (broker, _guard) = OwnBroker::alone().await;
+    let broker = &OwnBroker::single().await;
     let stand = Stand::on("alarm-page", &broker.uri(0)).await;
     let token = "planted-token-of-enough-letters";
     let bearer = format!("Authorization: Bearer {token}");
@@ -305,7 +305,7 @@ async fn the_page_says_that_a_replay_waits_for_an_alarm_to_end() {
     let began = Instant::now();
     let ended = admin.replay_ends().await;
     assert!(began.elapsed() < AT_ONCE, "{ended}");
-    assert_eq!(ended["report"]["ended"], "stopped");
+    assert_eq!(ended["report"]["ended"], "stopped", "{ended}");
     alarm.clear().await;
     worker.stop().await;
     stand.purge(&stand.dead_letter_queue()).await;
