@@ -11,7 +11,8 @@ const MOST_KIB_OF_GIANTS: u64 = 384 * 1024;
 
 /// As much as SNS takes, nearly.
 const LARGE: usize = 250_000;
-const GIANT: usize = 16 * 1024 * 1024;
+/// As much as RabbitMQ takes since version 4, nearly.
+const GIANT: usize = 16 * 1024 * 1024 - 1024;
 
 /// An event of so many bytes, in its place within a conversation.
 fn event(number: usize, bytes: usize) -> Event {

@@ -88,11 +88,6 @@ async fn no_byte_of_a_producer_stops_a_worker_and_each_poison_ends_once() {
     poison_ends_once(Stand::new("poison").await).await;
 }
 
-#[tokio::test]
-async fn on_rabbitmq_4_3_no_byte_of_a_producer_stops_a_worker_either() {
-    poison_ends_once(Stand::newest("poison-next").await).await;
-}
-
 /// On whatever broker the stand is.
 async fn poison_ends_once(stand: Stand) {
     let worker = Worker::start(&stand).await;

@@ -11,14 +11,6 @@ async fn dead_letters_that_no_client_can_read_are_listed_exported_replayed_and_d
     }
 }
 
-#[tokio::test]
-async fn on_rabbitmq_4_3_dead_letters_that_no_client_can_read_are_worked_with_too() {
-    for queue_type in ["quorum", "classic"] {
-        let name = format!("poison-next-{queue_type}");
-        commands_work(Stand::newest(&name).await, queue_type).await;
-    }
-}
-
 async fn commands_work(stand: Stand, queue_type: &str) {
     stand.declare_all(queue_type).await;
     stand.bury_numbers(0..3).await;
