@@ -162,6 +162,7 @@ fn a_loop_that_does_not_turn_is_not_live_although_somebody_still_answers() {
     assert_eq!((&body["live"], &body["problems"][0]["reason"]), (&false.into(), &"stuck".into()));
     assert_eq!(server.get("/readyz").0, 503);
     {
+        crate::plugin::running::watch_this_thread();
         let _asked = crate::plugin::running::Mark::of("sleepy").asked();
         let body = server.get("/livez").1;
         assert_eq!(body["problems"][0]["error"], "the plugin `sleepy` does not answer", "{body}");

@@ -21,7 +21,7 @@ use crate::descriptors;
 use crate::hold::Room;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
-use crate::plugin::Plugins;
+use crate::plugin::{Plugins, running};
 use crate::publisher::{self, Measures, Publisher, Sns};
 use crate::recent::Recent;
 use crate::relay::Relay;
@@ -121,6 +121,7 @@ fn open_exporter(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Expor
 
 async fn work(config: Config, prepared: Prepared) {
     let Prepared { router, stop, metrics, status, exporter } = prepared;
+    running::watch_this_thread();
     let name = worker_name();
     tracing::info!(worker = name, sources = config.amqp.sources.len(), "starting");
     let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();

@@ -1,5 +1,6 @@
 //! Which plugin has the workers' thread just now, for whoever sees that the thread does not come back.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -8,6 +9,16 @@ static NAMES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// The mark of the plugin that is asked; 0: none is.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this is the thread that is seen from outside.
+    static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What is asked on this thread is told from now on. Others, such as the page's, only ask what an event would become.
+pub(crate) fn watch_this_thread() {
+    IS_WATCHED.set(true);
+}
 
 /// Stands for a plugin's name. Telling that it is asked, and that it has answered, takes a few instructions.
 #[derive(Debug, Clone, Copy)]
@@ -26,19 +37,25 @@ impl Mark {
 
     /// The plugin is asked until the guard goes.
     pub(crate) fn asked(self) -> Asked {
-        Asked { before: ASKED.swap(self.0, Ordering::Relaxed) }
+        let is_watched = IS_WATCHED.get();
+        if is_watched {
+            ASKED.store(self.0, Ordering::Relaxed);
+        }
+        Asked { is_watched }
     }
 }
 
-/// A plugin is asked. Another thread may ask at the same time what an event would become; it puts back what it found.
+/// A plugin is asked.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    before: usize,
+    is_watched: bool,
 }
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        ASKED.store(self.before, Ordering::Relaxed);
+        if self.is_watched {
+            ASKED.store(0, Ordering::Relaxed);
+        }
     }
 }
 

@@ -1,8 +1,6 @@
 //! Functions of arrays that call a function of the script for each element. It pays for itself, and each call a little
 //! more: the engine makes what it needs for it anew.
 
-use std::cmp::Ordering;
-
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, Module, NativeCallContext};
 
 use super::super::Bounds;
@@ -156,20 +154,18 @@ fn sorted(context: &NativeCallContext<'_>, array: &mut Array, f: &FnPtr) -> Char
     if array.len() > Bounds::ARRAY {
         return Err(too_large());
     }
-    let mut failed = None;
-    array.sort_by(|one, other| {
-        if failed.is_some() {
-            return Ordering::Equal;
+    // Into its place among those before, by halves. Rust's own sorting panics where an order is none.
+    for at in 1..array.len() {
+        let (mut from, mut to) = (0, at);
+        while from < to {
+            let middle = usize::midpoint(from, to);
+            let two = [array[middle].clone(), array[at].clone()];
+            let said = ask("sort", context, f, two, None)?;
+            if said.as_int().is_ok_and(|said| said > 0) { to = middle } else { from = middle + 1 }
         }
-        match ask("sort", context, f, [one.clone(), other.clone()], None) {
-            Ok(said) => said.as_int().map_or(Ordering::Equal, |said| said.cmp(&0)),
-            Err(error) => {
-                failed = Some(error);
-                Ordering::Equal
-            }
-        }
-    });
-    failed.map_or(Ok(()), Err)
+        array[from..=at].rotate_right(1);
+    }
+    Ok(())
 }
 
 fn sorts(module: &mut Module) {

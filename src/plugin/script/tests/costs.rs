@@ -81,6 +81,16 @@ fn what_a_function_would_make_is_known_before_it_is_made() {
 }
 
 #[test]
+fn an_order_that_is_none_sorts_somehow_and_one_that_costs_too_much_says_so() {
+    let shuffled = "let a = []; for i in 0..60 { a.push((i * 37) % 61) }";
+    let none = format!("{shuffled}; a.sort(|x, y| (x * 7 + y * 13) % 3 - 1)");
+    assert_eq!(run(&none, "t"), Ok(true));
+    let long = "let a = []; for i in 0..900 { a.push((i * 37) % 901) }; a.sort(|x, y| x - y)";
+    let error = run(long, "t").expect_err("too much for a call");
+    assert!(error.contains(TOO_MUCH), "{error}");
+}
+
+#[test]
 #[allow(clippy::too_many_lines, reason = "a table")]
 fn a_call_ends_within_its_bounds_whatever_it_goes_through() {
     let masking = "let i = 0; while i < t.len() { if t[i] == 'a' { t[i] = '*' } i += 1 }";
