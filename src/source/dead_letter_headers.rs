@@ -134,7 +134,8 @@ pub(super) fn fitting(properties: BasicProperties, frame_max: u32) -> BasicPrope
     }
     let mut kept: Vec<_> =
         headers.into_iter().map(|(name, value)| (name, value, entry_bytes(name, value))).collect();
-    kept.sort_by_key(|(_, _, bytes)| *bytes);
+    // Where it came from, why it is dead and a worker's signature are the last to go.
+    kept.sort_by_key(|(name, _, bytes)| (!says_why(name.as_str()), *bytes));
     let mut dropped = named_dropped(&properties);
     while total > room
         && let Some((name, _, bytes)) = kept.pop()
@@ -148,6 +149,11 @@ pub(super) fn fitting(properties: BasicProperties, frame_max: u32) -> BasicPrope
     }
     fitting.insert(DROPPED.into(), text(shortened(&dropped.join(", "))));
     properties.with_headers(fitting)
+}
+
+/// Whether a header is one that workers write, other than the original bytes of another.
+fn says_why(name: &str) -> bool {
+    name.strip_prefix("event-pusher-").is_some_and(|rest| !rest.starts_with("original-"))
 }
 
 /// Bytes of a header on the wire.
@@ -299,6 +305,14 @@ mod tests {
         assert_eq!(header(&fitted, "small"), Some(&text("kept")));
         assert_eq!(header(&fitted, "huge"), None);
         assert_eq!(header(&fitted, DROPPED), Some(&text("huge")));
+        // However many others there are, and however small.
+        let mut headers = FieldTable::default();
+        for number in 0..2000 {
+            headers.insert(format!("h{number}").into(), text("x"));
+        }
+        headers.insert(origin::EXCHANGE.into(), text(&"e".repeat(200)));
+        let fitted = fitting(BasicProperties::default().with_headers(headers), 16_384);
+        assert!(header(&fitted, origin::EXCHANGE).is_some());
     }
 
     #[test]

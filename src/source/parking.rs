@@ -92,7 +92,9 @@ pub(super) fn unparked_properties(delivered: BasicProperties) -> BasicProperties
             // What the broker wrote itself in bringing it back.
             (name, _) if MEDDLED.contains(&name) => {}
             (name, value) => {
-                let name = name.strip_prefix(COVER).unwrap_or(name);
+                // Only what parking covers is uncovered: anybody can write such a name.
+                let covered = name.strip_prefix(COVER).filter(|it| MEDDLED.contains(it));
+                let name = covered.unwrap_or(name);
                 headers.insert(name.into(), value.clone());
             }
         }
@@ -128,6 +130,16 @@ mod tests {
             table.insert((*name).into(), value.clone());
         }
         table
+    }
+
+    #[test]
+    fn what_parking_does_not_cover_is_not_uncovered() {
+        let forged = "event-pusher-parked-event-pusher-topic";
+        let delivered = BasicProperties::default()
+            .with_headers(headers(&[(PARKED, text("now")), (forged, text("arn of another"))]));
+        let back = unparked_properties(delivered);
+        let back = back.headers().as_ref().unwrap();
+        assert!(has(back, forged) && !has(back, "event-pusher-topic"));
     }
 
     #[test]

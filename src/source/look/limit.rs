@@ -3,11 +3,14 @@
 //! No question of AMQP 0-9-1 gives a queue's arguments. But declaring it once more does, one by one: RabbitMQ
 //! refuses, and names the argument that differs, with its value. What a policy says shows nowhere.
 
+use lapin::ErrorKind;
 use lapin::options::QueueDeclareOptions;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::super::connection::{Broker, bounded};
 use super::super::line::Line;
+use super::super::refusal::explain;
 use super::super::{SourceError, greeting, topology};
 use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
 
@@ -104,13 +107,25 @@ async fn refusal(
     let channel = line.channel().await?;
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.queue_declare(queue.into(), options, arguments);
-    match bounded(&format!("queue `{queue}`"), declared).await {
-        Ok(_) => {
-            let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
-            Ok(None)
+    let what = format!("queue `{queue}`");
+    // Only a refusal is an answer: whoever did not answer in time may have a limit.
+    let declared = async {
+        match declared.await {
+            Err(error) if is_refusal(&error) => Ok(Some(error)),
+            declared => declared.map(|_| None),
         }
-        Err(SourceError(said)) => Ok(Some(said)),
+    };
+    if let Some(refused) = bounded(&what, declared).await? {
+        return Ok(Some(format!("{what}: {}", explain(&refused))));
     }
+    let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+    Ok(None)
+}
+
+fn is_refusal(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(said) = error.kind() else { return false };
+    let AMQPErrorKind::Soft(kind) = said.kind() else { return false };
+    matches!(kind, AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED)
 }
 
 /// An argument in which a queue differs from what was asked for.

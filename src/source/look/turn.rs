@@ -2,6 +2,8 @@
 //! consumes does not tell of one that is about to. So each first declares an exclusive queue, which the broker lets
 //! one connection have, and takes away with it.
 
+use std::time::Duration;
+
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, ErrorKind};
@@ -10,7 +12,10 @@ use tokio::time::{Instant, sleep, timeout};
 use super::super::SourceError;
 use super::super::connection::CALL_TIMEOUT;
 use super::super::line::Line;
-use super::super::queue_state::{ASK_IN_LINE, taken};
+use super::super::queue_state::taken;
+
+/// Each try that is refused closes a channel, and RabbitMQ logs it.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the queue's name has behind that of the one that is looked at.
 const SUFFIX: &str = ".look";
@@ -67,7 +72,7 @@ impl Turn {
                 waits(false);
                 return Err(taken(queue));
             }
-            sleep(ASK_IN_LINE).await;
+            sleep(TRY_AGAIN).await;
         }
     }
 }
