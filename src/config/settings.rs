@@ -11,7 +11,7 @@ use url::Url;
 pub use self::sns::{Access, Ordering, Routing, Sns, StaticCredentials};
 use super::amqp_uri::AmqpUri;
 pub use crate::event::Format;
-use crate::limits::SHORTEST_TOKEN;
+use crate::limits::{LEAST_IN_FLIGHT_BYTES, SHORTEST_TOKEN};
 use crate::signature::SigningKey;
 
 /// The broker and its topology.
@@ -47,10 +47,11 @@ pub struct Amqp {
 
 impl Amqp {
     /// Bytes of deliveries that one source may have in flight: its even share, so that none takes the room of
-    /// another one that flows.
+    /// another one that flows, but never less than the largest event that SNS takes.
     #[must_use]
     pub fn in_flight_bytes_of_a_source(&self) -> u64 {
-        self.max_in_flight_bytes / self.sources.len().max(1) as u64
+        let share = self.max_in_flight_bytes / self.sources.len().max(1) as u64;
+        share.max(LEAST_IN_FLIGHT_BYTES.unsigned_abs())
     }
 }
 

@@ -96,9 +96,17 @@ impl InFlightBytes {
 
     /// A delivery with this charge is settled.
     pub(super) fn settle(&self, charge: u64) {
-        self.whole_settled.fetch_add(1, Ordering::AcqRel);
-        self.settled.fetch_add(charge, Ordering::AcqRel);
-        if self.is_paused.load(Ordering::Acquire) && !self.is_full() {
+        self.whole_settled.fetch_add(1, Ordering::SeqCst);
+        self.settled.fetch_add(charge, Ordering::SeqCst);
+        if !self.is_paused.load(Ordering::SeqCst) {
+            return;
+        }
+        if self.is_full() {
+            // Something moves, so the reader's patience begins anew.
+            if let Some(pause) = &mut *lock(&self.pause) {
+                pause.since = Instant::now();
+            }
+        } else {
             self.reader.wake();
         }
     }
@@ -135,16 +143,18 @@ impl InFlightBytes {
     }
 
     fn in_flight(&self) -> u64 {
-        let settled = self.settled.load(Ordering::Acquire);
+        let settled = self.settled.load(Ordering::SeqCst);
         self.received.load(Ordering::Acquire).saturating_sub(settled)
     }
 
+    /// Never by a single delivery: a consumer that may have no more gets no more, and a reader that pauses for it would
+    /// keep the broker's heartbeats and answers from lapin for as long as it is held.
     fn is_full(&self) -> bool {
-        self.in_flight() > self.limit() && self.whole_in_flight() > 0
+        self.in_flight() > self.limit() && self.whole_in_flight() > 1
     }
 
     fn whole_in_flight(&self) -> u64 {
-        let settled = self.whole_settled.load(Ordering::Acquire);
+        let settled = self.whole_settled.load(Ordering::SeqCst);
         self.whole.load(Ordering::Acquire).saturating_sub(settled)
     }
 
@@ -191,7 +201,7 @@ impl InFlightBytes {
             return true;
         }
         self.reader.register(waker);
-        if !self.is_paused.swap(true, Ordering::AcqRel) {
+        if !self.is_paused.swap(true, Ordering::SeqCst) {
             let mut pause = lock(&self.pause);
             let fits = pause.map_or_else(|| self.whole_in_flight(), |pause| pause.fits);
             *pause = Some(Pause { since: Instant::now(), fits });

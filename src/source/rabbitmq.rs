@@ -9,7 +9,7 @@ use futures_util::future::try_join_all;
 use lapin::options::BasicAckOptions;
 use lapin::types::DeliveryTag;
 use lapin::{BasicProperties, Channel};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -107,6 +107,7 @@ impl Source for RabbitQueue {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
             rate: Rc::clone(&self.rate),
+            ending: watch::Sender::new(false),
             source: self.source.clone(),
             key: amqp.signing_key.clone(),
             ledger: RefCell::default(),
@@ -175,6 +176,7 @@ impl Session for RabbitSession {
     }
 
     async fn stop_taking(&mut self) -> Vec<Delivery<RabbitReceipt>> {
+        self.settler.0.ending.send_replace(true);
         let come = self.intake.stop().await;
         come.into_iter().map(|arrived| self.taken(arrived)).collect()
     }
@@ -249,6 +251,8 @@ struct Settling {
     channel: Channel,
     dead_letters: Rc<DeadLetterExchange>,
     rate: Rc<DeadLetterRate>,
+    /// The session is about to end: a letter that would have to wait for its turn goes back.
+    ending: watch::Sender<bool>,
     source: config::Source,
     key: Option<SigningKey>,
     ledger: RefCell<Ledger>,
@@ -324,8 +328,13 @@ impl Settle for RabbitSettler {
         receipt: &RabbitReceipt,
         letter: &DeadLetter,
     ) -> Result<(), Void> {
-        let Settling { channel, dead_letters, rate, source, .. } = &*self.0;
-        rate.turn(letter.reason).await;
+        let Settling { channel, dead_letters, rate, ending, source, .. } = &*self.0;
+        let mut ending = ending.subscribe();
+        tokio::select! {
+            biased;
+            () = rate.turn(letter.reason) => {}
+            _ = ending.wait_for(|ending| *ending) => return Err(Void),
+        }
         loop {
             // One that comes again is a dead letter then.
             if !channel.status().connected() {

@@ -213,6 +213,32 @@ async fn rubbish_is_dead_lettered_at_a_bounded_rate_while_another_source_flows()
     stand.leave_nothing().await;
 }
 
+/// Nobody would wait out the grace for them.
+#[tokio::test]
+async fn letters_that_wait_for_their_turn_go_back_when_the_worker_stops() {
+    const RUBBISH: u32 = 400;
+    let stand = Stand::new("rubbish-stop").await;
+    let settings =
+        [("AMQP__DEAD_LETTERS_PER_SECOND", "2"), ("SHUTDOWN__GRACE_MS", "600000"), ADMIN];
+    let worker = Worker::start_with(&stand, &settings).await;
+    stand.publish_all((0..RUBBISH).map(|_| Event::new("rubbish"))).await;
+    let admin = Admin::of(&worker).await;
+    let wait = |it: &Scrape| it.sum("in_flight", &[]) > 50;
+    admin.shows("letters that wait", wait).await;
+    let exit = worker.stop().await;
+    assert!(exit.status.success(), "{exit:?}");
+    let (queue, dead) = (stand.queue(), stand.dead_letter_queue());
+    wait_for("all of them in one queue or the other", async || {
+        (stand.ready(&queue).await + stand.ready(&dead).await == RUBBISH).then_some(())
+    })
+    .await;
+    assert!(stand.ready(&queue).await > 0, "{exit:?}");
+    for queue in [queue, dead] {
+        stand.purge(&queue).await;
+    }
+    stand.leave_nothing().await;
+}
+
 /// A look at dead letters has bounds of its own: bodies are dropped as they are read.
 #[tokio::test]
 async fn a_look_at_large_letters_needs_little_memory() {

@@ -156,6 +156,7 @@ mod tests {
     use futures_util::FutureExt;
     use futures_util::future::poll_fn;
 
+    use super::super::frames::Seen;
     use super::super::frames::tests::{delivery, frame};
     use super::*;
     use crate::limits::{DELIVERY_OVERHEAD, HEADER_WEIGHT, LARGE_HEADERS};
@@ -207,6 +208,27 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_single_delivery_that_is_held_heartbeats_and_answers_are_read() {
+        let stream = [delivery(1, 0, &[5000]), frame(8, 0, &[]), frame(8, 0, &[])].concat();
+        let (mut throttled, _) = limited(&stream, 1);
+        assert_eq!(read(&mut throttled, 64), stream);
+    }
+
+    #[tokio::test]
+    async fn patience_begins_anew_with_each_settlement() {
+        let one = delivery(1, 0, &[100]);
+        let stream = [&one[..], &one, &one, &one].concat();
+        let (mut throttled, bytes) = limited(&stream, 1);
+        read(&mut throttled, one.len());
+        let before = bytes.pause_now().unwrap().since;
+        // A third one is there, so that there is too much still.
+        bytes.see(Seen::Begins { headers: 0 });
+        bytes.see(Seen::Ends);
+        bytes.settle(bytes.charge(1, 100));
+        assert!(bytes.pause_now().unwrap().since > before);
+    }
+
+    #[test]
     fn headers_beyond_the_usual_are_charged_by_what_they_take_in_memory() {
         let usual = usize::try_from(LARGE_HEADERS - BARE).unwrap();
         for (headers, charge) in [(usual, 0), (usual + 1, (LARGE_HEADERS + 1) * HEADER_WEIGHT)] {
@@ -248,11 +270,12 @@ mod tests {
         let (one, answer) = (delivery(1, 3, &[60, 50]), frame(1, 1, &[0, 60, 0, 31, 1]));
         let stream = [&one[..], &one, &one, &answer].concat();
         let (mut throttled, bytes) = limited(&stream, 1);
-        assert_eq!(read(&mut throttled, one.len()), one);
+        assert_eq!(read(&mut throttled, one.len()), [&one[..], &one].concat());
         bytes.shed();
         assert_eq!(read(&mut throttled, 10), answer);
-        assert_eq!(bytes.in_flight(), DELIVERY_OVERHEAD + 110);
+        assert_eq!(bytes.in_flight(), 2 * (DELIVERY_OVERHEAD + 110));
         bytes.settle(bytes.charge(1, 110));
+        bytes.settle(bytes.charge(2, 110));
         assert_eq!(bytes.in_flight(), 0);
     }
 }
