@@ -127,10 +127,7 @@ fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     // What panics while it goes counts as well.
     drop(runtime);
     // A thread that panicked has taken something with it, whatever the others came to.
-    if status == ExitCode::SUCCESS && panics::any_uncaught() {
-        return ExitCode::from(FAILED);
-    }
-    status
+    if panics::conclude() && status == ExitCode::SUCCESS { ExitCode::from(FAILED) } else { status }
 }
 
 fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {

@@ -9,7 +9,9 @@ use crate::panics;
 /// A panic's message may quote the data it met; its place may not.
 pub(super) fn report_panics_without_their_message() {
     std::panic::set_hook(Box::new(|panic| {
-        panics::seen();
+        if !panics::seen() {
+            return;
+        }
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(place, "panicked; this is a bug in event-pusher-sns or in a plugin");
     }));

@@ -88,6 +88,12 @@ async fn somebody_elses_queue_that_is_deleted_is_consumed_again_when_it_is_back(
     let uri = format!("{}?heartbeat=1", stand.amqp_uri);
     let settings = [("AMQP__DECLARE", "false"), ("AMQP__URI", &*uri)];
     let worker = Worker::start_with(&stand, &settings).await;
+    // On a busy machine a heartbeat of a second may be missed, which is another trouble.
+    let troubles = |worker: &Worker| {
+        let mut all = troubles(worker);
+        all.retain(|it| !it.contains("heartbeat"));
+        all
+    };
     let delete = async || {
         let options = QueueDeleteOptions::default();
         stand.channel.queue_delete(stand.queue().into(), options).await.unwrap();

@@ -32,8 +32,8 @@ pub use worker::{Exit, Worker, binary, custom_plugin};
 
 use std::time::Duration;
 
-/// For a fact to come true. Reached only by a test that fails.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+/// For a fact to come true, also on a machine that does much else. Reached only by a test that fails.
+pub const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Between two looks at a fact that has no event to wait for.
 pub const LOOK_AGAIN: Duration = Duration::from_millis(20);

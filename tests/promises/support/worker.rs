@@ -50,6 +50,8 @@ pub struct Exit {
     pub status: ExitStatus,
     /// Its last line, which says how many deliveries ended in which way.
     pub report: String,
+    /// Whether it said that something panicked.
+    pub panicked: bool,
 }
 
 impl Worker {
@@ -201,7 +203,8 @@ impl Worker {
             Some(Value::String(message)) => message.clone(),
             _ => line.clone(),
         });
-        Exit { status, report: report.unwrap_or_default() }
+        let panicked = log.lines.iter().any(|(line, _)| line.contains("panicked"));
+        Exit { status, report: report.unwrap_or_default(), panicked }
     }
 }
 
