@@ -123,7 +123,7 @@ pub fn frames(input: &[u8]) {
 
 /// All that comes out, but for heartbeats.
 fn read(notes: &Notes, input: &[u8], piece: usize) -> Vec<u8> {
-    let mut frames = Frames::without_heartbeats(notes.clone());
+    let mut frames = Frames::without_heartbeats(notes.clone(), ());
     let (mut rest, mut came, mut buffer) = (input, Vec::new(), [0; 509]);
     loop {
         match frames.take(&mut buffer) {

@@ -1,13 +1,13 @@
-//! Bounds the bytes that a source has in flight. RabbitMQ ignores `prefetch_size`, so it is done here: a reader
-//! between the socket and lapin counts what is delivered, and reads no more while there is too much.
+//! Bounds the bytes that a source has in flight. RabbitMQ ignores `prefetch_size`, so it is done here: the reader
+//! between the socket and lapin tells what is delivered, and reads no more while there is too much.
 
-mod frames;
 mod sizes;
-mod throttle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,8 @@ use futures_util::task::AtomicWaker;
 use lapin::types::DeliveryTag;
 use tokio::sync::Notify;
 
-use self::frames::Seen;
 pub(super) use self::sizes::Sizes;
-pub(super) use self::throttle::Throttled;
+use super::wire::Observer;
 use crate::limits::{DELIVERY_OVERHEAD, HEADER_WEIGHT, LARGE_HEADERS};
 
 /// The deliveries of one connection, in bytes. The connection's reader adds, whoever settles takes away.
@@ -44,10 +43,10 @@ pub(crate) struct InFlightBytes {
 
 /// The reader waits.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pause {
+struct Pause {
     since: Instant,
     /// So many deliveries would have been within the limit.
-    pub(super) fits: u64,
+    fits: u64,
 }
 
 impl Default for InFlightBytes {
@@ -158,28 +157,7 @@ impl InFlightBytes {
         self.whole.load(Ordering::Acquire).saturating_sub(settled)
     }
 
-    /// The reader: this has passed.
-    fn see(&self, seen: Seen) {
-        match seen {
-            Seen::Begins { headers } => self.begin(headers),
-            Seen::Body(size) => self.receive(size),
-            Seen::Ends => self.end(),
-        }
-    }
-
-    /// The reader: a delivery begins, with headers of so many bytes.
-    fn begin(&self, headers: u64) {
-        let tag = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
-        let mut charge = DELIVERY_OVERHEAD;
-        if headers > LARGE_HEADERS {
-            charge += headers * HEADER_WEIGHT;
-            lock(&self.large).push_back((tag, headers * HEADER_WEIGHT));
-            self.has_large.store(true, Ordering::Release);
-        }
-        self.receive(charge);
-    }
-
-    /// The reader: so many bytes of bodies have come.
+    /// So many bytes have come.
     fn receive(&self, bytes: u64) {
         let before = self.in_flight();
         self.received.fetch_add(bytes, Ordering::AcqRel);
@@ -189,13 +167,8 @@ impl InFlightBytes {
         }
     }
 
-    /// The reader: a delivery has come as a whole.
-    fn end(&self) {
-        self.whole.fetch_add(1, Ordering::AcqRel);
-    }
-
     /// The reader: whether it may go on. If not, it is woken when it may.
-    fn may_read(&self, waker: &Waker) -> bool {
+    pub(super) fn may_read(&self, waker: &Waker) -> bool {
         if self.sheds() || !self.is_full() {
             self.is_paused.store(false, Ordering::Release);
             return true;
@@ -214,6 +187,31 @@ impl InFlightBytes {
         }
         self.is_paused.store(false, Ordering::Release);
         true
+    }
+}
+
+impl Observer for Arc<InFlightBytes> {
+    fn begin(&self, headers: u64) {
+        let tag = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let mut charge = DELIVERY_OVERHEAD;
+        if headers > LARGE_HEADERS {
+            charge += headers * HEADER_WEIGHT;
+            lock(&self.large).push_back((tag, headers * HEADER_WEIGHT));
+            self.has_large.store(true, Ordering::Release);
+        }
+        self.receive(charge);
+    }
+
+    fn body(&self, bytes: u64) {
+        self.receive(bytes);
+    }
+
+    fn end(&self) {
+        self.whole.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn leaves_out(&self) -> bool {
+        self.sheds() && self.is_full()
     }
 }
 

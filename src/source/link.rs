@@ -17,7 +17,7 @@ use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::bytes::{InFlightBytes, Throttled};
+use super::bytes::InFlightBytes;
 use super::wire::{self, Notes, Reader};
 
 /// For an answer to the goodbye of a connection that is given up.
@@ -60,8 +60,8 @@ impl Link {
             None => stream,
         };
         let (bytes, notes) = (Arc::<InFlightBytes>::default(), Notes::default());
-        let stream = Throttled::new(stream, Arc::clone(&bytes));
-        let stream = Mutex::new(Some(Reader::new(stream, notes.clone())));
+        let stream = Reader::new(stream, notes.clone(), Arc::clone(&bytes));
+        let stream = Mutex::new(Some(stream));
         let connecting = Connection::connector(
             uri,
             wire::runtime(),

@@ -8,6 +8,6 @@ pub(super) mod frames;
 mod reactor;
 mod reader;
 
-pub(super) use frames::{Note, Notes, Part};
+pub(super) use frames::{Note, Notes, Observer, Part};
 pub(super) use reactor::runtime;
 pub(super) use reader::Reader;

@@ -1,14 +1,18 @@
-//! Frames of AMQP 0-9-1 as they pass: cuts a stream into them and mends those that carry text.
+//! Frames of AMQP 0-9-1 as they pass: cuts a stream into them, mends those that carry text, and counts what is
+//! delivered.
 //!
 //! Only bytes: no socket, no lapin. The fuzz targets compile this by itself.
 
+mod deliveries;
 mod mender;
 mod notes;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use self::mender::{Fate, Mender};
+use self::deliveries::Deliveries;
+pub(crate) use self::deliveries::Observer;
+use self::mender::{Fate, Mender, Method};
 #[cfg(test)]
 pub(crate) use self::notes::Altered;
 pub(crate) use self::notes::{Note, Notes, Part};
@@ -26,6 +30,7 @@ const AROUND: usize = HEAD + 1;
 
 const METHOD: u8 = 1;
 const HEADER: u8 = 2;
+const BODY: u8 = 3;
 
 /// Class, weight, body size and flags of a content header: what is left of one that can't be read.
 const BARE_HEADER: usize = 14;
@@ -36,7 +41,7 @@ const HEARTBEAT: [u8; AROUND] = [8, 0, 0, 0, 0, 0, 0, END];
 
 /// A stream on its way: what has come and is not taken.
 #[derive(Debug)]
-pub(crate) struct Frames {
+pub(crate) struct Frames<O = ()> {
     bytes: Vec<u8>,
     /// Of `bytes`, this has come and is not taken.
     start: usize,
@@ -45,6 +50,8 @@ pub(crate) struct Frames {
     ready: usize,
     /// So much of what comes next passes unseen.
     passing: usize,
+    /// What passes is a body's frame: its channel, and the bytes of its payload.
+    body: Option<(u16, usize)>,
     /// So much of what comes next is left out.
     dropping: usize,
     /// For the next step there must be so much.
@@ -53,28 +60,41 @@ pub(crate) struct Frames {
     heartbeat: usize,
     beats: bool,
     mender: Mender,
+    deliveries: Deliveries<O>,
 }
 
-impl Frames {
-    pub(crate) fn new(notes: Notes) -> Self {
+/// What becomes of a frame, or of the part of it that has come.
+enum Step {
+    /// So many bytes may be taken.
+    Pass(usize),
+    /// So many bytes may be taken, and as many as the second are left out after them.
+    Cut(usize, usize),
+    /// There must be so much first.
+    Wait(usize),
+}
+
+impl<O: Observer> Frames<O> {
+    pub(crate) fn new(notes: Notes, observer: O) -> Self {
         Self {
             bytes: vec![0; CHUNK],
             start: 0,
             end: 0,
             ready: 0,
             passing: 0,
+            body: None,
             dropping: 0,
             needed: AROUND,
             heartbeat: 0,
             beats: true,
             mender: Mender::new(notes),
+            deliveries: Deliveries::new(observer),
         }
     }
 
     /// The same for whoever looks at what comes out: a heartbeat is there or not by how the stream is cut.
     #[allow(dead_code, reason = "for tests and fuzz targets, which compile this by itself")]
-    pub(crate) fn without_heartbeats(notes: Notes) -> Self {
-        Self { beats: false, ..Self::new(notes) }
+    pub(crate) fn without_heartbeats(notes: Notes, observer: O) -> Self {
+        Self { beats: false, ..Self::new(notes, observer) }
     }
 
     /// Where to put what comes next; never empty. To be asked for when nothing can be taken.
@@ -127,83 +147,105 @@ impl Frames {
         count
     }
 
-    /// Mends every frame that is whole.
+    /// Looks at all that has come, and closes the gaps that what is left out would leave.
     fn scan(&mut self) {
-        let mut at = self.start + self.ready;
-        while at < self.end {
-            let left = self.end - at;
-            if self.dropping > 0 {
-                let dropped = self.dropping.min(left);
-                self.remove(at, dropped);
-                self.dropping -= dropped;
-                continue;
-            }
-            if self.passing > 0 {
-                let passed = self.passing.min(left);
-                at += passed;
-                self.passing -= passed;
-                continue;
-            }
-            let Some(head) = self.bytes[at..self.end].first_chunk::<HEAD>() else {
-                self.needed = AROUND;
-                break;
+        let mut from = self.start + self.ready;
+        let mut to = from;
+        while from < self.end {
+            let (passed, cut) = match self.step(from) {
+                Step::Pass(count) => (count, 0),
+                Step::Cut(count, cut) => (count, cut),
+                Step::Wait(needed) => {
+                    self.needed = needed;
+                    break;
+                }
             };
-            let [kind, high, low, size @ ..] = *head;
-            let (channel, size) = (u16::from_be_bytes([high, low]), u32::from_be_bytes(size));
-            let whole = (size as usize).saturating_add(AROUND);
-            match kind {
-                METHOD | HEADER if whole <= self.mender.largest_frame() => {
-                    if left < whole {
-                        self.needed = whole;
-                        break;
-                    }
-                    at += self.mend(at, whole, kind, channel);
-                }
-                HEADER => {
-                    let bare = BARE_HEADER + AROUND;
-                    if left < bare {
-                        self.needed = bare;
-                        break;
-                    }
-                    self.mender.too_large(channel);
-                    self.empty(at);
-                    self.dropping = whole - bare;
-                    at += bare;
-                }
-                // A body, a heartbeat, or what is no frame of AMQP, which lapin is to say.
-                _ => self.passing = whole,
+            if from != to {
+                self.bytes.copy_within(from..from + passed, to);
             }
+            (from, to) = (from + passed, to + passed);
+            // Not all that is left out need have come yet.
+            let gone = cut.min(self.end - from);
+            self.dropping = cut - gone;
+            from += gone;
         }
-        self.ready = at - self.start;
+        if from != to {
+            self.bytes.copy_within(from..self.end, to);
+            self.end -= from - to;
+        }
+        self.ready = to - self.start;
     }
 
-    /// Mends the frame that stands here; returns the bytes that it has then.
-    fn mend(&mut self, at: usize, whole: usize, kind: u8, channel: u16) -> usize {
-        let payload = &mut self.bytes[at + HEAD..at + whole - 1];
-        if kind == METHOD {
-            self.mender.method(channel, payload);
-            return whole;
+    /// Looks at what stands here: a frame, or the rest of one.
+    fn step(&mut self, at: usize) -> Step {
+        if self.dropping > 0 {
+            return Step::Cut(0, self.dropping);
         }
-        match self.mender.header(channel, payload) {
-            Fate::Kept => whole,
-            Fate::Emptied => {
+        if self.passing > 0 {
+            return self.pass(self.end - at);
+        }
+        let here = &mut self.bytes[at..self.end];
+        let Some(&[kind, high, low, a, b, c, d]) = here.first_chunk::<HEAD>() else {
+            return Step::Wait(AROUND);
+        };
+        let channel = u16::from_be_bytes([high, low]);
+        let size = u32::from_be_bytes([a, b, c, d]) as usize;
+        let whole = size.saturating_add(AROUND);
+        match kind {
+            HEADER | BODY if self.deliveries.leaves_out(channel) => Step::Cut(0, whole),
+            METHOD | HEADER if whole <= self.mender.largest_frame() => {
+                let Some(frame) = here.get_mut(..whole) else { return Step::Wait(whole) };
+                let payload = &mut frame[HEAD..whole - 1];
+                if kind == METHOD {
+                    return match self.mender.method(channel, payload) {
+                        Method::Deliver if !self.deliveries.announce(channel) => {
+                            self.mender.forget(channel);
+                            Step::Cut(0, whole)
+                        }
+                        _ => Step::Pass(whole),
+                    };
+                }
+                let fate = self.mender.header(channel, payload);
+                self.deliveries.header(channel, payload, size);
+                match fate {
+                    Fate::Kept => Step::Pass(whole),
+                    Fate::Emptied => empty(frame, whole),
+                }
+            }
+            HEADER => {
                 let bare = BARE_HEADER + AROUND;
-                self.empty(at);
-                self.remove(at + bare, whole - bare);
-                bare
+                let Some(frame) = here.get_mut(..bare) else { return Step::Wait(bare) };
+                self.mender.too_large(channel);
+                self.deliveries.header(channel, &frame[HEAD..], BARE_HEADER);
+                empty(frame, whole)
+            }
+            // A body, a heartbeat, or what is no frame of AMQP, which lapin is to say.
+            _ => {
+                self.passing = whole;
+                self.body = (kind == BODY).then_some((channel, size));
+                let come = here.len();
+                self.pass(come)
             }
         }
     }
 
-    /// Makes the header frame that begins here one without properties.
-    fn empty(&mut self, at: usize) {
-        let frame = &mut self.bytes[at..at + BARE_HEADER + AROUND];
-        frame[3..HEAD].copy_from_slice(&BARE_HEADER_SIZE);
-        frame[HEAD + BARE_HEADER - 2..].copy_from_slice(&[0, 0, END]);
+    /// Of what needs no look, so much has come, or more.
+    fn pass(&mut self, come: usize) -> Step {
+        let passed = self.passing.min(come);
+        self.passing -= passed;
+        if self.passing == 0
+            && let Some((channel, size)) = self.body.take()
+        {
+            self.deliveries.body(channel, size);
+        }
+        Step::Pass(passed)
     }
+}
 
-    fn remove(&mut self, at: usize, count: usize) {
-        self.bytes.copy_within(at + count..self.end, at);
-        self.end -= count;
-    }
+/// Makes the header frame that begins here, of so many bytes, one without properties.
+fn empty(frame: &mut [u8], whole: usize) -> Step {
+    let bare = BARE_HEADER + AROUND;
+    frame[3..HEAD].copy_from_slice(&BARE_HEADER_SIZE);
+    frame[bare - 3..bare].copy_from_slice(&[0, 0, END]);
+    Step::Cut(bare, whole - bare)
 }

@@ -13,11 +13,10 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
 use lapin::AsyncTcpStream;
 
-use super::super::bytes::Throttled;
 use super::{Notes, Reader};
 
-/// What a connection is made of before a reader is put on it: plain or TLS, and what bounds its bytes.
-type Socket = Throttled<AsyncTcpStream<<Tokio as Reactor>::TcpStream>>;
+/// What a connection is made of before a reader is put on it: plain or TLS.
+type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
 /// tokio's reactor, with streams that are read by a [`Reader`].
 #[derive(Clone, Debug)]
@@ -54,7 +53,7 @@ impl Reactor for Reading {
         let connecting = self.0.tcp_connect_addr(address);
         async move {
             let plain = AsyncTcpStream::Plain(connecting.await?);
-            Ok(Reader::new(Throttled::new(plain, Arc::default()), Notes::default()))
+            Ok(Reader::new(plain, Notes::default(), Arc::default()))
         }
     }
 }

@@ -2,25 +2,28 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::super::bytes::InFlightBytes;
 use super::Notes;
 use super::frames::Frames;
 
-/// What is read from `inner` comes out mended; what is written goes in as it is.
+/// What is read from `inner` comes out mended and counted; what is written goes in as it is.
 #[derive(Debug)]
 pub(in super::super) struct Reader<S> {
     inner: S,
-    frames: Frames,
+    frames: Frames<Arc<InFlightBytes>>,
+    bytes: Arc<InFlightBytes>,
     ended: bool,
 }
 
 impl<S> Reader<S> {
-    /// `notes` learns what is mended before it can be read from here.
-    pub(in super::super) fn new(inner: S, notes: Notes) -> Self {
-        Self { inner, frames: Frames::new(notes), ended: false }
+    /// `notes` learns what is mended, and `bytes` what is delivered, before it can be read from here.
+    pub(in super::super) fn new(inner: S, notes: Notes, bytes: Arc<InFlightBytes>) -> Self {
+        Self { inner, frames: Frames::new(notes, Arc::clone(&bytes)), bytes, ended: false }
     }
 }
 
@@ -30,11 +33,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reader<S> {
         context: &mut Context<'_>,
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { inner, frames, ended } = self.get_mut();
+        let Self { inner, frames, bytes, ended } = self.get_mut();
         loop {
             let taken = frames.take(out);
             if taken > 0 || out.is_empty() || *ended {
                 return Poll::Ready(Ok(taken));
+            }
+            if !bytes.may_read(context.waker()) {
+                return Poll::Pending;
             }
             // It waits only where the inner stream has taken the waker.
             match ready!(Pin::new(&mut *inner).poll_read(context, frames.room()))? {

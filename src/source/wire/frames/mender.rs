@@ -1,7 +1,5 @@
 //! Which frames carry text, and where in them.
 
-use std::collections::HashMap;
-
 use super::notes::{Altered, Note, Notes, Part};
 use super::walk::Walk;
 use super::{AROUND, BARE_HEADER, LARGEST_FRAME};
@@ -10,7 +8,7 @@ use super::{AROUND, BARE_HEADER, LARGEST_FRAME};
 const SMALLEST_LIMIT: usize = 4096;
 
 /// The properties in their order; those without a name are read otherwise.
-const PROPERTIES: [Property; 14] = [
+static PROPERTIES: [Property; 14] = [
     Property::Text("content_type"),
     Property::Text("content_encoding"),
     Property::Headers,
@@ -26,6 +24,9 @@ const PROPERTIES: [Property; 14] = [
     Property::Text("app_id"),
     Property::Text("cluster_id"),
 ];
+
+/// A content header's flags that say of a property that it is there, the first one's highest.
+const PROPERTY_FLAGS: u16 = 0xfffc;
 
 #[derive(Debug, Clone, Copy)]
 enum Property {
@@ -43,25 +44,35 @@ pub(super) enum Fate {
     Emptied,
 }
 
+/// What a method is, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// basic.deliver
+    Deliver,
+    Other,
+}
+
 /// Mends methods and content headers.
 #[derive(Debug)]
 pub(super) struct Mender {
     notes: Notes,
-    /// By channel, the delivery whose header comes next.
-    next: HashMap<u16, Next>,
+    /// The deliveries whose headers come next, one a channel: nearly always one, as the frames of a content follow
+    /// each other.
+    next: Vec<Next>,
     largest_frame: usize,
     is_open: bool,
 }
 
 #[derive(Debug)]
 struct Next {
+    channel: u16,
     tag: u64,
     altered: Vec<Altered>,
 }
 
 impl Mender {
     pub(super) fn new(notes: Notes) -> Self {
-        Self { notes, next: HashMap::new(), largest_frame: LARGEST_FRAME, is_open: false }
+        Self { notes, next: Vec::new(), largest_frame: LARGEST_FRAME, is_open: false }
     }
 
     /// The broker's limit, once it has told it.
@@ -76,17 +87,26 @@ impl Mender {
 
     /// A payload that ends too early or has more than it should is left to lapin: RabbitMQ
     /// writes methods itself, and only the texts in them are others'.
-    pub(super) fn method(&mut self, channel: u16, payload: &mut [u8]) {
-        let mut walk = Walk::new(payload);
-        let _ = self.read_method(channel, &mut walk);
+    pub(super) fn method(&mut self, channel: u16, payload: &mut [u8]) -> Method {
+        let Some(&[0, class, 0, method]) = payload.first_chunk() else { return Method::Other };
+        let mut walk = Walk::new(&mut payload[4..]);
+        if (class, method) == (60, 60) {
+            // The consumer's tag is our own.
+            if walk.skip_text().is_some() {
+                let _ = self.delivered(channel, &mut walk);
+            }
+            return Method::Deliver;
+        }
+        let _ = self.read_method(channel, (class, method), &mut walk);
+        Method::Other
     }
 
-    fn read_method(&mut self, channel: u16, walk: &mut Walk<'_>) -> Option<()> {
-        match (walk.number(2)?, walk.number(2)?) {
+    fn read_method(&mut self, channel: u16, id: (u8, u8), walk: &mut Walk<'_>) -> Option<()> {
+        match id {
             // connection.tune
             (10, 30) => {
                 walk.skip(2)?;
-                let told = usize::try_from(walk.number(4)?).ok().filter(|told| *told > 0);
+                let told = usize::try_from(walk.long()?).ok().filter(|told| *told > 0);
                 let told = told.map_or(LARGEST_FRAME, |told| told.saturating_add(AROUND));
                 self.largest_frame = told.clamp(SMALLEST_LIMIT, LARGEST_FRAME);
             }
@@ -97,7 +117,7 @@ impl Mender {
             }
             // channel.open-ok
             (20, 11) => {
-                self.next.remove(&channel);
+                self.forget(channel);
                 self.notes.forget(channel);
             }
             // connection.close, channel.close: RabbitMQ cuts their texts wherever 255 bytes end
@@ -105,16 +125,11 @@ impl Mender {
                 walk.skip(2)?;
                 walk.text()?;
             }
-            // basic.deliver
-            (60, 60) => {
-                walk.text()?;
-                self.delivered(channel, walk)?;
-            }
             // basic.get-ok
             (60, 71) => self.delivered(channel, walk)?,
             // basic.return
             (60, 50) => {
-                self.next.remove(&channel);
+                self.forget(channel);
                 walk.skip(2)?;
                 for _ in 0..3 {
                     walk.text()?;
@@ -130,14 +145,27 @@ impl Mender {
     }
 
     fn delivered(&mut self, channel: u16, walk: &mut Walk<'_>) -> Option<()> {
-        let tag = walk.number(8)?;
+        let tag = walk.long_long()?;
         walk.skip(1)?;
         let mut altered = Vec::new();
         for part in [Part::Exchange, Part::RoutingKey] {
-            altered.extend(walk.text()?.map(|original| Altered { part, original: Some(original) }));
+            if let Some(original) = walk.text()? {
+                altered.push(Altered { part, original: Some(original) });
+            }
         }
-        self.next.insert(channel, Next { tag, altered });
+        self.forget(channel);
+        self.next.push(Next { channel, tag, altered });
         Some(())
+    }
+
+    /// No header comes next on this channel, or that of another delivery.
+    pub(super) fn forget(&mut self, channel: u16) {
+        self.take_next(channel);
+    }
+
+    fn take_next(&mut self, channel: u16) -> Option<Next> {
+        let place = self.next.iter().position(|next| next.channel == channel)?;
+        Some(self.next.swap_remove(place))
     }
 
     pub(super) fn header(&mut self, channel: u16, payload: &mut [u8]) -> Fate {
@@ -146,7 +174,7 @@ impl Mender {
         if length < BARE_HEADER {
             return Fate::Kept;
         }
-        let next = self.next.remove(&channel);
+        let next = self.take_next(channel);
         let (tag, mut altered) = next.map_or((None, Vec::new()), |it| (Some(it.tag), it.altered));
         let before = altered.len();
         let mut walk = Walk::new(payload);
@@ -165,7 +193,7 @@ impl Mender {
 
     /// Its properties are taken out, and nobody has seen them.
     pub(super) fn too_large(&mut self, channel: u16) {
-        if let Some(Next { tag, mut altered }) = self.next.remove(&channel) {
+        if let Some(Next { tag, mut altered, .. }) = self.take_next(channel) {
             altered.push(Altered { part: Part::TooLarge, original: None });
             self.note(channel, Some(tag), altered);
         }
@@ -184,22 +212,21 @@ impl Mender {
 /// `None` if these are no properties.
 fn read_header(walk: &mut Walk<'_>, altered: &mut Vec<Altered>) -> Option<()> {
     walk.skip(BARE_HEADER - 2)?;
-    let flags = walk.number(2)?;
-    for (place, property) in PROPERTIES.into_iter().enumerate() {
-        if flags & (0x8000 >> place) == 0 {
-            continue;
-        }
-        match property {
+    let flags = walk.word()?;
+    let mut left = flags & PROPERTY_FLAGS;
+    while left != 0 {
+        let place = left.leading_zeros();
+        left &= !(0x8000 >> place);
+        match &PROPERTIES[place as usize] {
             Property::Text(name) => {
-                altered.extend(walk.text()?.map(|original| Altered {
-                    part: Part::Property(name),
-                    original: Some(original),
-                }));
+                if let Some(original) = walk.text()? {
+                    altered.push(Altered { part: Part::Property(name), original: Some(original) });
+                }
             }
             Property::Headers => altered.extend(walk.headers()?),
-            Property::Fixed(bytes) => walk.skip(bytes)?,
+            Property::Fixed(bytes) => walk.skip(*bytes)?,
         }
     }
     // Flags for more flags, of which there are none.
-    (flags.trailing_zeros() >= 2 && walk.is_at_end()).then_some(())
+    (flags & !PROPERTY_FLAGS == 0 && walk.is_at_end()).then_some(())
 }

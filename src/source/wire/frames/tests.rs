@@ -7,7 +7,7 @@ mod random;
 
 /// All that comes out of a stream that comes in pieces of these sizes, in turn.
 pub(super) fn through(notes: &Notes, stream: &[u8], pieces: &[usize], out: usize) -> Vec<u8> {
-    let mut frames = Frames::new(notes.clone());
+    let mut frames = Frames::new(notes.clone(), ());
     let (mut rest, mut came, mut pieces) = (stream, Vec::new(), pieces.iter().cycle());
     let mut buffer = vec![0; out.max(1)];
     loop {

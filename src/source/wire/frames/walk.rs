@@ -44,28 +44,44 @@ impl<'a> Walk<'a> {
         Some(())
     }
 
-    /// A number of so many bytes, eight at most.
-    pub(super) fn number(&mut self, count: usize) -> Option<u64> {
-        let from = self.at;
-        self.skip(count)?;
-        Some(self.bytes[from..self.at].iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    fn octets<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let octets = self.bytes[self.at..self.limit].first_chunk().copied()?;
+        self.at += N;
+        Some(octets)
     }
 
-    fn length(&mut self, count: usize) -> Option<usize> {
-        usize::try_from(self.number(count)?).ok()
+    pub(super) fn word(&mut self) -> Option<u16> {
+        self.octets().map(u16::from_be_bytes)
+    }
+
+    pub(super) fn long(&mut self) -> Option<u32> {
+        self.octets().map(u32::from_be_bytes)
+    }
+
+    pub(super) fn long_long(&mut self) -> Option<u64> {
+        self.octets().map(u64::from_be_bytes)
+    }
+
+    fn length(&mut self) -> Option<usize> {
+        self.long().map(|length| length as usize)
+    }
+
+    /// A short string that is nobody else's.
+    pub(super) fn skip_text(&mut self) -> Option<()> {
+        self.short().map(|_| ())
     }
 
     /// A short string. Returns what it was, if it was no UTF-8; no short string at all is `None`.
     #[allow(clippy::option_option, reason = "`?` is for what ends too early")]
     pub(super) fn text(&mut self) -> Option<Option<Vec<u8>>> {
         let range = self.short()?;
-        Some(self.mend(range.clone()).then(|| self.original(range)))
+        Some(if self.mend(range.clone()) { Some(self.original(range)) } else { None })
     }
 
     /// The table of headers. Returns what it was, if something in it was changed; no table at all is `None`.
     #[allow(clippy::option_option, reason = "`?` is for what ends too early")]
     pub(super) fn headers(&mut self) -> Option<Option<Altered>> {
-        let length = self.length(4)?;
+        let length = self.length()?;
         let range = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;
         self.within(range.end, |walk| walk.table(0))?;
         Some(self.changed.map(|part| Altered { part, original: Some(self.original(range)) }))
@@ -77,17 +93,23 @@ impl<'a> Walk<'a> {
     }
 
     fn short(&mut self) -> Option<Range<usize>> {
-        let length = self.length(1)?;
+        let [length] = self.octets()?;
         let from = self.at;
-        self.skip(length)?;
+        self.skip(usize::from(length))?;
         Some(from..self.at)
     }
 
     /// Makes it UTF-8, with as many bytes. `false` if it was.
     fn mend(&mut self, range: Range<usize>) -> bool {
-        if str::from_utf8(&self.bytes[range.clone()]).is_ok() {
+        let text = &self.bytes[range.clone()];
+        if text.is_ascii() || str::from_utf8(text).is_ok() {
             return false;
         }
+        self.replace(range);
+        true
+    }
+
+    fn replace(&mut self, range: Range<usize>) {
         let original = self.keep_original();
         let mut at = range.start;
         let mut bad = Vec::new();
@@ -99,7 +121,6 @@ impl<'a> Walk<'a> {
         for range in bad {
             self.bytes[range].fill(REPLACEMENT);
         }
-        true
     }
 
     fn keep_original(&mut self) -> &[u8] {
@@ -145,7 +166,7 @@ impl<'a> Walk<'a> {
         if !matches!(kind, TABLE | LIST) {
             return self.skip_value(kind);
         }
-        let length = self.length(4)?;
+        let length = self.length()?;
         let content = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;
         let read = depth < DEEPEST_HEADER
             && self
@@ -161,8 +182,7 @@ impl<'a> Walk<'a> {
     }
 
     fn kind(&mut self) -> Option<u8> {
-        self.skip(1)?;
-        Some(self.bytes[self.at - 1])
+        self.octets().map(|[kind]| kind)
     }
 
     /// A value of this type, unread. The types are those that lapin has.
@@ -174,7 +194,7 @@ impl<'a> Walk<'a> {
             b'I' | b'i' | b'f' => 4,
             b'D' => 5,
             b'L' | b'l' | b'd' | b'T' => 8,
-            b'S' | BYTES | TABLE | LIST => self.length(4)?,
+            b'S' | BYTES | TABLE | LIST => self.length()?,
             _ => return None,
         };
         self.skip(length)
