@@ -85,8 +85,6 @@ pub struct Looked {
     /// Letters that were there when it began and could not be seen, so that what it says is not all
     /// there is: they have expired meanwhile or were taken, or there are more than 2,097,120.
     pub unseen: u64,
-    /// The most looks that any of them has had before, where its queue counts that.
-    pub most_looks: u64,
 }
 
 /// What became of letters that were to be discarded.
@@ -255,7 +253,6 @@ impl Reading {
             return Ok(None);
         };
         self.looked.letters += 1;
-        self.looked.most_looks = self.looked.most_looks.max(seen.letter.looks.unwrap_or(0));
         if self.limit.is_some_and(|limit| self.looked.matching >= limit) {
             seen.matches = false;
             seen.message = None;

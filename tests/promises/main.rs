@@ -23,6 +23,7 @@ mod formats;
 mod holds;
 mod in_flight_bytes;
 mod kills;
+mod looks_spend;
 mod memory;
 mod mongooseim;
 mod operator;
