@@ -42,7 +42,7 @@ pub use summary::{Group, Summary};
 use self::archive::ArchiveError;
 use self::sift::{Keep, Seen, Sift};
 use crate::config::Amqp;
-use crate::source::{Broker, InLine, Look, SourceError};
+use crate::source::{Broker, InLine, Look, SourceError, major_version};
 
 /// Becomes true when an operation is to end early, and properly.
 pub type Stop = watch::Receiver<bool>;
@@ -177,11 +177,18 @@ impl DeadLetters {
                     found.push(Found { letter: seen.letter, message });
                 }
             }
-            Ok(found)
+            Ok::<_, Trouble>(found)
         };
         let found = read.await;
         reading.look.close().await;
-        found
+        let mut found = found?;
+        if found.iter().any(|found: &Found| !found.letter.deaths.is_empty()) {
+            let version = major_version(&self.broker).await;
+            for Found { letter, message } in &mut found {
+                letter.judge_deaths(message, version);
+            }
+        }
+        Ok(found)
     }
 
     /// Discards the letters that the filter means. `may` is asked with their number, while they

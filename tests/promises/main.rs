@@ -14,6 +14,7 @@ mod check;
 mod consumer;
 mod dead_letter_faults;
 mod dead_letters;
+mod deaths;
 mod descriptors;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;
