@@ -12,6 +12,7 @@ mod dead_letter_rate;
 mod depth;
 mod flight;
 mod greeting;
+mod header_room;
 mod headers;
 mod inspect;
 mod intake;

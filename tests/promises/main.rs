@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
 mod admin;
+mod alarms;
 mod ancestor;
 mod bad_input;
 mod broker;
