@@ -24,6 +24,19 @@ pub(crate) const QUEUE: &str = "event-pusher-queue";
 /// So begin the headers of a parked event.
 pub(crate) const PARKED: &str = "event-pusher-parked";
 
+/// Before the name of a header that means to RabbitMQ, and to who reads a letter, that the letter itself has died.
+pub(crate) const COVER: &str = "event-pusher-covered-";
+/// Headers that RabbitMQ writes into what it dead-letters. A worker covers those that an event comes with.
+pub(crate) const OF_A_DEATH: [&str; 7] = [
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+];
+
 /// What only a dead letter has.
 pub(crate) const OF_A_DEAD_LETTER: [&str; 7] = [
     REASON,
@@ -119,6 +132,9 @@ pub struct Death {
     pub count: i64,
     /// When it first did.
     pub time: Option<Timestamp>,
+    /// Whether RabbitMQ itself has written this, and no client; `None` where the broker was not asked which it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_broker: Option<bool>,
 }
 
 /// A dead letter, without its body.
@@ -234,7 +250,20 @@ fn author(says_why: bool, signed: Option<bool>, death: Option<&Death>, sources: 
     }
 }
 
+/// The first RabbitMQ that takes no notice of an `x-death` that a client has sent, and writes its own.
+const OWNS_DEATHS: u32 = 4;
+
 impl Letter {
+    /// Tells which of the deaths are RabbitMQ's own words, given its version. A letter that says why by a header of a
+    /// worker's may have its deaths from its producer, whoever has made it.
+    pub(crate) fn judge_deaths(&mut self, message: &Message, version: Option<u32>) {
+        let owns = version.is_some_and(|version| version >= OWNS_DEATHS);
+        let is_brokers = owns && self.by == By::Broker && message.header(REASON).is_none();
+        for (place, death) in self.deaths.iter_mut().enumerate() {
+            death.by_broker = Some(is_brokers && place == 0);
+        }
+    }
+
     /// Whether a replay knows where to send it without being told: to a queue that is a source's.
     #[must_use]
     pub const fn is_at_home(&self) -> bool {

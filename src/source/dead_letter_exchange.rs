@@ -11,7 +11,8 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
 
 use super::connection::{BLOCKED, Broker, bounded, open_channel};
-use super::dead_letter_headers::{Origin, dead_letter_properties, fitting};
+use super::dead_letter_headers::{Origin, dead_letter_properties};
+use super::header_room::fitting;
 use super::link::Link;
 use super::parking::parked_properties;
 use super::solo_channels::SoloChannels;

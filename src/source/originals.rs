@@ -3,7 +3,7 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, ByteArray};
 
-use super::dead_letter_headers::{DROPPED, text};
+use super::header_room::{DROPPED, text};
 use super::wire::{Note, Part};
 
 /// Before the name of what was changed.

@@ -10,8 +10,8 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::amqp_message::basic_properties;
 use super::connection::{BLOCKED, Broker, CALL_TIMEOUT, bounded};
-use super::dead_letter_headers::fitting;
 use super::flight::{Flight, problem};
+use super::header_room::fitting;
 use super::line::Line;
 use super::queue_state::{ASK_AGAIN, QueueState};
 use super::{SourceError, topology};

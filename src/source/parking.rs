@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
-use super::dead_letter_headers::{PERSISTENT, kept_properties, original_headers, text};
+use super::dead_letter_headers::{PERSISTENT, kept_properties};
+use super::header_room::{original_headers, text};
 use super::origin;
 use crate::event::Envelope;
 use crate::signature::SigningKey;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
 mod admin;
+mod alarms;
 mod ancestor;
 mod bad_input;
 mod broker;
@@ -14,6 +15,7 @@ mod check;
 mod consumer;
 mod dead_letter_faults;
 mod dead_letters;
+mod deaths;
 mod descriptors;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;
@@ -23,6 +25,7 @@ mod formats;
 mod holds;
 mod in_flight_bytes;
 mod kills;
+mod looks_spend;
 mod memory;
 mod mongooseim;
 mod operator;

@@ -1,6 +1,8 @@
 //! Looks after the dead letters for the page: one thing after the other, on this thread and on connections of its
 //! own.
 
+mod count;
+
 use std::cell::Cell;
 use std::pin::pin;
 use std::rc::Rc;
@@ -29,12 +31,6 @@ const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(90);
 
 /// Between two looks, so that those who wait in line beside this page get their turn.
 const BREATH: Duration = Duration::from_millis(400);
-
-/// Between two questions for the number of letters, while somebody watches.
-const COUNT_EVERY: Duration = Duration::from_secs(3);
-
-/// After a failure to ask, and after the last page is closed until the connection is.
-const COUNT_AGAIN: Duration = Duration::from_secs(10);
 
 /// Between two reports of a replay's progress.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
@@ -136,7 +132,7 @@ impl Clerk {
         let clerk = Self { tasks, job, stop: stop.clone(), dead_letters, waits_in_line };
         let desk = Rc::new(desk);
         let working = async move {
-            let counting = keep_count(Rc::clone(&desk), watchers, count);
+            let counting = count::keep(Rc::clone(&desk), watchers, count);
             tokio::join!(work(desk, todo), counting, stop_with_the_worker(worker, stop));
         };
         (clerk, working)
@@ -279,39 +275,4 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
         }
     }
     update(&|job| job.watching = false);
-}
-
-/// Asks how many letters there are, as long as somebody watches.
-async fn keep_count(
-    desk: Rc<Desk>,
-    mut watchers: watch::Receiver<Watchers>,
-    count: watch::Sender<Option<u64>>,
-) {
-    while watchers.wait_for(|watchers| watchers.are_any()).await.is_ok() {
-        let show = |letters| {
-            if !desk.is_looking.get() {
-                count.send_replace(Some(letters));
-            }
-        };
-        tokio::select! {
-            Err(trouble) = desk.dead_letters.count(COUNT_EVERY, show) => {
-                tracing::debug!(error = %trouble, "cannot count the dead letters");
-                count.send_replace(None);
-                sleep(COUNT_AGAIN).await;
-            }
-            () = nobody_watches(watchers.clone()) => drop(count.send_replace(None)),
-        }
-    }
-}
-
-async fn nobody_watches(mut watchers: watch::Receiver<Watchers>) {
-    loop {
-        if watchers.wait_for(|watchers| !watchers.are_any()).await.is_err() {
-            return;
-        }
-        let again = watchers.wait_for(|watchers| watchers.are_any());
-        if tokio::time::timeout(COUNT_AGAIN, again).await.is_err() {
-            return;
-        }
-    }
 }
