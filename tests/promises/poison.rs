@@ -1,6 +1,7 @@
 //! Messages that RabbitMQ takes and an AMQP client can't read: each ends once, and stops nobody.
 
 mod dead_letters;
+mod innocents;
 pub mod kinds;
 
 use self::kinds::{Ends, Poison};

@@ -21,7 +21,7 @@ pub enum Place {
 /// The poison of a number, if its message is one: each kind in turn.
 pub fn poison_of(number: u32) -> Option<&'static Poison> {
     static KINDS: OnceLock<Vec<Poison>> = OnceLock::new();
-    let kinds = KINDS.get_or_init(kinds::affordable);
+    let kinds = KINDS.get_or_init(kinds::all);
     // No other event with an end of its own has such a number.
     let is_poison = number % POISONED == 15;
     is_poison.then(|| &kinds[(number / POISONED) as usize % kinds.len()])

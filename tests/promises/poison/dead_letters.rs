@@ -1,7 +1,7 @@
 //! The same messages among the dead letters: commands work, and nothing of them is lost.
 
 use super::kinds::all;
-use crate::support::raw::{Raw, RawPublisher, entry, long, nested};
+use crate::support::raw::{Raw, RawPublisher, long, short};
 use crate::support::{Stand, dlq_program, header};
 
 #[tokio::test]
@@ -61,7 +61,9 @@ async fn commands_work(stand: Stand, queue_type: &str) {
 async fn a_dead_letter_whose_headers_fill_a_frame_can_be_replayed() {
     let stand = Stand::new("poison-full").await;
     stand.declare_all("quorum").await;
-    let deep = entry(b"n", b'F', &long(&nested(b'A', 25_900)));
+    let text = [b"S", &*long(&[b'x'; 129_000])].concat();
+    let deep = (0..40).fold(text, |inner, _| [b"A", &*long(&inner)].concat());
+    let deep = [&short(b"n"), &*deep].concat();
     let mut publisher = RawPublisher::connect(&stand.amqp_uri).await;
     publisher.publish(&stand.dead_letter_queue(), &Raw::new("full").with_headers(&deep)).await;
     let queue = stand.queue();
