@@ -61,7 +61,7 @@ async fn commands_work(stand: Stand, queue_type: &str) {
 async fn a_dead_letter_whose_headers_fill_a_frame_can_be_replayed() {
     let stand = Stand::new("poison-full").await;
     stand.declare_all("quorum").await;
-    let text = [b"S", &*long(&[b'x'; 129_000])].concat();
+    let text = [b"S", &*long(&b"x".repeat(129_000))].concat();
     let deep = (0..40).fold(text, |inner, _| [b"A", &*long(&inner)].concat());
     let deep = [&short(b"n"), &*deep].concat();
     let mut publisher = RawPublisher::connect(&stand.amqp_uri).await;

@@ -122,7 +122,7 @@ fn undecodable() -> Vec<Poison> {
     let cut = ["k".repeat(254).as_bytes(), "ü".as_bytes()].concat()[..255].to_vec();
     let name = entry(b"\xff", b'S', &long(b"text"));
     let names: Vec<_> = (0..65_u8).flat_map(|it| entry(&[0xff, it], b'V', b"")).collect();
-    let wide = entry(b"wide", b'S', &long(&vec![b'x'; 125_000]));
+    let wide = entry(b"wide", b'S', &long(&b"x".repeat(125_000)));
     vec![
         keeps(
             dead("message_id", "message_id is not UTF-8", |it| it.with("message_id", b"\xff")),
@@ -166,8 +166,8 @@ fn undecodable() -> Vec<Poison> {
 /// Properties that no event is read by. Of what is nested more deeply RabbitMQ itself makes seconds of work, each time.
 fn harmless() -> Vec<Poison> {
     let inner = entry(b"table", b'F', &long(&entry(b"\xff", b'S', &long(b"text"))));
-    let giant = [entry(b"giant", b'S', &long(&[b'x'; 100_000])), nested(b'F', 100)].concat();
-    let wide = entry(b"wide", b'S', &long(&vec![b'x'; 130_000]));
+    let giant = [entry(b"giant", b'S', &long(&b"x".repeat(100_000))), nested(b'F', 100)].concat();
+    let wide = entry(b"wide", b'S', &long(&b"x".repeat(130_000)));
     let many: Vec<_> =
         (0..9_000).flat_map(|it| entry(format!("n{it}").as_bytes(), b'I', &[0; 4])).collect();
     vec![
