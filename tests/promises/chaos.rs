@@ -1,10 +1,11 @@
 //! Everything at once: workers killed, brokers crashed, networks cut and SNS at its worst, while
-//! events flow. Then everything heals, and every event is accounted for.
+//! events flow and every kind of poison among them. Then everything heals, and every event is accounted for.
 //!
 //! `make test` runs a short and fixed plan; `make chaos` draws a long one from a seed.
 
 mod account;
 mod alone;
+mod events;
 mod feed;
 mod fleet;
 mod plan;

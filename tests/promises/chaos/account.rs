@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lapin::message::Delivery;
-
+use super::events::{Place, number_of, place_of, poison_of};
 use super::fleet::Fleet;
 use crate::fake_sns::FakeSns;
-use crate::support::{End, Stand, event_of, header, number_in};
+use crate::poison::kinds::Ends;
+use crate::support::raw::{RawDelivery, RawPublisher};
+use crate::support::{Stand, number_in};
+
+const RETRIES_EXHAUSTED: &str = "retries_exhausted";
 
 /// What was found, by number of the event.
 #[derive(Default)]
@@ -18,6 +21,8 @@ pub struct Account {
     /// The reason of each letter.
     dead: BTreeMap<u32, Vec<String>>,
     queued: BTreeSet<u32>,
+    /// What a letter does not say that it should, or says that it should not.
+    wrong_letters: Vec<String>,
 }
 
 /// Each event counted once, in the first place where it is.
@@ -45,20 +50,38 @@ impl Account {
         }
     }
 
-    /// Empties the dead-letter queue into the account.
-    pub async fn take_dead_letters(&mut self, stand: &Stand) {
-        while let Some(letter) = stand.dead_letter_now().await {
-            self.dead.entry(id_of(&letter)).or_default().push(reason_of(&letter));
+    /// Empties the dead-letter queue into the account. Nothing there needs to be what a client can read.
+    pub async fn take_dead_letters(&mut self, reader: &mut RawPublisher, stand: &Stand) {
+        while let Some(letter) = reader.get(&stand.dead_letter_queue()).await {
+            let (number, reason) = (number_in_raw(&letter), reason_of(&letter));
+            // One that is out of retries is as any other event.
+            if reason != RETRIES_EXHAUSTED
+                && let Some(poison) = poison_of(number)
+                && let Ends::Dead(expected) = &poison.ends
+                && let Some(wrong) = expected.misses(&letter)
+            {
+                self.wrong_letters.push(format!("{number} ({}): {wrong}", poison.name));
+            }
+            self.dead.entry(number).or_default().push(reason);
         }
     }
 
     /// Empties what nobody consumes any more into the account.
-    pub async fn take_queued(&mut self, stand: &Stand) {
+    pub async fn take_queued(&mut self, reader: &mut RawPublisher, stand: &Stand) {
         for queue in [stand.queue(), stand.held_queue()] {
-            while let Some(event) = stand.get(&queue).await {
-                self.queued.insert(id_of(&event));
+            while let Some(event) = reader.get(&queue).await {
+                self.queued.insert(number_in_raw(&event));
             }
         }
+    }
+
+    pub fn wrong_letters(&self) -> &[String] {
+        &self.wrong_letters
+    }
+
+    /// How much of what was fed is poison.
+    pub fn poison(&self) -> usize {
+        (0..self.fed).filter(|number| poison_of(*number).is_some()).count()
     }
 
     pub fn sums(&self) -> Sums {
@@ -100,17 +123,17 @@ impl Account {
         let belongs = |number: u32| {
             let topic = self.published.get(&number).map(|(_, topic)| topic);
             let reasons = self.dead.get(&number).into_iter().flatten();
-            match event_of(number).1 {
-                End::Behind(name) => {
+            match place_of(number) {
+                Place::Behind(name) => {
                     // A fault of SNS may outlast the retries; nothing else excuses a dead letter.
                     topic.is_none_or(|topic| topic.ends_with(&format!("-{name}")))
-                        && reasons.into_iter().all(|reason| reason == "retries_exhausted")
+                        && reasons.into_iter().all(|reason| reason == RETRIES_EXHAUSTED)
                         && !self.skipped.contains(&number)
                 }
-                End::Skipped => topic.is_none() && reasons.count() == 0,
-                End::DeadLettered => {
+                Place::Skipped => topic.is_none() && reasons.count() == 0,
+                Place::Dead(expected) => {
                     topic.is_none()
-                        && reasons.into_iter().all(|reason| reason == "undecodable")
+                        && reasons.into_iter().all(|reason| reason == expected)
                         && !self.skipped.contains(&number)
                 }
             }
@@ -120,20 +143,23 @@ impl Account {
 }
 
 /// The broker's own letters have its reason instead of the worker's.
-fn reason_of(letter: &Delivery) -> String {
-    let reason = header(letter, "event-pusher-reason");
-    let brokers = || header(letter, "x-first-death-reason");
+fn reason_of(letter: &RawDelivery) -> String {
+    let reason = letter.text("event-pusher-reason");
+    let brokers = || letter.text("x-first-death-reason");
     reason.or_else(brokers).unwrap_or_else(|| "unknown".to_owned())
 }
 
-fn id_of(delivery: &Delivery) -> u32 {
-    let id = delivery.properties.message_id().as_ref().map(|id| id.as_str().parse());
-    id.expect("an event came back without its id").unwrap()
+fn number_in_raw(delivery: &RawDelivery) -> u32 {
+    number_of(delivery.property("message_id"), &delivery.body)
 }
 
-/// Numbers in a report: the first few of many.
+/// Numbers in a report, with the kind of those that are poison: the first few of many.
 pub fn few(numbers: &[u32]) -> String {
-    let shown: Vec<_> = numbers.iter().take(50).map(u32::to_string).collect();
+    let named = |number: &u32| match poison_of(*number) {
+        Some(poison) => format!("{number} ({})", poison.name),
+        None => number.to_string(),
+    };
+    let shown: Vec<_> = numbers.iter().take(50).map(named).collect();
     let more = if numbers.len() > shown.len() { ", …" } else { "" };
     format!("{}{more}", shown.join(", "))
 }

@@ -56,6 +56,8 @@ impl Report {
         assert_eq!(sums.queued, 0, "workers that nothing hinders leave events in the queue");
         let misplaced = self.account.misplaced();
         assert!(misplaced.is_empty(), "where they don't belong: {}", few(&misplaced));
+        let wrong = self.account.wrong_letters();
+        assert!(wrong.is_empty(), "{} wrong letters, such as {}", wrong.len(), wrong[0]);
         let (duplicates, excusable) = (self.account.duplicates(), self.excusable());
         assert!(duplicates <= excusable, "{duplicates} came more than once, {excusable} may");
     }
@@ -66,6 +68,7 @@ impl fmt::Display for Report {
         let sums = self.account.sums();
         let mut line = |name: &str, value: &dyn fmt::Display| writeln!(f, "{name:<34} {value:>8}");
         line("fed", &self.events)?;
+        line("  of these poison", &self.account.poison())?;
         line("= published, distinct", &sums.published)?;
         line("+ skipped", &sums.skipped)?;
         line("+ dead-lettered, unpublished", &sums.dead)?;

@@ -11,6 +11,7 @@ use super::plan::{Plan, Step, Trouble, WORKERS};
 use super::report::Report;
 use super::weather::{LostAnswers, Weather};
 use crate::fake_sns::FakeSns;
+use crate::support::raw::RawPublisher;
 use crate::support::{Door, OwnBroker, Stand};
 
 /// Deliveries that the broker leaves unacknowledged with one worker at most: what can come twice
@@ -100,10 +101,11 @@ impl Storm {
     async fn settle(mut self, stand: Stand, events: u32) -> Report {
         say(self.began, "all is healed; waiting for what is left");
         let mut account = Account::of(events);
+        let mut reader = RawPublisher::connect(&stand.amqp_uri).await;
         let (mut sums, mut since) = (account.sums(), Instant::now());
         loop {
             account.take_stock(&self.sns, &self.fleet);
-            account.take_dead_letters(&stand).await;
+            account.take_dead_letters(&mut reader, &stand).await;
             let now = account.sums();
             let waiting =
                 stand.ready(&stand.queue()).await + stand.ready(&stand.held_queue()).await;
@@ -125,8 +127,8 @@ impl Storm {
         self.report.sessions = self.fleet.sessions();
         self.report.stops_in_vain = self.fleet.stops_in_vain();
         account.take_stock(&self.sns, &self.fleet);
-        account.take_dead_letters(&stand).await;
-        account.take_queued(&stand).await;
+        account.take_dead_letters(&mut reader, &stand).await;
+        account.take_queued(&mut reader, &stand).await;
         self.report.lost_answers = self.lost_answers.messages(&self.sns);
         self.report.lasted = self.began.elapsed();
         self.report.account = account;

@@ -1,7 +1,7 @@
 //! The same messages among the dead letters: commands work, and nothing of them is lost.
 
-use super::{all, event};
-use crate::support::raw::{RawPublisher, entry, long, nested};
+use super::kinds::all;
+use crate::support::raw::{Raw, RawPublisher, long, short};
 use crate::support::{Stand, dlq_program, header};
 
 #[tokio::test]
@@ -17,7 +17,7 @@ async fn commands_work(stand: Stand, queue_type: &str) {
     let mut publisher = RawPublisher::connect(&stand.amqp_uri).await;
     let poison = all();
     for bad in &poison {
-        publisher.publish(&stand.dead_letter_queue(), &bad.message).await;
+        publisher.publish(&stand.dead_letter_queue(), &bad.message(bad.name)).await;
     }
     let count = poison.len() + 3;
     let directory = tempfile::tempdir().unwrap();
@@ -43,11 +43,11 @@ async fn commands_work(stand: Stand, queue_type: &str) {
     stand.has_ready(&queue, u32::try_from(count).unwrap()).await;
     let bodies: Vec<_> = stand.drain(&queue, count).await.into_iter().map(|it| it.data).collect();
     for bad in &poison {
-        assert!(bodies.contains(&bad.message.body), "{} was lost", bad.name);
+        assert!(bodies.contains(&bad.message(bad.name).body), "{} was lost", bad.name);
     }
 
     for bad in &poison {
-        publisher.publish(&stand.dead_letter_queue(), &bad.message).await;
+        publisher.publish(&stand.dead_letter_queue(), &bad.message(bad.name)).await;
     }
     let discarded = run(&["discard", "--all", "--yes"]).await;
     let said = format!("discarded {} dead letters", poison.len());
@@ -61,9 +61,11 @@ async fn commands_work(stand: Stand, queue_type: &str) {
 async fn a_dead_letter_whose_headers_fill_a_frame_can_be_replayed() {
     let stand = Stand::new("poison-full").await;
     stand.declare_all("quorum").await;
-    let deep = entry(b"n", b'F', &long(&nested(b'A', 25_900)));
+    let text = [b"S", &*long(&b"x".repeat(129_000))].concat();
+    let deep = (0..40).fold(text, |inner, _| [b"A", &*long(&inner)].concat());
+    let deep = [&short(b"n"), &*deep].concat();
     let mut publisher = RawPublisher::connect(&stand.amqp_uri).await;
-    publisher.publish(&stand.dead_letter_queue(), &event("full").with_headers(&deep)).await;
+    publisher.publish(&stand.dead_letter_queue(), &Raw::new("full").with_headers(&deep)).await;
     let queue = stand.queue();
     let ended = dlq_program(&stand, &["replay", "--to-queue", &queue]).run().await;
     assert_eq!(ended.code, Some(0), "{}", ended.all());

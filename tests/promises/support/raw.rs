@@ -1,9 +1,17 @@
-//! Publishes what no client library would: properties byte for byte, over AMQP 0-9-1 written by hand.
+//! Publishes what no client library would, and reads what none can: messages byte for byte, over
+//! AMQP 0-9-1 written by hand.
 
+mod delivery;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use lapin::uri::AMQPUri;
+pub use delivery::RawDelivery;
 
 /// All properties of a message, in AMQP's order.
 const PROPERTIES: [&str; 14] = [
@@ -41,6 +49,10 @@ impl Raw {
         Self { routing_key: routing_key.to_vec(), ..self }
     }
 
+    pub fn carrying(self, body: Vec<u8>) -> Self {
+        Self { body, ..self }
+    }
+
     /// With a property that is a short string.
     pub fn with(self, name: &'static str, text: &[u8]) -> Self {
         self.with_bytes(name, short(text))
@@ -49,6 +61,10 @@ impl Raw {
     /// With headers: entries of a table.
     pub fn with_headers(self, entries: &[u8]) -> Self {
         self.with_bytes("headers", long(entries))
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.properties.iter().any(|(it, _)| *it == name)
     }
 
     fn with_bytes(mut self, name: &'static str, bytes: Vec<u8>) -> Self {
@@ -93,67 +109,155 @@ pub fn nested(kind: u8, depth: usize) -> Vec<u8> {
     entry(b"deep", kind, &long(&content))
 }
 
+/// What ends a frame.
+const END: u8 = 0xCE;
+
+const METHOD: u8 = 1;
+const HEADER: u8 = 2;
+const BODY: u8 = 3;
+const HEARTBEAT: u8 = 8;
+
 /// A channel with confirms on a connection of its own.
-pub struct RawPublisher(TcpStream);
+pub struct RawPublisher {
+    stream: TcpStream,
+    /// Messages that were published on the channel.
+    published: u64,
+}
 
 impl RawPublisher {
     pub async fn connect(uri: &str) -> Self {
+        Self::try_connect(uri).await.unwrap()
+    }
+
+    /// The same where there may be no broker.
+    pub async fn try_connect(uri: &str) -> io::Result<Self> {
         let AMQPUri { authority, vhost, .. } = uri.parse().unwrap();
-        let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await.unwrap();
-        let mut it = Self(stream);
-        it.0.write_all(b"AMQP\0\0\x09\x01").await.unwrap();
-        it.expect((10, 10)).await;
+        let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await?;
+        stream.set_nodelay(true)?;
+        let mut it = Self { stream, published: 0 };
+        it.stream.write_all(b"AMQP\0\0\x09\x01").await?;
+        it.expect((10, 10)).await?;
         let user = authority.userinfo;
         let login = format!("\0{}\0{}", user.username, user.password);
         let start = [long(b""), short(b"PLAIN"), long(login.as_bytes()), short(b"en_US")].concat();
-        it.method(0, (10, 11), &start).await;
-        let tune = it.expect((10, 30)).await;
+        it.method(0, (10, 11), &start).await?;
+        let tune = it.expect((10, 30)).await?;
         // All that the broker allows, and no heartbeats.
-        it.method(0, (10, 31), &[&tune[..6], &[0, 0]].concat()).await;
+        it.method(0, (10, 31), &[&tune[..6], &[0, 0]].concat()).await?;
         let open = [short(vhost.as_bytes()), short(b""), vec![0]].concat();
-        it.method(0, (10, 40), &open).await;
-        it.expect((10, 41)).await;
-        it.method(1, (20, 10), &short(b"")).await;
-        it.expect((20, 11)).await;
-        it.method(1, (85, 10), &[0]).await;
-        it.expect((85, 11)).await;
-        it
+        it.method(0, (10, 40), &open).await?;
+        it.expect((10, 41)).await?;
+        it.method(1, (20, 10), &short(b"")).await?;
+        it.expect((20, 11)).await?;
+        it.method(1, (85, 10), &[0]).await?;
+        it.expect((85, 11)).await?;
+        Ok(it)
     }
 
     /// Publishes and waits until a queue has it.
     pub async fn publish(&mut self, exchange: &str, message: &Raw) {
-        let mandatory = 1;
-        let publish =
-            [&[0, 0][..], &short(exchange.as_bytes()), &short(&message.routing_key), &[mandatory]];
-        self.method(1, (60, 40), &publish.concat()).await;
-        self.frame(2, 1, &message.header()).await;
-        for part in message.body.chunks(100_000) {
-            self.frame(3, 1, part).await;
+        self.send(exchange, message).await.unwrap();
+        self.expect((60, 80)).await.unwrap();
+    }
+
+    /// Publishes all at once, and returns the places of those that the broker did not confirm in time. If there
+    /// are any, the connection is of no more use.
+    pub async fn publish_all(
+        &mut self,
+        exchange: &str,
+        messages: &[Raw],
+        within: Duration,
+    ) -> Vec<usize> {
+        let before = self.published;
+        let mut left: BTreeSet<_> = (0..messages.len()).collect();
+        let publishing = async {
+            for message in messages {
+                self.send(exchange, message).await?;
+            }
+            while !left.is_empty() {
+                let ack = self.expect((60, 80)).await?;
+                let (tag, multiple) = ack.split_at(8);
+                let tag = u64::from_be_bytes(tag.try_into().unwrap());
+                let place = usize::try_from(tag - before - 1).unwrap();
+                left.retain(|it| *it != place && (multiple == [0] || *it > place));
+            }
+            io::Result::Ok(())
+        };
+        // How it went is told by what is left.
+        let _ = tokio::time::timeout(within, publishing).await;
+        left.into_iter().collect()
+    }
+
+    /// Takes a message out of a queue.
+    pub async fn get(&mut self, queue: &str) -> Option<RawDelivery> {
+        let no_ack = 1;
+        let get = [&[0, 0][..], &short(queue.as_bytes()), &[no_ack]].concat();
+        self.method(1, (60, 70), &get).await.unwrap();
+        let answer = self.next_frame().await.unwrap();
+        match answer[..4] {
+            [0, 60, 0, 72] => return None,
+            [0, 60, 0, 71] => {}
+            _ => panic!("the broker says otherwise: {}", answer.escape_ascii()),
         }
-        self.expect((60, 80)).await;
+        let header = self.next_frame().await.unwrap();
+        let size = u64::from_be_bytes(header[4..12].try_into().unwrap());
+        let mut body = vec![];
+        while (body.len() as u64) < size {
+            body.extend(self.next_frame().await.unwrap());
+        }
+        Some(RawDelivery::new(&header[12..], body))
     }
 
-    async fn method(&mut self, channel: u16, (class, method): (u16, u16), arguments: &[u8]) {
+    async fn send(&mut self, exchange: &str, message: &Raw) -> io::Result<()> {
+        let mandatory = 1;
+        let key = short(&message.routing_key);
+        let publish =
+            [&[0, 60, 0, 40, 0, 0][..], &short(exchange.as_bytes()), &key, &[mandatory]].concat();
+        let mut frames = [frame(METHOD, 1, &publish), frame(HEADER, 1, &message.header())].concat();
+        for part in message.body.chunks(100_000) {
+            frames.extend(frame(BODY, 1, part));
+        }
+        self.published += 1;
+        self.stream.write_all(&frames).await
+    }
+
+    async fn method(
+        &mut self,
+        channel: u16,
+        (class, method): (u16, u16),
+        arguments: &[u8],
+    ) -> io::Result<()> {
         let payload = [&class.to_be_bytes()[..], &method.to_be_bytes(), arguments].concat();
-        self.frame(1, channel, &payload).await;
-    }
-
-    async fn frame(&mut self, kind: u8, channel: u16, payload: &[u8]) {
-        let frame = [&[kind][..], &channel.to_be_bytes(), &long(payload), &[0xCE]].concat();
-        self.0.write_all(&frame).await.unwrap();
+        self.stream.write_all(&frame(METHOD, channel, &payload)).await
     }
 
     /// The arguments of the next method, which must be this one.
-    async fn expect(&mut self, method: (u16, u16)) -> Vec<u8> {
-        let mut head = [0; 7];
-        self.0.read_exact(&mut head).await.unwrap();
-        let size = u32::from_be_bytes(head[3..].try_into().unwrap());
-        let mut payload = vec![0; size as usize + 1];
-        self.0.read_exact(&mut payload).await.unwrap();
-        payload.pop();
+    async fn expect(&mut self, method: (u16, u16)) -> io::Result<Vec<u8>> {
+        let payload = self.next_frame().await?;
         let number = |at: usize| u16::from_be_bytes([payload[at], payload[at + 1]]);
-        let text = payload[4..].escape_ascii();
-        assert_eq!((number(0), number(2)), method, "the broker says otherwise: {text}");
-        payload[4..].to_vec()
+        if (number(0), number(2)) != method {
+            let text = payload[4..].escape_ascii();
+            return Err(io::Error::other(format!("the broker says otherwise: {text}")));
+        }
+        Ok(payload[4..].to_vec())
     }
+
+    /// The next frame's payload.
+    async fn next_frame(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            let mut head = [0; 7];
+            self.stream.read_exact(&mut head).await?;
+            let size = u32::from_be_bytes(head[3..].try_into().unwrap());
+            let mut payload = vec![0; size as usize + 1];
+            self.stream.read_exact(&mut payload).await?;
+            assert_eq!(payload.pop(), Some(END));
+            if head[0] != HEARTBEAT {
+                return Ok(payload);
+            }
+        }
+    }
+}
+
+fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {
+    [&[kind][..], &channel.to_be_bytes(), &long(payload), &[END]].concat()
 }
