@@ -1,7 +1,9 @@
 //! No call costs more than the bounds, counted; the time is only printed.
 
+use std::fmt::Write;
 use std::time::Instant;
 
+use super::worst::{self, Metadata, Worst};
 use super::*;
 use crate::plugin::script::cost::{self, spent};
 
@@ -91,194 +93,70 @@ fn an_order_that_is_none_sorts_somehow_and_one_that_costs_too_much_says_so() {
 }
 
 #[test]
-#[allow(clippy::too_many_lines, reason = "a table")]
 fn a_call_ends_within_its_bounds_whatever_it_goes_through() {
-    let masking = "let i = 0; while i < t.len() { if t[i] == 'a' { t[i] = '*' } i += 1 }";
-    let loops = [
-        "t[200000] = 'b'",
-        "t[200000]",
-        "t[-200000]",
-        "t[0..200000]",
-        "e.text[0..200000]",
-        "e.text[200000]",
-        "f(t)[0..200000]",
-        "f(e.text)[200000]",
-        "t.sub_string(0)[0..200000]",
-        "let m = #{ t: t }; m.t[200000] = 'b'",
-        "let a = [t]; a[0][200000] = 'b'",
-        "let a = [t]; a[0][0..200000]",
-        "try { e.text[200000] = 'b' } catch {}",
-        "let s = t; s.crop(1)",
-        "t.crop(0)",
-        "t.crop(0..9999999)",
-        "t.sub_string(1, 200000)",
-        "t.to_upper()",
-        "t.make_lower()",
-        "t == t + ``",
-        "t < e.text",
-        "t.contains(`ab`)",
-        "`ab` in t",
-        "t.index_of(`ab`)",
-        "t.index_of('b', 5)",
-        "t.len()",
-        "t.len",
-        "t.bytes",
-        "t.is_empty()",
-        "t.trim()",
-        "t.truncate(262143)",
-        "t.pop(1)",
-        "t.pop()",
-        "t.remove(`b`)",
-        "t - `b`",
-        "t -= 'b'",
-        "t.replace(`b`, `c`)",
-        "t.split(`b`)",
-        "t.split()",
-        "t.split(200000)",
-        "t.starts_with(t)",
-        "t.ends_with(t)",
-        "min(t, t)",
-        "max(t, t)",
-        "t.get(200000)",
-        "t.set(200000, 'b')",
-        "for c in t {}",
-        "for c in t { break }",
-        "t.chars()",
-        "t.chars",
-        "for c in t.chars(1, 200000) { break }",
-        "`${t}`",
-        "t.to_string()",
-        "t.to_debug()",
-        "[t].to_string()",
-        "#{ t: t }.to_json()",
-        "parse_int(t)",
-        "t.to_chars()",
-        "switch t { `a` => 1, _ => 2 }",
-        "t += ``",
-        "let s = ``; s.pad(200000, 'x')",
-        "Fn(`f`).call(t)",
-        "let f = Fn(`f`); for i in 0..100 { f = f.curry(t) }",
-        "f(f(f(t)))",
-        "throw t",
-    ];
-    let arrays = [
-        "a",
-        "a.len()",
-        "a[0]",
-        "a[0] = 1",
-        "a == a",
-        "a != a + []",
-        "7 in a",
-        "a.contains(7)",
-        "a.index_of(7)",
-        "a.reverse()",
-        "a.sort()",
-        "a.sort_desc()",
-        "a.order()",
-        "a.dedup()",
-        "a.extract(0)",
-        "a.drain(0, 0)",
-        "a.retain(0, 9999)",
-        "a.chop(1000)",
-        "a.insert(0, 1); a.remove(0)",
-        "a.push(1); a.pop()",
-        "a.shift(); a.push(1)",
-        "a.splice(0, 1, [1])",
-        "a.truncate(1000)",
-        "a.to_string()",
-        "`${a}`",
-        "a + []",
-        "a += []",
-        "a.append([])",
-        "a.map(|x| x)",
-        "a.filter(|x| true)",
-        "a.find(|x| false)",
-        "a.some(|x| false)",
-        "a.all(|x| true)",
-        "a.reduce(|s, x| s, a)",
-        "a.reduce(|s, x| s)",
-        "a.index_of(|x| false)",
-        "a.sort(|x, y| 1)",
-        "a.sort(|x, y| x - y)",
-        "a.map(Fn(`f`))",
-        "a.map(|x| { for i in 0..100 {} x })",
-        "m",
-        "m.len()",
-        "m.x",
-        "m.x = 1",
-        "m == m",
-        "m.keys()",
-        "m.values()",
-        "m += m",
-        "m + m",
-        "m.mixin(m)",
-        "m.fill_with(m)",
-        "m.remove(`x`)",
-        "`x` in m",
-        "m.to_json()",
-        "m.to_string()",
-        "b",
-        "b + blob()",
-        "b.to_array()",
-        "b.reverse()",
-        "b == b",
-        "b.contains(7)",
-        "b.as_string()",
-        "b.extract(0)",
-        "[a]",
-        "[m, b]",
-        "f(a)",
-        "let c = a",
-        "for x in a { break }",
-        "e.metadata",
-        "C",
-        "C[0]",
-        "7 in C",
-        "nested",
-        "nested == nested",
-    ];
-    let text = longest("a");
-    let others = "let a = []; a.pad(990, 1); let m = #{}; for i in 0..240 { m[`k${i}`] = i } let b = blob(1000); \
-                  let nested = []; for i in 0..490 { nested.push([i]) }";
-    let helpers = "fn f(x) { x } const C = [1]; ";
-    let texts = loops.iter().map(|body| format!("loop {{ {body} }}"));
-    let arrays = arrays.iter().map(|body| format!("{others} loop {{ {body} }}"));
-    for body in texts.chain(arrays).chain([masking.to_owned()]) {
-        for text in [&text, &longest("ß")] {
-            let script =
-                compile(&format!("{helpers} fn keep(e) {{ let t = e.text; {body}; true }}"));
-            let event = Event::Message(chat(text));
-            let begun = Instant::now();
-            let error = script.keep(&event).expect_err(&body).to_string();
+    for Worst { name, metadata, script, .. } in worst::all() {
+        let script = compile(&script);
+        for letters in ["a", "ß"] {
+            let text = longest(letters);
+            let event = Event::Message(worst_message(&text, metadata));
+            let error = script.keep(&event).expect_err(&name).to_string();
             let (operations, weight) = spent();
-            let took = begun.elapsed();
-            println!(
-                "{operations:>6} operations {weight:>7} units {took:>9.1?} {}",
-                body.replace(others, "")
-            );
             // What is asked when no more is left is refused.
-            assert!(operations <= Bounds::OPERATIONS + 1, "{body}: {operations} operations");
-            let known = [
-                "takes more than",
-                "over the bounds",
-                "throws",
-                "nothing",
-                "out of the bounds",
-                "impossible",
-                "is no",
-                "there is",
-                "needs",
-                "index",
-                "Cannot",
-                "fails",
-            ];
-            assert!(known.iter().any(|it| error.contains(it)), "{body}: {error}");
-            assert!(error.len() < 400 && !error.contains("aaaa"), "{body}: {error}");
+            assert!(operations <= Bounds::OPERATIONS + 1, "{name}: {operations} operations");
+            assert!(KNOWN.iter().any(|it| error.contains(it)), "{name}: {error}");
+            assert!(error.len() < 400 && !error.contains("aaaa"), "{name}: {error}");
             // The same again, to the last unit.
+            if letters != "a" {
+                continue;
+            }
             drop(script.keep(&event));
-            assert_eq!(spent(), (operations, weight), "{body}");
+            assert_eq!(spent(), (operations, weight), "{name}");
         }
     }
+}
+
+/// What errors say that end a call.
+const KNOWN: [&str; 12] = [
+    "takes more than",
+    "over the bounds",
+    "throws",
+    "nothing",
+    "out of the bounds",
+    "impossible",
+    "is no",
+    "there is",
+    "needs",
+    "index",
+    "Cannot",
+    "fails",
+];
+
+fn worst_message(text: &str, metadata: Metadata) -> Message<'_> {
+    let mut message = chat(text);
+    message.meta.metadata = metadata.json();
+    message
+}
+
+/// That no call takes too long follows from what each pass weighs, and from how long that takes, which is measured:
+/// what weighs another amount than when it was measured is to be measured again.
+#[test]
+fn each_pass_weighs_as_much_as_when_it_was_measured() {
+    let text = longest("a");
+    let mut counted = String::new();
+    for Worst { name, metadata, once, .. } in worst::all() {
+        drop(compile(&once).keep(&Event::Message(worst_message(&text, metadata))));
+        let (operations, units) = spent();
+        writeln!(counted, "{operations} operations, {units} units: {name}").unwrap();
+    }
+    println!("{counted}");
+    let kept = include_str!("weights.txt");
+    let changed: Vec<_> =
+        counted.lines().zip(kept.lines()).filter(|(now, then)| now != then).collect();
+    assert!(
+        changed.is_empty() && counted.lines().count() == kept.lines().count(),
+        "now and before: {changed:#?}\nmeasure by `cargo bench --bench scripts` whether all calls take less than 2.5 ms, \
+         and if so, put what is printed above into weights.txt"
+    );
 }
 
 #[test]
