@@ -1,7 +1,7 @@
 //! What a dead letter says about itself: headers that a worker wrote, or RabbitMQ's.
 
 mod headers;
-mod told;
+pub(crate) mod told;
 
 use std::fmt;
 
@@ -11,9 +11,7 @@ use sha2::{Digest, Sha256};
 
 use self::told::Told;
 pub use self::told::{By, Death, Origin, Trust};
-pub(crate) use self::told::{
-    EXCHANGE, OF_A_DEAD_LETTER, PARKED, QUEUE, REASON, REPLAY_ID, REPLAYS, ROUTING_KEY,
-};
+pub(crate) use self::told::{EXCHANGE, OF_A_DEAD_LETTER, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY};
 use super::content::{Content, Sources};
 use super::message::{Headers, Message};
 use super::text::hexadecimal;
