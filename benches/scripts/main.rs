@@ -49,7 +49,7 @@ fn least(script: &Script, letters: &str, metadata: Metadata) -> Duration {
     let call = || {
         let began = now();
         assert!(script.keep(&event).is_err(), "it ends by its bounds, or in an error");
-        now() - began
+        now().saturating_sub(began)
     };
     (0..CALLS).map(|_| call()).min().unwrap_or_default()
 }

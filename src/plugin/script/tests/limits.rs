@@ -24,9 +24,9 @@ fn one_operation_more_than_a_call_may_take_is_refused() {
 fn one_more_of_what_a_script_has_is_refused() {
     let calls = |more: usize| format!("deeper({})", Bounds::CALLS + more);
     // `jid`, and these.
-    let variables = |more: usize| -> String {
-        (1..Bounds::VARIABLES + more).map(|n| format!("let v{n} = `x`; ")).collect::<String>()
-            + "v1"
+    let variables = |more: usize| {
+        let all = (1..Bounds::VARIABLES + more).map(|n| format!("let v{n} = `x`; "));
+        all.collect::<Vec<_>>().concat() + "v1"
     };
     let given = |body: &str| {
         guid(&format!(
@@ -41,9 +41,9 @@ fn one_more_of_what_a_script_has_is_refused() {
         assert!(given(&make(1)).unwrap_err().contains(expected), "{expected}");
     }
 
-    let functions = |more: usize| -> String {
+    let functions = |more: usize| {
         let helpers = (1..Bounds::FUNCTIONS + more).map(|n| format!("fn helper{n}() {{ 1 }} "));
-        helpers.collect::<String>() + "fn keep(event) { true }"
+        helpers.collect::<Vec<_>>().concat() + "fn keep(event) { true }"
     };
     let long = |more: usize| {
         let script = "fn keep(event) { true } //";

@@ -28,9 +28,10 @@ fn long() -> Vec<(String, String)> {
     let list = (0..900).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     let texts = (0..900).map(|n| format!("`x{n}`")).collect::<Vec<_>>().join(", ");
     let entries = (0..240).map(|n| format!("k{n}: {n}")).collect::<Vec<_>>().join(", ");
-    let cases: String = (0..5000).map(|n| format!("`x{n}` => {n}, ")).collect();
-    let ranges =
-        |many: usize| -> String { (0..many).map(|n| format!("{n}..{} => 1, ", n + 2)).collect() };
+    let cases = (0..5000).map(|n| format!("`x{n}` => {n}, ")).collect::<Vec<_>>().concat();
+    let ranges = |many: usize| {
+        (0..many).map(|n| format!("{n}..{} => 1, ", n + 2)).collect::<Vec<_>>().concat()
+    };
     let (few, many) = (ranges(60), ranges(12_000));
     let filled = |name: &str| {
         name.replace("LIST", &list)
