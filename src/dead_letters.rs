@@ -42,7 +42,7 @@ pub use summary::{Group, Summary};
 use self::archive::ArchiveError;
 use self::sift::{Keep, Seen, Sift};
 use crate::config::Amqp;
-use crate::source::{Broker, InLine, Look, SourceError};
+use crate::source::{Broker, InLine, Look, SourceError, major_version};
 
 /// Becomes true when an operation is to end early, and properly.
 pub type Stop = watch::Receiver<bool>;
@@ -85,8 +85,6 @@ pub struct Looked {
     /// Letters that were there when it began and could not be seen, so that what it says is not all
     /// there is: they have expired meanwhile or were taken, or there are more than 2,097,120.
     pub unseen: u64,
-    /// The most looks that any of them has had before, where its queue counts that.
-    pub most_looks: u64,
 }
 
 /// What became of letters that were to be discarded.
@@ -179,11 +177,18 @@ impl DeadLetters {
                     found.push(Found { letter: seen.letter, message });
                 }
             }
-            Ok(found)
+            Ok::<_, Trouble>(found)
         };
         let found = read.await;
         reading.look.close().await;
-        found
+        let mut found = found?;
+        if found.iter().any(|found: &Found| !found.letter.deaths.is_empty()) {
+            let version = major_version(&self.broker).await;
+            for Found { letter, message } in &mut found {
+                letter.judge_deaths(message, version);
+            }
+        }
+        Ok(found)
     }
 
     /// Discards the letters that the filter means. `may` is asked with their number, while they
@@ -255,7 +260,6 @@ impl Reading {
             return Ok(None);
         };
         self.looked.letters += 1;
-        self.looked.most_looks = self.looked.most_looks.max(seen.letter.looks.unwrap_or(0));
         if self.limit.is_some_and(|limit| self.looked.matching >= limit) {
             seen.matches = false;
             seen.message = None;

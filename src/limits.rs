@@ -107,6 +107,18 @@ pub(crate) const WRONG_TOKENS_ELSEWHERE: u32 = 50;
 /// RabbitMQ drops the letters. Nobody looks a million times; RabbitMQ 4 gives 20 where no limit is set.
 pub(crate) const LEAST_DELIVERY_LIMIT: i64 = 1_000_000;
 
+/// Further looks that a dead-letter queue must bear. A look measures that before it puts back letters which came back
+/// before, and spends one; what remains is for looks that were killed before they had measured. A limit of 20, which
+/// is RabbitMQ 4's own, is found out by the second look.
+pub(crate) const LOOKS_AHEAD: u64 = 20;
+
+/// Once its letters have come back so often, a queue whose limit can't be measured is looked at no more: half of the
+/// 20 that RabbitMQ 4 has by itself, so that former versions' looks have room too.
+pub(crate) const MOST_UNMEASURED_RETURNS: u64 = 10;
+
+/// A limit above this is not looked for: measuring takes as many answers of the broker, some 2 ms each.
+pub(crate) const MOST_MEASURED_RETURNS: u64 = 1000;
+
 /// Arguments of somebody else's queue that are found out one by one; RabbitMQ 4 knows 22.
 pub(crate) const MOST_ARGUMENTS: usize = 32;
 

@@ -29,9 +29,6 @@ pub(crate) enum End {
 /// For another look or replay to end. A long replay takes longer; whoever waits can see it and stop.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(10);
 
-/// Where a quorum queue's own limit may be near; RabbitMQ 4 has 20 where none is set.
-const MANY_LOOKS: u64 = 10;
-
 /// Carries a command out, and reports on it.
 pub(crate) async fn run(
     command: cli::DeadLetters,
@@ -105,19 +102,6 @@ impl Desk<'_> {
             self.queue()
         ));
         End::Failed
-    }
-
-    /// A look is a delivery, and a queue that somebody else declared may count those.
-    fn warn_of_looks(&self, looked: &Looked) {
-        if looked.most_looks >= MANY_LOOKS && !self.config.amqp.declare {
-            complain(&format!(
-                "dead letters in `{}` were delivered {} times already, and each look is one time \
-                 more: a quorum queue drops what exceeds its delivery limit, which RabbitMQ 4 sets to \
-                 20 itself; give that queue an x-delivery-limit that is never reached",
-                self.queue(),
-                looked.most_looks
-            ));
-        }
     }
 }
 

@@ -39,6 +39,7 @@ use std::future::Future;
 pub(crate) use amqp_message::header_texts;
 pub use connection::Broker;
 pub use dead_letter_exchange::DeadLetterExchange;
+pub(crate) use greeting::major_version;
 pub(crate) use inspect::{inspect, tls_files};
 pub use link::Link;
 pub(crate) use look::{InLine, Look};

@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 
 use self::told::Told;
 pub use self::told::{By, Death, Origin, Trust};
-pub(crate) use self::told::{EXCHANGE, OF_A_DEAD_LETTER, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY};
+pub(crate) use self::told::{
+    COVER, EXCHANGE, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REASON, REPLAY_ID, REPLAYS, ROUTING_KEY,
+};
 use super::content::{Content, Sources};
 use super::message::{Headers, Message};
 use super::text::hexadecimal;
@@ -137,7 +139,20 @@ impl Letter {
     }
 }
 
+/// The first RabbitMQ that takes no notice of an `x-death` that a client has sent, and writes its own.
+const OWNS_DEATHS: u32 = 4;
+
 impl Letter {
+    /// Tells which of the deaths are RabbitMQ's own words, given its version. A letter that says why by a header of a
+    /// worker's may have its deaths from its producer, whoever has made it.
+    pub(crate) fn judge_deaths(&mut self, message: &Message, version: Option<u32>) {
+        let owns = version.is_some_and(|version| version >= OWNS_DEATHS);
+        let is_brokers = owns && self.by == By::Broker && message.header(REASON).is_none();
+        for (place, death) in self.deaths.iter_mut().enumerate() {
+            death.by_broker = Some(is_brokers && place == 0);
+        }
+    }
+
     /// Whether a replay knows where to send it without being told: to a queue that is a source's.
     #[must_use]
     pub const fn is_at_home(&self) -> bool {

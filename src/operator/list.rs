@@ -35,12 +35,11 @@ impl Desk<'_> {
             (true, true) => say_json(letter),
         });
         let looked = looked.await?;
-        self.warn_of_looks(&looked);
         let end = self.end_of(&looked);
         let groups = summary.into_groups();
         if json {
             if !each {
-                let Looked { letters, matching, unseen, .. } = looked;
+                let Looked { letters, matching, unseen } = looked;
                 say_json(&Listing { queue: self.queue(), letters, matching, unseen, groups });
             }
             return Ok(end);

@@ -93,8 +93,8 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     lines.add_if("deliveries", letter.looks.map(|it| it.to_string()).as_ref());
     for death in &letter.deaths {
         let (reason, queue, count) = (&death.reason, &death.queue, death.count);
-        lines
-            .add("death", &format!("claimed: {reason} in {queue}, {count}×  {}", time(death.time)));
+        let who = if death.by_broker == Some(true) { "by RabbitMQ" } else { "claimed" };
+        lines.add("death", &format!("{who}: {reason} in {queue}, {count}×  {}", time(death.time)));
     }
     for name in &letter.odd_headers {
         lines.add("wrong type", &format!("header {name}, or too long: it counts as not there"));

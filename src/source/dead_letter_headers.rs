@@ -5,6 +5,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::origin;
+use crate::dead_letters::letter::{COVER, OF_A_DEATH};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 use crate::signature::SigningKey;
@@ -49,7 +50,12 @@ pub(super) fn dead_letter_properties(
     origin: &Origin<'_>,
     letter: &DeadLetter,
 ) -> BasicProperties {
-    let mut headers = original_headers(original);
+    let mut headers = FieldTable::default();
+    for (name, value) in &original_headers(original) {
+        let is_death = OF_A_DEATH.contains(&name.as_str());
+        let name = if is_death { format!("{COVER}{name}").into() } else { name.clone() };
+        headers.insert(name, value.clone());
+    }
     headers.insert(origin::EXCHANGE.into(), text(&origin.envelope.exchange));
     headers.insert(origin::ROUTING_KEY.into(), text(&origin.envelope.routing_key));
     headers.insert(origin::QUEUE.into(), text(origin.queue));
@@ -151,9 +157,11 @@ pub(super) fn fitting(properties: BasicProperties, frame_max: u32) -> BasicPrope
     properties.with_headers(fitting)
 }
 
-/// Whether a header is one that workers write, other than the original bytes of another.
+/// Whether a header is one that workers write, other than the original bytes or the cover of another.
 fn says_why(name: &str) -> bool {
-    name.strip_prefix("event-pusher-").is_some_and(|rest| !rest.starts_with("original-"))
+    name.starts_with("event-pusher-")
+        && !name.starts_with("event-pusher-original-")
+        && !name.starts_with(COVER)
 }
 
 /// Bytes of a header on the wire.

@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const HELLO: &[u8] = b"AMQP\0\0\x09\x01";
 
 /// The first number of the broker's version, by the first node that says so.
-pub(super) async fn major_version(broker: &Broker) -> Option<u32> {
+pub(crate) async fn major_version(broker: &Broker) -> Option<u32> {
     for uri in &broker.config().uris {
         if let Ok(Some(greeting)) = timeout(PATIENCE, greeting(broker, uri)).await
             && let Some(version) = major_version_in(&greeting)

@@ -5,7 +5,7 @@ use lapin::{BasicProperties, Channel, Confirmation};
 
 use super::connection::{Broker, bounded};
 use super::line::Line;
-use super::look::limit::refuse_if_looking_counts;
+use super::look::limit;
 use super::queue_state::QueueState;
 use super::{Finding, SourceError, tls, topology};
 use crate::config::{Amqp, AmqpUri, Parking, Source};
@@ -32,8 +32,8 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     report(inspector.dead_letter_exchange().await);
     let arguments = topology::dead_letter_arguments(amqp);
     report(inspector.queue(queue, arguments).await);
-    if let Some(bad) = inspector.looking(broker, queue).await {
-        report(bad);
+    if let Some(finding) = inspector.looking(broker, queue).await {
+        report(finding);
     }
     report(inspector.dead_letter_route(exchange, queue).await);
     report(Finding::good(format!(
@@ -87,11 +87,17 @@ impl Inspector<'_> {
         .await
     }
 
-    /// What is wrong with looking at the dead letters, if anything is.
+    /// What is wrong with looking at the dead letters, or not known, if anything is.
     async fn looking(&self, broker: &Broker, queue: &str) -> Option<Finding> {
         topology::find_queue(&self.channel().await.ok()?, queue).await.ok()?;
-        let counts = refuse_if_looking_counts(broker, &self.line, queue).await;
-        counts.err().map(|error| Finding::bad(format!("dead letters: {error}")))
+        match limit::inspect(broker, &self.line, queue).await {
+            Ok(None) => None,
+            Ok(Some(why)) => Some(Finding::good(format!(
+                "dead letters: whether a policy limits deliveries of `{queue}` could not be measured ({why}), and each \
+                 look is one; looks end when its letters have come back ten times"
+            ))),
+            Err(error) => Some(Finding::bad(format!("dead letters: {error}"))),
+        }
     }
 
     /// `run` can do without, but a held topic has consequences then.

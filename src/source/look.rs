@@ -18,10 +18,11 @@
 mod census;
 mod consumers;
 pub(super) mod limit;
+mod measure;
+mod probe;
 mod turn;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::Channel;
@@ -32,6 +33,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use self::census::Census;
 use self::consumers::{Arrival, Consumers, MOST};
+use self::probe::Probe;
+pub(crate) use self::turn::InLine;
 use self::turn::Turn;
 use super::SourceError;
 use super::connection::{Broker, CALL_TIMEOUT, bounded};
@@ -49,35 +52,21 @@ const LONG_SILENCE: Duration = Duration::from_secs(5);
 /// For a goodbye. A channel that is not closed by then is gone with its connection.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// What is told of a wait in line: that it begins, and that it ends.
-pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
-
-/// How long a look waits until others have ended, and who is told.
-#[derive(Clone)]
-pub(crate) struct InLine {
-    pub(crate) patience: Duration,
-    pub(crate) waits: Waits,
-}
-
-impl std::fmt::Debug for InLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InLine").field("patience", &self.patience).finish_non_exhaustive()
-    }
-}
-
 /// A look at a queue. `T` is what is made of each message where it is received.
 #[derive(Debug)]
 pub(crate) struct Look<T> {
+    broker: Broker,
     line: Line,
     /// Until the line is closed.
-    _turn: Option<Turn>,
+    turn: Option<Turn>,
     channel: Channel,
     queue: String,
     consumers: Consumers<T>,
     _census: Census,
     arrivals: UnboundedReceiver<Arrival<T>>,
     /// Those that came before their turn: several consumers' streams are not in step.
-    early: BTreeMap<DeliveryTag, T>,
+    /// Probes are nothing.
+    early: BTreeMap<DeliveryTag, Option<T>>,
     next: DeliveryTag,
     arrived: u64,
     /// How many there were said to be; 0 if nobody knows.
@@ -85,6 +74,10 @@ pub(crate) struct Look<T> {
     beyond: u32,
     extent: Extent,
     acknowledged: bool,
+    /// The probe that came last, and those of looks that were killed.
+    probe: Option<Probe>,
+    stale: Vec<DeliveryTag>,
+    is_measured: bool,
 }
 
 /// What is known of how many messages there were.
@@ -129,8 +122,9 @@ impl<T: Send + 'static> Look<T> {
         }
         let census = Census::begin(&channel, queue, &consumers);
         Ok(Self {
+            broker: broker.clone(),
             line,
-            _turn: turn,
+            turn,
             channel,
             queue: queue.to_owned(),
             consumers,
@@ -143,6 +137,9 @@ impl<T: Send + 'static> Look<T> {
             beyond: 0,
             extent: Extent::Open,
             acknowledged: false,
+            probe: None,
+            stale: Vec::new(),
+            is_measured: false,
         })
     }
 
@@ -151,10 +148,13 @@ impl<T: Send + 'static> Look<T> {
     ///
     /// # Errors
     ///
-    /// The look has ended, and all that was not acknowledged is back; or there is another one.
+    /// The look has ended, and all that was not acknowledged is back; there is another one; or each look
+    /// brings the letters nearer to being dropped.
     pub(crate) async fn next_there(&mut self) -> Result<Option<(DeliveryTag, T)>, SourceError> {
         loop {
-            if self.extent == Extent::All(self.next - 1) {
+            self.skip_probes();
+            if matches!(self.extent, Extent::All(last) if self.next > last) {
+                self.measure().await?;
                 return Ok(None);
             }
             if let Some(next) = self.take_next() {
@@ -175,7 +175,7 @@ impl<T: Send + 'static> Look<T> {
         while !matches!(self.extent, Extent::All(_)) {
             self.arrive_in_time().await?;
         }
-        Ok(())
+        self.measure().await
     }
 
     /// Messages that were there when it began, and that it has not seen: they have expired meanwhile
@@ -192,6 +192,7 @@ impl<T: Send + 'static> Look<T> {
     /// As [`Self::next_there`].
     pub(crate) async fn next(&mut self) -> Result<(DeliveryTag, T), SourceError> {
         loop {
+            self.skip_probes();
             if let Some(next) = self.take_next() {
                 return Ok(next);
             }
@@ -212,7 +213,8 @@ impl<T: Send + 'static> Look<T> {
     }
 
     /// Puts everything back.
-    pub(crate) async fn close(self) {
+    pub(crate) async fn close(mut self) {
+        self.remove_probes().await;
         let Self { line, channel, consumers, arrivals, acknowledged, .. } = self;
         // First, since a reader may wait until what it has read is taken.
         drop(arrivals);
@@ -229,9 +231,16 @@ impl<T: Send + 'static> Look<T> {
     }
 
     fn take_next(&mut self) -> Option<(DeliveryTag, T)> {
-        let read = self.early.remove(&self.next)?;
+        let read = self.early.remove(&self.next)??;
         self.next += 1;
         Some((self.next - 1, read))
+    }
+
+    fn skip_probes(&mut self) {
+        while let Some(None) = self.early.get(&self.next) {
+            self.early.remove(&self.next);
+            self.next += 1;
+        }
     }
 
     /// Waits for one of those that are to come; a broker that is silent while some are missing
@@ -259,8 +268,17 @@ impl<T: Send + 'static> Look<T> {
     fn note(&mut self, arrival: Option<Arrival<T>>) -> Result<(), SourceError> {
         match arrival {
             Some(Arrival::Message(tag, read)) => {
-                self.early.insert(tag, read);
+                self.early.insert(tag, Some(read));
                 self.arrived += 1;
+            }
+            Some(Arrival::Probe(probe)) => {
+                self.early.insert(probe.tag, None);
+                if probe.is_ours {
+                    self.probe = Some(probe);
+                } else {
+                    self.stale.push(probe.tag);
+                    self.arrived += 1;
+                }
             }
             Some(Arrival::HandedOut { beyond }) => {
                 self.beyond = beyond;

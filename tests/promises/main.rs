@@ -14,6 +14,7 @@ mod check;
 mod consumer;
 mod dead_letter_faults;
 mod dead_letters;
+mod deaths;
 mod descriptors;
 #[path = "../fake_sns/mod.rs"]
 mod fake_sns;
@@ -23,6 +24,7 @@ mod formats;
 mod holds;
 mod in_flight_bytes;
 mod kills;
+mod looks_spend;
 mod memory;
 mod mongooseim;
 mod operator;

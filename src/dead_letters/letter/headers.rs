@@ -103,5 +103,6 @@ fn death(entry: &Value) -> Option<Death> {
             }
             _ => None,
         },
+        by_broker: None,
     })
 }

@@ -18,6 +18,19 @@ pub(crate) const QUEUE: &str = "event-pusher-queue";
 /// So begin the headers of a parked event.
 pub(crate) const PARKED: &str = "event-pusher-parked";
 
+/// Before the name of a header that means to RabbitMQ, and to who reads a letter, that the letter itself has died.
+pub(crate) const COVER: &str = "event-pusher-covered-";
+/// Headers that RabbitMQ writes into what it dead-letters. A worker covers those that an event comes with.
+pub(crate) const OF_A_DEATH: [&str; 7] = [
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+];
+
 /// What only a dead letter has.
 pub(crate) const OF_A_DEAD_LETTER: [&str; 7] = [
     REASON,
@@ -75,6 +88,9 @@ pub struct Death {
     pub count: i64,
     /// When it first did.
     pub time: Option<Timestamp>,
+    /// Whether RabbitMQ itself has written this, and no client; `None` where the broker was not asked which it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_broker: Option<bool>,
 }
 
 /// All that is told, and who is believed.

@@ -3,7 +3,8 @@
 use super::{Address, Target};
 use crate::dead_letters::content::Sources;
 use crate::dead_letters::letter::{
-    By, EXCHANGE, Letter, OF_A_DEAD_LETTER, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY,
+    By, COVER, EXCHANGE, Letter, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REPLAY_ID, REPLAYS,
+    ROUTING_KEY,
 };
 use crate::dead_letters::message::{Message, Value};
 
@@ -61,8 +62,15 @@ pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, 
     if letter.by == By::Broker {
         // RabbitMQ drops what it has dead-lettered in a circle, and reads that from here.
         headers.retain(|name, _| {
-            name != "x-death" && !DEATHS.iter().any(|death| name.starts_with(death))
+            name != "x-death"
+                && !DEATHS.iter().any(|death| name.starts_with(death))
+                && !name.starts_with(COVER)
         });
+    }
+    for name in OF_A_DEATH {
+        if let Some(value) = headers.remove(&format!("{COVER}{name}")) {
+            headers.entry(name.to_owned()).or_insert(value);
+        }
     }
     headers.remove(EXCHANGE);
     headers.remove(ROUTING_KEY);
@@ -172,6 +180,13 @@ mod tests {
         };
         let (_, headers) = revived(dead(vec![("x-death", death("theirs"))]), &Target::SourceQueue);
         assert!(headers.contains_key("x-death"));
+        let covered = dead(vec![
+            ("event-pusher-covered-x-death", death("chat")),
+            ("event-pusher-covered-own", death("x")),
+        ]);
+        assert_eq!(covered.1.by, By::Worker);
+        let (_, headers) = revived(covered, &Target::SourceQueue);
+        assert!(headers.contains_key("x-death") && !headers.contains_key("own"));
         let by_broker = read(&[("x-death", death("chat")), ("x-first-death-queue", "chat".into())]);
         assert_eq!((by_broker.1.by, by_broker.1.reason.as_str()), (By::Broker, "delivery_limit"));
         let (address, headers) = revived(by_broker, &Target::SourceQueue);

@@ -16,6 +16,7 @@ use super::super::amqp_message::message;
 use super::super::connection::bounded;
 use super::super::refusal::explain;
 use super::super::wire::Notes;
+use super::probe::{self, Probe, Returns};
 use crate::dead_letters::message::Message;
 
 /// Unacknowledged deliveries that one consumer may hold; the protocol has no larger number,
@@ -35,6 +36,8 @@ const SPARE: u32 = 10_000;
 #[derive(Debug)]
 pub(super) enum Arrival<T> {
     Message(DeliveryTag, T),
+    /// A probe (see `probe.rs`), and not a letter.
+    Probe(Probe),
     /// All that there was has been handed out, but for so many that there was no room for.
     HandedOut {
         beyond: u32,
@@ -49,6 +52,8 @@ pub(super) struct Consumers<T> {
     read: Arc<dyn Fn(Message) -> T + Send + Sync>,
     tell: UnboundedSender<Arrival<T>>,
     arrived: Arc<AtomicU64>,
+    most_returns: Arc<AtomicU64>,
+    probe: Arc<str>,
     open: Vec<Consumer>,
 }
 
@@ -60,8 +65,19 @@ impl<T: Send + 'static> Consumers<T> {
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> (Self, UnboundedReceiver<Arrival<T>>) {
         let (tell, arrivals) = unbounded_channel();
-        let (read, arrived) = (Arc::new(read), Arc::default());
-        (Self { channel, notes, read, tell, arrived, open: Vec::new() }, arrivals)
+        let (read, arrived, most_returns) = (Arc::new(read), Arc::default(), Arc::default());
+        let (probe, open) = (probe::new().into(), Vec::new());
+        (Self { channel, notes, read, tell, arrived, most_returns, probe, open }, arrivals)
+    }
+
+    /// The message id of this look's probes.
+    pub(super) fn probe(&self) -> &str {
+        &self.probe
+    }
+
+    /// How often the letter has come back that came back most.
+    pub(super) fn most_returns(&self) -> u64 {
+        self.most_returns.load(Ordering::SeqCst)
     }
 
     pub(super) fn count(&self) -> u32 {
@@ -98,14 +114,26 @@ impl<T: Send + 'static> Consumers<T> {
         });
         let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;
         for consumer in &consumers {
+            let queue = queue.to_owned();
             let (tell, read) = (self.teller(), Arc::clone(&self.read));
             let (arrived, notes, number) = (self.arrived(), self.notes.clone(), channel.id());
+            let (most_returns, ours) = (Arc::clone(&self.most_returns), Arc::clone(&self.probe));
             consumer.set_delegate(move |delivered: DeliveryResult| {
                 let arrival = match delivered {
                     Ok(Some(delivery)) => {
-                        let tag = delivery.delivery_tag;
-                        arrived.fetch_add(1, Ordering::SeqCst);
-                        Arrival::Message(tag, read(message(delivery, notes.take(number, tag))))
+                        let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
+                        let message = message(delivery, notes.take(number, tag));
+                        let returns = Returns::of(&message, redelivered);
+                        let is_ours = message.properties.message_id.as_deref() == Some(&*ours);
+                        if !is_ours {
+                            arrived.fetch_add(1, Ordering::SeqCst);
+                        }
+                        if is_ours || probe::is_one(&message, &queue) {
+                            Arrival::Probe(Probe { tag, is_ours, returns })
+                        } else {
+                            most_returns.fetch_max(returns.count(), Ordering::SeqCst);
+                            Arrival::Message(tag, read(message))
+                        }
                     }
                     Ok(None) => Arrival::End("the queue was deleted, or its leader is gone".into()),
                     Err(error) => Arrival::End(explain(&error)),

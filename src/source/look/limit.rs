@@ -1,7 +1,11 @@
 //! Whether looking at a queue spends anything: a quorum queue counts each delivery, and above its limit it drops.
 //!
 //! No question of AMQP 0-9-1 gives a queue's arguments. But declaring it once more does, one by one: RabbitMQ
-//! refuses, and names the argument that differs, with its value. What a policy says shows nowhere.
+//! refuses, and names the argument that differs, with its value. What a policy says shows nowhere; `measure.rs` finds
+//! that out.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::ErrorKind;
 use lapin::options::QueueDeclareOptions;
@@ -10,8 +14,10 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::super::connection::{Broker, bounded};
 use super::super::line::Line;
+use super::super::queue_state::QueueState;
 use super::super::refusal::explain;
 use super::super::{SourceError, greeting, topology};
+use super::{InLine, Look, turn};
 use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
 
 const QUEUE_TYPE: &str = "x-queue-type";
@@ -28,8 +34,35 @@ enum Limit {
     At(i64),
     /// The queue's arguments say nothing, and so the broker decides.
     Unset,
-    /// The broker does not say, and why.
+    /// The user may not ask.
+    Refused(String),
+    /// The broker says what is not understood.
     Unknown(String),
+}
+
+/// As `check` asks: also what a look would find out, where that takes nothing because the queue is empty. Returns
+/// why a policy's limit could not be measured, if so.
+///
+/// # Errors
+///
+/// Looking is refused, or would be, and what to do about it.
+pub(in crate::source) async fn inspect(
+    broker: &Broker,
+    line: &Line,
+    queue: &str,
+) -> Result<Option<String>, SourceError> {
+    refuse_if_looking_counts(broker, line, queue).await?;
+    turn::refuse_if_forbidden(line, queue).await?;
+    let state = QueueState::doubted(&line.channel().await?, queue).await?;
+    if !state.is_doubtful() {
+        return Ok(None);
+    }
+    let at_once = InLine { patience: Duration::ZERO, waits: Arc::new(|_| {}) };
+    // Somebody else looks, or whatever it is that hinders a look: that is not what is asked here.
+    let Ok(mut look) = Look::open(broker, queue, &at_once, drop).await else { return Ok(None) };
+    let measured = look.measure_empty().await;
+    look.close().await;
+    measured
 }
 
 /// Fails if each look brings the queue's messages nearer to being dropped. The queue must be there.
@@ -37,18 +70,22 @@ enum Limit {
 /// # Errors
 ///
 /// That it does, and what to do about it.
-pub(in crate::source) async fn refuse_if_looking_counts(
+pub(super) async fn refuse_if_looking_counts(
     broker: &Broker,
     line: &Line,
     queue: &str,
 ) -> Result<(), SourceError> {
     let limit = match ask(broker, line, queue).await? {
         Limit::None => return Ok(()),
-        // Without the permission to declare, only the messages' own counts can warn.
-        Limit::Unknown(why) => {
-            tracing::debug!(queue, why, "cannot tell the queue's delivery limit");
-            return Ok(());
+        Limit::Refused(why) => {
+            return Err(SourceError(format!(
+                "queue `{queue}` is not looked at: each look is a delivery, what exceeds the queue's delivery limit is \
+                 dropped, and RabbitMQ tells that limit only to a user who may configure the queue. Give this user the \
+                 `configure` permission on `{queue}` and `{queue}.look` (`rabbitmqctl set_permissions`), or give \
+                 amqp.uri a user who has it; nothing of the queue is changed. RabbitMQ says: {why}"
+            )));
         }
+        Limit::Unknown(why) => format!("arguments that can't be told ({why})"),
         Limit::At(limit) => format!("x-delivery-limit = {limit}"),
         Limit::Unset => match greeting::major_version(broker).await {
             Some(..LIMITED_BY_DEFAULT) => return Ok(()),
@@ -76,7 +113,10 @@ async fn ask(broker: &Broker, line: &Line, queue: &str) -> Result<Limit, SourceE
         let Some(said) = refusal(line, queue, arguments.clone()).await? else {
             return Ok(Limit::Unset);
         };
-        let Some(differs) = Difference::read(&said) else { return Ok(Limit::Unknown(said)) };
+        let Some(differs) = Difference::read(&said) else {
+            let is_refused = said.contains("ACCESS_REFUSED");
+            return Ok(if is_refused { Limit::Refused(said) } else { Limit::Unknown(said) });
+        };
         match (differs.argument, differs.current) {
             // Only classic queues are not durable, or end by themselves.
             (QUEUE_TYPE | "durable" | "exclusive" | "auto_delete", _) => return Ok(Limit::None),

@@ -16,8 +16,8 @@ mod stand;
 mod worker;
 
 pub use admin::{ADMIN, Admin, Scrape};
-pub(crate) use both::on_both_brokers;
 pub use both::short;
+pub(crate) use both::{on_both_brokers, on_both_own_brokers};
 pub use by_hand::quorum;
 pub use collector::Collector;
 pub use desk::{Letter, dlq, dlq_program, id, message_id};

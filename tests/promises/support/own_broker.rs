@@ -19,13 +19,16 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use authority::Authority;
 pub use node::free_port;
-use node::{Node, Place, Ports};
+use node::{Node, Place, Ports, Version};
 pub use supervised::Supervised;
 
 use super::{PATIENCE, wait_for};
 
 /// How to get what is missing.
 const INSTALL: &str = "fetch it with `scripts/services install`";
+
+/// The limit with which dead-letter queues are declared.
+const UNLIMITED: u32 = 1_000_000_000;
 
 /// One node, or three that form a cluster.
 pub struct OwnBroker {
@@ -43,14 +46,15 @@ struct Spare {
 }
 
 static SPARE: Spare = Spare { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) };
+static NEWEST: Spare = Spare { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) };
 
 impl OwnBroker {
     pub async fn single() -> Self {
-        Self::start(1).await
+        Self::start(1, Version::Oldest).await
     }
 
     pub async fn cluster() -> Self {
-        Self::start(3).await
+        Self::start(3, Version::Oldest).await
     }
 
     /// A node that is there for whoever needs to do to it what does not touch the others on it.
@@ -59,14 +63,20 @@ impl OwnBroker {
         (SPARE.broker.get_or_init(Self::single).await, guard)
     }
 
+    /// The same of the newest RabbitMQ that is promised to work.
+    pub async fn newest() -> (&'static Self, RwLockReadGuard<'static, ()>) {
+        let guard = NEWEST.use_of.read().await;
+        (NEWEST.broker.get_or_init(|| Self::start(1, Version::Newest)).await, guard)
+    }
+
     /// The same node while nobody else uses it. Leave it as you have found it.
     pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
         let guard = SPARE.use_of.write().await;
         (SPARE.broker.get_or_init(Self::single).await, guard)
     }
 
-    async fn start(count: usize) -> Self {
-        let place = Place::new();
+    async fn start(count: usize, version: Version) -> Self {
+        let place = Place::new(version);
         let authority = Authority::create(&place.folder);
         // Started by us, not by the first node, it ends with us too; it removes the folder.
         let epmd = Supervised::start_last(&place.epmd(), &place.folder);
@@ -158,6 +168,41 @@ impl OwnBroker {
         let lookup =
             format!("rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{queue}\">>))");
         self.eval(node, &format!("{{ok, Q}} = {lookup}, {expressions}")).await
+    }
+
+    /// Sets a policy for one dead-letter queue, or takes it away.
+    pub async fn limit_deliveries(&self, queue: &str, limit: Option<u32>) {
+        let (vhost, pattern) = ("<<\"/\">>", queue.replace('.', "[.]"));
+        let change = match limit {
+            Some(limit) => format!(
+                "rabbit_policy:set({vhost}, <<\"{queue}\">>, <<\"^{pattern}$\">>, [{{<<\"delivery-limit\">>, {limit}}}], \
+                 0, <<\"queues\">>, <<\"test\">>)."
+            ),
+            None => format!("rabbit_policy:delete({vhost}, <<\"{queue}\">>, <<\"test\">>)."),
+        };
+        assert_eq!(self.eval(0, &change).await, "ok", "{change}");
+        // The queue's own process is told of it.
+        let look = |limit: u32| {
+            format!(
+                "{{ok, {{_, C}}, _}} = ra:local_query(amqqueue:get_pid(Q), fun(S) -> element(2, S) end), \
+                 lists:member({limit}, tuple_to_list(C))."
+            )
+        };
+        let look = look(limit.unwrap_or(UNLIMITED));
+        wait_for("a policy that its queue knows", async || {
+            (self.eval_of(0, queue, &look).await == "true").then_some(())
+        })
+        .await;
+    }
+
+    /// Adds a user who may read everything, and `configure` and `write` what these patterns say.
+    pub async fn permit(&self, user: &str, configure: &str, write: &str) {
+        let set = format!(
+            "(catch rabbit_auth_backend_internal:add_user(<<\"{user}\">>, <<\"planted\">>, <<\"test\">>)), \
+             rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"/\">>, <<\"{configure}\">>, \
+             <<\"{write}\">>, <<\".*\">>, <<\"test\">>)."
+        );
+        self.eval(0, &set).await;
     }
 
     /// Waits until the first node has so many messages of a quorum queue, unacknowledged ones among

@@ -89,10 +89,7 @@ impl Stand {
 
     /// The same on the newest RabbitMQ that is promised to work.
     pub async fn newest(name: &str) -> Self {
-        let amqp_uri = from_environment("EVENT_PUSHER_TEST_AMQP_NEXT", |base| {
-            format!("amqp://guest:guest@127.0.0.1:{}/%2f", base + 4)
-        });
-        Self::on(name, &amqp_uri).await
+        Self::on(name, &newest_uri()).await
     }
 
     /// The same on another broker than the one that all tests share.
@@ -109,6 +106,11 @@ impl Stand {
             .await
             .unwrap_or_else(|error| panic!("no SNS emulator for the tests ({error}); {START}"));
         Self { id, amqp_uri, sns_url, channel, topics, connection }
+    }
+
+    /// Whether it is on that one.
+    pub fn is_newest(&self) -> bool {
+        self.amqp_uri == newest_uri()
     }
 
     /// Connects anew, where a broker was restarted.
@@ -339,6 +341,12 @@ pub fn header(delivery: &lapin::message::Delivery, name: &str) -> Option<String>
 pub fn number_from(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
+}
+
+fn newest_uri() -> String {
+    from_environment("EVENT_PUSHER_TEST_AMQP_NEXT", |base| {
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", base + 4)
+    })
 }
 
 fn from_environment(name: &str, default: impl Fn(u16) -> String) -> String {

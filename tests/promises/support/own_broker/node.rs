@@ -18,21 +18,33 @@ use super::{INSTALL, PATIENCE, wait_for};
 
 const COOKIE: &str = "of-a-test";
 
+/// Which of the RabbitMQs that are promised to work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Oldest,
+    Newest,
+}
+
 /// Where the nodes live, and where their programs are.
 pub(super) struct Place {
     pub(super) folder: PathBuf,
     /// Its `lib` holds RabbitMQ and its `bin` Erlang: the system's, or what `scripts/services` has
     /// unpacked.
     prefix: PathBuf,
+    version: Version,
     epmd: u16,
     /// Two clients at once may draw the same random node name, and the second is refused then.
     asking: tokio::sync::Mutex<()>,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
-        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(".services/debian/rabbitmq/usr");
-        let prefix = [PathBuf::from("/usr"), ours]
+    pub(super) fn new(version: Version) -> Self {
+        let unpacked = Path::new(env!("CARGO_MANIFEST_DIR")).join(".services/debian");
+        let prefixes = match version {
+            Version::Oldest => vec![PathBuf::from("/usr"), unpacked.join("rabbitmq/usr")],
+            Version::Newest => vec![unpacked.join("next/usr")],
+        };
+        let prefix = prefixes
             .into_iter()
             .find(|it| it.join("lib/rabbitmq/bin/rabbitmq-server").exists())
             .unwrap_or_else(|| panic!("RabbitMQ is not installed; {INSTALL}"));
@@ -40,8 +52,8 @@ impl Place {
         let cookie = folder.join(".erlang.cookie");
         fs::write(&cookie, COOKIE).unwrap();
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).unwrap();
-        let place =
-            Self { folder, prefix, epmd: free_port(), asking: tokio::sync::Mutex::default() };
+        let (epmd, asking) = (free_port(), tokio::sync::Mutex::default());
+        let place = Self { folder, prefix, version, epmd, asking };
         fs::write(place.plugins(), "[].\n").unwrap();
         place
     }
@@ -55,11 +67,11 @@ impl Place {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(self.prefix.join(program));
         let path = std::env::var("PATH").unwrap_or_default();
-        // OpenSSL came along with an Erlang of our own.
+        // OpenSSL came along with an Erlang of our own; the newest's programs know where theirs are.
         let libraries: Vec<_> = fs::read_dir(self.prefix.join("lib"))
             .unwrap()
             .filter_map(|entry| entry.ok()?.path().to_str().map(str::to_owned))
-            .filter(|it| it.contains("-linux-gnu"))
+            .filter(|it| self.version == Version::Oldest && it.contains("-linux-gnu"))
             .collect();
         command
             .env_clear()
@@ -72,6 +84,14 @@ impl Place {
         command
     }
 
+    /// The one beside the emulator: of the newest, only those find their libraries.
+    fn erl_call(&self) -> String {
+        let versions = fs::read_dir(self.prefix.join("lib/erlang")).unwrap();
+        let names = versions.filter_map(|it| it.ok()?.file_name().into_string().ok());
+        let erts = names.filter(|it| it.starts_with("erts-")).max().expect("there is no Erlang");
+        format!("lib/erlang/{erts}/bin/erl_call")
+    }
+
     pub(super) fn epmd(&self) -> Command {
         let mut command = self.command("bin/epmd");
         command.args(["-address", "127.0.0.1", "-port", &self.epmd.to_string()]);
@@ -81,7 +101,7 @@ impl Place {
     /// By a client written in C: a whole Erlang for each question would take seconds.
     pub(super) async fn eval(&self, node: &str, expressions: &str) -> String {
         let _turn = self.asking.lock().await;
-        let mut command = self.command("bin/erl_call");
+        let mut command = self.command(&self.erl_call());
         command.args(["-sname", node, "-c", COOKIE, "-r", "-e"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = tokio::process::Command::from(command).spawn().unwrap();
