@@ -164,3 +164,48 @@ pub(crate) const DEAD_LETTER_BURST_SECONDS: u32 = 10;
 /// Seconds that a delivery may wait for its dead letter to be written when the whole prefetch is rubbish: well below the
 /// 1800 after which RabbitMQ takes it away. The default rate lets the largest prefetch pass in 655.
 pub(crate) const LONGEST_LETTER_WAIT: f64 = 1200.0;
+
+// --- scripts: one call of a function, by docs/performance.md at most 2.5 ms ---
+
+/// Steps of a script, each of which takes some 50 to 130 ns, whatever it does.
+pub(crate) const SCRIPT_OPERATIONS: u64 = 10_000;
+
+/// What its operations and its functions touch: a unit is some 50 ns at most. 128 bytes of a text that is gone through
+/// are one, and so are 8 bytes that are read letter by letter, 2 that are built anew, 4 elements that are copied.
+pub(crate) const SCRIPT_WEIGHT: u64 = 40_000;
+
+/// Bytes of a text that stands in a script. Each operation is charged for the longest, since the engine shows nobody
+/// which of them uses it; nobody writes a longer one into a policy.
+pub(crate) const SCRIPT_LITERAL: usize = 8 * 1024;
+
+/// Functions of a script within functions. The engine calls them by recursion, in a debug build on a test's 2 MiB of stack.
+pub(crate) const SCRIPT_CALLS: usize = 8;
+
+/// Expressions and blocks of a script within each other, which the engine reads and runs by recursion, in each of the
+/// functions that are within each other.
+pub(crate) const SCRIPT_NESTING: usize = 32;
+
+/// Bytes of a text, or of all texts in an array or map, of a script: as much as SNS takes by default.
+pub(crate) const SCRIPT_TEXT: usize = 256 * 1024;
+
+/// Elements of an array of a script, those of arrays in it included: 16 KB, which are copied in some 10 µs.
+pub(crate) const SCRIPT_ARRAY: usize = 1_000;
+
+/// Entries of a map of a script, those of maps in it included. They are copied in as long a time as the array.
+pub(crate) const SCRIPT_MAP: usize = 250;
+
+/// Variables that a function has at one time. The engine looks for a name through all of them.
+pub(crate) const SCRIPT_VARIABLES: usize = 32;
+
+/// Functions of a script.
+pub(crate) const SCRIPT_FUNCTIONS: usize = 100;
+
+/// Bytes of a script. It is compiled on the worker's thread, before anything else runs.
+pub(crate) const LONGEST_SCRIPT: usize = 256 * 1024;
+
+/// Maps and arrays within each other in metadata that a script gives: subscribers read them as JSON, many of them by
+/// recursion.
+pub(crate) const DEEPEST_METADATA: usize = 16;
+
+/// Characters of a name that a script gives, where an error shows it.
+pub(crate) const LONGEST_SHOWN_NAME: usize = 64;

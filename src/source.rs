@@ -25,6 +25,7 @@ mod origin;
 mod originals;
 mod outlet;
 mod parking;
+mod publishing_room;
 mod queue_state;
 mod rabbitmq;
 mod refusal;

@@ -1,5 +1,5 @@
 //! The inputs below `tests/corpus`, each through what reads it: a decoder, the classifier of SNS's answers, the
-//! reader of the broker's frames, the compiler of scripts, or the admin's parsers. What must be true of every input
+//! reader of the broker's frames, of dead letters' headers, the compiler of scripts, or the admin's parsers. What must be true of every input
 //! is. `make fuzz` begins with them and looks for more; what it finds is added there.
 
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
@@ -29,6 +29,19 @@ mod wire {
 mod parse;
 #[path = "../src/untrusted.rs"]
 mod untrusted;
+#[path = "../src/dead_letters"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod dead_letters {
+    pub mod letter {
+        mod headers;
+        pub mod told;
+    }
+    pub mod message;
+    pub mod text;
+}
+#[path = "../src/signature.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod signature;
 
 use event::Format;
 use wire::frames;
@@ -86,6 +99,11 @@ fn what_is_kept_of_the_brokers_frames_is_read_alike_however_it_is_cut() {
 #[test]
 fn what_is_kept_of_scripts_stays_within_its_bounds() {
     replay("script", harness::script);
+}
+
+#[test]
+fn what_is_kept_of_dead_letters_headers_is_read_and_shown_harmlessly() {
+    replay("dead-letter", harness::dead_letter);
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! One input, as fuzz targets and `tests/corpus.rs` give it to what reads it.
 
 use crate::classify::{scope_of, scope_of_entry};
+use crate::dead_letters::letter::told::{By, Told, Trust};
+use crate::dead_letters::message::{Headers, Message, Properties};
+use crate::dead_letters::text::{printable, printable_json};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
 use crate::limits::QUERY_PAIRS;
 use crate::outcome::Scope;
 use crate::parse;
 use crate::plugin::{Bounds, Plugin, PluginError, Script};
+use crate::signature::SigningKey;
 use crate::untrusted::one_line;
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.
@@ -187,6 +191,55 @@ fn twice<T: PartialEq + std::fmt::Debug>(ask: impl Fn() -> Result<T, PluginError
     if let Err(error) = said {
         let error = error.to_string();
         assert!(error.starts_with("fuzz.rhai") && !error.contains(&MARKER.repeat(2)), "{error}");
+    }
+}
+
+/// Reads headers, as an archive has them, as those of a dead letter.
+///
+/// # Panics
+///
+/// If what must be true of every dead letter is not.
+pub fn dead_letter(input: &[u8]) {
+    let Ok(headers) = serde_json::from_slice::<Headers>(input) else { return };
+    let json = |headers: &Headers| serde_json::to_string(headers).expect("as JSON");
+    let written = json(&headers);
+    let again = serde_json::from_str(&written).expect("what was written");
+    assert_eq!(json(&again), written, "an archive loses nothing");
+    for signed in [None, Some(false), Some(true)] {
+        for is_source in [false, true] {
+            let told = Told::read(&headers, signed, |_| is_source);
+            assert_eq!(told, Told::read(&headers, signed, |_| is_source), "the same twice");
+            check_told(&told, signed, input.len());
+        }
+    }
+    let properties = Properties { headers: Some(headers), ..Properties::default() };
+    let mut message = Message { properties, ..Message::default() };
+    let key = SigningKey::new(&[7; 32]).expect("a key");
+    let other = SigningKey::new(&[8; 32]).expect("a key");
+    assert!(!message.is_signed(&other), "nobody knows that key");
+    message.sign(Some(&key));
+    assert!(message.is_signed(&key) && !message.is_signed(&other), "signed by one");
+}
+
+fn check_told(told: &Told, signed: Option<bool>, bytes: usize) {
+    assert!(told.trust != Trust::Signed || signed == Some(true), "nothing signs itself");
+    if told.by == By::Broker {
+        let ours = [&told.error, &told.topic, &told.worker];
+        assert!(ours.iter().all(|it| it.is_none()), "what a producer wrote is not ours");
+        let queue = told.deaths.first().map(|death| &death.queue);
+        assert_eq!(told.origin.queue.as_ref(), queue, "RabbitMQ's own word");
+    }
+    let json = serde_json::to_string(told).expect("as JSON");
+    // Each text at most twice, and a byte that is escaped as six.
+    assert!(json.len() <= 12 * bytes + 2048, "no more than was sent: {}", json.len());
+    let shown = printable_json(&json);
+    let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("JSON");
+    assert_eq!(value(&shown), value(&json), "shown is what is there");
+    for line in [printable(&told.reason, false), printable(&json, false), shown] {
+        let is_raw = |c: char| {
+            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        };
+        assert!(!line.contains(is_raw), "nothing is raw: {line:?}");
     }
 }
 

@@ -35,7 +35,24 @@ mod untrusted;
 #[path = "../../src/admin/page/parse.rs"]
 mod parse;
 
+/// Headers of dead letters, as they are kept and as they are read.
+#[path = "../../src/dead_letters"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod dead_letters {
+    pub mod letter {
+        mod headers;
+        pub mod told;
+    }
+    pub mod message;
+    pub mod text;
+}
+
+/// And what is signed of them.
+#[path = "../../src/signature.rs"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod signature;
+
 pub use code::event::Format;
 use code::{arn, event, limits, outcome, panics, plugin};
-pub use harness::{admin, classify, decode, frames as read_frames, script};
+pub use harness::{admin, classify, dead_letter, decode, frames as read_frames, script};
 use wire::frames;

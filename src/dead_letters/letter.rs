@@ -1,6 +1,7 @@
 //! What a dead letter says about itself: headers that a worker wrote, or RabbitMQ's.
 
 mod headers;
+pub(crate) mod told;
 
 use std::fmt;
 
@@ -8,45 +9,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::headers::Reader;
+use self::told::Told;
+pub use self::told::{By, Death, Origin, Trust};
+pub(crate) use self::told::{
+    COVER, EXCHANGE, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REASON, REPLAY_ID, REPLAYS, ROUTING_KEY,
+};
 use super::content::{Content, Sources};
 use super::message::{Headers, Message};
 use super::text::hexadecimal;
-
-/// How often a message was replayed. Its other headers say so only while it is dead.
-pub(crate) const REPLAYS: &str = "event-pusher-replays";
-/// Which replay sent a message, and as which of its messages.
-pub(crate) const REPLAY_ID: &str = "event-pusher-replay-id";
-pub(crate) const REASON: &str = "event-pusher-reason";
-pub(crate) const EXCHANGE: &str = "event-pusher-exchange";
-pub(crate) const ROUTING_KEY: &str = "event-pusher-routing-key";
-pub(crate) const QUEUE: &str = "event-pusher-queue";
-/// So begin the headers of a parked event.
-pub(crate) const PARKED: &str = "event-pusher-parked";
-
-/// Before the name of a header that means to RabbitMQ, and to who reads a letter, that the letter itself has died.
-pub(crate) const COVER: &str = "event-pusher-covered-";
-/// Headers that RabbitMQ writes into what it dead-letters. A worker covers those that an event comes with.
-pub(crate) const OF_A_DEATH: [&str; 7] = [
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-];
-
-/// What only a dead letter has.
-pub(crate) const OF_A_DEAD_LETTER: [&str; 7] = [
-    REASON,
-    "event-pusher-error",
-    "event-pusher-attempts",
-    "event-pusher-topic",
-    "event-pusher-failed-at",
-    "event-pusher-worker",
-    QUEUE,
-];
 
 /// Names a dead letter by all that it holds, for as long as it is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,57 +54,6 @@ impl Serialize for LetterId {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
-}
-
-/// Who put a message among the dead letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum By {
-    /// A worker, which says why in headers.
-    Worker,
-    /// RabbitMQ: over its delivery limit, too old, or pushed out of its queue.
-    Broker,
-    /// Nobody says.
-    Unknown,
-}
-
-/// Whether what a letter says of itself is known to be so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trust {
-    /// A worker has signed it, by this configuration's key.
-    Signed,
-    /// It is not signed, or not by that key, so that anybody may have written it.
-    Claimed,
-    /// There is no key to tell by.
-    Unchecked,
-}
-
-/// Where an event came from, as far as anything says.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Origin {
-    /// The exchange to which its producer published.
-    pub exchange: Option<String>,
-    /// The routing key with which it did.
-    pub routing_key: Option<String>,
-    /// The queue from which a worker took it, or in which it died.
-    pub queue: Option<String>,
-}
-
-/// One death that RabbitMQ has recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Death {
-    /// Why, in RabbitMQ's words.
-    pub reason: String,
-    /// Where.
-    pub queue: String,
-    /// How often for that reason in that queue.
-    pub count: i64,
-    /// When it first did.
-    pub time: Option<Timestamp>,
-    /// Whether RabbitMQ itself has written this, and no client; `None` where the broker was not asked which it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by_broker: Option<bool>,
 }
 
 /// A dead letter, without its body.
@@ -190,63 +109,33 @@ impl Letter {
     pub(crate) fn read(message: &mut Message, sources: &Sources) -> Self {
         let looks = message.take_counts();
         let none = Headers::new();
-        let mut headers = Reader::new(message.properties.headers.as_ref().unwrap_or(&none));
-        let deaths = headers.deaths();
+        let headers = message.properties.headers.as_ref().unwrap_or(&none);
         let signed = sources.key().map(|key| message.is_signed(key));
-        let written = headers.text(REASON);
-        let by = author(written.is_some(), signed, deaths.first(), sources);
-        let origin = headers.origin(by, deaths.first(), signed);
-        let ours = by != By::Broker;
-        let death = deaths.first().filter(|_| by != By::Worker);
-        let reason = written.filter(|_| ours).or_else(|| death.map(|death| death.reason.clone()));
+        let told = Told::read(headers, signed, |queue| sources.name(Some(queue)).is_some());
         let mut letter = Self {
             id: LetterId::of(message),
-            reason: reason.unwrap_or_else(|| "unknown".to_owned()),
-            by,
-            trust: match signed {
-                None => Trust::Unchecked,
-                // The broker signs nothing.
-                Some(true) if by == By::Worker => Trust::Signed,
-                Some(_) => Trust::Claimed,
-            },
-            error: headers.text("event-pusher-error").filter(|_| ours),
-            attempts: headers.integer("event-pusher-attempts").filter(|_| ours),
-            topic: headers.text("event-pusher-topic").filter(|_| ours),
-            source: sources.name(origin.queue.as_deref()).map(str::to_owned),
+            reason: told.reason,
+            by: told.by,
+            trust: told.trust,
+            error: told.error,
+            attempts: told.attempts,
+            topic: told.topic,
+            source: sources.name(told.origin.queue.as_deref()).map(str::to_owned),
             content: Content::default(),
-            origin,
-            failed_at: match by {
-                By::Worker => headers.time("event-pusher-failed-at"),
-                _ => death.and_then(|death| death.time),
-            },
-            worker: headers.text("event-pusher-worker").filter(|_| ours),
-            replays: headers.integer(REPLAYS).unwrap_or(0),
+            origin: told.origin,
+            failed_at: told.failed_at,
+            worker: told.worker,
+            replays: told.replays,
             message_id: message.properties.message_id.clone(),
             bytes: message.body.len(),
             routing_key: message.routing_key.clone(),
             looks,
-            replay: headers.text(REPLAY_ID).and_then(|id| {
-                let (run, number) = id.rsplit_once('.')?;
-                Some((run.to_owned(), number.parse().ok()?))
-            }),
-            deaths,
-            odd_headers: vec![],
+            replay: told.replay,
+            deaths: told.deaths,
+            odd_headers: told.odd,
         };
-        letter.odd_headers = headers.odd;
         letter.content = Content::of(message, &letter.origin, sources);
         letter
-    }
-}
-
-/// Who has made a letter of a message. What a producer writes under our names is in the letter that RabbitMQ makes of
-/// it, so the newest of RabbitMQ's deaths comes first, if it was in a source's queue: no worker's letter dies there. In
-/// any other queue the event died before a worker took it, and RabbitMQ 3 lets producers write such deaths themselves.
-fn author(says_why: bool, signed: Option<bool>, death: Option<&Death>, sources: &Sources) -> By {
-    let died_here = death.is_some_and(|death| sources.name(Some(&death.queue)).is_some());
-    match (says_why, death) {
-        (true, _) if signed == Some(true) || !died_here => By::Worker,
-        (_, Some(_)) => By::Broker,
-        _ => By::Unknown,
     }
 }
 

@@ -31,12 +31,13 @@ use self::values::{EventView, JidView};
 use super::{Attributes, Metadata, Plugin, PluginError};
 use crate::arn::TopicArn;
 use crate::event::{Event, Message, Presence};
+use crate::limits;
 
 /// How the names of scripts end.
 pub const EXTENSION: &str = ".rhai";
 
 /// How many bytes a script may have.
-pub const LONGEST_SCRIPT: usize = 256 * 1024;
+pub const LONGEST_SCRIPT: usize = limits::LONGEST_SCRIPT;
 
 /// Whether a `plugin_module` is a script's file.
 #[must_use]

@@ -8,23 +8,20 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use lapin::{BasicProperties, Channel, Confirmation};
-use tokio::sync::{Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, MutexGuard};
 
 use super::connection::{BLOCKED, Broker, bounded, open_channel};
 use super::dead_letter_headers::{Origin, dead_letter_properties};
 use super::header_room::fitting;
 use super::link::Link;
 use super::parking::parked_properties;
+use super::publishing_room::PublishingRoom;
 use super::solo_channels::SoloChannels;
 use super::{SourceError, topology};
 use crate::config::{Parking, Source};
 use crate::event::Envelope;
-use crate::limits::PUBLISHING_BYTES;
 use crate::outcome::DeadLetter;
 use crate::pause::Pauses;
-
-/// Bytes for which one permit is taken.
-const UNIT: usize = 1024;
 
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -41,8 +38,8 @@ pub struct DeadLetterExchange {
     /// Who tries while there is trouble, and after which pause: one at a time, since a thousand that
     /// each try for themselves are a storm.
     turn: Mutex<Option<Pauses>>,
-    /// For what is being published at once, in units.
-    publishing: Semaphore,
+    /// For what is being published at once.
+    room: PublishingRoom,
 }
 
 #[derive(Debug)]
@@ -58,8 +55,7 @@ impl DeadLetterExchange {
     #[must_use]
     pub fn new(broker: Rc<Broker>) -> Self {
         let (open, trouble, turn) = Default::default();
-        let publishing = Semaphore::new(PUBLISHING_BYTES / UNIT);
-        Self { broker, open, trouble, turn, publishing }
+        Self { broker, open, trouble, turn, room: PublishingRoom::default() }
     }
 
     /// Publishes one dead letter and waits until the broker has it safe in a queue. After a failure
@@ -155,7 +151,7 @@ impl DeadLetterExchange {
         copy: Copy<'_>,
         blocked: impl FnOnce(SourceError),
     ) -> Result<(), SourceError> {
-        let _room = self.room_for(copy.payload).await;
+        let _room = self.room.for_body(copy.payload).await;
         let open = self.open().await?;
         let published = copy.publish_on(&open, blocked).await;
         if published.is_err() {
@@ -166,13 +162,6 @@ impl DeadLetterExchange {
             }
         }
         published
-    }
-
-    /// Waits until a body may be copied into frames. One that is larger than all the room has it to itself. Never
-    /// `None`, since the semaphore is never closed.
-    async fn room_for(&self, body: &[u8]) -> Option<SemaphorePermit<'_>> {
-        let units = (body.len() / UNIT + 1).min(PUBLISHING_BYTES / UNIT);
-        self.publishing.acquire_many(u32::try_from(units).unwrap_or(u32::MAX)).await.ok()
     }
 
     async fn open(&self) -> Result<Rc<Open>, SourceError> {

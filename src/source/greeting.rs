@@ -47,13 +47,18 @@ async fn greeting(broker: &Broker, uri: &AmqpUri) -> Option<Vec<u8>> {
         sent += write.await.ok().filter(|count| *count > 0)?;
     }
     poll_fn(|context| Pin::new(&mut stream).poll_flush(context)).await.ok()?;
-    let (mut read, mut greeting) = ([0; 1024], Vec::new());
-    while greeting.len() < LONGEST_GREETING && !is_whole(&greeting) {
-        let some = poll_fn(|context| Pin::new(&mut stream).poll_read(context, &mut read));
+    first_frame(&mut stream).await
+}
+
+async fn first_frame<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Vec<u8>> {
+    let (mut read, mut frame) = ([0; 1024], Vec::new());
+    while frame.len() < LONGEST_GREETING && !is_whole(&frame) {
+        let room = read.len().min(LONGEST_GREETING - frame.len());
+        let some = poll_fn(|context| Pin::new(&mut *stream).poll_read(context, &mut read[..room]));
         let count = some.await.ok().filter(|count| *count > 0)?;
-        greeting.extend_from_slice(&read[..count]);
+        frame.extend_from_slice(&read[..count]);
     }
-    Some(greeting)
+    Some(frame)
 }
 
 /// A frame has its size after a type and a channel's number, and an octet at its end.
@@ -75,7 +80,31 @@ fn major_version_in(greeting: &[u8]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::task::{Context, Poll};
+
     use super::*;
+
+    /// Sends bytes for ever, none of which ends a frame.
+    struct Endless;
+
+    impl AsyncRead for Endless {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            into: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            into.fill(0xff);
+            Poll::Ready(Ok(into.len()))
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_is_read_of_a_greeting_than_the_limit() {
+        let greeting = first_frame(&mut Endless).await.unwrap();
+        assert_eq!(greeting.len(), LONGEST_GREETING);
+        assert_eq!(major_version_in(&greeting), None);
+    }
 
     fn greeting(version: &[u8]) -> Vec<u8> {
         let length = u32::try_from(version.len()).unwrap().to_be_bytes();

@@ -97,3 +97,21 @@ impl Updates {
         Some((Ok(format!("event: frame\ndata: {frame}\n\n").into()), self))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_page_more_than_there_are_places_gets_no_stream_until_another_goes() {
+        let watchers = watch::Sender::new(Watchers::default());
+        for (trusted, most) in [(false, ANONYMOUS_STREAMS), (true, TRUSTED_STREAMS)] {
+            let mut places: Vec<_> =
+                (0..most).map_while(|_| Place::take(&watchers, trusted)).collect();
+            assert_eq!(places.len(), most);
+            assert!(Place::take(&watchers, trusted).is_none());
+            places.pop();
+            assert!(Place::take(&watchers, trusted).is_some());
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::message::{Headers, LONGEST_SHORT, Value};
-use super::{By, Death, EXCHANGE, Origin, QUEUE, ROUTING_KEY};
+use super::told::{By, Death, EXCHANGE, Origin, QUEUE, ROUTING_KEY};
 
 /// Reads headers of which any may be missing or of a wrong type.
 pub(super) struct Reader<'a> {

@@ -91,7 +91,7 @@ pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, 
 mod tests {
     use super::*;
     use crate::config::{Config, Inputs};
-    use crate::dead_letters::letter::{QUEUE, REASON};
+    use crate::dead_letters::letter::told::{QUEUE, REASON};
     use crate::dead_letters::message::Headers;
 
     fn sources() -> Sources {

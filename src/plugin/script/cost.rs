@@ -18,7 +18,13 @@ pub(super) const READ: usize = 8;
 /// Bytes that one unit of weight builds anew, one letter at a time.
 pub(super) const REBUILT: usize = 2;
 /// Elements of an array that one unit of weight copies.
-pub(super) const COPIED: usize = 8;
+pub(super) const COPIED: usize = 4;
+/// Bytes of a text in the script that one unit of weight finds a letter in, from its end.
+pub(super) const SOUGHT: usize = 512;
+/// Ranges of a `switch` that one unit of weight tries.
+pub(super) const TRIED: usize = 256;
+/// Elements of an array in the script that one unit of weight makes, and four times as many as entries of a map.
+pub(super) const MADE: usize = 16;
 
 thread_local! {
     /// Operations and weight of the call that this thread is in. A script is never called from within a script.

@@ -42,6 +42,11 @@ pub(super) fn register(engine: &mut Engine, original: &Arc<Engine>) {
             set(&mut module, entry, &[types[*left], types[*right]], original);
         }
     }
+    for (entry, second) in table::NUMBERS {
+        let mut types = vec![TypeId::of::<ImmutableString>()];
+        types.extend(second.then(TypeId::of::<i64>));
+        set(&mut module, entry, &types, original);
+    }
     iterators(&mut module);
     own::register(&mut module);
     callbacks::register(&mut module);
@@ -113,7 +118,7 @@ fn pay(entry: &Entry, arguments: &[&mut Dynamic]) -> Charged {
             if arguments.iter().all(|it| it.is_map()) { joined(arguments) } else { size.fits() }
         }
         Price::Show => {
-            charge(size.weight(REBUILT * 2) + (size.elements + size.entries) * 8)?;
+            charge(size.weight(REBUILT) + (size.elements + size.entries) * 8)?;
             shown(arguments)
         }
         Price::Pad => pad(size, arguments),

@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, ImmutableString, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 
 use super::Bounds;
-use super::cost::{Charged, READ, REBUILT, SCANNED, Size, charge};
+use super::cost::{Charged, MADE, REBUILT, SCANNED, SOUGHT, Size, TRIED, charge};
 
 /// What a script does with its texts, wherever it does it.
 #[derive(Debug, Default)]
@@ -24,6 +24,11 @@ pub(super) struct Outline {
     everything: bool,
     /// Bytes of the longest text that stands in it.
     longest: usize,
+    /// Ranges of the `switch` that has most: the engine tries one after the other, as one operation.
+    ranges: usize,
+    /// Elements of the largest array that is given to a function as it stands in the script: it is made as one
+    /// operation. An entry of a map is as four.
+    made: usize,
 }
 
 impl Outline {
@@ -52,8 +57,15 @@ impl Outline {
                     self.rebuild(&sides.lhs, false);
                 }
             }
+            Some(ASTNode::Stmt(Stmt::Switch(it, ..))) => {
+                self.ranges = self.ranges.max(it.1.ranges.len());
+            }
             Some(ASTNode::Expr(expression)) => match expression {
-                Expr::FnCall(call, _) => self.overrides |= call.name == "-",
+                Expr::FnCall(call, _) => {
+                    self.overrides |= call.name == "-";
+                    self.give(call);
+                }
+                Expr::MethodCall(call, _) => self.give(call),
                 Expr::StringConstant(text, _) => self.longest = self.longest.max(text.len()),
                 Expr::Dot(..) | Expr::Index(..) if ranges && has_slice(expression) => {
                     self.rebuild(expression, true);
@@ -62,6 +74,10 @@ impl Outline {
             },
             _ => {}
         }
+    }
+
+    fn give(&mut self, call: &FnCallExpr) {
+        self.made = call.args.iter().map(elements).fold(self.made, usize::max);
     }
 
     fn rebuild(&mut self, chain: &Expr, is_slice: bool) {
@@ -80,8 +96,8 @@ impl Outline {
 
     /// What each operation weighs, whatever it does, since it may do it to a text of the script's own.
     pub(super) const fn weight_of_an_operation(&self) -> u64 {
-        let bytes_a_unit = if self.everything { REBUILT } else { SCANNED * READ };
-        (self.longest / bytes_a_unit) as u64
+        let bytes_a_unit = if self.everything { REBUILT } else { SOUGHT };
+        (self.longest / bytes_a_unit + self.ranges / TRIED + self.made / MADE) as u64
     }
 
     /// Bytes of a unit of weight, where a function or a property gives a text.
@@ -117,6 +133,17 @@ fn is_range(path: &[ASTNode<'_>]) -> bool {
         return false;
     }
     !matches!(path.iter().rev().nth(1), Some(ASTNode::Stmt(Stmt::For(..))))
+}
+
+/// Elements of an array that stands in the script, those in it included.
+fn elements(expression: &Expr) -> usize {
+    match expression {
+        Expr::Array(items, _) => items.len() + items.iter().map(elements).sum::<usize>(),
+        Expr::Map(entries, _) => {
+            entries.0.len() * 4 + entries.0.iter().map(|(_, value)| elements(value)).sum::<usize>()
+        }
+        _ => 0,
+    }
 }
 
 /// Where a chain of dots and brackets begins.

@@ -10,33 +10,33 @@ use rhai::packages::{
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
 use super::{cost, library, values};
+use crate::limits;
 
-/// What one call of a function may take.
+/// What one call of a function may take; the reasons stand in `limits.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds;
 
 impl Bounds {
-    /// Steps of the script; one takes some 50 ns, more where it goes through a long text.
-    pub const OPERATIONS: u64 = 10_000;
-    /// What its operations and its functions touch: a unit is some 50 ns. 128 bytes of a text that is gone through are
-    /// one, and so are 8 bytes that are read letter by letter, 2 that are built anew, 8 elements that are copied.
-    pub const WEIGHT: u64 = 40_000;
+    /// Steps of the script.
+    pub const OPERATIONS: u64 = limits::SCRIPT_OPERATIONS;
+    /// Units of weight: what its operations and its functions touch.
+    pub const WEIGHT: u64 = limits::SCRIPT_WEIGHT;
     /// Bytes of a text that stands in the script itself.
-    pub const LITERAL: usize = 8 * 1024;
+    pub const LITERAL: usize = limits::SCRIPT_LITERAL;
     /// Functions within functions.
-    pub const CALLS: usize = 8;
+    pub const CALLS: usize = limits::SCRIPT_CALLS;
     /// Expressions and blocks within each other.
-    pub const NESTING: usize = 32;
-    /// Bytes of a text, or of all texts in an array or map; as much as SNS takes by default.
-    pub const TEXT: usize = 256 * 1024;
+    pub const NESTING: usize = limits::SCRIPT_NESTING;
+    /// Bytes of a text, or of all texts in an array or map.
+    pub const TEXT: usize = limits::SCRIPT_TEXT;
     /// Elements of an array, those of arrays in it included.
-    pub const ARRAY: usize = 1_000;
+    pub const ARRAY: usize = limits::SCRIPT_ARRAY;
     /// Entries of a map, those of maps in it included.
-    pub const MAP: usize = 250;
+    pub const MAP: usize = limits::SCRIPT_MAP;
     /// Variables that a function has at one time.
-    pub const VARIABLES: usize = 32;
+    pub const VARIABLES: usize = limits::SCRIPT_VARIABLES;
     /// Functions of the script.
-    pub const FUNCTIONS: usize = 100;
+    pub const FUNCTIONS: usize = limits::SCRIPT_FUNCTIONS;
 }
 
 /// Words that would reach beyond the event, and `this`: what it stands for is named nowhere, and would not be paid for.
@@ -75,6 +75,7 @@ fn original() -> Engine {
         BasicArrayPackage::new().as_shared_module(),
         BasicBlobPackage::new().as_shared_module(),
         BasicMapPackage::new().as_shared_module(),
+        BasicMathPackage::new().as_shared_module(),
         BasicStringPackage::new().as_shared_module(),
         LogicPackage::new().as_shared_module(),
         MoreStringPackage::new().as_shared_module(),

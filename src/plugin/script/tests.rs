@@ -1,6 +1,8 @@
 //! What a script may say, and what happens if it says something else. No error shows a value.
 
 mod costs;
+mod limits;
+mod worst;
 
 use super::*;
 use crate::event::{MessageKind, Meta};

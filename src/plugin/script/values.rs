@@ -9,10 +9,8 @@ use serde_json::{Number, Value as Json};
 use super::Bounds;
 use super::cost::{Charged, Size, give, too_large};
 use crate::event::{Event, Message, Presence, bare};
+use crate::limits::{DEEPEST_METADATA, LONGEST_SHOWN_NAME};
 use crate::plugin::{AttributeValue, Attributes, Metadata};
-
-/// How deep maps and arrays may lie in each other in what is to become JSON.
-const DEEPEST: usize = 16;
 
 /// A JID, with its parts as properties.
 #[derive(Debug, Clone)]
@@ -281,8 +279,8 @@ pub(super) fn metadata(engine: &Engine, said: Dynamic) -> Result<Metadata, Strin
 ///
 /// What JSON does not have.
 fn json(engine: &Engine, value: Dynamic, depth: usize) -> Result<Json, String> {
-    if depth > DEEPEST {
-        return Err(format!("maps and arrays more than {DEEPEST} deep in each other"));
+    if depth > DEEPEST_METADATA {
+        return Err(format!("maps and arrays more than {DEEPEST_METADATA} deep in each other"));
     }
     if value.is_unit() {
         return Ok(Json::Null);
@@ -326,5 +324,5 @@ pub(super) fn described(engine: &Engine, value: &Dynamic) -> String {
 
 /// As much of a name as an error may show; it may come from the event.
 fn shown(name: &str) -> String {
-    name.chars().take(64).flat_map(char::escape_debug).collect()
+    name.chars().take(LONGEST_SHOWN_NAME).flat_map(char::escape_debug).collect()
 }

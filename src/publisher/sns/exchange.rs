@@ -152,3 +152,21 @@ fn unreached(error: &ConnectorError) -> Fault {
 fn fault(scope: Scope, code: &str, detail: &str) -> Fault {
     Fault { scope, code: code.to_owned(), detail: one_line(detail, LONGEST_SAID) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_of_one_byte_too_many_is_not_kept() {
+        let answer = |bytes: usize| async move {
+            let body = SdkBody::from(vec![b'x'; bytes]);
+            let status = 200.try_into().unwrap();
+            answered(HttpResponse::new(status, body), Identity::new((), None)).await
+        };
+        assert_eq!(answer(LONGEST_ANSWER).await.unwrap().body.len(), LONGEST_ANSWER);
+        let fault = answer(LONGEST_ANSWER + 1).await.err().unwrap();
+        assert_eq!((fault.scope, fault.code.as_str()), (Scope::Transient, "response"));
+        assert!(!fault.detail.contains("xx"), "{}", fault.detail);
+    }
+}

@@ -107,35 +107,57 @@ async fn ask(broker: &Broker, line: &Line, queue: &str) -> Result<Limit, SourceE
     if refusal(line, queue, ours).await?.is_none() {
         return Ok(Limit::None);
     }
-    let mut arguments = FieldTable::default();
-    arguments.insert(QUEUE_TYPE.into(), AMQPValue::LongString("quorum".into()));
-    for _ in 0..MOST_ARGUMENTS {
-        let Some(said) = refusal(line, queue, arguments.clone()).await? else {
+    let mut inquiry = Inquiry::begin();
+    loop {
+        let Some(said) = refusal(line, queue, inquiry.arguments.clone()).await? else {
             return Ok(Limit::Unset);
         };
+        if let Some(limit) = inquiry.learn(said) {
+            return Ok(limit);
+        }
+    }
+}
+
+/// The arguments of somebody else's queue, as far as RabbitMQ has told them: one with each refusal.
+struct Inquiry {
+    arguments: FieldTable,
+    learnt: usize,
+}
+
+impl Inquiry {
+    fn begin() -> Self {
+        let mut arguments = FieldTable::default();
+        arguments.insert(QUEUE_TYPE.into(), AMQPValue::LongString("quorum".into()));
+        Self { arguments, learnt: 0 }
+    }
+
+    /// `None`: to be asked again, with what this refusal told.
+    fn learn(&mut self, said: String) -> Option<Limit> {
         let Some(differs) = Difference::read(&said) else {
             let is_refused = said.contains("ACCESS_REFUSED");
-            return Ok(if is_refused { Limit::Refused(said) } else { Limit::Unknown(said) });
+            return Some(if is_refused { Limit::Refused(said) } else { Limit::Unknown(said) });
         };
         match (differs.argument, differs.current) {
             // Only classic queues are not durable, or end by themselves.
-            (QUEUE_TYPE | "durable" | "exclusive" | "auto_delete", _) => return Ok(Limit::None),
-            (DELIVERY_LIMIT, Some((limit, _))) => {
-                return Ok(match limit.parse::<i64>() {
-                    // Less than nothing means none, to RabbitMQ 4.
-                    Ok(limit) if (0..LEAST_DELIVERY_LIMIT).contains(&limit) => Limit::At(limit),
-                    Ok(_) => Limit::None,
-                    Err(_) => Limit::Unknown(said),
-                });
+            (QUEUE_TYPE | "durable" | "exclusive" | "auto_delete", _) => Some(Limit::None),
+            (DELIVERY_LIMIT, Some((limit, _))) => Some(match limit.parse::<i64>() {
+                // Less than nothing means none, to RabbitMQ 4.
+                Ok(limit) if (0..LEAST_DELIVERY_LIMIT).contains(&limit) => Limit::At(limit),
+                Ok(_) => Limit::None,
+                Err(_) => Limit::Unknown(said),
+            }),
+            _ if self.learnt == MOST_ARGUMENTS => {
+                Some(Limit::Unknown(format!("it has more than {MOST_ARGUMENTS} arguments")))
             }
             (argument, Some((value, kind))) => {
-                let Some(value) = typed(value, kind) else { return Ok(Limit::Unknown(said)) };
-                arguments.insert(argument.into(), value);
+                let Some(value) = typed(value, kind) else { return Some(Limit::Unknown(said)) };
+                self.arguments.insert(argument.into(), value);
+                self.learnt += 1;
+                None
             }
-            _ => return Ok(Limit::Unknown(said)),
+            _ => Some(Limit::Unknown(said)),
         }
     }
-    Ok(Limit::Unknown(format!("it has more than {MOST_ARGUMENTS} arguments")))
 }
 
 /// What RabbitMQ says of a queue with other arguments; each refusal closes its channel.
@@ -204,6 +226,33 @@ fn typed(value: &str, kind: &str) -> Option<AMQPValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_argument_more_than_are_found_out_is_too_many() {
+        let mut inquiry = Inquiry::begin();
+        let said = |number: usize| {
+            format!(
+                "inequivalent arg 'x-{number}' for queue 'q': received none but current is the value '1' of type 'long'"
+            )
+        };
+        for number in 0..MOST_ARGUMENTS {
+            assert_eq!(inquiry.learn(said(number)), None, "{number}");
+        }
+        let end = Limit::Unknown("it has more than 32 arguments".to_owned());
+        assert_eq!(inquiry.learn(said(MOST_ARGUMENTS)), Some(end));
+    }
+
+    #[test]
+    fn a_delivery_limit_of_one_less_than_allows_looking_is_one() {
+        let learnt = |limit: i64| {
+            Inquiry::begin().learn(format!(
+                "inequivalent arg '{DELIVERY_LIMIT}' for queue 'q': received none but current is the value '{limit}' of type 'long'"
+            ))
+        };
+        let one_less = LEAST_DELIVERY_LIMIT - 1;
+        assert_eq!(learnt(one_less), Some(Limit::At(one_less)));
+        assert_eq!(learnt(LEAST_DELIVERY_LIMIT), Some(Limit::None));
+    }
 
     #[test]
     fn what_rabbitmq_says_of_an_argument_is_understood() {

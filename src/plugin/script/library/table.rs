@@ -87,6 +87,13 @@ pub(in crate::plugin::script) const TABLE: &[Entry] = &[
     changing("write_utf8", &[3, 4], Price::Scan), changing("write_ascii", &[3, 4], Price::Scan),
 ];
 
+/// Numbers in texts, also with a base. They are of the engine's package of arithmetic, which is not weighed.
+pub(super) const NUMBERS: &[(Entry, bool)] = &[
+    (pure("parse_int", &[], Price::Read), false),
+    (pure("parse_int", &[], Price::Read), true),
+    (pure("parse_float", &[], Price::Read), false),
+];
+
 const ANY: usize = 0;
 const TEXT: usize = 1;
 const ARRAY: usize = 2;

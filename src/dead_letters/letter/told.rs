@@ -1,0 +1,176 @@
+//! What headers tell of a dead letter. Whoever could publish to its queue has written them: any may be missing, of a
+//! wrong type, or a lie. Fuzzed by itself (`make fuzz`), so it knows nothing but headers.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::super::message::Headers;
+use super::headers::Reader;
+
+/// How often a message was replayed. Its other headers say so only while it is dead.
+pub(crate) const REPLAYS: &str = "event-pusher-replays";
+/// Which replay sent a message, and as which of its messages.
+pub(crate) const REPLAY_ID: &str = "event-pusher-replay-id";
+pub(crate) const REASON: &str = "event-pusher-reason";
+pub(crate) const EXCHANGE: &str = "event-pusher-exchange";
+pub(crate) const ROUTING_KEY: &str = "event-pusher-routing-key";
+pub(crate) const QUEUE: &str = "event-pusher-queue";
+/// So begin the headers of a parked event.
+pub(crate) const PARKED: &str = "event-pusher-parked";
+
+/// Before the name of a header that means to RabbitMQ, and to who reads a letter, that the letter itself has died.
+pub(crate) const COVER: &str = "event-pusher-covered-";
+/// Headers that RabbitMQ writes into what it dead-letters. A worker covers those that an event comes with.
+pub(crate) const OF_A_DEATH: [&str; 7] = [
+    "x-death",
+    "x-first-death-exchange",
+    "x-first-death-queue",
+    "x-first-death-reason",
+    "x-last-death-exchange",
+    "x-last-death-queue",
+    "x-last-death-reason",
+];
+
+/// What only a dead letter has.
+pub(crate) const OF_A_DEAD_LETTER: [&str; 7] = [
+    REASON,
+    "event-pusher-error",
+    "event-pusher-attempts",
+    "event-pusher-topic",
+    "event-pusher-failed-at",
+    "event-pusher-worker",
+    QUEUE,
+];
+
+/// Who put a message among the dead letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum By {
+    /// A worker, which says why in headers.
+    Worker,
+    /// RabbitMQ: over its delivery limit, too old, or pushed out of its queue.
+    Broker,
+    /// Nobody says.
+    Unknown,
+}
+
+/// Whether what a letter says of itself is known to be so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// A worker has signed it, by this configuration's key.
+    Signed,
+    /// It is not signed, or not by that key, so that anybody may have written it.
+    Claimed,
+    /// There is no key to tell by.
+    Unchecked,
+}
+
+/// Where an event came from, as far as anything says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The exchange to which its producer published.
+    pub exchange: Option<String>,
+    /// The routing key with which it did.
+    pub routing_key: Option<String>,
+    /// The queue from which a worker took it, or in which it died.
+    pub queue: Option<String>,
+}
+
+/// One death that RabbitMQ has recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Death {
+    /// Why, in RabbitMQ's words.
+    pub reason: String,
+    /// Where.
+    pub queue: String,
+    /// How often for that reason in that queue.
+    pub count: i64,
+    /// When it first did.
+    pub time: Option<Timestamp>,
+    /// Whether RabbitMQ itself has written this, and no client; `None` where the broker was not asked which it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_broker: Option<bool>,
+}
+
+/// All that is told, and who is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Told {
+    pub(crate) reason: String,
+    pub(crate) by: By,
+    pub(crate) trust: Trust,
+    pub(crate) error: Option<String>,
+    pub(crate) attempts: Option<i64>,
+    pub(crate) topic: Option<String>,
+    pub(crate) origin: Origin,
+    pub(crate) failed_at: Option<Timestamp>,
+    pub(crate) worker: Option<String>,
+    pub(crate) replays: i64,
+    pub(crate) replay: Option<(String, u32)>,
+    pub(crate) deaths: Vec<Death>,
+    /// Names of those that are of a wrong type or too long.
+    pub(crate) odd: Vec<String>,
+}
+
+impl Told {
+    /// `signed`: whether they are, where there is a key to tell by. `is_source`: whether a queue is a source's.
+    pub(crate) fn read(
+        headers: &Headers,
+        signed: Option<bool>,
+        is_source: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut headers = Reader::new(headers);
+        let deaths = headers.deaths();
+        let written = headers.text(REASON);
+        let by = author(written.is_some(), signed, deaths.first(), is_source);
+        let origin = headers.origin(by, deaths.first(), signed);
+        let ours = by != By::Broker;
+        let death = deaths.first().filter(|_| by != By::Worker);
+        let reason = written.filter(|_| ours).or_else(|| death.map(|death| death.reason.clone()));
+        let mut told = Self {
+            reason: reason.unwrap_or_else(|| "unknown".to_owned()),
+            by,
+            trust: match signed {
+                None => Trust::Unchecked,
+                // The broker signs nothing.
+                Some(true) if by == By::Worker => Trust::Signed,
+                Some(_) => Trust::Claimed,
+            },
+            error: headers.text("event-pusher-error").filter(|_| ours),
+            attempts: headers.integer("event-pusher-attempts").filter(|_| ours),
+            topic: headers.text("event-pusher-topic").filter(|_| ours),
+            origin,
+            failed_at: match by {
+                By::Worker => headers.time("event-pusher-failed-at"),
+                _ => death.and_then(|death| death.time),
+            },
+            worker: headers.text("event-pusher-worker").filter(|_| ours),
+            replays: headers.integer(REPLAYS).unwrap_or(0),
+            replay: headers.text(REPLAY_ID).and_then(|id| {
+                let (run, number) = id.rsplit_once('.')?;
+                Some((run.to_owned(), number.parse().ok()?))
+            }),
+            deaths,
+            odd: vec![],
+        };
+        told.odd = headers.odd;
+        told
+    }
+}
+
+/// Who has made a letter of a message. What a producer writes under our names is in the letter that RabbitMQ makes of
+/// it, so the newest of RabbitMQ's deaths comes first, if it was in a source's queue: no worker's letter dies there. In
+/// any other queue the event died before a worker took it, and RabbitMQ 3 lets producers write such deaths themselves.
+fn author(
+    says_why: bool,
+    signed: Option<bool>,
+    death: Option<&Death>,
+    is_source: impl Fn(&str) -> bool,
+) -> By {
+    let died_here = death.is_some_and(|death| is_source(&death.queue));
+    match (says_why, death) {
+        (true, _) if signed == Some(true) || !died_here => By::Worker,
+        (_, Some(_)) => By::Broker,
+        _ => By::Unknown,
+    }
+}
