@@ -44,7 +44,6 @@ pub mod schema;
 pub mod settle;
 pub mod signature;
 pub mod source;
-pub mod tally;
 pub mod trace;
 mod trial;
 mod untrusted;

@@ -6,8 +6,11 @@
 mod reading;
 #[cfg(test)]
 mod tests;
+mod totals;
 
 pub use self::reading::{OfSource, OfTopic, Reading, Times};
+pub use self::totals::Totals;
+pub(crate) use self::totals::sum;
 
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec,

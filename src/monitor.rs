@@ -13,7 +13,6 @@ use crate::hold::Held;
 use crate::metrics::Metrics;
 use crate::outcome::{Outcome, Reason, SkipReason};
 use crate::recent::Recent;
-use crate::settle::Void;
 use crate::source::SourceError;
 
 /// The kinds of event that have counters of their own, and the one of what is no event.
@@ -118,6 +117,12 @@ impl Monitor {
         Self { prefetch, ..self }
     }
 
+    /// Where it counts.
+    #[must_use]
+    pub const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
     /// The state now.
     #[must_use]
     pub fn seen(&self) -> Seen {
@@ -215,17 +220,22 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// It is settled; or it is held and comes again, or its receipt was void.
-    pub fn end(mut self, settled: &Result<Option<Outcome>, Void>) {
-        if let Ok(Some(outcome)) = settled {
-            self.ended = true;
-            if let Outcome::DeadLettered(letter) = outcome {
-                let Monitor { recent, source, .. } = &*self.monitor;
-                recent.note(source, letter.reason.label(), &letter.error);
-            }
-            self.monitor.outcome(self.kind, outcome.into()).inc();
-            self.monitor.seconds.observe(self.since.elapsed().as_secs_f64());
+    /// It has ended. Returns whether it is this process's first that ended so, whichever source it was from; what
+    /// comes again is never a first.
+    #[must_use]
+    pub fn end(mut self, outcome: &Outcome) -> bool {
+        // What was parked or requeued is counted where this is dropped, as is what has not ended at all.
+        let Some(end) = End::of(outcome) else { return false };
+        self.ended = true;
+        let Monitor { recent, source, seconds, metrics, .. } = &*self.monitor;
+        if let Outcome::DeadLettered(letter) = outcome {
+            recent.note(source, letter.reason.label(), &letter.error);
         }
+        seconds.observe(self.since.elapsed().as_secs_f64());
+        let counter = self.monitor.outcome(self.kind, end);
+        counter.inc();
+        let (outcome, reason) = end.labels();
+        counter.get() == 1 && metrics.reading().ended(outcome, reason) == 1
     }
 }
 
@@ -238,7 +248,7 @@ impl Drop for Taken {
     }
 }
 
-/// A way to end.
+/// A way to end for good.
 #[derive(Debug, Clone, Copy)]
 enum End {
     Published,
@@ -246,17 +256,17 @@ enum End {
     DeadLettered(Reason),
 }
 
-impl From<&Outcome> for End {
-    fn from(outcome: &Outcome) -> Self {
+impl End {
+    /// `None` for what comes again.
+    fn of(outcome: &Outcome) -> Option<Self> {
         match outcome {
-            Outcome::Published(_) => Self::Published,
-            Outcome::Skipped(reason) => Self::Skipped(*reason),
-            Outcome::DeadLettered(letter) => Self::DeadLettered(letter.reason),
+            Outcome::Published(_) => Some(Self::Published),
+            Outcome::Skipped(reason) => Some(Self::Skipped(*reason)),
+            Outcome::DeadLettered(letter) => Some(Self::DeadLettered(letter.reason)),
+            Outcome::Parked | Outcome::Requeued => None,
         }
     }
-}
 
-impl End {
     fn place(self) -> usize {
         match self {
             Self::Published => 0,

@@ -7,8 +7,8 @@ use std::fmt;
 
 use crate::arn::TopicArn;
 
-/// How a delivery ended. It is acknowledged in each of the three cases, and only after
-/// the outcome is safe.
+/// How a delivery ends, for good or for now. It is acknowledged in each case but the last, and only after the
+/// outcome is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// SNS accepted the notification under this id.
@@ -17,6 +17,10 @@ pub enum Outcome {
     Skipped(SkipReason),
     /// It can't be published as it is; it goes to the dead-letter exchange.
     DeadLettered(DeadLetter),
+    /// It is held; the broker keeps it in the queue for parked events, and brings it back from there.
+    Parked,
+    /// It is delivered again: it is held, or its session ended before it was settled.
+    Requeued,
 }
 
 /// The id that SNS gives an accepted message.

@@ -82,22 +82,18 @@ impl<P: Publish + 'static> Relay<P> {
             .unwrap_or_else(|_| Started::decided(trace.unwrap_or_default(), panicked()))
     }
 
-    /// Publishes what is to be published. Whatever happens, there is an outcome, unless a hold
-    /// lasts for longer than the `stay`.
-    ///
-    /// # Errors
-    ///
-    /// What is to become of the event for now; it may be started again.
+    /// Publishes what is to be published. Whatever happens, there is an outcome. One that is to be parked or
+    /// requeued, since a hold lasts for longer than the `stay`, may be started again.
     // Borrowed, since the future would have room for it twice.
-    pub async fn finish(&self, started: &mut Started, stay: &Stay<'_>) -> Result<Outcome, NotNow> {
+    pub async fn finish(&self, started: &mut Started, stay: &Stay<'_>) -> Outcome {
         match &mut started.next {
-            Next::Decided(outcome) => Ok(outcome.clone()),
+            Next::Decided(outcome) => outcome.clone(),
             Next::Routed(notification, turn) => {
                 let published = self.publish(notification, turn.as_mut(), stay, &started.trace);
                 let published = AssertUnwindSafe(published).catch_unwind().await;
                 // Whoever is next need not wait until this one is settled.
                 *turn = None;
-                published.unwrap_or_else(|_| Ok(panicked()))
+                published.unwrap_or_else(|_| panicked())
             }
         }
     }
@@ -154,20 +150,21 @@ impl<P: Publish + 'static> Relay<P> {
         turn: Option<&mut Turn>,
         stay: &Stay<'_>,
         trace: &Trace,
-    ) -> Result<Outcome, NotNow> {
+    ) -> Outcome {
         if let Some(turn) = turn {
             turn.come().await;
         }
         match self.publisher.publish(notification, stay).await {
             Ok(accepted) => {
                 trace.attempted(accepted.attempts);
-                Ok(Outcome::Published(accepted.id))
+                Outcome::Published(accepted.id)
             }
-            Err(Unpublished::NotNow(not_now)) => Err(not_now),
-            Err(Unpublished::Failed(failure)) => Ok(Outcome::DeadLettered(DeadLetter {
+            Err(Unpublished::NotNow(NotNow::Park)) => Outcome::Parked,
+            Err(Unpublished::NotNow(NotNow::HandBack)) => Outcome::Requeued,
+            Err(Unpublished::Failed(failure)) => Outcome::DeadLettered(DeadLetter {
                 topic: Some(notification.topic.clone()),
                 ..letter_of(failure)
-            })),
+            }),
         }
     }
 }

@@ -22,7 +22,6 @@ use crate::config;
 use crate::event::{Envelope, Event};
 use crate::outcome::Outcome;
 use crate::route::Notification;
-use crate::settle::Void;
 
 /// What is done about the traces of one source. The default: nothing.
 #[derive(Debug, Clone, Default)]
@@ -187,10 +186,10 @@ impl Following {
         self.0.clone()
     }
 
-    /// As it was settled; or it is held and comes again, or its receipt was void.
-    pub fn end(self, settled: &Result<Option<Outcome>, Void>) {
-        if let (Some(way), Ok(Some(outcome))) = (&self.0.0, settled) {
-            way.record(|span| span.outcome = Some(outcome.clone()));
+    /// As it was settled.
+    pub fn end(self, outcome: &Outcome) {
+        if let Some(way) = &self.0.0 {
+            way.record(|span| span.outcome = outcome.clone());
         }
     }
 }

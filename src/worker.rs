@@ -17,15 +17,14 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use self::held::Trial;
-use crate::hold::{Held, NotNow, Room, Stay};
+use crate::hold::{Held, Room, Stay};
 use crate::monitor::{Monitor, State};
 use crate::outcome::Outcome;
 use crate::pause::Pauses;
 use crate::publisher::Publish;
 use crate::relay::Relay;
-use crate::settle::{Settle, Void, settle};
+use crate::settle::{Settle, Unsettled, settle};
 use crate::source::{Delivery, Session, Source, SourceError};
-use crate::tally::Tally;
 use crate::trace::Following;
 
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
@@ -58,9 +57,7 @@ pub struct Worker<S, P> {
     pub relay: Relay<P>,
     /// Where its events wait for what is held.
     pub room: Room,
-    /// Where it is counted.
-    pub tally: Rc<Tally>,
-    /// Where it is seen from outside.
+    /// Where it is counted and seen from outside.
     pub monitor: Rc<Monitor>,
     /// How long what is in flight may take after a stop.
     pub grace: Duration,
@@ -147,10 +144,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     ) -> End {
         let settler = session.settler();
         let mut in_flight = FuturesUnordered::new();
-        let begin = |delivery| {
-            self.tally.received(1);
-            self.handle(delivery, &settler)
-        };
+        let begin = |delivery| self.handle(delivery, &settler);
         let mut stopped = pin!(requested(stop));
         let mut look = pin!(sleep(LOOK));
         let end = 'serving: loop {
@@ -161,12 +155,16 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     // And the others of its batch, which are ready as well.
                     let mut next = Some(settled);
                     while let Some(settled) = next {
-                        match self.record(settled) {
-                            Ok(None) => {}
-                            Ok(Some(held)) => break 'serving End::Held(held),
-                            Err(Void) => {
+                        match settled {
+                            Settled::Stale => {
                                 break 'serving End::Lost(self.why_lost(&mut session).await);
                             }
+                            Settled::Left => {
+                                if let Some(held) = self.room.closed_by() {
+                                    break 'serving End::Held(held);
+                                }
+                            }
+                            Settled::Done => {}
                         }
                         next = in_flight.next().now_or_never().flatten();
                     }
@@ -199,8 +197,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             End::TooMuch => self.make_room(&mut session, &mut in_flight, stopped).await,
             End::Lost(_) => {}
         }
-        // Their receipts are void or about to be; the broker delivers them again.
-        self.tally.handed_back(in_flight.len() as u64);
+        // Their receipts are stale or about to be, and dropping them counts them as requeued.
         drop(in_flight);
         self.room.reopen();
         if !matches!(end, End::Lost(_)) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
@@ -232,57 +229,53 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let traced = started.trace.follow();
         let stay = self.room.stay();
         async move {
-            let finished = self.relay.finish(&mut started, &stay).await;
-            let settled = self.conclude(settler, delivery, finished, &stay, &traced).await;
-            taken.end(&settled);
-            traced.end(&settled);
+            let outcome = self.relay.finish(&mut started, &stay).await;
+            let (outcome, settled) = self.settle(settler, delivery, outcome, &stay, &traced).await;
+            if taken.end(&outcome) {
+                self.announce(&outcome);
+            }
+            traced.end(&outcome);
             settled
         }
     }
 
-    /// Settles it, or puts it off.
-    async fn conclude<T: Settle>(
-        &self,
-        settler: &T,
-        delivery: Delivery<T::Receipt>,
-        finished: Result<Outcome, NotNow>,
-        stay: &Stay<'_>,
-        traced: &Following,
-    ) -> Settled {
-        match finished {
-            Ok(outcome) => self.settle(settler, delivery, outcome).await,
-            // Boxed, since every event in flight would carry the room for it along.
-            Err(not_now) => Box::pin(self.put_off(settler, delivery, stay, not_now, traced)).await,
-        }
-    }
-
+    /// Settles it with this outcome. Returns the one that it had in the end.
     async fn settle<T: Settle>(
         &self,
         settler: &T,
         delivery: Delivery<T::Receipt>,
         outcome: Outcome,
-    ) -> Settled {
+        stay: &Stay<'_>,
+        traced: &Following,
+    ) -> (Outcome, Settled) {
         self.log(&delivery.envelope, &outcome);
-        settle(settler, delivery, &outcome).await?;
-        Ok(Some(outcome))
-    }
-
-    /// Counts it. Returns what holds, if the session is to end for that.
-    fn record(&self, settled: Settled) -> Result<Option<Held>, Void> {
-        if let Some(outcome) = settled.inspect_err(|Void| self.tally.handed_back(1))? {
-            if self.tally.settled(&outcome) {
-                self.announce(&outcome);
+        match settle(settler, delivery, &outcome).await {
+            Ok(()) => {
+                let settled = match outcome {
+                    Outcome::Requeued | Outcome::Parked => Settled::Left,
+                    _ => Settled::Done,
+                };
+                (outcome, settled)
             }
-            return Ok(None);
+            Err(Unsettled::Stale(_)) => (Outcome::Requeued, Settled::Stale),
+            // Boxed, since every event in flight would carry the room for it along.
+            Err(Unsettled::NotParked { delivery, why }) => {
+                self.room.cannot_park(why);
+                Box::pin(self.try_again(settler, delivery, stay, traced)).await
+            }
         }
-        self.tally.handed_back(1);
-        Ok(self.room.closed_by())
     }
 }
 
-/// An outcome that is safe with the broker, or `None`: the event is held and comes again; or a receipt
-/// that was void.
-type Settled = Result<Option<Outcome>, Void>;
+/// What the session learns of a delivery that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    Done,
+    /// It was parked, or is left to the end of the session.
+    Left,
+    /// The session had ended before.
+    Stale,
+}
 
 async fn requested(stop: &mut Stop) {
     // Whoever could ask it to stop being gone is as good as being asked.

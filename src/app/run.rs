@@ -27,7 +27,6 @@ use crate::recent::Recent;
 use crate::relay::Relay;
 use crate::route::Router;
 use crate::source::{Broker, DeadLetterExchange, RabbitQueue};
-use crate::tally::Tally;
 use crate::trace::{Exporter, Tracer};
 use crate::worker::{Stop, Worker};
 
@@ -135,34 +134,33 @@ async fn work(config: Config, prepared: Prepared) {
         publisher: publisher(&config, &topics, &metrics, &recent).await,
         dead_letters: Rc::new(DeadLetterExchange::new(Rc::clone(&broker))),
         broker,
-        tally: Rc::new(Tally::default()),
         recent,
         metrics,
         exporter,
     };
     let sources = config.amqp.sources.iter();
     let workers: Vec<_> = sources.map(|source| shared.worker(&config, source)).collect();
-    let Shared { publisher, dead_letters, tally, recent, metrics, exporter, .. } = shared;
+    let Shared { publisher, dead_letters, recent, metrics, exporter, .. } = shared;
     let pulse = Pulse {
         monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
         publisher,
         topics,
         recent,
-        metrics,
+        metrics: Arc::clone(&metrics),
         stop: stop.clone(),
         status,
     };
     let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
     tokio::select! {
         _ = working => {}
-        () = report_progress(&tally) => {}
+        () = report_progress(&metrics) => {}
         () = pulse.beat() => {}
     }
     dead_letters.close().await;
     if let Some(exporter) = exporter {
         exporter.close(SPANS_WITHIN).await;
     }
-    tracing::info!("stopped. {}", tally.counts());
+    tracing::info!("stopped. {}", metrics.reading().totals());
 }
 
 async fn publisher(
@@ -182,7 +180,6 @@ struct Shared {
     publisher: Rc<Publisher<Sns>>,
     broker: Rc<Broker>,
     dead_letters: Rc<DeadLetterExchange>,
-    tally: Rc<Tally>,
     recent: Rc<Recent>,
     metrics: Arc<Metrics>,
     exporter: Option<Exporter>,
@@ -209,7 +206,6 @@ impl Shared {
                 .with_fifo(config.has_fifo_topic())
                 .with_bytes(config.amqp.in_flight_bytes_of_a_source()),
             source: queue.monitored(Rc::clone(&monitor)),
-            tally: Rc::clone(&self.tally),
             monitor,
             grace: config.shutdown.grace,
         }
@@ -217,12 +213,12 @@ impl Shared {
 }
 
 /// Says each minute what has come since, so that the log tells more than how it began.
-async fn report_progress(tally: &Tally) {
-    let mut before = tally.counts();
+async fn report_progress(metrics: &Metrics) {
+    let mut before = metrics.reading().totals();
     loop {
         tokio::time::sleep(REPORT_EVERY).await;
-        let now = tally.counts();
-        if now != before {
+        let now = metrics.reading().totals();
+        if now.received != before.received || now.ended() != before.ended() {
             tracing::info!("so far: {now}");
         }
         before = now;

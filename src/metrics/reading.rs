@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use prometheus::core::Collector;
 use prometheus::proto::Metric;
 
-use super::Metrics;
+use super::{Metrics, Totals};
 
 /// What is counted so far, and what is so now.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,6 +63,20 @@ pub struct Times {
     pub up_to: Vec<(f64, u64)>,
     /// All.
     pub count: u64,
+}
+
+impl Reading {
+    /// What became of all deliveries.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.into()
+    }
+
+    /// How many ended so, for this reason.
+    pub(crate) fn ended(&self, outcome: &str, reason: &str) -> u64 {
+        let key = (outcome.to_owned(), reason.to_owned());
+        self.sources.values().filter_map(|source| source.outcomes.get(&key)).sum()
+    }
 }
 
 impl OfSource {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{Begin, Delivery, Session, Source, SourceError};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
-use crate::settle::{Settle, Void};
+use crate::settle::{NotParked, Settle, StaleReceipt};
 
 /// When what was parked is ready again.
 const PARKED_FOR: Duration = Duration::from_secs(30);
@@ -185,10 +185,10 @@ pub struct MemorySettler(MemoryQueue);
 impl Settle for MemorySettler {
     type Receipt = MemoryReceipt;
 
-    async fn ack(&self, receipt: MemoryReceipt) -> Result<(), Void> {
+    async fn ack(&self, receipt: MemoryReceipt) -> Result<(), StaleReceipt> {
         let mut state = self.0.0.state.borrow_mut();
         self.0.0.changed.notify_one();
-        state.unacked.remove(&receipt.tag).map(drop).ok_or(Void)
+        state.unacked.remove(&receipt.tag).map(drop).ok_or(StaleReceipt)
     }
 
     async fn bury(
@@ -196,16 +196,19 @@ impl Settle for MemorySettler {
         envelope: &Envelope,
         receipt: &MemoryReceipt,
         letter: &DeadLetter,
-    ) -> Result<(), Void> {
+    ) -> Result<(), StaleReceipt> {
         let mut state = self.0.0.state.borrow_mut();
         if !state.unacked.contains_key(&receipt.tag) {
-            return Err(Void);
+            return Err(StaleReceipt);
         }
         state.dead.push((envelope.clone(), letter.clone()));
         Ok(())
     }
 
-    async fn park(&self, envelope: &Envelope, _: &MemoryReceipt) -> Result<(), String> {
+    async fn park(&self, envelope: &Envelope, receipt: &MemoryReceipt) -> Result<(), NotParked> {
+        if !self.0.0.state.borrow().unacked.contains_key(&receipt.tag) {
+            return Err(NotParked::Stale(StaleReceipt));
+        }
         let (queue, envelope) = (self.0.clone(), envelope.clone());
         queue.0.state.borrow_mut().parked += 1;
         tokio::task::spawn_local(async move {

@@ -29,7 +29,7 @@ use crate::config;
 use crate::event::Envelope;
 use crate::monitor::Monitor;
 use crate::outcome::DeadLetter;
-use crate::settle::{Settle, Void};
+use crate::settle::{NotParked, Settle, StaleReceipt};
 use crate::signature::SigningKey;
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
@@ -311,10 +311,10 @@ impl Settling {
 impl Settle for RabbitSettler {
     type Receipt = RabbitReceipt;
 
-    async fn ack(&self, receipt: RabbitReceipt) -> Result<(), Void> {
+    async fn ack(&self, receipt: RabbitReceipt) -> Result<(), StaleReceipt> {
         let Settling { channel, ledger, bytes, settled, broken, .. } = &*self.0;
         if broken.get() || !channel.status().connected() {
-            return Err(Void);
+            return Err(StaleReceipt);
         }
         ledger.borrow_mut().settle(receipt.tag);
         bytes.settle(receipt.charge);
@@ -327,18 +327,18 @@ impl Settle for RabbitSettler {
         envelope: &Envelope,
         receipt: &RabbitReceipt,
         letter: &DeadLetter,
-    ) -> Result<(), Void> {
+    ) -> Result<(), StaleReceipt> {
         let Settling { channel, dead_letters, rate, ending, source, .. } = &*self.0;
         let mut ending = ending.subscribe();
         tokio::select! {
             biased;
             () = rate.turn(letter.reason) => {}
-            _ = ending.wait_for(|ending| *ending) => return Err(Void),
+            _ = ending.wait_for(|ending| *ending) => return Err(StaleReceipt),
         }
         loop {
             // One that comes again is a dead letter then.
             if !channel.status().connected() {
-                return Err(Void);
+                return Err(StaleReceipt);
             }
             let properties = &receipt.properties;
             let buried = dead_letters.publish(envelope, properties, letter, &source.queue);
@@ -348,10 +348,16 @@ impl Settle for RabbitSettler {
         }
     }
 
-    async fn park(&self, envelope: &Envelope, receipt: &RabbitReceipt) -> Result<(), String> {
-        let Settling { dead_letters, source, .. } = &*self.0;
-        let Some(parking) = &source.parking else { return Err("not this source's".to_owned()) };
+    async fn park(&self, envelope: &Envelope, receipt: &RabbitReceipt) -> Result<(), NotParked> {
+        let Settling { channel, dead_letters, source, .. } = &*self.0;
+        // It comes again, and need not be there twice.
+        if !channel.status().connected() {
+            return Err(NotParked::Stale(StaleReceipt));
+        }
+        let Some(parking) = &source.parking else {
+            return Err(NotParked::Refused("not this source's".to_owned()));
+        };
         let parked = dead_letters.park(envelope, &receipt.properties, source, parking);
-        parked.await.map_err(|SourceError(why)| why)
+        parked.await.map_err(|error| NotParked::Refused(error.to_string()))
     }
 }

@@ -26,8 +26,8 @@ pub(super) struct Span {
     pub(super) topic: Option<TopicArn>,
     /// To publish it.
     pub(super) attempts: u32,
-    /// `None`: it went back to the queue.
-    pub(super) outcome: Option<Outcome>,
+    /// Requeued, unless it is told.
+    pub(super) outcome: Outcome,
 }
 
 impl Span {
@@ -46,7 +46,7 @@ impl Span {
             kind: None,
             topic: None,
             attempts: 0,
-            outcome: None,
+            outcome: Outcome::Requeued,
         }
     }
 }

@@ -22,7 +22,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let last_words = async {
             loop {
                 match session.next().await {
-                    Ok(_void) => self.leave(),
+                    Ok(_stale) => self.leave(),
                     Err(error) => return error,
                 }
             }
@@ -67,15 +67,13 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 tokio::select! {
                     biased;
                     come = &mut stopping => break come,
-                    // Void or not: all there is left to do is to finish the others.
-                    Some(settled) = in_flight.next() => drop(self.record(settled)),
+                    // Stale or not: all there is left to do is to finish the others.
+                    Some(_) = in_flight.next() => {}
                 }
             };
             tracing::debug!(source = self.name, "the broker delivers no more");
             in_flight.extend(come.into_iter().filter_map(begin));
-            while let Some(settled) = in_flight.next().await {
-                let _ = self.record(settled);
-            }
+            while in_flight.next().await.is_some() {}
         };
         tokio::select! {
             biased;
@@ -86,8 +84,6 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
 
     /// A delivery had come, and goes back.
     pub(super) fn leave(&self) {
-        self.tally.received(1);
-        self.tally.handed_back(1);
         self.monitor.untaken();
     }
 }

@@ -6,9 +6,10 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 
 use super::{Settled, Stop, Worker, requested};
-use crate::hold::{Held, NotNow, Stay};
+use crate::hold::{Held, Stay};
+use crate::outcome::Outcome;
 use crate::publisher::Publish;
-use crate::settle::{Settle, park};
+use crate::settle::Settle;
 use crate::source::{Begin, Delivery, Session, Source};
 use crate::trace::Following;
 
@@ -32,30 +33,17 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         Some(trial).filter(|_| !self.room.keeps_order())
     }
 
-    /// An event that can't wait at the gate any more: parks it, or leaves it to the end of the session.
-    pub(super) async fn put_off<T: Settle>(
+    /// An event that could not be parked waits where it was, or is parked in the end.
+    pub(super) async fn try_again<T: Settle>(
         &self,
         settler: &T,
-        mut delivery: Delivery<T::Receipt>,
+        delivery: Delivery<T::Receipt>,
         stay: &Stay<'_>,
-        mut not_now: NotNow,
         traced: &Following,
-    ) -> Settled {
-        while not_now == NotNow::Park {
-            match park(settler, delivery).await? {
-                Ok(()) => return Ok(None),
-                Err(refused) => {
-                    self.room.cannot_park(refused.why);
-                    delivery = refused.delivery;
-                }
-            }
-            let mut started = self.relay.start_again(traced.trace(), &delivery.envelope);
-            match self.relay.finish(&mut started, stay).await {
-                Ok(outcome) => return self.settle(settler, delivery, outcome).await,
-                Err(again) => not_now = again,
-            }
-        }
-        Ok(None)
+    ) -> (Outcome, Settled) {
+        let mut started = self.relay.start_again(traced.trace(), &delivery.envelope);
+        let outcome = self.relay.finish(&mut started, stay).await;
+        self.settle(settler, delivery, outcome, stay, traced).await
     }
 
     /// How the next session is to begin.
@@ -129,7 +117,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 () = async { stopped.await; sleep(self.grace).await } => {}
             }
         };
-        let leave = |_void| {
+        let leave = |_stale| {
             self.leave();
             None
         };

@@ -23,6 +23,8 @@ impl<S, P> Worker<S, P> {
                 reason = %letter.reason,
                 error = letter.error
             ),
+            // There is a line for the hold, and this is not how they end.
+            Outcome::Parked | Outcome::Requeued => {}
         }
     }
 
@@ -41,6 +43,7 @@ impl<S, P> Worker<S, P> {
                 error = letter.error,
                 "first dead letter for this reason; further ones are only counted"
             ),
+            Outcome::Parked | Outcome::Requeued => {}
         }
     }
 }

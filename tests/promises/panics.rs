@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use event_pusher_sns::config::{Config, Inputs};
 use event_pusher_sns::hold::Room;
+use event_pusher_sns::metrics::{Metrics, Totals};
 use event_pusher_sns::monitor::Monitor;
 use event_pusher_sns::plugin::{Plugin, PluginError, Plugins};
 use event_pusher_sns::publisher::{self, MemoryTopics};
 use event_pusher_sns::relay::Relay;
 use event_pusher_sns::route::Router;
 use event_pusher_sns::source::{Broker, DeadLetterExchange, RabbitQueue};
-use event_pusher_sns::tally::Tally;
 use event_pusher_sns::worker::Worker;
 use jid::Jid;
 use tokio::sync::watch;
@@ -33,7 +33,7 @@ impl Plugin for Buggy {
 }
 
 /// Works on the stand until `done`, in this process, with topics in memory.
-async fn work(stand: &Stand, done: impl AsyncFnOnce(&Tally)) -> Rc<Tally> {
+async fn work(stand: &Stand, done: impl AsyncFnOnce(&Metrics)) -> Totals {
     let plugins = Plugins::default().register("buggy", Buggy);
     let files = vec![("stand.toml".to_owned(), stand.configuration())];
     let set = [("EVENT_PUSHER__SNS__PLUGIN_MODULE".to_owned(), "buggy".to_owned())];
@@ -44,29 +44,28 @@ async fn work(stand: &Stand, done: impl AsyncFnOnce(&Tally)) -> Rc<Tally> {
     let router = Rc::new(Router::of(&config, &plugins).unwrap());
     let broker = Rc::new(Broker::new(config.amqp, "panics".to_owned()));
     let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
-    let tally = Rc::new(Tally::default());
+    let metrics = Arc::new(Metrics::new());
     let worker = Worker {
         name: source.name.clone(),
         room: Room::new(&source, 10, Duration::from_mins(1)),
         relay: Relay::new(source.format, router, topics),
         source: RabbitQueue::new(broker, source, dead_letters),
-        tally: Rc::clone(&tally),
-        monitor: Rc::new(Monitor::new("test", Arc::default())),
+        monitor: Rc::new(Monitor::new("test", Arc::clone(&metrics))),
         grace: Duration::from_secs(10),
     };
     let (ask, stop) = watch::channel(false);
     let done = async {
-        done(&tally).await;
+        done(&metrics).await;
         ask.send_replace(true);
     };
     tokio::task::LocalSet::new().run_until(async { tokio::join!(worker.run(stop), done) }).await;
-    tally
+    metrics.reading().totals()
 }
 
 #[tokio::test]
 async fn an_event_that_panics_the_code_is_dead_and_the_worker_lives_on() {
     let stand = Stand::new("panics").await;
-    let events = async |tally: &Tally| {
+    let events = async |metrics: &Metrics| {
         // It is declared last, when all else is there and bound.
         let declared = async || stand.has_queue(&stand.held_queue()).await.then_some(());
         wait_for("the queues", declared).await;
@@ -80,10 +79,10 @@ async fn an_event_that_panics_the_code_is_dead_and_the_worker_lives_on() {
         assert!(!error.contains("a bug"), "a panic's message may quote the event: {error}");
         stand.publish(Event::presence("carol@h", true)).await;
         // What the broker has sent and the worker has not taken, a stop would hand back.
-        wait_for("Carol", async || (tally.counts().published == 3).then_some(())).await;
+        let published = || metrics.reading().totals().published;
+        wait_for("Carol", async || (published() == 3).then_some(())).await;
     };
-    let tally = Box::pin(work(&stand, events)).await;
-    let counts = tally.counts();
-    assert_eq!((counts.received, counts.published, counts.handed_back), (4, 3, 0), "{counts}");
+    let totals = Box::pin(work(&stand, events)).await;
+    assert_eq!((totals.received, totals.published, totals.handed_back), (4, 3, 0), "{totals}");
     stand.leave_nothing().await;
 }

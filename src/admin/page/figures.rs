@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::sums::{float, published, received, requests, retries, throttled};
-use crate::metrics::{OfSource, OfTopic, Reading, Times};
+use crate::metrics::{OfSource, OfTopic, Reading, Times, Totals, sum};
 
 /// Between two readings.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
@@ -61,6 +61,20 @@ pub(super) struct Books {
     in_flight: i64,
     /// Received, less all the rest. Numbers that are read while they change may differ by a few.
     unaccounted: i64,
+}
+
+impl From<Totals> for Books {
+    fn from(totals: Totals) -> Self {
+        Self {
+            received: totals.received,
+            published: totals.published,
+            skipped: sum(&totals.skipped),
+            dead_lettered: sum(&totals.dead_lettered),
+            handed_back: totals.handed_back,
+            in_flight: totals.in_flight,
+            unaccounted: totals.unaccounted(),
+        }
+    }
 }
 
 /// What goes to SNS.
@@ -166,7 +180,7 @@ impl History {
             in_flight: now.sources.values().map(|it| it.in_flight).sum(),
             ready: ready.map(|it| it.iter().sum()),
             latency: Latency::of(&span.times()),
-            books: books(now),
+            books: now.totals().into(),
             missing: self.missing(),
             requests: span.requests(usd_per_million),
             topics: topics.collect(),
@@ -179,7 +193,7 @@ impl History {
         if last.len() < LASTING {
             return 0;
         }
-        let mut unaccounted = last.map(|(_, reading)| books(reading).unaccounted);
+        let mut unaccounted = last.map(|(_, reading)| reading.totals().unaccounted());
         let now = unaccounted.next().unwrap_or(0);
         if unaccounted.all(|it| it == now) { now.unsigned_abs() } else { 0 }
     }
@@ -203,23 +217,6 @@ impl History {
         let (before, now) = (first.map_or(&NOTHING, |it| &it.1), last.map_or(&NOTHING, |it| &it.1));
         Span { before, now, seconds }
     }
-}
-
-#[allow(clippy::cast_possible_wrap, reason = "nobody counts that far")]
-fn books(now: &Reading) -> Books {
-    let ended = |outcome: &str| now.sources.values().map(|it| it.ended(outcome)).sum();
-    let mut books = Books {
-        received: received(now),
-        published: ended("published"),
-        skipped: ended("skipped"),
-        dead_lettered: ended("dead_lettered"),
-        handed_back: now.sources.values().map(|it| it.handed_back).sum(),
-        in_flight: now.sources.values().map(|it| it.in_flight).sum(),
-        unaccounted: 0,
-    };
-    let ended = books.published + books.skipped + books.dead_lettered + books.handed_back;
-    books.unaccounted = books.received as i64 - ended as i64 - books.in_flight;
-    books
 }
 
 /// Two readings, and the seconds between them.

@@ -88,20 +88,20 @@ fn attributes(span: &Span) -> Vec<KeyValue> {
         add("aws.sns.topic.arn", topic.to_string());
     }
     let (outcome, attempts) = match &span.outcome {
-        Some(Outcome::Published(id)) => {
+        Outcome::Published(id) => {
             add("event_pusher.sns_message_id", id.0.clone());
             ("published", span.attempts)
         }
-        Some(Outcome::Skipped(reason)) => {
+        Outcome::Skipped(reason) => {
             add("event_pusher.reason", reason.label().to_owned());
             ("skipped", span.attempts)
         }
-        Some(Outcome::DeadLettered(letter)) => {
+        Outcome::DeadLettered(letter) => {
             add("event_pusher.reason", letter.reason.label().to_owned());
             add("error.type", letter.reason.label().to_owned());
             ("dead_lettered", letter.attempts)
         }
-        None => ("handed_back", span.attempts),
+        Outcome::Parked | Outcome::Requeued => ("handed_back", span.attempts),
     };
     attributes.push(KeyValue::new("event_pusher.outcome", outcome));
     attributes.push(KeyValue::new("event_pusher.attempts", i64::from(attempts)));
@@ -116,10 +116,10 @@ fn destination(span: &Span) -> String {
     }
 }
 
-fn status(outcome: Option<Outcome>) -> Status {
+fn status(outcome: Outcome) -> Status {
     match outcome {
-        Some(Outcome::DeadLettered(letter)) => Status::error(cut(&letter.error)),
-        Some(Outcome::Published(_) | Outcome::Skipped(_)) | None => Status::Unset,
+        Outcome::DeadLettered(letter) => Status::error(cut(&letter.error)),
+        _ => Status::Unset,
     }
 }
 

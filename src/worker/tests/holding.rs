@@ -158,7 +158,7 @@ async fn a_stop_hands_back_at_once_what_is_held() {
             let took = run_while(&worker, sleep(Duration::from_mins(5))).await;
             assert!(took < Duration::from_millis(500), "{scope}, {ordering}: {took:?}");
             assert_eq!(queue.ready() + queue.dead_letters().len(), 40);
-            assert_eq!(worker.tally.counts().in_flight(), 0);
+            assert_eq!(worker.monitor.metrics().reading().totals().in_flight, 0);
         }
     }
 }

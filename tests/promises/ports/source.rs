@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use event_pusher_sns::event::Envelope;
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
-use event_pusher_sns::settle::{Settle, Void, settle};
+use event_pusher_sns::settle::{NotParked, Settle, StaleReceipt, settle};
 use event_pusher_sns::source::{
     Begin, Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
 };
@@ -20,7 +20,9 @@ trait Queue {
     async fn publish(&self, payload: &str);
     /// Payload, message id and reason of each dead letter.
     async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)>;
-    /// Fails if anything is left.
+    /// How many are parked.
+    async fn parked(&self) -> u32;
+    /// Throws away what is parked, and fails if anything else is left.
     async fn leave_nothing(self);
 }
 
@@ -48,6 +50,10 @@ impl Queue for MemoryQueue {
             (text(&envelope.payload), id, letter.reason.to_string())
         };
         dead.iter().map(row).collect()
+    }
+
+    async fn parked(&self) -> u32 {
+        MemoryQueue::parked(self).try_into().unwrap()
     }
 
     async fn leave_nothing(self) {
@@ -94,7 +100,12 @@ impl Queue for Rabbit {
         letters.into_iter().map(row).collect()
     }
 
+    async fn parked(&self) -> u32 {
+        self.stand.ready(&self.stand.held_queue()).await
+    }
+
     async fn leave_nothing(self) {
+        self.stand.purge(&self.stand.held_queue()).await;
         self.stand.leave_nothing().await;
     }
 }
@@ -174,10 +185,13 @@ async fn receipts_end_with_their_session<Q: Queue>(queue: Q) {
     let envelope = &again[0].envelope;
     for receipt in old {
         // Whoever buries it now would see it come again, and bury it again.
-        assert_eq!(settler.bury(envelope, &receipt, &letter()).await, Err(Void));
-        assert_eq!(settler.ack(receipt).await, Err(Void));
+        assert_eq!(settler.bury(envelope, &receipt, &letter()).await, Err(StaleReceipt));
+        let parked = settler.park(envelope, &receipt).await;
+        assert_eq!(parked, Err(NotParked::Stale(StaleReceipt)));
+        assert_eq!(settler.ack(receipt).await, Err(StaleReceipt));
     }
     assert_eq!(queue.dead_letters(0).await, []);
+    assert_eq!(queue.parked().await, 0);
     for delivery in again {
         settle(&session.settler(), delivery, &published()).await.unwrap();
     }
@@ -196,6 +210,64 @@ async fn buried_are_dead_letters(queue: impl Queue) {
     session.close().await;
     let row = ("bad".to_owned(), id_of("bad"), "undecodable".to_owned());
     assert_eq!(queue.dead_letters(1).await, [row]);
+    queue.leave_nothing().await;
+}
+
+async fn parked_are_out_of_the_way(queue: impl Queue) {
+    for payload in ["held", "good"] {
+        queue.publish(payload).await;
+    }
+    let mut session = open(&queue).await;
+    let settler = session.settler();
+    let held = take(&mut session, &["held"]).await.remove(0);
+    settle(&settler, held, &Outcome::Parked).await.unwrap();
+    take_and_ack(&mut session, &["good"]).await;
+    assert_eq!(queue.parked().await, 1);
+    session.close().await;
+    // It is acknowledged: the session's end brings nothing back.
+    queue.publish("next").await;
+    let mut session = open(&queue).await;
+    take_and_ack(&mut session, &["next"]).await;
+    session.close().await;
+    queue.leave_nothing().await;
+}
+
+async fn requeued_keep_their_place(queue: impl Queue) {
+    for payload in ["a", "b", "c"] {
+        queue.publish(payload).await;
+    }
+    let mut session = open(&queue).await;
+    let settler = session.settler();
+    for (delivery, outcome) in
+        take(&mut session, &["a", "b"]).await.into_iter().zip([Outcome::Requeued, published()])
+    {
+        settle(&settler, delivery, &outcome).await.unwrap();
+    }
+    session.close().await;
+    let mut session = open(&queue).await;
+    take_and_ack(&mut session, &["a", "c"]).await;
+    session.close().await;
+    queue.leave_nothing().await;
+}
+
+async fn one_comes_at_a_time_until_more_are_asked_for(queue: impl Queue) {
+    for payload in ["a", "b", "c"] {
+        queue.publish(payload).await;
+    }
+    let mut session = queue.source().open(Begin::One).await.unwrap();
+    let settler = session.settler();
+    let first = take(&mut session, &["a"]).await.remove(0);
+    // A second one would be here by then.
+    let none = tokio::time::timeout(std::time::Duration::from_millis(300), session.next()).await;
+    assert!(none.is_err(), "one is open");
+    settle(&settler, first, &published()).await.unwrap();
+    let second = take(&mut session, &["b"]).await.remove(0);
+    session.take_more();
+    let third = take(&mut session, &["c"]).await.remove(0);
+    for delivery in [second, third] {
+        settle(&settler, delivery, &published()).await.unwrap();
+    }
+    session.close().await;
     queue.leave_nothing().await;
 }
 
@@ -252,7 +324,7 @@ macro_rules! conformance_of_a_queue {
             }
 
             #[tokio::test]
-            async fn a_receipt_is_void_when_its_session_has_ended() {
+            async fn a_receipt_is_stale_when_its_session_has_ended() {
                 on_one_thread(async { receipts_end_with_their_session($queue).await }).await;
             }
 
@@ -262,12 +334,28 @@ macro_rules! conformance_of_a_queue {
             }
 
             #[tokio::test]
+            async fn what_is_parked_is_out_of_the_way() {
+                on_one_thread(async { parked_are_out_of_the_way($queue).await }).await;
+            }
+
+            #[tokio::test]
+            async fn what_is_requeued_keeps_its_place() {
+                on_one_thread(async { requeued_keep_their_place($queue).await }).await;
+            }
+
+            #[tokio::test]
+            async fn a_start_with_one_delivery_takes_one_until_more_are_asked_for() {
+                on_one_thread(async { one_comes_at_a_time_until_more_are_asked_for($queue).await })
+                    .await;
+            }
+
+            #[tokio::test]
             async fn waiting_for_the_next_can_be_given_up_without_loss() {
                 on_one_thread(async { next_can_be_dropped($queue).await }).await;
             }
 
             #[tokio::test]
-            async fn a_stop_loses_nothing_and_voids_nothing() {
+            async fn a_stop_loses_nothing_and_makes_no_receipt_stale() {
                 on_one_thread(async { stopping_loses_nothing($queue).await }).await;
             }
         }
