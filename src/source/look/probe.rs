@@ -63,11 +63,13 @@ pub(super) fn new() -> String {
     format!("{PROBE}-{:016x}", fastrand::u64(..))
 }
 
+/// The headers that a queue puts on what it delivers again.
+const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
+
 /// Whether it is a probe, of any look. It is taken out of the queue, so it must be nothing else: what a producer
 /// publishes, and a worker or RabbitMQ dead-letters, has headers that say so.
 pub(super) fn is_one(message: &Message, queue: &str) -> bool {
     let Message { exchange, routing_key, properties, body } = message;
-    const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
     let mut headers = properties.headers.iter().flatten();
     exchange.is_empty()
         && routing_key == queue
@@ -95,9 +97,10 @@ pub(super) async fn publish(broker: &Broker, queue: &str, probe: &str) -> Result
             channel.basic_publish("".into(), queue.into(), options, b"", properties).await?.await
         })
         .await?;
-        match confirmed.is_ack() && confirmed.take_message().is_none() {
-            true => Ok(()),
-            false => Err(SourceError(format!("{what}: the broker did not take it"))),
+        if confirmed.is_ack() && confirmed.take_message().is_none() {
+            Ok(())
+        } else {
+            Err(SourceError(format!("{what}: the broker did not take it")))
         }
     };
     let blocked = async {

@@ -1,7 +1,7 @@
 //! Follows the deliveries of a connection through its frames: counts them, and leaves them out when told to.
 
-/// Class, weight and body size of a content header.
-const SIZED_HEADER: usize = 12;
+/// In a content header the body's size stands behind class and weight.
+const BODY_SIZE: usize = 4;
 
 /// Learns of the deliveries that pass.
 pub(crate) trait Observer {
@@ -69,11 +69,9 @@ impl<O: Observer> Deliveries<O> {
         if self.content != Content::Announced(channel) {
             return;
         }
-        let Some([.., a, b, c, d, e, f, g, h]) = payload.first_chunk::<SIZED_HEADER>() else {
-            return;
-        };
+        let Some(body) = payload.get(BODY_SIZE..).and_then(<[u8]>::first_chunk) else { return };
         self.observer.begin(size as u64);
-        self.remain(channel, u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));
+        self.remain(channel, u64::from_be_bytes(*body));
     }
 
     /// A frame of a body has passed.

@@ -18,7 +18,7 @@ use super::{INSTALL, PATIENCE, wait_for};
 
 const COOKIE: &str = "of-a-test";
 
-/// Which of the RabbitMQs that are promised to work.
+/// Which release of `RabbitMQ`, of those that are promised to work.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Version {
     Oldest,
