@@ -277,8 +277,10 @@ impl Reading {
         let done = count > 0 && may(count).await;
         if done {
             for (gone, tag) in (0..).zip(tags) {
-                self.look.acknowledge(tag).await.map_err(|SourceError(why)| {
-                    SourceError(format!("{why}; {gone} of {count} were discarded, or so it seems"))
+                self.look.acknowledge(tag).await.map_err(|error| {
+                    error.reworded(|why| {
+                        format!("{why}; {gone} of {count} were discarded, or so it seems")
+                    })
                 })?;
             }
         }

@@ -35,6 +35,8 @@ pub mod topology;
 mod watch;
 mod wire;
 
+#[cfg(doc)]
+use std::fmt;
 use std::future::Future;
 
 pub(crate) use amqp_message::header_texts;
@@ -113,42 +115,38 @@ pub trait Session {
     fn close(self) -> impl Future<Output = ()>;
 }
 
-/// Why there is no session, or no longer: what happened, where, and what to do.
+/// Why there is no session, or no longer. [`fmt::Display`] says what happened, where, and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub String);
+pub enum SourceError {
+    /// The broker says that an exchange or a queue is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Something else went wrong.
+    #[error("{0}")]
+    Failed(String),
+    /// Nothing is wrong: a session that had nothing to do for long ends, in case that it is broken without a sign.
+    #[error("nothing has come for long")]
+    Renewal,
+    /// More bytes came than the source may have in flight, and none could be settled: the next session asks for fewer
+    /// deliveries.
+    #[error("more bytes have come than may be in flight, and none of them could be settled")]
+    TooMuch,
+}
 
 impl SourceError {
-    const RENEWAL: &str = "nothing has come for long";
-
-    /// There is nothing wrong: a session that had nothing to do ends, in case that it is broken
-    /// without a sign.
-    pub(crate) fn renewal() -> Self {
-        Self(Self::RENEWAL.to_owned())
-    }
-
-    /// Whether the session only makes room for another one.
-    pub(crate) fn is_renewal(&self) -> bool {
-        self.0 == Self::RENEWAL
-    }
-
-    const TOO_MUCH: &str =
-        "more bytes have come than may be in flight, and none of them could be settled";
-
-    /// More came than the source may have in flight, and nothing moves: the session ends, and the next one asks
-    /// for fewer deliveries.
-    pub(crate) fn too_much() -> Self {
-        Self(Self::TOO_MUCH.to_owned())
-    }
-
-    /// Whether the session ends so that the next one asks for fewer deliveries.
-    pub(crate) fn is_too_much(&self) -> bool {
-        self.0 == Self::TOO_MUCH
-    }
-
     /// Whether the broker said that an exchange or a queue is not there.
-    pub(crate) fn is_not_found(&self) -> bool {
-        self.0.contains("NOT_FOUND")
+    pub(crate) const fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound(_))
+    }
+
+    /// The same, with more to say of it.
+    #[must_use]
+    pub(crate) fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::NotFound(said) => Self::NotFound(words(said)),
+            Self::Failed(said) => Self::Failed(words(said)),
+            quiet @ (Self::Renewal | Self::TooMuch) => quiet,
+        }
     }
 }
 

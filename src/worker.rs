@@ -113,7 +113,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                             nothing_new = true;
                             continue;
                         }
-                        End::Lost(error) if error.is_renewal() => {
+                        End::Lost(SourceError::Renewal) => {
                             nothing_new = true;
                             continue;
                         }
@@ -179,7 +179,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     while let Some(taken) = next {
                         match taken {
                             Ok(delivery) => in_flight.push(begin(delivery)),
-                            Err(error) if error.is_too_much() => break 'serving End::TooMuch,
+                            Err(SourceError::TooMuch) => break 'serving End::TooMuch,
                             Err(error) => break 'serving End::Lost(error),
                         }
                         more -= 1;

@@ -117,7 +117,7 @@ fn ready_is_who_consumes_and_is_not_held_as_a_whole() {
 #[test]
 fn each_way_not_to_be_ready_says_why_since_when_and_what_to_do() {
     let server = Server::start();
-    let lost = SourceState::Disconnected(SourceError("connection refused".to_owned()));
+    let lost = SourceState::Disconnected(SourceError::Failed("connection refused".to_owned()));
     for (state, holds, reason, error) in [
         (SourceState::Connecting, vec![], "connecting", None),
         (lost, vec![], "disconnected", Some("connection refused")),

@@ -68,7 +68,7 @@ impl DeadLetters {
                 looked.unseen,
                 self.queue()
             );
-            return Err(SourceError(unseen).into());
+            return Err(SourceError::Failed(unseen).into());
         }
         let outlet = Outlet::open(&self.broker, "imports dead letters").await?;
         let exchange = &self.broker.config().dead_letter_exchange;
@@ -158,6 +158,6 @@ impl Sender<'_> {
             Err(NotTaken::Lost(error)) => return Err(error.into()),
         };
         let exchange = self.exchange;
-        Err(SourceError(format!("dead-letter exchange `{exchange}`: {what}")).into())
+        Err(SourceError::Failed(format!("dead-letter exchange `{exchange}`: {what}")).into())
     }
 }

@@ -10,7 +10,7 @@ use lapin::{Channel, ConnectionProperties};
 use tokio::time::timeout;
 
 use super::link::Link;
-use super::refusal::{explain, explain_connecting};
+use super::refusal::{explain_connecting, refused};
 use super::{SourceError, tls};
 use crate::config::{Amqp, AmqpUri};
 
@@ -82,14 +82,14 @@ impl Broker {
                 Err(refusal) => refusals.push(format!("{uri}: {refusal}")),
             }
         }
-        Err(SourceError(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
+        Err(SourceError::Failed(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
     }
 
     async fn connect_to(&self, uri: &AmqpUri, purpose: &str) -> Result<Link, String> {
         let mut parsed: AMQPUri = uri.expose().parse()?;
         parsed.query.heartbeat.get_or_insert(HEARTBEAT);
         let tls = uri.is_tls().then(|| tls::connector(&self.amqp.tls)).transpose();
-        let tls = tls.map_err(|error| error.0)?;
+        let tls = tls.map_err(|error| error.to_string())?;
         let patience =
             parsed.query.connection_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis);
         let properties = ConnectionProperties::default()
@@ -138,7 +138,7 @@ pub(super) async fn unless_blocked<T>(
             Err(_) if link.status().blocked() => {
                 waited = Duration::ZERO;
                 if let Some(blocked) = blocked.take() {
-                    blocked(SourceError(format!("{what}: {BLOCKED}")));
+                    blocked(SourceError::Failed(format!("{what}: {BLOCKED}")));
                 }
             }
             Err(_) if waited >= CALL_TIMEOUT => return Err(unanswered(what)),
@@ -148,10 +148,10 @@ pub(super) async fn unless_blocked<T>(
 }
 
 fn failed(what: &str, error: &lapin::Error) -> SourceError {
-    SourceError(format!("{what}: {}", explain(error)))
+    refused(error, |said| format!("{what}: {said}"))
 }
 
 fn unanswered(what: &str) -> SourceError {
     let seconds = CALL_TIMEOUT.as_secs();
-    SourceError(format!("{what}: the broker did not answer within {seconds} s"))
+    SourceError::Failed(format!("{what}: the broker did not answer within {seconds} s"))
 }

@@ -127,7 +127,7 @@ impl DeadLetterExchange {
         let open = self.open().await?;
         // It can wait here as well as in a connection that nobody reads.
         if open.connection.status().blocked() {
-            return Err(SourceError(format!("{what}: {BLOCKED}")));
+            return Err(SourceError::Failed(format!("{what}: {BLOCKED}")));
         }
         self.declare_parking(&open, source, queue).await?;
         let key = self.broker.config().signing_key.as_ref();
@@ -272,6 +272,6 @@ impl Copy<'_> {
             Confirmation::Nack(_) => self.refused,
             Confirmation::NotRequested => "the broker did not confirm",
         };
-        Err(SourceError(format!("{what}: {problem}")))
+        Err(SourceError::Failed(format!("{what}: {problem}")))
     }
 }

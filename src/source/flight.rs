@@ -134,5 +134,5 @@ impl Flight {
 }
 
 pub(super) fn problem(why: &str) -> SourceError {
-    SourceError(format!("publishing: {why}"))
+    SourceError::Failed(format!("publishing: {why}"))
 }

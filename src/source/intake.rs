@@ -23,7 +23,7 @@ use self::stage::Stage;
 use super::connection::bounded;
 use super::ledger::Ledger;
 use super::queue_state::QueueState;
-use super::refusal::explain;
+use super::refusal::refused;
 use super::watch::{Verdict, Watch};
 use super::{Begin, SourceError};
 use crate::limits::LONGEST_PAUSE;
@@ -175,7 +175,7 @@ impl Intake {
     fn stuck(&mut self, fits: u64) -> SourceError {
         self.order.sizes.cap(fits);
         self.too_much = true;
-        SourceError::too_much()
+        SourceError::TooMuch
     }
 
     /// Takes all that has come, so that it is known how much that is.
@@ -282,7 +282,7 @@ impl Intake {
     /// The consumer has no more to give.
     fn ended(&mut self) -> Result<(), SourceError> {
         let Stage::Cancelling(until) = self.stage else {
-            return Err(SourceError(format!(
+            return Err(SourceError::Failed(format!(
                 "the broker cancelled the consumer of `{}`; was the queue deleted?",
                 self.order.queue
             )));
@@ -307,7 +307,7 @@ impl Intake {
             // The answer came on the consumer's own channel, behind all that was delivered before.
             Answer::Waiting(waiting) if self.watch.is_forgotten(waiting) => {
                 let queue = &self.order.queue;
-                return Err(SourceError(format!(
+                return Err(SourceError::Failed(format!(
                     "the broker delivers nothing from `{queue}`, where {waiting} messages wait; it \
                      seems to have forgotten the consumer"
                 )));
@@ -319,7 +319,7 @@ impl Intake {
 
     fn rang(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
         match self.watch.judge(self.open(ledger), self.prefetch) {
-            Verdict::Renew => return Err(SourceError::renewal()),
+            Verdict::Renew => return Err(SourceError::Renewal),
             Verdict::Look if self.errand.is_none() && !matches!(self.stage, Stage::Draining(_)) => {
                 let Order { channel, queue, .. } = self.order.clone();
                 self.errand = Some(Box::pin(async move {
@@ -332,7 +332,7 @@ impl Intake {
     }
 
     fn broken(&self, error: &lapin::Error) -> SourceError {
-        SourceError(format!("consuming `{}` ended: {}", self.order.queue, explain(error)))
+        refused(error, |said| format!("consuming `{}` ended: {said}", self.order.queue))
     }
 }
 

@@ -284,7 +284,7 @@ impl<T: Send + 'static> Look<T> {
                 self.beyond = beyond;
                 self.extent = Extent::HandedOut;
             }
-            Some(Arrival::End(why)) => return Err(self.ended(&why)),
+            Some(Arrival::End(error)) => return Err(error.reworded(|why| self.words_of_end(&why))),
             None => return Err(self.ended("its channel is gone")),
         }
         if self.extent == Extent::HandedOut && self.expected > 0 && self.arrived >= self.expected {
@@ -294,6 +294,10 @@ impl<T: Send + 'static> Look<T> {
     }
 
     fn ended(&self, why: &str) -> SourceError {
-        SourceError(format!("looking at queue `{}` ended: {why}", self.queue))
+        SourceError::Failed(self.words_of_end(why))
+    }
+
+    fn words_of_end(&self, why: &str) -> String {
+        format!("looking at queue `{}` ended: {why}", self.queue)
     }
 }

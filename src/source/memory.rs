@@ -125,7 +125,7 @@ impl MemorySession {
     fn deliver(&self) -> Option<Result<Delivery<MemoryReceipt>, SourceError>> {
         let mut state = self.queue.0.state.borrow_mut();
         if state.session != self.id {
-            return Some(Err(SourceError("the session was cut".to_owned())));
+            return Some(Err(SourceError::Failed("the session was cut".to_owned())));
         }
         if self.one && !state.unacked.is_empty() {
             return None;

@@ -136,8 +136,8 @@ impl Outlet {
             topology::ensure(&channel, amqp, source).await?;
         } else {
             let found = topology::find_exchange(&channel, &source.exchange).await;
-            found.map_err(|SourceError(said)| {
-                SourceError(format!("{said}; create it, or set amqp.declare = true"))
+            found.map_err(|error| {
+                error.reworded(|said| format!("{said}; create it, or set amqp.declare = true"))
             })?;
         }
         let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;

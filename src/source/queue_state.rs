@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::SourceError;
 use super::connection::{CALL_TIMEOUT, bounded};
-use super::refusal::explain;
+use super::refusal::refused;
 
 /// Between two questions to a queue.
 pub(super) const ASK_AGAIN: Duration = Duration::from_millis(150);
@@ -40,7 +40,7 @@ impl QueueState {
 
     /// The same, where the answer may be long in coming.
     pub(super) async fn unbounded(channel: &Channel, queue: &str) -> Result<Self, SourceError> {
-        Self::ask(channel, queue).await.map_err(|error| SourceError(explain(&error)))
+        Self::ask(channel, queue).await.map_err(|error| refused(&error, |said| said))
     }
 
     async fn ask(channel: &Channel, queue: &str) -> lapin::Result<Self> {
@@ -99,7 +99,7 @@ impl QueueState {
                 return Ok(state);
             }
             if Instant::now() > deadline {
-                return Err(SourceError(format!(
+                return Err(SourceError::Failed(format!(
                     "queue `{queue}` does not answer; has it a leader?"
                 )));
             }
@@ -115,7 +115,7 @@ impl QueueState {
 
 /// What to tell whoever has waited in vain.
 pub(super) fn taken(queue: &str) -> SourceError {
-    SourceError(format!(
+    SourceError::Failed(format!(
         "queue `{queue}` is being read by another consumer: another look or replay, or a program that takes from it. Two \
          at once would hide messages from each other and change their order; try again when the other has ended"
     ))

@@ -3,10 +3,30 @@
 use std::io;
 
 use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
 
+use super::SourceError;
 use crate::config::Tls;
 use crate::limits::LONGEST_SAID;
 use crate::untrusted::one_line;
+
+/// The error, in what these words make of it.
+pub(super) fn refused(error: &lapin::Error, words: impl FnOnce(String) -> String) -> SourceError {
+    let said = words(explain(error));
+    match soft_error(error) {
+        Some(AMQPSoftError::NOTFOUND) => SourceError::NotFound(said),
+        _ => SourceError::Failed(said),
+    }
+}
+
+/// The broker's reason for closing a channel, if that is what it did.
+pub(super) fn soft_error(error: &lapin::Error) -> Option<&AMQPSoftError> {
+    let ErrorKind::ProtocolError(said) = error.kind() else { return None };
+    match said.kind() {
+        AMQPErrorKind::Soft(kind) => Some(kind),
+        AMQPErrorKind::Hard(_) => None,
+    }
+}
 
 /// The error in one line, with what to do where that is known.
 pub(super) fn explain(error: &lapin::Error) -> String {

@@ -23,7 +23,7 @@ pub(super) fn connector(tls: &Tls) -> Result<RustlsConnector, SourceError> {
         // A small container has no authorities of its own, and with a private one needs none.
         (Err(_), Some(_)) => RustlsConnectorConfig::default(),
         (Err(error), None) => {
-            return Err(SourceError(format!(
+            return Err(SourceError::Failed(format!(
                 "the system's root certificates: {error}; install them, or set amqp.ca_file"
             )));
         }
@@ -37,9 +37,13 @@ pub(super) fn connector(tls: &Tls) -> Result<RustlsConnector, SourceError> {
             .map_err(|error| {
                 let (cert, key) = (cert.display(), key.display());
                 let wrong = explain_pair(&error);
-                SourceError(format!("amqp.cert_file {cert} and amqp.key_file {key}: {wrong}"))
+                SourceError::Failed(format!(
+                    "amqp.cert_file {cert} and amqp.key_file {key}: {wrong}"
+                ))
             }),
-        _ => config.connector_with_no_client_auth().map_err(|error| SourceError(error.to_string())),
+        _ => config
+            .connector_with_no_client_auth()
+            .map_err(|error| SourceError::Failed(error.to_string())),
     }
 }
 
@@ -87,5 +91,5 @@ fn read(key: &str, file: &Path) -> Result<Vec<u8>, SourceError> {
 }
 
 fn wrong(key: &str, file: &Path, what: &dyn std::fmt::Display) -> SourceError {
-    SourceError(format!("amqp.{key} {}: {what}", file.display()))
+    SourceError::Failed(format!("amqp.{key} {}: {what}", file.display()))
 }

@@ -247,9 +247,13 @@ fn named(kind: &str, name: &str) -> String {
 
 /// Says what to do about RabbitMQ's "inequivalent arg"; `keys` are the arguments that the
 /// configuration decides, each with its key.
-fn with_remedy(SourceError(said): SourceError, keys: &[(&str, &str)]) -> SourceError {
+fn with_remedy(error: SourceError, keys: &[(&str, &str)]) -> SourceError {
+    error.reworded(|said| remedied(said, keys))
+}
+
+fn remedied(said: String, keys: &[(&str, &str)]) -> String {
     if !said.contains("inequivalent arg") {
-        return SourceError(said);
+        return said;
     }
     let key = keys
         .iter()
@@ -265,7 +269,5 @@ fn with_remedy(SourceError(said): SourceError, keys: &[(&str, &str)]) -> SourceE
     } else {
         "or set amqp.declare = false to take it as it is"
     };
-    SourceError(format!(
-        "it exists with other arguments: {said}; {key}delete it when it is empty, {last}"
-    ))
+    format!("it exists with other arguments: {said}; {key}delete it when it is empty, {last}")
 }

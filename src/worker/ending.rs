@@ -27,7 +27,8 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 }
             }
         };
-        let silent = |_| SourceError("the broker takes no acknowledgements any more".to_owned());
+        let silent =
+            |_| SourceError::Failed("the broker takes no acknowledgements any more".to_owned());
         timeout(LAST_WORDS, last_words).await.unwrap_or_else(silent)
     }
 

@@ -138,15 +138,25 @@ async fn answered(response: HttpResponse, signed_with: Identity) -> Result<Answe
 
 fn unreached(error: &ConnectorError) -> Fault {
     let causes = causes(error);
-    // The type is that of a library below the connector; tests see to it that this is its text.
-    let connecting = causes.contains("client error (Connect)");
     let code = match error {
         // Name resolution, TCP and TLS: no request has left.
-        _ if connecting => UNREACHABLE,
+        error if is_connecting(error) => UNREACHABLE,
         error if error.is_timeout() => "timeout",
         _ => "connection",
     };
     fault(Scope::Transient, code, &causes)
+}
+
+/// Whether no connection was made. The type is that of the library below the connector; tests see to it that it is.
+fn is_connecting(error: &ConnectorError) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
+            return error.is_connect();
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn fault(scope: Scope, code: &str, detail: &str) -> Fault {

@@ -34,7 +34,7 @@ impl Census {
             // A look that has been closed needs no more.
             let _ = tell.send(match found {
                 Ok(beyond) => Arrival::HandedOut { beyond },
-                Err(SourceError(why)) => Arrival::End(why),
+                Err(why) => Arrival::End(why),
             });
         }))
     }
@@ -52,7 +52,7 @@ async fn take(
         let state = QueueState::unbounded(channel, queue).await?;
         if state.consumers > ours {
             let why = "another look began in the same moment; try again";
-            return Err(SourceError(why.to_owned()));
+            return Err(SourceError::Failed(why.to_owned()));
         }
         if !state.is_doubtful() && (state.ready == 0 || is_full()) {
             QueueState::unbounded(channel, queue).await?;

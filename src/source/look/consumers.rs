@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::super::SourceError;
 use super::super::amqp_message::message;
 use super::super::connection::bounded;
-use super::super::refusal::explain;
+use super::super::refusal::refused;
 use super::super::wire::Notes;
 use super::probe::{self, Probe, Returns};
 use crate::dead_letters::message::Message;
@@ -43,7 +43,7 @@ pub(super) enum Arrival<T> {
         beyond: u32,
     },
     /// The channel is gone, or somebody else looks.
-    End(String),
+    End(SourceError),
 }
 
 pub(super) struct Consumers<T> {
@@ -135,8 +135,11 @@ impl<T: Send + 'static> Consumers<T> {
                             Arrival::Message(tag, read(message))
                         }
                     }
-                    Ok(None) => Arrival::End("the queue was deleted, or its leader is gone".into()),
-                    Err(error) => Arrival::End(explain(&error)),
+                    Ok(None) => {
+                        let why = "the queue was deleted, or its leader is gone";
+                        Arrival::End(SourceError::Failed(why.to_owned()))
+                    }
+                    Err(error) => Arrival::End(refused(&error, |said| said)),
                 };
                 // A look that has been closed needs no more.
                 let _ = tell.send(arrival);

@@ -7,15 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::ErrorKind;
 use lapin::options::QueueDeclareOptions;
-use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::super::connection::{Broker, bounded};
 use super::super::line::Line;
 use super::super::queue_state::QueueState;
-use super::super::refusal::explain;
+use super::super::refusal::{explain, soft_error};
 use super::super::{SourceError, greeting, topology};
 use super::{InLine, Look, turn};
 use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
@@ -78,7 +77,7 @@ pub(super) async fn refuse_if_looking_counts(
     let limit = match ask(broker, line, queue).await? {
         Limit::None => return Ok(()),
         Limit::Refused(why) => {
-            return Err(SourceError(format!(
+            return Err(SourceError::Failed(format!(
                 "queue `{queue}` is not looked at: each look is a delivery, what exceeds the queue's delivery limit is \
                  dropped, and RabbitMQ tells that limit only to a user who may configure the queue. Give this user the \
                  `configure` permission on `{queue}` and `{queue}.look` (`rabbitmqctl set_permissions`), or give \
@@ -93,7 +92,7 @@ pub(super) async fn refuse_if_looking_counts(
             None => "no x-delivery-limit, and RabbitMQ from 4.0 on has 20 then".to_owned(),
         },
     };
-    Err(SourceError(format!(
+    Err(SourceError::Failed(format!(
         "queue `{queue}` is not looked at: it has {limit}, each look is a delivery, and what exceeds the limit is \
          dropped. Set amqp.dead_letter_queue to a new name, which `run` creates with a limit that is never reached \
          (amqp.declare = true; else give the new queue x-delivery-limit = 1000000000), and move the letters there, \
@@ -109,11 +108,14 @@ async fn ask(broker: &Broker, line: &Line, queue: &str) -> Result<Limit, SourceE
     }
     let mut inquiry = Inquiry::begin();
     loop {
-        let Some(said) = refusal(line, queue, inquiry.arguments.clone()).await? else {
-            return Ok(Limit::Unset);
-        };
-        if let Some(limit) = inquiry.learn(said) {
-            return Ok(limit);
+        match refusal(line, queue, inquiry.arguments.clone()).await? {
+            None => return Ok(Limit::Unset),
+            Some(Refusal { of_access: true, said }) => return Ok(Limit::Refused(said)),
+            Some(Refusal { of_access: false, said }) => {
+                if let Some(limit) = inquiry.learn(said) {
+                    return Ok(limit);
+                }
+            }
         }
     }
 }
@@ -133,10 +135,7 @@ impl Inquiry {
 
     /// `None`: to be asked again, with what this refusal told.
     fn learn(&mut self, said: String) -> Option<Limit> {
-        let Some(differs) = Difference::read(&said) else {
-            let is_refused = said.contains("ACCESS_REFUSED");
-            return Some(if is_refused { Limit::Refused(said) } else { Limit::Unknown(said) });
-        };
+        let Some(differs) = Difference::read(&said) else { return Some(Limit::Unknown(said)) };
         match (differs.argument, differs.current) {
             // Only classic queues are not durable, or end by themselves.
             (QUEUE_TYPE | "durable" | "exclusive" | "auto_delete", _) => Some(Limit::None),
@@ -160,12 +159,19 @@ impl Inquiry {
     }
 }
 
+/// RabbitMQ's refusal to declare a queue.
+struct Refusal {
+    /// Whatever the arguments are: the user may not.
+    of_access: bool,
+    said: String,
+}
+
 /// What RabbitMQ says of a queue with other arguments; each refusal closes its channel.
 async fn refusal(
     line: &Line,
     queue: &str,
     arguments: FieldTable,
-) -> Result<Option<String>, SourceError> {
+) -> Result<Option<Refusal>, SourceError> {
     let channel = line.channel().await?;
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.queue_declare(queue.into(), options, arguments);
@@ -173,21 +179,19 @@ async fn refusal(
     // Only a refusal is an answer: whoever did not answer in time may have a limit.
     let declared = async {
         match declared.await {
-            Err(error) if is_refusal(&error) => Ok(Some(error)),
-            declared => declared.map(|_| None),
+            Err(error) => match soft_error(&error) {
+                Some(AMQPSoftError::ACCESSREFUSED) => Ok(Some((true, error))),
+                Some(AMQPSoftError::PRECONDITIONFAILED) => Ok(Some((false, error))),
+                _ => Err(error),
+            },
+            Ok(_) => Ok(None),
         }
     };
-    if let Some(refused) = bounded(&what, declared).await? {
-        return Ok(Some(format!("{what}: {}", explain(&refused))));
+    if let Some((of_access, error)) = bounded(&what, declared).await? {
+        return Ok(Some(Refusal { of_access, said: format!("{what}: {}", explain(&error)) }));
     }
     let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
     Ok(None)
-}
-
-fn is_refusal(error: &lapin::Error) -> bool {
-    let ErrorKind::ProtocolError(said) = error.kind() else { return false };
-    let AMQPErrorKind::Soft(kind) = said.kind() else { return false };
-    matches!(kind, AMQPSoftError::ACCESSREFUSED | AMQPSoftError::PRECONDITIONFAILED)
 }
 
 /// An argument in which a queue differs from what was asked for.

@@ -51,7 +51,7 @@ impl<T: Send + 'static> Look<T> {
             Some(turn) => turn.forbid(&self.line).await?,
             None => "it must not be looked at before that".to_owned(),
         };
-        Err(SourceError(format!(
+        Err(SourceError::Failed(format!(
             "queue `{queue}` is looked at no more: {why}. Its letters have come back up to {returns} times, and each \
              look is one time more. When that is done, {until}"
         )))
@@ -60,7 +60,7 @@ impl<T: Send + 'static> Look<T> {
     /// The same of a queue that is empty, as its second look would. Returns why it could not be measured, if so.
     pub(super) async fn measure_empty(&mut self) -> Result<Option<String>, SourceError> {
         match self.probe(LOOKS_AHEAD + 1).await? {
-            Measured::Limit(limit) => Err(SourceError(format!(
+            Measured::Limit(limit) => Err(SourceError::Failed(format!(
                 "queue `{}` must not be looked at: {}",
                 self.queue,
                 limited(limit)
@@ -72,10 +72,8 @@ impl<T: Send + 'static> Look<T> {
 
     /// Counts how often a probe comes back, up to what is needed.
     async fn probe(&mut self, needed: u64) -> Result<Measured, SourceError> {
-        if let Err(SourceError(why)) =
-            probe::publish(&self.broker, &self.queue, self.consumers.probe()).await
-        {
-            return Ok(Measured::Unknown(why));
+        if let Err(why) = probe::publish(&self.broker, &self.queue, self.consumers.probe()).await {
+            return Ok(Measured::Unknown(why.to_string()));
         }
         let mut before = None;
         loop {

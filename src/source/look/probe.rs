@@ -100,7 +100,7 @@ pub(super) async fn publish(broker: &Broker, queue: &str, probe: &str) -> Result
         if confirmed.is_ack() && confirmed.take_message().is_none() {
             Ok(())
         } else {
-            Err(SourceError(format!("{what}: the broker did not take it")))
+            Err(SourceError::Failed(format!("{what}: the broker did not take it")))
         }
     };
     let blocked = async {
@@ -110,7 +110,7 @@ pub(super) async fn publish(broker: &Broker, queue: &str, probe: &str) -> Result
     };
     let published = tokio::select! {
         published = published => published,
-        () = blocked => return Err(SourceError(BLOCKED.to_owned())),
+        () = blocked => return Err(SourceError::Failed(BLOCKED.to_owned())),
     };
     line.close().await;
     published

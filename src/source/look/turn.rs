@@ -173,7 +173,7 @@ pub(super) async fn refuse_if_forbidden(line: &Line, queue: &str) -> Result<(), 
 }
 
 fn forbidden(queue: &str, name: &str) -> SourceError {
-    SourceError(format!(
+    SourceError::Failed(format!(
         "queue `{queue}` is not looked at: a look has found that a policy limits its deliveries, or may do so, and each \
          look is one. Take `delivery-limit` out of that policy (`rabbitmqctl list_policies`, `list_operator_policies`), \
          or set it to 1000000000, and then delete queue `{name}`, which keeps looks away until then, or until \

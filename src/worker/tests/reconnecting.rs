@@ -14,7 +14,7 @@ impl Source for Absent {
 
     async fn open(&self, _: Begin) -> Result<MemorySession, SourceError> {
         self.0.borrow_mut().push(Instant::now());
-        Err(SourceError("absent".to_owned()))
+        Err(SourceError::Failed("absent".to_owned()))
     }
 }
 
