@@ -62,6 +62,12 @@ impl MemoryQueue {
         state.returned.len() + state.ready.len()
     }
 
+    /// How many came back and were not delivered again yet.
+    #[must_use]
+    pub fn returned(&self) -> usize {
+        self.0.state.borrow().returned.len()
+    }
+
     /// How many are delivered and not settled.
     #[must_use]
     pub fn unacked(&self) -> usize {

@@ -184,6 +184,11 @@ fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Ru
         let watching = async {
             for pause in case.cuts {
                 tokio::time::sleep(Duration::from_millis(*pause)).await;
+                // A cut before all that came back is taken again breaks the order on quorum queues before
+                // RabbitMQ 4, as README says.
+                while queue.returned() > 0 {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
                 queue.cut();
             }
             // A virtual day is enough for any hold to end.
