@@ -14,6 +14,14 @@ pub(crate) const LARGEST_FRAME: usize = 1 << 20;
 /// up to 126 tries; with more of them, the table is not read.
 pub(crate) const MOST_MENDED_NAMES: usize = 64;
 
+/// Entries of an event's headers, those of tables and lists within them included. Nobody has use for more than some
+/// dozen; ten thousand empty ones fit into a frame, and would cost more than a hundred other events.
+pub(crate) const MOST_HEADERS_OF_EVENTS: usize = 1000;
+
+/// The same for messages that workers and RabbitMQ have put headers on: dead letters, which workers keep all headers
+/// of an event in.
+pub(crate) const MOST_HEADERS: usize = 4000;
+
 /// Bytes of what was replaced that wait for their deliveries to be taken, for one connection. Without a
 /// bound a prefetch of large bad headers would be kept twice.
 pub(crate) const MOST_NOTED_BYTES: usize = 8 << 20;
@@ -107,10 +115,13 @@ pub(crate) const WRONG_TOKENS_ELSEWHERE: u32 = 50;
 /// RabbitMQ drops the letters. Nobody looks a million times; RabbitMQ 4 gives 20 where no limit is set.
 pub(crate) const LEAST_DELIVERY_LIMIT: i64 = 1_000_000;
 
-/// Further looks that a dead-letter queue must bear. A look measures that before it puts back letters which came back
-/// before, and spends one; what remains is for looks that were killed before they had measured. A limit of 20, which
+/// Further looks that a dead-letter queue must bear. A look measures that before it puts back its letters, and spends
+/// one; what remains is for looks that were killed before they had measured. A limit of 20, which
 /// is RabbitMQ 4's own, is found out by the second look.
 pub(crate) const LOOKS_AHEAD: u64 = 20;
+
+/// Up to so many returns of its letters, each look measures.
+pub(crate) const MEASURED_EACH_TIME: u64 = 32;
 
 /// Once its letters have come back so often, a queue whose limit can't be measured is looked at no more: half of the
 /// 20 that RabbitMQ 4 has by itself, so that former versions' looks have room too.

@@ -158,10 +158,15 @@ impl Monitor {
             let _ = queue_ready.remove_label_values(source);
             let _ = queue_consumers.remove_label_values(source);
             let _ = queue_parked.remove_label_values(source);
-            if let Some(queue) = self.dead_letter_queue.get() {
-                let _ = self.metrics.dead_letters_queued.remove_label_values(&[&**queue]);
-            }
+            self.no_dead_letters_known();
             self.share.set(0.0);
+        }
+    }
+
+    /// The broker says no more of the dead-letter queue.
+    pub fn no_dead_letters_known(&self) {
+        if let Some(queue) = self.dead_letter_queue.get() {
+            let _ = self.metrics.dead_letters_queued.remove_label_values(&[&**queue]);
         }
     }
 

@@ -44,9 +44,18 @@ pub(crate) struct InFlightBytes {
 /// The reader waits.
 #[derive(Debug, Clone, Copy)]
 struct Pause {
+    began: Instant,
+    /// Since when nothing moved.
     since: Instant,
     /// So many deliveries would have been within the limit.
     fits: u64,
+}
+
+impl Pause {
+    fn new(fits: u64) -> Self {
+        let now = Instant::now();
+        Self { began: now, since: now, fits }
+    }
 }
 
 impl Default for InFlightBytes {
@@ -114,15 +123,17 @@ impl InFlightBytes {
     pub(super) async fn stuck(&self, patience: Duration) -> u64 {
         loop {
             let paused = self.paused.notified();
-            let Some(Pause { since, fits }) = self.pause_now() else {
+            let Some(Pause { began, since, fits }) = self.pause_now() else {
                 paused.await;
                 continue;
             };
-            let waited = since.elapsed();
-            if waited >= patience {
+            // However much moves: the broker is kept waiting, and gives up at some time.
+            let left = patience.saturating_sub(since.elapsed());
+            let left = left.min((2 * patience).saturating_sub(began.elapsed()));
+            if left.is_zero() {
                 return fits;
             }
-            tokio::time::sleep(patience.saturating_sub(waited)).await;
+            tokio::time::sleep(left).await;
         }
     }
 
@@ -162,8 +173,7 @@ impl InFlightBytes {
         let before = self.in_flight();
         self.received.fetch_add(bytes, Ordering::AcqRel);
         if before <= self.limit() && before + bytes > self.limit() {
-            let pause = Pause { since: Instant::now(), fits: self.whole_in_flight() };
-            *lock(&self.pause) = Some(pause);
+            *lock(&self.pause) = Some(Pause::new(self.whole_in_flight()));
         }
     }
 
@@ -174,11 +184,13 @@ impl InFlightBytes {
             return true;
         }
         self.reader.register(waker);
-        if !self.is_paused.swap(true, Ordering::SeqCst) {
+        // Nobody else begins one.
+        if !self.is_paused.load(Ordering::SeqCst) {
             let mut pause = lock(&self.pause);
             let fits = pause.map_or_else(|| self.whole_in_flight(), |pause| pause.fits);
-            *pause = Some(Pause { since: Instant::now(), fits });
+            *pause = Some(Pause::new(fits));
             drop(pause);
+            self.is_paused.store(true, Ordering::SeqCst);
             self.paused.notify_one();
         }
         // What was settled since may have woken nobody.

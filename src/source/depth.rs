@@ -43,6 +43,7 @@ pub(super) async fn watch(
         }
         None => None,
     };
+    let told = Rc::clone(&monitor);
     let dead = {
         let (monitor, queue) = (Rc::clone(&monitor), amqp.dead_letter_queue.clone());
         let (mut doubt, name) = (Doubt::default(), queue.clone());
@@ -51,7 +52,13 @@ pub(super) async fn watch(
                 monitor.dead_letters(&name, state.ready);
             }
         };
-        ask_again(open_channel(connection).await?, queue, tell)
+        let asking = ask_again(open_channel(connection).await?, queue, tell);
+        let monitor = Rc::clone(&told);
+        // A queue that is not there ends the channel: what was told of it before is true no longer.
+        async move {
+            asking.await;
+            monitor.no_dead_letters_known();
+        }
     };
     let tell = move |state: QueueState| {
         // It has a consumer while this one consumes, so zeros are none of its answers.

@@ -1,4 +1,4 @@
-//! Looks at the broker as `check` does: finds what is there, creates nothing.
+//! Looks at the broker as `check` does: finds what is there, and creates nothing that stays.
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation};

@@ -97,6 +97,8 @@ impl Deref for Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
+        // A reader that pauses would never be woken: nobody settles any more.
+        self.bytes.shed();
         // lapin says goodbye when the connection and its channels are dropped.
         if self.connection.status().connected()
             && let (Some(way_out), Ok(runtime)) = (self.way_out.take(), Handle::try_current())

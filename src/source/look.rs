@@ -78,6 +78,8 @@ pub(crate) struct Look<T> {
     probe: Option<Probe>,
     stale: Vec<DeliveryTag>,
     is_measured: bool,
+    /// Somebody else has consumed meanwhile.
+    is_disturbed: bool,
 }
 
 /// What is known of how many messages there were.
@@ -140,6 +142,7 @@ impl<T: Send + 'static> Look<T> {
             probe: None,
             stale: Vec::new(),
             is_measured: false,
+            is_disturbed: false,
         })
     }
 

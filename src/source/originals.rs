@@ -5,6 +5,7 @@ use lapin::types::{AMQPValue, ByteArray};
 
 use super::header_room::{DROPPED, text};
 use super::wire::{Note, Part};
+use crate::limits::MOST_HEADERS_OF_EVENTS;
 
 /// Before the name of what was changed.
 const ORIGINAL: &str = "event-pusher-original-";
@@ -23,6 +24,7 @@ pub(super) fn unreadable(note: &Note) -> Option<Box<str>> {
             Part::Property("message_id") => "message_id is not UTF-8",
             Part::HeaderName => "a header's name is not UTF-8",
             Part::Everything => "its properties are not as AMQP has them",
+            Part::TooMany => return Some(too_many()),
             Part::TooLarge => "its properties have more bytes than a frame may have",
             // Nothing is read from these.
             Part::Property(_) | Part::Nested => continue,
@@ -35,6 +37,13 @@ pub(super) fn unreadable(note: &Note) -> Option<Box<str>> {
         return None;
     }
     Some(format!("{}; let the producer send UTF-8 and valid properties", reasons.join("; ")).into())
+}
+
+fn too_many() -> Box<str> {
+    let said = format!(
+        "its headers have more than {MOST_HEADERS_OF_EVENTS} entries; let the producer send fewer"
+    );
+    said.into()
 }
 
 /// Adds what the note has to the headers. What is too large to be sent on is left out later, as other
@@ -63,7 +72,7 @@ fn name(part: Part) -> String {
         Part::RoutingKey => "routing-key".to_owned(),
         Part::Property(name) => name.replace('_', "-"),
         Part::HeaderName | Part::Nested => "headers".to_owned(),
-        Part::Everything | Part::TooLarge => "properties".to_owned(),
+        Part::Everything | Part::TooMany | Part::TooLarge => "properties".to_owned(),
     }
 }
 

@@ -90,6 +90,7 @@ impl Source for RabbitQueue {
         topology::ensure(&channel, amqp, &self.source).await?;
         let bytes = Arc::clone(connection.bytes());
         bytes.limit_to(amqp.in_flight_bytes_of_a_source());
+        connection.notes().limit_to_events();
         let heartbeat = heartbeat(connection.configuration().heartbeat());
         let order = Order {
             channel: channel.clone(),

@@ -142,6 +142,27 @@ async fn patience_begins_anew_with_each_settlement() {
     assert!(bytes.pause_now().unwrap().since > before);
 }
 
+#[tokio::test]
+async fn however_much_is_settled_a_pause_has_an_end() {
+    let one = delivery(1, 0, &[100]);
+    let stream = [&one[..], &one, &one, &heartbeat()].concat();
+    let (mut reader, bytes) = limited(&stream, 3 * one.len(), 1);
+    read(&mut reader);
+    let ended = async { bytes.stuck(Duration::from_millis(200)).await };
+    let settling = async {
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            bytes.settle(0);
+            // None of them is whole again, so that it stays too much.
+            bytes.end();
+        }
+    };
+    tokio::select! {
+        fits = ended => assert_eq!(fits, 1),
+        () = settling => unreachable!("it settles for ever"),
+    }
+}
+
 #[test]
 fn headers_beyond_the_usual_are_charged_by_what_they_take_in_memory() {
     let usual = usize::try_from(LARGE_HEADERS).unwrap() - BARE;

@@ -11,12 +11,14 @@ use super::super::connection::{CALL_TIMEOUT, bounded};
 use super::super::queue_state::QueueState;
 use super::probe::{self, Probe, Returns};
 use super::{Look, SILENCE};
-use crate::limits::{LOOKS_AHEAD, MOST_MEASURED_RETURNS, MOST_UNMEASURED_RETURNS};
+use crate::limits::{
+    LOOKS_AHEAD, MEASURED_EACH_TIME, MOST_MEASURED_RETURNS, MOST_UNMEASURED_RETURNS,
+};
 
-/// What a queue must bear whose letters have come back so often; `None` where it need not be measured now. What was
-/// measured lasts for some looks.
+/// What a queue must bear whose letters have come back so often; `None` where it need not be measured now. Measuring
+/// takes longer the more often they have, and what was measured lasts for some looks.
 fn needed(returns: u64) -> Option<u64> {
-    let is_due = (1..=8).contains(&returns) || returns.is_multiple_of(8) && returns > 0;
+    let is_due = returns <= MEASURED_EACH_TIME || returns.is_multiple_of(8);
     (is_due && returns < MOST_MEASURED_RETURNS)
         .then(|| (returns + LOOKS_AHEAD).min(MOST_MEASURED_RETURNS))
 }
@@ -26,6 +28,8 @@ enum Measured {
     Enough,
     Limit(u64),
     Unknown(String),
+    /// It took too long, or somebody else took the probe: the next look may tell.
+    Disturbed,
 }
 
 impl<T: Send + 'static> Look<T> {
@@ -33,7 +37,7 @@ impl<T: Send + 'static> Look<T> {
     pub(super) async fn measure(&mut self) -> Result<(), SourceError> {
         let returns = self.consumers.most_returns();
         let Some(needed) = needed(returns) else { return Ok(()) };
-        if self.is_measured || self.beyond > 0 {
+        if self.is_measured || self.beyond > 0 || self.arrived == 0 {
             return Ok(());
         }
         self.is_measured = true;
@@ -46,10 +50,16 @@ impl<T: Send + 'static> Look<T> {
                  permission on `amq.default`"
             ),
             Measured::Limit(limit) => limited(limit),
+            Measured::Disturbed => return Err(self.ended(DISTURBED)),
         };
+        // What was found is said, whatever becomes of the mark.
         let until = match &self.turn {
-            Some(turn) => turn.forbid(&self.line).await?,
-            None => "it must not be looked at before that".to_owned(),
+            Some(turn) => turn.forbid(&self.line).await.unwrap_or_else(|error| {
+                format!("look again; looks could not be kept away until then ({error})")
+            }),
+            None => {
+                "look again, and not before: looks could not be kept away until then".to_owned()
+            }
         };
         Err(SourceError::Failed(format!(
             "queue `{queue}` is looked at no more: {why}. Its letters have come back up to {returns} times, and each \
@@ -67,6 +77,7 @@ impl<T: Send + 'static> Look<T> {
             ))),
             Measured::Enough => Ok(None),
             Measured::Unknown(why) => Ok(Some(why)),
+            Measured::Disturbed => Ok(Some(DISTURBED.to_owned())),
         }
     }
 
@@ -75,10 +86,14 @@ impl<T: Send + 'static> Look<T> {
         if let Err(why) = probe::publish(&self.broker, &self.queue, self.consumers.probe()).await {
             return Ok(Measured::Unknown(why.to_string()));
         }
+        let published = Instant::now();
         let mut before = None;
         loop {
             let Some(probe) = self.probe_comes().await? else {
                 return Ok(match before {
+                    Some(_) if published.elapsed() > probe::SURE_TO_LAST || self.is_disturbed => {
+                        Measured::Disturbed
+                    }
                     Some(limit) => Measured::Limit(limit),
                     None => Measured::Unknown("the probe has not come".to_owned()),
                 });
@@ -122,8 +137,9 @@ impl<T: Send + 'static> Look<T> {
     }
 
     /// See `census.rs`.
-    async fn is_all_handed_out(&self) -> Result<bool, SourceError> {
+    async fn is_all_handed_out(&mut self) -> Result<bool, SourceError> {
         let state = QueueState::of(&self.channel, &self.queue).await?;
+        self.is_disturbed |= state.consumers > self.consumers.count();
         if state.ready > 0 || state.is_doubtful() {
             return Ok(false);
         }
@@ -143,6 +159,9 @@ impl<T: Send + 'static> Look<T> {
     }
 }
 
+const DISTURBED: &str =
+    "its delivery limit was not measured in time, or somebody else consumes from it; try again";
+
 fn limited(limit: u64) -> String {
     format!(
         "RabbitMQ drops what has come back more than {limit} times there, which was measured, and no argument of the \
@@ -157,9 +176,10 @@ mod tests {
 
     #[test]
     fn letters_that_came_back_are_measured_ahead_of_the_next_looks() {
-        assert_eq!(needed(0), None);
-        assert_eq!((needed(1), needed(8)), (Some(1 + LOOKS_AHEAD), Some(8 + LOOKS_AHEAD)));
-        assert_eq!((needed(9), needed(16)), (None, Some(16 + LOOKS_AHEAD)));
+        let each = MEASURED_EACH_TIME;
+        assert_eq!((needed(0), needed(each)), (Some(LOOKS_AHEAD), Some(each + LOOKS_AHEAD)));
+        assert_eq!((needed(each + 1), needed(each + 8)), (None, Some(each + 8 + LOOKS_AHEAD)));
+        assert!((0..=MOST_UNMEASURED_RETURNS).all(|returns| needed(returns).is_some()));
         let last = MOST_MEASURED_RETURNS - 8;
         assert_eq!(needed(last), Some(MOST_MEASURED_RETURNS));
         assert_eq!((needed(MOST_MEASURED_RETURNS), needed(u64::MAX)), (None, None));

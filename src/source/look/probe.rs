@@ -18,6 +18,9 @@ const PROBE: &str = "event-pusher-probe";
 /// Milliseconds after which a probe that a killed look has left is gone by itself, once it is the first in its queue.
 const EXPIRATION: &str = "60000";
 
+/// Until then it has not expired.
+pub(super) const SURE_TO_LAST: Duration = Duration::from_secs(50);
+
 /// How often it is looked whether an alarm keeps the probe back.
 const LOOK: Duration = Duration::from_millis(200);
 

@@ -126,7 +126,11 @@ async fn ask(line: &Line, name: &str, waits: bool) -> Result<Answer, SourceError
     Ok(match timeout(CALL_TIMEOUT, declaring).await {
         Ok(Ok(_)) => Answer::Given(channel),
         Ok(Err(error)) if is_locked(&error) => find(line, name).await?.unwrap_or(Answer::Taken),
-        _ => Answer::None,
+        // Whoever may not take turns is kept away all the same, where looks are.
+        _ => match find(line, name).await? {
+            Some(Answer::Forbidden) => Answer::Forbidden,
+            _ => Answer::None,
+        },
     })
 }
 

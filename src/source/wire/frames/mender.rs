@@ -177,14 +177,16 @@ impl Mender {
         let next = self.take_next(channel);
         let (tag, mut altered) = next.map_or((None, Vec::new()), |it| (Some(it.tag), it.altered));
         let before = altered.len();
-        let mut walk = Walk::new(payload);
+        let mut walk = Walk::new(payload).with_most_entries(self.notes.most_entries());
         let read = read_header(&mut walk, &mut altered);
         let fate = if read.is_some() {
             Fate::Kept
         } else {
             altered.truncate(before);
             let original = Some(walk.original(BARE_HEADER - 2..length));
-            altered.push(Altered { part: Part::Everything, original });
+            let too_many = walk.has_too_many_entries();
+            let part = if too_many { Part::TooMany } else { Part::Everything };
+            altered.push(Altered { part, original });
             Fate::Emptied
         };
         self.note(channel, tag, altered);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::limits::MOST_NOTED_BYTES;
+use crate::limits::{MOST_HEADERS, MOST_HEADERS_OF_EVENTS, MOST_NOTED_BYTES};
 
 /// A part of a message that can be bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum Part {
     Nested,
     /// All properties: they are no properties at all.
     Everything,
+    /// All properties: their headers have too many entries.
+    TooMany,
     /// The same, and they were too large to be kept.
     TooLarge,
 }
@@ -51,6 +53,8 @@ struct Shared {
     /// How many there are: a delivery that was not changed takes no lock.
     count: AtomicUsize,
     kept: Mutex<Kept>,
+    /// Fewer than [`MOST_HEADERS`].
+    entries_less: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +82,16 @@ impl Notes {
         kept.bytes -= note.bytes();
         self.0.count.store(kept.notes.len(), Ordering::Release);
         Some(note)
+    }
+
+    /// How many entries the headers of a message may have.
+    pub(super) fn most_entries(&self) -> usize {
+        MOST_HEADERS - self.0.entries_less.load(Ordering::Relaxed)
+    }
+
+    /// From now on as many as a producer's event may have.
+    pub(crate) fn limit_to_events(&self) {
+        self.0.entries_less.store(MOST_HEADERS - MOST_HEADERS_OF_EVENTS, Ordering::Relaxed);
     }
 
     /// Where there is no room for what was there, that is left out.

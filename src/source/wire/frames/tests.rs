@@ -1,7 +1,9 @@
 //! What comes out, of streams that are cut anywhere.
 
 use super::*;
-use crate::limits::{DEEPEST_HEADER, MOST_MENDED_NAMES, MOST_NOTED_BYTES};
+use crate::limits::{
+    DEEPEST_HEADER, MOST_HEADERS, MOST_HEADERS_OF_EVENTS, MOST_MENDED_NAMES, MOST_NOTED_BYTES,
+};
 
 mod random;
 
@@ -207,6 +209,29 @@ fn no_more_names_are_mended_than_allowed() {
     let note = |count| delivered(&names(count)).1.unwrap().0[0].part;
     assert_eq!(note(MOST_MENDED_NAMES), Part::HeaderName);
     assert_eq!(note(MOST_MENDED_NAMES + 1), Part::Everything);
+}
+
+#[test]
+fn no_more_entries_are_read_than_allowed_and_of_an_event_fewer() {
+    let many = |count: usize| {
+        // In a table within a list, each of which is an entry.
+        let entries = entry(b"", b'V', b"").repeat(count - 2);
+        let table = [&b"F"[..], &long(&entries)].concat();
+        headers(&entry(b"l", b'A', &long(&table)))
+    };
+    for of_event in [false, true] {
+        let most = if of_event { MOST_HEADERS_OF_EVENTS } else { MOST_HEADERS };
+        let came = |count: usize| {
+            let notes = Notes::default();
+            if of_event {
+                notes.limit_to_events();
+            }
+            whole(&notes, &[deliver(1, b"k"), many(count)].concat());
+            notes.take(1, 1)
+        };
+        assert_eq!(came(most), None);
+        assert_eq!(came(most + 1).unwrap().0[0].part, Part::TooMany);
+    }
 }
 
 #[test]

@@ -24,6 +24,9 @@ pub(super) struct Walk<'a> {
     original: Option<Vec<u8>>,
     /// Names of headers that were changed.
     mended_names: usize,
+    /// Entries of tables and lists that were read, and how many may be.
+    entries: usize,
+    most_entries: usize,
     /// The worst that was changed of the headers.
     changed: Option<Part>,
 }
@@ -31,7 +34,25 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     pub(super) fn new(bytes: &'a mut [u8]) -> Self {
         let limit = bytes.len();
-        Self { bytes, at: 0, limit, original: None, mended_names: 0, changed: None }
+        Self {
+            bytes,
+            at: 0,
+            limit,
+            original: None,
+            mended_names: 0,
+            entries: 0,
+            most_entries: usize::MAX,
+            changed: None,
+        }
+    }
+
+    /// No table or list is read that has more entries, those within it included.
+    pub(super) fn with_most_entries(self, most_entries: usize) -> Self {
+        Self { most_entries, ..self }
+    }
+
+    pub(super) fn has_too_many_entries(&self) -> bool {
+        self.entries > self.most_entries
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -140,6 +161,7 @@ impl<'a> Walk<'a> {
         let begin = self.at;
         let before = self.mended_names;
         while self.at < self.limit {
+            self.count()?;
             let name = self.short()?;
             if self.mend(name) {
                 self.mended_names += 1;
@@ -155,9 +177,15 @@ impl<'a> Walk<'a> {
 
     fn list(&mut self, depth: usize) -> Option<()> {
         while self.at < self.limit {
+            self.count()?;
             self.value(depth)?;
         }
         Some(())
+    }
+
+    fn count(&mut self) -> Option<()> {
+        self.entries += 1;
+        (!self.has_too_many_entries()).then_some(())
     }
 
     fn value(&mut self, depth: usize) -> Option<()> {
@@ -176,6 +204,9 @@ impl<'a> Walk<'a> {
                 })
                 .is_some();
         if !read {
+            if self.has_too_many_entries() {
+                return None;
+            }
             self.flatten(kind_at, content);
         }
         Some(())
