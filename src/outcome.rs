@@ -42,6 +42,12 @@ macro_rules! labelled {
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$variant => $label),+ }
             }
+
+            /// The one of this name.
+            #[must_use]
+            pub fn from_label(label: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|it| it.label() == label)
+            }
         }
 
         impl fmt::Display for $name {

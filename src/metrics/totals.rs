@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Reading;
+use crate::outcome::{Reason, SkipReason};
 
 /// The numbers at one moment, over all sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,9 +14,9 @@ pub struct Totals {
     /// Accepted by SNS and acknowledged.
     pub published: u64,
     /// Acknowledged unpublished, since policy says so; by reason.
-    pub skipped: BTreeMap<String, u64>,
+    pub skipped: BTreeMap<SkipReason, u64>,
     /// Safe in the dead-letter queue and acknowledged; by reason.
-    pub dead_lettered: BTreeMap<String, u64>,
+    pub dead_lettered: BTreeMap<Reason, u64>,
     /// They come again: parked, requeued, or lost with their session.
     pub handed_back: u64,
     /// Without an end.
@@ -45,16 +46,12 @@ impl From<&Reading> for Totals {
             totals.handed_back += source.handed_back;
             totals.in_flight += source.in_flight;
             for ((outcome, reason), count) in &source.outcomes {
-                let by_reason = match outcome.as_str() {
-                    "skipped" => &mut totals.skipped,
-                    "dead_lettered" => &mut totals.dead_lettered,
-                    _ => {
-                        totals.published += count;
-                        continue;
+                match outcome.as_str() {
+                    "skipped" => add(&mut totals.skipped, SkipReason::from_label(reason), *count),
+                    "dead_lettered" => {
+                        add(&mut totals.dead_lettered, Reason::from_label(reason), *count)
                     }
-                };
-                if *count > 0 {
-                    *by_reason.entry(reason.clone()).or_default() += count;
+                    _ => totals.published += count,
                 }
             }
         }
@@ -62,8 +59,14 @@ impl From<&Reading> for Totals {
     }
 }
 
+fn add<R: Ord>(counts: &mut BTreeMap<R, u64>, reason: Option<R>, count: u64) {
+    if let Some(reason) = reason.filter(|_| count > 0) {
+        *counts.entry(reason).or_default() += count;
+    }
+}
+
 /// Of all reasons.
-pub(crate) fn sum(counts: &BTreeMap<String, u64>) -> u64 {
+pub(crate) fn sum<R>(counts: &BTreeMap<R, u64>) -> u64 {
     counts.values().sum()
 }
 
@@ -76,9 +79,9 @@ impl fmt::Display for Totals {
     }
 }
 
-fn by_reason(
+fn by_reason<R: fmt::Display>(
     f: &mut fmt::Formatter<'_>,
-    counts: &BTreeMap<String, u64>,
+    counts: &BTreeMap<R, u64>,
     name: &str,
 ) -> fmt::Result {
     write!(f, "{} {name}", sum(counts))?;

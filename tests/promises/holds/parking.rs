@@ -84,8 +84,11 @@ async fn a_parked_event_comes_back_as_it_was() {
     let mut foreign = FieldTable::default();
     for (name, value) in letter.properties.headers().iter().flatten() {
         assert!(!name.as_str().contains("parked"), "{name} is left");
+        // In a dead letter it would pass for RabbitMQ's word.
+        let covered = name.as_str().strip_prefix("event-pusher-covered-");
+        let name = covered.map_or_else(|| name.clone(), Into::into);
         if !name.as_str().starts_with("event-pusher-") && name.as_str() != "x-delivery-count" {
-            foreign.insert(name.clone(), value.clone());
+            foreign.insert(name, value.clone());
         }
     }
     assert_eq!(foreign, headers);
