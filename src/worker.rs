@@ -109,11 +109,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                             trial = self.trial(held);
                             continue;
                         }
-                        End::TooMuch => {
-                            nothing_new = true;
-                            continue;
-                        }
-                        End::Lost(SourceError::Renewal) => {
+                        End::TooMuch | End::Lost(SourceError::Renewal) => {
                             nothing_new = true;
                             continue;
                         }

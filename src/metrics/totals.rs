@@ -49,7 +49,7 @@ impl From<&Reading> for Totals {
                 match outcome.as_str() {
                     "skipped" => add(&mut totals.skipped, SkipReason::from_label(reason), *count),
                     "dead_lettered" => {
-                        add(&mut totals.dead_lettered, Reason::from_label(reason), *count)
+                        add(&mut totals.dead_lettered, Reason::from_label(reason), *count);
                     }
                     _ => totals.published += count,
                 }
