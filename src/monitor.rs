@@ -118,8 +118,8 @@ impl Monitor {
     }
 
     /// Where it counts.
-    #[must_use]
-    pub const fn metrics(&self) -> &Arc<Metrics> {
+    #[cfg(test)]
+    pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
 

@@ -1,7 +1,6 @@
 //! Publishes events in a window of unconfirmed ones, and counts what becomes of them.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
@@ -9,7 +8,6 @@ use tokio::time::{Instant, sleep_until};
 use super::routes::Routes;
 use super::traffic::Traffic;
 use super::wire;
-use crate::dead_letters::message::Message;
 use crate::dead_letters::{Stop, stopped};
 use crate::event::EventKind;
 use crate::pace::Pace;
@@ -186,7 +184,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 }
                 Step::Taken(taken) => self.settle(taken),
                 Step::Blocked => {
-                    self.blocked();
+                    self.blocked(self.outlet.alarm().blocked());
                     Ok(())
                 }
                 Step::Send => self.send().await,
@@ -229,36 +227,19 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         let message = wire::message(&event, routes.wire());
         let key = routes.routing_key(source).unwrap_or_else(|| message.routing_key.clone());
         let address = (source.exchange.clone(), key);
-        let Some(sent) = self.sent(&address, &message).await? else { return Ok(()) };
+        let (outlet, mut stop, blocked) = (self.outlet, self.stop.clone(), self.blocked);
+        let (to, stop) = ((&*address.0, &*address.1), stopped(&mut stop));
+        let sending = outlet
+            .send_unless_stopped(to, &message, stop, blocked, |blocked| self.blocked(blocked));
+        let Some(sent) = sending.await? else { return Ok(()) };
         self.sent += 1;
         self.pace.passed();
         self.under_way.push_back(UnderWay { kind, address, sent });
         Ok(())
     }
 
-    /// Sends it, and says so if that waits for an alarm to end. `None`: the feed was stopped meanwhile. It is given up only
-    /// while the broker takes nothing, so that all that has left is counted.
-    async fn sent(
-        &mut self,
-        (exchange, key): &(String, String),
-        message: &Message,
-    ) -> Result<Option<Sent>, SourceError> {
-        let (alarm, mut stop) = (self.outlet.alarm().clone(), self.stop.clone());
-        let outlet = self.outlet;
-        let mut sending = pin!(outlet.send(exchange, key, message));
-        loop {
-            let blocked = self.blocked;
-            tokio::select! {
-                biased;
-                sent = &mut sending => return sent.map(Some),
-                () = stopped(&mut stop), if blocked.is_some() => return Ok(None),
-                () = alarm.changes(blocked) => self.blocked(),
-            }
-        }
-    }
-
-    fn blocked(&mut self) {
-        self.blocked = self.outlet.alarm().blocked();
+    fn blocked(&mut self, blocked: Option<&'static str>) {
+        self.blocked = blocked;
         let waits = self.blocked.map(|why| format!("waiting: {why}"));
         (self.show)(&self.report, waits.as_deref());
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use super::header_room::{original_headers, shortened, text};
+use super::header_room::{covered_headers, shortened, text};
 use super::origin;
 use crate::dead_letters::letter::{COVER, OF_A_DEATH};
 use crate::event::Envelope;
@@ -33,12 +33,7 @@ pub(super) fn dead_letter_properties(
     origin: &Origin<'_>,
     letter: &DeadLetter,
 ) -> BasicProperties {
-    let mut headers = FieldTable::default();
-    for (name, value) in &original_headers(original) {
-        let is_death = OF_A_DEATH.contains(&name.as_str());
-        let name = if is_death { format!("{COVER}{name}").into() } else { name.clone() };
-        headers.insert(name, value.clone());
-    }
+    let mut headers = covered_headers(original, COVER, |name| OF_A_DEATH.contains(&name));
     headers.insert(origin::EXCHANGE.into(), text(&origin.envelope.exchange));
     headers.insert(origin::ROUTING_KEY.into(), text(&origin.envelope.routing_key));
     headers.insert(origin::QUEUE.into(), text(origin.queue));

@@ -24,21 +24,42 @@ const BESIDE_HEADERS: usize = 64 + 10 * 256 + DROPPED.len() + LONGEST_ERROR;
 /// Written by a quorum queue into what it delivers; the copy gets counts of its own.
 const BROKERS_OWN: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 
+/// [`original_headers`] with `cover` before the names of those that are meant.
+pub(super) fn covered_headers(
+    original: &BasicProperties,
+    cover: &str,
+    is_meant: impl Fn(&str) -> bool,
+) -> FieldTable {
+    let mut headers = FieldTable::default();
+    for (name, value) in &original_headers(original) {
+        let name =
+            if is_meant(name.as_str()) { format!("{cover}{name}").into() } else { name.clone() };
+        headers.insert(name, value.clone());
+    }
+    headers
+}
+
 /// The original's headers, less the broker's own, and, in the case that they fill a whole
 /// frame, less the largest, which are named in a header.
 pub(super) fn original_headers(original: &BasicProperties) -> FieldTable {
-    let mut kept: Vec<_> = original
-        .headers()
-        .iter()
-        .flatten()
+    let headers = original.headers().iter().flatten();
+    let mut kept: Vec<_> = headers
         .filter(|(name, _)| !BROKERS_OWN.contains(&name.as_str()))
-        .map(|(name, value)| (name.clone(), value.clone(), name.as_str().len() + size(value)))
+        .map(|(name, value)| (name, value, name.as_str().len() + size(value)))
         .collect();
-    let mut total: usize = kept.iter().map(|(_, _, size)| size).sum();
-    // What it has lost before is lost still.
-    let mut dropped = named_dropped(original);
     kept.sort_by_key(|(_, _, size)| *size);
-    while total > LARGEST_ORIGINAL
+    // What it has lost before is lost still.
+    without_last(kept, LARGEST_ORIGINAL, named_dropped(original))
+}
+
+/// Headers with their sizes, less as many of the last as exceed the room. All that were dropped are named in one more.
+fn without_last(
+    mut kept: Vec<(&ShortString, &AMQPValue, usize)>,
+    room: usize,
+    mut dropped: Vec<String>,
+) -> FieldTable {
+    let mut total: usize = kept.iter().map(|(_, _, size)| size).sum();
+    while total > room
         && let Some((name, _, size)) = kept.pop()
     {
         total -= size;
@@ -46,7 +67,7 @@ pub(super) fn original_headers(original: &BasicProperties) -> FieldTable {
     }
     let mut headers = FieldTable::default();
     for (name, value, _) in kept {
-        headers.insert(name, value);
+        headers.insert(name.clone(), value.clone());
     }
     if !dropped.is_empty() {
         headers.insert(DROPPED.into(), text(shortened(&dropped.join(", "))));
@@ -74,26 +95,14 @@ pub(super) fn fitting(properties: BasicProperties, frame_max: u32) -> BasicPrope
         most => (most as usize).saturating_sub(BESIDE_HEADERS),
     };
     let Some(headers) = properties.headers() else { return properties };
-    let mut total: usize = headers.into_iter().map(|(name, it)| entry_bytes(name, it)).sum();
-    if total <= room {
-        return properties;
-    }
     let mut kept: Vec<_> =
         headers.into_iter().map(|(name, value)| (name, value, entry_bytes(name, value))).collect();
+    if kept.iter().map(|(_, _, bytes)| bytes).sum::<usize>() <= room {
+        return properties;
+    }
     // Where it came from, why it is dead and a worker's signature are the last to go.
     kept.sort_by_key(|(name, _, bytes)| (!says_why(name.as_str()), *bytes));
-    let mut dropped = named_dropped(&properties);
-    while total > room
-        && let Some((name, _, bytes)) = kept.pop()
-    {
-        total -= bytes;
-        dropped.push(name.as_str().to_owned());
-    }
-    let mut fitting = FieldTable::default();
-    for (name, value, _) in kept {
-        fitting.insert(name.clone(), value.clone());
-    }
-    fitting.insert(DROPPED.into(), text(shortened(&dropped.join(", "))));
+    let fitting = without_last(kept, room, named_dropped(&properties));
     properties.with_headers(fitting)
 }
 

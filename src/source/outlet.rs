@@ -105,6 +105,31 @@ impl Outlet {
         Ok(Sent { flight, number, alarm, deadline: Instant::now() + CALL_TIMEOUT })
     }
 
+    /// The same while an alarm may keep it back: `told` is told what blocks whenever that is another than `blocked`, and
+    /// then than before. `None`: it is given up at the `stop`, but only while the broker takes nothing, so that nothing
+    /// that has left is given up.
+    pub(crate) async fn send_unless_stopped(
+        &self,
+        (exchange, routing_key): (&str, &str),
+        message: &Message,
+        stop: impl Future<Output = ()>,
+        mut blocked: Option<&'static str>,
+        mut told: impl FnMut(Option<&'static str>),
+    ) -> Result<Option<Sent>, SourceError> {
+        let (mut sending, mut stop) = (pin!(self.send(exchange, routing_key, message)), pin!(stop));
+        loop {
+            tokio::select! {
+                biased;
+                sent = &mut sending => return sent.map(Some),
+                () = &mut stop, if blocked.is_some() => return Ok(None),
+                () = self.alarm.changes(blocked) => {
+                    blocked = self.alarm.blocked();
+                    told(blocked);
+                }
+            }
+        }
+    }
+
     /// Who publishes on a channel that the broker has closed is told no more than that. What was on its
     /// way then is told why.
     async fn cause_of(&self, error: SourceError) -> SourceError {

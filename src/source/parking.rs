@@ -13,8 +13,9 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::dead_letter_headers::{PERSISTENT, kept_properties};
-use super::header_room::{original_headers, text};
+use super::header_room::{covered_headers, text};
 use super::origin;
+use crate::dead_letters::letter::OF_A_DEATH;
 use crate::event::Envelope;
 use crate::signature::SigningKey;
 
@@ -27,18 +28,10 @@ const COVER: &str = "event-pusher-parked-";
 const EXPIRATION: &str = "event-pusher-parked-expiration";
 const USER_ID: &str = "event-pusher-parked-user-id";
 
-/// The headers that dead-lettering reads or writes.
-const MEDDLED: [&str; 9] = [
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-    "CC",
-    "BCC",
-];
+/// Whether dead-lettering reads or writes a header.
+fn is_meddled(name: &str) -> bool {
+    OF_A_DEATH.contains(&name) || matches!(name, "CC" | "BCC")
+}
 
 /// The properties of the copy to be parked. It is persistent, whatever the original was;
 /// expiration and user id are put by, as for a dead letter.
@@ -49,12 +42,7 @@ pub(super) fn parked_properties(
     time: Duration,
     key: Option<&SigningKey>,
 ) -> BasicProperties {
-    let mut headers = FieldTable::default();
-    for (name, value) in &original_headers(original) {
-        let meddled = MEDDLED.contains(&name.as_str());
-        let name = if meddled { format!("{COVER}{name}").into() } else { name.clone() };
-        headers.insert(name, value.clone());
-    }
+    let mut headers = covered_headers(original, COVER, is_meddled);
     let mut set = |name: &str, value: &str| _ = headers.insert(name.into(), text(value));
     set(origin::EXCHANGE, &envelope.exchange);
     set(origin::ROUTING_KEY, &envelope.routing_key);
@@ -91,10 +79,10 @@ pub(super) fn unparked_properties(delivered: BasicProperties) -> BasicProperties
                 properties = with(properties, user_id, BasicProperties::with_user_id);
             }
             // What the broker wrote itself in bringing it back.
-            (name, _) if MEDDLED.contains(&name) => {}
+            (name, _) if is_meddled(name) => {}
             (name, value) => {
                 // Only what parking covers is uncovered: anybody can write such a name.
-                let covered = name.strip_prefix(COVER).filter(|it| MEDDLED.contains(it));
+                let covered = name.strip_prefix(COVER).filter(|it| is_meddled(it));
                 let name = covered.unwrap_or(name);
                 headers.insert(name.into(), value.clone());
             }

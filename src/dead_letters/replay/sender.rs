@@ -2,7 +2,6 @@
 //! back.
 
 use std::collections::VecDeque;
-use std::pin::pin;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -11,9 +10,8 @@ use super::super::stopped;
 use super::canary::Verdict;
 use super::revive::revive;
 use super::round::Pending;
-use super::{Address, Ended, Report, Run};
+use super::{Ended, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
-use crate::dead_letters::message::Message;
 use crate::pace::Pace;
 use crate::source::{Look, NotTaken, Outlet, Sent, SourceError};
 
@@ -177,7 +175,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     async fn take(&mut self, step: Step) -> Result<(), SourceError> {
         match step {
             Step::Stop => self.close(Ended::Stopped),
-            Step::Blocked => self.blocked(),
+            Step::Blocked => self.blocked(self.outlet.alarm().blocked()),
             Step::Held => self.closing = Some(Closing::Held),
             Step::Taken(taken) => self.settle(taken).await?,
             Step::Arrived(arrived) => self.note(&*arrived?),
@@ -203,7 +201,17 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let id = format!("{}.{}", self.run.id, self.run.sent);
         revive(&mut kept.message, &letter, &address, id);
         kept.message.sign(self.run.dead_letters.sources.key());
-        let Some(sent) = self.sent(&address, &kept.message).await? else { return Ok(()) };
+        let (outlet, mut stop) = (self.outlet, self.run.stop.clone());
+        let (to, stop) = ((&*address.exchange, &*address.routing_key), stopped(&mut stop));
+        let blocked = self.run.report.blocked;
+        let told = |blocked| self.blocked(blocked);
+        let sending = outlet.send_unless_stopped(to, &kept.message, stop, blocked, told);
+        let Some(sent) = sending.await? else {
+            // It may have been sent or not; it is among the dead letters still.
+            self.run.report.unconfirmed += 1;
+            self.close(Ended::Stopped);
+            return Ok(());
+        };
         self.pace.passed();
         let queue = if address.exchange.is_empty() {
             Some(address.routing_key.as_str())
@@ -216,33 +224,8 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         Ok(())
     }
 
-    /// Sends it, and says so if that waits for an alarm to end. `None`: the replay was stopped meanwhile. It is given up
-    /// only while the broker takes nothing, so that what was sent in order is not sent twice.
-    async fn sent(
-        &mut self,
-        address: &Address,
-        message: &Message,
-    ) -> Result<Option<Sent>, SourceError> {
-        let (outlet, mut stop) = (self.outlet, self.run.stop.clone());
-        let mut sending = pin!(outlet.send(&address.exchange, &address.routing_key, message));
-        loop {
-            let blocked = self.run.report.blocked;
-            tokio::select! {
-                biased;
-                sent = &mut sending => return sent.map(Some),
-                () = stopped(&mut stop), if blocked.is_some() => {
-                    // It may have been sent or not; it is among the dead letters still.
-                    self.run.report.unconfirmed += 1;
-                    self.close(Ended::Stopped);
-                    return Ok(None);
-                }
-                () = outlet.alarm().changes(blocked) => self.blocked(),
-            }
-        }
-    }
-
-    fn blocked(&mut self) {
-        self.run.report.blocked = self.outlet.alarm().blocked();
+    fn blocked(&mut self, blocked: Option<&'static str>) {
+        self.run.report.blocked = blocked;
         self.run.shown();
     }
 

@@ -5,15 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::Channel;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::protocol::AMQPSoftError;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{Channel, ErrorKind};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::SourceError;
 use super::super::connection::{CALL_TIMEOUT, bounded};
 use super::super::line::Line;
 use super::super::queue_state::{QueueState, taken};
+use super::super::refusal::soft_error;
 
 /// Each try that is refused closes a channel, and RabbitMQ logs it.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -187,6 +189,5 @@ fn forbidden(queue: &str, name: &str) -> SourceError {
 
 /// Whether another connection has the queue, or it is not for one connection alone.
 fn is_locked(error: &lapin::Error) -> bool {
-    let ErrorKind::ProtocolError(said) = error.kind() else { return false };
-    said.get_message().as_str().starts_with("RESOURCE_LOCKED")
+    matches!(soft_error(error), Some(AMQPSoftError::RESOURCELOCKED))
 }

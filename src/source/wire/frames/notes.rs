@@ -1,7 +1,7 @@
 //! What was changed of deliveries, until they are taken.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::limits::{MOST_HEADERS, MOST_HEADERS_OF_EVENTS, MOST_NOTED_BYTES};
@@ -53,8 +53,8 @@ struct Shared {
     /// How many there are: a delivery that was not changed takes no lock.
     count: AtomicUsize,
     kept: Mutex<Kept>,
-    /// Fewer than [`MOST_HEADERS`].
-    entries_less: AtomicUsize,
+    /// The connection delivers producers' events.
+    of_events: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -86,12 +86,12 @@ impl Notes {
 
     /// How many entries the headers of a message may have.
     pub(super) fn most_entries(&self) -> usize {
-        MOST_HEADERS - self.0.entries_less.load(Ordering::Relaxed)
+        if self.0.of_events.load(Ordering::Relaxed) { MOST_HEADERS_OF_EVENTS } else { MOST_HEADERS }
     }
 
     /// From now on as many as a producer's event may have.
     pub(crate) fn limit_to_events(&self) {
-        self.0.entries_less.store(MOST_HEADERS - MOST_HEADERS_OF_EVENTS, Ordering::Relaxed);
+        self.0.of_events.store(true, Ordering::Relaxed);
     }
 
     /// Where there is no room for what was there, that is left out.
