@@ -18,6 +18,10 @@ pub(crate) const MOST_MENDED_NAMES: usize = 64;
 /// dozen; ten thousand empty ones fit into a frame, and would cost more than a hundred other events.
 pub(crate) const MOST_HEADERS_OF_EVENTS: usize = 1000;
 
+/// Entries beyond that, where workers or RabbitMQ have put headers on an event that was parked, replayed or delivered before.
+/// Seen: 30.
+pub(crate) const MOST_HEADERS_ADDED: usize = 100;
+
 /// The same for messages that workers and RabbitMQ have put headers on: dead letters, which workers keep all headers
 /// of an event in.
 pub(crate) const MOST_HEADERS: usize = 4000;

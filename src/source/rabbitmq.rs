@@ -103,6 +103,15 @@ impl Source for RabbitQueue {
         };
         // The queue is looked at as often as a silent network would be noticed.
         let watch = Watch::new(2 * heartbeat, Rc::clone(&self.silences));
+        // Before anything is delivered: where the first deliveries are too many bytes, no answer behind them is read until
+        // some are settled, which they are only once this is done.
+        let measuring = match &self.monitor {
+            Some(monitor) => {
+                let asking = depth::watch(&connection, amqp, &self.source, Rc::clone(monitor));
+                Some(AbortOnDrop(tokio::task::spawn_local(asking.await?)))
+            }
+            None => None,
+        };
         let intake = Intake::start(order, begin, watch).await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
@@ -120,11 +129,6 @@ impl Source for RabbitQueue {
         }));
         let telling = tokio::task::spawn_local(tell(Rc::clone(&settler.0)));
         let telling = AbortOnDrop(telling);
-        let mut measuring = None;
-        if let Some(monitor) = &self.monitor {
-            let watch = depth::watch(&connection, amqp, &self.source, Rc::clone(monitor)).await?;
-            measuring = Some(AbortOnDrop(tokio::task::spawn_local(watch)));
-        }
         Ok(RabbitSession { connection, intake, settler, telling, _measuring: measuring })
     }
 }

@@ -65,6 +65,22 @@ async fn large_events_that_sns_holds_up_fit_in_a_small_container_and_all_are_pub
     stand.leave_nothing().await;
 }
 
+/// Nothing is settled before the session is open, and so nothing that it waits for may come behind the first deliveries.
+#[tokio::test]
+async fn a_source_begins_although_its_first_deliveries_are_more_than_it_may_have() {
+    const EVENTS: usize = 14;
+    let (stand, sns) = (Stand::new("bytes-begin").await, FakeSns::start());
+    Worker::create_queue(&stand, &[]).await;
+    stand.publish_all((0..EVENTS).map(|number| event(number, 240_000))).await;
+    let url = sns.url();
+    let settings = [("SNS__SNS_HOST", &*url), ("AMQP__MAX_IN_FLIGHT_BYTES", "1048576")];
+    let worker = Worker::start_with(&stand, &settings).await;
+    sns.until(|counts| counts.messages == EVENTS as u64).await;
+    let exit = worker.stop().await;
+    assert!(exit.report.contains("14 received: 14 published"), "{}", exit.report);
+    stand.leave_nothing().await;
+}
+
 #[tokio::test]
 async fn giants_that_can_not_be_dead_lettered_yet_fit_in_a_small_container_and_later_all_are() {
     const EVENTS: usize = 60;

@@ -3,6 +3,7 @@
 //!
 //! Only bytes: no socket, no lapin. The fuzz targets compile this by itself.
 
+mod counts;
 mod deliveries;
 mod mender;
 mod notes;

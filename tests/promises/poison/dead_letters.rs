@@ -36,6 +36,10 @@ async fn commands_work(stand: Stand, queue_type: &str) {
     let original = r#""event-pusher-original-message-id":{"bytes":"/w=="}"#;
     assert!(archive.contains(original), "{archive}");
 
+    // Each is known again, however often it was looked at.
+    let imported = run(&["import", "dead.jsonl"]).await;
+    assert!(imported.all().contains(&format!("imported 0 of {count}")), "{}", imported.all());
+
     // The repaired form fits into a frame, whatever came on top.
     let queue = stand.queue();
     let replayed = run(&["replay", "--to-queue", &queue]).await;

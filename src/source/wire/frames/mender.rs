@@ -1,5 +1,6 @@
 //! Which frames carry text, and where in them.
 
+use super::counts::properties_without_counts;
 use super::notes::{Altered, Note, Notes, Part};
 use super::walk::Walk;
 use super::{AROUND, BARE_HEADER, LARGEST_FRAME};
@@ -179,12 +180,13 @@ impl Mender {
         let before = altered.len();
         let mut walk = Walk::new(payload).with_most_entries(self.notes.most_entries());
         let read = read_header(&mut walk, &mut altered);
-        let fate = if read.is_some() {
+        let too_many = walk.has_too_many_entries();
+        let fate = if read.is_some() && !too_many {
             Fate::Kept
         } else {
             altered.truncate(before);
-            let original = Some(walk.original(BARE_HEADER - 2..length));
-            let too_many = walk.has_too_many_entries();
+            let original = walk.original(BARE_HEADER - 2..length);
+            let original = Some(properties_without_counts(original));
             let part = if too_many { Part::TooMany } else { Part::Everything };
             altered.push(Altered { part, original });
             Fate::Emptied

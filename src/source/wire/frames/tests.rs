@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::limits::{
-    DEEPEST_HEADER, MOST_HEADERS, MOST_HEADERS_OF_EVENTS, MOST_MENDED_NAMES, MOST_NOTED_BYTES,
+    DEEPEST_HEADER, MOST_HEADERS, MOST_HEADERS_ADDED, MOST_HEADERS_OF_EVENTS, MOST_MENDED_NAMES,
+    MOST_NOTED_BYTES,
 };
 
 mod random;
@@ -232,6 +233,36 @@ fn no_more_entries_are_read_than_allowed_and_of_an_event_fewer() {
         assert_eq!(came(most), None);
         assert_eq!(came(most + 1).unwrap().0[0].part, Part::TooMany);
     }
+}
+
+#[test]
+fn what_is_put_on_an_event_that_comes_again_is_not_held_against_its_producer() {
+    for ours in ["event-pusher-parked", "x-delivery-count"] {
+        let came = |count: usize| {
+            let entries =
+                [entry(b"", b'V', b"").repeat(count - 1), entry(ours.as_bytes(), b'V', b"")];
+            let notes = Notes::default();
+            notes.limit_to_events();
+            whole(&notes, &[deliver(1, b"k"), headers(&entries.concat())].concat());
+            notes.take(1, 1)
+        };
+        let most = MOST_HEADERS_OF_EVENTS + MOST_HEADERS_ADDED;
+        assert_eq!(came(most), None);
+        assert_eq!(came(most + 1).unwrap().0[0].part, Part::TooMany);
+    }
+}
+
+#[test]
+fn what_is_kept_of_a_message_is_the_same_however_often_it_was_delivered() {
+    let count = |times: u8| entry(b"x-delivery-count", b'l', &[0, 0, 0, 0, 0, 0, 0, times]);
+    let (bad_name, unknown) = (entry(b"\xff", b'V', b""), entry(b"a", b'@', b"1"));
+    let kept = |entries: &[&[u8]]| delivered(&headers(&entries.concat())).1.unwrap();
+    for bad in [&bad_name, &unknown] {
+        let never = kept(&[bad]);
+        assert_eq!(kept(&[&count(1), bad]), never);
+        assert_eq!(kept(&[&count(2), bad]), never);
+    }
+    assert_eq!(kept(&[&bad_name, &count(7), &bad_name]), kept(&[&bad_name, &bad_name]));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::counts::without_counts;
 use super::notes::{Altered, Part};
-use crate::limits::{DEEPEST_HEADER, MOST_MENDED_NAMES};
+use crate::limits::{DEEPEST_HEADER, MOST_HEADERS_ADDED, MOST_MENDED_NAMES};
 
 /// Stands for each byte that is part of no character.
 const REPLACEMENT: u8 = b'?';
@@ -13,6 +14,15 @@ const REPLACEMENT: u8 = b'?';
 const BYTES: u8 = b'x';
 const TABLE: u8 = b'F';
 const LIST: u8 = b'A';
+
+/// Flags of the first properties: that they are there.
+const CONTENT_TYPE: u16 = 0x8000;
+const CONTENT_ENCODING: u16 = 0x4000;
+const HEADERS: u16 = 0x2000;
+
+/// So begin the names of headers that workers, and that RabbitMQ, put on what they deliver again. A message with such
+/// ones may have so many entries more.
+const OURS: [&[u8]; 2] = [b"event-pusher-", b"x-"];
 
 /// `None` from any of its functions: it ends too early, or is no such thing.
 pub(super) struct Walk<'a> {
@@ -27,6 +37,8 @@ pub(super) struct Walk<'a> {
     /// Entries of tables and lists that were read, and how many may be.
     entries: usize,
     most_entries: usize,
+    /// Among the headers there are some of [`OURS`].
+    has_ours: bool,
     /// The worst that was changed of the headers.
     changed: Option<Part>,
 }
@@ -41,7 +53,8 @@ impl<'a> Walk<'a> {
             original: None,
             mended_names: 0,
             entries: 0,
-            most_entries: usize::MAX,
+            most_entries: usize::MAX - MOST_HEADERS_ADDED,
+            has_ours: false,
             changed: None,
         }
     }
@@ -52,7 +65,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn has_too_many_entries(&self) -> bool {
-        self.entries > self.most_entries
+        self.entries > self.most_entries + if self.has_ours { MOST_HEADERS_ADDED } else { 0 }
     }
 
     pub(super) fn is_at_end(&self) -> bool {
@@ -105,7 +118,37 @@ impl<'a> Walk<'a> {
         let length = self.length()?;
         let range = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;
         self.within(range.end, |walk| walk.table(0))?;
-        Some(self.changed.map(|part| Altered { part, original: Some(self.original(range)) }))
+        Some(self.changed.map(|part| {
+            let original = without_counts(self.original(range));
+            Altered { part, original: Some(original) }
+        }))
+    }
+
+    /// The next entry of a table, and its name, unmended. `None`: there is none that can be read.
+    pub(super) fn entry(&mut self) -> Option<(Range<usize>, Range<usize>)> {
+        let from = self.at;
+        let name = self.short()?;
+        let kind = self.kind()?;
+        self.skip_value(kind)?;
+        Some((from..self.at, name))
+    }
+
+    pub(super) fn bytes(&self, range: Range<usize>) -> &[u8] {
+        &self.bytes[range]
+    }
+
+    /// Where in properties, which begin with their flags, the entries of the headers are.
+    pub(super) fn find_headers(mut self) -> Option<Range<usize>> {
+        let flags = self.word()?;
+        for flag in [CONTENT_TYPE, CONTENT_ENCODING] {
+            if flags & flag != 0 {
+                self.skip_text()?;
+            }
+        }
+        let length = if flags & HEADERS == 0 { return None } else { self.length()? };
+        let from = self.at;
+        self.skip(length)?;
+        Some(from..self.at)
     }
 
     /// Bytes as they came.
@@ -163,6 +206,8 @@ impl<'a> Walk<'a> {
         while self.at < self.limit {
             self.count()?;
             let name = self.short()?;
+            let is_ours = || OURS.iter().any(|ours| self.bytes[name.clone()].starts_with(ours));
+            self.has_ours |= depth == 0 && is_ours();
             if self.mend(name) {
                 self.mended_names += 1;
                 if self.mended_names > MOST_MENDED_NAMES {
@@ -185,7 +230,8 @@ impl<'a> Walk<'a> {
 
     fn count(&mut self) -> Option<()> {
         self.entries += 1;
-        (!self.has_too_many_entries()).then_some(())
+        // What allows for more may come last.
+        (self.entries <= self.most_entries + MOST_HEADERS_ADDED).then_some(())
     }
 
     fn value(&mut self, depth: usize) -> Option<()> {
@@ -204,7 +250,7 @@ impl<'a> Walk<'a> {
                 })
                 .is_some();
         if !read {
-            if self.has_too_many_entries() {
+            if self.entries > self.most_entries + MOST_HEADERS_ADDED {
                 return None;
             }
             self.flatten(kind_at, content);
