@@ -112,23 +112,23 @@ pub fn classify(input: &[u8]) {
 /// If what must be true of every stream is not.
 pub fn frames(input: &[u8]) {
     let notes = Notes::default();
-    let at_once = read(&notes, input, usize::MAX);
-    for piece in [1, 3, 64] {
+    let at_once = read(&notes, input, usize::MAX, 1 << 18);
+    for (piece, out) in [(1, 509), (3, 1 << 18), (64, 5), (64, 200)] {
         let again = Notes::default();
-        let in_pieces = read(&again, input, piece);
+        let in_pieces = read(&again, input, piece, out);
         assert!(in_pieces == at_once, "cut into pieces of {piece} it is another");
         assert_eq!(again, notes, "and so are its notes");
     }
     // What was mended needs no mending: a stream of whole frames comes out as it is.
     let mended = Notes::default();
-    assert!(read(&mended, &at_once, usize::MAX) == at_once, "it is mended at once");
+    assert!(read(&mended, &at_once, usize::MAX, 509) == at_once, "it is mended at once");
     assert!(at_once.len() <= input.len(), "nothing is added");
 }
 
 /// All that comes out, but for heartbeats.
-fn read(notes: &Notes, input: &[u8], piece: usize) -> Vec<u8> {
+fn read(notes: &Notes, input: &[u8], piece: usize, out: usize) -> Vec<u8> {
     let mut frames = Frames::without_heartbeats(notes.clone(), ());
-    let (mut rest, mut came, mut buffer) = (input, Vec::new(), [0; 509]);
+    let (mut rest, mut came, mut buffer) = (input, Vec::new(), vec![0; out]);
     loop {
         match frames.take(&mut buffer) {
             0 if rest.is_empty() => break,
@@ -138,11 +138,20 @@ fn read(notes: &Notes, input: &[u8], piece: usize) -> Vec<u8> {
                 continue;
             }
         }
-        let room = frames.room();
-        let count = piece.min(rest.len()).min(room.len());
-        room[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        frames.read(count);
+        let mut fill = |room: &mut [u8]| {
+            let count = piece.min(rest.len()).min(room.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            rest = &rest[count..];
+            count
+        };
+        if let Some(room) = frames.room_in(&mut buffer) {
+            let count = fill(room);
+            let taken = frames.read_to(&mut buffer, count);
+            came.extend_from_slice(&buffer[..taken]);
+        } else {
+            let count = fill(frames.room());
+            frames.read(count);
+        }
     }
     frames.end();
     loop {

@@ -43,12 +43,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reader<S> {
                 return Poll::Pending;
             }
             // It waits only where the inner stream has taken the waker.
-            match ready!(Pin::new(&mut *inner).poll_read(context, frames.room()))? {
-                0 => {
-                    *ended = true;
-                    frames.end();
-                }
-                read => frames.read(read),
+            let inner = Pin::new(&mut *inner);
+            let (read, taken) = if let Some(room) = frames.room_in(out) {
+                let read = ready!(inner.poll_read(context, room))?;
+                (read, if read > 0 { frames.read_to(out, read) } else { 0 })
+            } else {
+                let read = ready!(inner.poll_read(context, frames.room()))?;
+                frames.read(read);
+                (read, 0)
+            };
+            if read == 0 {
+                *ended = true;
+                frames.end();
+            } else if taken > 0 {
+                return Poll::Ready(Ok(taken));
             }
         }
     }

@@ -3,7 +3,8 @@
 use super::counts::properties_without_counts;
 use super::notes::{Altered, Note, Notes, Part};
 use super::walk::Walk;
-use super::{AROUND, BARE_HEADER, LARGEST_FRAME};
+use super::{AROUND, BARE_HEADER};
+use crate::limits::LARGEST_FRAME;
 
 /// The smallest limit that AMQP allows.
 const SMALLEST_LIMIT: usize = 4096;

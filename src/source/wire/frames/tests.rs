@@ -1,9 +1,10 @@
 //! What comes out, of streams that are cut anywhere.
 
+use super::scanner::{HEADER, METHOD};
 use super::*;
 use crate::limits::{
-    DEEPEST_HEADER, MOST_HEADERS, MOST_HEADERS_ADDED, MOST_HEADERS_OF_EVENTS, MOST_MENDED_NAMES,
-    MOST_NOTED_BYTES,
+    DEEPEST_HEADER, LARGEST_FRAME, MOST_HEADERS, MOST_HEADERS_ADDED, MOST_HEADERS_OF_EVENTS,
+    MOST_MENDED_NAMES, MOST_NOTED_BYTES,
 };
 
 mod random;
@@ -24,11 +25,9 @@ pub(super) fn through(notes: &Notes, stream: &[u8], pieces: &[usize], out: usize
         if rest.is_empty() {
             break;
         }
-        let room = frames.room();
-        let count = (*pieces.next().unwrap()).clamp(1, rest.len().min(room.len()));
-        room[..count].copy_from_slice(&rest[..count]);
-        rest = &rest[count..];
-        frames.read(count);
+        let piece = *pieces.next().unwrap();
+        let taken = read(&mut frames, &mut rest, piece, &mut buffer);
+        came.extend_from_slice(&buffer[..taken]);
     }
     frames.end();
     loop {
@@ -38,6 +37,23 @@ pub(super) fn through(notes: &Notes, stream: &[u8], pieces: &[usize], out: usize
         }
         came.extend_from_slice(&buffer[..taken]);
     }
+}
+
+/// Reads a piece of `rest` as a reader does: to `out`, where that is large enough. Returns how much of it may be taken.
+fn read(frames: &mut Frames, rest: &mut &[u8], piece: usize, out: &mut [u8]) -> usize {
+    let mut fill = |room: &mut [u8]| {
+        let count = piece.clamp(1, rest.len().min(room.len()));
+        room[..count].copy_from_slice(&rest[..count]);
+        *rest = &rest[count..];
+        count
+    };
+    if let Some(room) = frames.room_in(out) {
+        let count = fill(room);
+        return frames.read_to(out, count);
+    }
+    let count = fill(frames.room());
+    frames.read(count);
+    0
 }
 
 /// The same at once.
