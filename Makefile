@@ -29,10 +29,10 @@ test: ## Every test, against real RabbitMQs (3.10, 4.3) and the emulator
 	@scripts/services browser
 	@# One more at once than there are processors, since most of them wait for something.
 	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))}; scripts/services run -- bash -c \
-		'$(CARGO) test --locked && EVENT_PUSHER_TEST_AMQP=$$EVENT_PUSHER_TEST_AMQP_NEXT $(CARGO) test --locked --test promises -- $(ON_4_3)'
+		'$(CARGO) test --locked --workspace && EVENT_PUSHER_TEST_AMQP=$$EVENT_PUSHER_TEST_AMQP_NEXT $(CARGO) test --locked --test promises -- $(ON_4_3)'
 
 unit: ## Only the tests that need no service
-	@$(CARGO) test --locked --lib --bins
+	@$(CARGO) test --locked --workspace --lib --bins
 
 fmt: ## Format the code
 	@$(CARGO) fmt --all

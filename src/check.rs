@@ -9,7 +9,6 @@ use crate::descriptors;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publisher::{Publish, Sns};
-use crate::route::Router;
 use crate::say::say;
 use crate::source::{self, Broker, Finding};
 use crate::words::counted;
@@ -52,7 +51,7 @@ pub(crate) async fn run(config: &Config, plugins: &Plugins, offline: bool) -> bo
 }
 
 fn configuration(config: &Config, plugins: &Plugins, report: &mut dyn FnMut(Finding)) {
-    match Router::of(config, plugins) {
+    match config.router(plugins) {
         Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
         Err(error) => report(Finding::bad(format!("configuration: {error}"))),
     }

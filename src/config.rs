@@ -49,6 +49,8 @@ pub use settings::{
 };
 
 use crate::arn::TopicArn;
+use crate::plugin::Plugins;
+use crate::route::{Router, Rules, UnknownPlugin};
 use layers::Layer;
 use reader::Reader;
 
@@ -118,9 +120,9 @@ impl Config {
 
     /// Every topic that events can be routed to, with a key that names it.
     pub fn topics(&self) -> impl Iterator<Item = (Key, &TopicArn)> {
-        let base = self.sns.routing.topics(Key::from("sns"));
+        let base = routing::topics(&self.sns.routing, Key::from("sns"));
         let hosts = self.hosts.iter().flat_map(|(host, routing)| {
-            routing.topics(Key::from("hosts").child(host).child("sns"))
+            routing::topics(routing, Key::from("hosts").child(host).child("sns"))
         });
         // A host has the base's topics, where it doesn't override them.
         let mut seen = BTreeSet::new();
@@ -131,6 +133,20 @@ impl Config {
     #[must_use]
     pub fn has_fifo_topic(&self) -> bool {
         self.topics().any(|(_, topic)| topic.is_fifo())
+    }
+
+    /// The routing that the configuration asks for.
+    ///
+    /// # Errors
+    ///
+    /// If `plugins` lacks one that it names.
+    pub fn router(&self, plugins: &Plugins) -> Result<Router, UnknownPlugin> {
+        let rules = Rules {
+            max_message_bytes: self.sns.max_message_bytes,
+            per_key: self.sns.ordering == Ordering::PerKey,
+            group_id: self.sns.group_id,
+        };
+        Router::new(&self.sns.routing, &self.hosts, plugins, rules)
     }
 
     /// Every key that applies, with value and origin; fit for logs.

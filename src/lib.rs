@@ -11,41 +11,35 @@
 //! [`worker`] takes deliveries and drains, [`relay`] is that way in one function. `event`,
 //! `route`, `plugin` and `outcome` are pure: they know neither broker nor cloud nor clock.
 
+#[doc(inline)]
+pub use event_pusher_core::{arn, event, forecast, outcome, plugin, route, schema};
+use event_pusher_core::{limits, panics, untrusted};
+
 mod admin;
 pub mod app;
-pub mod arn;
 mod causes;
 mod check;
 mod cli;
 pub mod config;
 pub mod dead_letters;
 mod descriptors;
-pub mod event;
 mod feed;
-pub mod forecast;
 pub mod hold;
 mod import;
-mod limits;
 pub mod metrics;
 pub mod monitor;
 mod operator;
-pub mod outcome;
 mod pace;
-mod panics;
 mod pause;
-pub mod plugin;
 mod progress;
 pub mod publisher;
 pub mod recent;
 pub mod relay;
-pub mod route;
 mod say;
-pub mod schema;
 pub mod settle;
 pub mod signature;
 pub mod source;
 pub mod trace;
 mod trial;
-mod untrusted;
 mod words;
 pub mod worker;

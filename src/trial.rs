@@ -119,7 +119,7 @@ impl<'a> Trial<'a> {
             ..Envelope::default()
         };
         Ok(Self {
-            router: Router::of(config, plugins).map_err(|error| error.to_string())?,
+            router: config.router(plugins).map_err(|error| error.to_string())?,
             format: arguments.format.unwrap_or(source.format),
             envelope,
             expectations: expect.map(Expectations::read).transpose()?,

@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use event_pusher_sns::{arn, event, outcome, plugin};
+use event_pusher_core::{arn, event, limits, outcome, plugin, untrusted};
 use proptest::prelude::*;
 
 /// The library keeps it to itself.
@@ -17,9 +17,6 @@ use proptest::prelude::*;
 mod classify;
 #[path = "../fuzz/src/harness.rs"]
 mod harness;
-#[path = "../src/limits.rs"]
-#[allow(dead_code, reason = "not all of them are met here")]
-mod limits;
 #[path = "../src/source/wire"]
 #[allow(dead_code, unused_imports, reason = "not all of it is called here")]
 mod wire {
@@ -27,8 +24,6 @@ mod wire {
 }
 #[path = "../src/admin/page/parse.rs"]
 mod parse;
-#[path = "../src/untrusted.rs"]
-mod untrusted;
 #[path = "../src/dead_letters"]
 #[allow(dead_code, reason = "not all of it is called here")]
 mod dead_letters {

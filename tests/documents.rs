@@ -118,7 +118,7 @@ fn is_test(word: &str) -> bool {
 
 #[test]
 fn the_tests_that_documents_name_are_there() {
-    let code: String = ["src", "tests"]
+    let code: String = ["src", "crates", "tests"]
         .iter()
         .flat_map(|folder| sources(&path(folder)))
         .map(|file| std::fs::read_to_string(file).unwrap())

@@ -1,5 +1,5 @@
 //! How long a script has the worker's thread, at its worst: docs/performance.md says what for. What a script can do is
-//! in `src/plugin/script/tests/worst.rs`, and each goes on until the bounds end it.
+//! in `crates/core/src/plugin/script/tests/worst.rs`, and each goes on until the bounds end it.
 //!
 //! It is the processor's time, the least of several calls, so that what else the machine does adds nothing.
 
@@ -10,7 +10,7 @@ use event_pusher_sns::plugin::{Bounds, Plugin, Script};
 use jid::Jid;
 use nix::time::ClockId;
 
-#[path = "../../src/plugin/script/tests/worst.rs"]
+#[path = "../../crates/core/src/plugin/script/tests/worst.rs"]
 mod worst;
 
 use worst::{LETTERS, Metadata, Worst};

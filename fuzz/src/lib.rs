@@ -2,18 +2,6 @@
 
 mod harness;
 
-/// The sources themselves, without the broker's and the cloud's libraries.
-#[path = "../../src"]
-#[allow(dead_code, unused_imports, reason = "not all of it is called here")]
-mod code {
-    pub mod arn;
-    pub mod event;
-    pub mod limits;
-    pub mod outcome;
-    pub mod panics;
-    pub mod plugin;
-}
-
 /// The reader between socket and lapin, without either.
 #[path = "../../src/source/wire"]
 #[allow(dead_code, unused_imports, reason = "not all of it is called here")]
@@ -25,11 +13,6 @@ mod wire {
 #[path = "../../src/publisher/classify.rs"]
 #[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
-
-/// How what others say is made fit to be shown.
-#[path = "../../src/untrusted.rs"]
-#[allow(dead_code, reason = "not all of it is called here")]
-mod untrusted;
 
 /// What the admin's HTTP requests say.
 #[path = "../../src/admin/page/parse.rs"]
@@ -52,7 +35,7 @@ mod dead_letters {
 #[allow(dead_code, reason = "not all of it is called here")]
 mod signature;
 
-pub use code::event::Format;
-use code::{arn, event, limits, outcome, panics, plugin};
+pub use event_pusher_core::event::Format;
+use event_pusher_core::{arn, event, limits, outcome, plugin, untrusted};
 pub use harness::{admin, classify, dead_letter, decode, frames as read_frames, script};
 use wire::frames;

@@ -36,7 +36,7 @@ impl Server {
         let inputs = Inputs { files, environment: vec![] };
         let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
         let listener = listen("127.0.0.1:0", &config.admin).unwrap();
-        let router = Routes::of(&config, &Plugins::default()).unwrap();
+        let router = config.router(&Plugins::default()).unwrap();
         let (stop, stopped) = watch::channel(false);
         let name = "test".to_owned();
         let metrics = Arc::default();

@@ -65,7 +65,7 @@ fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, 
     config.sns.pool_size = share.requests;
     let config = &*config;
     let router =
-        Router::of(config, plugins).map_err(|error| (error.to_string(), INVALID_CONFIGURATION))?;
+        config.router(plugins).map_err(|error| (error.to_string(), INVALID_CONFIGURATION))?;
     for remark in check::remarks(config, plugins).filter(|it| it.is_fault) {
         tracing::warn!(%remark, "a plugin fails on a sample event; `check` shows all that is to be said of it");
     }
@@ -100,7 +100,7 @@ fn open_admin(
             status,
             metrics: Arc::clone(metrics),
             config: config.clone(),
-            router: Router::of(config, plugins).map_err(|error| error.to_string())?,
+            router: config.router(plugins).map_err(|error| error.to_string())?,
             name: worker_name(),
             stop: stop.clone(),
             visitors,

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 use jid::DomainPart;
 
-/// Stands for the sender's domain in the names of MUC hosts.
-pub const HOST_PLACEHOLDER: &str = "@HOST@";
+pub use crate::route::HOST_PLACEHOLDER;
 
 /// Takes the placeholder's place while the rest is normalised: a label that nothing changes.
 const STAND_IN: &str = "q0host0q";

@@ -174,3 +174,19 @@ pub(super) fn check_parts(read: &mut Reader) {
         }
     }
 }
+
+/// The topics that are set, each with its key below `prefix`.
+pub(super) fn topics(routing: &Routing, prefix: Key) -> impl Iterator<Item = (Key, &TopicArn)> {
+    let muc_topics = prefix.child("muc_topics");
+    let own = [
+        ("presence_updates_topic", &routing.presence_updates_topic),
+        ("pm_messages_topic", &routing.pm_messages_topic),
+        ("muc_messages_topic", &routing.muc_messages_topic),
+    ];
+    let own = own
+        .into_iter()
+        .filter_map(move |(name, topic)| Some((prefix.child(name), topic.as_ref()?)));
+    let further =
+        routing.muc_topics.iter().map(move |(host, topic)| (muc_topics.child(host), topic));
+    own.chain(further)
+}

@@ -8,7 +8,7 @@ use crate::dead_letters::{By, Found, FoundAsJson, Letter, Trouble, Trust, foreca
 use crate::forecast::{Forecast, Prospect};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
-use crate::route::{Notification, Router};
+use crate::route::Notification;
 
 impl Desk<'_> {
     pub(super) async fn show(
@@ -18,7 +18,7 @@ impl Desk<'_> {
         json: bool,
         plugins: &Plugins,
     ) -> Result<End, Trouble> {
-        let router = match Router::of(self.config, plugins) {
+        let router = match self.config.router(plugins) {
             Ok(router) => router,
             Err(error) => {
                 complain(&error.to_string());

@@ -20,7 +20,7 @@ use crate::metrics::{Metrics, Totals};
 use crate::outcome::{Fault, MessageId, Reason, Scope};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publisher;
-use crate::route::{Notification, Router};
+use crate::route::Notification;
 use crate::source::{Begin, MemoryQueue};
 
 const CONFIGURATION: &str = r#"
@@ -152,7 +152,7 @@ fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) 
         environment: set.into_iter().collect(),
     };
     let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
-    let router = Rc::new(Router::of(&config, &Plugins::default()).unwrap());
+    let router = Rc::new(config.router(&Plugins::default()).unwrap());
     let publisher = Rc::new(publisher::stack(&config.sns, &config.outage, place));
     Worker {
         name: "test".to_owned(),

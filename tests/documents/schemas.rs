@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use event_pusher_sns::config::{Config, Inputs};
+use event_pusher_sns::config::{self, Config, Inputs};
 use event_pusher_sns::event::{Decoded, Envelope, Format, decode};
 use event_pusher_sns::forecast::{Prospect, forecast};
 use event_pusher_sns::plugin::{DefaultPlugin, Plugins};
-use event_pusher_sns::route::Router;
 use event_pusher_sns::schema;
 use jsonschema::Validator;
 use serde_json::Value;
@@ -18,8 +17,15 @@ use super::{path, read};
 const EVENT: &str = "native-event.schema.json";
 const CONFIG: &str = "config.schema.json";
 
+/// Every schema with the name of its file.
+fn all() -> Vec<(&'static str, Value)> {
+    let mut all = schema::all();
+    all.push((CONFIG, config::json_schema()));
+    all
+}
+
 fn validator(file: &str) -> Validator {
-    let (_, schema) = schema::all().into_iter().find(|(name, _)| *name == file).unwrap();
+    let (_, schema) = all().into_iter().find(|(name, _)| *name == file).unwrap();
     jsonschema::validator_for(&schema).unwrap()
 }
 
@@ -44,7 +50,7 @@ fn loads(toml: &str) -> Result<Config, String> {
 fn every_schema_is_current() {
     let update = std::env::var_os("UPDATE_DOCUMENTS").is_some();
     let mut names = BTreeSet::new();
-    for (file, schema) in schema::all() {
+    for (file, schema) in all() {
         assert!(jsonschema::meta::is_valid(&schema), "{file} is no schema");
         let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
         let file = format!("schema/{file}");
@@ -120,7 +126,7 @@ fn the_schema_refuses_what_the_program_refuses() {
 
 #[test]
 fn what_the_program_is_told_of_each_key_the_schema_tells_too() {
-    let (_, schema) = schema::all().into_iter().find(|(name, _)| *name == CONFIG).unwrap();
+    let (_, schema) = all().into_iter().find(|(name, _)| *name == CONFIG).unwrap();
     let sns = &schema["properties"]["sns"]["properties"];
     assert_eq!(sns["pool_size"]["default"], 100);
     assert_eq!(
@@ -186,7 +192,7 @@ fn what_is_published_is_valid_by_the_schema_of_its_kind() {
     let config = loads(&format!(
         "[sns]\npresence_updates_topic = {topic}\npm_messages_topic = {topic}\nmuc_messages_topic = {topic}"
     ));
-    let router = Router::of(&config.unwrap(), &Plugins::default()).unwrap();
+    let router = config.unwrap().router(&Plugins::default()).unwrap();
     let message =
         r#""from_user_id":"a@b/x","to_user_id":"c@conference.b","message":"Hi \u0000 \ufffe""#;
     for (kind, fields) in [

@@ -12,7 +12,6 @@ use event_pusher_sns::monitor::Monitor;
 use event_pusher_sns::plugin::{Plugin, PluginError, Plugins};
 use event_pusher_sns::publisher::{self, MemoryTopics};
 use event_pusher_sns::relay::Relay;
-use event_pusher_sns::route::Router;
 use event_pusher_sns::source::{Broker, DeadLetterExchange, RabbitQueue};
 use event_pusher_sns::worker::Worker;
 use jid::Jid;
@@ -41,7 +40,7 @@ async fn work(stand: &Stand, done: impl AsyncFnOnce(&Metrics)) -> Totals {
     let config = Config::load(&inputs, &plugins.names().collect::<Vec<_>>()).unwrap();
     let source = config.amqp.sources[0].clone();
     let topics = Rc::new(publisher::stack(&config.sns, &config.outage, MemoryTopics::default()));
-    let router = Rc::new(Router::of(&config, &plugins).unwrap());
+    let router = Rc::new(config.router(&plugins).unwrap());
     let broker = Rc::new(Broker::new(config.amqp, "panics".to_owned()));
     let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
     let metrics = Arc::new(Metrics::new());

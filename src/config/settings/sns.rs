@@ -1,6 +1,5 @@
 //! The service, its accesses, and where events go.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::arn::TopicArn;
-use crate::config::key::Key;
+pub use crate::route::{Ordering, Routing};
 
 /// The service, and how to publish to it.
 #[derive(Debug, Clone)]
@@ -91,48 +90,4 @@ impl fmt::Debug for StaticCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StaticCredentials(***)")
     }
-}
-
-/// Where events go, and what they become on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Routing {
-    /// For presences; `None`: they are skipped.
-    pub presence_updates_topic: Option<TopicArn>,
-    /// For messages between two users; `None`: they are skipped.
-    pub pm_messages_topic: Option<TopicArn>,
-    /// For messages to rooms of `muc_host`; `None`: they are skipped.
-    pub muc_messages_topic: Option<TopicArn>,
-    /// The name of the plugin.
-    pub plugin_module: String,
-    /// The MUC host, normalised; may hold `@HOST@`, the sender's domain.
-    pub muc_host: String,
-    /// Topics of further MUC hosts, whose names are as in `muc_host`.
-    pub muc_topics: BTreeMap<String, TopicArn>,
-}
-
-impl Routing {
-    /// The topics that are set, each with its key below `prefix`.
-    pub(in crate::config) fn topics(&self, prefix: Key) -> impl Iterator<Item = (Key, &TopicArn)> {
-        let muc_topics = prefix.child("muc_topics");
-        let own = [
-            ("presence_updates_topic", &self.presence_updates_topic),
-            ("pm_messages_topic", &self.pm_messages_topic),
-            ("muc_messages_topic", &self.muc_messages_topic),
-        ];
-        let own = own
-            .into_iter()
-            .filter_map(move |(name, topic)| Some((prefix.child(name), topic.as_ref()?)));
-        let further =
-            self.muc_topics.iter().map(move |(host, topic)| (muc_topics.child(host), topic));
-        own.chain(further)
-    }
-}
-
-/// Which events keep their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ordering {
-    /// None: the fastest.
-    None,
-    /// Those of the same user's presence, conversation or room.
-    PerKey,
 }

@@ -150,7 +150,7 @@ impl std::error::Error for Fault {}
 
 impl Fault {
     /// Nobody can tell whether the message was accepted: it counts as not published.
-    pub(crate) fn unanswered(detail: &str) -> Self {
+    pub fn unanswered(detail: &str) -> Self {
         Self { scope: Scope::Transient, code: "unanswered".to_owned(), detail: detail.to_owned() }
     }
 }

@@ -23,7 +23,7 @@ use std::fmt;
 use jid::Jid;
 use jiff::Timestamp;
 
-pub(crate) use self::address::bare;
+pub use self::address::bare;
 pub use self::envelope::Envelope;
 pub use self::error::{DecodeError, Position};
 use crate::outcome::SkipReason;
@@ -72,7 +72,7 @@ pub enum Format {
 
 impl Format {
     /// Whether it gives no event an id. Source: MongooseIM's `mod_event_pusher_rabbit`.
-    pub(crate) const fn is_without_ids(self) -> bool {
+    pub const fn is_without_ids(self) -> bool {
         matches!(self, Self::Mongooseim | Self::MongooseimChat | Self::MongooseimGroupchat)
     }
 
@@ -100,7 +100,7 @@ pub enum Decoded<'a> {
 
 impl<'a> Decoded<'a> {
     /// The event, if it is one.
-    pub(crate) const fn event(&self) -> Option<&Event<'a>> {
+    pub const fn event(&self) -> Option<&Event<'a>> {
         match self {
             Self::Event(event) => Some(event),
             Self::Skip(_) => None,

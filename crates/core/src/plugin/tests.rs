@@ -187,7 +187,7 @@ impl Plugin for Policy {
 }
 
 fn policy_script() -> Script {
-    Script::compile("policy.rhai", include_str!("../../examples/policy.rhai")).unwrap()
+    Script::compile("policy.rhai", include_str!("../../../../examples/policy.rhai")).unwrap()
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! JSON Schemas of what goes in, what comes out, and the configuration: the files in schema/.
+//! JSON Schemas of what goes in and what comes out: files in schema/.
 //!
 //! They are of draft 7, the newest that editors for TOML read.
 
@@ -9,7 +9,6 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 pub use self::native::{JidText, NativeEvent};
-use crate::config;
 use crate::route::{MessageBody, PresenceBody};
 
 /// Every schema with the name of its file in schema/.
@@ -26,7 +25,6 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ),
         ("notification-chat.schema.json", chat),
         ("notification-groupchat.schema.json", groupchat),
-        ("config.schema.json", config::json_schema()),
     ]
 }
 

@@ -27,17 +27,17 @@ impl Panics {
 
 /// Something panicked, on whichever thread. Returns whether it is to be told: not when the exit status is decided,
 /// where it is the last breath of a thread that has nothing left to do.
-pub(crate) fn seen() -> bool {
+pub fn seen() -> bool {
     PANICS.see()
 }
 
 /// One of them was the fault of one event or of a plugin, and has cost nothing else.
-pub(crate) fn caught() {
+pub fn caught() {
     PANICS.caught.fetch_add(1, Ordering::SeqCst);
 }
 
 /// The process is about to end. Returns whether any panic was not caught; none that follows counts.
-pub(crate) fn conclude() -> bool {
+pub fn conclude() -> bool {
     PANICS.conclude()
 }
 

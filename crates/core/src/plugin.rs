@@ -8,7 +8,7 @@ mod attributes;
 mod conformance;
 mod error;
 mod registry;
-pub(crate) mod running;
+pub mod running;
 mod samples;
 mod script;
 #[cfg(test)]

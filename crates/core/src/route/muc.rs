@@ -1,7 +1,7 @@
 //! Which topic a room's messages go to: the one of the MUC host that the room's domain is.
 
+use super::settings::{HOST_PLACEHOLDER, Routing};
 use crate::arn::TopicArn;
-use crate::config::{HOST_PLACEHOLDER, Routing};
 
 /// The MUC hosts in the order in which they are tried.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 mod muc;
 mod order;
 mod render;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -15,8 +16,8 @@ use thiserror::Error;
 use self::muc::MucTopics;
 pub use self::order::OrderKey;
 pub use self::render::{MessageBody, PresenceBody};
+pub use self::settings::{HOST_PLACEHOLDER, Ordering, Routing};
 use crate::arn::TopicArn;
-use crate::config::{Config, Ordering, Routing};
 use crate::event::{Envelope, Event, Message, MessageKind, Presence};
 use crate::outcome::{DeadLetter, Reason, SkipReason};
 use crate::plugin::running::Mark;
@@ -86,20 +87,6 @@ pub struct Rules {
 }
 
 impl Router {
-    /// The routing that the configuration asks for.
-    ///
-    /// # Errors
-    ///
-    /// As [`Router::new`].
-    pub fn of(config: &Config, plugins: &Plugins) -> Result<Self, UnknownPlugin> {
-        let rules = Rules {
-            max_message_bytes: config.sns.max_message_bytes,
-            per_key: config.sns.ordering == Ordering::PerKey,
-            group_id: config.sns.group_id,
-        };
-        Self::new(&config.sns.routing, &config.hosts, plugins, rules)
-    }
-
     /// Routes by `base`, but the events of senders in `hosts` by what stands there.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl fmt::Display for Remark {
 /// It is what `check` says of the plugins in use. For a plugin of your own, let a test ask for it:
 ///
 /// ```
-/// use event_pusher_sns::plugin::{DefaultPlugin, conformance};
+/// use event_pusher_core::plugin::{DefaultPlugin, conformance};
 ///
 /// assert_eq!(conformance(&DefaultPlugin), []);
 /// ```

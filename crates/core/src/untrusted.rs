@@ -5,7 +5,7 @@
 ///
 /// Control characters and white space become spaces; what takes no room or turns the direction of the text is
 /// left out. The cost grows with the length alone.
-pub(crate) fn one_line(text: &str, longest: usize) -> String {
+pub fn one_line(text: &str, longest: usize) -> String {
     let mut line = String::with_capacity(text.len().min(longest));
     let mut gap = false;
     for c in text.chars() {
@@ -26,12 +26,12 @@ pub(crate) fn one_line(text: &str, longest: usize) -> String {
 }
 
 /// White space and controls.
-pub(crate) fn is_space(c: char) -> bool {
+pub fn is_space(c: char) -> bool {
     c.is_control() || c.is_whitespace()
 }
 
 /// What takes no room, turns the direction of the text, or has no agreed look.
-pub(crate) const fn is_invisible(c: char) -> bool {
+pub const fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

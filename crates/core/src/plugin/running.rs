@@ -16,17 +16,17 @@ thread_local! {
 }
 
 /// What is asked on this thread is told from now on. Others, such as the page's, only ask what an event would become.
-pub(crate) fn watch_this_thread() {
+pub fn watch_this_thread() {
     IS_WATCHED.set(true);
 }
 
 /// Stands for a plugin's name. Telling that it is asked, and that it has answered, takes a few instructions.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Mark(usize);
+pub struct Mark(usize);
 
 impl Mark {
     /// The mark of the plugin with that name.
-    pub(crate) fn of(name: &str) -> Self {
+    pub fn of(name: &str) -> Self {
         let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
         let at = names.iter().position(|it| it == name).unwrap_or_else(|| {
             names.push(name.to_owned());
@@ -36,7 +36,7 @@ impl Mark {
     }
 
     /// The plugin is asked until the guard goes.
-    pub(crate) fn asked(self) -> Asked {
+    pub fn asked(self) -> Asked {
         let is_watched = IS_WATCHED.get();
         if is_watched {
             ASKED.store(self.0, Ordering::Relaxed);
@@ -47,7 +47,7 @@ impl Mark {
 
 /// A plugin is asked.
 #[derive(Debug)]
-pub(crate) struct Asked {
+pub struct Asked {
     is_watched: bool,
 }
 
@@ -60,7 +60,7 @@ impl Drop for Asked {
 }
 
 /// The name of the plugin that is asked just now.
-pub(crate) fn name() -> Option<String> {
+pub fn name() -> Option<String> {
     let asked = ASKED.load(Ordering::Relaxed);
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
     asked.checked_sub(1).and_then(|at| names.get(at).cloned())

@@ -72,12 +72,12 @@ impl Attributes {
     }
 
     /// Whether some subscribers would not get them, although SNS takes them.
-    pub(crate) const fn are_too_many_for_raw_delivery(&self) -> bool {
+    pub const fn are_too_many_for_raw_delivery(&self) -> bool {
         self.len() > DELIVERED_RAW
     }
 
     /// Whether one more would be too many for that.
-    pub(crate) const fn fill_raw_delivery(&self) -> bool {
+    pub const fn fill_raw_delivery(&self) -> bool {
         self.len() >= DELIVERED_RAW
     }
 

@@ -66,12 +66,14 @@ impl From<Prospect> for Forecast {
 #[cfg(test)]
 mod tests {
     use std::borrow::Cow;
+    use std::collections::BTreeMap;
 
     use jid::Jid;
 
     use super::*;
-    use crate::config::{Config, Inputs};
+    use crate::arn::TopicArn;
     use crate::plugin::{Plugin, PluginError, Plugins};
+    use crate::route::{Routing, Rules};
 
     struct Broken;
 
@@ -84,12 +86,16 @@ mod tests {
     #[test]
     fn a_panic_is_foreseen_as_the_dead_letter_that_it_would_be() {
         let plugins = Plugins::default().register("broken", Broken);
-        let text = "[sns]\nplugin_module = \"broken\"\n\
-                    presence_updates_topic = \"arn:aws:sns:us-east-1:123456789012:t\"";
-        let files = vec![("test.toml".to_owned(), text.to_owned())];
-        let names: Vec<_> = plugins.names().collect();
-        let config = Config::load(&Inputs { files, environment: vec![] }, &names).unwrap();
-        let router = Router::of(&config, &plugins).unwrap();
+        let routing = Routing {
+            presence_updates_topic: TopicArn::parse("arn:aws:sns:us-east-1:123456789012:t").ok(),
+            pm_messages_topic: None,
+            muc_messages_topic: None,
+            plugin_module: "broken".to_owned(),
+            muc_host: "conference.@HOST@".to_owned(),
+            muc_topics: BTreeMap::new(),
+        };
+        let rules = Rules { max_message_bytes: 1000, per_key: false, group_id: false };
+        let router = Router::new(&routing, &BTreeMap::new(), &plugins, rules).unwrap();
         let payload = br#"{"type":"presence","user_id":"a@b","present":true}"#.to_vec();
         let envelope = Envelope { payload, ..Envelope::default() };
         let forecast = forecast(&envelope, Format::Native, &router);
