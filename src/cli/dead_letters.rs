@@ -158,7 +158,7 @@ pub(crate) struct ReplayArguments {
     /// No more than so many in a second, such as 500/s
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub rate: Option<f64>,
-    /// Stop when so many were refused or have come back
+    /// Stop when so many were refused by RabbitMQ or have come back; what the plan leaves out does not count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_failures: Option<u64>,
     /// The report as one JSON object
