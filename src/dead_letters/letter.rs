@@ -117,7 +117,7 @@ impl Letter {
             reason: told.reason,
             by: told.by,
             trust: told.trust,
-            error: told.error,
+            error: told.error.or_else(|| message.unread.clone()),
             attempts: told.attempts,
             topic: told.topic,
             source: sources.name(told.origin.queue.as_deref()).map(str::to_owned),

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::canary::Canary;
+pub(super) use self::revive::revived_headers;
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
 use super::{DeadLetters, Stop, Trouble};
