@@ -74,6 +74,9 @@ pub(crate) enum DeadLetters {
         /// Copy them into this new file first
         #[arg(long, value_name = "FILE")]
         export: Option<PathBuf>,
+        /// With --since or --until, also letters whose time of death is only claimed: RabbitMQ 3 lets producers write it
+        #[arg(long)]
+        claimed_times: bool,
         #[command(flatten)]
         filter: FilterArguments,
     },
@@ -244,6 +247,7 @@ impl From<FilterArguments> for Filter {
             rooms: room,
             since,
             until,
+            claimed_times: false,
             error,
             ids: id,
             limit,
