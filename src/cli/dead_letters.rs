@@ -13,7 +13,7 @@ use crate::words::{duration, jid, kind, moment, name, rate};
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// What is there, grouped by reason and error; changes nothing, however often it runs
+    /// What is there, grouped by reason and error; takes nothing, however often it runs
     #[command(after_help = LIST_HELP)]
     List {
         /// One line for each dead letter instead of groups
@@ -88,6 +88,9 @@ Examples:
   event-pusher-sns dead-letters list --each --reason too_large --user alice@example.org
   event-pusher-sns dead-letters list --each --json | jq -r .id
 
+A time of death with (claimed) may be the event's producer's: RabbitMQ 3 keeps what an event brings.
+A look puts an empty message into the queue now and then, for a moment, to measure its delivery limit.
+
 Exit status: 0 done, also if there is nothing; 1 the queue can't be read, or not all of it.";
 
 const SHOW_HELP: &str = "\
@@ -116,6 +119,9 @@ Examples:
   event-pusher-sns dead-letters discard --until 30d --yes
 
 It asks first, with their number; a script has nobody to ask, and gives --yes.
+
+--since and --until choose no letter whose time of death is only claimed (`list` marks those); it
+says how many it left. They can be chosen by other filters, or with --claimed-times.
 
 Exit status: 0 done, also if none is meant or the answer was no; 1 failed.";
 
