@@ -32,7 +32,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the worker until SIGTERM or Ctrl-C
     Run,
-    /// Check the configuration, then RabbitMQ, then each SNS topic; change nothing
+    /// Check the configuration, then RabbitMQ, then each SNS topic; all stays as it is
+    #[command(after_help = CHECK_HELP)]
     Check {
         /// Check the configuration only; connect to nothing
         #[arg(long)]
@@ -50,6 +51,14 @@ pub(crate) enum Command {
     #[command(subcommand, visible_alias = "dlq")]
     DeadLetters(Box<DeadLetters>),
 }
+
+const CHECK_HELP: &str = "\
+Nothing is created or declared anew. While no dead letters wait, empty messages of check's own are
+in their queue for a moment: one that expires at once, by which it sees whether dead letters arrive,
+and one by which it measures a delivery limit that a policy may set. Whoever consumes from that
+queue, or from another one on the dead-letter exchange, may see them.
+
+Exit status: 0 all is well; 1 there are problems, or output failed; 78 invalid configuration.";
 
 const AFTER_HELP: &str = "\
 Any key can also come from the environment: EVENT_PUSHER__SNS__REGION sets sns.region.

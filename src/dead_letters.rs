@@ -14,6 +14,7 @@ mod import;
 mod json;
 pub(crate) mod letter;
 pub mod message;
+mod reading;
 mod replay;
 mod sift;
 mod summary;
@@ -40,9 +41,10 @@ pub use replay::{Address, Ended, Replay, Report, Target, Watching};
 pub use summary::{Group, Summary};
 
 use self::archive::ArchiveError;
-use self::sift::{Keep, Seen, Sift};
+use self::reading::Reading;
+use self::sift::{Keep, Sift};
 use crate::config::Amqp;
-use crate::source::{Broker, InLine, Look, SourceError, major_version};
+use crate::source::{Broker, InLine, Look, SourceError};
 
 /// Becomes true when an operation is to end early, and properly.
 pub type Stop = watch::Receiver<bool>;
@@ -85,6 +87,8 @@ pub struct Looked {
     /// Letters that were there when it began and could not be seen, so that what it says is not all
     /// there is: they have expired meanwhile or were taken, or there are more than 2,097,120.
     pub unseen: u64,
+    /// Letters that were to be discarded by the time of their deaths, and are not meant, since that time is only claimed.
+    pub claimed: u64,
 }
 
 /// What became of letters that were to be discarded.
@@ -177,22 +181,16 @@ impl DeadLetters {
                     found.push(Found { letter: seen.letter, message });
                 }
             }
-            Ok::<_, Trouble>(found)
+            Ok(found)
         };
         let found = read.await;
         reading.look.close().await;
-        let mut found = found?;
-        if found.iter().any(|found: &Found| !found.letter.deaths.is_empty()) {
-            let version = major_version(&self.broker).await;
-            for Found { letter, message } in &mut found {
-                letter.judge_deaths(message, version);
-            }
-        }
-        Ok(found)
+        found
     }
 
     /// Discards the letters that the filter means. `may` is asked with their number, while they
-    /// are held: just those are discarded.
+    /// are held: just those are discarded. Those whose time is only claimed are not discarded by it, unless the
+    /// filter says so.
     ///
     /// # Errors
     ///
@@ -203,7 +201,7 @@ impl DeadLetters {
         stop: &Stop,
         may: impl AsyncFnOnce(u64) -> bool,
     ) -> Result<Discarded, Trouble> {
-        let mut reading = self.read(filter, Keep::Nothing, stop).await?;
+        let mut reading = self.read(filter, Keep::Nothing, stop).await?.doubting(filter);
         let discard = async {
             let mut tags = Vec::new();
             while let Some((tag, seen)) = reading.next().await? {
@@ -227,7 +225,7 @@ impl DeadLetters {
             () = stopped(&mut stop) => return Err(Trouble::Stopped),
         };
         sift.begin();
-        Ok(Reading { look, stop, limit: filter.limit, looked: Looked::default() })
+        Ok(Reading::new(look, self.broker.clone(), stop, filter.limit))
     }
 }
 
@@ -236,54 +234,5 @@ pub(crate) async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         // Whoever could tell is gone.
         std::future::pending::<()>().await;
-    }
-}
-
-/// A look at all letters, of which some are meant.
-#[derive(Debug)]
-struct Reading {
-    look: Look<Seen>,
-    stop: Stop,
-    limit: Option<u64>,
-    looked: Looked,
-}
-
-impl Reading {
-    /// The next letter; past the limit, none matches any more.
-    async fn next(&mut self) -> Result<Option<(u64, Seen)>, Trouble> {
-        let next = tokio::select! {
-            next = self.look.next_there() => next?,
-            () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
-        };
-        let Some((tag, mut seen)) = next else {
-            self.looked.unseen = self.look.unseen();
-            return Ok(None);
-        };
-        self.looked.letters += 1;
-        if self.limit.is_some_and(|limit| self.looked.matching >= limit) {
-            seen.matches = false;
-            seen.message = None;
-        }
-        self.looked.matching += u64::from(seen.matches);
-        Ok(Some((tag, seen)))
-    }
-
-    async fn discard(
-        &mut self,
-        tags: Vec<u64>,
-        may: impl AsyncFnOnce(u64) -> bool,
-    ) -> Result<Discarded, Trouble> {
-        let count = tags.len() as u64;
-        let done = count > 0 && may(count).await;
-        if done {
-            for (gone, tag) in (0..).zip(tags) {
-                self.look.acknowledge(tag).await.map_err(|error| {
-                    error.reworded(|why| {
-                        format!("{why}; {gone} of {count} were discarded, or so it seems")
-                    })
-                })?;
-            }
-        }
-        Ok(Discarded { looked: self.looked.clone(), done })
     }
 }

@@ -54,8 +54,9 @@ pub(crate) async fn run(
         cli::DeadLetters::Replay(arguments) => desk.replay(*arguments).await,
         cli::DeadLetters::Export { file, filter } => desk.export(&file, filter.into()).await,
         cli::DeadLetters::Import { file } => desk.import(&file).await,
-        cli::DeadLetters::Discard { filter, all: _, yes, export } => {
-            desk.discard(filter.into(), yes, export.as_deref()).await
+        cli::DeadLetters::Discard { filter, all: _, yes, export, claimed_times } => {
+            let filter = Filter { claimed_times, ..filter.into() };
+            desk.discard(filter, yes, export.as_deref()).await
         }
     };
     ended.unwrap_or_else(|trouble| {

@@ -47,6 +47,7 @@ pub(crate) use inspect::{inspect, tls_files};
 pub use link::Link;
 pub(crate) use look::{InLine, Look};
 pub use memory::{MemoryQueue, MemorySession, MemorySettler};
+pub(crate) use originals::too_many as too_many_headers;
 pub(crate) use outlet::{NotTaken, Outlet, Sent};
 pub(crate) use queue_state::Doubt;
 pub use rabbitmq::{RabbitQueue, RabbitReceipt, RabbitSession, RabbitSettler};

@@ -147,8 +147,9 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
                       require-trusted-types-for 'script'; trusted-types 'none'";
 
 async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let checked = page.access.check_host(headers).and_then(|()| Access::check_site(headers));
+    let (uri, headers) = (request.uri(), request.headers());
+    let checked =
+        page.access.check_host(uri, headers).and_then(|()| Access::check_site(uri, headers));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => asked::refused(&refusal),

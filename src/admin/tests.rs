@@ -209,6 +209,10 @@ fn what_is_not_asked_for_properly_is_refused() {
         let own = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(server.answers(&own), 405, "{path}");
     }
+    let by =
+        |name: &str| format!("GET http://{name}/api/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    assert_eq!(server.answers(&by("evil.example")), 421, "by a foreign name in the request itself");
+    assert_eq!(server.answers(&by("localhost")), 200);
     for path in ["/api/login", "/api/logout", "/api/dead-letters/replay"] {
         let own = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(server.answers(&own), 405, "{path}");

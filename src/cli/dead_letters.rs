@@ -13,7 +13,7 @@ use crate::words::{duration, jid, kind, moment, name, rate};
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// What is there, grouped by reason and error; changes nothing, however often it runs
+    /// What is there, grouped by reason and error; takes nothing, however often it runs
     #[command(after_help = LIST_HELP)]
     List {
         /// One line for each dead letter instead of groups
@@ -74,6 +74,9 @@ pub(crate) enum DeadLetters {
         /// Copy them into this new file first
         #[arg(long, value_name = "FILE")]
         export: Option<PathBuf>,
+        /// With --since or --until, also letters whose time of death is only claimed: RabbitMQ 3 lets producers write it
+        #[arg(long)]
+        claimed_times: bool,
         #[command(flatten)]
         filter: FilterArguments,
     },
@@ -84,6 +87,9 @@ Examples:
   event-pusher-sns dead-letters list --since 2h
   event-pusher-sns dead-letters list --each --reason too_large --user alice@example.org
   event-pusher-sns dead-letters list --each --json | jq -r .id
+
+A time of death with (claimed) may be the event's producer's: RabbitMQ 3 keeps what an event brings.
+A look puts an empty message into the queue now and then, for a moment, to measure its delivery limit.
 
 Exit status: 0 done, also if there is nothing; 1 the queue can't be read, or not all of it.";
 
@@ -113,6 +119,9 @@ Examples:
   event-pusher-sns dead-letters discard --until 30d --yes
 
 It asks first, with their number; a script has nobody to ask, and gives --yes.
+
+--since and --until choose no letter whose time of death is only claimed (`list` marks those); it
+says how many it left. They can be chosen by other filters, or with --claimed-times.
 
 Exit status: 0 done, also if none is meant or the answer was no; 1 failed.";
 
@@ -158,7 +167,7 @@ pub(crate) struct ReplayArguments {
     /// No more than so many in a second, such as 500/s
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub rate: Option<f64>,
-    /// Stop when so many were refused or have come back
+    /// Stop when so many were refused by RabbitMQ or have come back; what the plan leaves out does not count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_failures: Option<u64>,
     /// The report as one JSON object
@@ -244,6 +253,7 @@ impl From<FilterArguments> for Filter {
             rooms: room,
             since,
             until,
+            claimed_times: false,
             error,
             ids: id,
             limit,

@@ -67,6 +67,6 @@ impl From<Line> for Message {
             Body::Text(text) => text.into_bytes(),
             Body::Base64(bytes) => bytes,
         };
-        Self { exchange, routing_key, properties, body }
+        Self { exchange, routing_key, properties, body, unread: None }
     }
 }

@@ -63,7 +63,7 @@ impl Sources {
 impl Content {
     pub(crate) fn of(message: &mut Message, origin: &Origin, sources: &Sources) -> Self {
         let format = sources.format(origin.queue.as_deref());
-        with_envelope(message, origin, |envelope| {
+        with_envelope(message, origin, None, |envelope| {
             // What panicked once may do so again, and one letter must not hide the others.
             let decode = AssertUnwindSafe(|| match event::decode(envelope, format) {
                 Ok(Decoded::Event(event)) => Self::of_event(&event),
@@ -88,10 +88,12 @@ impl Content {
     }
 }
 
-/// The message as a worker would take it, were it replayed. The body is lent, not copied.
+/// The message as a worker would take it, were it replayed; `unreadable` says why it would be no event, if so. The body
+/// is lent, not copied.
 pub(crate) fn with_envelope<T>(
     message: &mut Message,
     origin: &Origin,
+    unreadable: Option<Box<str>>,
     read: impl FnOnce(&Envelope) -> T,
 ) -> T {
     let chosen =
@@ -111,8 +113,8 @@ pub(crate) fn with_envelope<T>(
                 .filter(|(name, _)| !name.starts_with("event-pusher-")),
         ),
         payload: std::mem::take(&mut message.body),
-        // What is replayed is as it was mended.
-        unreadable: None,
+        // What is replayed is as it was mended, and so need not be mended again.
+        unreadable,
     };
     let read = read(&envelope);
     message.body = envelope.payload;

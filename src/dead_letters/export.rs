@@ -4,8 +4,9 @@ use std::io::Write;
 
 use super::archive::Writer;
 use super::filter::Filter;
+use super::reading::Reading;
 use super::sift::Keep;
-use super::{DeadLetters, Discarded, Looked, Reading, Stop, Trouble};
+use super::{DeadLetters, Discarded, Looked, Stop, Trouble};
 
 impl DeadLetters {
     /// Copies the letters that the filter means, in their order. They stay in the queue.
@@ -39,7 +40,7 @@ impl DeadLetters {
         safe: impl FnOnce(W) -> std::io::Result<()>,
         may: impl AsyncFnOnce(u64) -> bool,
     ) -> Result<Discarded, Trouble> {
-        let mut reading = self.read(filter, Keep::All, stop).await?;
+        let mut reading = self.read(filter, Keep::All, stop).await?.doubting(filter);
         let discard = async {
             let (to, tags) = write(&mut reading, Writer::new(to, self.queue())).await?;
             safe(to)?;

@@ -26,6 +26,8 @@ pub struct Filter {
     pub since: Option<Timestamp>,
     /// It died before.
     pub until: Option<Timestamp>,
+    /// What is discarded by its time may have a time that is only claimed. All else goes by claimed times in any case.
+    pub claimed_times: bool,
     /// Part of the error, in capital or small letters.
     pub error: Option<String>,
     /// The beginning of an id, or a whole AMQP message id.
@@ -38,8 +40,8 @@ impl Filter {
     /// Whether every letter fulfils it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { reasons, kinds, topics, sources, users, rooms, since, until, error, ids, limit } =
-            self;
+        let Self { reasons, kinds, topics, sources, users, rooms, since, until, .. } = self;
+        let Self { error, ids, limit, claimed_times: _, .. } = self;
         let lists = [reasons, topics, sources, ids].iter().all(|it| it.is_empty());
         let times = since.is_none() && until.is_none();
         let others = kinds.is_empty() && users.is_empty() && rooms.is_empty();

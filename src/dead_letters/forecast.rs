@@ -2,14 +2,36 @@
 
 use super::Found;
 use super::content::{Sources, with_envelope};
+use super::message::{Headers, Value};
+use super::replay::revived_headers;
 use crate::forecast::{self, Forecast};
+use crate::limits::{MOST_HEADERS_ADDED, MOST_HEADERS_OF_EVENTS};
 use crate::route::Router;
+use crate::source::too_many_headers;
 
 /// Decodes, routes and renders, as a worker would after a replay.
 #[must_use]
 pub fn forecast(found: &mut Found, sources: &Sources, router: &Router) -> Forecast {
     let format = sources.format(found.letter.origin.queue.as_deref());
-    with_envelope(&mut found.message, &found.letter.origin, |envelope| {
+    // A look reads letters with more headers than a worker reads events with. A replay's own are among them.
+    let entries = in_table(&revived_headers(found, sources.key()));
+    let is_too_many = entries > MOST_HEADERS_OF_EVENTS + MOST_HEADERS_ADDED;
+    let unreadable = is_too_many.then(too_many_headers);
+    with_envelope(&mut found.message, &found.letter.origin, unreadable, |envelope| {
         forecast::forecast(envelope, format, router)
     })
+}
+
+/// Entries of headers as workers count them: those of tables and lists within them, too. Nothing is nested deeper than
+/// the reader before lapin lets it be.
+fn in_table(headers: &Headers) -> usize {
+    headers.len() + headers.values().map(within).sum::<usize>()
+}
+
+fn within(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => list.len() + list.iter().map(within).sum::<usize>(),
+        Value::Table(table) => in_table(table),
+        _ => 0,
+    }
 }

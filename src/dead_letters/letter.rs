@@ -79,6 +79,9 @@ pub struct Letter {
     pub source: Option<String>,
     /// When it died.
     pub failed_at: Option<Timestamp>,
+    /// Whether anybody may have written that: what a worker should have signed and has not, and RabbitMQ's word, unless
+    /// this is a RabbitMQ that takes none from clients.
+    pub failed_at_claimed: bool,
     /// The worker that gave it up.
     pub worker: Option<String>,
     /// How often it was replayed before.
@@ -99,6 +102,9 @@ pub struct Letter {
     /// The routing key that it has among the dead letters.
     #[serde(skip)]
     pub(crate) routing_key: String,
+    /// Whether a header of a worker's says why, whoever has written that.
+    #[serde(skip)]
+    says_why: bool,
     /// The replay that it came back from, and its number there.
     #[serde(skip)]
     pub(crate) replay: Option<(String, u32)>,
@@ -117,12 +123,13 @@ impl Letter {
             reason: told.reason,
             by: told.by,
             trust: told.trust,
-            error: told.error,
+            error: told.error.or_else(|| message.unread.clone()),
             attempts: told.attempts,
             topic: told.topic,
             source: sources.name(told.origin.queue.as_deref()).map(str::to_owned),
             content: Content::default(),
             origin: told.origin,
+            failed_at_claimed: told.failed_at.is_some() && is_claimed(told.by, told.trust),
             failed_at: told.failed_at,
             worker: told.worker,
             replays: told.replays,
@@ -130,6 +137,7 @@ impl Letter {
             bytes: message.body.len(),
             routing_key: message.routing_key.clone(),
             looks,
+            says_why: message.header(REASON).is_some(),
             replay: told.replay,
             deaths: told.deaths,
             odd_headers: told.odd,
@@ -139,15 +147,26 @@ impl Letter {
     }
 }
 
+/// Whether anybody may have written when a letter died, as far as the letter itself tells.
+const fn is_claimed(by: By, trust: Trust) -> bool {
+    match by {
+        By::Worker => matches!(trust, Trust::Claimed),
+        By::Broker => true,
+        By::Unknown => false,
+    }
+}
+
 /// The first RabbitMQ that takes no notice of an `x-death` that a client has sent, and writes its own.
 const OWNS_DEATHS: u32 = 4;
 
 impl Letter {
     /// Tells which of the deaths are RabbitMQ's own words, given its version. A letter that says why by a header of a
     /// worker's may have its deaths from its producer, whoever has made it.
-    pub(crate) fn judge_deaths(&mut self, message: &Message, version: Option<u32>) {
+    pub(crate) fn judge_deaths(&mut self, version: Option<u32>) {
         let owns = version.is_some_and(|version| version >= OWNS_DEATHS);
-        let is_brokers = owns && self.by == By::Broker && message.header(REASON).is_none();
+        let is_brokers = owns && self.by == By::Broker && !self.says_why;
+        // Its time is the newest death's.
+        self.failed_at_claimed &= !is_brokers;
         for (place, death) in self.deaths.iter_mut().enumerate() {
             death.by_broker = Some(is_brokers && place == 0);
         }

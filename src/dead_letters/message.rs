@@ -24,6 +24,8 @@ pub struct Message {
     pub properties: Properties,
     /// The body, byte for byte.
     pub body: Vec<u8>,
+    /// Why its properties were not read, so that there are none but what they were as bytes. An archive does not have this.
+    pub unread: Option<String>,
 }
 
 /// The properties of AMQP 0-9-1. What is `None` was not there.

@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use self::canary::Canary;
+pub(super) use self::revive::revived_headers;
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
 use super::{DeadLetters, Stop, Trouble};
@@ -35,7 +36,7 @@ pub struct Replay {
     pub watching: Watching,
     /// Letters per second.
     pub rate: Option<f64>,
-    /// Stop when so many were refused or came back.
+    /// Stop when so many were sent and refused, or came back. What has nowhere to go is not sent, and does not count.
     pub max_failures: Option<u64>,
     /// Only count what would be sent where.
     pub dry_run: bool,
@@ -203,6 +204,7 @@ impl DeadLetters {
             sent: 0,
             back: HashSet::new(),
             failed: HashSet::new(),
+            failures: 0,
             canary: Canary::new(replay.canary, replay.watching.canary),
             report: Report::default(),
             show,
@@ -242,6 +244,8 @@ struct Run<'a, S> {
     back: HashSet<u32>,
     /// Those that could not be sent, which are not tried again.
     failed: HashSet<LetterId>,
+    /// How many of those were sent.
+    failures: u64,
     canary: Canary,
     report: Report,
     show: S,
@@ -262,7 +266,14 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         }
     }
 
+    /// What was sent and not taken is a failure of this replay.
     fn refuse(&mut self, letter: LetterId, why: &str) {
+        self.failures += 1;
+        self.exclude(letter, why);
+    }
+
+    /// What has nowhere to go is none: it is known before anything is sent.
+    fn exclude(&mut self, letter: LetterId, why: &str) {
         self.failed.insert(letter);
         count(&mut self.report.refused, why);
         self.shown();
@@ -273,9 +284,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     }
 
     fn has_failed_too_often(&self) -> bool {
-        self.replay
-            .max_failures
-            .is_some_and(|most| self.report.came_back + self.report.refusals() >= most)
+        self.replay.max_failures.is_some_and(|most| self.report.came_back + self.failures >= most)
     }
 }
 

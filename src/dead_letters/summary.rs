@@ -36,6 +36,8 @@ pub struct Group {
     pub oldest: Option<Timestamp>,
     /// When the last of them did.
     pub newest: Option<Timestamp>,
+    /// How many have a time that is only claimed.
+    pub claimed_times: u64,
     /// How many of each kind; `other` is what is no event that would be published.
     pub kinds: BTreeMap<&'static str, u64>,
     /// The topics chosen for them; of very many, some, with `…` for the others.
@@ -91,6 +93,7 @@ impl Group {
             count: 0,
             oldest: None,
             newest: None,
+            claimed_times: 0,
             kinds: BTreeMap::new(),
             topics: BTreeMap::new(),
             sources: BTreeMap::new(),
@@ -101,6 +104,7 @@ impl Group {
     fn add(&mut self, letter: &Letter) {
         self.count += 1;
         self.astray += u64::from(!letter.is_at_home());
+        self.claimed_times += u64::from(letter.failed_at_claimed);
         if let Some(time) = letter.failed_at {
             self.oldest = Some(self.oldest.map_or(time, |oldest| oldest.min(time)));
             self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));

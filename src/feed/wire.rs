@@ -50,6 +50,7 @@ pub(super) fn message(event: &NativeEvent, wire: Wire) -> Message {
             ..Properties::default()
         },
         body: body.into(),
+        unread: None,
     }
 }
 

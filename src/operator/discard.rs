@@ -35,6 +35,13 @@ impl Desk<'_> {
             }
         };
         let end = self.end_of(&looked);
+        if looked.claimed > 0 {
+            let letters = dead_letters(looked.claimed);
+            complain(&format!(
+                "not discarded: {letters} whose time of death is only claimed; `list` marks them. Choose them by other \
+                 filters, or add --claimed-times to go by what they claim"
+            ));
+        }
         if self.found_none(&looked, &filter) {
             return Ok(end);
         }

@@ -39,7 +39,7 @@ impl Desk<'_> {
         let groups = summary.into_groups();
         if json {
             if !each {
-                let Looked { letters, matching, unseen } = looked;
+                let Looked { letters, matching, unseen, .. } = looked;
                 say_json(&Listing { queue: self.queue(), letters, matching, unseen, groups });
             }
             return Ok(end);
@@ -70,7 +70,7 @@ pub(super) fn row(letter: &Letter) -> String {
     };
     let columns = [
         letter.id.to_string(),
-        time(letter.failed_at),
+        died(letter),
         short(&letter.cause()),
         content.kind.unwrap_or("other").to_owned(),
         who,
@@ -88,7 +88,12 @@ fn paragraph(group: &Group) -> String {
     let mut lines = vec![format!("{:>7}  {title}", group.count)];
     let mut add = |line: String| lines.push(format!("         {}", printable(&line, false)));
     if group.oldest.is_some() {
-        add(format!("died       {} to {}", time(group.oldest), time(group.newest)));
+        let claimed = match group.claimed_times {
+            0 => String::new(),
+            all if all == group.count => " (claimed)".to_owned(),
+            some => format!(" ({some} claimed)"),
+        };
+        add(format!("died       {} to {}{claimed}", time(group.oldest), time(group.newest)));
     }
     add(format!("kinds      {}", counts(&group.kinds)));
     if !group.topics.is_empty() {
@@ -115,6 +120,12 @@ fn short(text: &str) -> String {
 fn counts(counts: &BTreeMap<impl Display, u64>) -> String {
     let each: Vec<_> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
     each.join(", ")
+}
+
+/// When it died, and whether that is only claimed.
+pub(super) fn died(letter: &Letter) -> String {
+    let claimed = if letter.failed_at_claimed { " (claimed)" } else { "" };
+    format!("{}{claimed}", time(letter.failed_at))
 }
 
 /// To the second, which is what people compare with their clocks.

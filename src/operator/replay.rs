@@ -34,7 +34,7 @@ impl Desk<'_> {
         let report = report?;
         let good = if replay.dry_run { report.refused.is_empty() } else { report.is_good() };
         let Report { letters, matching, unseen, .. } = report;
-        let looked = Looked { letters, matching, unseen };
+        let looked = Looked { letters, matching, unseen, claimed: 0 };
         if arguments.json {
             say_json(&report_as_json(&report));
         } else if !self.found_none(&looked, &filter) {

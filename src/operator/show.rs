@@ -1,6 +1,6 @@
 use serde_json::Value as Json;
 
-use super::list::{row, time};
+use super::list::{died, row, time};
 use super::{Desk, End, complain, say, say_json};
 use crate::dead_letters::message::Value;
 use crate::dead_letters::text::printable;
@@ -79,7 +79,7 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     lines.add_if("error", letter.error.as_ref());
     lines.add_if("attempts", letter.attempts.map(|it| it.to_string()).as_ref());
     lines.add_if("topic", letter.topic.as_ref());
-    lines.add_if("failed at", Some(time(letter.failed_at)).filter(|it| !it.is_empty()).as_ref());
+    lines.add_if("failed at", Some(died(letter)).filter(|it| !it.is_empty()).as_ref());
     lines.add_if("worker", letter.worker.as_ref());
     lines.add_if("exchange", letter.origin.exchange.as_ref());
     lines.add_if("routing key", letter.origin.routing_key.as_ref());

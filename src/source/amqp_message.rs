@@ -10,6 +10,7 @@ use crate::dead_letters::message::{Headers, Message, Properties, Value};
 
 /// A delivery as a message. What was changed of it so that it can be read is in its headers.
 pub(super) fn message(mut delivery: Delivery, note: Option<Note>) -> Message {
+    let unread = note.as_ref().and_then(originals::unread);
     if let Some(note) = note {
         originals::keep(note, &mut delivery.properties);
     }
@@ -18,6 +19,7 @@ pub(super) fn message(mut delivery: Delivery, note: Option<Note>) -> Message {
         routing_key: delivery.routing_key.as_str().to_owned(),
         properties: properties(&delivery.properties),
         body: delivery.data,
+        unread,
     }
 }
 

@@ -5,7 +5,7 @@ use lapin::types::{AMQPValue, ByteArray};
 
 use super::header_room::{DROPPED, text};
 use super::wire::{Note, Part};
-use crate::limits::MOST_HEADERS_OF_EVENTS;
+use crate::limits::{MOST_HEADERS, MOST_HEADERS_OF_EVENTS};
 
 /// Before the name of what was changed.
 const ORIGINAL: &str = "event-pusher-original-";
@@ -39,11 +39,23 @@ pub(super) fn unreadable(note: &Note) -> Option<Box<str>> {
     Some(format!("{}; let the producer send UTF-8 and valid properties", reasons.join("; ")).into())
 }
 
-fn too_many() -> Box<str> {
+/// What is said of an event with more headers than it may have.
+pub(crate) fn too_many() -> Box<str> {
     let said = format!(
         "its headers have more than {MOST_HEADERS_OF_EVENTS} entries; let the producer send fewer"
     );
     said.into()
+}
+
+/// Why nothing was read of the properties of a message that somebody looks at.
+pub(super) fn unread(note: &Note) -> Option<String> {
+    let why = note.0.iter().find_map(|altered| match altered.part {
+        Part::Everything => Some("they are not as AMQP has them".to_owned()),
+        Part::TooMany => Some(format!("their headers have more than {MOST_HEADERS} entries")),
+        Part::TooLarge => Some("they have more bytes than a frame may have".to_owned()),
+        _ => None,
+    });
+    why.map(|why| format!("none of its properties is read: {why}"))
 }
 
 /// Adds what the note has to the headers. What is too large to be sent on is left out later, as other

@@ -1,4 +1,4 @@
-//! `check` says what is there, what is not and what to do, and changes nothing.
+//! `check` says what is there, what is not and what to do, and leaves all as it was.
 
 use crate::support::{Ended, Event, Program, Stand, Worker};
 

@@ -89,4 +89,55 @@ on_both_brokers! {
         stand.drain_dead_letters(1).await;
         stand.leave_nothing().await;
     }
+
+    async fn the_time_of_a_death_is_claimed_where_a_producer_may_have_written_it_and_discards_nothing(stand: Stand) {
+        stand.declare_all("quorum").await;
+        let queue = stand.queue();
+        // RabbitMQ 3 keeps the time of a death that it finds there already.
+        let mut entry = FieldTable::default();
+        for (name, value) in [("reason", "expired"), ("queue", &*queue), ("exchange", "x")] {
+            entry.insert(name.into(), text(value));
+        }
+        entry.insert("count".into(), 1_i64.into());
+        entry.insert("time".into(), AMQPValue::Timestamp(1_000_000_000));
+        entry.insert("routing-keys".into(), AMQPValue::FieldArray(vec![text("x")].into()));
+        let mut headers = FieldTable::default();
+        let entries = vec![AMQPValue::FieldTable(entry)];
+        headers.insert("x-death".into(), AMQPValue::FieldArray(entries.into()));
+        let properties = BasicProperties::default().with_headers(headers).with_expiration("1".into());
+        let event = Event { properties, ..Event::new("garbage") };
+        stand.publish(event.routed("some.key").identified("m-0")).await;
+        let (text, json) = shown(&stand).await;
+        let old = ["discard", "--yes", "--until", "30d"];
+        let listed = dlq(&stand, &["list"]).await;
+        let each = dlq(&stand, &["list", "--each"]).await;
+        let marks = "(claimed)";
+        if stand.is_newest() {
+            assert_eq!(json["letter"]["failed_at_claimed"], false, "{json}");
+            assert!(![&text, &listed.stdout, &each.stdout].iter().any(|it| it.contains(marks)), "{text}");
+            let none = dlq(&stand, &old).await;
+            expect(&none, 0, &["none of the 1 dead letters"]);
+            assert!(!none.all().contains("only claimed"), "{none:?}");
+            stand.drain_dead_letters(1).await;
+        } else {
+            assert_eq!(json["letter"]["failed_at_claimed"], true, "{json}");
+            let time = "2001-09-09T01:46:40Z (claimed)";
+            assert!(text.contains(&format!("failed at      {time}\n")), "{text}");
+            expect(&listed, 0, &[&format!("to {time}")]);
+            expect(&each, 0, &[time]);
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join("letters.jsonl").display().to_string();
+            for export in [&[][..], &["--export", &file]] {
+                let left = dlq(&stand, &[&old[..], export].concat()).await;
+                expect(&left, 0, &["not discarded: 1 dead letter whose time of death is only claimed"]);
+                assert!(!left.all().contains("discarded 1"), "{left:?}");
+            }
+            // Nor is anything said of what no time has chosen.
+            let other = dlq(&stand, &["discard", "--yes", "--until", "30d", "--reason", "rejected"]).await;
+            assert!(!other.all().contains("only claimed"), "{other:?}");
+            let told = dlq(&stand, &[&old[..], &["--claimed-times"]].concat()).await;
+            expect(&told, 0, &["discarded 1 dead letter\n"]);
+        }
+        stand.leave_nothing().await;
+    }
 }

@@ -165,6 +165,10 @@ async fn with_a_key_only_what_a_worker_or_an_operator_has_signed_is_believed() {
     assert_eq!(trust(&[]).await, ["unchecked", "unchecked"]);
     let claimed = dlq_program(&stand, &["list"]).with(keyed[0].0, keyed[0].1).run().await;
     expect(&claimed, 0, &["retries_exhausted (claimed): gave up", "undecodable: line 1"]);
+    // Nor is what is not signed discarded by the time that it says.
+    let until = ["discard", "--yes", "--until", "2026-02-01T00:00:00Z"];
+    let left = dlq_program(&stand, &until).with(keyed[0].0, keyed[0].1).run().await;
+    expect(&left, 0, &["not discarded: 1 dead letter whose time of death is only claimed"]);
     stand.drain(&stand.dead_letter_queue(), 2).await;
 
     // What comes back keeps where it came from if the operator has the key, and else is as it was delivered.

@@ -8,7 +8,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, StatusCode, Uri, header};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, sleep};
@@ -127,6 +128,13 @@ const TOO_MANY_TRIES: Refusal = Refusal(
 const TOO_FAST: Refusal =
     Refusal(StatusCode::TOO_MANY_REQUESTS, "too many requests in a short time; wait a few seconds");
 
+/// The name under which the page is asked. Where the request's target has one, that counts, and `Host` is not looked at
+/// (RFC 9112, 3.2.2).
+fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    let host = || headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
+    uri.authority().map_or_else(host, Authority::as_str)
+}
+
 impl Access {
     pub(super) fn new(admin: &Admin) -> Self {
         let own = admin.listen.as_deref().and_then(|it| it.rsplit_once(':'));
@@ -169,19 +177,18 @@ impl Access {
 
     /// Whether the page goes by the name under which it is asked. A name that leads here but is not
     /// ours may be a foreign site's, whose scripts would then count as the page's own.
-    pub(super) fn check_host(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let host = headers.get(header::HOST).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        let name = parse::host_name(host);
+    pub(super) fn check_host(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        let name = parse::host_name(asked_host(uri, headers));
         let is_address = name.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         if is_address || self.hosts.contains(&name) { Ok(()) } else { Err(FOREIGN_HOST) }
     }
 
     /// Whether the page itself asks, or no browser.
-    pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refusal> {
+    pub(super) fn check_site(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let text = |name| headers.get(name).map(|it| it.to_str().unwrap_or("?"));
         let same_site =
             text("sec-fetch-site").is_none_or(|it| matches!(it, "same-origin" | "none"));
-        let host = text("host").unwrap_or_default();
+        let host = asked_host(uri, headers);
         let origin = text("origin").is_none_or(|origin| parse::is_of_host(origin, host));
         if same_site && origin { Ok(()) } else { Err(FOREIGN_SITE) }
     }

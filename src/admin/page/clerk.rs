@@ -4,6 +4,7 @@
 mod count;
 
 use std::cell::Cell;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -76,8 +77,10 @@ pub(super) struct Order {
     pub(super) canary: Option<u64>,
     pub(super) rate: Option<f64>,
     pub(super) max_failures: Option<u64>,
-    /// Who ordered it.
+    /// Who ordered it, as any visitor may see.
     pub(super) by: String,
+    /// From where, for the log.
+    pub(super) peer: SocketAddr,
 }
 
 /// The replay that is under way, or the last one.
@@ -250,7 +253,7 @@ async fn stop_with_the_worker(mut worker: Stop, stop: watch::Sender<bool>) {
 }
 
 async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, stop: Stop) {
-    let Order { filter, canary, rate, max_failures, by } = order;
+    let Order { filter, canary, rate, max_failures, by, peer } = order;
     let replay = Replay { canary, rate, max_failures, ..desk.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
     let (mut reported, mut blocked): (Option<Instant>, _) = (None, None);
@@ -266,11 +269,11 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
         Ok(report) => {
             let json = report_as_json(&report);
             let (replayed, came_back) = (report.replayed, report.came_back);
-            tracing::info!(by, replayed, left = report.left(), came_back, ended = %json["ended"], "a replay from the page has ended");
+            tracing::info!(%peer, by, replayed, left = report.left(), came_back, ended = %json["ended"], "a replay from the page has ended");
             update(&|job| (job.report, job.running) = (Some(json.clone()), false));
         }
         Err(trouble) => {
-            tracing::warn!(by, error = %trouble, "a replay from the page could not begin");
+            tracing::warn!(%peer, by, error = %trouble, "a replay from the page could not begin");
             update(&|job| (job.error, job.running) = (Some(trouble.to_string()), false));
         }
     }

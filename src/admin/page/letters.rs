@@ -145,7 +145,8 @@ impl Wanted {
             canary: self.canary,
             rate: self.rate.map(|it| rate(&it.to_string())).transpose()?,
             max_failures: self.max_failures,
-            by: format!("{who} from {}", asked.peer().ip()),
+            by: who.to_string(),
+            peer: asked.peer(),
         })
     }
 }

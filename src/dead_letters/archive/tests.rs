@@ -14,7 +14,7 @@ fn message(number: u8) -> Message {
     } else {
         b"{\"a\": \"\\u00e9\n\"}".to_vec()
     };
-    Message { exchange: "e".into(), routing_key: "k".into(), properties, body }
+    Message { exchange: "e".into(), routing_key: "k".into(), properties, body, unread: None }
 }
 
 fn archive(messages: &[Message]) -> Vec<u8> {
@@ -156,7 +156,7 @@ proptest! {
             user_id: text(), app_id: text(), cluster_id: text(),
             delivery_mode: numbers.0, priority: numbers.1, timestamp: numbers.2,
         };
-        let message = Message { exchange: "e".into(), routing_key: "k".into(), properties, body };
+        let message = Message { exchange: "e".into(), routing_key: "k".into(), properties, body, unread: None };
         let read = read(&archive(std::slice::from_ref(&message))).unwrap();
         prop_assert_eq!(read.len(), 1);
         // What is not a number equals nothing, not even itself.

@@ -36,7 +36,7 @@ impl<W: Write> Writer<W> {
     /// What `to` says.
     pub fn add(&mut self, message: Message) -> io::Result<()> {
         let sha256 = LetterId::of(&message).in_full();
-        let Message { exchange, routing_key, properties, body } = message;
+        let Message { exchange, routing_key, properties, body, unread: _ } = message;
         let body = Body::from(body);
         self.letters += 1;
         self.line(&Line { sha256, exchange, routing_key, properties, body })

@@ -1,12 +1,14 @@
 //! A dead letter as the event that it was.
 
 use super::{Address, Target};
+use crate::dead_letters::Found;
 use crate::dead_letters::content::Sources;
 use crate::dead_letters::letter::{
     By, COVER, EXCHANGE, Letter, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REPLAY_ID, REPLAYS,
     ROUTING_KEY,
 };
-use crate::dead_letters::message::{Message, Value};
+use crate::dead_letters::message::{Headers, Message, Value};
+use crate::signature::SigningKey;
 
 /// What RabbitMQ adds to what it dead-letters, beside `x-death` itself.
 const DEATHS: [&str; 2] = ["x-first-death-", "x-last-death-"];
@@ -87,12 +89,21 @@ pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, 
     headers.insert(REPLAY_ID.to_owned(), Value::Text(id));
 }
 
+/// The headers that a letter would have if it were replayed straight to a queue now.
+pub(in crate::dead_letters) fn revived_headers(found: &Found, key: Option<&SigningKey>) -> Headers {
+    let properties = found.message.properties.clone();
+    let mut message = Message { properties, ..Message::default() };
+    let straight = Address { exchange: String::new(), routing_key: String::new() };
+    revive(&mut message, &found.letter, &straight, String::new());
+    message.sign(key);
+    message.properties.headers.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{Config, Inputs};
     use crate::dead_letters::letter::told::{QUEUE, REASON};
-    use crate::dead_letters::message::Headers;
 
     fn sources() -> Sources {
         let toml = r#"

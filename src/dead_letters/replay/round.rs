@@ -132,7 +132,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
             Err(why) => Err(why),
         };
         match there {
-            Err(why) => self.refuse(letter.id, &why),
+            Err(why) => self.exclude(letter.id, &why),
             Ok(address) if self.replay.dry_run => {
                 super::count(&mut self.report.plan, &address.to_string());
             }

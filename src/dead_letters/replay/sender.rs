@@ -82,7 +82,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     /// Sends all that is pending; `more` says that there is more for another round.
     pub(super) async fn run(mut self, deadline: Instant, more: bool) -> RoundEnd {
         if !self.pending.is_empty() {
-            // As many may have been refused before any was sent.
+            // As many may have come back before this round.
             self.stop_if_too_many_failed();
         }
         loop {

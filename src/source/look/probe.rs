@@ -72,7 +72,7 @@ const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 /// Whether it is a probe, of any look. It is taken out of the queue, so it must be nothing else: what a producer
 /// publishes, and a worker or RabbitMQ dead-letters, has headers that say so.
 pub(super) fn is_one(message: &Message, queue: &str) -> bool {
-    let Message { exchange, routing_key, properties, body } = message;
+    let Message { exchange, routing_key, properties, body, .. } = message;
     let mut headers = properties.headers.iter().flatten();
     exchange.is_empty()
         && routing_key == queue

@@ -116,9 +116,9 @@ async fn what_cannot_be_routed_stays_and_one_line_says_so() {
         assert_eq!(ended.all().matches(said).count(), 1, "{}", ended.all());
         stand.has_ready(&stand.dead_letter_queue(), 300).await;
     }
-    // So many failures that the rest, which could be sent, is not.
-    stand.bury([Letter::number(&stand, 300).saying("queue", "nowhere")]).await;
-    let ended = dlq(&stand, &["replay", "--max-failures", "1"]).await;
+    // So many failures that the rest is not sent.
+    stand.bury([Letter::number(&stand, 300)]).await;
+    let ended = dlq(&stand, &["replay", "--to-exchange", &unbound, "--max-failures", "1"]).await;
     expect(&ended, 1, &["stopped, since as many failed", "replayed 0 of 301"]);
     // Its queue is gone.
     stand.delete(&stand.queue()).await;
@@ -129,6 +129,22 @@ async fn what_cannot_be_routed_stays_and_one_line_says_so() {
     for exchange in [unbound, internal] {
         stand.delete_exchange(&exchange).await;
     }
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn what_has_nowhere_to_go_is_no_failure_that_stops_a_replay_of_the_others() {
+    let stand = stand("bad-astray", "quorum").await;
+    let astray = |number| Letter::number(&stand, number).saying("queue", "nowhere");
+    stand.bury((0..3).map(astray)).await;
+    stand.bury_numbers(3..8).await;
+    let planned = dlq(&stand, &["replay", "--dry-run"]).await;
+    expect(&planned, 1, &["      5  would go to", "      3  could not be sent: queue `nowhere`"]);
+    let ended = dlq(&stand, &["replay", "--max-failures", "1", "--watch", "0s"]).await;
+    expect(&ended, 1, &["replayed 5 of 8", "      3  left, where they were\n"]);
+    assert!(!ended.all().contains("stopped"), "{ended:?}");
+    stand.drain(&stand.queue(), 5).await;
+    assert_eq!(stand.drain_dead_letters(3).await, ids(0..3));
     stand.leave_nothing().await;
 }
 

@@ -1,4 +1,4 @@
-//! Looking changes nothing, however often and however it ends.
+//! Looking leaves letters as they were, however often and however it ends.
 
 use std::cell::Cell;
 use std::rc::Rc;

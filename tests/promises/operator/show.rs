@@ -4,7 +4,7 @@ use lapin::types::AMQPValue;
 use serde_json::Value;
 
 use super::{expect, stand};
-use crate::support::{Letter, dlq, dlq_program};
+use crate::support::{Letter, Stand, Worker, dlq, dlq_program};
 
 #[tokio::test]
 async fn a_letter_shows_why_it_failed_and_what_it_would_become_now() {
@@ -144,5 +144,50 @@ async fn a_name_that_means_none_or_many_is_said_to() {
     expect(&ended, 1, &["more than one dead letter is called `m-0`"]);
     assert_eq!(ended.stderr.matches("user-0@localhost → bob@localhost").count(), 2, "{ended:?}");
     stand.drain_dead_letters(3).await;
+    stand.leave_nothing().await;
+}
+
+/// A letter that somebody has put there, with so many headers of his own.
+fn with_headers(stand: &Stand, number: usize, headers: usize) -> Letter {
+    let letter = Letter::number(stand, number);
+    (0..headers).fold(letter, |letter, at| letter.with(&format!("h{at}"), AMQPValue::Boolean(true)))
+}
+
+#[tokio::test]
+async fn a_letter_with_more_headers_than_a_worker_reads_is_shown_to_die_again_and_does() {
+    let stand = stand("show-headers", "quorum").await;
+    // An event may have 1,000 entries, and a hundred more with a replay's own, which are four.
+    let (most, more) = (1096, 1097);
+    stand.bury([with_headers(&stand, 0, most), with_headers(&stand, 1, more)]).await;
+    let within: Vec<AMQPValue> = (0..more).map(|_| AMQPValue::Void).collect();
+    let list = AMQPValue::FieldArray(within.into());
+    stand.bury([Letter::number(&stand, 2).with("list", list)]).await;
+    expect(&dlq(&stand, &["show", "m-0"]).await, 0, &["now            would be published to "]);
+    let again =
+        "would be dead-lettered again: undecodable: its headers have more than 1000 entries";
+    for dead in ["m-1", "m-2"] {
+        expect(&dlq(&stand, &["show", dead]).await, 0, &[again]);
+    }
+    let worker = Worker::start(&stand).await;
+    expect(&dlq(&stand, &["replay", "--watch", "0s"]).await, 0, &["replayed 3 of 3"]);
+    worker.settles(3).await;
+    stand.has_ready(&stand.dead_letter_queue(), 2).await;
+    expect(&dlq(&stand, &["list"]).await, 0, &["2  undecodable: its headers have more than 1000"]);
+    worker.stop().await;
+    stand.drain_dead_letters(2).await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_letter_with_more_headers_than_are_read_says_why_nothing_is_known_of_it() {
+    let stand = stand("show-unread", "quorum").await;
+    stand.bury([with_headers(&stand, 0, 4101)]).await;
+    let why = "none of its properties is read: their headers have more than 4000 entries";
+    expect(&dlq(&stand, &["list"]).await, 0, &[&format!("unknown: {why}\n")]);
+    let each = dlq(&stand, &["list", "--each"]).await;
+    expect(&each, 0, &["unknown", why]);
+    let id = each.stdout.split_whitespace().next().unwrap();
+    expect(&dlq(&stand, &["show", id]).await, 0, &["reason         unknown\n", why]);
+    stand.drain(&stand.dead_letter_queue(), 1).await;
     stand.leave_nothing().await;
 }

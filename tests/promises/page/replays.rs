@@ -38,6 +38,10 @@ async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
         (report["matching"] == 40 && report["replayed"].as_u64() >= Some(2)).then_some(())
     })
     .await;
+    let status = admin.read("/api/status", &[]).await;
+    let seen: serde_json::Value = serde_json::from_str(&status.body).unwrap();
+    assert_eq!(seen["frame"]["replay"]["by"], "token", "{seen}");
+    assert!(!status.body.contains("127.0.0.1"), "it tells from where: {status:?}");
     assert_eq!(
         admin.read("/api/dead-letters", &[&token]).await.status,
         409,

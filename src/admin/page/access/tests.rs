@@ -21,7 +21,8 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 #[test]
 fn the_page_goes_by_addresses_and_by_names_of_its_own_only() {
     let access = access();
-    let goes_by = |host: &str| access.check_host(&headers(&[("host", host)])).is_ok();
+    let goes_by =
+        |host: &str| access.check_host(&Uri::default(), &headers(&[("host", host)])).is_ok();
     for own in [
         "localhost",
         "localhost:9464",
@@ -50,12 +51,36 @@ fn the_page_goes_by_addresses_and_by_names_of_its_own_only() {
     ] {
         assert!(!goes_by(foreign), "{foreign}");
     }
-    assert!(access.check_host(&HeaderMap::new()).is_err(), "no name at all");
+    assert!(access.check_host(&Uri::default(), &HeaderMap::new()).is_err(), "no name at all");
+}
+
+#[test]
+fn a_name_in_the_request_itself_counts_and_not_the_one_in_its_host() {
+    let access = access();
+    let (own, foreign) = (headers(&[("host", "localhost:9464")]), headers(&[("host", "evil")]));
+    let asks = |uri: &str, headers: &HeaderMap| access.check_host(&uri.parse().unwrap(), headers);
+    for uri in
+        ["http://evil.example/", "http://evil.example:9464/api/status", "http://localhost@evil/"]
+    {
+        assert_eq!(asks(uri, &own), Err(FOREIGN_HOST), "{uri}");
+    }
+    for uri in ["http://localhost:9464/", "http://127.0.0.1/", "http://[::1]:1/x"] {
+        assert_eq!(asks(uri, &foreign), Ok(()), "{uri}");
+    }
+    assert_eq!(asks("/api/status", &own), Ok(()), "it names none");
+    let site = |uri: &str, origin: &str| {
+        let headers = headers(&[("host", "localhost:9464"), ("origin", origin)]);
+        Access::check_site(&uri.parse().unwrap(), &headers)
+    };
+    assert_eq!(site("http://127.0.0.1:1/", "http://127.0.0.1:1"), Ok(()));
+    assert_eq!(site("http://127.0.0.1:1/", "http://localhost:9464"), Err(FOREIGN_SITE));
 }
 
 #[test]
 fn only_the_page_itself_may_ask_or_no_browser() {
-    let may = |pairs: &[(&'static str, &str)]| Access::check_site(&headers(pairs)).is_ok();
+    let may = |pairs: &[(&'static str, &str)]| {
+        Access::check_site(&Uri::default(), &headers(pairs)).is_ok()
+    };
     let host = ("host", "127.0.0.1:9464");
     assert!(may(&[host]));
     assert!(may(&[host, ("origin", "http://127.0.0.1:9464"), ("sec-fetch-site", "same-origin")]));

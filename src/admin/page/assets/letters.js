@@ -102,16 +102,26 @@ async function look() {
   }
 }
 
+// What anybody may have written.
+const claimed = (is) => (is ? " (claimed)" : "");
+
+function cause({ reason, by, trust }) {
+  const claims = trust === "claimed";
+  return by === "broker" ? `${reason} (by RabbitMQ${claims ? ", claimed" : ""})` : reason + claimed(claims && by === "worker");
+}
+
+const died = (it) => moment(it.failed_at) + claimed(it.failed_at_claimed);
+
 function group(it) {
   const numbers = (counts) => Object.entries(counts).map(([name, number]) => `${name} ${whole(number)}`).join(", ");
   const facts = [
-    it.oldest ? `died ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}` : "",
+    it.oldest ? `died ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}${claimed(it.claimed_times > 0)}` : "",
     numbers(it.kinds), numbers(it.topics), numbers(it.sources),
   ].filter((text) => text).join(" · ");
   return element("li", {},
     element("span", { class: "many" }, whole(it.count)),
     element("div", {},
-      element("p", { class: "what" }, it.by === "broker" ? `${it.reason} (by RabbitMQ)` : it.reason),
+      element("p", { class: "what" }, cause(it)),
       it.error ? element("p", {}, it.error) : null,
       element("p", { class: "quiet" }, facts)),
     element("div", { class: "bar" },
@@ -140,7 +150,7 @@ async function listEach() {
     $("each-box").hidden = found.length === 0;
     $("order").hidden = found.length === 0;
     const who = (it) => (it.from ? (it.to ? `${it.from} → ${it.to}` : it.from) : "–");
-    rows($("each"), found.map((it) => ["", moment(it.failed_at), it.reason, it.kind ?? "other", who(it), it.error ?? ""]));
+    rows($("each"), found.map((it) => ["", died(it), cause(it), it.kind ?? "other", who(it), it.error ?? ""]));
     found.forEach((it, at) => {
       const id = $("each").rows[at].cells[0];
       id.replaceChildren(element("button", { type: "button", class: "plain", onclick: (event) => open(it.id, event.target) }, it.id));
@@ -190,8 +200,8 @@ function showLetter({ letter, properties, now }) {
     dead_lettered: () => `would be dead-lettered again: ${now.reason}: ${now.error}`,
   }[now.outcome]();
   const pairs = [
-    ["Now", prospect], ["Reason", letter.reason], ["Error", letter.error], ["Attempts", letter.attempts],
-    ["Topic", letter.topic], ["Died", moment(letter.failed_at)], ["Worker", letter.worker], ["Source", letter.source],
+    ["Now", prospect], ["Reason", cause(letter)], ["Error", letter.error], ["Attempts", letter.attempts],
+    ["Topic", letter.topic], ["Died", died(letter)], ["Worker", letter.worker], ["Source", letter.source],
     ["Queue", letter.origin.queue], ["Exchange", letter.origin.exchange], ["Routing key", letter.origin.routing_key],
     ["Kind", letter.kind], ["From", letter.from], ["To", letter.to], ["Message id", letter.message_id],
     ["Replays", letter.replays], ["Body", plural(letter.bytes, "byte")],
