@@ -1,6 +1,7 @@
 //! The gate's promises, under a paused clock.
 
 mod outage;
+mod random;
 mod rooms;
 
 use std::cell::Cell;
