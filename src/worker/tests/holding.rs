@@ -138,7 +138,7 @@ async fn what_is_held_and_gone_does_not_keep_the_worker_small() {
             sleep(Duration::from_millis(1)).await;
         }
         // Another worker gets the only one that is held, in the moment in which it is handed back.
-        let mut another = queue.open(Begin::Few).await.unwrap();
+        let mut another = queue.open().await.unwrap();
         let delivery = another.next().now_or_never().unwrap().unwrap();
         another.settler().ack(delivery.receipt).await.unwrap();
         (0..200).for_each(|user| queue.publish(presence(user)));

@@ -6,7 +6,7 @@ use event_pusher_sns::event::Envelope;
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
 use event_pusher_sns::settle::{NotParked, Settle, StaleReceipt, settle};
 use event_pusher_sns::source::{
-    Begin, Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
+    Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
 };
 use futures_util::FutureExt;
 
@@ -75,7 +75,7 @@ impl Rabbit {
         let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
         let source = RabbitQueue::new(broker, source, dead_letters);
         // Once opened, everything is declared.
-        source.open(Begin::Few).await.unwrap().close().await;
+        source.open().await.unwrap().close().await;
         Self { stand, source }
     }
 }
@@ -131,7 +131,7 @@ type SessionOf<Q> = <<Q as Queue>::Source as Source>::Session;
 type ReceiptOf<Q> = <SessionOf<Q> as Session>::Receipt;
 
 async fn open<Q: Queue>(queue: &Q) -> SessionOf<Q> {
-    queue.source().open(Begin::Few).await.unwrap()
+    queue.source().open().await.unwrap()
 }
 
 /// Takes as many deliveries as are expected, in this order.
@@ -250,27 +250,6 @@ async fn requeued_keep_their_place(queue: impl Queue) {
     queue.leave_nothing().await;
 }
 
-async fn one_comes_at_a_time_until_more_are_asked_for(queue: impl Queue) {
-    for payload in ["a", "b", "c"] {
-        queue.publish(payload).await;
-    }
-    let mut session = queue.source().open(Begin::One).await.unwrap();
-    let settler = session.settler();
-    let first = take(&mut session, &["a"]).await.remove(0);
-    // A second one would be here by then.
-    let none = tokio::time::timeout(std::time::Duration::from_millis(300), session.next()).await;
-    assert!(none.is_err(), "one is open");
-    settle(&settler, first, &published()).await.unwrap();
-    let second = take(&mut session, &["b"]).await.remove(0);
-    session.take_more();
-    let third = take(&mut session, &["c"]).await.remove(0);
-    for delivery in [second, third] {
-        settle(&settler, delivery, &published()).await.unwrap();
-    }
-    session.close().await;
-    queue.leave_nothing().await;
-}
-
 async fn next_can_be_dropped(queue: impl Queue) {
     let mut session = open(&queue).await;
     let mut settled = 0;
@@ -341,12 +320,6 @@ macro_rules! conformance_of_a_queue {
             #[tokio::test]
             async fn what_is_requeued_keeps_its_place() {
                 on_one_thread(async { requeued_keep_their_place($queue).await }).await;
-            }
-
-            #[tokio::test]
-            async fn a_start_with_one_delivery_takes_one_until_more_are_asked_for() {
-                on_one_thread(async { one_comes_at_a_time_until_more_are_asked_for($queue).await })
-                    .await;
             }
 
             #[tokio::test]

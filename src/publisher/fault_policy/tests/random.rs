@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-type TroubledGate = Gate<Retry<Rc<Troubled>>>;
+type TroubledPolicy = FaultPolicy<Retry<Rc<Troubled>>>;
 
 /// For so long, from so many milliseconds on, this topic meets this fault; all topics, if it is empty.
 type Trouble = (u64, u64, &'static str, Scope);
@@ -15,7 +15,7 @@ type Trouble = (u64, u64, &'static str, Scope);
 /// Has its troubles at their times; each request takes 5 ms.
 #[derive(Default)]
 struct Troubled {
-    gate: RefCell<Weak<TroubledGate>>,
+    policy: RefCell<Weak<TroubledPolicy>>,
     troubles: Vec<Trouble>,
     accepted: RefCell<Vec<String>>,
     /// Requests under way that began while this was held.
@@ -36,8 +36,8 @@ impl Troubled {
 
     /// What is held that this request gets past: the service before the topic.
     fn held(&self, topic: &TopicArn) -> Option<String> {
-        let holds = self.gate.borrow().upgrade().unwrap().holds();
-        let mut names: Vec<_> = holds.iter().map(|it| it.held.to_string()).collect();
+        let holds = self.policy.borrow().upgrade().unwrap().open_circuits();
+        let mut names: Vec<_> = holds.iter().map(|it| it.circuit.to_string()).collect();
         names.retain(|it| it == "service" || it == topic.as_str());
         names.into_iter().max()
     }
@@ -77,13 +77,13 @@ fn any_trouble() -> impl Strategy<Value = Trouble> {
 }
 
 /// Publishes events that arrive at these milliseconds. Returns how many were dead.
-async fn publish_all(gate: &Rc<TroubledGate>, arrivals: &[(u64, &'static str)]) -> usize {
+async fn publish_all(policy: &Rc<TroubledPolicy>, arrivals: &[(u64, &'static str)]) -> usize {
     let events = arrivals.iter().enumerate().map(|(number, (at, topic))| {
-        let (gate, note) = (Rc::clone(gate), notification(topic, &number.to_string()));
+        let (policy, note) = (Rc::clone(policy), notification(topic, &number.to_string()));
         let at = Duration::from_millis(*at);
         tokio::task::spawn_local(async move {
             sleep(at).await;
-            publish(&gate, &note).await.is_err()
+            publish(&policy, &note).await.is_err()
         })
     });
     let ended = timeout(DAY, join_all(events.collect::<Vec<_>>())).await.expect("someone waits");
@@ -106,10 +106,10 @@ proptest! {
         let (world, dead, held) = runtime.block_on(LocalSet::new().run_until(async {
             let began = Cell::new(Some(Instant::now()));
             let world = Rc::new(Troubled { troubles, began, ..Troubled::default() });
-            let gate = Rc::new(gate_to(Rc::clone(&world), 3));
-            world.gate.replace(Rc::downgrade(&gate));
-            let dead = publish_all(&gate, &arrivals).await;
-            (world, dead, gate.holds().len())
+            let policy = Rc::new(policy_to(Rc::clone(&world), 3));
+            world.policy.replace(Rc::downgrade(&policy));
+            let dead = publish_all(&policy, &arrivals).await;
+            (world, dead, policy.open_circuits().len())
         }));
         let mut accepted = world.accepted.take();
         let count = accepted.len();
