@@ -108,12 +108,10 @@ impl WaitBudget {
 
     /// A session has ended, and the next one may begin.
     pub fn begin_anew(&self) {
-        self.phase.send_modify(|phase| {
-            if let Phase::Requeuing(it) | Phase::Draining(Some(it)) = phase {
-                *phase = Phase::Parking(it.clone());
-            } else if *phase == Phase::Draining(None) {
-                *phase = Phase::Consuming;
-            }
+        self.phase.send_modify(|phase| match phase {
+            Phase::Requeuing(it) | Phase::Draining(Some(it)) => *phase = Phase::Parking(it.clone()),
+            Phase::Draining(None) => *phase = Phase::Consuming,
+            Phase::Consuming | Phase::Parking(_) => {}
         });
     }
 
@@ -124,8 +122,8 @@ impl WaitBudget {
             tracing::warn!(
                 source = self.source,
                 error = why,
-                "cannot park a held topic's events: they fill the prefetch, and the source's other topics \
-                 wait too"
+                "cannot park a held topic's events: they fill the \
+                prefetch, and the source's other topics wait too"
             );
         }
         *refused = Some((why, Instant::now() + PARK_AGAIN));
@@ -142,21 +140,11 @@ impl WaitBudget {
         }
         let (source, (waiting, _)) = (&self.source, self.used.get());
         if parked {
-            tracing::info!(
-                source,
-                %topic,
-                waiting,
-                "a held topic has its share of the prefetch: what comes beyond is parked, and comes back from time to \
-                 time"
-            );
+            tracing::info!(source, %topic, waiting, "a held topic has its share of the prefetch: what comes \
+                beyond is parked, and comes back from time to time");
         } else {
-            tracing::warn!(
-                source,
-                %topic,
-                waiting,
-                "a held topic exceeds its share of the prefetch and can't be parked: the source's other topics will \
-                 wait too; give it a source of its own"
-            );
+            tracing::warn!(source, %topic, waiting, "a held topic exceeds its share of the prefetch and can't be \
+                parked: the source's other topics will wait too; give it a source of its own");
         }
     }
 }
@@ -164,21 +152,12 @@ impl WaitBudget {
 /// How long one delivery may wait.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline<'a> {
-    budget: &'a WaitBudget,
-    taken: Instant,
+    pub(crate) budget: &'a WaitBudget,
+    /// When it was taken.
+    pub(crate) taken: Instant,
 }
 
 impl<'a> Deadline<'a> {
-    /// When the delivery was taken.
-    pub(crate) fn taken(&self) -> Instant {
-        self.taken
-    }
-
-    /// Whether all go back.
-    pub(crate) fn is_requeuing(&self) -> bool {
-        matches!(*self.budget.phase.borrow(), Phase::Requeuing(_))
-    }
-
     fn is_draining(&self) -> bool {
         matches!(*self.budget.phase.borrow(), Phase::Draining(_))
     }

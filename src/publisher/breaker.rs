@@ -30,10 +30,6 @@ const FIRST_PROBE: Duration = Duration::from_millis(500);
 const FIRST_PERMITS: usize = 2;
 const ENOUGH_PERMITS: usize = FIRST_PERMITS + 256;
 
-fn pauses(longest: Duration) -> Pauses {
-    Pauses::new(FIRST_PROBE.min(longest), longest)
-}
-
 /// Limits the tries at something that may fail as a whole.
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
@@ -84,7 +80,7 @@ impl CircuitBreaker {
             circuit,
             longest_pause,
             state: RefCell::new(State::Closed),
-            pauses: RefCell::new(pauses(longest_pause)),
+            pauses: RefCell::new(Pauses::new(FIRST_PROBE, longest_pause)),
             queue: Mutex::default(),
             changed: Notify::new(),
             waiting: Rc::default(),
@@ -170,7 +166,8 @@ impl CircuitBreaker {
     pub(super) fn half_open(&self) {
         let mut state = self.state.borrow_mut();
         if let State::Open(opened) = &*state {
-            report::end(&self.circuit, opened.since.1.elapsed());
+            let (held, lasted) = (&self.circuit, opened.since.1.elapsed());
+            tracing::info!(%held, ?lasted, "an answer got through: going on, few events at first");
             *state = State::HalfOpen(FIRST_PERMITS);
         }
         self.changed.notify_one();
@@ -178,7 +175,7 @@ impl CircuitBreaker {
 
     fn open(&self, fault: &Fault, topic: &TopicArn) {
         if !self.is_half_open() {
-            self.pauses.replace(pauses(self.longest_pause));
+            self.pauses.replace(Pauses::new(FIRST_PROBE, self.longest_pause));
         }
         self.openings.set(self.openings.get() + 1);
         self.in_use.set(0);

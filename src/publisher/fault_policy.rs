@@ -32,8 +32,7 @@ pub struct FaultPolicy<R> {
 /// Why a notification was not published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unpublished {
-    /// It is to be dead-lettered: its own fault, or a transient one that outlasted the retries
-    /// while others got through.
+    /// It is to be dead-lettered: its own fault, or a transient one that outlasted the retries.
     Failed(Failure),
     /// A circuit is open, and it may not go on waiting for that one.
     NotNow(NotNow),
@@ -61,7 +60,7 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
         let breaker = self.topic(arn);
         let mut attempts = 0;
         loop {
-            if deadline.is_requeuing() {
+            if deadline.budget.requeuing().is_some() {
                 return Err(Unpublished::NotNow(NotNow::Requeue));
             }
             let slot = || deadline.slot(arn, notification.size(), ordered, breaker.waiting() == 0);
@@ -76,7 +75,7 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
             // One that probes still waits: for what it waited for last.
             let probe = [&service, &topic].into_iter().find(|it| it.is_probe());
             let _waiting = probe.map(|it| it.breaker.wait());
-            let answer = self.retry.publish(notification, deadline.taken()).await;
+            let answer = self.retry.publish(notification, deadline.taken).await;
             attempts += answer.as_ref().map_or_else(|it| it.attempts, |it| it.attempts);
             let fault = match answer {
                 Ok(accepted) => {
@@ -90,15 +89,13 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
             if matches!(fault.scope, Scope::Message | Scope::Route) {
                 service.succeeded();
             }
-            match self.at_fault(&topic, &service, &fault) {
-                Some(permit) => permit.failed(&fault, arn),
-                None => {
-                    if fault.scope == Scope::Message {
-                        topic.succeeded();
-                    }
-                    return Err(Unpublished::Failed(Failure { fault, attempts }));
-                }
+            if fault.scope == Scope::Message {
+                topic.succeeded();
             }
+            let Some(permit) = self.at_fault(&topic, &service, &fault) else {
+                return Err(Unpublished::Failed(Failure { fault, attempts }));
+            };
+            permit.failed(&fault, arn);
         }
     }
 
@@ -137,9 +134,8 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
         if let Some(breaker) = topics.get(arn) {
             return Rc::clone(breaker);
         }
-        let breaker = Rc::new(CircuitBreaker::new(Circuit::Topic(arn.clone()), self.probe_max));
-        topics.insert(arn.clone(), Rc::clone(&breaker));
-        breaker
+        let breaker = || Rc::new(CircuitBreaker::new(Circuit::Topic(arn.clone()), self.probe_max));
+        Rc::clone(topics.entry(arn.clone()).or_insert_with(breaker))
     }
 
     /// Waits until a circuit is not open any more, for a source that has requeued its events: asks for the topic

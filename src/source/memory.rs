@@ -188,7 +188,7 @@ impl Settle for MemorySettler {
         state.unacked.remove(&receipt.tag).map(drop).ok_or(StaleReceipt)
     }
 
-    async fn bury(
+    async fn dead_letter(
         &self,
         envelope: &Envelope,
         receipt: &MemoryReceipt,

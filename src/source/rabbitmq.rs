@@ -323,7 +323,7 @@ impl Settle for RabbitSettler {
         Ok(())
     }
 
-    async fn bury(
+    async fn dead_letter(
         &self,
         envelope: &Envelope,
         receipt: &RabbitReceipt,
@@ -342,8 +342,8 @@ impl Settle for RabbitSettler {
                 return Err(StaleReceipt);
             }
             let properties = &receipt.properties;
-            let buried = dead_letters.publish(envelope, properties, letter, &source.queue);
-            if buried.await.is_ok() {
+            let published = dead_letters.publish(envelope, properties, letter, &source.queue);
+            if published.await.is_ok() {
                 return Ok(());
             }
         }

@@ -67,18 +67,14 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     ) {
         let (source, count) = (&self.name, in_flight.len());
         if let End::Open(held) = why {
-            tracing::warn!(
-                source,
-                %held,
-                in_flight = count + 1,
-                "held for too long: handing the deliveries back; consuming again when it is over"
-            );
+            tracing::warn!(source, %held, in_flight = count + 1, "held for too long: handing the deliveries back; \
+                consuming again when it is over");
         } else {
             tracing::info!(
                 source,
                 in_flight = count,
-                "more bytes came than amqp.max_in_flight_bytes, and none could be settled: handing the deliveries \
-                 back; consuming again with a smaller prefetch"
+                "more bytes came than amqp.max_in_flight_bytes, and none \
+                could be settled: handing the deliveries back; consuming again with a smaller prefetch"
             );
         }
         self.budget.drain();

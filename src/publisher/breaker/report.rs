@@ -1,11 +1,11 @@
-//! What the log says of an open circuit: when it opens, when that ends, and from time to time between.
+//! What the log says of a circuit when it opens, and from time to time while it is open.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::field::debug;
 
-use crate::hold::{Circuit, OpenCircuit};
+use crate::hold::OpenCircuit;
 
 /// Until the first reminder; each further one takes twice as long, up to the longest.
 const FIRST_REMINDER: Duration = Duration::from_secs(10);
@@ -35,18 +35,13 @@ impl Reminder {
     }
 }
 
-/// A circuit has opened, or is open still.
+/// Logs that a circuit has opened, or is open `still`.
 pub(super) fn open(seen: &OpenCircuit, still: bool) {
     let OpenCircuit { circuit: held, since, waiting, next_probe, fault: error, advice, .. } = seen;
     let (scope, lasted) = (held.scope(), still.then(|| debug(seen.lasted)));
     let begins = "holding: its events wait unacknowledged until a probe gets through";
     let message = if still { "held still" } else { begins };
     tracing::warn!(%held, %scope, %error, %since, lasted, waiting, ?next_probe, advice, "{message}");
-}
-
-/// A circuit is open no more.
-pub(super) fn end(held: &Circuit, lasted: Duration) {
-    tracing::info!(%held, ?lasted, "an answer got through: going on, few events at first");
 }
 
 #[cfg(test)]

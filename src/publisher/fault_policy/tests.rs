@@ -1,8 +1,8 @@
 //! The fault policy's promises, under a paused clock.
 
+mod budgets;
 mod outage;
 mod random;
-mod rooms;
 
 use std::cell::Cell;
 

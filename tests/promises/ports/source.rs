@@ -1,6 +1,7 @@
 //! [`Source`], [`Session`] and [`Settle`]: a queue in memory, and RabbitMQ's.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use event_pusher_sns::event::Envelope;
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
@@ -22,6 +23,8 @@ trait Queue {
     async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)>;
     /// How many are parked.
     async fn parked(&self) -> u32;
+    /// Waits until the broker has brought back all that were.
+    async fn brings_parked_back(&self);
     /// Throws away what is parked, and fails if anything else is left.
     async fn leave_nothing(self);
 }
@@ -56,6 +59,14 @@ impl Queue for MemoryQueue {
         MemoryQueue::parked(self).try_into().unwrap()
     }
 
+    async fn brings_parked_back(&self) {
+        tokio::time::pause();
+        while MemoryQueue::parked(self) > 0 {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        tokio::time::resume();
+    }
+
     async fn leave_nothing(self) {
         assert_eq!((self.ready(), self.unacked()), (0, 0));
     }
@@ -68,9 +79,14 @@ struct Rabbit {
 
 impl Rabbit {
     async fn new() -> Self {
+        Self::parking_for(Duration::from_mins(1)).await
+    }
+
+    async fn parking_for(time: Duration) -> Self {
         let stand = Stand::new("port").await;
         let mut config = configuration(&stand);
-        let source = config.amqp.sources.remove(0);
+        let mut source = config.amqp.sources.remove(0);
+        source.parking.as_mut().unwrap().time = time;
         let broker = Rc::new(Broker::new(config.amqp, "ports".to_owned()));
         let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
         let source = RabbitQueue::new(broker, source, dead_letters);
@@ -102,6 +118,10 @@ impl Queue for Rabbit {
 
     async fn parked(&self) -> u32 {
         self.stand.ready(&self.stand.held_queue()).await
+    }
+
+    async fn brings_parked_back(&self) {
+        self.stand.has_ready(&self.stand.held_queue(), 0).await;
     }
 
     async fn leave_nothing(self) {
@@ -185,7 +205,7 @@ async fn receipts_end_with_their_session<Q: Queue>(queue: Q) {
     let envelope = &again[0].envelope;
     for receipt in old {
         // Whoever buries it now would see it come again, and bury it again.
-        assert_eq!(settler.bury(envelope, &receipt, &letter()).await, Err(StaleReceipt));
+        assert_eq!(settler.dead_letter(envelope, &receipt, &letter()).await, Err(StaleReceipt));
         let parked = settler.park(envelope, &receipt).await;
         assert_eq!(parked, Err(NotParked::Stale(StaleReceipt)));
         assert_eq!(settler.ack(receipt).await, Err(StaleReceipt));
@@ -229,6 +249,22 @@ async fn parked_are_out_of_the_way(queue: impl Queue) {
     let mut session = open(&queue).await;
     take_and_ack(&mut session, &["next"]).await;
     session.close().await;
+    queue.leave_nothing().await;
+}
+
+async fn parked_come_back_behind_the_others(queue: impl Queue) {
+    queue.publish("held").await;
+    let mut session = open(&queue).await;
+    let held = take(&mut session, &["held"]).await.remove(0);
+    let settler = session.settler();
+    settle(&settler, held, &Outcome::Parked).await.unwrap();
+    session.close().await;
+    queue.publish("next").await;
+    queue.brings_parked_back().await;
+    let mut session = open(&queue).await;
+    take_and_ack(&mut session, &["next", "held"]).await;
+    session.close().await;
+    assert_eq!(queue.parked().await, 0);
     queue.leave_nothing().await;
 }
 
@@ -293,7 +329,7 @@ async fn on_one_thread(case: impl Future<Output = ()>) {
 }
 
 macro_rules! conformance_of_a_queue {
-    ($name:ident, $queue:expr) => {
+    ($name:ident, $queue:expr, $brief:expr) => {
         mod $name {
             use super::*;
 
@@ -318,6 +354,11 @@ macro_rules! conformance_of_a_queue {
             }
 
             #[tokio::test]
+            async fn what_is_parked_comes_back_as_it_was_and_behind_the_others() {
+                on_one_thread(async { parked_come_back_behind_the_others($brief).await }).await;
+            }
+
+            #[tokio::test]
             async fn what_is_requeued_keeps_its_place() {
                 on_one_thread(async { requeued_keep_their_place($queue).await }).await;
             }
@@ -335,5 +376,9 @@ macro_rules! conformance_of_a_queue {
     };
 }
 
-conformance_of_a_queue!(memory_queue, MemoryQueue::default());
-conformance_of_a_queue!(rabbit_queue, Rabbit::new().await);
+conformance_of_a_queue!(memory_queue, MemoryQueue::default(), MemoryQueue::default());
+conformance_of_a_queue!(
+    rabbit_queue,
+    Rabbit::new().await,
+    Rabbit::parking_for(Duration::from_secs(1)).await
+);

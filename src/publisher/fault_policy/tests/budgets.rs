@@ -179,6 +179,44 @@ async fn when_the_service_is_held_for_too_long_all_of_a_source_leave_at_once() {
         .await;
 }
 
+/// Requeued again and again, they would spend their delivery limit.
+#[tokio::test(start_paused = true)]
+async fn in_one_outage_a_source_requeues_once_and_parks_what_waits_too_long_after_that() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let outlast = async || {
+                let mut events: Vec<_> = (0..3).map(|_| case.spawn("t")).collect();
+                sleep(HOUR + LONGEST_PAUSE).await;
+                let answers = ended(&mut events).await;
+                case.budget.begin_anew();
+                answers
+            };
+            case.world.credentials_expired.set(true);
+            assert_eq!(outlast().await, vec![REQUEUE; 3]);
+            assert_eq!(outlast().await, vec![PARK; 3]);
+            // A session that ends for another reason changes nothing about that.
+            case.budget.drain();
+            case.budget.begin_anew();
+            assert_eq!(outlast().await, vec![PARK; 3]);
+            assert_eq!(case.budget.requeuing(), None);
+            // Nor does an answer to a question.
+            timeout(LONGEST_PAUSE * 2, async {
+                case.world.credentials_expired.set(false);
+                case.policy.wait_while_open(&Circuit::Service).await;
+                case.world.credentials_expired.set(true);
+            })
+            .await
+            .unwrap();
+            assert_eq!(outlast().await, vec![PARK; 3]);
+            case.world.credentials_expired.set(false);
+            case.spawn("t").await.unwrap().unwrap();
+            case.world.credentials_expired.set(true);
+            assert_eq!(outlast().await, vec![REQUEUE; 3], "it is another outage");
+        })
+        .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
     LocalSet::new()
