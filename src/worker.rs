@@ -145,16 +145,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     // And the others of its batch, which are ready as well.
                     let mut next = Some(settled);
                     while let Some(settled) = next {
-                        match settled {
-                            Settled::Stale => {
-                                break 'serving End::Lost(self.why_lost(&mut session).await);
-                            }
-                            Settled::Left => {
-                                if let Some(circuit) = self.budget.requeuing() {
-                                    break 'serving End::Open(circuit);
-                                }
-                            }
-                            Settled::Done => {}
+                        if settled == Settled::Stale {
+                            break 'serving End::Lost(self.why_lost(&mut session).await);
+                        }
+                        if settled == Settled::Left && let Some(circuit) = self.budget.requeuing() {
+                            break 'serving End::Open(circuit);
                         }
                         next = in_flight.next().now_or_never().flatten();
                     }
