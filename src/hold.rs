@@ -1,31 +1,31 @@
-//! Waiting for what is held: what it is, who may wait, for how long, and where the others go.
+//! Open circuits, and how long a source's deliveries wait for them. For users, what is behind one is *held*.
 //!
-//! A held event is a delivery that is neither acknowledged nor refused. It takes up a place of the
-//! source's prefetch, which the source's other topics need, and the broker takes it away when it stays for
-//! too long. So each source has a [`Room`] that bounds both.
+//! A delivery that waits is neither acknowledged nor refused. It takes up a part of the source's prefetch, which the
+//! source's other topics need, and the broker takes it away when it stays for too long. So each source has a
+//! [`WaitBudget`] that bounds both.
 
-mod room;
+mod budget;
 
 use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::room::{Room, Stay};
+pub use self::budget::{Deadline, WaitBudget};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, Scope};
 
-/// What is held.
+/// What a circuit breaker stands before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
-    /// Everything.
+pub enum Circuit {
+    /// All topics.
     Service,
-    /// The events of one topic.
+    /// One topic.
     Topic(TopicArn),
 }
 
-impl Held {
-    /// How far the hold reaches.
+impl Circuit {
+    /// How far its faults reach.
     #[must_use]
     pub const fn scope(&self) -> Scope {
         match self {
@@ -35,7 +35,7 @@ impl Held {
     }
 }
 
-impl fmt::Display for Held {
+impl fmt::Display for Circuit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Service => f.write_str("service"),
@@ -44,43 +44,34 @@ impl fmt::Display for Held {
     }
 }
 
-/// A hold at one moment, as an operator wants to know it. [`fmt::Display`] is one line for people.
+/// An open circuit at one moment, as an operator wants to know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hold {
+pub struct OpenCircuit {
     /// What is held.
-    pub held: Held,
-    /// When it began.
+    pub circuit: Circuit,
+    /// When it opened.
     pub since: Timestamp,
-    /// How long it has lasted.
+    /// How long it has been open.
     pub lasted: Duration,
     /// Events of this worker that wait for it, one that probes included; parked ones and those in the queue are
     /// not.
     pub waiting: usize,
     /// Until the next probe; zero while one is under way, or if nothing is there to probe with.
     pub next_probe: Duration,
-    /// What the last probe met, or what began it.
+    /// What the last probe met, or what opened it.
     pub fault: Fault,
     /// What to do about it.
     pub advice: &'static str,
 }
 
-impl fmt::Display for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { held, since, waiting, fault, advice, .. } = self;
-        let next_probe = self.next_probe.as_secs_f32();
-        write!(
-            f,
-            "{held} is held since {since:.0} ({fault}): {waiting} events wait, next probe in \
-             {next_probe:.1} s; {advice}"
-        )
-    }
-}
+/// A circuit, and a number for the time in which nothing gets through.
+pub(crate) type Outage = (Circuit, u64);
 
-/// An event that is not decided now.
+/// What becomes of a delivery that may not go on waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotNow {
-    /// Its topic is held, and its source has no room for more who wait.
+    /// It is parked.
     Park,
-    /// Its source hands back all it has and stops consuming.
-    HandBack,
+    /// It goes back to its queue, with all that its source has.
+    Requeue,
 }

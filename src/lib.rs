@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! source ──> event ──> route ──> publisher ──> outcome ──> settle
-//! Envelope   Event     Notification  gate · retry · pool · sns   ack, or dead letter and ack
+//! Envelope   Event     Notification  policy · retry · batch · sns    ack, or dead letter and ack
 //! ```
 //!
 //! [`worker`] takes deliveries and drains, [`relay`] is that way in one function. `event`,

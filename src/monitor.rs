@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use crate::event::EventKind;
-use crate::hold::Held;
+use crate::hold::Circuit;
 use crate::metrics::Metrics;
 use crate::outcome::{Outcome, Reason, SkipReason};
 use crate::recent::Recent;
@@ -30,8 +30,8 @@ pub enum State {
     Consuming,
     /// No session could be opened, or it was lost: why, and what to do.
     Disconnected(SourceError),
-    /// All were handed back and there is no consumer until this is held no more.
-    Waiting(Held),
+    /// All were requeued, and there is no consumer until this circuit is open no more.
+    Waiting(Circuit),
 }
 
 /// The state of a source at one moment.

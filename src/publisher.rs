@@ -1,14 +1,15 @@
 //! From a notification to SNS's answer, through four small layers:
 //!
-//! [`Gate`] waits while a topic or the whole service is held, [`Retry`] repeats what
+//! [`FaultPolicy`] decides whose fault an error is and waits for open circuits, [`Retry`] repeats what
 //! failed for a passing reason, [`Batcher`] gathers what can go in one request and
 //! bounds the requests in flight, and [`Sns`] makes the request and says how far a fault
 //! reaches. Beside them, [`Lanes`] keep the order where it is asked for.
 
 mod batch;
+mod breaker;
 mod classify;
 mod fault;
-mod gate;
+mod fault_policy;
 mod lanes;
 mod limit;
 mod measure;
@@ -22,7 +23,7 @@ use std::rc::Rc;
 use tokio::time::Instant;
 
 pub use batch::{Batcher, Batching};
-pub use gate::{Gate, Unpublished};
+pub use fault_policy::{FaultPolicy, Unpublished};
 pub use lanes::{Lanes, Turn};
 pub use measure::Measures;
 pub use memory::MemoryTopics;
@@ -98,7 +99,7 @@ pub trait Attempt {
 }
 
 /// The layers in their order, over any place to publish to.
-pub type Publisher<P> = Gate<Retry<Batcher<P>>>;
+pub type Publisher<P> = FaultPolicy<Retry<Batcher<P>>>;
 
 /// Stacks the layers as the configuration has them.
 pub fn stack<P: Publish + 'static>(
@@ -124,5 +125,5 @@ pub fn measured_stack<P: Publish + 'static>(
     };
     let batcher = Batcher::measured(place, batching, measures.clone());
     let retry = Retry::new(batcher, sns.publish_retry_count, sns.publish_retry_time);
-    Gate::new(retry.measured(measures), outage.threshold, outage.probe_max)
+    FaultPolicy::new(retry.measured(measures), outage.threshold, outage.probe_max)
 }

@@ -9,7 +9,7 @@ use futures_util::FutureExt;
 
 use self::advice::Advice;
 use crate::event::{self, Decoded, Envelope, EventKind, Format};
-use crate::hold::{Held, NotNow, Stay};
+use crate::hold::{Circuit, Deadline, NotNow};
 use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
 use crate::panics;
 use crate::publisher::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
@@ -83,13 +83,13 @@ impl<P: Publish + 'static> Relay<P> {
     }
 
     /// Publishes what is to be published. Whatever happens, there is an outcome. One that is to be parked or
-    /// requeued, since a hold lasts for longer than the `stay`, may be started again.
+    /// requeued, since a circuit is open at its `deadline`, may be started again.
     // Borrowed, since the future would have room for it twice.
-    pub async fn finish(&self, started: &mut Started, stay: &Stay<'_>) -> Outcome {
+    pub async fn finish(&self, started: &mut Started, deadline: &Deadline<'_>) -> Outcome {
         match &mut started.next {
             Next::Decided(outcome) => outcome.clone(),
             Next::Routed(notification, turn) => {
-                let published = self.publish(notification, turn.as_mut(), stay, &started.trace);
+                let published = self.publish(notification, turn.as_mut(), deadline, &started.trace);
                 let published = AssertUnwindSafe(published).catch_unwind().await;
                 // Whoever is next need not wait until this one is settled.
                 *turn = None;
@@ -104,21 +104,9 @@ impl<P: Publish + 'static> Relay<P> {
         self.publisher.ready().await;
     }
 
-    /// Waits until what was held is so no more, with no event to try it with.
-    pub async fn reopened(&self, held: &Held) {
-        self.publisher.reopened(held).await;
-    }
-
-    /// Whether this is held at the moment.
-    #[must_use]
-    pub fn is_held(&self, held: &Held) -> bool {
-        self.publisher.is_held(held)
-    }
-
-    /// Whether an event got through since this was held last.
-    #[must_use]
-    pub fn is_back(&self, held: &Held) -> bool {
-        self.publisher.is_back(held)
+    /// Waits until a circuit is open no more, with no event to try it with.
+    pub async fn wait_while_open(&self, circuit: &Circuit) {
+        self.publisher.wait_while_open(circuit).await;
     }
 
     /// `trace` is the event's own, or becomes it: before anything of others is called, which might panic.
@@ -148,19 +136,19 @@ impl<P: Publish + 'static> Relay<P> {
         &self,
         notification: &Rc<Notification>,
         turn: Option<&mut Turn>,
-        stay: &Stay<'_>,
+        deadline: &Deadline<'_>,
         trace: &Trace,
     ) -> Outcome {
         if let Some(turn) = turn {
             turn.come().await;
         }
-        match self.publisher.publish(notification, stay).await {
+        match self.publisher.publish(notification, deadline).await {
             Ok(accepted) => {
                 trace.attempted(accepted.attempts);
                 Outcome::Published(accepted.id)
             }
             Err(Unpublished::NotNow(NotNow::Park)) => Outcome::Parked,
-            Err(Unpublished::NotNow(NotNow::HandBack)) => Outcome::Requeued,
+            Err(Unpublished::NotNow(NotNow::Requeue)) => Outcome::Requeued,
             Err(Unpublished::Failed(failure)) => Outcome::DeadLettered(DeadLetter {
                 topic: Some(notification.topic.clone()),
                 ..letter_of(failure)
@@ -182,7 +170,7 @@ fn panicked() -> Outcome {
 fn letter_of(Failure { fault, attempts }: Failure) -> DeadLetter {
     let (reason, error) = match fault.scope {
         Scope::Message => (Reason::Rejected, format!("SNS refused it: {fault}")),
-        // The gate keeps the wider scopes to itself; were one to come, it would be as
+        // The fault policy keeps the wider scopes to itself; were one to come, it would be as
         // true of it that trying did not help.
         Scope::Transient | Scope::Route | Scope::Service => {
             (Reason::RetriesExhausted, format!("gave up after {attempts} attempts: {fault}"))

@@ -25,7 +25,7 @@ pub trait Settle {
     /// # Errors
     ///
     /// The session has ended while it waited; the delivery will come again.
-    fn bury(
+    fn dead_letter(
         &self,
         envelope: &Envelope,
         receipt: &Self::Receipt,
@@ -102,7 +102,7 @@ pub async fn settle<S: Settle>(
     match outcome {
         Outcome::Published(_) | Outcome::Skipped(_) => {}
         Outcome::DeadLettered(letter) => {
-            Box::pin(settler.bury(&delivery.envelope, &delivery.receipt, letter)).await?;
+            Box::pin(settler.dead_letter(&delivery.envelope, &delivery.receipt, letter)).await?;
         }
         Outcome::Parked => {
             match Box::pin(settler.park(&delivery.envelope, &delivery.receipt)).await {

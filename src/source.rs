@@ -75,17 +75,7 @@ pub trait Source {
     ///
     /// Everything that keeps it from consuming, in words for the operator. The caller
     /// tries again later.
-    fn open(&self, begin: Begin) -> impl Future<Output = Result<Self::Session, SourceError>>;
-}
-
-/// How many deliveries a session takes at first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Begin {
-    /// A few, and soon as many as are configured.
-    Few,
-    /// One at a time until [`Session::take_more`]: should they go back as well, only that one
-    /// has spent something of the delivery limit.
-    One,
+    fn open(&self) -> impl Future<Output = Result<Self::Session, SourceError>>;
 }
 
 /// A consumer, from its start until its channel or connection ends.
@@ -101,9 +91,6 @@ pub trait Session {
     ///
     /// The session has ended.
     fn next(&mut self) -> impl Future<Output = Result<Delivery<Self::Receipt>, SourceError>>;
-
-    /// From now on takes as many deliveries as are configured.
-    fn take_more(&mut self);
 
     /// Settles what this session delivers.
     fn settler(&self) -> Self::Settler;

@@ -1,7 +1,6 @@
 //! Take, relay, settle, until told to stop; then drain.
 
 mod ending;
-mod held;
 mod say;
 #[cfg(test)]
 mod tests;
@@ -16,8 +15,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use self::held::Trial;
-use crate::hold::{Held, Room, Stay};
+use crate::hold::{Circuit, Deadline, WaitBudget};
 use crate::monitor::{Monitor, State};
 use crate::outcome::Outcome;
 use crate::pause::Pauses;
@@ -55,8 +53,8 @@ pub struct Worker<S, P> {
     pub source: S,
     /// What is done with them.
     pub relay: Relay<P>,
-    /// Where its events wait for what is held.
-    pub room: Room,
+    /// What its events may wait for open circuits.
+    pub budget: WaitBudget,
     /// Where it is counted and seen from outside.
     pub monitor: Rc<Monitor>,
     /// How long what is in flight may take after a stop.
@@ -67,8 +65,8 @@ pub struct Worker<S, P> {
 enum End {
     Stopped,
     Lost(SourceError),
-    /// This has been held for too long.
-    Held(Held),
+    /// A delivery was past its deadline while this circuit was open.
+    Open(Circuit),
     /// More came than may be in flight, and nothing moved.
     TooMuch,
 }
@@ -79,12 +77,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
         let mut said = Vec::new();
         let mut nothing_new = false;
-        let mut trial = None;
         loop {
             let opened = tokio::select! {
                 biased;
                 () = requested(&mut stop) => return,
-                opened = self.source.open(self.begin(&mut trial)) => opened,
+                opened = self.source.open() => opened,
             };
             let error = match opened {
                 Ok(session) => {
@@ -95,18 +92,20 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     }
                     self.monitor.is(State::Consuming);
                     let since = Instant::now();
-                    let end = self.serve(session, &mut trial, &mut stop).await;
+                    let end = self.serve(session, &mut stop).await;
                     if since.elapsed() > STABLE {
                         pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
                     }
                     said.clear();
                     match end {
                         End::Stopped => return,
-                        End::Held(held) => {
-                            nothing_new = trial.is_some();
-                            self.monitor.is(State::Waiting(held.clone()));
-                            self.wait_until_reopened(&held, &mut stop).await;
-                            trial = self.trial(held);
+                        End::Open(circuit) => {
+                            self.monitor.is(State::Waiting(circuit.clone()));
+                            tokio::select! {
+                                biased;
+                                () = requested(&mut stop) => {}
+                                () = self.relay.wait_while_open(&circuit) => {}
+                            }
                             continue;
                         }
                         End::TooMuch | End::Lost(SourceError::Renewal) => {
@@ -132,12 +131,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         }
     }
 
-    async fn serve(
-        &self,
-        mut session: S::Session,
-        trial: &mut Option<Trial>,
-        stop: &mut Stop,
-    ) -> End {
+    async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> End {
         let settler = session.settler();
         let mut in_flight = FuturesUnordered::new();
         let begin = |delivery| self.handle(delivery, &settler);
@@ -151,20 +145,14 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     // And the others of its batch, which are ready as well.
                     let mut next = Some(settled);
                     while let Some(settled) = next {
-                        match settled {
-                            Settled::Stale => {
-                                break 'serving End::Lost(self.why_lost(&mut session).await);
-                            }
-                            Settled::Left => {
-                                if let Some(held) = self.room.closed_by() {
-                                    break 'serving End::Held(held);
-                                }
-                            }
-                            Settled::Done => {}
+                        if settled == Settled::Stale {
+                            break 'serving End::Lost(self.why_lost(&mut session).await);
+                        }
+                        if settled == Settled::Left && let Some(circuit) = self.budget.requeuing() {
+                            break 'serving End::Open(circuit);
                         }
                         next = in_flight.next().now_or_never().flatten();
                     }
-                    self.has_tried(trial, &mut session);
                 }
                 (mut more, taken) = async {
                     let most = self.wants(look.as_mut()).await;
@@ -186,16 +174,14 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         };
         match &end {
             End::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
-            End::Held(held) => {
-                let again = trial.is_some();
-                self.hand_back(held, again, &mut session, &mut in_flight, stopped).await;
+            End::Open(_) | End::TooMuch => {
+                self.requeue(&end, &mut session, &mut in_flight, stopped).await;
             }
-            End::TooMuch => self.make_room(&mut session, &mut in_flight, stopped).await,
             End::Lost(_) => {}
         }
         // Their receipts are stale or about to be, and dropping them counts them as requeued.
         drop(in_flight);
-        self.room.reopen();
+        self.budget.begin_anew();
         if !matches!(end, End::Lost(_)) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
             tracing::warn!(source = self.name, "the broker did not say goodbye; left all the same");
         }
@@ -209,7 +195,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         tokio::select! {
             biased;
             () = self.relay.ready() => AT_ONCE,
-            () = look => self.room.prefetch(),
+            () = look => self.budget.prefetch(),
         }
     }
 
@@ -223,10 +209,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let mut started = self.relay.start(&delivery.envelope);
         let taken = self.monitor.taken(started.kind);
         let traced = started.trace.follow();
-        let stay = self.room.stay();
+        let deadline = self.budget.deadline();
         async move {
-            let outcome = self.relay.finish(&mut started, &stay).await;
-            let (outcome, settled) = self.settle(settler, delivery, outcome, &stay, &traced).await;
+            let outcome = self.relay.finish(&mut started, &deadline).await;
+            let (outcome, settled) =
+                self.settle(settler, delivery, outcome, &deadline, &traced).await;
             if taken.end(&outcome) {
                 self.announce(&outcome);
             }
@@ -241,7 +228,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         settler: &T,
         delivery: Delivery<T::Receipt>,
         outcome: Outcome,
-        stay: &Stay<'_>,
+        deadline: &Deadline<'_>,
         traced: &Following,
     ) -> (Outcome, Settled) {
         self.log(&delivery.envelope, &outcome);
@@ -256,10 +243,23 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             Err(Unsettled::Stale(_)) => (Outcome::Requeued, Settled::Stale),
             // Boxed, since every event in flight would carry the room for it along.
             Err(Unsettled::NotParked { delivery, why }) => {
-                self.room.cannot_park(why);
-                Box::pin(self.try_again(settler, delivery, stay, traced)).await
+                self.budget.cannot_park(why);
+                Box::pin(self.try_again(settler, delivery, deadline, traced)).await
             }
         }
+    }
+
+    /// An event that could not be parked waits where it was, or is parked in the end.
+    async fn try_again<T: Settle>(
+        &self,
+        settler: &T,
+        delivery: Delivery<T::Receipt>,
+        deadline: &Deadline<'_>,
+        traced: &Following,
+    ) -> (Outcome, Settled) {
+        let mut started = self.relay.start_again(traced.trace(), &delivery.envelope);
+        let outcome = self.relay.finish(&mut started, deadline).await;
+        self.settle(settler, delivery, outcome, deadline, traced).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::hold::{Held, Hold};
+use crate::hold::{Circuit, OpenCircuit};
 use crate::monitor::{Seen, State};
 use crate::plugin::running;
 use crate::recent::Met;
@@ -24,7 +24,7 @@ pub(crate) struct Status {
     pub(super) clock: Timestamp,
     pub(super) stopping_since: Option<Timestamp>,
     pub(super) sources: Vec<Seen>,
-    pub(super) holds: Vec<Hold>,
+    pub(super) holds: Vec<OpenCircuit>,
     pub(super) errors: Vec<Met>,
 }
 
@@ -110,7 +110,7 @@ impl Status {
             what_to_do: "wait a moment".to_owned(),
         });
         let held =
-            self.holds.iter().filter(|hold| hold.held == Held::Service).map(|hold| Problem {
+            self.holds.iter().filter(|hold| hold.circuit == Circuit::Service).map(|hold| Problem {
                 reason: "service_held",
                 source: None,
                 since: hold.since,
@@ -155,14 +155,14 @@ impl Status {
 /// Why a source that ought to consume does not.
 fn idle(seen: &Seen) -> Option<Problem> {
     let (reason, error, what_to_do) = match &seen.state {
-        State::Consuming | State::Waiting(Held::Topic(_)) => return None,
+        State::Consuming | State::Waiting(Circuit::Topic(_)) => return None,
         State::Connecting => ("connecting", None, "wait a moment"),
         State::Disconnected(error) => (
             "disconnected",
             Some(error.to_string()),
             "see to what the error names; it is tried again by itself",
         ),
-        State::Waiting(Held::Service) => (
+        State::Waiting(Circuit::Service) => (
             WAITING,
             None,
             "see to what holds the service; its deliveries were handed back, and it consumes again by itself",
@@ -196,14 +196,14 @@ impl From<&Seen> for Source {
     }
 }
 
-impl From<&Hold> for HeldNow {
-    fn from(hold: &Hold) -> Self {
-        let topic = match &hold.held {
-            Held::Service => None,
-            Held::Topic(topic) => Some(topic.to_string()),
+impl From<&OpenCircuit> for HeldNow {
+    fn from(hold: &OpenCircuit) -> Self {
+        let topic = match &hold.circuit {
+            Circuit::Service => None,
+            Circuit::Topic(topic) => Some(topic.to_string()),
         };
         Self {
-            scope: hold.held.scope().label(),
+            scope: hold.circuit.scope().label(),
             topic,
             since: hold.since,
             waiting: hold.waiting,

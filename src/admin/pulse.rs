@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::Status;
 use crate::arn::TopicArn;
-use crate::hold::{Held, Hold};
+use crate::hold::{Circuit, OpenCircuit};
 use crate::metrics::Metrics;
 use crate::monitor::{Monitor, State};
 use crate::publisher::{Publish, Publisher};
@@ -53,7 +53,7 @@ impl<P: Publish + 'static> Pulse<P> {
             clock: Timestamp::now(),
             stopping_since,
             sources: self.monitors.iter().map(|monitor| monitor.seen()).collect(),
-            holds: self.publisher.holds(),
+            holds: self.publisher.open_circuits(),
             errors: self.recent.all().to_vec(),
         }
     }
@@ -63,13 +63,15 @@ impl<P: Publish + 'static> Pulse<P> {
         self.monitors.iter().for_each(|monitor| monitor.refresh());
         let connected = status.sources.iter().all(|seen| seen.state == State::Consuming);
         self.metrics.connected.set(connected.into());
-        let is_held = |held: &Held| status.holds.iter().any(|hold: &Hold| hold.held == *held);
+        let is_held = |circuit: &Circuit| {
+            status.holds.iter().any(|hold: &OpenCircuit| hold.circuit == *circuit)
+        };
         let show = |labels: [&str; 2], is_held: bool| {
             self.metrics.held.with_label_values(&labels).set(is_held.into());
         };
-        show(["service", ""], is_held(&Held::Service));
+        show(["service", ""], is_held(&Circuit::Service));
         // Two topics of different accounts or regions may have the same name.
-        let of_topic = |topic: &&TopicArn| is_held(&Held::Topic((*topic).clone()));
+        let of_topic = |topic: &&TopicArn| is_held(&Circuit::Topic((*topic).clone()));
         let held: BTreeSet<_> = self.topics.iter().filter(of_topic).map(TopicArn::name).collect();
         for topic in &self.topics {
             show(["route", topic.name()], held.contains(topic.name()));

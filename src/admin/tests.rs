@@ -10,7 +10,7 @@ use super::health::STUCK_AFTER;
 use super::*;
 use crate::arn::TopicArn;
 use crate::config::Inputs;
-use crate::hold::{Held, Hold};
+use crate::hold::{Circuit, OpenCircuit};
 use crate::monitor::{Seen, State as SourceState};
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins};
@@ -74,17 +74,17 @@ impl Server {
         (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
-    fn see(&self, state: SourceState, holds: Vec<Hold>) {
+    fn see(&self, state: SourceState, holds: Vec<OpenCircuit>) {
         let seen = Seen { source: "events".to_owned(), state, since: Timestamp::UNIX_EPOCH };
         self.say.send_replace(Status { sources: vec![seen], holds, ..Status::starting() });
     }
 }
 
-fn hold(held: Held, code: &str) -> Hold {
+fn hold(circuit: Circuit, code: &str) -> OpenCircuit {
     let fault = Fault { scope: Scope::Service, code: code.to_owned(), detail: String::new() };
     let (since, advice) = (Timestamp::UNIX_EPOCH, "mend it");
     let (lasted, next_probe) = (Duration::from_secs(9), Duration::from_millis(1500));
-    Hold { held, since, lasted, waiting: 3, next_probe, fault, advice }
+    OpenCircuit { circuit, since, lasted, waiting: 3, next_probe, fault, advice }
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn ready_is_who_consumes_and_is_not_held_as_a_whole() {
         (200, &true.into(), &serde_json::json!([]))
     );
     let topic = TopicArn::build("us-east-1", "123456789012", "pm").unwrap();
-    server.see(SourceState::Consuming, vec![hold(Held::Topic(topic.clone()), "NotFound")]);
+    server.see(SourceState::Consuming, vec![hold(Circuit::Topic(topic.clone()), "NotFound")]);
     let (status, body) = server.get("/readyz");
     let held = serde_json::json!({
         "scope": "route", "topic": topic.as_str(), "since": "1970-01-01T00:00:00Z", "waiting": 3,
@@ -110,7 +110,7 @@ fn ready_is_who_consumes_and_is_not_held_as_a_whole() {
         (200, &serde_json::json!([held])),
         "a held topic stays ready"
     );
-    server.see(SourceState::Waiting(Held::Topic(topic)), vec![]);
+    server.see(SourceState::Waiting(Circuit::Topic(topic)), vec![]);
     assert_eq!(server.get("/readyz").0, 200, "nor does it change anything how it waits");
 }
 
@@ -121,10 +121,10 @@ fn each_way_not_to_be_ready_says_why_since_when_and_what_to_do() {
     for (state, holds, reason, error) in [
         (SourceState::Connecting, vec![], "connecting", None),
         (lost, vec![], "disconnected", Some("connection refused")),
-        (SourceState::Waiting(Held::Service), vec![], "waiting", None),
+        (SourceState::Waiting(Circuit::Service), vec![], "waiting", None),
         (
             SourceState::Consuming,
-            vec![hold(Held::Service, "ExpiredToken")],
+            vec![hold(Circuit::Service, "ExpiredToken")],
             "service_held",
             Some("ExpiredToken"),
         ),

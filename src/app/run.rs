@@ -18,7 +18,7 @@ use crate::arn::TopicArn;
 use crate::check;
 use crate::config::{Config, Source};
 use crate::descriptors;
-use crate::hold::Room;
+use crate::hold::WaitBudget;
 use crate::metrics::Metrics;
 use crate::monitor::Monitor;
 use crate::plugin::{Plugins, running};
@@ -198,13 +198,11 @@ impl Shared {
             source.clone(),
             Rc::clone(&self.dead_letters),
         );
-        let room = Room::new(source, prefetch, config.outage.hand_back_after);
+        let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after);
         Worker {
             name: source.name.clone(),
             relay: relay.traced(tracer),
-            room: room
-                .with_fifo(config.has_fifo_topic())
-                .with_bytes(config.amqp.in_flight_bytes_of_a_source()),
+            budget: budget.with_bytes(config.amqp.in_flight_bytes_of_a_source()),
             source: queue.monitored(Rc::clone(&monitor)),
             monitor,
             grace: config.shutdown.grace,

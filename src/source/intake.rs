@@ -20,12 +20,12 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(super) use self::order::Order;
 use self::order::consume;
 use self::stage::Stage;
+use super::SourceError;
 use super::connection::bounded;
 use super::ledger::Ledger;
 use super::queue_state::QueueState;
 use super::refusal::refused;
 use super::watch::{Verdict, Watch};
-use super::{Begin, SourceError};
 use crate::limits::LONGEST_PAUSE;
 
 /// What a worker may hold before it has settled as many. The broker counts a delivery for all
@@ -75,16 +75,9 @@ enum Answer {
 }
 
 impl Intake {
-    pub(super) async fn start(
-        order: Order,
-        begin: Begin,
-        watch: Watch,
-    ) -> Result<Self, SourceError> {
-        let (few, stage) = match begin {
-            Begin::One => (1, Stage::One),
-            Begin::Few => (FIRST_PREFETCH, Stage::First(Instant::now() + ESTABLISHED)),
-        };
-        let prefetch = order.fitting().min(few);
+    pub(super) async fn start(order: Order, watch: Watch) -> Result<Self, SourceError> {
+        let stage = Stage::First(Instant::now() + ESTABLISHED);
+        let prefetch = order.fitting().min(FIRST_PREFETCH);
         let consumer = consume(&order, 1, prefetch).await?;
         let is_small = prefetch < order.prefetch;
         Ok(Self {
@@ -127,13 +120,6 @@ impl Intake {
                     return Err(self.stuck(fits));
                 }
             }
-        }
-    }
-
-    /// As the first few are followed by more.
-    pub(super) fn take_more(&mut self) {
-        if self.stage == Stage::One {
-            self.stage = Stage::First(Instant::now() + ESTABLISHED);
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::{Begin, Delivery, Session, Source, SourceError};
+use super::{Delivery, Session, Source, SourceError};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 use crate::settle::{NotParked, Settle, StaleReceipt};
@@ -112,9 +112,9 @@ impl MemoryQueue {
 impl Source for MemoryQueue {
     type Session = MemorySession;
 
-    async fn open(&self, begin: Begin) -> Result<MemorySession, SourceError> {
+    async fn open(&self) -> Result<MemorySession, SourceError> {
         let id = self.0.state.borrow().session;
-        Ok(MemorySession { queue: self.clone(), id, one: begin == Begin::One })
+        Ok(MemorySession { queue: self.clone(), id })
     }
 }
 
@@ -123,8 +123,6 @@ impl Source for MemoryQueue {
 pub struct MemorySession {
     queue: MemoryQueue,
     id: u64,
-    /// One delivery at a time.
-    one: bool,
 }
 
 impl MemorySession {
@@ -132,9 +130,6 @@ impl MemorySession {
         let mut state = self.queue.0.state.borrow_mut();
         if state.session != self.id {
             return Some(Err(SourceError::Failed("the session was cut".to_owned())));
-        }
-        if self.one && !state.unacked.is_empty() {
-            return None;
         }
         let message = state.returned.pop_front().or_else(|| state.ready.pop_front())?;
         state.delivered += 1;
@@ -157,10 +152,6 @@ impl Session for MemorySession {
             }
             changed.await;
         }
-    }
-
-    fn take_more(&mut self) {
-        self.one = false;
     }
 
     fn settler(&self) -> MemorySettler {
@@ -197,7 +188,7 @@ impl Settle for MemorySettler {
         state.unacked.remove(&receipt.tag).map(drop).ok_or(StaleReceipt)
     }
 
-    async fn bury(
+    async fn dead_letter(
         &self,
         envelope: &Envelope,
         receipt: &MemoryReceipt,

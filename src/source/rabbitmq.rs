@@ -24,7 +24,7 @@ use super::origin::{origin, take_forged};
 use super::parking::unparked_properties;
 use super::watch::Watch;
 use super::wire::Note;
-use super::{Begin, Delivery, Session, Source, SourceError, depth, headers, originals, topology};
+use super::{Delivery, Session, Source, SourceError, depth, headers, originals, topology};
 use crate::config;
 use crate::event::Envelope;
 use crate::monitor::Monitor;
@@ -83,7 +83,7 @@ impl RabbitQueue {
 impl Source for RabbitQueue {
     type Session = RabbitSession;
 
-    async fn open(&self, begin: Begin) -> Result<RabbitSession, SourceError> {
+    async fn open(&self) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = open_channel(&connection).await?;
@@ -112,7 +112,7 @@ impl Source for RabbitQueue {
             }
             None => None,
         };
-        let intake = Intake::start(order, begin, watch).await?;
+        let intake = Intake::start(order, watch).await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
@@ -170,10 +170,6 @@ impl Session for RabbitSession {
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
         let arrived = self.intake.next(&self.settler.0.ledger).await?;
         Ok(self.taken(arrived))
-    }
-
-    fn take_more(&mut self) {
-        self.intake.take_more();
     }
 
     fn settler(&self) -> RabbitSettler {
@@ -327,7 +323,7 @@ impl Settle for RabbitSettler {
         Ok(())
     }
 
-    async fn bury(
+    async fn dead_letter(
         &self,
         envelope: &Envelope,
         receipt: &RabbitReceipt,
@@ -346,8 +342,8 @@ impl Settle for RabbitSettler {
                 return Err(StaleReceipt);
             }
             let properties = &receipt.properties;
-            let buried = dead_letters.publish(envelope, properties, letter, &source.queue);
-            if buried.await.is_ok() {
+            let published = dead_letters.publish(envelope, properties, letter, &source.queue);
+            if published.await.is_ok() {
                 return Ok(());
             }
         }

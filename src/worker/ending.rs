@@ -7,12 +7,16 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
-use super::{Settled, Worker};
+use super::{End, Settled, Worker};
 use crate::publisher::Publish;
 use crate::source::{Delivery, Session, Source, SourceError};
 
 /// For a session that can't settle any more to say why.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// For what is on its way to SNS when everything else is requeued. The broker would take deliveries away ten
+/// minutes later.
+const LEAVE_WITHIN: Duration = Duration::from_mins(1);
 
 type DeliveryOf<S> = Delivery<<<S as Source>::Session as Session>::Receipt>;
 
@@ -46,16 +50,50 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             grace = ?self.grace,
             "stopping: nothing more is taken"
         );
-        self.room.stop();
+        self.budget.drain();
         let begin = |delivery| Some(begin(delivery));
         if !self.finish(session, in_flight, begin, sleep(self.grace)).await {
             tracing::warn!(source = self.name, "the grace is over: handing back the rest");
         }
     }
 
+    /// Finishes what is under way, and leaves all other deliveries to go back.
+    pub(super) async fn requeue<F: Future<Output = Settled>>(
+        &self,
+        why: &End,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        stopped: impl Future<Output = ()>,
+    ) {
+        let (source, count) = (&self.name, in_flight.len());
+        if let End::Open(held) = why {
+            tracing::warn!(source, %held, in_flight = count + 1, "held for too long: handing the deliveries back; \
+                consuming again when it is over");
+        } else {
+            tracing::info!(
+                source,
+                in_flight = count,
+                "more bytes came than amqp.max_in_flight_bytes, and none \
+                could be settled: handing the deliveries back; consuming again with a smaller prefetch"
+            );
+        }
+        self.budget.drain();
+        let over = async {
+            tokio::select! {
+                () = sleep(LEAVE_WITHIN) => {}
+                () = async { stopped.await; sleep(self.grace).await } => {}
+            }
+        };
+        let leave = |_stale| {
+            self.leave();
+            None
+        };
+        self.finish(session, in_flight, leave, over).await;
+    }
+
     /// Takes no more, begins what had come or leaves it to go back, and finishes what is in flight. Returns whether
     /// that was done before it was `over`.
-    pub(super) async fn finish<F: Future<Output = Settled>>(
+    async fn finish<F: Future<Output = Settled>>(
         &self,
         session: &mut S::Session,
         in_flight: &mut FuturesUnordered<F>,
@@ -84,7 +122,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     }
 
     /// A delivery had come, and goes back.
-    pub(super) fn leave(&self) {
+    fn leave(&self) {
         self.monitor.untaken();
     }
 }

@@ -21,7 +21,7 @@ use crate::outcome::{Fault, MessageId, Reason, Scope};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publisher;
 use crate::route::Notification;
-use crate::source::{Begin, MemoryQueue};
+use crate::source::MemoryQueue;
 
 const CONFIGURATION: &str = r#"
     [sns]
@@ -158,8 +158,7 @@ fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) 
         name: "test".to_owned(),
         source,
         relay: Relay::new(crate::event::Format::Native, router, publisher),
-        room: Room::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after)
-            .with_fifo(config.has_fifo_topic()),
+        budget: WaitBudget::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
         monitor: Rc::new(Monitor::new("test", Arc::default())),
         grace: Duration::from_secs(10),
     }

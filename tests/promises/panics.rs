@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_pusher_sns::config::{Config, Inputs};
-use event_pusher_sns::hold::Room;
+use event_pusher_sns::hold::WaitBudget;
 use event_pusher_sns::metrics::{Metrics, Totals};
 use event_pusher_sns::monitor::Monitor;
 use event_pusher_sns::plugin::{Plugin, PluginError, Plugins};
@@ -46,7 +46,7 @@ async fn work(stand: &Stand, done: impl AsyncFnOnce(&Metrics)) -> Totals {
     let metrics = Arc::new(Metrics::new());
     let worker = Worker {
         name: source.name.clone(),
-        room: Room::new(&source, 10, Duration::from_mins(1)),
+        budget: WaitBudget::new(&source, 10, Duration::from_mins(1)),
         relay: Relay::new(source.format, router, topics),
         source: RabbitQueue::new(broker, source, dead_letters),
         monitor: Rc::new(Monitor::new("test", Arc::clone(&metrics))),

@@ -2,6 +2,7 @@
 //! the real thing.
 
 mod publish;
+mod queue;
 mod source;
 
 use event_pusher_sns::config::{Config, Inputs};

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::admin::Status;
     use crate::arn::TopicArn;
-    use crate::hold::{Held, Hold};
+    use crate::hold::{Circuit, OpenCircuit};
     use crate::monitor::{Seen, State};
     use crate::outcome::{Fault, Scope};
 
@@ -226,14 +226,14 @@ mod tests {
             let since = Timestamp::UNIX_EPOCH;
             let seen = |(source, waits): &(&str, bool)| {
                 let state = if *waits {
-                    State::Waiting(Held::Topic(arn.clone()))
+                    State::Waiting(Circuit::Topic(arn.clone()))
                 } else {
                     State::Consuming
                 };
                 Seen { source: (*source).to_owned(), state, since }
             };
-            let hold = Hold {
-                held: Held::Topic(arn.clone()),
+            let hold = OpenCircuit {
+                circuit: Circuit::Topic(arn.clone()),
                 since,
                 lasted: Duration::from_hours(1),
                 waiting: 0,

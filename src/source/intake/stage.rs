@@ -13,8 +13,6 @@ use tokio::time::Instant;
 /// One that does not get full needs no larger prefetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// A single one, for as long as it takes.
-    One,
     /// The first few: until as many are acknowledged, or it has been so long.
     First(Instant),
     /// A larger prefetch, but not the full one: when it came, deliveries up to this one were open.

@@ -138,7 +138,7 @@ async fn what_is_held_and_gone_does_not_keep_the_worker_small() {
             sleep(Duration::from_millis(1)).await;
         }
         // Another worker gets the only one that is held, in the moment in which it is handed back.
-        let mut another = queue.open(Begin::Few).await.unwrap();
+        let mut another = queue.open().await.unwrap();
         let delivery = another.next().now_or_never().unwrap().unwrap();
         another.settler().ack(delivery.receipt).await.unwrap();
         (0..200).for_each(|user| queue.publish(presence(user)));
@@ -179,7 +179,7 @@ async fn a_stop_waits_for_what_is_under_way_while_something_else_is_held() {
     assert_eq!((place.accepted.borrow().len(), queue.ready()), (10, 10));
 }
 
-/// A probe that is under way at the stop may open the gate: what is behind the others in their lanes must
+/// A probe that is under way at the stop may close the circuit: what is behind the others in their lanes must
 /// not overtake them then.
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_the_midst_of_a_recovery_breaks_no_order() {

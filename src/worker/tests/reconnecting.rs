@@ -12,7 +12,7 @@ struct Absent(RefCell<Vec<Instant>>);
 impl Source for Absent {
     type Session = MemorySession;
 
-    async fn open(&self, _: Begin) -> Result<MemorySession, SourceError> {
+    async fn open(&self) -> Result<MemorySession, SourceError> {
         self.0.borrow_mut().push(Instant::now());
         Err(SourceError::Failed("absent".to_owned()))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::config::{Config, Inputs};
-use event_pusher_sns::hold::Room;
+use event_pusher_sns::hold::WaitBudget;
 use event_pusher_sns::plugin::{Attributes, DefaultPlugin};
 use event_pusher_sns::publisher::{self, Accepted, Failure, Publisher, Sns, Unpublished};
 use event_pusher_sns::route::Notification;
@@ -61,10 +61,11 @@ impl Rig {
     pub async fn publish_together(&self, bodies: &[String]) -> Vec<Answer> {
         let publisher = self.publisher(bodies.len());
         let notifications: Vec<_> = bodies.iter().map(|body| self.notification(body)).collect();
-        let room = Room::new(&self.config.amqp.sources[0], u16::MAX, Duration::from_hours(1));
-        let stay = room.stay();
+        let budget =
+            WaitBudget::new(&self.config.amqp.sources[0], u16::MAX, Duration::from_hours(1));
+        let deadline = budget.deadline();
         let answers = notifications.iter().map(async |it| {
-            publisher.publish(it, &stay).await.map_err(|unpublished| match unpublished {
+            publisher.publish(it, &deadline).await.map_err(|unpublished| match unpublished {
                 Unpublished::Failed(failure) => failure,
                 Unpublished::NotNow(not_now) => panic!("{not_now:?}"),
             })

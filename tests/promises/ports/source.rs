@@ -1,118 +1,14 @@
 //! [`Source`], [`Session`] and [`Settle`]: a queue in memory, and RabbitMQ's.
 
-use std::rc::Rc;
+use std::time::Duration;
 
-use event_pusher_sns::event::Envelope;
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
 use event_pusher_sns::settle::{NotParked, Settle, StaleReceipt, settle};
-use event_pusher_sns::source::{
-    Begin, Broker, DeadLetterExchange, Delivery, MemoryQueue, RabbitQueue, Session, Source,
-};
+use event_pusher_sns::source::{Delivery, MemoryQueue, Session, Source};
 use futures_util::FutureExt;
 
-use super::configuration;
-use crate::support::{Event, PATIENCE, Stand, header};
-
-/// A queue, and both of its other ends.
-trait Queue {
-    type Source: Source;
-    fn source(&self) -> &Self::Source;
-    async fn publish(&self, payload: &str);
-    /// Payload, message id and reason of each dead letter.
-    async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)>;
-    /// How many are parked.
-    async fn parked(&self) -> u32;
-    /// Throws away what is parked, and fails if anything else is left.
-    async fn leave_nothing(self);
-}
-
-fn id_of(payload: &str) -> String {
-    format!("id-{payload}")
-}
-
-impl Queue for MemoryQueue {
-    type Source = Self;
-
-    fn source(&self) -> &Self {
-        self
-    }
-
-    async fn publish(&self, payload: &str) {
-        let (message_id, payload) = (Some(id_of(payload)), payload.as_bytes().to_vec());
-        MemoryQueue::publish(self, Envelope { message_id, payload, ..Envelope::default() });
-    }
-
-    async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)> {
-        let dead = MemoryQueue::dead_letters(self);
-        assert_eq!(dead.len(), count);
-        let row = |(envelope, letter): &(Envelope, DeadLetter)| {
-            let id = envelope.message_id.clone().unwrap();
-            (text(&envelope.payload), id, letter.reason.to_string())
-        };
-        dead.iter().map(row).collect()
-    }
-
-    async fn parked(&self) -> u32 {
-        MemoryQueue::parked(self).try_into().unwrap()
-    }
-
-    async fn leave_nothing(self) {
-        assert_eq!((self.ready(), self.unacked()), (0, 0));
-    }
-}
-
-struct Rabbit {
-    stand: Stand,
-    source: RabbitQueue,
-}
-
-impl Rabbit {
-    async fn new() -> Self {
-        let stand = Stand::new("port").await;
-        let mut config = configuration(&stand);
-        let source = config.amqp.sources.remove(0);
-        let broker = Rc::new(Broker::new(config.amqp, "ports".to_owned()));
-        let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
-        let source = RabbitQueue::new(broker, source, dead_letters);
-        // Once opened, everything is declared.
-        source.open(Begin::Few).await.unwrap().close().await;
-        Self { stand, source }
-    }
-}
-
-impl Queue for Rabbit {
-    type Source = RabbitQueue;
-
-    fn source(&self) -> &RabbitQueue {
-        &self.source
-    }
-
-    async fn publish(&self, payload: &str) {
-        self.stand.publish(Event::new(payload).identified(&id_of(payload))).await;
-    }
-
-    async fn dead_letters(&self, count: usize) -> Vec<(String, String, String)> {
-        let letters = self.stand.take_dead_letters(count).await;
-        let row = |letter: lapin::message::Delivery| {
-            let id = letter.properties.message_id().as_ref().unwrap().as_str().to_owned();
-            (text(&letter.data), id, header(&letter, "event-pusher-reason").unwrap())
-        };
-        letters.into_iter().map(row).collect()
-    }
-
-    async fn parked(&self) -> u32 {
-        self.stand.ready(&self.stand.held_queue()).await
-    }
-
-    async fn leave_nothing(self) {
-        self.stand.purge(&self.stand.held_queue()).await;
-        self.stand.leave_nothing().await;
-    }
-}
-
-fn text(payload: &[u8]) -> String {
-    String::from_utf8(payload.to_vec()).unwrap()
-}
+use super::queue::{Queue, Rabbit, id_of, text};
+use crate::support::PATIENCE;
 
 fn published() -> Outcome {
     Outcome::Published(MessageId("1".to_owned()))
@@ -131,7 +27,7 @@ type SessionOf<Q> = <<Q as Queue>::Source as Source>::Session;
 type ReceiptOf<Q> = <SessionOf<Q> as Session>::Receipt;
 
 async fn open<Q: Queue>(queue: &Q) -> SessionOf<Q> {
-    queue.source().open(Begin::Few).await.unwrap()
+    queue.source().open().await.unwrap()
 }
 
 /// Takes as many deliveries as are expected, in this order.
@@ -185,7 +81,7 @@ async fn receipts_end_with_their_session<Q: Queue>(queue: Q) {
     let envelope = &again[0].envelope;
     for receipt in old {
         // Whoever buries it now would see it come again, and bury it again.
-        assert_eq!(settler.bury(envelope, &receipt, &letter()).await, Err(StaleReceipt));
+        assert_eq!(settler.dead_letter(envelope, &receipt, &letter()).await, Err(StaleReceipt));
         let parked = settler.park(envelope, &receipt).await;
         assert_eq!(parked, Err(NotParked::Stale(StaleReceipt)));
         assert_eq!(settler.ack(receipt).await, Err(StaleReceipt));
@@ -232,6 +128,22 @@ async fn parked_are_out_of_the_way(queue: impl Queue) {
     queue.leave_nothing().await;
 }
 
+async fn parked_come_back_behind_the_others(queue: impl Queue) {
+    queue.publish("held").await;
+    let mut session = open(&queue).await;
+    let held = take(&mut session, &["held"]).await.remove(0);
+    let settler = session.settler();
+    settle(&settler, held, &Outcome::Parked).await.unwrap();
+    session.close().await;
+    queue.publish("next").await;
+    queue.brings_parked_back().await;
+    let mut session = open(&queue).await;
+    take_and_ack(&mut session, &["next", "held"]).await;
+    session.close().await;
+    assert_eq!(queue.parked().await, 0);
+    queue.leave_nothing().await;
+}
+
 async fn requeued_keep_their_place(queue: impl Queue) {
     for payload in ["a", "b", "c"] {
         queue.publish(payload).await;
@@ -246,27 +158,6 @@ async fn requeued_keep_their_place(queue: impl Queue) {
     session.close().await;
     let mut session = open(&queue).await;
     take_and_ack(&mut session, &["a", "c"]).await;
-    session.close().await;
-    queue.leave_nothing().await;
-}
-
-async fn one_comes_at_a_time_until_more_are_asked_for(queue: impl Queue) {
-    for payload in ["a", "b", "c"] {
-        queue.publish(payload).await;
-    }
-    let mut session = queue.source().open(Begin::One).await.unwrap();
-    let settler = session.settler();
-    let first = take(&mut session, &["a"]).await.remove(0);
-    // A second one would be here by then.
-    let none = tokio::time::timeout(std::time::Duration::from_millis(300), session.next()).await;
-    assert!(none.is_err(), "one is open");
-    settle(&settler, first, &published()).await.unwrap();
-    let second = take(&mut session, &["b"]).await.remove(0);
-    session.take_more();
-    let third = take(&mut session, &["c"]).await.remove(0);
-    for delivery in [second, third] {
-        settle(&settler, delivery, &published()).await.unwrap();
-    }
     session.close().await;
     queue.leave_nothing().await;
 }
@@ -314,7 +205,7 @@ async fn on_one_thread(case: impl Future<Output = ()>) {
 }
 
 macro_rules! conformance_of_a_queue {
-    ($name:ident, $queue:expr) => {
+    ($name:ident, $queue:expr, $brief:expr) => {
         mod $name {
             use super::*;
 
@@ -339,14 +230,13 @@ macro_rules! conformance_of_a_queue {
             }
 
             #[tokio::test]
-            async fn what_is_requeued_keeps_its_place() {
-                on_one_thread(async { requeued_keep_their_place($queue).await }).await;
+            async fn what_is_parked_comes_back_as_it_was_and_behind_the_others() {
+                on_one_thread(async { parked_come_back_behind_the_others($brief).await }).await;
             }
 
             #[tokio::test]
-            async fn a_start_with_one_delivery_takes_one_until_more_are_asked_for() {
-                on_one_thread(async { one_comes_at_a_time_until_more_are_asked_for($queue).await })
-                    .await;
+            async fn what_is_requeued_keeps_its_place() {
+                on_one_thread(async { requeued_keep_their_place($queue).await }).await;
             }
 
             #[tokio::test]
@@ -362,5 +252,9 @@ macro_rules! conformance_of_a_queue {
     };
 }
 
-conformance_of_a_queue!(memory_queue, MemoryQueue::default());
-conformance_of_a_queue!(rabbit_queue, Rabbit::new().await);
+conformance_of_a_queue!(memory_queue, MemoryQueue::default(), MemoryQueue::default());
+conformance_of_a_queue!(
+    rabbit_queue,
+    Rabbit::new().await,
+    Rabbit::parking_for(Duration::from_secs(1)).await
+);

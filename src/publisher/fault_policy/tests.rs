@@ -1,7 +1,8 @@
-//! The gate's promises, under a paused clock.
+//! The fault policy's promises, under a paused clock.
 
+mod budgets;
 mod outage;
-mod rooms;
+mod random;
 
 use std::cell::Cell;
 
@@ -11,7 +12,7 @@ use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
-use crate::hold::Room;
+use crate::hold::WaitBudget;
 use crate::outcome::MessageId;
 use crate::publisher::MemoryTopics;
 use crate::publisher::memory::{fault, notification};
@@ -19,25 +20,25 @@ use crate::publisher::memory::{fault, notification};
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const DAY: Duration = Duration::from_hours(24);
 
-fn gate_to<P: Attempt>(place: P, threshold: u32) -> Gate<Retry<P>> {
-    Gate::new(Retry::new(place, 0, Duration::ZERO), threshold, LONGEST_PAUSE)
+fn policy_to<P: Attempt>(place: P, threshold: u32) -> FaultPolicy<Retry<P>> {
+    FaultPolicy::new(Retry::new(place, 0, Duration::ZERO), threshold, LONGEST_PAUSE)
 }
 
-fn gate(threshold: u32) -> Gate<Retry<MemoryTopics>> {
-    gate_to(MemoryTopics::default(), threshold)
+fn policy(threshold: u32) -> FaultPolicy<Retry<MemoryTopics>> {
+    policy_to(MemoryTopics::default(), threshold)
 }
 
-fn place(gate: &Gate<Retry<MemoryTopics>>) -> &MemoryTopics {
-    gate.retry.place()
+fn place(policy: &FaultPolicy<Retry<MemoryTopics>>) -> &MemoryTopics {
+    policy.retry.place()
 }
 
 /// Publishes, with all the time there is.
 async fn publish<P: Attempt>(
-    gate: &Gate<Retry<P>>,
+    policy: &FaultPolicy<Retry<P>>,
     note: &Rc<Notification>,
 ) -> Result<Accepted, Failure> {
-    let room = Room::patient(10_000, false);
-    match gate.publish(note, &room.stay()).await {
+    let budget = WaitBudget::patient(10_000, false);
+    match policy.publish(note, &budget.deadline()).await {
         Ok(accepted) => Ok(accepted),
         Err(Unpublished::Failed(failure)) => Err(failure),
         Err(Unpublished::NotNow(not_now)) => panic!("{not_now:?}"),
@@ -97,25 +98,25 @@ impl Attempt for Rc<World> {
 
 /// Publishes in the background.
 fn spawn(
-    gate: &Rc<Gate<Retry<Rc<World>>>>,
+    policy: &Rc<FaultPolicy<Retry<Rc<World>>>>,
     topic: &str,
     body: &str,
 ) -> JoinHandle<Result<Accepted, Failure>> {
-    let (gate, note) = (Rc::clone(gate), notification(topic, body));
-    tokio::task::spawn_local(async move { publish(&gate, &note).await })
+    let (policy, note) = (Rc::clone(policy), notification(topic, body));
+    tokio::task::spawn_local(async move { publish(&policy, &note).await })
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_service_fault_holds_everything_and_dead_letters_nothing() {
-    let gate = gate(10);
+    let policy = policy(10);
     for _ in 0..30 {
-        place(&gate).fail_next(fault(Scope::Service));
+        place(&policy).fail_next(fault(Scope::Service));
     }
     let notes: Vec<_> = (0..20).map(|n| notification("t", &n.to_string())).collect();
     let begun = Instant::now();
-    let answers = join_all(notes.iter().map(|note| publish(&gate, note))).await;
+    let answers = join_all(notes.iter().map(|note| publish(&policy, note))).await;
     assert!(answers.iter().all(Result::is_ok));
-    assert_eq!(place(&gate).published().len(), 20);
+    assert_eq!(place(&policy).published().len(), 20);
     assert!(begun.elapsed() > LONGEST_PAUSE, "probed too eagerly");
 }
 
@@ -124,11 +125,11 @@ async fn a_held_topic_lets_the_others_flow() {
     LocalSet::new()
         .run_until(async {
             let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
-            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            (0..5).for_each(|_| drop(spawn(&gate, "gone", "held")));
+            let policy = Rc::new(policy_to(Rc::clone(&world), 10));
+            (0..5).for_each(|_| drop(spawn(&policy, "gone", "held")));
             sleep(Duration::from_secs(5)).await;
             let good = notification("good", "flows");
-            timeout(Duration::from_millis(10), publish(&gate, &good)).await.unwrap().unwrap();
+            timeout(Duration::from_millis(10), publish(&policy, &good)).await.unwrap().unwrap();
         })
         .await;
 }
@@ -138,14 +139,14 @@ async fn a_service_that_recovers_is_not_blocked_by_a_topic_that_is_still_gone() 
     LocalSet::new()
         .run_until(async {
             let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
-            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            (0..200).for_each(|_| drop(spawn(&gate, "gone", "held")));
+            let policy = Rc::new(policy_to(Rc::clone(&world), 10));
+            (0..200).for_each(|_| drop(spawn(&policy, "gone", "held")));
             sleep(Duration::from_mins(2)).await;
             world.credentials_expired.set(true);
             sleep(Duration::from_secs(40)).await;
             world.credentials_expired.set(false);
             let good = notification("good", "flows");
-            timeout(DAY, publish(&gate, &good)).await.expect("held for a day").unwrap();
+            timeout(DAY, publish(&policy, &good)).await.expect("held for a day").unwrap();
         })
         .await;
 }
@@ -156,10 +157,10 @@ async fn what_waited_for_the_service_does_not_rush_to_a_topic_that_is_held_meanw
     LocalSet::new()
         .run_until(async {
             let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
-            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            drop(spawn(&gate, "good", "held"));
+            let policy = Rc::new(policy_to(Rc::clone(&world), 10));
+            drop(spawn(&policy, "good", "held"));
             sleep(Duration::from_millis(10)).await;
-            (0..200).for_each(|_| drop(spawn(&gate, "gone", "held")));
+            (0..200).for_each(|_| drop(spawn(&policy, "gone", "held")));
             sleep(Duration::from_millis(10)).await;
             world.topic_gone.set(true);
             world.credentials_expired.set(false);
@@ -175,11 +176,11 @@ async fn what_waited_for_the_service_does_not_rush_to_a_topic_that_is_held_meanw
 async fn one_event_that_only_looks_like_an_outage_does_not_hold_the_others_for_ever() {
     LocalSet::new()
         .run_until(async {
-            let gate = Rc::new(gate_to(Rc::new(World::default()), 10));
-            drop(spawn(&gate, "t", "poison"));
+            let policy = Rc::new(policy_to(Rc::new(World::default()), 10));
+            drop(spawn(&policy, "t", "poison"));
             sleep(Duration::from_secs(1)).await;
             let fine = notification("t", "fine");
-            timeout(LONGEST_PAUSE * 2, publish(&gate, &fine)).await.expect("held").unwrap();
+            timeout(LONGEST_PAUSE * 2, publish(&policy, &fine)).await.expect("held").unwrap();
         })
         .await;
 }
@@ -189,8 +190,8 @@ async fn a_hold_probes_with_one_request_at_a_time() {
     LocalSet::new()
         .run_until(async {
             let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
-            let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-            (0..100).for_each(|_| drop(spawn(&gate, "t", "held")));
+            let policy = Rc::new(policy_to(Rc::clone(&world), 10));
+            (0..100).for_each(|_| drop(spawn(&policy, "t", "held")));
             sleep(Duration::from_millis(10)).await;
             let in_flight_when_it_began = world.requests.get();
             sleep(Duration::from_mins(5)).await;
@@ -202,37 +203,37 @@ async fn a_hold_probes_with_one_request_at_a_time() {
 
 #[tokio::test(start_paused = true)]
 async fn out_of_retries_is_a_dead_letter_until_the_threshold_says_outage() {
-    let gate = gate(3);
+    let policy = policy(3);
     for _ in 0..6 {
-        place(&gate).fail_next(fault(Scope::Transient));
+        place(&policy).fail_next(fault(Scope::Transient));
     }
     let note = notification("t", "{}");
     for _ in 0..2 {
-        publish(&gate, &note).await.unwrap_err();
+        publish(&policy, &note).await.unwrap_err();
     }
-    let accepted = publish(&gate, &note).await.unwrap();
-    assert_eq!(accepted.attempts, 5, "four failures and the success that opened the gate");
-    place(&gate).fail_next(fault(Scope::Transient));
-    publish(&gate, &note).await.unwrap_err();
+    let accepted = publish(&policy, &note).await.unwrap();
+    assert_eq!(accepted.attempts, 5, "four failures and the success that opened the policy");
+    place(&policy).fail_next(fault(Scope::Transient));
+    publish(&policy, &note).await.unwrap_err();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_runs_out_of_retries_is_no_dead_letter() {
     for scope in [Scope::Service, Scope::Route] {
-        let gate = gate(10);
-        place(&gate).fail_next(fault(scope));
-        place(&gate).fail_next(fault(Scope::Transient));
-        publish(&gate, &notification("t", "{}")).await.unwrap();
+        let policy = policy(10);
+        place(&policy).fail_next(fault(scope));
+        place(&policy).fail_next(fault(Scope::Transient));
+        publish(&policy, &notification("t", "{}")).await.unwrap();
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_message_fault_during_a_probe_opens_the_gate() {
-    let gate = gate(10);
-    place(&gate).fail_next(fault(Scope::Service));
-    place(&gate).fail_next(fault(Scope::Message));
+    let policy = policy(10);
+    place(&policy).fail_next(fault(Scope::Service));
+    place(&policy).fail_next(fault(Scope::Message));
     let note = notification("t", "{}");
-    assert_eq!(publish(&gate, &note).await.unwrap_err().attempts, 2);
-    assert!(!gate.service.is_held());
-    assert!(gate.service.pass().now_or_never().is_some());
+    assert_eq!(publish(&policy, &note).await.unwrap_err().attempts, 2);
+    assert!(!policy.service.is_open());
+    assert!(policy.service.acquire().now_or_never().is_some());
 }

@@ -1,23 +1,17 @@
-//! What the log says of a hold: one line when it begins, one when it ends, and one from time to time between.
+//! What the log says of a circuit when it opens, and from time to time while it is open.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::field::debug;
 
-use crate::hold::{Held, Hold};
+use crate::hold::OpenCircuit;
 
-/// Until the first reminder of a hold; each further one takes twice as long, up to the longest.
+/// Until the first reminder; each further one takes twice as long, up to the longest.
 const FIRST_REMINDER: Duration = Duration::from_secs(10);
 const LONGEST_REMINDER: Duration = Duration::from_hours(1);
 
-/// What there is to say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
-    Begins,
-    Reminder,
-}
-
-/// When to say again that something is held.
+/// When the log says again that a circuit is open.
 #[derive(Debug)]
 pub(super) struct Reminder {
     at: Instant,
@@ -41,36 +35,13 @@ impl Reminder {
     }
 }
 
-pub(super) fn hold(hold: &Hold, word: Word) {
-    let Hold { held, since, lasted, waiting, next_probe, fault, advice } = hold;
-    let scope = held.scope();
-    match word {
-        Word::Begins => tracing::warn!(
-            %held,
-            %scope,
-            error = %fault,
-            %since,
-            waiting,
-            ?next_probe,
-            advice,
-            "holding: its events wait unacknowledged until a probe gets through"
-        ),
-        Word::Reminder => tracing::warn!(
-            %held,
-            %scope,
-            error = %fault,
-            %since,
-            ?lasted,
-            waiting,
-            ?next_probe,
-            advice,
-            "held still"
-        ),
-    }
-}
-
-pub(super) fn end(held: &Held, lasted: Duration) {
-    tracing::info!(%held, ?lasted, "an answer got through: going on, few events at first");
+/// Logs that a circuit has opened, or is open `still`.
+pub(super) fn open(seen: &OpenCircuit, still: bool) {
+    let OpenCircuit { circuit: held, since, waiting, next_probe, fault: error, advice, .. } = seen;
+    let (scope, lasted) = (held.scope(), still.then(|| debug(seen.lasted)));
+    let begins = "holding: its events wait unacknowledged until a probe gets through";
+    let message = if still { "held still" } else { begins };
+    tracing::warn!(%held, %scope, %error, %since, lasted, waiting, ?next_probe, advice, "{message}");
 }
 
 #[cfg(test)]

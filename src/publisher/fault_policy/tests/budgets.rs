@@ -21,22 +21,22 @@ fn source(parks: bool) -> crate::config::Source {
 
 struct Case {
     world: Rc<World>,
-    gate: Rc<Gate<Retry<Rc<World>>>>,
-    room: Rc<Room>,
+    policy: Rc<FaultPolicy<Retry<Rc<World>>>>,
+    budget: Rc<WaitBudget>,
 }
 
 type Answer = Result<Accepted, Unpublished>;
 
 const PARK: Answer = Err(Unpublished::NotNow(NotNow::Park));
-const HAND_BACK: Answer = Err(Unpublished::NotNow(NotNow::HandBack));
+const REQUEUE: Answer = Err(Unpublished::NotNow(NotNow::Requeue));
 
 impl Case {
     /// A prefetch of eight.
     fn new(parks: bool) -> Self {
         let world = Rc::new(World { topic_gone: Cell::new(true), ..World::default() });
-        let gate = Rc::new(gate_to(Rc::clone(&world), 10));
-        let room = Rc::new(Room::new(&source(parks), 8, HOUR));
-        Self { world, gate, room }
+        let policy = Rc::new(policy_to(Rc::clone(&world), 10));
+        let budget = Rc::new(WaitBudget::new(&source(parks), 8, HOUR));
+        Self { world, policy, budget }
     }
 
     fn spawn(&self, topic: &str) -> JoinHandle<Answer> {
@@ -44,8 +44,8 @@ impl Case {
     }
 
     fn spawn_note(&self, note: Rc<Notification>) -> JoinHandle<Answer> {
-        let (gate, room) = (Rc::clone(&self.gate), Rc::clone(&self.room));
-        tokio::task::spawn_local(async move { gate.publish(&note, &room.stay()).await })
+        let (policy, budget) = (Rc::clone(&self.policy), Rc::clone(&self.budget));
+        tokio::task::spawn_local(async move { policy.publish(&note, &budget.deadline()).await })
     }
 }
 
@@ -69,7 +69,7 @@ async fn a_held_topic_has_half_of_the_prefetch_and_what_comes_beyond_is_parked()
             let mut events: Vec<_> = (0..10).map(|_| case.spawn("gone")).collect();
             sleep(Duration::from_millis(100)).await;
             assert_eq!(ended(&mut events).await, vec![PARK; 6]);
-            assert_eq!(case.gate.holds()[0].waiting, 4);
+            assert_eq!(case.policy.open_circuits()[0].waiting, 4);
             case.world.topic_gone.set(false);
             let answers = join_all(events).await;
             assert!(answers.into_iter().all(|it| it.unwrap().is_ok()));
@@ -110,9 +110,9 @@ async fn what_must_keep_its_order_is_never_parked() {
                 sleep(Duration::from_mins(30)).await;
                 assert_eq!(ended(&mut events).await, []);
                 sleep(HOUR).await;
-                assert_eq!(ended(&mut events).await, vec![HAND_BACK; 10]);
-                let held = case.room.closed_by().unwrap();
-                assert_eq!(held, Held::Topic(note.topic.clone()));
+                assert_eq!(ended(&mut events).await, vec![REQUEUE; 10]);
+                let held = case.budget.requeuing().unwrap();
+                assert_eq!(held, Circuit::Topic(note.topic.clone()));
             }
         })
         .await;
@@ -126,7 +126,7 @@ async fn where_parking_is_refused_events_wait_and_it_is_tried_again_later() {
             let mut events: Vec<_> = (0..5).map(|_| case.spawn("gone")).collect();
             sleep(Duration::from_millis(100)).await;
             assert_eq!(ended(&mut events).await, vec![PARK]);
-            case.room.cannot_park("no such queue".to_owned());
+            case.budget.cannot_park("no such queue".to_owned());
             events.extend((0..4).map(|_| case.spawn("gone")));
             sleep(Duration::from_secs(30)).await;
             assert_eq!(ended(&mut events).await, []);
@@ -148,7 +148,7 @@ async fn what_waits_for_a_topic_for_too_long_is_parked_one_by_one() {
             sleep(Duration::from_mins(45)).await;
             assert_eq!(ended(&mut early).await, vec![PARK]);
             assert_eq!(ended(&mut late).await, []);
-            assert_eq!(case.room.closed_by(), None);
+            assert_eq!(case.budget.requeuing(), None);
             late.iter().for_each(JoinHandle::abort);
         })
         .await;
@@ -164,17 +164,55 @@ async fn when_the_service_is_held_for_too_long_all_of_a_source_leave_at_once() {
             sleep(Duration::from_mins(45)).await;
             events.extend((0..5).map(|_| case.spawn("t")));
             events.extend((0..2).map(|_| case.spawn("gone")));
-            let other_source = spawn(&case.gate, "t", "{}");
+            let other_source = spawn(&case.policy, "t", "{}");
             sleep(Duration::from_mins(20)).await;
-            assert_eq!(ended(&mut events).await, vec![HAND_BACK; 8]);
-            assert_eq!(case.room.closed_by(), Some(Held::Service));
+            assert_eq!(ended(&mut events).await, vec![REQUEUE; 8]);
+            assert_eq!(case.budget.requeuing(), Some(Circuit::Service));
             assert!(!other_source.is_finished());
             case.world.credentials_expired.set(false);
             other_source.await.unwrap().unwrap();
             let next_in_its_lane = case.spawn("t").await.unwrap();
-            assert_eq!(next_in_its_lane, HAND_BACK, "it would overtake the one before it");
-            case.room.reopen();
+            assert_eq!(next_in_its_lane, REQUEUE, "it would overtake the one before it");
+            case.budget.begin_anew();
             case.spawn("t").await.unwrap().unwrap();
+        })
+        .await;
+}
+
+/// Requeued again and again, they would spend their delivery limit.
+#[tokio::test(start_paused = true)]
+async fn in_one_outage_a_source_requeues_once_and_parks_what_waits_too_long_after_that() {
+    LocalSet::new()
+        .run_until(async {
+            let case = Case::new(true);
+            let outlast = async || {
+                let mut events: Vec<_> = (0..3).map(|_| case.spawn("t")).collect();
+                sleep(HOUR + LONGEST_PAUSE).await;
+                let answers = ended(&mut events).await;
+                case.budget.begin_anew();
+                answers
+            };
+            case.world.credentials_expired.set(true);
+            assert_eq!(outlast().await, vec![REQUEUE; 3]);
+            assert_eq!(outlast().await, vec![PARK; 3]);
+            // A session that ends for another reason changes nothing about that.
+            case.budget.drain();
+            case.budget.begin_anew();
+            assert_eq!(outlast().await, vec![PARK; 3]);
+            assert_eq!(case.budget.requeuing(), None);
+            // Nor does an answer to a question.
+            timeout(LONGEST_PAUSE * 2, async {
+                case.world.credentials_expired.set(false);
+                case.policy.wait_while_open(&Circuit::Service).await;
+                case.world.credentials_expired.set(true);
+            })
+            .await
+            .unwrap();
+            assert_eq!(outlast().await, vec![PARK; 3]);
+            case.world.credentials_expired.set(false);
+            case.spawn("t").await.unwrap().unwrap();
+            case.world.credentials_expired.set(true);
+            assert_eq!(outlast().await, vec![REQUEUE; 3], "it is another outage");
         })
         .await;
 }
@@ -188,21 +226,22 @@ async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
                 case.world.credentials_expired.set(topic == "t");
                 let event = case.spawn(topic);
                 sleep(Duration::from_secs(1)).await;
-                let held = case.gate.holds().remove(0).held;
+                let held = case.policy.open_circuits().remove(0).circuit;
                 event.abort();
-                let reopened = timeout(Duration::from_hours(20), case.gate.reopened(&held));
+                let reopened =
+                    timeout(Duration::from_hours(20), case.policy.wait_while_open(&held));
                 let (waiting, ()) = tokio::join!(reopened, async {
                     sleep(HOUR).await;
-                    assert_eq!(case.gate.holds()[0].waiting, 0, "who asks is no event");
+                    assert_eq!(case.policy.open_circuits()[0].waiting, 0, "who asks is no event");
                 });
                 waiting.expect_err("it is held still");
                 let requests = case.world.requests.get();
                 case.world.credentials_expired.set(false);
                 case.world.topic_gone.set(false);
-                let reopened = case.gate.reopened(&held);
+                let reopened = case.policy.wait_while_open(&held);
                 timeout(LONGEST_PAUSE, reopened).await.expect("it is back");
                 assert_eq!(case.world.requests.get(), requests, "nothing was published");
-                assert!(case.gate.holds().is_empty());
+                assert!(case.policy.open_circuits().is_empty());
                 case.spawn(topic).await.unwrap().unwrap();
             }
         })
@@ -216,11 +255,13 @@ async fn a_worker_that_may_not_ask_for_the_topic_tries_with_events_again() {
             let case = Case::new(true);
             let event = case.spawn("gone");
             sleep(Duration::from_secs(1)).await;
-            let held = case.gate.holds().remove(0).held;
+            let held = case.policy.open_circuits().remove(0).circuit;
             event.abort();
             let denial = Fault { code: "AuthorizationError".to_owned(), ..fault(Scope::Route) };
             case.world.fault.replace(Some(("gone", denial)));
-            timeout(LONGEST_PAUSE, case.gate.reopened(&held)).await.expect("an event can tell");
+            timeout(LONGEST_PAUSE, case.policy.wait_while_open(&held))
+                .await
+                .expect("an event can tell");
         })
         .await;
 }
