@@ -83,12 +83,13 @@ impl Play {
         }
     }
 
-    fn end(&self, index: Index, how: impl FnOnce(&Permit<'_>)) {
+    fn take(&self, index: Index) -> Option<Permit<'static>> {
         let mut permits = self.permits.borrow_mut();
-        if !permits.is_empty() {
-            let at = index.index(permits.len());
-            how(&permits.remove(at));
+        if permits.is_empty() {
+            return None;
         }
+        let at = index.index(permits.len());
+        Some(permits.remove(at))
     }
 
     async fn step(&mut self, step: Step) {
@@ -96,9 +97,17 @@ impl Play {
         match step {
             Step::Arrive => self.arrive(),
             Step::GiveUp(index) => self.give_up(index),
-            Step::Succeed(index) => self.end(index, |it| it.succeeded()),
-            Step::Fail(index) => self.end(index, |it| it.failed(&fault(Scope::Service), &topic)),
-            Step::Vanish(index) => self.end(index, |_| {}),
+            Step::Succeed(index) => {
+                if let Some(permit) = self.take(index) {
+                    permit.succeeded();
+                }
+            }
+            Step::Fail(index) => {
+                if let Some(permit) = self.take(index) {
+                    permit.failed(&fault(Scope::Service), &topic);
+                }
+            }
+            Step::Vanish(index) => drop(self.take(index)),
             Step::Ask => self.breaker.half_open(),
             Step::Wait(time) => sleep(Duration::from_millis(time)).await,
         }

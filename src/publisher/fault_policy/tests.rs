@@ -228,7 +228,7 @@ async fn a_probe_that_runs_out_of_retries_is_no_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_fault_during_a_probe_opens_the_gate() {
+async fn a_message_fault_during_a_probe_closes_the_circuit() {
     let policy = policy(10);
     place(&policy).fail_next(fault(Scope::Service));
     place(&policy).fail_next(fault(Scope::Message));

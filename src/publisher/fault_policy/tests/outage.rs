@@ -71,7 +71,7 @@ async fn a_service_that_comes_and_goes_costs_no_more_dead_letters() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_opening_gate_lets_few_go_first_and_twice_as_many_with_every_round() {
+async fn a_half_open_circuit_lets_few_go_first_and_twice_as_many_with_every_round() {
     LocalSet::new()
         .run_until(async {
             let world = Rc::new(World { credentials_expired: Cell::new(true), ..World::default() });
