@@ -18,6 +18,7 @@ mod file;
 mod inputs;
 mod json_schema;
 mod key;
+mod layer;
 mod layers;
 mod operation;
 mod problem;
@@ -49,7 +50,7 @@ pub use settings::{
 };
 
 use crate::arn::TopicArn;
-use layers::Layer;
+use layers::Merged;
 use reader::Reader;
 
 /// A valid configuration. `Debug` shows no secret.
@@ -140,15 +141,15 @@ impl Config {
     }
 }
 
-fn effective(layer: &Layer, amqp: &Amqp) -> Vec<Effective> {
-    let shown = layer.values.iter().map(|(key, setting)| Effective {
-        key: key.clone(),
-        value: if *key == Key::from("amqp.prefetch") {
+fn effective(layers: &Merged, amqp: &Amqp) -> Vec<Effective> {
+    let shown = layers.values().into_iter().map(|(key, value)| Effective {
+        value: if key == Key::from("amqp.prefetch") {
             amqp.prefetch.to_string()
         } else {
-            setting.value.shown(key).unwrap_or_else(|| "***".to_owned())
+            schema::shown(&key, value).unwrap_or_else(|| "***".to_owned())
         },
-        origin: setting.origin.clone(),
+        origin: Origin::of(value),
+        key,
     });
     shown.collect()
 }

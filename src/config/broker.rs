@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::amqp_uri::AmqpUri;
-use super::key::Key;
+use super::key::{Key, Origin};
 use super::reader::Reader;
 use super::settings::{
     Amqp, ExchangeType, Format, Ordering, Outage, Parking, QueueType, Sns, Source, Tls,
 };
-use super::value::Value;
+use super::value::texts;
 use crate::limits::{LEAST_IN_FLIGHT_BYTES, LONGEST_LETTER_WAIT};
 
 /// AMQP's limit for names and routing keys, in bytes.
@@ -89,7 +89,7 @@ fn uris(read: &mut Reader) -> Vec<AmqpUri> {
     let (key, texts) = match (uri, uris.is_empty()) {
         (Some(_), false) => {
             let origin =
-                read.setting(&one).map(|setting| setting.origin.to_string()).unwrap_or_default();
+                read.setting(&one).map(|it| Origin::of(it).to_string()).unwrap_or_default();
             let wrong = format!("stands beside amqp.uri ({origin}), which it replaces");
             read.problem(&many, wrong, "keep one of them; an empty amqp.uri counts as unset");
             return Vec::new();
@@ -222,10 +222,7 @@ fn routing_keys(read: &mut Reader, key: &Key, exchange_type: ExchangeType) -> Ve
 
 /// An exchange's name. `amq.topic` and its like are allowed: they are there already.
 fn name(read: &mut Reader, key: &Key) -> String {
-    let name = match read.setting(key).map(|setting| &setting.value) {
-        Some(Value::Text(name)) => name.clone(),
-        _ => String::new(),
-    };
+    let name = read.setting(key).map(texts).unwrap_or_default().concat();
     if name.is_empty() {
         read.problem(key, "is empty", "give a name, or leave the key out for its default");
     } else if name.len() > MAX_NAME_BYTES {

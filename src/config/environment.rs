@@ -1,13 +1,14 @@
-//! The layer of the environment: `EVENT_PUSHER__SNS__REGION` is `sns.region`.
+//! The layer of the environment: `EVENT_PUSHER__SNS__REGION` is `sns.region`, and in the name of a domain `_DOT_` is
+//! a dot: `EVENT_PUSHER__HOSTS__EXAMPLE_DOT_ORG__SNS__REGION` is `hosts."example.org".sns.region`.
 
+use ::config::{Value, ValueKind};
 use toml::de::DeValue;
 
-use super::file::plain;
-use super::key::{ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, Key, Origin};
-use super::layers::Layer;
+use super::key::{ENVIRONMENT_DOT, ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, Key, Origin};
+use super::layer::Layer;
 use super::problem::Problem;
 use super::schema::{self, Place};
-use super::value::{Kind, Value};
+use super::value::{Kind, from_toml};
 
 /// Reads the variables whose names begin with [`ENVIRONMENT_PREFIX`], in any case.
 pub(super) fn read(variables: &[(String, String)]) -> Layer {
@@ -21,11 +22,11 @@ pub(super) fn read(variables: &[(String, String)]) -> Layer {
         };
         match schema::place(&key) {
             Some(Place::Leaf(kind)) => match convert(kind, text) {
-                Ok(Some(value)) => layer.set(key, value, origin),
+                Ok(Some(value)) => layer.set(key, value, &origin),
                 Ok(None) => {}
                 Err(wrong) => {
-                    let problem = Problem::new(&origin, key, wrong, environment_remedy(kind));
-                    layer.fault(problem.with_value(&Value::Text(text.clone())));
+                    let problem = Problem::new(&origin, key, wrong, kind.remedies()[1]);
+                    layer.fault(problem.with_value(&Value::from(text.as_str())));
                 }
             },
             Some(Place::Group) => {
@@ -60,47 +61,36 @@ fn path(name: &str) -> Option<String> {
 /// `None` where a name in it is invalid, which is in the layer's problems then.
 fn key(layer: &mut Layer, name: &str, origin: &Origin) -> Option<Key> {
     let path = path(name)?;
-    path.split(ENVIRONMENT_SEPARATOR)
-        .try_fold(Key::default(), |parent, name| layer.child(&parent, name, origin))
+    path.split(ENVIRONMENT_SEPARATOR).try_fold(Key::default(), |parent, name| {
+        if schema::names_domains(&parent) {
+            layer.child(&parent, &name.replace(ENVIRONMENT_DOT, "."), origin)
+        } else {
+            layer.child(&parent, name, origin)
+        }
+    })
 }
 
 /// `Ok(None)`: an empty variable, which can't stand for a number or a flag, gives nothing.
-fn convert(kind: Kind, text: &str) -> Result<Option<Value>, String> {
+fn convert(kind: Kind, text: &str) -> Result<Option<ValueKind>, String> {
     let trimmed = text.trim();
-    match kind {
-        Kind::Text => Ok(Some(Value::Text(text.to_owned()))),
+    let converted = match kind {
+        Kind::Text => Some(text.into()),
         Kind::List if trimmed.starts_with('[') => {
-            match DeValue::parse(trimmed).ok().and_then(|v| plain(v.get_ref())) {
-                Some(list @ Value::List(_)) => Ok(Some(list)),
-                _ => Err("begins with `[`, but is not a list of texts in TOML".to_owned()),
-            }
+            let list = DeValue::parse(trimmed).ok().and_then(|it| from_toml(it.get_ref()));
+            let list = list.filter(|it| Kind::of(it) == Some(Kind::List));
+            return match list {
+                Some(_) => Ok(list),
+                None => Err("begins with `[`, but is not a list of texts in TOML".to_owned()),
+            };
         }
         Kind::List => {
             let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Ok(Some(Value::List(items.map(str::to_owned).collect())))
+            Some(items.map(str::to_owned).collect::<Vec<_>>().into())
         }
-        Kind::Integer | Kind::Number | Kind::Bool if trimmed.is_empty() => Ok(None),
-        Kind::Integer => match trimmed.parse() {
-            Ok(number) => Ok(Some(Value::Integer(number))),
-            Err(_) => Err(format!("must be {kind}")),
-        },
-        Kind::Number => match trimmed.parse::<f64>() {
-            Ok(_) => Ok(Some(Value::Number(trimmed.to_owned()))),
-            Err(_) => Err(format!("must be {kind}")),
-        },
-        Kind::Bool => match trimmed.to_ascii_lowercase().parse() {
-            Ok(flag) => Ok(Some(Value::Bool(flag))),
-            Err(_) => Err(format!("must be {kind}")),
-        },
-    }
-}
-
-const fn environment_remedy(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Text => "give a text",
-        Kind::Integer => "give a whole number",
-        Kind::Number => "give a number, such as 0.5",
-        Kind::Bool => "give true or false",
-        Kind::List => r#"give texts with commas between them, or a list in TOML: ["a", "b"]"#,
-    }
+        Kind::Integer | Kind::Number | Kind::Bool if trimmed.is_empty() => return Ok(None),
+        Kind::Integer => trimmed.parse::<i64>().ok().map(ValueKind::from),
+        Kind::Number => trimmed.parse::<f64>().ok().map(ValueKind::from),
+        Kind::Bool => trimmed.to_ascii_lowercase().parse::<bool>().ok().map(ValueKind::from),
+    };
+    converted.map(Some).ok_or_else(|| format!("must be {kind}"))
 }

@@ -1,12 +1,13 @@
 //! The layer of one TOML file.
 
+use ::config::{Value, ValueKind};
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, Origin};
-use super::layers::Layer;
+use super::layer::Layer;
 use super::problem::Problem;
 use super::schema::{self, Place};
-use super::value::{Kind, Value};
+use super::value::{Kind, described, from_toml};
 
 /// Reads a file's text. What is wrong with it is in the layer's problems; of a file with
 /// an error of syntax nothing else is read.
@@ -17,23 +18,6 @@ pub(super) fn read(order: usize, name: &str, text: &str) -> Layer {
         Err(error) => file.syntax_error(&error),
     }
     file.layer
-}
-
-/// A TOML value as one of the kinds that keys have; `None` if it is of no such kind.
-pub(super) fn plain(value: &DeValue<'_>) -> Option<Value> {
-    match value {
-        DeValue::String(text) => Some(Value::Text(text.to_string())),
-        DeValue::Boolean(flag) => Some(Value::Bool(*flag)),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
-        }
-        DeValue::Float(number) => Some(Value::Number(number.as_str().replace('_', ""))),
-        DeValue::Array(items) => {
-            let items = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-            items.collect::<Option<_>>().map(Value::List)
-        }
-        DeValue::Datetime(_) | DeValue::Table(_) => None,
-    }
 }
 
 struct File<'a> {
@@ -60,24 +44,25 @@ impl File<'_> {
                     let remedy = format!("write [{key}], and the keys below it");
                     self.layer.fault(Problem::new(&origin, key, wrong, remedy));
                 }
-                (Some(Place::Leaf(kind)), value) => self.leaf(key, kind, value, origin),
+                (Some(Place::Leaf(kind)), value) => self.leaf(key, kind, value, &origin),
                 (None, other) => self.layer.unknown(&key, &origin, other.is_table()),
             }
         }
     }
 
-    fn leaf(&mut self, key: Key, kind: Kind, value: &DeValue<'_>, origin: Origin) {
-        let given = match (kind, plain(value)) {
-            (Kind::Number, Some(Value::Integer(whole))) => Some(Value::Number(whole.to_string())),
+    fn leaf(&mut self, key: Key, kind: Kind, value: &DeValue<'_>, origin: &Origin) {
+        let given = match (kind, from_toml(value)) {
+            #[expect(clippy::cast_precision_loss, reason = "no such number is allowed")]
+            (Kind::Number, Some(ValueKind::I64(whole))) => Some(ValueKind::from(whole as f64)),
             (_, given) => given,
         };
         match given {
-            Some(value) if value.kind() == kind => self.layer.set(key, value, origin),
+            Some(value) if Kind::of(&value) == Some(kind) => self.layer.set(key, value, origin),
             converted => {
                 let wrong = format!("must be {kind}, not {}", described(value));
-                let mut problem = Problem::new(&origin, key, wrong, kind.remedy());
+                let mut problem = Problem::new(origin, key, wrong, kind.remedies()[0]);
                 if let Some(value) = converted {
-                    problem = problem.with_value(&value);
+                    problem = problem.with_value(&Value::new(None, value));
                 }
                 self.layer.fault(problem);
             }
@@ -114,21 +99,4 @@ pub(crate) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
-fn described(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(number)
-            if i64::from_str_radix(number.as_str(), number.radix()).is_err() =>
-        {
-            "one of more than 64 bits"
-        }
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a group of keys",
-    }
 }

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use ::config::ValueKind;
 use serde_json::{Map, Value as Json, json};
 
 use super::key::Key;
-use super::layers::Layer;
+use super::layer;
+use super::layers::Merged;
 use super::reader::{Reader, Rule};
 use super::schema::{self, DEFAULT_SOURCE, HOST_KEYS, Reference};
-use super::value::{Kind, Value};
+use super::value::{Kind, texts};
 use super::{Config, DEFAULTS, Inputs, layers};
 
 /// The schema of a configuration file.
@@ -34,7 +36,7 @@ pub fn json_schema() -> Json {
     root
 }
 
-fn defaults() -> Layer {
+fn defaults() -> Merged {
     layers::merge(&Inputs::default())
 }
 
@@ -83,7 +85,7 @@ impl Writer {
         };
         let mut table = json!({"additionalProperties": each});
         if *key == Key::from("amqp.sources") {
-            table["propertyNames"] = json!({"pattern": layers::SOURCE_NAME});
+            table["propertyNames"] = json!({"pattern": layer::SOURCE_NAME});
         }
         self.table(key, &table)
     }
@@ -117,19 +119,19 @@ impl Writer {
 
     fn leaf(&self, key: &Key) -> Json {
         let default = &schema::defaults()[key];
-        let mut leaf = match default.kind() {
+        let mut leaf = match Kind::of(&default.kind).unwrap_or(Kind::Text) {
             Kind::Text => json!({"type": "string"}),
             Kind::Integer => json!({"type": "integer"}),
             Kind::Number => json!({"type": "number"}),
             Kind::Bool => json!({"type": "boolean"}),
             Kind::List => json!({"type": "array", "items": {"type": "string"}}),
         };
-        leaf["default"] = match default {
-            Value::Text(text) => json!(text),
-            Value::Integer(number) => json!(number),
-            Value::Number(number) => json!(number.parse::<f64>().unwrap_or_default()),
-            Value::Bool(flag) => json!(flag),
-            Value::List(items) => json!(items),
+        leaf["default"] = match &default.kind {
+            ValueKind::I64(number) => json!(number),
+            ValueKind::Float(number) => json!(number),
+            ValueKind::Boolean(flag) => json!(flag),
+            ValueKind::Array(_) => json!(texts(default)),
+            _ => json!(texts(default)[0]),
         };
         if let Some(comment) = self.comments.get(&key.to_string()) {
             leaf["description"] = json!(comment);
@@ -141,7 +143,7 @@ impl Writer {
             }
             // An empty text is an unset one: the default applies.
             Some(Rule::Words(words)) => leaf["enum"] = json!(words),
-            Some(Rule::Pattern(pattern)) if default.kind() == Kind::List => {
+            Some(Rule::Pattern(pattern)) if Kind::of(&default.kind) == Some(Kind::List) => {
                 leaf["items"]["pattern"] = json!(pattern);
             }
             Some(Rule::Pattern(pattern)) => leaf["pattern"] = json!(format!("^$|{pattern}")),

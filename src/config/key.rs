@@ -8,6 +8,9 @@ pub const ENVIRONMENT_PREFIX: &str = "EVENT_PUSHER__";
 /// What separates levels in the names of environment variables.
 pub(super) const ENVIRONMENT_SEPARATOR: &str = "__";
 
+/// What stands for a dot in the names of environment variables, in lower case: shells allow no dot there.
+pub(super) const ENVIRONMENT_DOT: &str = "_dot_";
+
 /// The path of a key or of a group of keys, such as `hosts."example.org".sns.region`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Vec<String>);
@@ -39,10 +42,11 @@ impl Key {
         self.0.starts_with(&group.0)
     }
 
-    /// The environment variable for this key.
+    /// The environment variable for this key, which a shell can set: a dot is spelled `_DOT_`.
     #[must_use]
     pub fn environment_name(&self) -> String {
-        format!("{ENVIRONMENT_PREFIX}{}", self.0.join(ENVIRONMENT_SEPARATOR).to_uppercase())
+        let path = self.0.join(ENVIRONMENT_SEPARATOR).replace('.', ENVIRONMENT_DOT);
+        format!("{ENVIRONMENT_PREFIX}{}", path.to_uppercase())
     }
 }
 
@@ -101,6 +105,35 @@ pub enum Origin {
     Environment(String),
     /// `config/default.toml`, which is compiled in.
     Default,
+}
+
+impl Origin {
+    /// The text in which a [`config::Value`] keeps it.
+    pub(super) fn to_tag(&self) -> String {
+        match self {
+            Self::File { order, name, line, .. } => {
+                format!("file:{order}:{}:{name}", line.unwrap_or_default())
+            }
+            Self::Environment(name) => format!("environment:{name}"),
+            Self::Default => String::new(),
+        }
+    }
+
+    /// Where a value came from.
+    pub(super) fn of(value: &config::Value) -> Self {
+        let (layer, rest) = value.origin().and_then(|it| it.split_once(':')).unwrap_or_default();
+        let mut parts = rest.splitn(3, ':');
+        match (layer, parts.next(), parts.next(), parts.next()) {
+            ("file", Some(order), Some(line), Some(name)) => Self::File {
+                order: order.parse().unwrap_or_default(),
+                name: name.to_owned(),
+                line: line.parse().ok(),
+                column: None,
+            },
+            ("environment", ..) => Self::Environment(rest.to_owned()),
+            _ => Self::Default,
+        }
+    }
 }
 
 impl fmt::Display for Origin {

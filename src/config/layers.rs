@@ -1,166 +1,93 @@
-//! The layers and their merging: defaults, then files, then the environment.
+//! The layers and their merging by the `config` crate: defaults, then files, then the environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ::config::{Config, Value, ValueKind};
+
+use super::inputs::Inputs;
 use super::key::{Key, Origin};
+use super::layer::Layer;
 use super::problem::Problem;
 use super::schema;
-use super::suggest;
-use super::value::Value;
-use super::{Inputs, domain, environment, file};
+use super::value::is_unset;
+use super::{environment, file};
 
-/// A value and where it came from.
-#[derive(Debug, Clone)]
-pub(super) struct Setting {
-    pub(super) value: Value,
-    pub(super) origin: Origin,
-}
-
-/// What one layer gives, or all of them together.
+/// All layers in one.
 #[derive(Debug, Default)]
-pub(super) struct Layer {
-    pub(super) values: BTreeMap<Key, Setting>,
-    /// The groups it names, which may be empty: that a source exists is a setting too.
-    pub(super) groups: BTreeSet<Key>,
-    /// Keys it gives wrongly, so that nothing is concluded from the value that stands instead.
+pub(super) struct Merged {
+    /// Every key that applies has a value, which has its origin.
+    pub(super) config: Config,
+    /// Keys that some layer gives wrongly.
     pub(super) faulty: BTreeSet<Key>,
+    /// What is wrong in any layer.
     pub(super) problems: Vec<Problem>,
 }
 
-impl Layer {
-    /// The key `name` below `parent`, with names that a user chooses in their one normal form.
-    pub(super) fn child(&mut self, parent: &Key, name: &str, origin: &Origin) -> Option<Key> {
-        let normal = match parent.segments().as_slice() {
-            ["hosts"] => domain::normalise(name),
-            [.., "sns", "muc_topics"] => domain::normalise_pattern(name),
-            ["amqp", "sources"] => source_name(name),
-            _ => Ok(name.to_owned()),
-        };
-        match normal {
-            Ok(name) => Some(parent.child(&name)),
-            Err(wrong) => {
-                let remedy = "correct the name";
-                self.problems.push(Problem::new(origin, parent.child(name), wrong, remedy));
-                None
-            }
-        }
+/// Reads the layers and puts each over those below it.
+pub(super) fn merge(inputs: &Inputs) -> Merged {
+    let files = inputs.files.iter().enumerate();
+    let mut layers: Vec<Layer> =
+        files.map(|(order, (name, text))| file::read(order, name, text)).collect();
+    layers.push(environment::read(&inputs.environment));
+    let mut merged = Merged::default();
+    let mut builder = Config::builder().add_source(defaults(&layers));
+    for mut layer in layers {
+        merged.faulty.append(&mut layer.faulty);
+        merged.problems.append(&mut layer.problems);
+        builder = builder.add_source(layer);
     }
-
-    /// Takes a value in.
-    pub(super) fn set(&mut self, key: Key, value: Value, origin: Origin) {
-        if let Some(earlier) = self.values.get(&key) {
-            let wrong = format!("is given twice; the other is {}", earlier.origin);
-            self.fault(Problem::new(&origin, key, wrong, "remove one of them"));
-            return;
-        }
-        self.values.insert(key, Setting { value, origin });
+    match builder.build() {
+        Ok(config) => merged.config = config,
+        Err(_) => unreachable!("a layer that has been read gives what it has"),
     }
-
-    /// Takes note of a key that is known but wrongly given.
-    pub(super) fn fault(&mut self, problem: Problem) {
-        self.faulty.extend(problem.key.clone());
-        self.problems.push(problem);
-    }
-
-    /// Takes note of a key that doesn't exist. Its value is never shown: it may be a secret
-    /// under a misspelt name.
-    pub(super) fn unknown(&mut self, key: &Key, origin: &Origin, is_group: bool) {
-        if let ["hosts", _, "sns", rest @ ..] = key.segments().as_slice() {
-            let base =
-                Key::from(["sns"].iter().chain(rest).copied().collect::<Vec<_>>().as_slice());
-            if schema::place(&base).is_some() {
-                let remedy = format!(
-                    "set {base} for all hosts; a host overrides only {}",
-                    schema::HOST_KEYS.join(", ")
-                );
-                self.problems.push(Problem::new(origin, key.clone(), "is for [sns] only", remedy));
-                return;
-            }
-        }
-        let remedy = match suggest::nearest(key, is_group) {
-            Some(nearest) if matches!(origin, Origin::Environment(_)) => {
-                format!("did you mean `{}`?", nearest.environment_name())
-            }
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => "remove it; config/default.toml has every key that exists".to_owned(),
-        };
-        let wrong = if is_group { "is not a known group of keys" } else { "is not a known key" };
-        self.problems.push(Problem::new(origin, key.clone(), wrong, remedy));
-    }
-
-    fn defaults() -> Self {
-        let setting = |value: &Value| Setting { value: value.clone(), origin: Origin::Default };
-        let values = schema::defaults().iter().map(|(key, value)| (key.clone(), setting(value)));
-        Self { values: values.collect(), ..Self::default() }
-    }
-
-    fn add(&mut self, upper: Self) {
-        self.values.extend(upper.values);
-        self.groups.extend(upper.groups);
-        self.faulty.extend(upper.faulty);
-        self.problems.extend(upper.problems);
-    }
-}
-
-/// The names that [`source_name`] allows.
-pub(super) const SOURCE_NAME: &str = "^[a-z0-9_-]+$";
-
-/// A source's name is a label in metrics and a level in the names of environment
-/// variables, which are read in lower case.
-fn source_name(name: &str) -> Result<String, String> {
-    let usual = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    if name.is_empty() || !name.bytes().all(usual) {
-        return Err(
-            "is not a source's name, which is lower-case letters, digits, `-` and `_`".to_owned()
-        );
-    }
-    Ok(name.to_owned())
-}
-
-/// All layers in one: every key that applies has a value.
-pub(super) fn merge(inputs: &Inputs) -> Layer {
-    let mut users = Layer::default();
-    for (order, (name, text)) in inputs.files.iter().enumerate() {
-        users.add(file::read(order, name, text));
-    }
-    users.add(environment::read(&inputs.environment));
-
-    let mut merged = Layer::defaults();
-    fill_sources(&mut users, &mut merged);
-    let uris = Key::from("amqp.uris");
-    let uri = Key::from("amqp.uri");
-    if users.values.get(&uris).is_some_and(|uris| !uris.value.is_unset())
-        && !users.values.contains_key(&uri)
-    {
-        // The default must not stand beside what the user gave in its place.
-        merged
-            .values
-            .insert(uri, Setting { value: Value::Text(String::new()), origin: Origin::Default });
-    }
-    merged.add(users);
     merged
 }
 
-/// Where the user has sources, only those exist, with the default source's values for what
-/// they leave out.
-fn fill_sources(users: &mut Layer, defaults: &mut Layer) {
+/// What applies below the layers of users. Where these have sources, only those exist, with the default source's
+/// values for what they leave out.
+fn defaults(users: &[Layer]) -> Layer {
+    let mut defaults = Layer::default();
     let group = Key::from("amqp.sources");
-    let given = users.groups.iter().chain(users.values.keys());
-    let names: BTreeSet<String> = given
-        .filter(|key| key.is_within(&group))
-        .filter_map(|key| key.segments().get(2).map(|name| (*name).to_owned()))
-        .collect();
-    if names.is_empty() {
-        return;
-    }
     let template = group.child(schema::DEFAULT_SOURCE);
-    let (of_default, others) = std::mem::take(&mut defaults.values)
-        .into_iter()
-        .partition(|(key, _)| key.is_within(&template));
-    defaults.values = others;
-    for (key, setting) in &of_default {
-        for name in &names {
-            defaults.values.insert(group.child(name).child(key.last()), setting.clone());
+    let sources: BTreeSet<String> = users.iter().flat_map(|it| it.names_in(&group)).collect();
+    for (key, value) in schema::defaults() {
+        let mut set = |key| defaults.set(key, value.kind.clone(), &Origin::Default);
+        if key.is_within(&template) && !sources.is_empty() {
+            sources.iter().for_each(|name| set(group.child(name).child(key.last())));
+        } else {
+            set(key.clone());
         }
+    }
+    let given = |key| users.iter().rev().find_map(|layer| layer.values.get(&Key::from(key)));
+    if given("amqp.uri").is_none() && given("amqp.uris").is_some_and(|uris| !is_unset(uris)) {
+        // The default must not stand beside what the user gave in its place.
+        defaults.values.insert(Key::from("amqp.uri"), Value::from(""));
+    }
+    defaults
+}
+
+impl Merged {
+    /// The value, or table, at `key`.
+    pub(super) fn setting(&self, key: &Key) -> Option<&Value> {
+        key.segments().iter().try_fold(&self.config.cache, |at, name| match &at.kind {
+            ValueKind::Table(table) => table.get(*name),
+            _ => None,
+        })
+    }
+
+    /// All values, by key.
+    pub(super) fn values(&self) -> BTreeMap<Key, &Value> {
+        let mut values = BTreeMap::new();
+        collect(&Key::default(), &self.config.cache, &mut values);
+        values
+    }
+}
+
+fn collect<'a>(key: &Key, value: &'a Value, values: &mut BTreeMap<Key, &'a Value>) {
+    match &value.kind {
+        ValueKind::Table(table) => {
+            table.iter().for_each(|(name, value)| collect(&key.child(name), value, values));
+        }
+        _ => drop(values.insert(key.clone(), value)),
     }
 }

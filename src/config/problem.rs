@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use ::config::Value;
+
 use super::key::{Key, Origin};
-use super::value::Value;
+use super::schema;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +41,7 @@ impl Problem {
 
     /// Shows the value too, unless it could be a secret.
     pub(super) fn with_value(mut self, value: &Value) -> Self {
-        self.value = self.key.as_ref().and_then(|key| value.shown(key));
+        self.value = self.key.as_ref().and_then(|key| schema::shown(key, value));
         self
     }
 }

@@ -8,12 +8,13 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::config::{Value, ValueKind};
 use secrecy::SecretString;
 
 use super::key::{Key, Origin};
-use super::layers::{Layer, Setting};
+use super::layers::Merged;
 use super::problem::{Problem, Problems};
-use super::value::Value;
+use super::value::{is_unset, texts};
 use super::{schema, suggest};
 
 /// What a key's value has to be, besides of its kind.
@@ -29,7 +30,7 @@ pub(super) enum Rule {
 
 #[derive(Debug)]
 pub(super) struct Reader {
-    layer: Layer,
+    layer: Merged,
     /// What was asked of the values so far.
     rules: BTreeMap<Key, Rule>,
     /// Unset keys, and the topics whose ARNs can't be built without them.
@@ -37,12 +38,12 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) const fn new(layer: Layer) -> Self {
+    pub(super) const fn new(layer: Merged) -> Self {
         Self { layer, rules: BTreeMap::new(), missing: BTreeMap::new() }
     }
 
     /// What was read, if nothing is wrong with it.
-    pub(super) fn finish(mut self) -> Result<Layer, Problems> {
+    pub(super) fn finish(mut self) -> Result<Merged, Problems> {
         for (key, topics) in std::mem::take(&mut self.missing) {
             if self.layer.faulty.contains(&key) {
                 continue;
@@ -68,18 +69,17 @@ impl Reader {
         self.rules.insert(key.clone(), Rule::Pattern(pattern));
     }
 
-    /// The value that applies and where it came from, if any layer has the key.
-    pub(super) fn setting(&self, key: &Key) -> Option<&Setting> {
-        self.layer.values.get(key)
+    /// The value that applies, if any layer has the key.
+    pub(super) fn setting(&self, key: &Key) -> Option<&Value> {
+        self.layer.setting(key)
     }
 
     /// The names that users chose directly below `group`.
     pub(super) fn names_in(&self, group: &Key) -> BTreeSet<String> {
-        let depth = group.segments().len();
-        let keys = self.layer.values.keys().chain(&self.layer.groups);
-        keys.filter(|key| key.is_within(group))
-            .filter_map(|key| key.segments().get(depth).map(|name| (*name).to_owned()))
-            .collect()
+        match self.setting(group).map(|it| &it.kind) {
+            Some(ValueKind::Table(table)) => table.keys().cloned().collect(),
+            _ => BTreeSet::new(),
+        }
     }
 
     /// Notes what is wrong with a key, together with its value and origin.
@@ -90,12 +90,13 @@ impl Reader {
         remedy: impl Into<String>,
     ) {
         let problem = match self.setting(key) {
-            Some(Setting { value, origin }) => {
-                Problem::new(origin, key.clone(), wrong, remedy).with_value(value)
+            Some(value) => {
+                Problem::new(&Origin::of(value), key.clone(), wrong, remedy).with_value(value)
             }
             None => Problem::new(&Origin::Default, key.clone(), wrong, remedy),
         };
-        self.layer.fault(problem);
+        self.layer.faulty.insert(key.clone());
+        self.layer.problems.push(problem);
     }
 
     /// Notes that `topic` can't do without the unset `key`.
@@ -115,22 +116,20 @@ impl Reader {
     }
 
     fn value(&self, key: &Key) -> Option<&Value> {
-        self.setting(key).map(|setting| &setting.value).or_else(|| schema::default_of(key))
+        self.setting(key).or_else(|| schema::default_of(key))
     }
 
     /// A text; `None` if it is empty.
     pub(super) fn optional(&self, key: &Key) -> Option<String> {
-        match self.value(key) {
-            Some(Value::Text(text)) if !text.is_empty() => Some(text.clone()),
-            _ => None,
-        }
+        let value = self.value(key).filter(|it| !is_unset(it))?;
+        texts(value).first().map(|text| (*text).to_owned())
     }
 
     /// A text; the default if it is empty.
     pub(super) fn text(&self, key: &Key) -> String {
-        self.optional(key).unwrap_or_else(|| match schema::default_of(key) {
-            Some(Value::Text(text)) => text.clone(),
-            _ => String::new(),
+        self.optional(key).unwrap_or_else(|| {
+            let default = schema::default_of(key).map(texts).unwrap_or_default();
+            default.first().map(|text| (*text).to_owned()).unwrap_or_default()
         })
     }
 
@@ -143,14 +142,11 @@ impl Reader {
     }
 
     pub(super) fn flag(&self, key: &Key) -> bool {
-        matches!(self.value(key), Some(Value::Bool(true)))
+        matches!(self.value(key).map(|it| &it.kind), Some(ValueKind::Boolean(true)))
     }
 
     pub(super) fn list(&self, key: &Key) -> Vec<String> {
-        match self.value(key) {
-            Some(Value::List(items)) => items.clone(),
-            _ => Vec::new(),
-        }
+        self.value(key).map(texts).unwrap_or_default().into_iter().map(str::to_owned).collect()
     }
 
     /// A number in `range`, every number of which `T` must be able to hold; `why` says, as
@@ -161,8 +157,8 @@ impl Reader {
     {
         let key = Key::from(key);
         self.rules.insert(key.clone(), Rule::Range(range.clone()));
-        let integer = |value: Option<&Value>| match value {
-            Some(Value::Integer(number)) => *number,
+        let integer = |value: Option<&Value>| match value.map(|it| &it.kind) {
+            Some(ValueKind::I64(number)) => *number,
             _ => *range.start(),
         };
         let mut number = integer(self.value(&key));
@@ -177,8 +173,8 @@ impl Reader {
     /// A number in `range` that may have a fraction.
     pub(super) fn fraction(&mut self, key: &str, range: RangeInclusive<f64>, why: &str) -> f64 {
         let key = Key::from(key);
-        let number = |value: Option<&Value>| match value {
-            Some(Value::Number(text)) => text.parse().unwrap_or(f64::NAN),
+        let number = |value: Option<&Value>| match value.map(|it| &it.kind) {
+            Some(ValueKind::Float(number)) => *number,
             _ => *range.start(),
         };
         let given = number(self.value(&key));

@@ -118,9 +118,9 @@ impl Scope<'_> {
     /// A relative path is meant from the folder of the file that names it; from the environment, from where the
     /// program runs.
     fn beside_its_file(&self, key: &Key, path: &str) -> String {
-        match self.read.setting(key).map(|setting| &setting.origin) {
+        match self.read.setting(key).map(Origin::of) {
             Some(Origin::File { name, .. }) => {
-                let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+                let folder = Path::new(&name).parent().unwrap_or(Path::new(""));
                 folder.join(path).to_string_lossy().into_owned()
             }
             _ => path.to_owned(),

@@ -4,10 +4,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use ::config::Value;
 use toml::de::{DeTable, DeValue};
 
+use super::amqp_uri::AmqpUri;
 use super::key::Key;
-use super::value::{Kind, Value};
+use super::value::{self, Kind};
 
 /// The text of `config/default.toml`.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -30,6 +32,9 @@ pub(crate) const HOST_KEYS: &[&str] = &[
     "secret_access_key",
     "session_token",
 ];
+
+/// The last names of keys whose values are never shown.
+const SECRETS: &[&str] = &["access_key_id", "secret_access_key", "session_token", "token"];
 
 /// What is known under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +68,8 @@ fn flatten(parent: &Key, table: &DeTable<'_>, known: &mut BTreeMap<Key, Value>) 
         let key = parent.child(name.get_ref());
         match value.get_ref() {
             DeValue::Table(table) => flatten(&key, table, known),
-            other => match super::file::plain(other) {
-                Some(value) => drop(known.insert(key, value)),
+            other => match value::from_toml(other) {
+                Some(value) => drop(known.insert(key, Value::new(None, value))),
                 None => {
                     unreachable!("config/default.toml: {key} is of no kind that a key may have")
                 }
@@ -90,6 +95,21 @@ pub(super) fn default_of(key: &Key) -> Option<&'static Value> {
     }
 }
 
+/// Whether the names below `group` are XMPP domains.
+pub(super) fn names_domains(group: &Key) -> bool {
+    matches!(group.segments().as_slice(), ["hosts"] | [.., "sns", "muc_topics"])
+}
+
+/// The key that a host would override by this one, if it might.
+pub(super) fn shared_key(key: &Key) -> Option<Key> {
+    match key.segments().as_slice() {
+        ["hosts", _, "sns", ..] => {
+            Some(Key::from(&key.segments()[2..])).filter(|shared| place(shared).is_some())
+        }
+        _ => None,
+    }
+}
+
 /// What is known under `key`, if anything.
 pub(super) fn place(key: &Key) -> Option<Place> {
     match key.segments().as_slice() {
@@ -104,10 +124,38 @@ pub(super) fn place(key: &Key) -> Option<Place> {
         }
         ["hosts", ..] => None,
         _ => match default_of(key) {
-            Some(value) => Some(Place::Leaf(value.kind())),
+            Some(value) => Kind::of(&value.kind).map(Place::Leaf),
             None => KNOWN.keys().any(|known| known.is_within(key)).then_some(Place::Group),
         },
     }
+}
+
+/// The value as TOML; `None` if it is, or might hold, a secret.
+pub(super) fn shown(key: &Key, value: &Value) -> Option<String> {
+    let texts = value::texts(value);
+    match key.last() {
+        _ if value::is_unset(value) => {}
+        last if SECRETS.contains(&last) => return None,
+        // Of the wrong kind, as a list in place of a text.
+        "uri" | "uris" | "sns_host" | "otlp_endpoint"
+            if place(key) != Kind::of(&value.kind).map(Place::Leaf) =>
+        {
+            return None;
+        }
+        "uri" | "uris" => {
+            let masked = texts.iter().map(|uri| AmqpUri::parse(uri).map(|uri| uri.to_string()));
+            let masked: Vec<String> = masked.collect::<Result<_, _>>().ok()?;
+            return Some(if key.last() == "uri" {
+                format!("{:?}", masked[0])
+            } else {
+                format!("{masked:?}")
+            });
+        }
+        // Refused with a password in it, which must not be in the refusal.
+        "sns_host" | "otlp_endpoint" if texts.iter().any(|url| url.contains('@')) => return None,
+        _ => {}
+    }
+    Some(value::to_toml(value))
 }
 
 /// All keys with default and meaning, in the order of `config/default.toml`.

@@ -1,24 +1,9 @@
-//! Values as the layers give them, before they are validated.
+//! Values as TOML has them and as the `config` crate keeps them, before they are validated.
 
 use std::fmt;
 
-use super::amqp_uri::AmqpUri;
-use super::key::Key;
-
-/// The last names of keys whose values are never shown.
-const SECRETS: &[&str] = &["access_key_id", "secret_access_key", "session_token", "token"];
-
-/// A value of one of the kinds that configuration keys have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
-    /// Empty: unset.
-    Text(String),
-    Integer(i64),
-    /// As it was written: a number that may have a fraction.
-    Number(String),
-    Bool(bool),
-    List(Vec<String>),
-}
+use ::config::{Value, ValueKind};
+use toml::de::DeValue;
 
 /// The kind of value that a key has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,74 +15,93 @@ pub(super) enum Kind {
     List,
 }
 
-impl Value {
-    pub(super) const fn kind(&self) -> Kind {
-        match self {
-            Self::Text(_) => Kind::Text,
-            Self::Integer(_) => Kind::Integer,
-            Self::Number(_) => Kind::Number,
-            Self::Bool(_) => Kind::Bool,
-            Self::List(_) => Kind::List,
+/// A value of one of the kinds that keys have; `None` if it is of no such kind.
+pub(super) fn from_toml(value: &DeValue<'_>) -> Option<ValueKind> {
+    match value {
+        DeValue::String(text) => Some(ValueKind::from(&**text)),
+        DeValue::Boolean(flag) => Some(ValueKind::from(*flag)),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).ok().map(ValueKind::from)
         }
-    }
-
-    /// Whether it counts as not given at all.
-    pub(super) fn is_unset(&self) -> bool {
-        match self {
-            Self::Text(text) => text.is_empty(),
-            Self::List(items) => items.is_empty(),
-            Self::Integer(_) | Self::Number(_) | Self::Bool(_) => false,
+        DeValue::Float(number) => {
+            number.as_str().replace('_', "").parse::<f64>().ok().map(ValueKind::from)
         }
-    }
-
-    /// The value as TOML; `None` if it is, or might hold, a secret.
-    pub(super) fn shown(&self, key: &Key) -> Option<String> {
-        if self.is_unset() {
-            return Some(self.to_string());
+        DeValue::Array(items) => {
+            let items = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+            items.collect::<Option<Vec<_>>>().map(ValueKind::from)
         }
-        match (key.last(), self) {
-            (last, _) if SECRETS.contains(&last) => None,
-            ("uri", Self::Text(uri)) => {
-                Some(format!("{:?}", AmqpUri::parse(uri).ok()?.to_string()))
-            }
-            ("uris", Self::List(uris)) => {
-                let masked: Result<Vec<_>, _> =
-                    uris.iter().map(|uri| AmqpUri::parse(uri).map(|uri| uri.to_string())).collect();
-                Some(Self::List(masked.ok()?).to_string())
-            }
-            // Refused with a password in it, which must not be in the refusal.
-            ("sns_host" | "otlp_endpoint", Self::Text(url)) if !url.contains('@') => {
-                Some(self.to_string())
-            }
-            // Of the wrong kind, as a list in place of a text.
-            ("uri" | "uris" | "sns_host" | "otlp_endpoint", _) => None,
-            _ => Some(self.to_string()),
-        }
+        DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
 }
 
-/// As TOML, secrets included.
-impl fmt::Display for Value {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => write!(f, "{text:?}"),
-            Self::Integer(number) => write!(f, "{number}"),
-            Self::Number(number) => f.write_str(number),
-            Self::Bool(flag) => write!(f, "{flag}"),
-            Self::List(items) => write!(f, "{items:?}"),
-        }
+/// The value as TOML, secrets included.
+pub(super) fn to_toml(value: &Value) -> String {
+    match &value.kind {
+        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::Float(number) => format!("{number:?}"),
+        ValueKind::Array(_) => format!("{:?}", texts(value)),
+        other => other.to_string(),
+    }
+}
+
+/// A text, or those of a list.
+pub(super) fn texts(value: &Value) -> Vec<&str> {
+    match &value.kind {
+        ValueKind::String(text) => vec![text],
+        ValueKind::Array(items) => items.iter().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether it counts as not given at all.
+pub(super) fn is_unset(value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::String(text) => text.is_empty(),
+        ValueKind::Array(items) => items.is_empty(),
+        _ => false,
+    }
+}
+
+/// What a TOML value is, in words.
+pub(super) fn described(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) if from_toml(value).is_none() => "one of more than 64 bits",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a group of keys",
     }
 }
 
 impl Kind {
-    /// What a value of another kind should have been, with an example.
-    pub(super) const fn remedy(self) -> &'static str {
+    /// The kind of a value; `None` for a table.
+    pub(super) const fn of(value: &ValueKind) -> Option<Self> {
+        match value {
+            ValueKind::String(_) => Some(Self::Text),
+            ValueKind::I64(_) => Some(Self::Integer),
+            ValueKind::Float(_) => Some(Self::Number),
+            ValueKind::Boolean(_) => Some(Self::Bool),
+            ValueKind::Array(_) => Some(Self::List),
+            _ => None,
+        }
+    }
+
+    /// What to give where a value of another kind was given: in a file, and in the environment.
+    pub(super) const fn remedies(self) -> [&'static str; 2] {
         match self {
-            Self::Text => "give a text, in quotes",
-            Self::Integer => "give a whole number, without quotes",
-            Self::Number => "give a number, without quotes, such as 0.5",
-            Self::Bool => "give true or false, without quotes",
-            Self::List => r#"give a list of texts, such as ["a", "b"]"#,
+            Self::Text => ["give a text, in quotes", "give a text"],
+            Self::Integer => ["give a whole number, without quotes", "give a whole number"],
+            Self::Number => {
+                ["give a number, without quotes, such as 0.5", "give a number, such as 0.5"]
+            }
+            Self::Bool => ["give true or false, without quotes", "give true or false"],
+            Self::List => [
+                r#"give a list of texts, such as ["a", "b"]"#,
+                r#"give texts with commas between them, or a list in TOML: ["a", "b"]"#,
+            ],
         }
     }
 }

@@ -166,6 +166,32 @@ fn a_host_in_the_environment_is_the_same_host_as_in_the_file() {
     );
 }
 
+/// Bash sets no variable with a dot in its name.
+#[test]
+fn a_domain_in_the_name_of_a_variable_may_have_its_dots_spelled_out() {
+    let toml = ROUTING.to_owned() + "[hosts.\"example.org\".sns]\npm_messages_topic = \"file\"";
+    let variables = [
+        ("EVENT_PUSHER__HOSTS__EXAMPLE_DOT_ORG__SNS__REGION", "us-east-2"),
+        ("EVENT_PUSHER__SNS__MUC_TOPICS__ROOMS_DOT_A_DOT_EXAMPLE", "rooms"),
+        ("EVENT_PUSHER__AMQP__SOURCES__A_DOT_B__QUEUE", "q"),
+    ];
+    let config = load(&toml, &variables).unwrap();
+    let host = &config.hosts["example.org"];
+    let topic = host.pm_messages_topic.as_ref().unwrap();
+    assert_eq!((topic.region(), topic.name()), ("us-east-2", "file"));
+    assert_eq!(host.muc_topics["rooms.a.example"].name(), "rooms");
+    assert_eq!(config.amqp.sources[0].name, "a_dot_b", "which is no domain");
+    let key = config.summary().iter().find(|it| it.key.to_string().contains("example.org\".sns.r"));
+    assert_eq!(key.unwrap().key.environment_name(), variables[0].0);
+    assert_eq!(key.unwrap().origin.to_string(), format!("environment variable {}", variables[0].0));
+
+    let misspelt = [("EVENT_PUSHER__HOSTS__EXAMPLE_DOT_ORG__SNS__REGOIN", "x")];
+    let remedy = problems("", &misspelt);
+    assert!(remedy.contains(&format!("did you mean `{}`?", variables[0].0)), "{remedy}");
+    let twice = [variables[0], ("EVENT_PUSHER__HOSTS__EXAMPLE.ORG__SNS__REGION", "us-east-2")];
+    assert!(problems("", &twice).contains("is given twice"));
+}
+
 #[test]
 fn a_host_has_an_access_of_its_own_only_where_it_differs() {
     let toml = r#"
