@@ -11,10 +11,6 @@ use super::problem::Problem;
 use super::schema;
 use super::suggest;
 
-/// The names that a source may have: they are labels in metrics and levels in the names of environment
-/// variables, which are read in lower case.
-pub(super) const SOURCE_NAME: &str = "^[a-z0-9_-]+$";
-
 /// What a layer gives, all of it of the kinds that the keys have.
 #[derive(Clone, Default)]
 pub(super) struct Layer {
@@ -94,6 +90,8 @@ impl Layer {
     }
 }
 
+/// A source's name is a label in metrics and a level in the names of environment variables, which are read in
+/// lower case. The schema has the same rule as a pattern.
 fn source_name(name: &str) -> Result<String, String> {
     let usual = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
     if name.is_empty() || !name.bytes().all(usual) {

@@ -1,27 +1,16 @@
 //! The layers and their merging by the `config` crate: defaults, then files, then the environment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use ::config::{Config, Value, ValueKind};
+use ::config::{Config, Value};
 
 use super::inputs::Inputs;
 use super::key::{Key, Origin};
 use super::layer::Layer;
-use super::problem::Problem;
+use super::merged::Merged;
 use super::schema;
 use super::value::is_unset;
 use super::{environment, file};
-
-/// All layers in one.
-#[derive(Debug, Default)]
-pub(super) struct Merged {
-    /// Every key that applies has a value, which has its origin.
-    pub(super) config: Config,
-    /// Keys that some layer gives wrongly.
-    pub(super) faulty: BTreeSet<Key>,
-    /// What is wrong in any layer.
-    pub(super) problems: Vec<Problem>,
-}
 
 /// Reads the layers and puts each over those below it.
 pub(super) fn merge(inputs: &Inputs) -> Merged {
@@ -29,18 +18,17 @@ pub(super) fn merge(inputs: &Inputs) -> Merged {
     let mut layers: Vec<Layer> =
         files.map(|(order, (name, text))| file::read(order, name, text)).collect();
     layers.push(environment::read(&inputs.environment));
-    let mut merged = Merged::default();
+    let (mut faulty, mut problems) = (BTreeSet::new(), Vec::new());
     let mut builder = Config::builder().add_source(defaults(&layers));
     for mut layer in layers {
-        merged.faulty.append(&mut layer.faulty);
-        merged.problems.append(&mut layer.problems);
+        faulty.append(&mut layer.faulty);
+        problems.append(&mut layer.problems);
         builder = builder.add_source(layer);
     }
     match builder.build() {
-        Ok(config) => merged.config = config,
+        Ok(config) => Merged::new(config, faulty, problems),
         Err(_) => unreachable!("a layer that has been read gives what it has"),
     }
-    merged
 }
 
 /// What applies below the layers of users. Where these have sources, only those exist, with the default source's
@@ -64,30 +52,4 @@ fn defaults(users: &[Layer]) -> Layer {
         defaults.values.insert(Key::from("amqp.uri"), Value::from(""));
     }
     defaults
-}
-
-impl Merged {
-    /// The value, or table, at `key`.
-    pub(super) fn setting(&self, key: &Key) -> Option<&Value> {
-        key.segments().iter().try_fold(&self.config.cache, |at, name| match &at.kind {
-            ValueKind::Table(table) => table.get(*name),
-            _ => None,
-        })
-    }
-
-    /// All values, by key.
-    pub(super) fn values(&self) -> BTreeMap<Key, &Value> {
-        let mut values = BTreeMap::new();
-        collect(&Key::default(), &self.config.cache, &mut values);
-        values
-    }
-}
-
-fn collect<'a>(key: &Key, value: &'a Value, values: &mut BTreeMap<Key, &'a Value>) {
-    match &value.kind {
-        ValueKind::Table(table) => {
-            table.iter().for_each(|(name, value)| collect(&key.child(name), value, values));
-        }
-        _ => drop(values.insert(key.clone(), value)),
-    }
 }

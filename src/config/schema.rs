@@ -1,15 +1,18 @@
-//! The keys that exist. `config/default.toml` is the only list of them: what it has there
-//! tells name, kind, default and meaning.
+//! The keys that exist, as the types of the settings and `config/default.toml` say: the types what a value may be,
+//! the file its default and its meaning.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use ::config::Value;
+use ::config::{Value, ValueKind};
+use schemars::generate::SchemaSettings;
+use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
 
 use super::amqp_uri::AmqpUri;
 use super::key::Key;
-use super::value::{self, Kind};
+use super::settings::Config;
+use super::value::{Kind, from_toml, is_unset, texts};
 
 /// The text of `config/default.toml`.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -17,24 +20,17 @@ pub const DEFAULTS: &str = include_str!("../../config/default.toml");
 /// The source that stands in where none is given, and whose values the others take over.
 pub(super) const DEFAULT_SOURCE: &str = "events";
 
-/// The keys of `[sns]` that a host may override: routing, naming, plugin and access.
-pub(crate) const HOST_KEYS: &[&str] = &[
-    "presence_updates_topic",
-    "pm_messages_topic",
-    "muc_messages_topic",
-    "muc_host",
-    "muc_topics",
-    "plugin_module",
-    "region",
-    "account_id",
-    "sns_host",
-    "access_key_id",
-    "secret_access_key",
-    "session_token",
-];
+/// What the types of the settings say of their keys.
+static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
+    let settings = SchemaSettings::draft07().with(|it| it.inline_subschemas = true);
+    settings.into_generator().into_root_schema_for::<Config>().to_value()
+});
 
-/// The last names of keys whose values are never shown.
-const SECRETS: &[&str] = &["access_key_id", "secret_access_key", "session_token", "token"];
+/// The keys of `[sns]` that a host may override: routing, naming, plugin and access.
+pub(crate) static HOST_KEYS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let keys = node(&Key::from(["hosts", "", "sns"])).and_then(|it| it["properties"].as_object());
+    keys.into_iter().flat_map(|keys| keys.keys().map(String::as_str)).collect()
+});
 
 /// What is known under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +64,7 @@ fn flatten(parent: &Key, table: &DeTable<'_>, known: &mut BTreeMap<Key, Value>) 
         let key = parent.child(name.get_ref());
         match value.get_ref() {
             DeValue::Table(table) => flatten(&key, table, known),
-            other => match value::from_toml(other) {
+            other => match from_toml(other) {
                 Some(value) => drop(known.insert(key, Value::new(None, value))),
                 None => {
                     unreachable!("config/default.toml: {key} is of no kind that a key may have")
@@ -110,52 +106,65 @@ pub(super) fn shared_key(key: &Key) -> Option<Key> {
     }
 }
 
+/// The schema of a key or of a group of keys, if there is such a one.
+pub(super) fn node(key: &Key) -> Option<&'static Json> {
+    key.segments().iter().try_fold(&*SCHEMA, |at, name| {
+        let named = at.get("properties").and_then(|it| it.get(name));
+        named.or_else(|| at.get("additionalProperties").filter(|it| it.is_object()))
+    })
+}
+
 /// What is known under `key`, if anything.
 pub(super) fn place(key: &Key) -> Option<Place> {
-    match key.segments().as_slice() {
-        ["hosts"]
-        | ["hosts", _]
-        | ["hosts", _, "sns"]
-        | ["amqp", "sources", _]
-        | ["sns", "muc_topics"] => Some(Place::Group),
-        ["sns", "muc_topics", _] => Some(Place::Leaf(Kind::Text)),
-        ["hosts", _, "sns", name, rest @ ..] if HOST_KEYS.contains(name) => {
-            place(&rest.iter().fold(Key::from(["sns", name]), |key, name| key.child(name)))
-        }
-        ["hosts", ..] => None,
-        _ => match default_of(key) {
-            Some(value) => Kind::of(&value.kind).map(Place::Leaf),
-            None => KNOWN.keys().any(|known| known.is_within(key)).then_some(Place::Group),
-        },
+    match types(node(key)?).first()? {
+        &"object" => Some(Place::Group),
+        name => Kind::named(name).map(Place::Leaf),
     }
+}
+
+/// Whether an empty text there is no value, so that the default doesn't stand in.
+pub(super) fn is_optional(key: &Key) -> bool {
+    node(key).is_some_and(|it| types(it).contains(&"null"))
+}
+
+/// The JSON types that a value may have.
+pub(super) fn types(node: &Json) -> Vec<&str> {
+    match node.get("type").unwrap_or(&node["oneOf"][0]["type"]) {
+        Json::Array(names) => names.iter().filter_map(Json::as_str).collect(),
+        name => name.as_str().into_iter().collect(),
+    }
+}
+
+/// The words of which a value is one, if it is to be.
+pub(super) fn words(node: &Json) -> Option<Vec<&str>> {
+    let words = [&node["enum"], &node["oneOf"]].into_iter().find_map(Json::as_array)?;
+    Some(words.iter().filter_map(|it| it.as_str().or_else(|| it["const"].as_str())).collect())
+}
+
+/// What a text, or each of a list, is checked for.
+pub(super) fn format(key: &Key) -> Option<&'static str> {
+    let node = node(key)?;
+    node["format"].as_str().or_else(|| node["items"]["format"].as_str())
 }
 
 /// The value as TOML; `None` if it is, or might hold, a secret.
 pub(super) fn shown(key: &Key, value: &Value) -> Option<String> {
-    let texts = value::texts(value);
-    match key.last() {
-        _ if value::is_unset(value) => {}
-        last if SECRETS.contains(&last) => return None,
-        // Of the wrong kind, as a list in place of a text.
-        "uri" | "uris" | "sns_host" | "otlp_endpoint"
-            if place(key) != Kind::of(&value.kind).map(Place::Leaf) =>
-        {
-            return None;
-        }
-        "uri" | "uris" => {
-            let masked = texts.iter().map(|uri| AmqpUri::parse(uri).map(|uri| uri.to_string()));
-            let masked: Vec<String> = masked.collect::<Result<_, _>>().ok()?;
-            return Some(if key.last() == "uri" {
-                format!("{:?}", masked[0])
-            } else {
-                format!("{masked:?}")
-            });
-        }
-        // Refused with a password in it, which must not be in the refusal.
-        "sns_host" | "otlp_endpoint" if texts.iter().any(|url| url.contains('@')) => return None,
-        _ => {}
+    if !is_unset(value) && node(key).is_some_and(|it| it["writeOnly"] == true) {
+        return None;
     }
-    Some(value::to_toml(value))
+    let masked = |text: &str| match format(key) {
+        Some("amqp-uri") if !text.is_empty() => Some(AmqpUri::parse(text).ok()?.to_string()),
+        // Refused with a password in it, which must not be in the refusal.
+        Some("endpoint" | "collector") if text.contains('@') => None,
+        _ => Some(text.to_owned()),
+    };
+    let masked = texts(value).into_iter().map(masked).collect::<Option<Vec<_>>>()?;
+    Some(match value.kind {
+        ValueKind::String(_) => format!("{:?}", masked.concat()),
+        ValueKind::Array(_) => format!("{masked:?}"),
+        ValueKind::Float(number) => format!("{number:?}"),
+        _ => value.to_string(),
+    })
 }
 
 /// All keys with default and meaning, in the order of `config/default.toml`.

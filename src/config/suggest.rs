@@ -22,8 +22,16 @@ pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
         .map(|(_, _, key)| key)
 }
 
+/// The remedy for a word that is none of `words`.
+pub(super) fn did_you_mean(unknown: &str, words: &[&str]) -> String {
+    match nearest_word(unknown, words) {
+        Some(word) => format!("did you mean {word:?}?"),
+        None => "give one of these".to_owned(),
+    }
+}
+
 /// The nearest of a set of words.
-pub(super) fn nearest_word<'a>(unknown: &str, words: &[&'a str]) -> Option<&'a str> {
+fn nearest_word<'a>(unknown: &str, words: &[&'a str]) -> Option<&'a str> {
     let unknown = unknown.to_lowercase();
     words
         .iter()

@@ -34,16 +34,6 @@ pub(super) fn from_toml(value: &DeValue<'_>) -> Option<ValueKind> {
     }
 }
 
-/// The value as TOML, secrets included.
-pub(super) fn to_toml(value: &Value) -> String {
-    match &value.kind {
-        ValueKind::String(text) => format!("{text:?}"),
-        ValueKind::Float(number) => format!("{number:?}"),
-        ValueKind::Array(_) => format!("{:?}", texts(value)),
-        other => other.to_string(),
-    }
-}
-
 /// A text, or those of a list.
 pub(super) fn texts(value: &Value) -> Vec<&str> {
     match &value.kind {
@@ -77,6 +67,18 @@ pub(super) fn described(value: &DeValue<'_>) -> &'static str {
 }
 
 impl Kind {
+    /// The kind of values of a JSON type.
+    pub(super) fn named(json_type: &str) -> Option<Self> {
+        Some(match json_type {
+            "string" => Self::Text,
+            "integer" => Self::Integer,
+            "number" => Self::Number,
+            "boolean" => Self::Bool,
+            "array" => Self::List,
+            _ => return None,
+        })
+    }
+
     /// The kind of a value; `None` for a table.
     pub(super) const fn of(value: &ValueKind) -> Option<Self> {
         match value {

@@ -4,38 +4,60 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use url::Url;
 
-use crate::arn::TopicArn;
+use super::operation::LONG_MS;
+use super::read;
+use crate::arn::{self, TopicArn};
 use crate::config::key::Key;
 
 /// The service, and how to publish to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Sns {
     /// For all XMPP domains that [`Config::hosts`](crate::config::Config::hosts) doesn't name.
+    #[serde(flatten)]
     pub routing: Routing,
-    /// The region; `None`: the SDK's own choice, which is possible only where every topic is an ARN.
-    pub region: Option<String>,
+    /// Where topics are that are given by their names.
+    #[serde(flatten)]
+    pub account: Account,
     /// Where SNS is, and as whom it is used.
+    #[serde(flatten)]
     pub access: Access,
     /// The same for hosts that differ, numbered from 1: a [`TopicArn`] knows by which it is reached.
+    #[serde(skip)]
     pub host_accesses: Vec<Access>,
     /// Requests in flight at once, at least 1.
+    #[schemars(range(min = 1, max = 1000), extend(
+        "$comment" = "every request may have a connection of its own, and a process has 1,024 open files by default"
+    ))]
     pub pool_size: u16,
     /// Retries after the first attempt.
+    #[schemars(range(min = 0, max = 30), extend("$comment" = "the pauses double with each"))]
     pub publish_retry_count: u32,
     /// The base of the pauses between retries; may be zero.
+    #[serde(rename = "publish_retry_time_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 0, max = LONG_MS), extend("$comment" = "0 retries at once"))]
     pub publish_retry_time: Duration,
     /// Entries of one batch, 1 to 10.
+    #[schemars(range(min = 1, max = 10), extend("$comment" = "SNS takes no more in one request"))]
     pub batch_max_entries: u8,
     /// How long an entry may wait for others.
+    #[serde(rename = "batch_linger_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 0, max = 10_000), extend("$comment" = "it delays every event in quiet hours"))]
     pub batch_linger: Duration,
     /// The most that body and attributes of a message may have together, in bytes.
+    #[schemars(range(min = 1, max = 1_048_576), extend("$comment" = "SNS's own limit is 1 MiB"))]
     pub max_message_bytes: usize,
     /// For reaching the service; at most `attempt_timeout`.
+    #[serde(rename = "connect_timeout_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 1, max = LONG_MS), extend("$comment" = "without a limit it could hang"))]
     pub connect_timeout: Duration,
     /// For one attempt, connecting included.
+    #[serde(rename = "attempt_timeout_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 1, max = LONG_MS), extend("$comment" = "without a limit it could hang"))]
     pub attempt_timeout: Duration,
     /// Whether the order of events is kept.
     pub ordering: Ordering,
@@ -43,12 +65,26 @@ pub struct Sns {
     pub group_id: bool,
 }
 
+/// What the ARNs of topics have that are given by their names.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Account {
+    /// The region; `None`: the SDK's own choice, which is possible only where every topic is an ARN.
+    #[schemars(extend("format" = "region", "pattern" = "^[a-z0-9-]+$"))]
+    pub region: Option<String>,
+    /// The topics' owner.
+    #[schemars(extend("format" = "account-id", "pattern" = "^[0-9]{12}$"))]
+    pub account_id: Option<String>,
+}
+
 /// Where SNS is, and as whom it is used.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Access {
     /// Another endpoint than the region's own, without user, query and fragment.
+    #[serde(default, rename = "sns_host", deserialize_with = "read::endpoint")]
+    #[schemars(with = "Option<String>", extend("format" = "endpoint"))]
     pub endpoint: Option<Url>,
     /// Static credentials; `None`: the SDK's default chain.
+    #[serde(flatten)]
     pub credentials: Option<StaticCredentials>,
 }
 
@@ -77,13 +113,16 @@ impl Sns {
 }
 
 /// Credentials from the configuration itself. `Debug` shows none of it.
-#[derive(Clone)]
+#[derive(Clone, Deserialize, JsonSchema)]
 pub struct StaticCredentials {
     /// `AKIA…` or, with a session token, `ASIA…`.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub access_key_id: SecretString,
     /// The key with which requests are signed.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub secret_access_key: SecretString,
     /// Goes with temporary credentials.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub session_token: Option<SecretString>,
 }
 
@@ -94,7 +133,7 @@ impl fmt::Debug for StaticCredentials {
 }
 
 /// Where events go, and what they become on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Routing {
     /// For presences; `None`: they are skipped.
     pub presence_updates_topic: Option<TopicArn>,
@@ -102,15 +141,32 @@ pub struct Routing {
     pub pm_messages_topic: Option<TopicArn>,
     /// For messages to rooms of `muc_host`; `None`: they are skipped.
     pub muc_messages_topic: Option<TopicArn>,
-    /// The name of the plugin.
-    pub plugin_module: String,
     /// The MUC host, normalised; may hold `@HOST@`, the sender's domain.
+    #[serde(deserialize_with = "read::domain_pattern")]
+    #[schemars(with = "String", extend("format" = "domain-pattern"))]
     pub muc_host: String,
     /// Topics of further MUC hosts, whose names are as in `muc_host`.
+    #[serde(default)]
     pub muc_topics: BTreeMap<String, TopicArn>,
+    /// The name of the plugin, or the path of a script.
+    #[schemars(extend("format" = "plugin"))]
+    pub plugin_module: String,
 }
 
 impl Routing {
+    /// The same, with its topics reached by one of the accesses.
+    pub(in crate::config) fn by(mut self, access: arn::Access) -> Self {
+        let own = [
+            &mut self.presence_updates_topic,
+            &mut self.pm_messages_topic,
+            &mut self.muc_messages_topic,
+        ];
+        for topic in own.into_iter().flatten().chain(self.muc_topics.values_mut()) {
+            *topic = topic.clone().by(access);
+        }
+        self
+    }
+
     /// The topics that are set, each with its key below `prefix`.
     pub(in crate::config) fn topics(&self, prefix: Key) -> impl Iterator<Item = (Key, &TopicArn)> {
         let muc_topics = prefix.child("muc_topics");
@@ -128,8 +184,21 @@ impl Routing {
     }
 }
 
+/// What a host may override, in `[hosts."example.org".sns]`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(in crate::config) struct Overrides {
+    #[serde(flatten)]
+    pub(in crate::config) routing: Routing,
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "it is in the ARNs of `routing`")]
+    account: Account,
+    #[serde(flatten)]
+    pub(in crate::config) access: Access,
+}
+
 /// Which events keep their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ordering {
     /// None: the fastest.
     None,

@@ -13,7 +13,7 @@ fn the_environment_wins_over_files_and_a_later_file_over_an_earlier() {
     ];
     let config = load_files(&files, &[("EVENT_PUSHER__SNS__POOL_SIZE", "3")]).unwrap();
     assert_eq!(config.sns.pool_size, 3);
-    assert_eq!(config.sns.region.as_deref(), Some("eu-west-2"));
+    assert_eq!(config.sns.account.region.as_deref(), Some("eu-west-2"));
     assert_eq!(config.log.filter, "warn");
     assert_eq!(
         origin_of(&config, "sns.pool_size"),
@@ -62,7 +62,7 @@ fn an_empty_variable_unsets_a_text_and_leaves_a_number_alone() {
         ("EVENT_PUSHER__ADMIN__LISTEN", ""),
     ];
     let config = load(toml, &environment).unwrap();
-    assert_eq!(config.sns.region, None);
+    assert_eq!(config.sns.account.region, None);
     assert_eq!(config.sns.pool_size, 7);
     assert_eq!(config.sns.routing.muc_host, "conference.@HOST@", "which it can't do without");
     assert_eq!(config.admin.listen, None);
