@@ -18,7 +18,6 @@ mod inputs;
 mod json_schema;
 mod key;
 mod layer;
-mod layers;
 mod merged;
 mod problem;
 mod routing;
@@ -61,7 +60,7 @@ impl Config {
     ///
     /// [`Problems`]: everything that is wrong in any layer.
     pub fn load(inputs: &Inputs, plugin_names: &[&str]) -> Result<Self, Problems> {
-        let mut merged = layers::merge(inputs);
+        let mut merged = Merged::of(inputs);
         let mut config = routing::read(&mut merged, plugin_names)?;
         broker::complete(&mut merged, &mut config);
         service::check(&mut merged, &config);

@@ -1,13 +1,12 @@
 //! The layer of one TOML file.
 
-use ::config::{Value, ValueKind};
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, Origin};
 use super::layer::Layer;
 use super::problem::Problem;
 use super::schema::{self, Place};
-use super::value::{Kind, described, from_toml};
+use super::value::{self, described};
 
 /// Reads a file's text. What is wrong with it is in the layer's problems; of a file with
 /// an error of syntax nothing else is read.
@@ -29,67 +28,43 @@ struct File<'a> {
 
 impl File<'_> {
     fn walk(&mut self, parent: &Key, table: &DeTable<'_>) {
-        for (name, value) in table {
-            let origin = self.origin(name.span().start);
+        for (name, given) in table {
+            let origin = self.origin(name.span().start, false);
             let Some(key) = self.layer.child(parent, name.get_ref(), &origin) else {
                 continue;
             };
-            match (schema::place(&key), value.get_ref()) {
-                (Some(Place::Group), DeValue::Table(table)) => {
-                    self.layer.groups.insert(key.clone());
+            match given.get_ref() {
+                DeValue::Table(table) if schema::place(&key) == Some(Place::Group) => {
+                    value::table(&mut self.layer.tree, &key.segments());
                     self.walk(&key, table);
                 }
-                (Some(Place::Group), other) => {
-                    let wrong = format!("must be a group of keys, not {}", described(other));
-                    let remedy = format!("write [{key}], and the keys below it");
-                    self.layer.fault(Problem::new(&origin, key, wrong, remedy));
+                other => {
+                    let what = Some(described(other));
+                    let value = value::read(given.clone()).filter(|_| !other.is_datetime());
+                    let read = value.clone();
+                    self.layer.give(key, &origin, what, value, |kind| {
+                        read.and_then(|it| kind.from_toml(&it.kind))
+                    });
                 }
-                (Some(Place::Leaf(kind)), value) => self.leaf(key, kind, value, &origin),
-                (None, other) => self.layer.unknown(&key, &origin, other.is_table()),
-            }
-        }
-    }
-
-    fn leaf(&mut self, key: Key, kind: Kind, value: &DeValue<'_>, origin: &Origin) {
-        let given = match (kind, from_toml(value)) {
-            #[expect(clippy::cast_precision_loss, reason = "no such number is allowed")]
-            (Kind::Number, Some(ValueKind::I64(whole))) => Some(ValueKind::from(whole as f64)),
-            (_, given) => given,
-        };
-        match given {
-            Some(value) if Kind::of(&value) == Some(kind) => self.layer.set(key, value, origin),
-            converted => {
-                let wrong = format!("must be {kind}, not {}", described(value));
-                let mut problem = Problem::new(origin, key, wrong, kind.remedies()[0]);
-                if let Some(value) = converted {
-                    problem = problem.with_value(&Value::new(None, value));
-                }
-                self.layer.fault(problem);
             }
         }
     }
 
     /// The parser's own rendering would print the line, and with it what may be a secret.
     fn syntax_error(&mut self, error: &toml::de::Error) {
-        let at = error.span().map_or(self.text.len(), |span| span.start);
-        let (line, column) = line_and_column(self.text, at);
-        let origin = Origin::File {
-            order: self.order,
-            name: self.name.to_owned(),
-            line: Some(line),
-            column: Some(column),
-        };
+        let origin = self.origin(error.span().map_or(self.text.len(), |span| span.start), true);
         let wrong = format!("is not valid TOML: {}", error.message().replace('\n', " "));
         let remedy = "correct the line; texts stand in quotes, and a key stands once in its group";
         self.layer.problems.push(Problem::new(&origin, None, wrong, remedy));
     }
 
-    fn origin(&self, at: usize) -> Origin {
+    fn origin(&self, at: usize, with_column: bool) -> Origin {
+        let (line, column) = line_and_column(self.text, at);
         Origin::File {
             order: self.order,
             name: self.name.to_owned(),
-            line: Some(line_and_column(self.text, at).0),
-            column: None,
+            line: Some(line),
+            column: with_column.then_some(column),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What the names of environment variables for the configuration begin with.
 pub const ENVIRONMENT_PREFIX: &str = "EVENT_PUSHER__";
 
@@ -88,7 +90,7 @@ impl fmt::Display for Key {
 }
 
 /// Where a value came from. Ordered as the layers are: files first, in their own order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origin {
     /// A configuration file.
     File {
@@ -108,31 +110,14 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The text in which a [`config::Value`] keeps it.
-    pub(super) fn to_tag(&self) -> String {
-        match self {
-            Self::File { order, name, line, .. } => {
-                format!("file:{order}:{}:{name}", line.unwrap_or_default())
-            }
-            Self::Environment(name) => format!("environment:{name}"),
-            Self::Default => String::new(),
-        }
+    /// The text in which a [`::config::Value`] keeps it.
+    pub(super) fn tag(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Where a value came from.
-    pub(super) fn of(value: &config::Value) -> Self {
-        let (layer, rest) = value.origin().and_then(|it| it.split_once(':')).unwrap_or_default();
-        let mut parts = rest.splitn(3, ':');
-        match (layer, parts.next(), parts.next(), parts.next()) {
-            ("file", Some(order), Some(line), Some(name)) => Self::File {
-                order: order.parse().unwrap_or_default(),
-                name: name.to_owned(),
-                line: line.parse().ok(),
-                column: None,
-            },
-            ("environment", ..) => Self::Environment(rest.to_owned()),
-            _ => Self::Default,
-        }
+    pub(super) fn of(value: &::config::Value) -> Self {
+        value.origin().and_then(|tag| serde_json::from_str(tag).ok()).unwrap_or(Self::Default)
     }
 }
 

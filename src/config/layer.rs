@@ -1,22 +1,20 @@
-//! What one layer gives: a source of the `config` crate, and what is wrong with it.
+//! A layer: what a file or the environment gives, as a source of the `config` crate, and what is wrong with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use ::config::{ConfigError, Map, Source, Value, ValueKind};
 
-use super::domain;
 use super::key::{Key, Origin};
 use super::problem::Problem;
-use super::schema;
-use super::suggest;
+use super::schema::{self, Place};
+use super::value::{Kind, at, table};
+use super::{domain, suggest};
 
-/// What a layer gives, all of it of the kinds that the keys have.
 #[derive(Clone, Default)]
 pub(super) struct Layer {
-    pub(super) values: BTreeMap<Key, Value>,
-    /// The groups it names, which may be empty: that a source exists is a setting too.
-    pub(super) groups: BTreeSet<Key>,
+    /// The values that are of the kinds which their keys have.
+    pub(super) tree: Value,
     /// Keys it gives wrongly, so that nothing is concluded from the value that stands instead.
     pub(super) faulty: BTreeSet<Key>,
     pub(super) problems: Vec<Problem>,
@@ -31,62 +29,84 @@ impl Layer {
             _ if schema::names_domains(parent) => domain::normalise_pattern(name),
             _ => Ok(name.to_owned()),
         };
-        match normal {
-            Ok(name) => Some(parent.child(&name)),
-            Err(wrong) => {
-                let remedy = "correct the name";
-                self.problems.push(Problem::new(origin, parent.child(name), wrong, remedy));
-                None
+        let noted = normal.map_err(|wrong| {
+            let key = parent.child(name);
+            self.problems.push(Problem::new(origin, key, wrong, "correct the name"));
+        });
+        noted.ok().map(|name| parent.child(&name))
+    }
+
+    /// Takes a value in if it is of its key's kind. `read` gives what it is then, nil for nothing; `what` says what
+    /// it is in itself; and it is `shown` if it is of another kind.
+    pub(super) fn give(
+        &mut self,
+        key: Key,
+        origin: &Origin,
+        what: Option<&str>,
+        shown: Option<Value>,
+        read: impl FnOnce(&Kind) -> Option<ValueKind>,
+    ) {
+        let not = what.map(|what| format!(", not {what}")).unwrap_or_default();
+        let in_variable = matches!(origin, Origin::Environment(_));
+        match schema::place(&key) {
+            None => self.unknown(&key, origin, what == Some("a group of keys")),
+            Some(Place::Group) => {
+                let remedy = if in_variable {
+                    format!("set a key of it: {}", key.child("…").environment_name())
+                } else {
+                    format!("write [{key}], and the keys below it")
+                };
+                let wrong = format!("must be a group of keys{not}");
+                self.fault(Problem::new(origin, key, wrong, remedy));
             }
+            Some(Place::Leaf(kind)) => match (read(kind), at(&self.tree, &key)) {
+                (Some(ValueKind::Nil), _) => {}
+                (Some(_), Some(earlier)) => {
+                    let wrong = format!("is given twice; the other is {}", Origin::of(earlier));
+                    self.fault(Problem::new(origin, key, wrong, "remove one of them"));
+                }
+                (Some(value), None) => self.set(&key, Value::new(Some(&origin.tag()), value)),
+                (None, _) => {
+                    let wrong = format!("must be {}{not}", kind.name);
+                    let problem = Problem::new(origin, key, wrong, kind.remedy(in_variable));
+                    self.fault(problem.with_value(shown.as_ref()));
+                }
+            },
         }
     }
 
-    /// Takes a value in.
-    pub(super) fn set(&mut self, key: Key, value: ValueKind, origin: &Origin) {
-        if let Some(earlier) = self.values.get(&key) {
-            let wrong = format!("is given twice; the other is {}", Origin::of(earlier));
-            self.fault(Problem::new(origin, key, wrong, "remove one of them"));
-            return;
+    pub(super) fn set(&mut self, key: &Key, value: Value) {
+        if let [groups @ .., name] = key.segments().as_slice() {
+            table(&mut self.tree, groups).insert((*name).to_owned(), value);
         }
-        self.values.insert(key, Value::new(Some(&origin.to_tag()), value));
     }
 
     /// Takes note of a key that is known but wrongly given.
-    pub(super) fn fault(&mut self, problem: Problem) {
+    fn fault(&mut self, problem: Problem) {
         self.faulty.extend(problem.key.clone());
         self.problems.push(problem);
     }
 
     /// Takes note of a key that doesn't exist. Its value is never shown: it may be a secret
     /// under a misspelt name.
-    pub(super) fn unknown(&mut self, key: &Key, origin: &Origin, is_group: bool) {
-        let noun = if is_group { "group of keys" } else { "key" };
-        let (wrong, remedy) = match (schema::shared_key(key), suggest::nearest(key, is_group)) {
-            (Some(shared), _) => {
-                let own = schema::HOST_KEYS.join(", ");
-                let remedy = format!("set {shared} for all hosts; a host overrides only {own}");
-                ("is for [sns] only".to_owned(), remedy)
-            }
-            (None, nearest) => {
-                let nearest = nearest.map(|it| match origin {
-                    Origin::Environment(_) => it.environment_name(),
-                    _ => it.to_string(),
-                });
-                let remedy = nearest.map_or_else(
-                    || "remove it; config/default.toml has every key that exists".to_owned(),
-                    |nearest| format!("did you mean `{nearest}`?"),
-                );
-                (format!("is not a known {noun}"), remedy)
-            }
+    fn unknown(&mut self, key: &Key, origin: &Origin, is_group: bool) {
+        let (wrong, remedy) = if let Some(shared) = schema::shared_key(key) {
+            let own = schema::HOST_KEYS.join(", ");
+            let remedy = format!("set {shared} for all hosts; a host overrides only {own}");
+            ("is for [sns] only", remedy)
+        } else {
+            let remedy = match (suggest::nearest(key, is_group), origin) {
+                (Some(it), Origin::Environment(_)) => {
+                    format!("did you mean `{}`?", it.environment_name())
+                }
+                (Some(it), _) => format!("did you mean `{it}`?"),
+                _ => "remove it; config/default.toml has every key that exists".to_owned(),
+            };
+            let wrong =
+                if is_group { "is not a known group of keys" } else { "is not a known key" };
+            (wrong, remedy)
         };
         self.problems.push(Problem::new(origin, key.clone(), wrong, remedy));
-    }
-
-    /// The names that users chose directly below `group`.
-    pub(super) fn names_in(&self, group: &Key) -> BTreeSet<String> {
-        let depth = group.segments().len();
-        let keys = self.values.keys().chain(&self.groups).filter(|key| key.is_within(group));
-        keys.filter_map(|key| key.segments().get(depth).map(|name| (*name).to_owned())).collect()
     }
 }
 
@@ -94,12 +114,9 @@ impl Layer {
 /// lower case. The schema has the same rule as a pattern.
 fn source_name(name: &str) -> Result<String, String> {
     let usual = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    if name.is_empty() || !name.bytes().all(usual) {
-        return Err(
-            "is not a source's name, which is lower-case letters, digits, `-` and `_`".to_owned()
-        );
-    }
-    Ok(name.to_owned())
+    let wrong = "is not a source's name, which is lower-case letters, digits, `-` and `_`";
+    let is_usual = !name.is_empty() && name.bytes().all(usual);
+    is_usual.then(|| name.to_owned()).ok_or_else(|| wrong.to_owned())
 }
 
 impl Source for Layer {
@@ -108,34 +125,13 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        let mut root = Map::new();
-        for group in &self.groups {
-            table(&mut root, &group.segments());
-        }
-        for (key, value) in &self.values {
-            if let [groups @ .., name] = key.segments().as_slice() {
-                table(&mut root, groups).insert((*name).to_owned(), value.clone());
-            }
-        }
-        Ok(root)
+        Ok(table(&mut self.tree.clone(), &[]).clone())
     }
 }
 
-/// The table at `path`, made where it is not there yet.
-fn table<'a>(root: &'a mut Map<String, Value>, path: &[&str]) -> &'a mut Map<String, Value> {
-    path.iter().fold(root, |table, name| {
-        let entry =
-            table.entry((*name).to_owned()).or_insert_with(|| Map::<_, Value>::new().into());
-        match &mut entry.kind {
-            ValueKind::Table(table) => table,
-            _ => unreachable!("the schema says which keys are groups"),
-        }
-    })
-}
-
-/// Only the keys: values may be secrets.
+/// Without the values, which may be secrets.
 impl fmt::Debug for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.values.keys()).finish()
+        f.write_str("Layer(***)")
     }
 }

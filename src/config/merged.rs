@@ -1,20 +1,20 @@
-//! All layers in one, and what is wrong in any of them.
+//! All layers in one, by the `config` crate: defaults, then files, then the environment; and what is wrong in any.
 //!
 //! Nothing here fails: what is wrong is noted, and the default stands in for it, so that all the rest is looked at
 //! too. The result is thrown away if anything was noted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ::config::{Config, Source, Value, ValueKind};
+use ::config::{Config, ConfigError, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
+use super::inputs::Inputs;
 use super::key::{Key, Origin};
 use super::layer::Layer;
 use super::problem::{Problem, Problems};
-use super::value::{is_unset, texts};
-use super::{rules, schema};
+use super::value::{at, is_unset, leaves, names, texts};
+use super::{environment, file, rules, schema};
 
-#[derive(Debug, Default)]
 pub(super) struct Merged {
     /// Every key that applies has a value, which has its origin.
     config: Config,
@@ -26,17 +26,25 @@ pub(super) struct Merged {
 }
 
 impl Merged {
-    /// Checks each value that applies by itself.
-    pub(super) fn new(config: Config, faulty: BTreeSet<Key>, problems: Vec<Problem>) -> Self {
-        let mut merged = Self { config, faulty, problems, ..Self::default() };
-        let all = merged.values().into_iter();
-        let broken: Vec<_> = all
-            .flat_map(|(key, value)| {
-                rules::broken(&key, value).into_iter().map(move |it| (key.clone(), it))
-            })
-            .collect();
-        for (key, (wrong, remedy)) in broken {
-            merged.problem(&key, wrong, remedy);
+    /// Reads the layers, puts each over those below it, and checks each value that applies by itself.
+    pub(super) fn of(inputs: &Inputs) -> Self {
+        let files = inputs.files.iter().enumerate();
+        let files = files.map(|(order, (name, text))| file::read(order, name, text));
+        let mut layers: Vec<Layer> =
+            files.chain([environment::read(&inputs.environment)]).collect();
+        let faulty = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.faulty)).collect();
+        let problems = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.problems)).collect();
+        let builder = Config::builder().add_source(defaults(&layers));
+        let builder = layers.into_iter().fold(builder, |all, layer| all.add_source(layer));
+        let config = match builder.build() {
+            Ok(config) => config,
+            Err(_) => unreachable!("a layer that has been read gives what it has"),
+        };
+        let mut merged = Self { config, faulty, problems, missing: BTreeMap::new() };
+        for (key, value) in leaves(Key::default(), &merged.config.cache.clone()) {
+            for (wrong, remedy) in rules::broken(&key, value) {
+                merged.problem(&key, wrong, remedy);
+            }
         }
         merged
     }
@@ -44,15 +52,14 @@ impl Merged {
     /// `Ok` if nothing is wrong.
     pub(super) fn finish(mut self) -> Result<Self, Problems> {
         for (key, topics) in std::mem::take(&mut self.missing) {
-            if !self.is_sound(&key) {
-                continue;
+            if self.is_sound(&key) {
+                let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
+                let (arns, names) =
+                    if topics.len() == 1 { ("ARN", "a whole ARN") } else { ("ARNs", "whole ARNs") };
+                let topics = topics.join(", ");
+                let wrong = format!("is unset, but needed to build the {arns} of {topics}");
+                self.problem(&key, wrong, format!("set it, or give {names}"));
             }
-            let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
-            let (arns, names) =
-                if topics.len() == 1 { ("ARN", "a whole ARN") } else { ("ARNs", "whole ARNs") };
-            let wrong =
-                format!("is unset, but needed to build the {arns} of {}", topics.join(", "));
-            self.problem(&key, wrong, format!("set it, or give {names}"));
         }
         Problems::none_in(std::mem::take(&mut self.problems))?;
         Ok(self)
@@ -60,25 +67,12 @@ impl Merged {
 
     /// The value, or table, at `key`.
     pub(super) fn value(&self, key: &Key) -> Option<&Value> {
-        key.segments().iter().try_fold(&self.config.cache, |at, name| match &at.kind {
-            ValueKind::Table(table) => table.get(*name),
-            _ => None,
-        })
+        at(&self.config.cache, key)
     }
 
     /// All values, by key.
     pub(super) fn values(&self) -> BTreeMap<Key, &Value> {
-        fn collect<'a>(key: &Key, value: &'a Value, values: &mut BTreeMap<Key, &'a Value>) {
-            match &value.kind {
-                ValueKind::Table(table) => {
-                    table.iter().for_each(|(name, it)| collect(&key.child(name), it, values));
-                }
-                _ => drop(values.insert(key.clone(), value)),
-            }
-        }
-        let mut values = BTreeMap::new();
-        collect(&Key::default(), &self.config.cache, &mut values);
-        values
+        leaves(Key::default(), &self.config.cache)
     }
 
     /// The text at `key`; `None` if it is empty.
@@ -89,20 +83,22 @@ impl Merged {
 
     /// The names that users chose directly below `group`.
     pub(super) fn names_in(&self, group: &Key) -> BTreeSet<String> {
-        match self.value(group).map(|it| &it.kind) {
-            Some(ValueKind::Table(table)) => table.keys().cloned().collect(),
-            _ => BTreeSet::new(),
-        }
+        names(&self.config.cache, group).into_iter().map(str::to_owned).collect()
     }
 
     /// What the program works with: the default for what is wrong, and for what is unset unless it may be.
     pub(super) fn applying(&self, key: &Key) -> Option<Value> {
-        let is_given =
-            |it: &&Value| !matches!(&it.kind, ValueKind::String(text) if text.is_empty());
+        let is_given = |it: &&Value| !is_unset(it) || texts(it).is_empty();
         let value = self.value(key).filter(|_| self.is_sound(key));
         let unset = value.is_some_and(|it| is_unset(it) && schema::is_optional(key));
         let default = schema::default_of(key).filter(|_| !unset);
-        value.filter(is_given).or(default.filter(is_given)).cloned()
+        let value = value.filter(is_given).or(default.filter(is_given))?;
+        match &value.kind {
+            ValueKind::String(text) => {
+                rules::checked(schema::format(key).unwrap_or_default(), text).ok().map(Value::from)
+            }
+            _ => Some(value.clone()),
+        }
     }
 
     /// Notes what is wrong with a key, together with its value and origin.
@@ -112,11 +108,9 @@ impl Merged {
         wrong: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        let origin = self.value(key).map_or(Origin::Default, Origin::of);
-        let mut problem = Problem::new(&origin, key.clone(), wrong, remedy);
-        if let Some(value) = self.value(key) {
-            problem = problem.with_value(value);
-        }
+        let value = self.value(key);
+        let origin = value.map_or(Origin::Default, Origin::of);
+        let problem = Problem::new(&origin, key.clone(), wrong, remedy).with_value(value);
         self.faulty.insert(key.clone());
         self.problems.push(problem);
     }
@@ -126,29 +120,47 @@ impl Merged {
         self.missing.entry(key.clone()).or_default().insert(topic.clone());
     }
 
-    /// Whether nothing was wrong with any of these, so that something can be said about
-    /// them together.
-    pub(super) fn sound(&self, keys: &[&str]) -> bool {
-        keys.iter().all(|key| self.is_sound(&Key::from(*key)))
-    }
-
-    /// Whether nothing was wrong with it.
+    /// Whether nothing was wrong with it, so that something can be said about it and others together.
     pub(super) fn is_sound(&self, key: &Key) -> bool {
         !self.faulty.contains(key)
     }
 }
 
+/// What applies below the layers of users. Where these have sources, only those exist, with the default source's
+/// values for what they leave out.
+fn defaults(users: &[Layer]) -> Layer {
+    let mut defaults = Layer::default();
+    let (group, uri) = (Key::from("amqp.sources"), Key::from("amqp.uri"));
+    let template = group.child(schema::DEFAULT_SOURCE);
+    let sources: BTreeSet<&str> = users.iter().flat_map(|it| names(&it.tree, &group)).collect();
+    for (key, value) in schema::defaults() {
+        if key.is_within(&template) && !sources.is_empty() {
+            for name in &sources {
+                defaults.set(&group.child(name).child(key.last()), (*value).clone());
+            }
+        } else {
+            defaults.set(key, (*value).clone());
+        }
+    }
+    let given = |key: &Key| users.iter().rev().find_map(|layer| at(&layer.tree, key));
+    if given(&uri).is_none() && given(&Key::from("amqp.uris")).is_some_and(|it| !is_unset(it)) {
+        // The default must not stand beside what the user gave in its place.
+        defaults.set(&uri, Value::from(""));
+    }
+    defaults
+}
+
 /// Reads values as one of the types of the settings.
 pub(super) fn read<T: DeserializeOwned>(values: BTreeMap<Key, Value>) -> Result<T, Problems> {
-    let layer = Layer { values, ..Layer::default() };
-    layer.collect().and_then(|table| Value::from(table).try_deserialize()).map_err(|error| {
-        // Its `Display` quotes the value.
-        let key = match &error {
-            ::config::ConfigError::Type { key, .. } => key.as_deref().map(Key::from),
-            ::config::ConfigError::At { key, .. } => key.as_deref().map(Key::from),
-            _ => None,
+    let mut layer = Layer::default();
+    values.into_iter().for_each(|(key, value)| layer.set(&key, value));
+    layer.tree.try_deserialize().map_err(|error| {
+        let wrong = match error {
+            // Its `Display` quotes the value.
+            ConfigError::Type { expected, key, .. } => format!("{key:?} must be {expected}"),
+            other => other.to_string(),
         };
-        let remedy = "report it, with this key's kind of value";
-        Problems::from(Problem::new(&Origin::Default, key, "is not as its type asks", remedy))
+        let remedy = "report it: the rules of this key let through what its type refuses";
+        Problems::from(Problem::new(&Origin::Default, None, wrong, remedy))
     })
 }

@@ -30,18 +30,13 @@ impl Problem {
         wrong: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            origin: origin.clone(),
-            key: key.into(),
-            value: None,
-            wrong: wrong.into(),
-            remedy: remedy.into(),
-        }
+        let (key, wrong, remedy) = (key.into(), wrong.into(), remedy.into());
+        Self { origin: origin.clone(), key, value: None, wrong, remedy }
     }
 
     /// Shows the value too, unless it could be a secret.
-    pub(super) fn with_value(mut self, value: &Value) -> Self {
-        self.value = self.key.as_ref().and_then(|key| schema::shown(key, value));
+    pub(super) fn with_value(mut self, value: Option<&Value>) -> Self {
+        self.value = self.key.as_ref().zip(value).and_then(|(key, it)| schema::shown(key, it));
         self
     }
 }

@@ -58,8 +58,8 @@ fn word(node: &Json, texts: &[&str]) -> Option<Broken> {
     (!words.contains(text)).then(|| (wrong, suggest::did_you_mean(text, &words)))
 }
 
-/// Checks a text by a `format` of the schema.
-fn checked(format: &str, text: &str) -> Result<(), (String, &'static str)> {
+/// Checks a text by a `format` of the schema, and gives it as the program has it.
+pub(super) fn checked(format: &str, text: &str) -> Result<String, (String, &'static str)> {
     let wrong = |wrong: &str, remedy| Err((wrong.to_owned(), remedy));
     match format {
         "name" | "queue" if text.is_empty() => {
@@ -78,17 +78,17 @@ fn checked(format: &str, text: &str) -> Result<(), (String, &'static str)> {
             "has an entry that is no host name",
             "give names alone, without scheme, port and path, such as [\"pusher.example.org\"]",
         ),
-        "amqp-uri" => AmqpUri::parse(text).map(drop).or_else(|error| {
+        "amqp-uri" => AmqpUri::parse(text).map(|_| text.to_owned()).or_else(|error| {
             wrong(
                 error,
                 "write amqp://user:password@host:port/vhost, or amqps:// for TLS, with every special character \
                  in user, password and vhost escaped: the default vhost \"/\" is %2f",
             )
         }),
-        "endpoint" => endpoint::parse(text).map(drop).map_err(|error| {
+        "endpoint" => endpoint::parse(text).map(String::from).map_err(|error| {
             (error, "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"")
         }),
-        "collector" => endpoint::collector(text).map(drop).map_err(|error| {
+        "collector" => endpoint::collector(text).map(String::from).map_err(|error| {
             (
                 error,
                 "give the collector's URL, such as \"http://127.0.0.1:4318\"; a password belongs into \
@@ -100,7 +100,6 @@ fn checked(format: &str, text: &str) -> Result<(), (String, &'static str)> {
             "write host:port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",
         ),
         "domain-pattern" => domain::normalise_pattern(text)
-            .map(drop)
             .map_err(|error| (error, "give a domain, such as \"conference.@HOST@\"")),
         "region" if arn::check_region(text).is_err() => wrong(
             "must be lower-case letters, digits and hyphens",
@@ -109,7 +108,7 @@ fn checked(format: &str, text: &str) -> Result<(), (String, &'static str)> {
         "account-id" if arn::check_account_id(text).is_err() => {
             wrong("must be 12 digits", "give the id of the topics' owner, leading zeros included")
         }
-        _ => Ok(()),
+        _ => Ok(text.to_owned()),
     }
 }
 

@@ -7,12 +7,11 @@ use std::sync::LazyLock;
 use ::config::{Value, ValueKind};
 use schemars::generate::SchemaSettings;
 use serde_json::Value as Json;
-use toml::de::{DeTable, DeValue};
 
 use super::amqp_uri::AmqpUri;
 use super::key::Key;
 use super::settings::Config;
-use super::value::{Kind, from_toml, is_unset, texts};
+use super::value::{Kind, is_unset, leaves, texts};
 
 /// The text of `config/default.toml`.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -36,7 +35,7 @@ pub(crate) static HOST_KEYS: LazyLock<Vec<&str>> = LazyLock::new(|| {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Group,
-    Leaf(Kind),
+    Leaf(&'static Kind),
 }
 
 /// One key in the reference.
@@ -50,45 +49,26 @@ pub struct Reference {
     pub comment: String,
 }
 
-static KNOWN: LazyLock<BTreeMap<Key, Value>> = LazyLock::new(|| {
-    let mut known = BTreeMap::new();
-    match DeTable::parse(DEFAULTS) {
-        Ok(table) => flatten(&Key::default(), table.get_ref(), &mut known),
-        Err(error) => unreachable!("config/default.toml: {error}"),
-    }
-    known
+static TREE: LazyLock<Value> = LazyLock::new(|| match toml::from_str(DEFAULTS) {
+    Ok(tree) => tree,
+    Err(error) => unreachable!("config/default.toml: {error}"),
 });
 
-fn flatten(parent: &Key, table: &DeTable<'_>, known: &mut BTreeMap<Key, Value>) {
-    for (name, value) in table {
-        let key = parent.child(name.get_ref());
-        match value.get_ref() {
-            DeValue::Table(table) => flatten(&key, table, known),
-            other => match from_toml(other) {
-                Some(value) => drop(known.insert(key, Value::new(None, value))),
-                None => {
-                    unreachable!("config/default.toml: {key} is of no kind that a key may have")
-                }
-            },
-        }
-    }
-}
+static KNOWN: LazyLock<BTreeMap<Key, &Value>> = LazyLock::new(|| leaves(Key::default(), &TREE));
 
 /// All keys with their defaults.
-pub(super) fn defaults() -> &'static BTreeMap<Key, Value> {
+pub(super) fn defaults() -> &'static BTreeMap<Key, &'static Value> {
     &KNOWN
 }
 
 /// The default of a key, which for named things is that of the key it goes by.
 pub(super) fn default_of(key: &Key) -> Option<&'static Value> {
-    match key.segments().as_slice() {
-        ["amqp", "sources", _, rest @ ..] => {
-            let base = Key::from(["amqp", "sources", DEFAULT_SOURCE]);
-            KNOWN.get(&rest.iter().fold(base, |key, name| key.child(name)))
-        }
-        ["hosts", _, rest @ ..] => KNOWN.get(&Key::from(rest)),
-        _ => KNOWN.get(key),
-    }
+    let known = match key.segments().as_slice() {
+        ["amqp", "sources", _, name] => &Key::from(["amqp", "sources", DEFAULT_SOURCE, name]),
+        ["hosts", _, rest @ ..] => &Key::from(rest),
+        _ => key,
+    };
+    KNOWN.get(known).copied()
 }
 
 /// Whether the names below `group` are XMPP domains.
@@ -159,11 +139,13 @@ pub(super) fn shown(key: &Key, value: &Value) -> Option<String> {
         _ => Some(text.to_owned()),
     };
     let masked = texts(value).into_iter().map(masked).collect::<Option<Vec<_>>>()?;
-    Some(match value.kind {
+    let is_text = |it: &Value| matches!(it.kind, ValueKind::String(_));
+    Some(match &value.kind {
         ValueKind::String(_) => format!("{:?}", masked.concat()),
-        ValueKind::Array(_) => format!("{masked:?}"),
+        ValueKind::Array(items) if items.iter().all(is_text) => format!("{masked:?}"),
         ValueKind::Float(number) => format!("{number:?}"),
-        _ => value.to_string(),
+        ValueKind::I64(_) | ValueKind::Boolean(_) => value.to_string(),
+        _ => return None,
     })
 }
 
@@ -226,11 +208,11 @@ mod tests {
     #[test]
     fn a_host_overrides_only_routing_naming_plugin_and_access() {
         let host = Key::from(["hosts", "example.org", "sns"]);
-        assert_eq!(place(&host.child("region")), Some(Place::Leaf(Kind::Text)));
+        assert_eq!(place(&host.child("region")), Kind::named("string").map(Place::Leaf));
         assert_eq!(place(&host.child("muc_topics")), Some(Place::Group));
         assert_eq!(
             place(&host.child("muc_topics").child("muc.example")),
-            Some(Place::Leaf(Kind::Text))
+            Kind::named("string").map(Place::Leaf)
         );
         assert_eq!(place(&host.child("pool_size")), None);
     }

@@ -13,7 +13,9 @@ pub(super) fn check(merged: &mut Merged, config: &Config) {
 
 fn check_attempts(merged: &mut Merged, sns: &Sns) {
     if sns.connect_timeout > sns.attempt_timeout
-        && merged.sound(&["sns.connect_timeout_ms", "sns.attempt_timeout_ms"])
+        && ["sns.connect_timeout_ms", "sns.attempt_timeout_ms"]
+            .iter()
+            .all(|it| merged.is_sound(&Key::from(*it)))
     {
         let wrong = format!(
             "is longer than sns.attempt_timeout_ms = {}, which includes connecting",
@@ -44,7 +46,7 @@ fn check_retries(merged: &mut Merged, sns: &Sns, outage: &Outage) {
         "sns.attempt_timeout_ms",
         "outage.hand_back_after_s",
     ];
-    if !merged.sound(&keys) {
+    if !keys.iter().all(|it| merged.is_sound(&Key::from(*it))) {
         return;
     }
     let retries = u128::from(sns.publish_retry_count);

@@ -1,36 +1,110 @@
-//! Values as TOML has them and as the `config` crate keeps them, before they are validated.
+//! Values as TOML has them and as the `config` crate keeps them, and trees of these.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use ::config::{Value, ValueKind};
+use ::config::{Map, Value, ValueKind};
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use toml::Spanned;
 use toml::de::DeValue;
 
-/// The kind of value that a key has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Integer,
-    Number,
-    Bool,
-    List,
+use super::key::Key;
+
+/// A kind of value that keys have: its type in JSON, what people call it, and what to give where a value of another
+/// kind was given, which ends one way in a file and another in the environment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Kind {
+    json: &'static str,
+    pub(super) name: &'static str,
+    remedy: &'static str,
+    remedy_ends: [&'static str; 2],
 }
 
-/// A value of one of the kinds that keys have; `None` if it is of no such kind.
-pub(super) fn from_toml(value: &DeValue<'_>) -> Option<ValueKind> {
+static KINDS: [Kind; 5] = [
+    kind("string", "a text", "give a text", [", in quotes", ""]),
+    kind("integer", "a whole number", "give a whole number", [", without quotes", ""]),
+    kind("number", "a number", "give a number such as 0.5", [", without quotes", ""]),
+    kind("boolean", "true or false", "give true or false", [", without quotes", ""]),
+    kind(
+        "array",
+        "a list of texts",
+        r#"give a list of texts, such as ["a", "b"]"#,
+        ["", ", or a, b"],
+    ),
+];
+
+const fn kind(
+    json: &'static str,
+    name: &'static str,
+    remedy: &'static str,
+    remedy_ends: [&'static str; 2],
+) -> Kind {
+    Kind { json, name, remedy, remedy_ends }
+}
+
+impl Kind {
+    /// The kind with this type in JSON.
+    pub(super) fn named(json: &str) -> Option<&'static Self> {
+        KINDS.iter().find(|it| it.json == json)
+    }
+
+    /// What to give where a value of another kind was given.
+    pub(super) fn remedy(&self, in_variable: bool) -> String {
+        self.remedy.to_owned() + self.remedy_ends[usize::from(in_variable)]
+    }
+
+    /// A value of a file, if it is of this kind. A whole number may stand for one with a fraction.
+    pub(super) fn from_toml(&self, value: &ValueKind) -> Option<ValueKind> {
+        let is_text = |it: &Value| matches!(it.kind, ValueKind::String(_));
+        let json = match value {
+            #[expect(clippy::cast_precision_loss, reason = "no such number is allowed")]
+            ValueKind::I64(whole) if self.json == "number" => return Some((*whole as f64).into()),
+            ValueKind::I64(_) => "integer",
+            ValueKind::String(_) => "string",
+            ValueKind::Float(_) => "number",
+            ValueKind::Boolean(_) => "boolean",
+            ValueKind::Array(items) if items.iter().all(is_text) => "array",
+            _ => return None,
+        };
+        (json == self.json).then(|| value.clone())
+    }
+
+    /// The text of a variable as this kind has it; nil where it is empty, and so stands for no number and no flag.
+    pub(super) fn from_variable(&self, text: &str) -> Option<ValueKind> {
+        let trimmed = text.trim();
+        match self.json {
+            "string" => Some(text.into()),
+            "array" if trimmed.starts_with('[') => {
+                self.from_toml(&read(DeValue::parse(trimmed).ok()?)?.kind)
+            }
+            "array" => {
+                let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
+                Some(items.map(str::to_owned).collect::<Vec<_>>().into())
+            }
+            _ if trimmed.is_empty() => Some(ValueKind::Nil),
+            "integer" => trimmed.parse::<i64>().ok().map(ValueKind::from),
+            "number" => trimmed.parse::<f64>().ok().map(ValueKind::from),
+            _ => trimmed.to_ascii_lowercase().parse::<bool>().ok().map(ValueKind::from),
+        }
+    }
+}
+
+/// A value of a file, if the `config` crate has such ones.
+pub(super) fn read(value: Spanned<DeValue<'_>>) -> Option<Value> {
+    Value::deserialize(value.into_deserializer()).ok()
+}
+
+/// What a TOML value is, in words.
+pub(super) fn described(value: &DeValue<'_>) -> &'static str {
     match value {
-        DeValue::String(text) => Some(ValueKind::from(&**text)),
-        DeValue::Boolean(flag) => Some(ValueKind::from(*flag)),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).ok().map(ValueKind::from)
-        }
-        DeValue::Float(number) => {
-            number.as_str().replace('_', "").parse::<f64>().ok().map(ValueKind::from)
-        }
-        DeValue::Array(items) => {
-            let items = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-            items.collect::<Option<Vec<_>>>().map(ValueKind::from)
-        }
-        DeValue::Datetime(_) | DeValue::Table(_) => None,
+        DeValue::String(_) => "a text",
+        DeValue::Integer(it) if i64::from_str_radix(it.as_str(), it.radix()).is_ok() => "a number",
+        DeValue::Integer(_) => "one of more than 64 bits",
+        DeValue::Float(_) => "a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date or time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a group of keys",
     }
 }
 
@@ -52,70 +126,42 @@ pub(super) fn is_unset(value: &Value) -> bool {
     }
 }
 
-/// What a TOML value is, in words.
-pub(super) fn described(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(_) if from_toml(value).is_none() => "one of more than 64 bits",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a group of keys",
+/// The value, or table, at `key` of a tree.
+pub(super) fn at<'a>(tree: &'a Value, key: &Key) -> Option<&'a Value> {
+    key.segments().iter().try_fold(tree, |at, name| match &at.kind {
+        ValueKind::Table(table) => table.get(*name),
+        _ => None,
+    })
+}
+
+/// The names in the table at `key` of a tree.
+pub(super) fn names<'a>(tree: &'a Value, key: &Key) -> Vec<&'a str> {
+    match at(tree, key).map(|it| &it.kind) {
+        Some(ValueKind::Table(table)) => table.keys().map(String::as_str).collect(),
+        _ => Vec::new(),
     }
 }
 
-impl Kind {
-    /// The kind of values of a JSON type.
-    pub(super) fn named(json_type: &str) -> Option<Self> {
-        Some(match json_type {
-            "string" => Self::Text,
-            "integer" => Self::Integer,
-            "number" => Self::Number,
-            "boolean" => Self::Bool,
-            "array" => Self::List,
-            _ => return None,
-        })
-    }
-
-    /// The kind of a value; `None` for a table.
-    pub(super) const fn of(value: &ValueKind) -> Option<Self> {
-        match value {
-            ValueKind::String(_) => Some(Self::Text),
-            ValueKind::I64(_) => Some(Self::Integer),
-            ValueKind::Float(_) => Some(Self::Number),
-            ValueKind::Boolean(_) => Some(Self::Bool),
-            ValueKind::Array(_) => Some(Self::List),
-            _ => None,
+/// All values of a tree, which is at `key`.
+pub(super) fn leaves(key: Key, tree: &Value) -> BTreeMap<Key, &Value> {
+    match &tree.kind {
+        ValueKind::Table(table) => {
+            table.iter().flat_map(|(name, it)| leaves(key.child(name), it)).collect()
         }
-    }
-
-    /// What to give where a value of another kind was given: in a file, and in the environment.
-    pub(super) const fn remedies(self) -> [&'static str; 2] {
-        match self {
-            Self::Text => ["give a text, in quotes", "give a text"],
-            Self::Integer => ["give a whole number, without quotes", "give a whole number"],
-            Self::Number => {
-                ["give a number, without quotes, such as 0.5", "give a number, such as 0.5"]
-            }
-            Self::Bool => ["give true or false, without quotes", "give true or false"],
-            Self::List => [
-                r#"give a list of texts, such as ["a", "b"]"#,
-                r#"give texts with commas between them, or a list in TOML: ["a", "b"]"#,
-            ],
-        }
+        _ => BTreeMap::from([(key, tree)]),
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text => "a text",
-            Self::Integer => "a whole number",
-            Self::Number => "a number",
-            Self::Bool => "true or false",
-            Self::List => "a list of texts",
-        })
+/// The table at `key` of a tree, where there may be none yet.
+pub(super) fn table<'a>(tree: &'a mut Value, key: &[&str]) -> &'a mut Map<String, Value> {
+    if !matches!(tree.kind, ValueKind::Table(_)) {
+        tree.kind = ValueKind::Table(Map::new());
+    }
+    match (&mut tree.kind, key) {
+        (ValueKind::Table(own), []) => own,
+        (ValueKind::Table(own), [first, rest @ ..]) => {
+            table(own.entry((*first).to_owned()).or_default(), rest)
+        }
+        _ => unreachable!("it has just become a table"),
     }
 }

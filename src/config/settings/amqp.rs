@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::read;
 use crate::config::amqp_uri::AmqpUri;
@@ -20,32 +20,24 @@ pub struct Amqp {
     pub(in crate::config) uri: Option<AmqpUri>,
     /// The nodes of the broker, at least one, to be tried in turn.
     pub uris: Vec<AmqpUri>,
-    /// Certificates for `amqps`.
     #[serde(flatten)]
     pub tls: Tls,
-    /// Whether to create what is missing; otherwise it is only checked.
     pub declare: bool,
-    /// The type of all queues, the dead-letter queue included.
     pub queue_type: QueueType,
-    /// Deliveries after which the broker itself dead-letters an event (quorum queues only).
     #[schemars(range(min = 1, max = 1_000_000), extend("$comment" = "0 would dead-letter every event"))]
     pub delivery_limit: u32,
     /// Unacknowledged deliveries that the worker may hold; never 0, which would be no bound.
     #[schemars(range(min = 0, max = 65_535), extend("$comment" = "AMQP counts up to there"))]
     pub prefetch: u16,
-    /// Bytes of deliveries that all sources together may have in flight.
     #[schemars(range(min = LEAST_IN_FLIGHT_BYTES, max = 1_099_511_627_776_i64))]
     #[schemars(extend("$comment" = "the largest event that SNS takes must have room"))]
     pub max_in_flight_bytes: u64,
     /// Dead letters of one source and reason that are written in a second; `None`: as many as there are.
     #[serde(deserialize_with = "read::limit")]
-    #[schemars(with = "f64", range(min = 0, max = 1_000_000))]
-    #[schemars(extend("$comment" = "it is a rate; 0 is no limit"))]
+    #[schemars(with = "f64", range(min = 0, max = 1_000_000), extend("$comment" = "it is a rate; 0 is no limit"))]
     pub dead_letters_per_second: Option<f64>,
-    /// Where events go that can't be published.
     #[schemars(extend("format" = "name"))]
     pub dead_letter_exchange: String,
-    /// The queue behind it.
     #[schemars(extend("format" = "queue"))]
     pub dead_letter_queue: String,
     /// The file of the key by which workers sign what they write into headers; `None`: nothing is signed.
@@ -54,7 +46,7 @@ pub struct Amqp {
     #[serde(skip)]
     pub signing_key: Option<SigningKey>,
     /// At least one, by name; no two share a queue.
-    #[serde(deserialize_with = "read::sources")]
+    #[serde(deserialize_with = "sources")]
     #[schemars(with = "BTreeMap<String, Source>", extend("propertyNames" = {"pattern": "^[a-z0-9_-]+$"}))]
     pub sources: Vec<Source>,
 }
@@ -72,11 +64,9 @@ impl Amqp {
 /// PEM files for TLS. They are read for every connection, since they may have been renewed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Tls {
-    /// Further root certificates.
     pub ca_file: Option<PathBuf>,
     /// The client's certificate; there if and only if `key_file` is.
     pub cert_file: Option<PathBuf>,
-    /// The private key of the client's certificate.
     pub key_file: Option<PathBuf>,
 }
 
@@ -84,9 +74,7 @@ pub struct Tls {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum QueueType {
-    /// Replicated, counts deliveries, dead-letters at least once.
     Quorum,
-    /// For brokers that have nothing else.
     Classic,
 }
 
@@ -107,33 +95,32 @@ pub struct Source {
     /// Its name in the configuration, in logs and in metrics.
     #[serde(skip)]
     pub name: String,
-    /// The exchange to which the producer publishes.
     #[schemars(extend("format" = "name"))]
     pub exchange: String,
-    /// That exchange's type.
     pub exchange_type: ExchangeType,
-    /// Whether that exchange outlives a restart of the broker.
     pub exchange_durable: bool,
-    /// The bindings from exchange to queue.
     #[schemars(extend("format" = "routing-key"))]
     pub routing_keys: Vec<String>,
-    /// The queue from which events are taken.
     #[schemars(extend("format" = "queue"))]
     pub queue: String,
     /// Where events of a held topic are parked, to come back to `queue` later; `None` where that would break
     /// their order.
     #[serde(skip)]
     pub parking: Option<Parking>,
-    /// How payloads are to be read.
     #[serde(deserialize_with = "read::format")]
     #[schemars(schema_with = "read::formats")]
     pub format: Format,
 }
 
+/// A table by name as a list.
+fn sources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Source>, D::Error> {
+    let sources = BTreeMap::<String, Source>::deserialize(from)?;
+    Ok(sources.into_iter().map(|(name, source)| Source { name, ..source }).collect())
+}
+
 /// A second queue of a source, for what it can't keep.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parking {
-    /// The queue's name.
     pub queue: String,
     /// After this the broker brings an event back.
     pub time: Duration,
@@ -143,13 +130,9 @@ pub struct Parking {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExchangeType {
-    /// By pattern of the routing key.
     Topic,
-    /// By equal routing key.
     Direct,
-    /// To every queue.
     Fanout,
-    /// By headers.
     Headers,
 }
 

@@ -16,16 +16,11 @@ pub(super) const LONG_MS: i64 = 600_000;
 /// When the service counts as down, and what is done then.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Outage {
-    /// Events in a row that ran out of retries, with no success between; at least 1.
-    #[schemars(range(min = 1, max = 1_000_000))]
-    #[schemars(extend("$comment" = "0 would be an outage from the start"))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("$comment" = "0 would be an outage from the start"))]
     pub threshold: u32,
-    /// The longest pause between two probes.
     #[serde(rename = "probe_max_ms", deserialize_with = "read::millis")]
-    #[schemars(with = "u64", range(min = 1, max = LONG_MS))]
-    #[schemars(extend("$comment" = "a recovery would go unnoticed for longer"))]
+    #[schemars(with = "u64", range(min = 1, max = LONG_MS), extend("$comment" = "a recovery would go unnoticed for longer"))]
     pub probe_max: Duration,
-    /// After this, held deliveries go back to the broker.
     #[serde(rename = "hand_back_after_s", deserialize_with = "read::seconds")]
     #[schemars(with = "u64", range(min = 1, max = 1799), extend(
         "$comment" = "after 1,800 s without an acknowledgement the broker closes the channel"
@@ -36,7 +31,6 @@ pub struct Outage {
 /// Stopping.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Shutdown {
-    /// For what is in flight; zero: it is handed back at once.
     #[serde(rename = "grace_ms", deserialize_with = "read::millis")]
     #[schemars(with = "u64", range(min = 0, max = 3_600_000))]
     #[schemars(extend("$comment" = "whoever stops the worker will not wait longer than an hour"))]
@@ -55,10 +49,8 @@ pub struct Admin {
     /// What the page asks for before it shows a dead letter or changes anything; `None`: it does neither.
     #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub token: Option<SecretString>,
-    /// Names under which the page is reached, besides addresses, `localhost` and the name in `listen`.
     #[schemars(extend("format" = "host-name"))]
     pub hosts: Vec<String>,
-    /// What SNS asks for a million requests, in US dollars.
     #[schemars(range(min = 0, max = 1000), extend("$comment" = "it is a price in US dollars"))]
     pub price_per_million_requests: f64,
 }
@@ -81,22 +73,18 @@ impl Admin {
 /// Traces.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Trace {
-    /// Whether notifications carry the trace context.
     pub attribute: bool,
     /// Where spans go, with the path; `None`: nowhere.
-    #[serde(default, rename = "otlp_endpoint", deserialize_with = "read::collector")]
+    #[serde(default, rename = "otlp_endpoint", deserialize_with = "read::url")]
     #[schemars(with = "Option<String>", extend("format" = "collector"))]
     pub endpoint: Option<Url>,
-    /// One of so many events without a trace begins one; 0: none does.
-    #[schemars(range(min = 0, max = 1_000_000_000))]
-    #[schemars(extend("$comment" = "0 begins no trace, 1 one for each event"))]
+    #[schemars(range(min = 0, max = 1_000_000_000), extend("$comment" = "0 begins no trace, 1 one for each event"))]
     pub sample_one_in: u32,
 }
 
 /// Logging.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Log {
-    /// One line a record, for people or for machines.
     pub format: LogFormat,
     /// What to log, in the syntax of `tracing_subscriber`'s `EnvFilter`, which checks it.
     pub filter: String,
@@ -106,8 +94,6 @@ pub struct Log {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// For machines.
     Json,
 }

@@ -1,23 +1,12 @@
-//! How serde reads what has no type of its own: durations, endpoints, domains, sources.
+//! How serde reads what has no type of its own: durations, limits, formats.
 
-use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::time::Duration;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error};
 use url::Url;
 
-use super::amqp::Source;
-use crate::config::{domain, endpoint};
 use crate::event::Format;
-
-fn parsed<'de, D: Deserializer<'de>, T, E: Display>(
-    from: D,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<T, D::Error> {
-    parse(&String::deserialize(from)?).map_err(D::Error::custom)
-}
 
 pub(super) fn millis<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u64::deserialize(from).map(Duration::from_millis)
@@ -32,32 +21,18 @@ pub(super) fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D
     f64::deserialize(from).map(|it| Some(it).filter(|limit| *limit > 0.0))
 }
 
-pub(super) fn endpoint<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-    parsed(from, endpoint::parse).map(Some)
-}
-
-pub(super) fn collector<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
-    parsed(from, endpoint::collector).map(Some)
-}
-
-pub(super) fn domain_pattern<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    parsed(from, domain::normalise_pattern)
+/// A URL that is whole: the rules have seen to that.
+pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
+    Url::parse(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)
 }
 
 pub(super) fn format<'de, D: Deserializer<'de>>(from: D) -> Result<Format, D::Error> {
-    parsed(from, |text| {
-        let named = Format::NAMED.iter().find(|(name, _)| *name == text);
-        named.map(|(_, format)| *format).ok_or("is no format")
-    })
+    let text = String::deserialize(from)?;
+    let named = Format::NAMED.into_iter().find(|(name, _)| *name == text);
+    named.map(|(_, format)| format).ok_or_else(|| D::Error::custom("is no format"))
 }
 
 /// The formats by the names that they have here.
 pub(super) fn formats(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "enum": Format::NAMED.map(|(name, _)| name)})
-}
-
-/// A table by name as a list.
-pub(super) fn sources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Source>, D::Error> {
-    let sources = BTreeMap::<String, Source>::deserialize(from)?;
-    Ok(sources.into_iter().map(|(name, source)| Source { name, ..source }).collect())
 }
