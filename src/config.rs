@@ -8,7 +8,6 @@
 //! An empty text is an unset key: it takes back what a lower layer gave. Where a key can't
 //! do without a value, its default applies.
 
-mod access;
 mod amqp_uri;
 mod broker;
 mod domain;
@@ -18,11 +17,11 @@ mod file;
 mod inputs;
 mod json_schema;
 mod key;
-mod layers;
-mod operation;
+mod layer;
+mod merged;
 mod problem;
-mod reader;
 mod routing;
+mod rules;
 mod schema;
 mod service;
 mod settings;
@@ -32,7 +31,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use amqp_uri::AmqpUri;
 pub use domain::HOST_PLACEHOLDER;
@@ -44,49 +43,16 @@ pub use problem::{Problem, Problems};
 pub(crate) use schema::HOST_KEYS;
 pub use schema::{DEFAULTS, Reference, reference};
 pub use settings::{
-    Access, Admin, Amqp, ExchangeType, Format, Log, LogFormat, Ordering, Outage, Parking,
-    QueueType, Routing, Shutdown, Sns, Source, StaticCredentials, Tls, Trace,
+    Access, Account, Admin, Amqp, Config, Effective, ExchangeType, Format, Log, LogFormat,
+    Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source, StaticCredentials, Tls,
+    Trace,
 };
+
+use merged::Merged;
 
 use crate::arn::TopicArn;
 use crate::plugin::Plugins;
 use crate::route::{Router, Rules, UnknownPlugin};
-use layers::Layer;
-use reader::Reader;
-
-/// A valid configuration. `Debug` shows no secret.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The broker and its topology.
-    pub amqp: Amqp,
-    /// The service, and how to publish to it.
-    pub sns: Sns,
-    /// The routing of XMPP domains that have overrides, by normalised domain; complete, so
-    /// that `sns.routing` is for all others only.
-    pub hosts: BTreeMap<String, Routing>,
-    /// When the service counts as down.
-    pub outage: Outage,
-    /// Stopping.
-    pub shutdown: Shutdown,
-    /// The operator's side.
-    pub admin: Admin,
-    /// Traces.
-    pub trace: Trace,
-    /// Logging.
-    pub log: Log,
-    effective: Vec<Effective>,
-}
-
-/// A key with the value that applies.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effective {
-    /// The key.
-    pub key: Key,
-    /// Its value as TOML; `***` for a secret, and passwords in addresses masked.
-    pub value: String,
-    /// Which layer gave it.
-    pub origin: Origin,
-}
 
 impl Config {
     /// Merges and validates the layers. `plugin_names` are the values that
@@ -96,26 +62,12 @@ impl Config {
     ///
     /// [`Problems`]: everything that is wrong in any layer.
     pub fn load(inputs: &Inputs, plugin_names: &[&str]) -> Result<Self, Problems> {
-        let mut read = Reader::new(layers::merge(inputs));
-        let config = Self::read(&mut read, plugin_names);
-        let effective = effective(&read.finish()?, &config.amqp);
-        Ok(Self { effective, ..config })
-    }
-
-    /// Asks for every key that there is. What is wrong is noted by the reader.
-    fn read(read: &mut Reader, plugin_names: &[&str]) -> Self {
-        let routing = routing::base(read, plugin_names);
-        let (accesses, of_hosts) = access::all(read);
-        let hosts = routing::hosts(read, plugin_names, &of_hosts);
-        routing::check_parts(read);
-        let sns = service::sns(read, routing, accesses);
-        let outage = service::outage(read, &sns);
-        let amqp = broker::amqp(read, &sns, &outage);
-        let shutdown = operation::shutdown(read);
-        let admin = operation::admin(read);
-        let trace = operation::trace(read);
-        let log = operation::log(read);
-        Self { amqp, sns, hosts, outage, shutdown, admin, trace, log, effective: Vec::new() }
+        let mut merged = Merged::of(inputs);
+        let mut config = routing::read(&mut merged, plugin_names)?;
+        broker::complete(&mut merged, &mut config);
+        service::check(&mut merged, &config);
+        config.effective = effective(&merged.finish()?, &config.amqp);
+        Ok(config)
     }
 
     /// Every topic that events can be routed to, with a key that names it.
@@ -156,15 +108,15 @@ impl Config {
     }
 }
 
-fn effective(layer: &Layer, amqp: &Amqp) -> Vec<Effective> {
-    let shown = layer.values.iter().map(|(key, setting)| Effective {
-        key: key.clone(),
-        value: if *key == Key::from("amqp.prefetch") {
+fn effective(merged: &Merged, amqp: &Amqp) -> Vec<Effective> {
+    let shown = merged.values().into_iter().map(|(key, value)| Effective {
+        value: if key == Key::from("amqp.prefetch") {
             amqp.prefetch.to_string()
         } else {
-            setting.value.shown(key).unwrap_or_else(|| "***".to_owned())
+            schema::shown(&key, value).unwrap_or_else(|| "***".to_owned())
         },
-        origin: setting.origin.clone(),
+        origin: Origin::of(value),
+        key,
     });
     shown.collect()
 }

@@ -2,12 +2,24 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use url::Url;
 
 /// The address of an AMQP broker. `Debug` and `Display` hide the password.
-#[derive(Clone)]
-pub struct AmqpUri(SecretString);
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = "amqp-uri", "pattern" = "^amqps?://"))]
+pub struct AmqpUri(#[schemars(with = "String")] SecretString);
+
+impl TryFrom<String> for AmqpUri {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        Self::parse(&text)
+    }
+}
 
 impl AmqpUri {
     /// Checks scheme, host and virtual host, with what `lapin` makes of them in mind.

@@ -4,6 +4,9 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
+/// Where OTLP over HTTP puts traces. Source: OpenTelemetry's OTLP specification, "OTLP/HTTP Request".
+const TRACES: &str = "/v1/traces";
+
 /// Reads the endpoint. Without a scheme it is `https`, on a loopback host `http`: a real
 /// endpoint is never left without TLS by accident, and emulators rarely have any.
 ///
@@ -27,6 +30,21 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
     if !has_scheme && is_loopback(&url) {
         url = Url::parse(&format!("http://{text}"))
             .map_err(|error| format!("is not a host or URL: {error}"))?;
+    }
+    Ok(url)
+}
+
+/// The endpoint of a collector, with the path under which it takes traces.
+///
+/// # Errors
+///
+/// As in [`parse`].
+pub(super) fn collector(text: &str) -> Result<Url, String> {
+    let mut url = parse(text)?;
+    let base = url.path().trim_end_matches('/');
+    if !base.ends_with(TRACES) {
+        let path = format!("{base}{TRACES}");
+        url.set_path(&path);
     }
     Ok(url)
 }

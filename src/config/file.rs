@@ -3,10 +3,10 @@
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, Origin};
-use super::layers::Layer;
+use super::layer::Layer;
 use super::problem::Problem;
 use super::schema::{self, Place};
-use super::value::{Kind, Value};
+use super::value::{self, described};
 
 /// Reads a file's text. What is wrong with it is in the layer's problems; of a file with
 /// an error of syntax nothing else is read.
@@ -19,23 +19,6 @@ pub(super) fn read(order: usize, name: &str, text: &str) -> Layer {
     file.layer
 }
 
-/// A TOML value as one of the kinds that keys have; `None` if it is of no such kind.
-pub(super) fn plain(value: &DeValue<'_>) -> Option<Value> {
-    match value {
-        DeValue::String(text) => Some(Value::Text(text.to_string())),
-        DeValue::Boolean(flag) => Some(Value::Bool(*flag)),
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
-        }
-        DeValue::Float(number) => Some(Value::Number(number.as_str().replace('_', ""))),
-        DeValue::Array(items) => {
-            let items = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
-            items.collect::<Option<_>>().map(Value::List)
-        }
-        DeValue::Datetime(_) | DeValue::Table(_) => None,
-    }
-}
-
 struct File<'a> {
     order: usize,
     name: &'a str,
@@ -45,66 +28,43 @@ struct File<'a> {
 
 impl File<'_> {
     fn walk(&mut self, parent: &Key, table: &DeTable<'_>) {
-        for (name, value) in table {
-            let origin = self.origin(name.span().start);
+        for (name, given) in table {
+            let origin = self.origin(name.span().start, false);
             let Some(key) = self.layer.child(parent, name.get_ref(), &origin) else {
                 continue;
             };
-            match (schema::place(&key), value.get_ref()) {
-                (Some(Place::Group), DeValue::Table(table)) => {
-                    self.layer.groups.insert(key.clone());
+            match given.get_ref() {
+                DeValue::Table(table) if schema::place(&key) == Some(Place::Group) => {
+                    value::table(&mut self.layer.tree, &key.segments());
                     self.walk(&key, table);
                 }
-                (Some(Place::Group), other) => {
-                    let wrong = format!("must be a group of keys, not {}", described(other));
-                    let remedy = format!("write [{key}], and the keys below it");
-                    self.layer.fault(Problem::new(&origin, key, wrong, remedy));
+                other => {
+                    let what = Some(described(other));
+                    let value = value::read(given.clone()).filter(|_| !other.is_datetime());
+                    let read = value.clone();
+                    self.layer.give(key, &origin, what, value, |kind| {
+                        read.and_then(|it| kind.from_toml(&it.kind))
+                    });
                 }
-                (Some(Place::Leaf(kind)), value) => self.leaf(key, kind, value, origin),
-                (None, other) => self.layer.unknown(&key, &origin, other.is_table()),
-            }
-        }
-    }
-
-    fn leaf(&mut self, key: Key, kind: Kind, value: &DeValue<'_>, origin: Origin) {
-        let given = match (kind, plain(value)) {
-            (Kind::Number, Some(Value::Integer(whole))) => Some(Value::Number(whole.to_string())),
-            (_, given) => given,
-        };
-        match given {
-            Some(value) if value.kind() == kind => self.layer.set(key, value, origin),
-            converted => {
-                let wrong = format!("must be {kind}, not {}", described(value));
-                let mut problem = Problem::new(&origin, key, wrong, kind.remedy());
-                if let Some(value) = converted {
-                    problem = problem.with_value(&value);
-                }
-                self.layer.fault(problem);
             }
         }
     }
 
     /// The parser's own rendering would print the line, and with it what may be a secret.
     fn syntax_error(&mut self, error: &toml::de::Error) {
-        let at = error.span().map_or(self.text.len(), |span| span.start);
-        let (line, column) = line_and_column(self.text, at);
-        let origin = Origin::File {
-            order: self.order,
-            name: self.name.to_owned(),
-            line: Some(line),
-            column: Some(column),
-        };
+        let origin = self.origin(error.span().map_or(self.text.len(), |span| span.start), true);
         let wrong = format!("is not valid TOML: {}", error.message().replace('\n', " "));
         let remedy = "correct the line; texts stand in quotes, and a key stands once in its group";
         self.layer.problems.push(Problem::new(&origin, None, wrong, remedy));
     }
 
-    fn origin(&self, at: usize) -> Origin {
+    fn origin(&self, at: usize, with_column: bool) -> Origin {
+        let (line, column) = line_and_column(self.text, at);
         Origin::File {
             order: self.order,
             name: self.name.to_owned(),
-            line: Some(line_and_column(self.text, at).0),
-            column: None,
+            line: Some(line),
+            column: with_column.then_some(column),
         }
     }
 }
@@ -114,21 +74,4 @@ pub(crate) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
-fn described(value: &DeValue<'_>) -> &'static str {
-    match value {
-        DeValue::String(_) => "a text",
-        DeValue::Integer(number)
-            if i64::from_str_radix(number.as_str(), number.radix()).is_err() =>
-        {
-            "one of more than 64 bits"
-        }
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a fraction",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date or time",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a group of keys",
-    }
 }

@@ -49,12 +49,9 @@ impl Inputs {
             }
         }
         let is_default = paths.is_empty();
-        let paths: Vec<&Path> = if is_default {
-            vec![default_path]
-        } else {
-            paths.iter().map(PathBuf::as_path).collect()
-        };
-        for (order, path) in paths.into_iter().enumerate() {
+        let default_path = is_default.then_some(default_path);
+        let paths = paths.iter().map(PathBuf::as_path).chain(default_path);
+        for (order, path) in paths.enumerate() {
             let name = path.display().to_string();
             match fs::read_to_string(path) {
                 Ok(text) => files.push((name, text)),
@@ -62,12 +59,8 @@ impl Inputs {
                 Err(error) => {
                     let origin = Origin::File { order, name, line: None, column: None };
                     let wrong = format!("can't be read: {error}");
-                    problems.push(Problem::new(
-                        &origin,
-                        None,
-                        wrong,
-                        "name a file in TOML that this user may read",
-                    ));
+                    let remedy = "name a file in TOML that this user may read";
+                    problems.push(Problem::new(&origin, None, wrong, remedy));
                 }
             }
         }
@@ -83,12 +76,7 @@ fn lossy(name: OsString) -> String {
 
 impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = |pairs: &[(String, String)]| {
-            pairs.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>()
-        };
-        f.debug_struct("Inputs")
-            .field("files", &names(&self.files))
-            .field("environment", &names(&self.environment))
-            .finish()
+        let names = self.files.iter().chain(&self.environment).map(|(name, _)| name);
+        f.debug_set().entries(names).finish()
     }
 }

@@ -2,11 +2,16 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What the names of environment variables for the configuration begin with.
 pub const ENVIRONMENT_PREFIX: &str = "EVENT_PUSHER__";
 
 /// What separates levels in the names of environment variables.
 pub(super) const ENVIRONMENT_SEPARATOR: &str = "__";
+
+/// What stands for a dot in the names of environment variables, in lower case: shells allow no dot there.
+pub(super) const ENVIRONMENT_DOT: &str = "_dot_";
 
 /// The path of a key or of a group of keys, such as `hosts."example.org".sns.region`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,10 +44,11 @@ impl Key {
         self.0.starts_with(&group.0)
     }
 
-    /// The environment variable for this key.
+    /// The environment variable for this key, which a shell can set: a dot is spelled `_DOT_`.
     #[must_use]
     pub fn environment_name(&self) -> String {
-        format!("{ENVIRONMENT_PREFIX}{}", self.0.join(ENVIRONMENT_SEPARATOR).to_uppercase())
+        let path = self.0.join(ENVIRONMENT_SEPARATOR).replace('.', ENVIRONMENT_DOT);
+        format!("{ENVIRONMENT_PREFIX}{}", path.to_uppercase())
     }
 }
 
@@ -84,7 +90,7 @@ impl fmt::Display for Key {
 }
 
 /// Where a value came from. Ordered as the layers are: files first, in their own order.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origin {
     /// A configuration file.
     File {
@@ -101,6 +107,18 @@ pub enum Origin {
     Environment(String),
     /// `config/default.toml`, which is compiled in.
     Default,
+}
+
+impl Origin {
+    /// The text in which a [`::config::Value`] keeps it.
+    pub(super) fn tag(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Where a value came from.
+    pub(super) fn of(value: &::config::Value) -> Self {
+        value.origin().and_then(|tag| serde_json::from_str(tag).ok()).unwrap_or(Self::Default)
+    }
 }
 
 impl fmt::Display for Origin {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use ::config::Value;
+
 use super::key::{Key, Origin};
-use super::value::Value;
+use super::schema;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,18 +30,13 @@ impl Problem {
         wrong: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self {
-            origin: origin.clone(),
-            key: key.into(),
-            value: None,
-            wrong: wrong.into(),
-            remedy: remedy.into(),
-        }
+        let (key, wrong, remedy) = (key.into(), wrong.into(), remedy.into());
+        Self { origin: origin.clone(), key, value: None, wrong, remedy }
     }
 
     /// Shows the value too, unless it could be a secret.
-    pub(super) fn with_value(mut self, value: &Value) -> Self {
-        self.value = self.key.as_ref().and_then(|key| value.shown(key));
+    pub(super) fn with_value(mut self, value: Option<&Value>) -> Self {
+        self.value = self.key.as_ref().zip(value).and_then(|(key, it)| schema::shown(key, it));
         self
     }
 }
@@ -75,6 +72,12 @@ impl Problems {
     /// The problems, by origin.
     pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
+    }
+}
+
+impl From<Problem> for Problems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
     }
 }
 

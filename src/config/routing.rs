@@ -1,176 +1,175 @@
-//! Validates where events go: for all XMPP domains, and for those that override it.
+//! What applies to all XMPP domains, and to those that override it: where events go, and how SNS is reached.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::domain;
+use ::config::Value;
+
 use super::key::{Key, Origin};
-use super::reader::{Reader, did_you_mean};
-use super::settings::Routing;
-use crate::arn::{self, Access, ArnError, TopicArn};
+use super::merged::{self, Merged};
+use super::problem::Problems;
+use super::schema::{self, HOST_KEYS};
+use super::settings::{Access, Config, Overrides, Routing};
+use super::suggest::did_you_mean;
+use crate::arn::{self, TopicArn};
 use crate::plugin::is_script;
 
-/// The routing of `[sns]`.
-pub(super) fn base(read: &mut Reader, plugin_names: &[&str]) -> Routing {
-    Scope { read, plugin_names, host: None, access: 0 }.routing()
+/// Those of one key pair belong together: a host takes none of them from elsewhere if it gives one.
+const CREDENTIALS: [&str; 3] = ["access_key_id", "secret_access_key", "session_token"];
+
+/// Reads the settings with `[sns]` and each host as they apply.
+pub(super) fn read(merged: &mut Merged, plugin_names: &[&str]) -> Result<Config, Problems> {
+    let base = Key::from("sns");
+    let mut values = Scope { merged: &mut *merged, plugin_names, host: None }.values(&base);
+    for key in merged.values().into_keys() {
+        let is_resolved = |name: &&str| key.is_within(&base.child(name));
+        if !key.is_within(&Key::from("hosts")) && !HOST_KEYS.iter().any(is_resolved) {
+            let value = merged.applying(&key);
+            values.extend(value.map(|value| (key, value)));
+        }
+    }
+    let mut config: Config = merged::read(values)?;
+    for host in merged.names_in(&Key::from("hosts")) {
+        let scope = Scope { merged: &mut *merged, plugin_names, host: Some(&host) };
+        let Overrides { routing, access, .. } = merged::read(scope.values(&Key::default()))?;
+        let access = number(&mut config, access);
+        config.hosts.insert(host, routing.by(access));
+    }
+    Ok(config)
 }
 
-/// The routing of every domain in `[hosts]`: that of `[sns]` with the domain's overrides. Its topics are
-/// reached by the access that the domain has in `accesses`.
-pub(super) fn hosts(
-    read: &mut Reader,
-    plugin_names: &[&str],
-    accesses: &BTreeMap<String, Access>,
-) -> BTreeMap<String, Routing> {
-    let names = read.names_in(&Key::from("hosts"));
-    let routing = |host: String| {
-        let access = accesses.get(&host).copied().unwrap_or_default();
-        let scope = Scope { read: &mut *read, plugin_names, host: Some(&host), access };
-        let routing = scope.routing();
-        (host, routing)
+/// The number of an access, each of which is there once; 0 is that of `[sns]`.
+fn number(config: &mut Config, access: Access) -> arn::Access {
+    let all = &mut config.sns.host_accesses;
+    let number = match all.iter().position(|it| it.is_like(&access)) {
+        _ if config.sns.access.is_like(&access) => 0,
+        Some(index) => index + 1,
+        None => {
+            all.push(access);
+            all.len()
+        }
     };
-    names.into_iter().map(routing).collect()
+    arn::Access::try_from(number).unwrap_or_default()
 }
 
 /// All domains, or one of them.
 struct Scope<'a> {
-    read: &'a mut Reader,
+    merged: &'a mut Merged,
     plugin_names: &'a [&'a str],
     host: Option<&'a str>,
-    access: Access,
 }
 
 impl Scope<'_> {
-    fn routing(mut self) -> Routing {
-        Routing {
-            presence_updates_topic: self.topic(&self.key("presence_updates_topic")),
-            pm_messages_topic: self.topic(&self.key("pm_messages_topic")),
-            muc_messages_topic: self.topic(&self.key("muc_messages_topic")),
-            plugin_module: self.plugin(),
-            muc_host: self.muc_host(),
-            muc_topics: self.muc_topics(),
+    /// The values that apply, by their keys below `group`: topics are whole ARNs.
+    fn values(mut self, group: &Key) -> BTreeMap<Key, Value> {
+        self.check_credentials();
+        let mut keys = BTreeMap::new();
+        for name in HOST_KEYS.iter() {
+            let groups = [Some(Key::from(["sns", name])), self.own(name)];
+            for from in groups.into_iter().flatten() {
+                for below in self.merged.names_in(&from) {
+                    keys.insert(group.child(name).child(&below), from.child(&below));
+                }
+            }
+            if schema::default_of(&Key::from(["sns", name])).is_some() {
+                keys.insert(group.child(name), self.key(name));
+            }
         }
+        let values = keys.into_iter().filter_map(|(to, from)| Some((to, self.value(&from)?)));
+        values.collect()
+    }
+
+    fn value(&mut self, key: &Key) -> Option<Value> {
+        match schema::format(key) {
+            Some("topic") => self.topic(key),
+            Some("plugin") => Some(self.plugin(key).into()),
+            _ => self.merged.applying(key),
+        }
+    }
+
+    /// The key of the host itself.
+    fn own(&self, name: &str) -> Option<Key> {
+        Some(Key::from(["hosts", self.host?, "sns", name]))
     }
 
     /// The host's own key where it has it, else that of `[sns]`. So a problem names the
     /// key that is to be changed, and one that all hosts share is the same for each.
     fn key(&self, name: &str) -> Key {
-        let shared = Key::from(["sns", name]);
-        match self.host {
-            Some(host) => Some(Key::from(["hosts", host, "sns", name]))
-                .filter(|own| self.read.setting(own).is_some())
-                .unwrap_or(shared),
-            None => shared,
-        }
+        let with = if CREDENTIALS.contains(&name) { &CREDENTIALS[..] } else { &[name] };
+        let is_given =
+            with.iter().any(|it| self.own(it).is_some_and(|it| self.merged.value(&it).is_some()));
+        self.own(name).filter(|_| is_given).unwrap_or_else(|| Key::from(["sns", name]))
     }
 
-    fn topic(&mut self, key: &Key) -> Option<TopicArn> {
-        let topic = self.read.optional(key)?;
+    fn topic(&mut self, key: &Key) -> Option<Value> {
+        let topic = self.merged.text(key)?;
         let arn = if topic.starts_with("arn:") {
             TopicArn::parse(&topic)
         } else {
-            let region = self.part_of_arn("region", key, arn::check_region);
-            let account_id = self.part_of_arn("account_id", key, arn::check_account_id);
+            let region = self.part_of_arn("region", key);
+            let account_id = self.part_of_arn("account_id", key);
             TopicArn::build(&region?, &account_id?, &topic)
         };
         match arn {
-            Ok(arn) => Some(arn.by(self.access)),
+            Ok(arn) => Some(arn.as_str().into()),
             Err(error) => {
-                self.read.problem(key, error.to_string(), "give a topic's name or its whole ARN");
+                let remedy = "give a topic's name or its whole ARN";
+                self.merged.problem(key, error.to_string(), remedy);
                 None
             }
         }
     }
 
-    /// What a topic's name needs to become an ARN; `None` if it is missing or invalid.
-    fn part_of_arn(
-        &mut self,
-        name: &str,
-        topic: &Key,
-        check: fn(&str) -> Result<(), ArnError>,
-    ) -> Option<String> {
+    /// What a topic's name needs to become an ARN; `None` if it is missing or wrong.
+    fn part_of_arn(&mut self, name: &str, topic: &Key) -> Option<String> {
         let key = self.key(name);
-        let Some(value) = self.read.optional(&key) else {
-            self.read.missing(&key, topic);
-            return None;
-        };
-        // An invalid one is a problem of its own, reported by `check_parts`.
-        check(&value).is_ok().then_some(value)
+        let value = self.merged.text(&key);
+        if value.is_none() {
+            self.merged.missing(&key, topic);
+        }
+        value.filter(|_| self.merged.is_sound(&key))
     }
 
-    fn plugin(&mut self) -> String {
-        let key = self.key("plugin_module");
-        let name = self.read.text(&key);
+    fn plugin(&mut self, key: &Key) -> String {
+        let name = self.merged.text(key).or_else(|| self.merged.applying(key)?.into_string().ok());
+        let name = name.unwrap_or_default();
         if self.plugin_names.contains(&name.as_str()) {
             return name;
         }
         if is_script(&name) {
-            return self.beside_its_file(&key, &name);
+            return self.beside_its_file(key, &name);
         }
         let wrong = format!(
             "is not a plugin of this program, which has {}, and not a script, whose name ends in .rhai",
             self.plugin_names.join(", ")
         );
-        self.read.problem(&key, wrong, did_you_mean(&name, self.plugin_names));
+        self.merged.problem(key, wrong, did_you_mean(&name, self.plugin_names));
         name
     }
 
     /// A relative path is meant from the folder of the file that names it; from the environment, from where the
     /// program runs.
     fn beside_its_file(&self, key: &Key, path: &str) -> String {
-        match self.read.setting(key).map(|setting| &setting.origin) {
+        match self.merged.value(key).map(Origin::of) {
             Some(Origin::File { name, .. }) => {
-                let folder = Path::new(name).parent().unwrap_or(Path::new(""));
+                let folder = Path::new(&name).parent().unwrap_or(Path::new(""));
                 folder.join(path).to_string_lossy().into_owned()
             }
             _ => path.to_owned(),
         }
     }
 
-    fn muc_host(&mut self) -> String {
-        let key = self.key("muc_host");
-        let text = self.read.text(&key);
-        domain::normalise_pattern(&text).unwrap_or_else(|wrong| {
-            self.read.problem(&key, wrong, "give a domain, such as \"conference.@HOST@\"");
-            text
-        })
-    }
-
-    fn muc_topics(&mut self) -> BTreeMap<String, TopicArn> {
-        let mut keys = BTreeMap::new();
-        let mut groups = vec![Key::from("sns.muc_topics")];
-        groups.extend(self.host.map(|host| Key::from(["hosts", host, "sns", "muc_topics"])));
-        for group in groups {
-            for name in self.read.names_in(&group) {
-                let key = group.child(&name);
-                keys.insert(name, key);
-            }
-        }
-        keys.into_iter().filter_map(|(name, key)| Some((name, self.topic(&key)?))).collect()
-    }
-}
-
-/// Checks regions and account ids wherever they are given, whether a topic needs them or not.
-pub(super) fn check_parts(read: &mut Reader) {
-    let mut groups = vec![Key::from("sns")];
-    groups.extend(
-        read.names_in(&Key::from("hosts")).iter().map(|host| Key::from(["hosts", host, "sns"])),
-    );
-    for group in groups {
-        let region = group.child("region");
-        read.has_form(&region, "^[a-z0-9-]+$");
-        if read.optional(&region).is_some_and(|text| arn::check_region(&text).is_err()) {
-            let wrong = "must be lower-case letters, digits and hyphens";
-            read.problem(&region, wrong, "give a region's code, such as \"eu-west-1\"");
-        }
-        let account_id = group.child("account_id");
-        read.has_form(&account_id, "^[0-9]{12}$");
-        if read.optional(&account_id).is_some_and(|text| arn::check_account_id(&text).is_err()) {
-            read.problem(
-                &account_id,
-                "must be 12 digits",
-                "give the id of the topics' owner, leading zeros included",
-            );
+    fn check_credentials(&mut self) {
+        let keys = CREDENTIALS.map(|name| self.key(name));
+        let (given, unset): (Vec<_>, Vec<_>) =
+            keys.iter().partition(|key| self.merged.text(key).is_some());
+        let Some(given) = given.first().filter(|_| keys.iter().all(|it| self.merged.is_sound(it)))
+        else {
+            return;
+        };
+        for unset in unset.into_iter().filter(|it| **it != keys[2]) {
+            let wrong = format!("is unset, but {given} is given");
+            self.merged.problem(unset, wrong, "set both parts of the credentials, or none");
         }
     }
 }

@@ -1,82 +1,52 @@
-//! Validates `[sns]` but for its routing, and `[outage]`, which bounds its retries.
+//! What belongs together in the other sections: times of attempts and retries, and addresses.
 
 use super::key::Key;
-use super::reader::Reader;
-use super::settings::{Access, Ordering, Outage, Routing, Sns};
+use super::merged::Merged;
+use super::settings::{Admin, Config, Outage, Sns};
 
-/// Ten minutes, in milliseconds: longer than anything here can sensibly take.
-const LONG_MS: i64 = 600_000;
+/// Notes what doesn't fit together.
+pub(super) fn check(merged: &mut Merged, config: &Config) {
+    check_attempts(merged, &config.sns);
+    check_retries(merged, &config.sns, &config.outage);
+    check_addresses(merged, &config.admin);
+}
 
-pub(super) fn sns(read: &mut Reader, routing: Routing, accesses: Vec<Access>) -> Sns {
-    let mut host_accesses = accesses;
-    let access = host_accesses.remove(0);
-    let sns = Sns {
-        routing,
-        region: read.optional(&Key::from("sns.region")),
-        access,
-        host_accesses,
-        pool_size: read.number(
-            "sns.pool_size",
-            1..=1000,
-            "every request may have a connection of its own, and a process has 1,024 open files by default",
-        ),
-        publish_retry_count: read.number("sns.publish_retry_count", 0..=30, "the pauses double with each"),
-        publish_retry_time: read.millis("sns.publish_retry_time_ms", 0..=LONG_MS, "0 retries at once"),
-        batch_max_entries: read.number("sns.batch_max_entries", 1..=10, "SNS takes no more in one request"),
-        batch_linger: read.millis("sns.batch_linger_ms", 0..=10_000, "it delays every event in quiet hours"),
-        max_message_bytes: read.number("sns.max_message_bytes", 1..=1_048_576, "SNS's own limit is 1 MiB"),
-        connect_timeout: read.millis("sns.connect_timeout_ms", 1..=LONG_MS, "without a limit it could hang"),
-        attempt_timeout: read.millis("sns.attempt_timeout_ms", 1..=LONG_MS, "without a limit it could hang"),
-        ordering: read.choice(
-            &Key::from("sns.ordering"),
-            &[("none", Ordering::None), ("per-key", Ordering::PerKey)],
-        ),
-        group_id: read.flag(&Key::from("sns.group_id")),
-    };
+fn check_attempts(merged: &mut Merged, sns: &Sns) {
     if sns.connect_timeout > sns.attempt_timeout
-        && read.sound(&["sns.connect_timeout_ms", "sns.attempt_timeout_ms"])
+        && ["sns.connect_timeout_ms", "sns.attempt_timeout_ms"]
+            .iter()
+            .all(|it| merged.is_sound(&Key::from(*it)))
     {
         let wrong = format!(
             "is longer than sns.attempt_timeout_ms = {}, which includes connecting",
             sns.attempt_timeout.as_millis()
         );
-        read.problem(&Key::from("sns.connect_timeout_ms"), wrong, "lower it, or raise the other");
+        merged.problem(&Key::from("sns.connect_timeout_ms"), wrong, "lower it, or raise the other");
     }
-    sns
 }
 
-pub(super) fn outage(read: &mut Reader, sns: &Sns) -> Outage {
-    let outage = Outage {
-        threshold: read.number(
-            "outage.threshold",
-            1..=1_000_000,
-            "0 would be an outage from the start",
-        ),
-        probe_max: read.millis(
-            "outage.probe_max_ms",
-            1..=LONG_MS,
-            "a recovery would go unnoticed for longer",
-        ),
-        hand_back_after: std::time::Duration::from_secs(read.number(
-            "outage.hand_back_after_s",
-            1..=1799,
-            "after 1,800 s without an acknowledgement the broker closes the channel",
-        )),
-    };
-    check_retries(read, sns, &outage);
-    outage
+fn check_addresses(merged: &mut Merged, admin: &Admin) {
+    let fixed = |it: &&String| !it.ends_with(":0");
+    if admin.listen.is_some() && admin.health_listen.as_ref().filter(fixed) == admin.listen.as_ref()
+    {
+        merged.problem(
+            &Key::from("admin.health_listen"),
+            "is the address that admin.listen has",
+            "give it another port, or leave it empty: then probes are answered on admin.listen",
+        );
+    }
 }
 
 /// A delivery must be settled before it is due to be handed back, however badly its
 /// publishing goes.
-fn check_retries(read: &mut Reader, sns: &Sns, outage: &Outage) {
+fn check_retries(merged: &mut Merged, sns: &Sns, outage: &Outage) {
     let keys = [
         "sns.publish_retry_count",
         "sns.publish_retry_time_ms",
         "sns.attempt_timeout_ms",
         "outage.hand_back_after_s",
     ];
-    if !read.sound(&keys) {
+    if !keys.iter().all(|it| merged.is_sound(&Key::from(*it))) {
         return;
     }
     let retries = u128::from(sns.publish_retry_count);
@@ -97,5 +67,5 @@ fn check_retries(read: &mut Reader, sns: &Sns, outage: &Outage) {
         outage.hand_back_after.as_secs(),
     );
     let remedy = "lower it, sns.publish_retry_time_ms or sns.attempt_timeout_ms";
-    read.problem(&Key::from(keys[0]), wrong, remedy);
+    merged.problem(&Key::from(keys[0]), wrong, remedy);
 }

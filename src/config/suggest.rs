@@ -22,15 +22,20 @@ pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
         .map(|(_, _, key)| key)
 }
 
+/// The remedy for a word that is none of `words`.
+pub(super) fn did_you_mean(unknown: &str, words: &[&str]) -> String {
+    match nearest_word(unknown, words) {
+        Some(word) => format!("did you mean {word:?}?"),
+        None => "give one of these".to_owned(),
+    }
+}
+
 /// The nearest of a set of words.
-pub(super) fn nearest_word<'a>(unknown: &str, words: &[&'a str]) -> Option<&'a str> {
+fn nearest_word<'a>(unknown: &str, words: &[&'a str]) -> Option<&'a str> {
     let unknown = unknown.to_lowercase();
-    words
-        .iter()
-        .map(|word| (damerau_levenshtein(&unknown, word), *word))
-        .filter(|(distance, _)| *distance <= tolerance(&unknown))
-        .min()
-        .map(|(_, word)| word)
+    let distances = words.iter().map(|word| (damerau_levenshtein(&unknown, word), *word));
+    let near = distances.filter(|(distance, _)| *distance <= tolerance(&unknown));
+    near.min().map(|(_, word)| word)
 }
 
 /// So many typing errors still leave a word recognisable.
@@ -56,10 +61,8 @@ fn keys_around(unknown: &Key) -> Vec<Key> {
     match unknown.segments().as_slice() {
         ["amqp", "sources", name, ..] => {
             let default_source = Key::from(["amqp", "sources", schema::DEFAULT_SOURCE]);
-            for key in &mut keys {
-                if key.is_within(&default_source) {
-                    *key = Key::from(["amqp", "sources", name, key.last()]);
-                }
+            for key in keys.iter_mut().filter(|key| key.is_within(&default_source)) {
+                *key = Key::from(["amqp", "sources", name, key.last()]);
             }
         }
         ["hosts", host, ..] => {

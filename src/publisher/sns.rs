@@ -163,6 +163,6 @@ async fn shared_config(config: &config::Sns, access: &config::Access) -> SdkConf
         None => loader,
     };
     // Requests go to the region of their topic. Without one here the SDK would ask the instance's metadata.
-    let region = config.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
+    let region = config.account.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
     loader.region(Region::new(region)).load().await
 }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 /// The suffix by which SNS tells a FIFO topic from a standard one.
 const FIFO_SUFFIX: &str = ".fifo";
 
@@ -24,7 +27,9 @@ const PARTITIONS: &[(&str, &str)] = &[
 /// accesses to SNS it is reached. Cheap to clone.
 ///
 /// The same ARN by another access is another topic: it has requests, and holds, of its own.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(extend("format" = "topic"))]
 pub struct TopicArn(Arc<str>, Access);
 
 /// Endpoint and credentials, by their number in the configuration; 0 are those of `[sns]`.
@@ -67,6 +72,14 @@ pub enum ArnError {
         "has {0:?} in its topic name; SNS allows A-Z, a-z, 0-9, `-`, `_` and the ending `.fifo`"
     )]
     NameCharacter(char),
+}
+
+impl TryFrom<String> for TopicArn {
+    type Error = ArnError;
+
+    fn try_from(arn: String) -> Result<Self, ArnError> {
+        Self::parse(&arn)
+    }
 }
 
 impl TopicArn {

@@ -3,51 +3,76 @@
 use std::fmt;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use url::Url;
 
+use super::operation::LONG_MS;
+use super::read;
 use crate::arn::TopicArn;
 pub use crate::route::{Ordering, Routing};
 
 /// The service, and how to publish to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Sns {
     /// For all XMPP domains that [`Config::hosts`](crate::config::Config::hosts) doesn't name.
+    #[serde(flatten)]
     pub routing: Routing,
-    /// The region; `None`: the SDK's own choice, which is possible only where every topic is an ARN.
-    pub region: Option<String>,
+    /// Where topics are that are given by their names.
+    #[serde(flatten)]
+    pub account: Account,
     /// Where SNS is, and as whom it is used.
+    #[serde(flatten)]
     pub access: Access,
     /// The same for hosts that differ, numbered from 1: a [`TopicArn`] knows by which it is reached.
+    #[serde(skip)]
     pub host_accesses: Vec<Access>,
-    /// Requests in flight at once, at least 1.
+    #[schemars(range(min = 1, max = 1000), extend(
+        "$comment" = "every request may have a connection of its own, and a process has 1,024 open files by default"
+    ))]
     pub pool_size: u16,
-    /// Retries after the first attempt.
+    #[schemars(range(min = 0, max = 30), extend("$comment" = "the pauses double with each"))]
     pub publish_retry_count: u32,
-    /// The base of the pauses between retries; may be zero.
+    #[serde(rename = "publish_retry_time_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 0, max = LONG_MS), extend("$comment" = "0 retries at once"))]
     pub publish_retry_time: Duration,
-    /// Entries of one batch, 1 to 10.
+    #[schemars(range(min = 1, max = 10), extend("$comment" = "SNS takes no more in one request"))]
     pub batch_max_entries: u8,
-    /// How long an entry may wait for others.
+    #[serde(rename = "batch_linger_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 0, max = 10_000), extend("$comment" = "it delays every event in quiet hours"))]
     pub batch_linger: Duration,
-    /// The most that body and attributes of a message may have together, in bytes.
+    #[schemars(range(min = 1, max = 1_048_576), extend("$comment" = "SNS's own limit is 1 MiB"))]
     pub max_message_bytes: usize,
-    /// For reaching the service; at most `attempt_timeout`.
+    #[serde(rename = "connect_timeout_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 1, max = LONG_MS), extend("$comment" = "without a limit it could hang"))]
     pub connect_timeout: Duration,
-    /// For one attempt, connecting included.
+    #[serde(rename = "attempt_timeout_ms", deserialize_with = "read::millis")]
+    #[schemars(with = "u64", range(min = 1, max = LONG_MS), extend("$comment" = "without a limit it could hang"))]
     pub attempt_timeout: Duration,
-    /// Whether the order of events is kept.
     pub ordering: Ordering,
-    /// Whether standard topics are told the message group.
     pub group_id: bool,
 }
 
+/// What the ARNs of topics have that are given by their names.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Account {
+    /// The region; `None`: the SDK's own choice, which is possible only where every topic is an ARN.
+    #[schemars(extend("format" = "region", "pattern" = "^[a-z0-9-]+$"))]
+    pub region: Option<String>,
+    #[schemars(extend("format" = "account-id", "pattern" = "^[0-9]{12}$"))]
+    pub account_id: Option<String>,
+}
+
 /// Where SNS is, and as whom it is used.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Access {
     /// Another endpoint than the region's own, without user, query and fragment.
+    #[serde(default, rename = "sns_host", deserialize_with = "read::url")]
+    #[schemars(with = "Option<String>", extend("format" = "endpoint"))]
     pub endpoint: Option<Url>,
     /// Static credentials; `None`: the SDK's default chain.
+    #[serde(flatten)]
     pub credentials: Option<StaticCredentials>,
 }
 
@@ -55,12 +80,9 @@ impl Access {
     /// Whether requests by one may go by the other.
     pub(in crate::config) fn is_like(&self, other: &Self) -> bool {
         let exposed = |it: &Self| {
-            it.credentials.as_ref().map(|keys| {
-                let token = keys.session_token.as_ref().map(|it| it.expose_secret().to_owned());
-                let [id, key] = [&keys.access_key_id, &keys.secret_access_key]
-                    .map(|it| it.expose_secret().to_owned());
-                (id, key, token)
-            })
+            let keys = it.credentials.clone()?;
+            let keys = [Some(keys.access_key_id), Some(keys.secret_access_key), keys.session_token];
+            Some(keys.map(|it| it.map(|it| it.expose_secret().to_owned())))
         };
         self.endpoint == other.endpoint && exposed(self) == exposed(other)
     }
@@ -76,13 +98,13 @@ impl Sns {
 }
 
 /// Credentials from the configuration itself. `Debug` shows none of it.
-#[derive(Clone)]
+#[derive(Clone, Deserialize, JsonSchema)]
 pub struct StaticCredentials {
-    /// `AKIA…` or, with a session token, `ASIA…`.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub access_key_id: SecretString,
-    /// The key with which requests are signed.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub secret_access_key: SecretString,
-    /// Goes with temporary credentials.
+    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
     pub session_token: Option<SecretString>,
 }
 
@@ -90,4 +112,16 @@ impl fmt::Debug for StaticCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("StaticCredentials(***)")
     }
+}
+
+/// What a host may override, in `[hosts."example.org".sns]`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub(in crate::config) struct Overrides {
+    #[serde(flatten)]
+    pub(in crate::config) routing: Routing,
+    #[serde(flatten)]
+    #[expect(dead_code, reason = "it is in the ARNs of `routing`")]
+    account: Account,
+    #[serde(flatten)]
+    pub(in crate::config) access: Access,
 }

@@ -13,7 +13,7 @@ fn the_environment_wins_over_files_and_a_later_file_over_an_earlier() {
     ];
     let config = load_files(&files, &[("EVENT_PUSHER__SNS__POOL_SIZE", "3")]).unwrap();
     assert_eq!(config.sns.pool_size, 3);
-    assert_eq!(config.sns.region.as_deref(), Some("eu-west-2"));
+    assert_eq!(config.sns.account.region.as_deref(), Some("eu-west-2"));
     assert_eq!(config.log.filter, "warn");
     assert_eq!(
         origin_of(&config, "sns.pool_size"),
@@ -62,7 +62,7 @@ fn an_empty_variable_unsets_a_text_and_leaves_a_number_alone() {
         ("EVENT_PUSHER__ADMIN__LISTEN", ""),
     ];
     let config = load(toml, &environment).unwrap();
-    assert_eq!(config.sns.region, None);
+    assert_eq!(config.sns.account.region, None);
     assert_eq!(config.sns.pool_size, 7);
     assert_eq!(config.sns.routing.muc_host, "conference.@HOST@", "which it can't do without");
     assert_eq!(config.admin.listen, None);
@@ -164,6 +164,32 @@ fn a_host_in_the_environment_is_the_same_host_as_in_the_file() {
         config.hosts["example.org"].pm_messages_topic.as_ref().unwrap().name(),
         "environment"
     );
+}
+
+/// Bash sets no variable with a dot in its name.
+#[test]
+fn a_domain_in_the_name_of_a_variable_may_have_its_dots_spelled_out() {
+    let toml = ROUTING.to_owned() + "[hosts.\"example.org\".sns]\npm_messages_topic = \"file\"";
+    let variables = [
+        ("EVENT_PUSHER__HOSTS__EXAMPLE_DOT_ORG__SNS__REGION", "us-east-2"),
+        ("EVENT_PUSHER__SNS__MUC_TOPICS__ROOMS_DOT_A_DOT_EXAMPLE", "rooms"),
+        ("EVENT_PUSHER__AMQP__SOURCES__A_DOT_B__QUEUE", "q"),
+    ];
+    let config = load(&toml, &variables).unwrap();
+    let host = &config.hosts["example.org"];
+    let topic = host.pm_messages_topic.as_ref().unwrap();
+    assert_eq!((topic.region(), topic.name()), ("us-east-2", "file"));
+    assert_eq!(host.muc_topics["rooms.a.example"].name(), "rooms");
+    assert_eq!(config.amqp.sources[0].name, "a_dot_b", "which is no domain");
+    let key = config.summary().iter().find(|it| it.key.to_string().contains("example.org\".sns.r"));
+    assert_eq!(key.unwrap().key.environment_name(), variables[0].0);
+    assert_eq!(key.unwrap().origin.to_string(), format!("environment variable {}", variables[0].0));
+
+    let misspelt = [("EVENT_PUSHER__HOSTS__EXAMPLE_DOT_ORG__SNS__REGOIN", "x")];
+    let remedy = problems("", &misspelt);
+    assert!(remedy.contains(&format!("did you mean `{}`?", variables[0].0)), "{remedy}");
+    let twice = [variables[0], ("EVENT_PUSHER__HOSTS__EXAMPLE.ORG__SNS__REGION", "us-east-2")];
+    assert!(problems("", &twice).contains("is given twice"));
 }
 
 #[test]

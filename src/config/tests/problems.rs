@@ -231,6 +231,7 @@ fn every_rule_has_its_problem() {
     for (toml, wrong) in [
         ("amqp.uri = \"amqp://host/\"", "ends in `/`, which names the empty vhost"),
         ("amqp.uris = [\"amqp://a\", \"b\"]", "in its entry 2, has no scheme"),
+        ("amqp.uris = [\"\"]", "in its entry 1, has no scheme"),
         ("amqp.uri = \"\"", "is unset, so there is no broker to take events from"),
         ("amqp.queue_type = \"qorum\"", "must be one of quorum, classic"),
         ("amqp.prefetch = 65536", "must be from 0 to 65535: AMQP counts up to there"),

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::arn::TopicArn;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::arn::{Access, TopicArn};
 
 /// In the name of a MUC host, it stands for the sender's domain.
 pub const HOST_PLACEHOLDER: &str = "@HOST@";
 
 /// Where events go, and what they become on the way.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Routing {
     /// For presences; `None`: they are skipped.
     pub presence_updates_topic: Option<TopicArn>,
@@ -16,19 +19,38 @@ pub struct Routing {
     pub pm_messages_topic: Option<TopicArn>,
     /// For messages to rooms of `muc_host`; `None`: they are skipped.
     pub muc_messages_topic: Option<TopicArn>,
-    /// The name of the plugin.
-    pub plugin_module: String,
     /// The MUC host, normalised; may hold `@HOST@`, the sender's domain.
+    #[schemars(extend("format" = "domain-pattern"))]
     pub muc_host: String,
     /// Topics of further MUC hosts, whose names are as in `muc_host`.
+    #[serde(default)]
     pub muc_topics: BTreeMap<String, TopicArn>,
+    /// The name of the plugin, or the path of a script.
+    #[schemars(extend("format" = "plugin"))]
+    pub plugin_module: String,
+}
+
+impl Routing {
+    /// The same, with its topics reached by one of the accesses.
+    #[must_use]
+    pub fn by(mut self, access: Access) -> Self {
+        let own = [
+            &mut self.presence_updates_topic,
+            &mut self.pm_messages_topic,
+            &mut self.muc_messages_topic,
+        ];
+        for topic in own.into_iter().flatten().chain(self.muc_topics.values_mut()) {
+            *topic = topic.clone().by(access);
+        }
+        self
+    }
 }
 
 /// Which events keep their order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(missing_docs, reason = "described one by one, they would be no list of words in the schema")]
 pub enum Ordering {
-    /// None: the fastest.
     None,
-    /// Those of the same user's presence, conversation or room.
     PerKey,
 }

@@ -1,0 +1,166 @@
+//! All layers in one, by the `config` crate: defaults, then files, then the environment; and what is wrong in any.
+//!
+//! Nothing here fails: what is wrong is noted, and the default stands in for it, so that all the rest is looked at
+//! too. The result is thrown away if anything was noted.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ::config::{Config, ConfigError, Value, ValueKind};
+use serde::de::DeserializeOwned;
+
+use super::inputs::Inputs;
+use super::key::{Key, Origin};
+use super::layer::Layer;
+use super::problem::{Problem, Problems};
+use super::value::{at, is_unset, leaves, names, texts};
+use super::{environment, file, rules, schema};
+
+pub(super) struct Merged {
+    /// Every key that applies has a value, which has its origin.
+    config: Config,
+    /// Keys that are wrong in some layer.
+    faulty: BTreeSet<Key>,
+    problems: Vec<Problem>,
+    /// Unset keys, and the topics whose ARNs can't be built without them.
+    missing: BTreeMap<Key, BTreeSet<Key>>,
+}
+
+impl Merged {
+    /// Reads the layers, puts each over those below it, and checks each value that applies by itself.
+    pub(super) fn of(inputs: &Inputs) -> Self {
+        let files = inputs.files.iter().enumerate();
+        let files = files.map(|(order, (name, text))| file::read(order, name, text));
+        let mut layers: Vec<Layer> =
+            files.chain([environment::read(&inputs.environment)]).collect();
+        let faulty = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.faulty)).collect();
+        let problems = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.problems)).collect();
+        let builder = Config::builder().add_source(defaults(&layers));
+        let builder = layers.into_iter().fold(builder, |all, layer| all.add_source(layer));
+        let config = match builder.build() {
+            Ok(config) => config,
+            Err(_) => unreachable!("a layer that has been read gives what it has"),
+        };
+        let mut merged = Self { config, faulty, problems, missing: BTreeMap::new() };
+        for (key, value) in leaves(Key::default(), &merged.config.cache.clone()) {
+            for (wrong, remedy) in rules::broken(&key, value) {
+                merged.problem(&key, wrong, remedy);
+            }
+        }
+        merged
+    }
+
+    /// `Ok` if nothing is wrong.
+    pub(super) fn finish(mut self) -> Result<Self, Problems> {
+        for (key, topics) in std::mem::take(&mut self.missing) {
+            if self.is_sound(&key) {
+                let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
+                let (arns, names) =
+                    if topics.len() == 1 { ("ARN", "a whole ARN") } else { ("ARNs", "whole ARNs") };
+                let topics = topics.join(", ");
+                let wrong = format!("is unset, but needed to build the {arns} of {topics}");
+                self.problem(&key, wrong, format!("set it, or give {names}"));
+            }
+        }
+        Problems::none_in(std::mem::take(&mut self.problems))?;
+        Ok(self)
+    }
+
+    /// The value, or table, at `key`.
+    pub(super) fn value(&self, key: &Key) -> Option<&Value> {
+        at(&self.config.cache, key)
+    }
+
+    /// All values, by key.
+    pub(super) fn values(&self) -> BTreeMap<Key, &Value> {
+        leaves(Key::default(), &self.config.cache)
+    }
+
+    /// The text at `key`; `None` if it is empty.
+    pub(super) fn text(&self, key: &Key) -> Option<String> {
+        let text = texts(self.value(key)?).concat();
+        Some(text).filter(|it| !it.is_empty())
+    }
+
+    /// The names that users chose directly below `group`.
+    pub(super) fn names_in(&self, group: &Key) -> BTreeSet<String> {
+        names(&self.config.cache, group).into_iter().map(str::to_owned).collect()
+    }
+
+    /// What the program works with: the default for what is wrong, and for what is unset unless it may be.
+    pub(super) fn applying(&self, key: &Key) -> Option<Value> {
+        let is_given = |it: &&Value| !is_unset(it) || texts(it).is_empty();
+        let value = self.value(key).filter(|_| self.is_sound(key));
+        let unset = value.is_some_and(|it| is_unset(it) && schema::is_optional(key));
+        let default = schema::default_of(key).filter(|_| !unset);
+        let value = value.filter(is_given).or(default.filter(is_given))?;
+        match &value.kind {
+            ValueKind::String(text) => {
+                rules::checked(schema::format(key).unwrap_or_default(), text).ok().map(Value::from)
+            }
+            _ => Some(value.clone()),
+        }
+    }
+
+    /// Notes what is wrong with a key, together with its value and origin.
+    pub(super) fn problem(
+        &mut self,
+        key: &Key,
+        wrong: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        let value = self.value(key);
+        let origin = value.map_or(Origin::Default, Origin::of);
+        let problem = Problem::new(&origin, key.clone(), wrong, remedy).with_value(value);
+        self.faulty.insert(key.clone());
+        self.problems.push(problem);
+    }
+
+    /// Notes that `topic` can't do without the unset `key`.
+    pub(super) fn missing(&mut self, key: &Key, topic: &Key) {
+        self.missing.entry(key.clone()).or_default().insert(topic.clone());
+    }
+
+    /// Whether nothing was wrong with it, so that something can be said about it and others together.
+    pub(super) fn is_sound(&self, key: &Key) -> bool {
+        !self.faulty.contains(key)
+    }
+}
+
+/// What applies below the layers of users. Where these have sources, only those exist, with the default source's
+/// values for what they leave out.
+fn defaults(users: &[Layer]) -> Layer {
+    let mut defaults = Layer::default();
+    let (group, uri) = (Key::from("amqp.sources"), Key::from("amqp.uri"));
+    let template = group.child(schema::DEFAULT_SOURCE);
+    let sources: BTreeSet<&str> = users.iter().flat_map(|it| names(&it.tree, &group)).collect();
+    for (key, value) in schema::defaults() {
+        if key.is_within(&template) && !sources.is_empty() {
+            for name in &sources {
+                defaults.set(&group.child(name).child(key.last()), (*value).clone());
+            }
+        } else {
+            defaults.set(key, (*value).clone());
+        }
+    }
+    let given = |key: &Key| users.iter().rev().find_map(|layer| at(&layer.tree, key));
+    if given(&uri).is_none() && given(&Key::from("amqp.uris")).is_some_and(|it| !is_unset(it)) {
+        // The default must not stand beside what the user gave in its place.
+        defaults.set(&uri, Value::from(""));
+    }
+    defaults
+}
+
+/// Reads values as one of the types of the settings.
+pub(super) fn read<T: DeserializeOwned>(values: BTreeMap<Key, Value>) -> Result<T, Problems> {
+    let mut layer = Layer::default();
+    values.into_iter().for_each(|(key, value)| layer.set(&key, value));
+    layer.tree.try_deserialize().map_err(|error| {
+        let wrong = match error {
+            // Its `Display` quotes the value.
+            ConfigError::Type { expected, key, .. } => format!("{key:?} must be {expected}"),
+            other => other.to_string(),
+        };
+        let remedy = "report it: the rules of this key let through what its type refuses";
+        Problems::from(Problem::new(&Origin::Default, None, wrong, remedy))
+    })
+}

@@ -1,0 +1,150 @@
+//! The broker, its topology and the sources.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer};
+
+use super::read;
+use crate::config::amqp_uri::AmqpUri;
+use crate::event::Format;
+use crate::limits::LEAST_IN_FLIGHT_BYTES;
+use crate::signature::SigningKey;
+
+/// The broker and its topology.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Amqp {
+    /// The only node, which is in `uris` then.
+    pub(in crate::config) uri: Option<AmqpUri>,
+    /// The nodes of the broker, at least one, to be tried in turn.
+    pub uris: Vec<AmqpUri>,
+    #[serde(flatten)]
+    pub tls: Tls,
+    pub declare: bool,
+    pub queue_type: QueueType,
+    #[schemars(range(min = 1, max = 1_000_000), extend("$comment" = "0 would dead-letter every event"))]
+    pub delivery_limit: u32,
+    /// Unacknowledged deliveries that the worker may hold; never 0, which would be no bound.
+    #[schemars(range(min = 0, max = 65_535), extend("$comment" = "AMQP counts up to there"))]
+    pub prefetch: u16,
+    #[schemars(range(min = LEAST_IN_FLIGHT_BYTES, max = 1_099_511_627_776_i64))]
+    #[schemars(extend("$comment" = "the largest event that SNS takes must have room"))]
+    pub max_in_flight_bytes: u64,
+    /// Dead letters of one source and reason that are written in a second; `None`: as many as there are.
+    #[serde(deserialize_with = "read::limit")]
+    #[schemars(with = "f64", range(min = 0, max = 1_000_000), extend("$comment" = "it is a rate; 0 is no limit"))]
+    pub dead_letters_per_second: Option<f64>,
+    #[schemars(extend("format" = "name"))]
+    pub dead_letter_exchange: String,
+    #[schemars(extend("format" = "queue"))]
+    pub dead_letter_queue: String,
+    /// The file of the key by which workers sign what they write into headers; `None`: nothing is signed.
+    pub signing_key_file: Option<PathBuf>,
+    /// What is in that file. The program reads it (`app/signing.rs`), not the configuration.
+    #[serde(skip)]
+    pub signing_key: Option<SigningKey>,
+    /// At least one, by name; no two share a queue.
+    #[serde(deserialize_with = "sources")]
+    #[schemars(with = "BTreeMap<String, Source>", extend("propertyNames" = {"pattern": "^[a-z0-9_-]+$"}))]
+    pub sources: Vec<Source>,
+}
+
+impl Amqp {
+    /// Bytes of deliveries that one source may have in flight: its even share, so that none takes the room of
+    /// another one that flows, but never less than the largest event that SNS takes.
+    #[must_use]
+    pub fn in_flight_bytes_of_a_source(&self) -> u64 {
+        let share = self.max_in_flight_bytes / self.sources.len().max(1) as u64;
+        share.max(LEAST_IN_FLIGHT_BYTES.unsigned_abs())
+    }
+}
+
+/// PEM files for TLS. They are read for every connection, since they may have been renewed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Tls {
+    pub ca_file: Option<PathBuf>,
+    /// The client's certificate; there if and only if `key_file` is.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+}
+
+/// The types of queue that are supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum QueueType {
+    Quorum,
+    Classic,
+}
+
+impl QueueType {
+    /// The value of the argument `x-queue-type`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Quorum => "quorum",
+            Self::Classic => "classic",
+        }
+    }
+}
+
+/// A stream of events: a queue, and how it is fed.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Source {
+    /// Its name in the configuration, in logs and in metrics.
+    #[serde(skip)]
+    pub name: String,
+    #[schemars(extend("format" = "name"))]
+    pub exchange: String,
+    pub exchange_type: ExchangeType,
+    pub exchange_durable: bool,
+    #[schemars(extend("format" = "routing-key"))]
+    pub routing_keys: Vec<String>,
+    #[schemars(extend("format" = "queue"))]
+    pub queue: String,
+    /// Where events of a held topic are parked, to come back to `queue` later; `None` where that would break
+    /// their order.
+    #[serde(skip)]
+    pub parking: Option<Parking>,
+    #[serde(deserialize_with = "read::format")]
+    #[schemars(schema_with = "read::formats")]
+    pub format: Format,
+}
+
+/// A table by name as a list.
+fn sources<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Source>, D::Error> {
+    let sources = BTreeMap::<String, Source>::deserialize(from)?;
+    Ok(sources.into_iter().map(|(name, source)| Source { name, ..source }).collect())
+}
+
+/// A second queue of a source, for what it can't keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parking {
+    pub queue: String,
+    /// After this the broker brings an event back.
+    pub time: Duration,
+}
+
+/// The exchange types of AMQP 0-9-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ExchangeType {
+    Topic,
+    Direct,
+    Fanout,
+    Headers,
+}
+
+impl ExchangeType {
+    /// The type's name in the protocol.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Topic => "topic",
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+            Self::Headers => "headers",
+        }
+    }
+}
