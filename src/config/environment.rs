@@ -15,8 +15,8 @@ pub(super) fn read(variables: &[(String, String)]) -> Layer {
     for (name, text) in ours {
         let origin = Origin::Environment(name.clone());
         if let Some(key) = key(&mut layer, name, &origin) {
-            let shown = Some(Value::from(text.as_str()));
-            layer.give(key, &origin, None, shown, |kind| kind.from_variable(text));
+            let shown = Value::from(text.as_str());
+            layer.give(key, &origin, None, Some(&shown), |kind| kind.read_variable(text));
         }
     }
     layer

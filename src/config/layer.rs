@@ -43,7 +43,7 @@ impl Layer {
         key: Key,
         origin: &Origin,
         what: Option<&str>,
-        shown: Option<Value>,
+        shown: Option<&Value>,
         read: impl FnOnce(&Kind) -> Option<ValueKind>,
     ) {
         let not = what.map(|what| format!(", not {what}")).unwrap_or_default();
@@ -69,7 +69,7 @@ impl Layer {
                 (None, _) => {
                     let wrong = format!("must be {}{not}", kind.name);
                     let problem = Problem::new(origin, key, wrong, kind.remedy(in_variable));
-                    self.fault(problem.with_value(shown.as_ref()));
+                    self.fault(problem.with_value(shown));
                 }
             },
         }

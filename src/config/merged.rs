@@ -34,11 +34,12 @@ impl Merged {
             files.chain([environment::read(&inputs.environment)]).collect();
         let faulty = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.faulty)).collect();
         let problems = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.problems)).collect();
-        let builder = Config::builder().add_source(defaults(&layers));
-        let builder = layers.into_iter().fold(builder, |all, layer| all.add_source(layer));
-        let config = match builder.build() {
-            Ok(config) => config,
-            Err(_) => unreachable!("a layer that has been read gives what it has"),
+        let mut builder = Config::builder().add_source(defaults(&layers));
+        for layer in layers {
+            builder = builder.add_source(layer);
+        }
+        let Ok(config) = builder.build() else {
+            unreachable!("a layer that has been read gives what it has")
         };
         let mut merged = Self { config, faulty, problems, missing: BTreeMap::new() };
         for (key, value) in leaves(Key::default(), &merged.config.cache.clone()) {
@@ -153,7 +154,9 @@ fn defaults(users: &[Layer]) -> Layer {
 /// Reads values as one of the types of the settings.
 pub(super) fn read<T: DeserializeOwned>(values: BTreeMap<Key, Value>) -> Result<T, Problems> {
     let mut layer = Layer::default();
-    values.into_iter().for_each(|(key, value)| layer.set(&key, value));
+    for (key, value) in values {
+        layer.set(&key, value);
+    }
     layer.tree.try_deserialize().map_err(|error| {
         let wrong = match error {
             // Its `Display` quotes the value.

@@ -54,7 +54,7 @@ impl Kind {
     }
 
     /// A value of a file, if it is of this kind. A whole number may stand for one with a fraction.
-    pub(super) fn from_toml(&self, value: &ValueKind) -> Option<ValueKind> {
+    pub(super) fn read_toml(&self, value: &ValueKind) -> Option<ValueKind> {
         let is_text = |it: &Value| matches!(it.kind, ValueKind::String(_));
         let json = match value {
             #[expect(clippy::cast_precision_loss, reason = "no such number is allowed")]
@@ -70,12 +70,12 @@ impl Kind {
     }
 
     /// The text of a variable as this kind has it; nil where it is empty, and so stands for no number and no flag.
-    pub(super) fn from_variable(&self, text: &str) -> Option<ValueKind> {
+    pub(super) fn read_variable(&self, text: &str) -> Option<ValueKind> {
         let trimmed = text.trim();
         match self.json {
             "string" => Some(text.into()),
             "array" if trimmed.starts_with('[') => {
-                self.from_toml(&read(DeValue::parse(trimmed).ok()?)?.kind)
+                self.read_toml(&read(DeValue::parse(trimmed).ok()?)?.kind)
             }
             "array" => {
                 let items = trimmed.split(',').map(str::trim).filter(|item| !item.is_empty());
