@@ -88,7 +88,7 @@ check-lints: ## clippy on everything; a warning fails, and so does a leftover to
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 check-docs: ## The API's documentation, without warnings
-	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --workspace
 
 .PHONY: advisories
 advisories: ## Known vulnerabilities (not in `check`: needs the internet)

@@ -20,15 +20,15 @@ REST = "the rest"
 
 # The first pattern that a project's file matches, below src/.
 OF_FILE = [
-    (r"source/(wire|bytes)\b", READER),
-    (r"(event|source/(amqp_message|headers|origin))\b", "decode"),
-    (r"(route|plugin|arn|trace)\b", "route"),
-    (r"publisher/sns/form\b", "form"),
-    (r"publisher/sns/(answer|verdicts)\b", "answer"),
-    (r"publisher/sns/credentials\b", "signature"),
-    (r"publisher/(sns|classify)\b", HTTP),
-    (r"(publisher|relay|worker|hold|pause|pace)\b", FUTURES),
-    (r"(settle|source|tally|outcome|recent|metrics)\b", SETTLE),
+    (r"rabbitmq/connection/(wire|bytes)\b", READER),
+    (r"(event|rabbitmq/(headers|message))\b", "decode"),
+    (r"(route|plugin|arn|observe/trace)\b", "route"),
+    (r"sns/form\b", "form"),
+    (r"sns/(answer|verdicts)\b", "answer"),
+    (r"sns/credentials\b", "signature"),
+    (r"(sns|publish/classify)\b", HTTP),
+    (r"(publish|pipeline/(relay|worker)|pause)\b", FUTURES),
+    (r"(pipeline|rabbitmq|outcome|observe)\b", SETTLE),
 ]
 
 # Other people's crates, as in the registry's folders, `_` for `-`. What is not here belongs to who calls it.

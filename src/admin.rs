@@ -29,7 +29,7 @@ use self::page::Page;
 pub(crate) use self::pulse::Pulse;
 use crate::config::{Admin, Config};
 use crate::dead_letters::Stop;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 use crate::route::Router as Routes;
 
 /// What the endpoints look at.

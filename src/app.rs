@@ -11,7 +11,7 @@
 //! }
 //! ```
 
-mod import;
+pub(crate) mod descriptors;
 mod logging;
 mod run;
 mod scripts;
@@ -28,30 +28,24 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use self::run::run;
-use crate::check;
-use crate::cli::{self, Arguments, Command};
+use crate::cli::arguments::{self, Arguments, Command};
+use crate::cli::check;
+use crate::cli::dead_letters::{self, End};
+use crate::cli::feed;
+use crate::cli::import;
+use crate::cli::output::{all_is_said, complain};
+use crate::cli::try_events;
+use crate::cli::{FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS};
 use crate::config::{Config, Inputs, Problems};
-use crate::feed;
-use crate::operator::{self, End};
 use crate::panics;
+use crate::pipeline::worker::Stop;
 use crate::plugin::Plugins;
-use crate::say::{all_is_said, complain};
-use crate::trial;
-use crate::worker::Stop;
-
-const FAILED: u8 = 1;
-
-/// As clap's own.
-const WRONG_ARGUMENTS: u8 = 2;
 
 /// As shells show who was ended by Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
 /// The same for SIGTERM.
 const TERMINATED: i32 = 143;
-
-/// `EX_CONFIG` of sysexits.h.
-const INVALID_CONFIGURATION: u8 = 78;
 
 /// Runs the command that the arguments ask for.
 #[must_use]
@@ -114,7 +108,7 @@ fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
         Command::Check { offline } => runtime.block_on(check(&config, plugins, offline)),
         Command::Try(arguments) => {
             start_logging(&config, filter);
-            trial::run(&arguments, &config, plugins).into()
+            try_events::run(&arguments, &config, plugins).into()
         }
         Command::Feed(arguments) => runtime.block_on(feed(&arguments, &config, filter)),
         // Done above.
@@ -139,7 +133,9 @@ fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
 /// The plugins with the configuration's scripts. Who only looks at dead letters needs none of them.
 fn plugins_of(command: &Command, plugins: &Plugins, config: &Config) -> Result<Plugins, Problems> {
     match command {
-        Command::DeadLetters(command) if !matches!(**command, cli::DeadLetters::Show { .. }) => {
+        Command::DeadLetters(command)
+            if !matches!(**command, arguments::DeadLetters::Show { .. }) =>
+        {
             Ok(plugins.clone())
         }
         _ => scripts::with_scripts(plugins, config),
@@ -147,24 +143,28 @@ fn plugins_of(command: &Command, plugins: &Plugins, config: &Config) -> Result<P
 }
 
 async fn check(config: &Config, plugins: &Plugins, offline: bool) -> ExitCode {
-    let all_well = check::run(config, plugins, offline).await;
+    let all_well = check::run(config, plugins, offline, descriptors::complaint(config)).await;
     if all_well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 async fn dead_letters(
-    command: cli::DeadLetters,
+    command: arguments::DeadLetters,
     config: Config,
     filter: EnvFilter,
     plugins: &Plugins,
 ) -> ExitCode {
     start_logging(&config, filter);
     match stop_on_signals() {
-        Ok(stop) => operator::run(command, &config, plugins, worker_name(), &stop).await.into(),
+        Ok(stop) => dead_letters::run(command, &config, plugins, worker_name(), &stop).await.into(),
         Err(error) => cannot_start(&error, FAILED),
     }
 }
 
-async fn feed(arguments: &cli::FeedArguments, config: &Config, filter: EnvFilter) -> ExitCode {
+async fn feed(
+    arguments: &arguments::FeedArguments,
+    config: &Config,
+    filter: EnvFilter,
+) -> ExitCode {
     start_logging(config, filter);
     match stop_on_signals() {
         Ok(stop) => feed::run(arguments, config, worker_name(), &stop).await.into(),

@@ -13,14 +13,14 @@ mod forecast;
 mod import;
 mod json;
 pub(crate) mod letter;
-pub mod message;
+pub(crate) mod pace;
 mod reading;
 mod replay;
 mod sift;
 mod summary;
 #[cfg(test)]
 mod tests;
-pub mod text;
+pub(crate) mod words;
 
 use std::io;
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::watch;
 
+pub use crate::rabbitmq::message::Message;
 pub use content::{Content, Sources};
 pub use filter::Filter;
 pub(crate) use filter::cause;
@@ -36,7 +37,6 @@ pub use forecast::forecast;
 pub use import::Imported;
 pub(crate) use json::{FoundAsJson, report_as_json};
 pub use letter::{By, Death, Letter, LetterId, Origin, Trust};
-pub use message::Message;
 pub use replay::{Address, Ended, Replay, Report, Target, Watching};
 pub use summary::{Group, Summary};
 
@@ -44,7 +44,9 @@ use self::archive::ArchiveError;
 use self::reading::Reading;
 use self::sift::{Keep, Sift};
 use crate::config::Amqp;
-use crate::source::{Broker, InLine, Look, SourceError};
+use crate::outcome::SourceError;
+use crate::rabbitmq::browse::{InLine, Look};
+use crate::rabbitmq::connection::Broker;
 
 /// Becomes true when an operation is to end early, and properly.
 pub type Stop = watch::Receiver<bool>;

@@ -4,42 +4,38 @@
 //! One event, one way:
 //!
 //! ```text
-//! source ──> event ──> route ──> publisher ──> outcome ──> settle
-//! Envelope   Event     Notification  policy · retry · batch · sns    ack, or dead letter and ack
+//! rabbitmq ──> event ──> route ──> publish ──> sns ──> outcome ──> settle
+//! Envelope     Event     Notification  gate · retry · batch  request     ack, or dead letter and ack
 //! ```
 //!
-//! [`worker`] takes deliveries and drains, [`relay`] is that way in one function. `event`,
-//! `route`, `plugin` and `outcome` are pure: they know neither broker nor cloud nor clock.
+//! The rooms, from the top down; each knows only those below it:
+//!
+//! - [`app`]: start and wiring: environment, signals, logging, exit status.
+//! - `cli`: the commands, a module each, and what they print.
+//! - `admin`: health, metrics and the page, over HTTP.
+//! - `import`: MongooseIM's configuration into ours.
+//! - [`dead_letters`]: looking at dead letters, replaying, exporting, importing and discarding them.
+//! - [`rabbitmq`]: all that speaks AMQP: connections, consuming, publishing, browsing, topology, headers.
+//! - [`sns`]: one request to SNS, its signature, and what its answer means.
+//! - [`pipeline`]: the way of a delivery, and the port that it comes by.
+//! - [`publish`]: what waits before a request: holds, retries, batches, per-key queues; and the port to SNS.
+//! - [`observe`]: counters, the state of each source, recent errors, traces.
+//! - [`config`]: files and environment into one validated configuration.
+//! - The crate `event_pusher_core`: [`event`], [`route`], [`plugin`], [`outcome`]; pure: they know neither broker nor
+//!   cloud nor clock.
 
 #[doc(inline)]
 pub use event_pusher_core::{arn, event, forecast, outcome, plugin, route, schema};
-use event_pusher_core::{limits, panics, untrusted};
+use event_pusher_core::{causes, headers, limits, panics, pause, signature, text, untrusted};
 
 mod admin;
 pub mod app;
-mod causes;
-mod check;
 mod cli;
 pub mod config;
 pub mod dead_letters;
-mod descriptors;
-mod feed;
-pub mod hold;
 mod import;
-pub mod metrics;
-pub mod monitor;
-mod operator;
-mod pace;
-mod pause;
-mod progress;
-pub mod publisher;
-pub mod recent;
-pub mod relay;
-mod say;
-pub mod settle;
-pub mod signature;
-pub mod source;
-pub mod trace;
-mod trial;
-mod words;
-pub mod worker;
+pub mod observe;
+pub mod pipeline;
+pub mod publish;
+pub mod rabbitmq;
+pub mod sns;

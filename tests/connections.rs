@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use event_pusher_sns::config::{Config, Inputs};
 use event_pusher_sns::plugin::DefaultPlugin;
-use event_pusher_sns::source::Broker;
+use event_pusher_sns::rabbitmq::connection::Broker;
 use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

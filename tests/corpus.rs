@@ -8,16 +8,16 @@
 use std::fs;
 use std::path::Path;
 
-use event_pusher_core::{arn, event, limits, outcome, plugin, untrusted};
+use event_pusher_core::{arn, event, headers, limits, outcome, plugin, signature, text, untrusted};
 use proptest::prelude::*;
 
 /// The library keeps it to itself.
-#[path = "../src/publisher/classify.rs"]
+#[path = "../src/publish/classify.rs"]
 #[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
 #[path = "../fuzz/src/harness.rs"]
 mod harness;
-#[path = "../src/source/wire"]
+#[path = "../src/rabbitmq/connection/wire"]
 #[allow(dead_code, unused_imports, reason = "not all of it is called here")]
 mod wire {
     pub mod frames;
@@ -31,12 +31,12 @@ mod dead_letters {
         mod headers;
         pub mod told;
     }
-    pub mod message;
-    pub mod text;
 }
-#[path = "../src/signature.rs"]
+#[path = "../src/rabbitmq"]
 #[allow(dead_code, reason = "not all of it is called here")]
-mod signature;
+mod rabbitmq {
+    pub mod message;
+}
 
 use event::Format;
 use wire::frames;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use event_pusher_sns::config::reference;
-use event_pusher_sns::metrics::{Kind, REFERENCE};
+use event_pusher_sns::observe::metrics::{Kind, REFERENCE};
 
 use self::promtool::promtool;
 

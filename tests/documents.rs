@@ -10,14 +10,14 @@ use std::path::{Path, PathBuf};
 
 use event_pusher_sns::config::reference;
 use event_pusher_sns::event::Format;
-use event_pusher_sns::metrics::{Kind, REFERENCE};
+use event_pusher_sns::observe::metrics::{Kind, REFERENCE};
 use event_pusher_sns::outcome::{Reason, SkipReason};
 
 const BEGIN: &str = "<!-- configuration: generated from config/default.toml; \
                      UPDATE_DOCUMENTS=1 cargo test --test documents -->\n";
 const END: &str = "<!-- end of configuration -->";
 
-const METRICS_BEGIN: &str = "<!-- metrics: generated from src/metrics.rs; \
+const METRICS_BEGIN: &str = "<!-- metrics: generated from src/observe/metrics.rs; \
                              UPDATE_DOCUMENTS=1 cargo test --test documents -->\n";
 const METRICS_END: &str = "<!-- end of metrics -->";
 

@@ -1,6 +1,7 @@
 //! RabbitMQ's end: events go in, dead letters come out.
 
-use event_pusher_sns::source;
+use event_pusher_sns::rabbitmq::connection;
+use event_pusher_sns::rabbitmq::connection::link::Link;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
@@ -16,7 +17,7 @@ use crate::trouble::{START, Trouble};
 use crate::{LOOK_AGAIN, PATIENCE};
 
 pub(crate) struct Broker {
-    connection: source::Link,
+    connection: Link,
     channel: Channel,
     exchange: String,
     queue: String,
@@ -35,7 +36,7 @@ pub(crate) struct DeadLetter {
 impl Broker {
     pub(crate) async fn connect(settings: &Settings) -> Result<Self, Trouble> {
         let amqp = settings.amqp.clone();
-        let broker = source::Broker::new(amqp.clone(), "event-pusher-sns demo".to_owned());
+        let broker = connection::Broker::new(amqp.clone(), "event-pusher-sns demo".to_owned());
         let connection = broker
             .connect("producer")
             .await

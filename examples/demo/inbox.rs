@@ -41,7 +41,7 @@ impl Inbox {
             .behavior_version(BehaviorVersion::latest())
             // The emulator takes any.
             .credentials_provider(Credentials::new("test", "test", None, None, "demo"))
-            .region(settings.sns.region.clone().map(Region::new))
+            .region(settings.sns.account.region.clone().map(Region::new))
             .endpoint_url(settings.emulator())
             .timeout_config(timeouts)
             .build();

@@ -2,15 +2,15 @@
 
 use crate::classify::{scope_of, scope_of_entry};
 use crate::dead_letters::letter::told::{By, Told, Trust};
-use crate::dead_letters::message::{Headers, Message, Properties};
-use crate::dead_letters::text::{printable, printable_json};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
 use crate::limits::QUERY_PAIRS;
 use crate::outcome::Scope;
 use crate::parse;
 use crate::plugin::{Bounds, Plugin, PluginError, Script};
+use crate::rabbitmq::message::{Headers, Message, Properties};
 use crate::signature::SigningKey;
+use crate::text::{printable, printable_json};
 use crate::untrusted::one_line;
 
 /// Decodes `input`: lines `name: value` of properties and headers, an empty line, the payload.

@@ -3,14 +3,14 @@
 mod harness;
 
 /// The reader between socket and lapin, without either.
-#[path = "../../src/source/wire"]
+#[path = "../../src/rabbitmq/connection/wire"]
 #[allow(dead_code, unused_imports, reason = "not all of it is called here")]
 mod wire {
     pub mod frames;
 }
 
 /// The library keeps it to itself.
-#[path = "../../src/publisher/classify.rs"]
+#[path = "../../src/publish/classify.rs"]
 #[allow(dead_code, reason = "not all of it is called here")]
 mod classify;
 
@@ -26,16 +26,15 @@ mod dead_letters {
         mod headers;
         pub mod told;
     }
+}
+#[path = "../../src/rabbitmq"]
+#[allow(dead_code, reason = "not all of it is called here")]
+mod rabbitmq {
     pub mod message;
-    pub mod text;
 }
 
-/// And what is signed of them.
-#[path = "../../src/signature.rs"]
-#[allow(dead_code, reason = "not all of it is called here")]
-mod signature;
 
 pub use event_pusher_core::event::Format;
-use event_pusher_core::{arn, event, limits, outcome, plugin, untrusted};
+use event_pusher_core::{arn, event, headers, limits, outcome, plugin, signature, text, untrusted};
 pub use harness::{admin, classify, dead_letter, decode, frames as read_frames, script};
 use wire::frames;

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::hold::{Circuit, OpenCircuit};
-use crate::monitor::{Seen, State};
+use crate::observe::monitor::{Seen, State};
+use crate::observe::recent::Met;
+use crate::outcome::Circuit;
 use crate::plugin::running;
-use crate::recent::Met;
+use crate::publish::hold::OpenCircuit;
 
 /// The workers' thread turns many times a second; when it has not for so long, it is stuck, and only a
 /// restart helps.

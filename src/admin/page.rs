@@ -34,7 +34,7 @@ use self::figures::History;
 use self::frame::About;
 use super::{Setup, Status, server};
 use crate::limits;
-use crate::metrics::Metrics;
+use crate::observe::metrics::Metrics;
 
 /// What a look at very many dead letters may take.
 const LONG_ANSWER: Duration = Duration::from_mins(2);

@@ -10,12 +10,13 @@ use tokio::sync::watch;
 
 use super::Status;
 use crate::arn::TopicArn;
-use crate::hold::{Circuit, OpenCircuit};
-use crate::metrics::Metrics;
-use crate::monitor::{Monitor, State};
-use crate::publisher::{Publish, Publisher};
-use crate::recent::Recent;
-use crate::worker::Stop;
+use crate::observe::metrics::Metrics;
+use crate::observe::monitor::{Monitor, State};
+use crate::observe::recent::Recent;
+use crate::outcome::Circuit;
+use crate::pipeline::worker::Stop;
+use crate::publish::hold::OpenCircuit;
+use crate::publish::{Publish, Publisher};
 
 /// Between two looks.
 pub(super) const BEAT: Duration = Duration::from_millis(250);

@@ -10,11 +10,12 @@ use super::health::STUCK_AFTER;
 use super::*;
 use crate::arn::TopicArn;
 use crate::config::Inputs;
-use crate::hold::{Circuit, OpenCircuit};
-use crate::monitor::{Seen, State as SourceState};
+use crate::observe::monitor::{Seen, State as SourceState};
+use crate::outcome::Circuit;
+use crate::outcome::SourceError;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins};
-use crate::source::SourceError;
+use crate::publish::hold::OpenCircuit;
 
 struct Server {
     at: SocketAddr,

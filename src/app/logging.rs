@@ -19,7 +19,7 @@ pub(super) fn report_panics_without_their_message() {
 
 /// The filter of `log.filter`, which only its own library can read.
 pub(super) fn filter(config: &Config) -> Result<EnvFilter, String> {
-    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
+    let filter = EnvFilter::try_new(with_rooms(&config.log.filter)).map_err(|error| {
         let key = Key::from("log.filter");
         let origin = config.summary().iter().find(|effective| effective.key == key);
         let origin = origin.map(|it| it.origin.to_string()).unwrap_or_default();
@@ -40,6 +40,38 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, String> {
     Ok(quiet.fold(filter, EnvFilter::add_directive))
 }
 
+/// The modules that were at the top of the crate before it had rooms, and where their messages come from now.
+const ROOMS: [(&str, &str); 12] = [
+    ("feed", "cli::feed"),
+    ("hold", "publish::hold"),
+    ("monitor", "observe::monitor"),
+    ("operator", "cli::dead_letters"),
+    ("publisher::sns", "sns"),
+    ("publisher", "publish"),
+    ("relay", "pipeline::relay"),
+    ("settle", "pipeline::settle"),
+    ("source", "rabbitmq"),
+    ("trace", "observe::trace"),
+    ("trial", "cli::try_events"),
+    ("worker", "pipeline::worker"),
+];
+
+/// The filter with today's names for modules that a configuration calls by those that they had before.
+fn with_rooms(filter: &str) -> String {
+    const CRATE: &str = "event_pusher_sns::";
+    let renamed = |directive: &str| {
+        let (before, path) = directive.split_once(CRATE)?;
+        let (name, level) = path.split_at(path.find(['=', '[', ' ']).unwrap_or(path.len()));
+        let is_in = |old: &str| {
+            name.strip_prefix(old).is_some_and(|it| it.is_empty() || it.starts_with("::"))
+        };
+        let (_, new) = ROOMS.iter().find(|(old, _)| is_in(old))?;
+        Some(format!("{before}{CRATE}{new}{level}"))
+    };
+    let renamed = |directive: &str| renamed(directive).unwrap_or_else(|| directive.to_owned());
+    filter.split(',').map(renamed).collect::<Vec<_>>().join(",")
+}
+
 /// Logs go to standard error.
 pub(super) fn start(config: &Config, filter: EnvFilter) {
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -49,5 +81,24 @@ pub(super) fn start(config: &Config, filter: EnvFilter) {
             logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
         }
         LogFormat::Json => logs.json().flatten_event(true).init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_by_the_former_name_of_a_module_is_one_by_its_name_today() {
+        let today =
+            with_rooms("info,event_pusher_sns::worker=debug, event_pusher_sns::source::look=trace");
+        let expected =
+            "info,event_pusher_sns::pipeline::worker=debug, event_pusher_sns::rabbitmq=trace";
+        assert_eq!(today, expected);
+        for same in
+            ["info", "event_pusher_sns=debug", "event_pusher_sns::workers=debug", "hyper=warn"]
+        {
+            assert_eq!(with_rooms(same), same);
+        }
     }
 }

@@ -14,21 +14,25 @@ use super::{
     FAILED, INVALID_CONFIGURATION, cannot_start, start_logging, stop_on_signals, worker_name,
 };
 use crate::admin::{self, Pulse, Setup, Status};
+use crate::app::descriptors;
 use crate::arn::TopicArn;
-use crate::check;
+use crate::cli::check;
 use crate::config::{Config, Source};
-use crate::descriptors;
-use crate::hold::WaitBudget;
-use crate::metrics::Metrics;
-use crate::monitor::Monitor;
+use crate::observe::metrics::Metrics;
+use crate::observe::monitor::Monitor;
+use crate::observe::recent::Recent;
+use crate::observe::trace::{Exporter, Tracer};
+use crate::pipeline::relay::Relay;
+use crate::pipeline::worker::{Stop, Worker};
 use crate::plugin::{Plugins, running};
-use crate::publisher::{self, Measures, Publisher, Sns};
-use crate::recent::Recent;
-use crate::relay::Relay;
+use crate::publish;
+use crate::publish::hold::WaitBudget;
+use crate::publish::{Measures, Publisher};
+use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::consume::RabbitQueue;
+use crate::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
 use crate::route::Router;
-use crate::source::{Broker, DeadLetterExchange, RabbitQueue};
-use crate::trace::{Exporter, Tracer};
-use crate::worker::{Stop, Worker};
+use crate::sns::Sns;
 
 const REPORT_EVERY: Duration = Duration::from_mins(1);
 
@@ -171,7 +175,7 @@ async fn publisher(
 ) -> Rc<Publisher<Sns>> {
     let sns = Sns::new(&config.sns, topics.iter().cloned()).await;
     let measures = Measures::new(Arc::clone(metrics), topics).noting(Rc::clone(recent));
-    Rc::new(publisher::measured_stack(&config.sns, &config.outage, sns, measures))
+    Rc::new(publish::measured_stack(&config.sns, &config.outage, sns, measures))
 }
 
 /// What the workers of all sources have in common.

@@ -1,262 +1,137 @@
-//! The arguments of `dead-letters`.
+//! `dead-letters`: what operators see of the dead letters, and what they do with them.
 
-use std::path::PathBuf;
+mod archive;
+mod discard;
+mod list;
+mod progress;
+mod replay;
+mod show;
+
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
-use jid::Jid;
-use jiff::Timestamp;
+use crate::cli::arguments;
+use crate::cli::output::say_json;
+use crate::config::Config;
+use crate::dead_letters::{DeadLetters, Filter, Looked, Stop, Trouble};
+use crate::plugin::Plugins;
+use crate::text::printable;
 
-use crate::dead_letters::{Filter, Target};
-use crate::event::EventKind;
-use crate::words::{duration, jid, kind, moment, name, rate};
-
-#[derive(Debug, Clone, Subcommand)]
-pub(crate) enum DeadLetters {
-    /// What is there, grouped by reason and error; takes nothing, however often it runs
-    #[command(after_help = LIST_HELP)]
-    List {
-        /// One line for each dead letter instead of groups
-        #[arg(long)]
-        each: bool,
-        /// For machines: one JSON object, or, with --each, one on each line
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        filter: FilterArguments,
-    },
-    /// One dead letter, and what it would become now; changes and sends nothing
-    #[command(after_help = SHOW_HELP)]
-    Show {
-        /// The beginning of its id, as `list --each` shows it, or its AMQP message id
-        id: String,
-        /// Its body too, and that of the notification
-        #[arg(long)]
-        body: bool,
-        /// For machines: one JSON object
-        #[arg(long)]
-        json: bool,
-    },
-    /// Send dead letters back, by default straight to the queues that they came from
-    #[command(after_help = REPLAY_HELP)]
-    Replay(Box<ReplayArguments>),
-    /// Copy dead letters into a file, losing nothing of them; they stay in the queue
-    #[command(after_help = EXPORT_HELP)]
-    Export {
-        /// A new file, readable by its owner only; `-`: standard output
-        file: PathBuf,
-        #[command(flatten)]
-        filter: FilterArguments,
-    },
-    /// Put the dead letters of an exported file back into the queue
-    ///
-    /// All of the file is checked first: if a line was cut off or edited, nothing is imported. What
-    /// is in the queue already is not put there twice, so an import that was interrupted is
-    /// finished by another.
-    #[command(after_help = IMPORT_HELP)]
-    Import {
-        /// What `export` wrote
-        file: PathBuf,
-    },
-    /// Remove dead letters for good: those that a filter means, or --all
-    #[command(after_help = DISCARD_HELP)]
-    Discard {
-        /// All of them; without it, a filter has to say which
-        #[arg(
-            long,
-            conflicts_with = "FilterArguments",
-            required_unless_present = "FilterArguments"
-        )]
-        all: bool,
-        /// Don't ask
-        #[arg(long)]
-        yes: bool,
-        /// Copy them into this new file first
-        #[arg(long, value_name = "FILE")]
-        export: Option<PathBuf>,
-        /// With --since or --until, also letters whose time of death is only claimed: RabbitMQ 3 lets producers write it
-        #[arg(long)]
-        claimed_times: bool,
-        #[command(flatten)]
-        filter: FilterArguments,
-    },
+/// How a command has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    /// Something failed, or is left.
+    Failed,
+    /// The arguments don't fit here.
+    WrongArguments,
 }
 
-const LIST_HELP: &str = "\
-Examples:
-  event-pusher-sns dead-letters list --since 2h
-  event-pusher-sns dead-letters list --each --reason too_large --user alice@example.org
-  event-pusher-sns dead-letters list --each --json | jq -r .id
+/// For another look or replay to end. A long replay takes longer; whoever waits can see it and stop.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(10);
 
-A time of death with (claimed) may be the event's producer's: RabbitMQ 3 keeps what an event brings.
-A look puts an empty message into the queue now and then, for a moment, to measure its delivery limit.
-
-Exit status: 0 done, also if there is nothing; 1 the queue can't be read, or not all of it.";
-
-const SHOW_HELP: &str = "\
-Examples:
-  event-pusher-sns dead-letters show 3f1c9a77e0b2
-  event-pusher-sns dead-letters show 3f1c --json --body
-
-Exit status: 0 shown; 1 none is called so, or more than one, or the queue can't be read.";
-
-const EXPORT_HELP: &str = "\
-Examples:
-  event-pusher-sns dead-letters export letters.jsonl
-  event-pusher-sns dead-letters export - --reason undecodable | gzip > undecodable.jsonl.gz
-
-Exit status: 0 done, also if none is meant; 1 the file can't be written, or the queue not be read.";
-
-const IMPORT_HELP: &str = "\
-Example:
-  event-pusher-sns dead-letters import letters.jsonl
-
-Exit status: 0 all are in the queue; 1 nothing was imported, or not all.";
-
-const DISCARD_HELP: &str = "\
-Examples:
-  event-pusher-sns dead-letters discard --reason undecodable --export undecodable.jsonl
-  event-pusher-sns dead-letters discard --until 30d --yes
-
-It asks first, with their number; a script has nobody to ask, and gives --yes.
-
---since and --until choose no letter whose time of death is only claimed (`list` marks those); it
-says how many it left. They can be chosen by other filters, or with --claimed-times.
-
-Exit status: 0 done, also if none is meant or the answer was no; 1 failed.";
-
-const REPLAY_HELP: &str = "\
-Examples:
-  event-pusher-sns dead-letters replay --reason retries_exhausted --dry-run
-  event-pusher-sns dead-letters replay --canary 10 --rate 500/s --max-failures 100
-  event-pusher-sns dead-letters replay --id 3f1c9a77e0b2
-
-By default a letter goes straight to the queue that it came from, so that other consumers
-of its exchange see nothing twice, and bindings that have changed since change nothing. It
-takes exchange and routing key along in headers, and the worker goes by those.
-
-A letter is removed only after the broker has confirmed its copy. Whatever interrupts a replay,
-nothing is lost; run it again for the rest.
-
-Exit status: 0 all were replayed, or none is meant; 1 some are left, or came back.";
-
-/// Stands for what each letter came from; nothing else has no name.
-const SOURCE: &str = "";
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct ReplayArguments {
-    /// Straight to this queue; without a name, to the queue that each came from (default)
-    #[arg(long, value_name = "QUEUE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(value_parser = name, conflicts_with = "to_exchange")]
-    pub to_queue: Option<String>,
-    /// To this exchange, each under its routing key; without a name, to the exchange that each was
-    /// published to
-    #[arg(long, value_name = "EXCHANGE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(value_parser = name)]
-    pub to_exchange: Option<String>,
-    /// Say what would go where, and send nothing
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Replay so many first, and the others only if none of these comes back
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub canary: Option<u64>,
-    /// How long to watch for what comes back, such as 30s or 5m. Default after a canary: as long as a
-    /// worker of this configuration tries; at the end: 2s, or until all are back
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub watch: Option<Duration>,
-    /// No more than so many in a second, such as 500/s
-    #[arg(long, value_name = "N/s", value_parser = rate)]
-    pub rate: Option<f64>,
-    /// Stop when so many were refused by RabbitMQ or have come back; what the plan leaves out does not count
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_failures: Option<u64>,
-    /// The report as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    #[command(flatten)]
-    pub filter: FilterArguments,
-}
-
-impl ReplayArguments {
-    pub(crate) fn target(&self) -> Target {
-        match (self.to_queue.as_deref(), self.to_exchange.as_deref()) {
-            (None | Some(SOURCE), None) => Target::SourceQueue,
-            (Some(queue), _) => Target::Queue(queue.to_owned()),
-            (None, Some(SOURCE)) => Target::SourceExchange,
-            (None, Some(exchange)) => Target::Exchange(exchange.to_owned()),
+/// Carries a command out, and reports on it.
+pub(crate) async fn run(
+    command: arguments::DeadLetters,
+    config: &Config,
+    plugins: &Plugins,
+    name: String,
+    stop: &Stop,
+) -> End {
+    let queue = config.amqp.dead_letter_queue.clone();
+    let dead_letters = DeadLetters::new(config.amqp.clone(), name);
+    let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
+        if waits {
+            complain(&format!(
+                "waiting in line: another look or replay, from the page or a command, or a program that takes from it has \
+                 the dead letters in `{queue}`; it is this one's turn when that has ended. Ctrl-C ends the wait"
+            ));
         }
+    });
+    let desk = Desk { dead_letters, config, stop };
+    let ended = match command {
+        arguments::DeadLetters::List { filter, each, json } => {
+            desk.list(filter.into(), each, json).await
+        }
+        arguments::DeadLetters::Show { id, body, json } => {
+            desk.show(&id, body, json, plugins).await
+        }
+        arguments::DeadLetters::Replay(arguments) => desk.replay(*arguments).await,
+        arguments::DeadLetters::Export { file, filter } => desk.export(&file, filter.into()).await,
+        arguments::DeadLetters::Import { file } => desk.import(&file).await,
+        arguments::DeadLetters::Discard { filter, all: _, yes, export, claimed_times } => {
+            let filter = Filter { claimed_times, ..filter.into() };
+            desk.discard(filter, yes, export.as_deref()).await
+        }
+    };
+    ended.unwrap_or_else(|trouble| {
+        explain(&trouble);
+        End::Failed
+    })
+}
+
+/// What every command works with.
+struct Desk<'a> {
+    dead_letters: DeadLetters,
+    config: &'a Config,
+    stop: &'a Stop,
+}
+
+impl Desk<'_> {
+    fn queue(&self) -> &str {
+        self.dead_letters.queue()
+    }
+
+    /// Says that there is nothing to do, if so.
+    fn found_none(&self, looked: &Looked, filter: &Filter) -> bool {
+        let queue = self.queue();
+        match looked {
+            Looked { letters: 0, .. } => say(&format!("no dead letters in `{queue}`")),
+            Looked { letters, matching: 0, .. } if !filter.is_empty() => {
+                say(&format!("none of the {letters} dead letters in `{queue}` is meant"));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Says so if there is more than was seen, and how it ends then.
+    fn end_of(&self, looked: &Looked) -> End {
+        let Looked { unseen, .. } = looked;
+        if *unseen == 0 {
+            return End::Done;
+        }
+        complain(&format!(
+            "{} in `{}` could not be seen: expired or taken while this looked, or more than it \
+             has room for; try again",
+            dead_letters(*unseen),
+            self.queue()
+        ));
+        End::Failed
     }
 }
 
-const REASON_HELP: &str = "A worker's reason (retries_exhausted, ...), RabbitMQ's (delivery_limit, \
-                           expired, ...), or unknown";
-
-/// Which dead letters. Last among a command's arguments, since its heading is over all that follow.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Filters (all must hold; of one that is given more than once, any)")]
-pub(crate) struct FilterArguments {
-    #[arg(long, value_name = "REASON", help = REASON_HELP)]
-    reason: Vec<String>,
-    /// presence, chat or groupchat
-    #[arg(long, value_name = "KIND", value_parser = kind)]
-    kind: Vec<EventKind>,
-    /// The topic that was chosen: its name or its ARN
-    #[arg(long, value_name = "TOPIC")]
-    topic: Vec<String>,
-    /// The source that it came from, by its name, or its queue's
-    #[arg(long, value_name = "SOURCE")]
-    source: Vec<String>,
-    /// Who came, went, wrote or was written to
-    #[arg(long, value_name = "JID", value_parser = jid)]
-    user: Vec<Jid>,
-    /// The room that was written to
-    #[arg(long, value_name = "JID", value_parser = jid)]
-    room: Vec<Jid>,
-    /// It died then or later: a time such as 2026-01-31T02:00:00Z, or so long ago, such as 2h
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    since: Option<Timestamp>,
-    /// It died before then
-    #[arg(long, value_name = "WHEN", value_parser = moment)]
-    until: Option<Timestamp>,
-    /// Part of its error, in capital or small letters
-    #[arg(long, value_name = "TEXT")]
-    error: Option<String>,
-    /// The beginning of its id, or its AMQP message id
-    #[arg(long, value_name = "ID")]
-    id: Vec<String>,
-    /// Only the first so many, the oldest in the queue first
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    limit: Option<u64>,
+/// Says what went wrong, and what to do about it.
+fn explain(trouble: &Trouble) {
+    let remedy = match trouble {
+        Trouble::Broker(error) if error.is_not_found() => {
+            "; is amqp.dead_letter_queue its name? `event-pusher-sns run` creates it"
+        }
+        _ => "",
+    };
+    complain(&format!("{trouble}{remedy}"));
 }
 
-impl From<FilterArguments> for Filter {
-    fn from(arguments: FilterArguments) -> Self {
-        let FilterArguments {
-            reason,
-            kind,
-            topic,
-            source,
-            user,
-            room,
-            since,
-            until,
-            error,
-            id,
-            limit,
-        } = arguments;
-        Self {
-            reasons: reason,
-            kinds: kind,
-            topics: topic,
-            sources: source,
-            users: user,
-            rooms: room,
-            since,
-            until,
-            claimed_times: false,
-            error,
-            ids: id,
-            limit,
-        }
-    }
+/// Lines for whoever asked. Whatever a letter holds, the terminal shows it and does not obey.
+fn say(lines: &str) {
+    crate::cli::output::say(&printable(lines, true));
+}
+
+/// Lines about what is not as it should be; names in the broker's answers may be a letter's.
+fn complain(lines: &str) {
+    crate::cli::output::complain(&printable(lines, true));
+}
+
+/// `1 dead letter`, `2 dead letters`.
+fn dead_letters(count: u64) -> String {
+    crate::dead_letters::words::counted(count, "dead letter", "dead letters")
 }

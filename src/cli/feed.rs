@@ -1,145 +1,131 @@
-//! The arguments of `feed`.
+//! `feed`: realistic chat traffic for a source's exchange.
+
+mod publish;
+mod routes;
+mod speech;
+mod traffic;
+mod wire;
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
-
+use self::publish::{Ended, Feed, Report, Until};
+use self::routes::Routes;
+use self::traffic::{People, Traffic};
+use crate::cli::arguments::FeedArguments;
+use crate::cli::dead_letters::End;
+use crate::cli::output::{complain, say};
+use crate::cli::progress::Progress;
+use crate::config::{Config, HOST_PLACEHOLDER};
+use crate::dead_letters::Stop;
+use crate::dead_letters::words::counted;
 use crate::event::EventKind;
-use crate::words::{duration, jid, kind, rate};
+use crate::rabbitmq::connection::Broker;
+use crate::text::printable;
 
-/// What its help ends with.
-pub(super) const HELP: &str = "\
-Events are persistent, and counted when the broker has confirmed them. With amqp.declare,
-exchange and queue are declared as a worker does it, so that nothing is lost before one is
-there.
-
-Exit status: 0 done, or stopped by Ctrl-C, and all that was sent is in a queue;
-1 otherwise; 2 wrong arguments; 78 invalid configuration.";
-
-#[derive(Debug, Clone, Args)]
-pub(crate) struct FeedArguments {
-    /// How events are written; by default as the source reads them. `cloudevents` is structured mode
-    #[arg(long, value_enum)]
-    pub format: Option<Wire>,
-    /// The source to whose exchange they go; needed where there are several. `mongooseim` needs none:
-    /// each kind goes to the exchange of its own
-    #[arg(long, value_name = "NAME")]
-    pub source: Option<String>,
-    /// Events in a second, such as 200/s, or `max`: as fast as the broker confirms
-    #[arg(long, value_name = "N/s", default_value = "10/s", value_parser = pace)]
-    pub rate: Rate,
-    /// Stop after so many events
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub count: Option<u64>,
-    /// Stop after so long, such as 30s; without it and --count: at Ctrl-C
-    #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
-    pub time: Option<Duration>,
-    /// Users, a few of whom are far more active than most
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    #[arg(value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    pub users: u32,
-    /// Rooms, on the domain's own MUC host
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub rooms: u32,
-    /// The users' XMPP domain
-    #[arg(long, value_name = "DOMAIN", default_value = "example.org", value_parser = domain)]
-    pub domain: String,
-    /// The shares of the kinds; what is left out has none
-    #[arg(long, value_name = "KIND=SHARE,...", value_parser = mix)]
-    #[arg(default_value = "presence=30,chat=50,groupchat=20")]
-    pub mix: Mix,
-    /// Feed the same events again, ids included: on FIFO topics they are duplicates for five minutes
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// The routing key, in place of the event's kind (or of what MongooseIM has)
-    #[arg(long, value_name = "KEY")]
-    pub routing_key: Option<String>,
+/// Feeds until enough is fed, and reports on it.
+pub(crate) async fn run(
+    arguments: &FeedArguments,
+    config: &Config,
+    name: String,
+    stop: &Stop,
+) -> End {
+    let routes = match Routes::new(arguments, &config.amqp.sources) {
+        Ok(routes) => routes,
+        Err(wrong) => {
+            complain(&wrong);
+            return End::WrongArguments;
+        }
+    };
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    let feed = Feed {
+        until: Until { count: arguments.count, time: arguments.time },
+        rate: arguments.rate.0,
+        traffic: Traffic::new(seed, people(arguments, config), arguments.mix),
+        routes: &routes,
+    };
+    complain(&opening(arguments, &routes, seed));
+    let mut progress = Progress::new(arguments.count.is_some());
+    let broker = Broker::new(config.amqp.clone(), name);
+    let report = feed.run(&broker, stop.clone(), |report, warning| {
+        if let Some(warning) = warning {
+            progress.complain(warning);
+        }
+        show(&mut progress, report, arguments);
+    });
+    let report = report.await;
+    progress.end();
+    tell(&report);
+    if report.is_good() { End::Done } else { End::Failed }
 }
 
-/// A format, and how it travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Wire {
-    Native,
-    Mongooseim,
-    Xmpp,
-    // In structured mode.
-    #[value(name = "cloudevents")]
-    CloudEvents,
-    // In binary mode: the attributes are headers.
-    #[value(name = "cloudevents-binary")]
-    CloudEventsBinary,
-}
-
-impl Wire {
-    /// The name that users give it.
-    pub(crate) fn name(self) -> String {
-        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+fn people(arguments: &FeedArguments, config: &Config) -> People {
+    let routing = config.hosts.get(&arguments.domain).unwrap_or(&config.sns.routing);
+    People {
+        users: arguments.users,
+        rooms: arguments.rooms,
+        domain: arguments.domain.clone(),
+        muc_host: routing.muc_host.replace(HOST_PLACEHOLDER, &arguments.domain),
     }
 }
 
-/// Events in a second; `None`: as many as go.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Rate(pub Option<f64>);
-
-/// The shares of [`EventKind::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Mix(pub [u32; 3]);
-
-impl Mix {
-    pub(crate) const fn share(self, kind: EventKind) -> u32 {
-        self.0[kind as usize]
-    }
+fn opening(arguments: &FeedArguments, routes: &Routes, seed: u64) -> String {
+    let pace = match arguments.rate.0 {
+        Some(rate) => format!("{rate}/s"),
+        None => "as fast as it goes".to_owned(),
+    };
+    let (format, exchanges) = (routes.wire().name(), routes.exchanges());
+    format!("feeding {exchanges} in the format {format}, {pace}, seed {seed}; Ctrl-C stops")
 }
 
-fn pace(text: &str) -> Result<Rate, String> {
-    match text {
-        "max" => Ok(Rate(None)),
-        text => rate(text).map(|rate| Rate(Some(rate))).map_err(|error| format!("{error}, or max")),
+fn show(progress: &mut Progress, report: &Report, arguments: &FeedArguments) {
+    let mut state = Vec::new();
+    if let Some(time) = arguments.time {
+        state.push(format!("until {} s have passed", time.as_secs_f64()));
     }
+    if report.unroutable > 0 {
+        state.push(format!("{} reached no queue", report.unroutable));
+    }
+    if report.refused > 0 {
+        state.push(format!("{} refused", report.refused));
+    }
+    let published = report.published();
+    let line = || format!("published {published}{}", of(arguments));
+    progress.show(published, arguments.count, &state.join(", "), false, line);
 }
 
-fn domain(text: &str) -> Result<String, String> {
-    let jid = jid(text)?;
-    match (jid.node(), jid.resource()) {
-        (None, None) => Ok(jid.domain().as_str().to_owned()),
-        _ => Err("give a domain without user and resource".to_owned()),
-    }
+fn of(arguments: &FeedArguments) -> String {
+    arguments.count.map(|count| format!(" of {count}")).unwrap_or_default()
 }
 
-fn mix(text: &str) -> Result<Mix, String> {
-    let wrong = || "give shares such as presence=30,chat=50,groupchat=20".to_owned();
-    let mut mix = Mix([0; 3]);
-    for part in text.split(',') {
-        let (name, share) = part.split_once('=').ok_or_else(wrong)?;
-        let kind = kind(name.trim())?;
-        let share: u16 = share.trim().parse().map_err(|_| wrong())?;
-        mix.0[kind as usize] = share.into();
+fn tell(report: &Report) {
+    let Report { unroutable, refused, unconfirmed, ended, took, .. } = report;
+    match ended {
+        Ended::Done => {}
+        Ended::Stopped => complain("stopped, as it was told"),
+        Ended::Broken(why) => complain(&printable(why, false)),
     }
-    if mix.0 == [0; 3] {
-        return Err("something must have a share".to_owned());
-    }
-    Ok(mix)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mix_is_shares_by_kind() {
-        assert_eq!(mix("presence=1,chat=2,groupchat=3"), Ok(Mix([1, 2, 3])));
-        assert_eq!(mix("chat=100").map(|mix| mix.share(EventKind::Chat)), Ok(100));
-        for wrong in ["", "chat", "chat=", "chat=-1", "chat=0", "iq=1", "chat=1;presence=2"] {
-            assert!(mix(wrong).is_err(), "{wrong}");
+    let published = report.published();
+    let seconds = took.as_secs_f64();
+    // Rates are for people, who need no more digits than that.
+    let rate = per_second(published, *took);
+    let kinds: Vec<_> =
+        EventKind::ALL.iter().map(|kind| format!("{kind} {}", report.of(*kind))).collect();
+    say(&format!(
+        "published {} in {seconds:.1} s ({rate}/s): {}",
+        counted(published, "event", "events"),
+        kinds.join(", ")
+    ));
+    for (count, what) in [
+        (unroutable, "reached no queue"),
+        (refused, "refused by a queue; is it full?"),
+        (unconfirmed, "unconfirmed: they may be in a queue or not"),
+    ] {
+        if *count > 0 {
+            say(&format!("{count:>7}  {what}"));
         }
     }
+}
 
-    #[test]
-    fn users_are_of_a_domain() {
-        assert_eq!(domain("IM.Example"), Ok("im.example".to_owned()));
-        for wrong in ["", "alice@example.org", "example.org/phone", "exa mple"] {
-            assert!(domain(wrong).is_err(), "{wrong}");
-        }
-    }
+fn per_second(count: u64, took: Duration) -> u128 {
+    u128::from(count) * 1000 / took.as_millis().max(1)
 }

@@ -1,46 +1,112 @@
-//! The arguments of `import`.
+//! `import`: reads the file, writes the result, and says how it went.
 
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
-
+use crate::cli::arguments;
+use crate::cli::output::say_plainly;
+use crate::cli::{FAILED, INVALID_CONFIGURATION};
+use crate::dead_letters::words::counted;
 use crate::import;
+use crate::import::{Given, Imported, MAX_BYTES};
+use crate::plugin::Plugins;
 
-/// Make a configuration of MongooseIM's mongooseim.toml, or of its older mongooseim.cfg
-///
-/// Reads `mod_event_pusher`'s sns and rabbit backends, what hosts have of their own, and the
-/// connection to RabbitMQ. Every choice, and everything that has no counterpart, is a comment in the
-/// result.
-#[derive(Debug, Clone, Args)]
-#[command(after_help = "Exit status: 0 done; 1 the input can't be read, or the output is there \
-already; 78 the result has problems, which are shown, and must be corrected.")]
-pub(crate) struct Import {
-    /// MongooseIM's configuration, or the part of it that matters; `-`: standard input
-    pub file: PathBuf,
-    /// A new file, readable by its owner only; without it, the result goes to standard output
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// Replace the output if it is there
-    #[arg(long, requires = "output")]
-    pub force: bool,
-    /// Where password and AWS keys go: `env` writes comments that name the environment variables
-    /// for them, `file` writes them into the result
-    #[arg(long, value_name = "WHERE", default_value = "env")]
-    pub secrets: Secrets,
-}
+/// Stands for standard input.
+const STDIN: &str = "-";
 
-/// Where secrets go. By default they do not spread: the result may be shown, sent or committed.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum Secrets {
-    Env,
-    File,
-}
-
-impl From<Secrets> for import::Secrets {
-    fn from(secrets: Secrets) -> Self {
-        match secrets {
-            Secrets::Env => Self::Environment,
-            Secrets::File => Self::File,
+pub(crate) fn run(command: &arguments::Import, plugins: &Plugins) -> ExitCode {
+    match carry_out(command, plugins) {
+        Ok(status) => status,
+        Err(wrong) => {
+            complain(&wrong);
+            ExitCode::from(FAILED)
         }
     }
+}
+
+fn carry_out(command: &arguments::Import, plugins: &Plugins) -> Result<ExitCode, String> {
+    let name = if command.file == Path::new(STDIN) {
+        "standard input".to_owned()
+    } else {
+        command.file.display().to_string()
+    };
+    let text = read(&command.file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let given = Given { text: &text, name: &name, secrets: command.secrets.into() };
+    let names: Vec<_> = plugins.names().collect();
+    let imported =
+        import::import(&given, &names).map_err(|error| format!("cannot import {name}{error}"))?;
+    match &command.output {
+        Some(path) => write(path, &imported.toml, command.force)?,
+        None => say_plainly(&imported.toml),
+    }
+    Ok(report(&imported, command.output.as_deref()))
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    let from: Box<dyn Read> =
+        if path == Path::new(STDIN) { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    let mut bytes = Vec::new();
+    // One more than may be, so that more is noticed.
+    from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > MAX_BYTES {
+        return Err(io::Error::other("it has more than 1 MiB, which is no configuration"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        io::Error::other(format!("it is not UTF-8; the first bad byte is at offset {at}"))
+    })
+}
+
+/// Writes it for its owner's eyes only, and never half of it.
+fn write(path: &Path, text: &str, force: bool) -> Result<(), String> {
+    let new = if force { beside(path) } else { path.to_owned() };
+    if force {
+        // Left behind by a crash, it would stand in the way for ever.
+        let _ = fs::remove_file(&new);
+    }
+    let shown = path.display();
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
+    let mut file = file.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            format!("{shown} is there already; name a new file, or replace it with --force")
+        }
+        io::ErrorKind::NotFound => format!("cannot write {shown}: its folder is not there"),
+        _ => format!("cannot write {shown}: {error}"),
+    })?;
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    let renamed = written.and_then(|()| if force { fs::rename(&new, path) } else { Ok(()) });
+    renamed.map_err(|error| {
+        let _ = fs::remove_file(&new);
+        format!("cannot write {shown}: {error}")
+    })
+}
+
+/// A name for what will replace the file.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    PathBuf::from(name)
+}
+
+/// Says how it went, and returns what the program's status is then.
+fn report(imported: &Imported, output: Option<&Path>) -> ExitCode {
+    let Imported { choices, left_out, secrets, problems, .. } = imported;
+    let written = output.map(|path| format!("wrote {}: ", path.display())).unwrap_or_default();
+    complain(&format!(
+        "{written}{}, {} not carried over, {} left to the environment; the comments tell each",
+        counted(*choices, "choice", "choices"),
+        counted(*left_out, "option", "options"),
+        counted(*secrets, "secret", "secrets"),
+    ));
+    let Some(problems) = problems else { return ExitCode::SUCCESS };
+    complain(&format!("the result is of no use before this is corrected:\n{problems}"));
+    ExitCode::from(INVALID_CONFIGURATION)
+}
+
+/// On standard error, as the result may go to standard output.
+fn complain(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
 }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use read::{ArchiveError, Reader};
 pub use write::Writer;
 
-use super::message::{Message, Properties};
-use super::text::base64_text;
+use crate::rabbitmq::message::{Message, Properties};
+use crate::text::base64_text;
 
 /// What the first line says.
 const FORMAT: &str = "event-pusher-sns dead letters";

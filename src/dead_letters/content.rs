@@ -5,11 +5,12 @@ use std::panic::AssertUnwindSafe;
 use serde::Serialize;
 
 use super::letter::Origin;
-use super::message::Message;
 use crate::config::{Amqp, Source};
 use crate::event::{self, Decoded, Envelope, Event, Format, bare};
+use crate::headers::PREFIX;
+use crate::rabbitmq::headers::amqp_message::header_texts;
+use crate::rabbitmq::message::Message;
 use crate::signature::SigningKey;
-use crate::source::header_texts;
 
 /// Kind and parties of an event; all `None` where the body is no event that is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -110,7 +111,7 @@ pub(crate) fn with_envelope<T>(
                 .headers
                 .iter()
                 .flatten()
-                .filter(|(name, _)| !name.starts_with("event-pusher-")),
+                .filter(|(name, _)| !name.starts_with(PREFIX)),
         ),
         payload: std::mem::take(&mut message.body),
         // What is replayed is as it was mended, and so need not be mended again.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{DeadLetters, Trouble};
-use crate::source::{Doubt, Outlet};
+use crate::rabbitmq::publish::outlet::Outlet;
+use crate::rabbitmq::topology::queue_state::Doubt;
 
 impl DeadLetters {
     /// Asks again and again, on a connection of its own. `show` gets the number whenever it is known: not

@@ -127,7 +127,7 @@ pub(crate) fn cause(reason: &str, by: By, trust: Trust) -> String {
 mod tests {
     use super::*;
     use crate::dead_letters::content::Sources;
-    use crate::dead_letters::message::{Message, Value};
+    use crate::rabbitmq::message::{Message, Value};
 
     /// Four letters: a presence of Carol's, a chat, a message to a room, and what is no event.
     fn letters() -> Vec<Letter> {

@@ -2,12 +2,12 @@
 
 use super::Found;
 use super::content::{Sources, with_envelope};
-use super::message::{Headers, Value};
 use super::replay::revived_headers;
 use crate::forecast::{self, Forecast};
 use crate::limits::{MOST_HEADERS_ADDED, MOST_HEADERS_OF_EVENTS};
+use crate::rabbitmq::headers::originals::too_many as too_many_headers;
+use crate::rabbitmq::message::{Headers, Value};
 use crate::route::Router;
-use crate::source::too_many_headers;
 
 /// Decodes, routes and renders, as a worker would after a replay.
 #[must_use]

@@ -9,9 +9,10 @@ use tokio::task::yield_now;
 use super::archive::{ArchiveError, Reader};
 use super::filter::Filter;
 use super::letter::LetterId;
-use super::message::Message;
 use super::{DeadLetters, Stop, Trouble, stopped};
-use crate::source::{NotTaken, Outlet, Sent, SourceError};
+use crate::outcome::SourceError;
+use crate::rabbitmq::message::Message;
+use crate::rabbitmq::publish::outlet::{NotTaken, Outlet, Sent};
 
 /// Messages that may be unconfirmed at once.
 const WINDOW: usize = 256;

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::message::Properties;
 use super::{Ended, Found, Letter, Report};
 use crate::forecast::{Forecast, Told};
+use crate::rabbitmq::message::Properties;
 
 /// A letter, and what it would become now.
 #[derive(Debug, Serialize)]

@@ -11,12 +11,10 @@ use sha2::{Digest, Sha256};
 
 use self::told::Told;
 pub use self::told::{By, Death, Origin, Trust};
-pub(crate) use self::told::{
-    COVER, EXCHANGE, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REASON, REPLAY_ID, REPLAYS, ROUTING_KEY,
-};
 use super::content::{Content, Sources};
-use super::message::{Headers, Message};
-use super::text::hexadecimal;
+use crate::headers::REASON;
+use crate::rabbitmq::message::{Headers, Message};
+use crate::text::hexadecimal;
 
 /// Names a dead letter by all that it holds, for as long as it is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

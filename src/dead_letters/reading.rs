@@ -3,7 +3,9 @@
 use super::filter::Filter;
 use super::sift::Seen;
 use super::{Discarded, Looked, Stop, Trouble, stopped};
-use crate::source::{Broker, Look, major_version};
+use crate::rabbitmq::browse::Look;
+use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::connection::greeting::major_version;
 
 /// Which RabbitMQ it is.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use super::content::Sources;
 use super::filter::Filter;
 use super::letter::Letter;
-use super::message::Message;
+use crate::rabbitmq::message::Message;
 
 /// Bytes of messages that are kept in memory at once.
 const ROOM: usize = 64 * 1024 * 1024;

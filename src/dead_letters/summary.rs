@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn a_million_different_errors_take_a_bounded_number_of_groups() {
         let mut summary = Summary::default();
-        let mut message = super::super::message::Message::default();
+        let mut message = crate::rabbitmq::message::Message::default();
         let mut letter = Letter::read(&mut message, &super::super::content::Sources::default());
         for number in 0..MOST_GROUPS * 10 {
             letter.error = Some(format!("error {}", "x".repeat(number)));

@@ -6,14 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use event_pusher_sns::config::{Config, Inputs};
-use event_pusher_sns::hold::WaitBudget;
-use event_pusher_sns::metrics::{Metrics, Totals};
-use event_pusher_sns::monitor::Monitor;
+use event_pusher_sns::observe::metrics::{Metrics, Totals};
+use event_pusher_sns::observe::monitor::Monitor;
+use event_pusher_sns::pipeline::relay::Relay;
+use event_pusher_sns::pipeline::worker::Worker;
 use event_pusher_sns::plugin::{Plugin, PluginError, Plugins};
-use event_pusher_sns::publisher::{self, MemoryTopics};
-use event_pusher_sns::relay::Relay;
-use event_pusher_sns::source::{Broker, DeadLetterExchange, RabbitQueue};
-use event_pusher_sns::worker::Worker;
+use event_pusher_sns::publish;
+use event_pusher_sns::publish::MemoryTopics;
+use event_pusher_sns::publish::hold::WaitBudget;
+use event_pusher_sns::rabbitmq::connection::Broker;
+use event_pusher_sns::rabbitmq::consume::RabbitQueue;
+use event_pusher_sns::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
 use jid::Jid;
 use tokio::sync::watch;
 
@@ -39,7 +42,7 @@ async fn work(stand: &Stand, done: impl AsyncFnOnce(&Metrics)) -> Totals {
     let inputs = Inputs { files, environment: set.into_iter().collect() };
     let config = Config::load(&inputs, &plugins.names().collect::<Vec<_>>()).unwrap();
     let source = config.amqp.sources[0].clone();
-    let topics = Rc::new(publisher::stack(&config.sns, &config.outage, MemoryTopics::default()));
+    let topics = Rc::new(publish::stack(&config.sns, &config.outage, MemoryTopics::default()));
     let router = Rc::new(config.router(&plugins).unwrap());
     let broker = Rc::new(Broker::new(config.amqp, "panics".to_owned()));
     let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));

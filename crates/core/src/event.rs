@@ -72,6 +72,7 @@ pub enum Format {
 
 impl Format {
     /// Whether it gives no event an id. Source: MongooseIM's `mod_event_pusher_rabbit`.
+    #[must_use]
     pub const fn is_without_ids(self) -> bool {
         matches!(self, Self::Mongooseim | Self::MongooseimChat | Self::MongooseimGroupchat)
     }
@@ -100,6 +101,7 @@ pub enum Decoded<'a> {
 
 impl<'a> Decoded<'a> {
     /// The event, if it is one.
+    #[must_use]
     pub const fn event(&self) -> Option<&Event<'a>> {
         match self {
             Self::Event(event) => Some(event),

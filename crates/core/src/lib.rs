@@ -7,12 +7,17 @@
 //! ```
 
 pub mod arn;
+pub mod causes;
 pub mod event;
 pub mod forecast;
+pub mod headers;
 pub mod limits;
 pub mod outcome;
 pub mod panics;
+pub mod pause;
 pub mod plugin;
 pub mod route;
 pub mod schema;
+pub mod signature;
+pub mod text;
 pub mod untrusted;

@@ -150,7 +150,73 @@ impl std::error::Error for Fault {}
 
 impl Fault {
     /// Nobody can tell whether the message was accepted: it counts as not published.
+    #[must_use]
     pub fn unanswered(detail: &str) -> Self {
         Self { scope: Scope::Transient, code: "unanswered".to_owned(), detail: detail.to_owned() }
+    }
+}
+
+/// Why there is no session, or no longer. [`fmt::Display`] says what happened, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// The broker says that an exchange or a queue is not there.
+    #[error("{0}")]
+    NotFound(String),
+    /// Something else went wrong.
+    #[error("{0}")]
+    Failed(String),
+    /// Nothing is wrong: a session that had nothing to do for long ends, in case that it is broken without a sign.
+    #[error("nothing has come for long")]
+    Renewal,
+    /// More bytes came than the source may have in flight, and none could be settled: the next session asks for fewer
+    /// deliveries.
+    #[error("more bytes have come than may be in flight, and none of them could be settled")]
+    TooMuch,
+}
+
+impl SourceError {
+    /// Whether the broker said that an exchange or a queue is not there.
+    #[must_use]
+    pub const fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound(_))
+    }
+
+    /// The same, with more to say of it.
+    #[must_use]
+    pub fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::NotFound(said) => Self::NotFound(words(said)),
+            Self::Failed(said) => Self::Failed(words(said)),
+            quiet @ (Self::Renewal | Self::TooMuch) => quiet,
+        }
+    }
+}
+
+/// What a circuit breaker stands before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Circuit {
+    /// All topics.
+    Service,
+    /// One topic.
+    Topic(TopicArn),
+}
+
+impl Circuit {
+    /// How far its faults reach.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        match self {
+            Self::Service => Scope::Service,
+            Self::Topic(_) => Scope::Route,
+        }
+    }
+}
+
+impl fmt::Display for Circuit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Service => f.write_str("service"),
+            Self::Topic(topic) => f.write_str(topic.as_str()),
+        }
     }
 }

@@ -5,6 +5,7 @@
 ///
 /// Control characters and white space become spaces; what takes no room or turns the direction of the text is
 /// left out. The cost grows with the length alone.
+#[must_use]
 pub fn one_line(text: &str, longest: usize) -> String {
     let mut line = String::with_capacity(text.len().min(longest));
     let mut gap = false;
@@ -26,11 +27,13 @@ pub fn one_line(text: &str, longest: usize) -> String {
 }
 
 /// White space and controls.
+#[must_use]
 pub fn is_space(c: char) -> bool {
     c.is_control() || c.is_whitespace()
 }
 
 /// What takes no room, turns the direction of the text, or has no agreed look.
+#[must_use]
 pub const fn is_invisible(c: char) -> bool {
     matches!(
         c,

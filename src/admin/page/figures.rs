@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::sums::{float, published, received, requests, retries, throttled};
-use crate::metrics::{OfSource, OfTopic, Reading, Times, Totals, sum};
+use crate::observe::metrics::{OfSource, OfTopic, Reading, Times, Totals, sum};
 
 /// Between two readings.
 pub(super) const EVERY: Duration = Duration::from_secs(1);

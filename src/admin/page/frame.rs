@@ -9,7 +9,7 @@ use super::figures::{self, Figures};
 use super::headline::{Headline, Signs, headline};
 use crate::admin::health::{HeldNow, Readiness};
 use crate::config::{Config, Effective};
-use crate::recent::Met;
+use crate::observe::recent::Met;
 
 /// What does not change while the worker runs.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::admin::health::{HeldNow, Readiness, Source};
-use crate::words::counted;
+use crate::dead_letters::words::counted;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -183,9 +183,10 @@ mod tests {
     use super::*;
     use crate::admin::Status;
     use crate::arn::TopicArn;
-    use crate::hold::{Circuit, OpenCircuit};
-    use crate::monitor::{Seen, State};
+    use crate::observe::monitor::{Seen, State};
+    use crate::outcome::Circuit;
     use crate::outcome::{Fault, Scope};
+    use crate::publish::hold::OpenCircuit;
 
     fn ready() -> Readiness {
         let since = Timestamp::UNIX_EPOCH;

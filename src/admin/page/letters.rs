@@ -18,10 +18,10 @@ use super::access::Who;
 use super::asked::{Asked, answer, body, failed, refused};
 use super::clerk::{Desk, NotDone, Order};
 use super::{LONG_ANSWER, Page};
+use crate::dead_letters::words::{jid, kind, moment, rate};
 use crate::dead_letters::{
     Filter, FoundAsJson, Letter, Replay, Summary, Watching, forecast, report_as_json,
 };
-use crate::words::{jid, kind, moment, rate};
 
 /// Rows at once.
 const MOST_ROWS: u64 = 200;

@@ -5,9 +5,9 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::super::letter::LetterId;
-use super::super::message::{Headers, LONGEST_SHORT, Message, Value};
-use super::super::text::hexadecimal;
 use super::{FORMAT, Head, Line, Tail, VERSION};
+use crate::rabbitmq::message::{Headers, LONGEST_SHORT, Message, Value};
+use crate::text::hexadecimal;
 
 /// Bytes of a first line: a file that is none of ours may have no second one.
 const LONGEST_HEAD: u64 = 4096;

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::message::{Headers, Value};
 use super::*;
+use crate::rabbitmq::message::{Headers, Value};
 
 fn message(number: u8) -> Message {
     let properties = Properties {

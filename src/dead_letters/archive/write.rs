@@ -4,9 +4,9 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::super::letter::LetterId;
-use super::super::message::Message;
-use super::super::text::hexadecimal;
 use super::{Body, FORMAT, Head, Line, Tail, VERSION};
+use crate::rabbitmq::message::Message;
+use crate::text::hexadecimal;
 
 /// Writes an archive.
 #[derive(Debug)]

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::super::message::{Headers, LONGEST_SHORT, Value};
-use super::told::{By, Death, EXCHANGE, Origin, QUEUE, ROUTING_KEY};
+use super::told::{By, Death, Origin};
+use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY};
+use crate::rabbitmq::message::{Headers, LONGEST_SHORT, Value};
 
 /// Reads headers of which any may be missing or of a wrong type.
 pub(super) struct Reader<'a> {

@@ -4,43 +4,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::message::Headers;
 use super::headers::Reader;
-
-/// How often a message was replayed. Its other headers say so only while it is dead.
-pub(crate) const REPLAYS: &str = "event-pusher-replays";
-/// Which replay sent a message, and as which of its messages.
-pub(crate) const REPLAY_ID: &str = "event-pusher-replay-id";
-pub(crate) const REASON: &str = "event-pusher-reason";
-pub(crate) const EXCHANGE: &str = "event-pusher-exchange";
-pub(crate) const ROUTING_KEY: &str = "event-pusher-routing-key";
-pub(crate) const QUEUE: &str = "event-pusher-queue";
-/// So begin the headers of a parked event.
-pub(crate) const PARKED: &str = "event-pusher-parked";
-
-/// Before the name of a header that means to RabbitMQ, and to who reads a letter, that the letter itself has died.
-pub(crate) const COVER: &str = "event-pusher-covered-";
-/// Headers that RabbitMQ writes into what it dead-letters. A worker covers those that an event comes with.
-pub(crate) const OF_A_DEATH: [&str; 7] = [
-    "x-death",
-    "x-first-death-exchange",
-    "x-first-death-queue",
-    "x-first-death-reason",
-    "x-last-death-exchange",
-    "x-last-death-queue",
-    "x-last-death-reason",
-];
-
-/// What only a dead letter has.
-pub(crate) const OF_A_DEAD_LETTER: [&str; 7] = [
-    REASON,
-    "event-pusher-error",
-    "event-pusher-attempts",
-    "event-pusher-topic",
-    "event-pusher-failed-at",
-    "event-pusher-worker",
-    QUEUE,
-];
+use crate::headers::{ATTEMPTS, ERROR, FAILED_AT, REASON, REPLAY_ID, REPLAYS, TOPIC, WORKER};
+use crate::rabbitmq::message::Headers;
 
 /// Who put a message among the dead letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -136,15 +102,15 @@ impl Told {
                 Some(true) if by == By::Worker => Trust::Signed,
                 Some(_) => Trust::Claimed,
             },
-            error: headers.text("event-pusher-error").filter(|_| ours),
-            attempts: headers.integer("event-pusher-attempts").filter(|_| ours),
-            topic: headers.text("event-pusher-topic").filter(|_| ours),
+            error: headers.text(ERROR).filter(|_| ours),
+            attempts: headers.integer(ATTEMPTS).filter(|_| ours),
+            topic: headers.text(TOPIC).filter(|_| ours),
             origin,
             failed_at: match by {
-                By::Worker => headers.time("event-pusher-failed-at"),
+                By::Worker => headers.time(FAILED_AT),
                 _ => death.and_then(|death| death.time),
             },
-            worker: headers.text("event-pusher-worker").filter(|_| ours),
+            worker: headers.text(WORKER).filter(|_| ours),
             replays: headers.integer(REPLAYS).unwrap_or(0),
             replay: headers.text(REPLAY_ID).and_then(|id| {
                 let (run, number) = id.rsplit_once('.')?;

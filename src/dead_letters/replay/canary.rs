@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::source::Outlet;
+use crate::rabbitmq::publish::outlet::Outlet;
 
 /// Between two looks at the queues.
 const ASK_AGAIN: Duration = Duration::from_millis(250);

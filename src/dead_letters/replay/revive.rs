@@ -3,11 +3,11 @@
 use super::{Address, Target};
 use crate::dead_letters::Found;
 use crate::dead_letters::content::Sources;
-use crate::dead_letters::letter::{
-    By, COVER, EXCHANGE, Letter, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REPLAY_ID, REPLAYS,
-    ROUTING_KEY,
+use crate::dead_letters::letter::{By, Letter};
+use crate::headers::{
+    COVER, EXCHANGE, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY,
 };
-use crate::dead_letters::message::{Headers, Message, Value};
+use crate::rabbitmq::message::{Headers, Message, Value};
 use crate::signature::SigningKey;
 
 /// What RabbitMQ adds to what it dead-letters, beside `x-death` itself.
@@ -103,7 +103,7 @@ pub(in crate::dead_letters) fn revived_headers(found: &Found, key: Option<&Signi
 mod tests {
     use super::*;
     use crate::config::{Config, Inputs};
-    use crate::dead_letters::letter::told::{QUEUE, REASON};
+    use crate::headers::{QUEUE, REASON};
 
     fn sources() -> Sources {
         let toml = r#"

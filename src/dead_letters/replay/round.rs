@@ -15,8 +15,9 @@ use super::revive::address;
 use super::sender::Sender;
 use super::{Address, Report, Run};
 use crate::dead_letters::letter::Letter;
-use crate::pace::Pace;
-use crate::source::{Look, Outlet};
+use crate::dead_letters::pace::Pace;
+use crate::rabbitmq::browse::Look;
+use crate::rabbitmq::publish::outlet::Outlet;
 
 /// A letter that is to be sent.
 pub(super) struct Pending {

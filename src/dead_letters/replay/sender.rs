@@ -12,8 +12,10 @@ use super::revive::revive;
 use super::round::Pending;
 use super::{Ended, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
-use crate::pace::Pace;
-use crate::source::{Look, NotTaken, Outlet, Sent, SourceError};
+use crate::dead_letters::pace::Pace;
+use crate::outcome::SourceError;
+use crate::rabbitmq::browse::Look;
+use crate::rabbitmq::publish::outlet::{NotTaken, Outlet, Sent};
 
 /// Letters that may be unconfirmed at once, and so may be there twice after a kill.
 const WINDOW: usize = 256;

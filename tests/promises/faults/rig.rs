@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::config::{Config, Inputs};
-use event_pusher_sns::hold::WaitBudget;
 use event_pusher_sns::plugin::{Attributes, DefaultPlugin};
-use event_pusher_sns::publisher::{self, Accepted, Failure, Publisher, Sns, Unpublished};
+use event_pusher_sns::publish;
+use event_pusher_sns::publish::hold::WaitBudget;
+use event_pusher_sns::publish::{Accepted, Failure, Publisher, Unpublished};
 use event_pusher_sns::route::Notification;
+use event_pusher_sns::sns::Sns;
 use futures_util::future::join_all;
 
 use crate::fake_sns::FakeSns;
@@ -77,7 +79,7 @@ impl Rig {
     pub fn publisher(&self, max_entries: usize) -> Publisher<Sns> {
         let mut sns = self.config.sns.clone();
         sns.batch_max_entries = max_entries.try_into().unwrap();
-        publisher::stack(&sns, &self.config.outage, self.sns.clone())
+        publish::stack(&sns, &self.config.outage, self.sns.clone())
     }
 
     fn notification(&self, body: &str) -> Rc<Notification> {

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use event_pusher_sns::arn::TopicArn;
 use event_pusher_sns::outcome::{MessageId, Scope};
 use event_pusher_sns::plugin::{AttributeValue, Attributes};
-use event_pusher_sns::publisher::{MemoryTopics, Publish, Sns};
+use event_pusher_sns::publish::{MemoryTopics, Publish};
 use event_pusher_sns::route::Notification;
+use event_pusher_sns::sns::Sns;
 
 use super::configuration;
 use crate::support::Stand;

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use event_pusher_sns::event::Envelope;
 use event_pusher_sns::outcome::DeadLetter;
-use event_pusher_sns::source::{
-    Broker, DeadLetterExchange, MemoryQueue, RabbitQueue, Session, Source,
-};
+use event_pusher_sns::pipeline::memory::MemoryQueue;
+use event_pusher_sns::pipeline::ports::{Session, Source};
+use event_pusher_sns::rabbitmq::connection::Broker;
+use event_pusher_sns::rabbitmq::consume::RabbitQueue;
+use event_pusher_sns::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
 
 use super::configuration;
 use crate::support::{Event, Stand, header};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
-use event_pusher_sns::settle::{NotParked, Settle, StaleReceipt, settle};
-use event_pusher_sns::source::{Delivery, MemoryQueue, Session, Source};
+use event_pusher_sns::pipeline::memory::MemoryQueue;
+use event_pusher_sns::pipeline::ports::{Delivery, Session, Source};
+use event_pusher_sns::pipeline::settle::{NotParked, Settle, StaleReceipt, settle};
 use futures_util::FutureExt;
 
 use super::queue::{Queue, Rabbit, id_of, text};

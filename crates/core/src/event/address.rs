@@ -39,6 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Jid, Error> {
 }
 
 /// The JID without its resource. Neither local part nor domain can hold a slash.
+#[must_use]
 pub fn bare(jid: &Jid) -> &str {
     let text = jid.as_str();
     text.split_once('/').map_or(text, |(bare, _)| bare)

@@ -72,11 +72,13 @@ impl Attributes {
     }
 
     /// Whether some subscribers would not get them, although SNS takes them.
+    #[must_use]
     pub const fn are_too_many_for_raw_delivery(&self) -> bool {
         self.len() > DELIVERED_RAW
     }
 
     /// Whether one more would be too many for that.
+    #[must_use]
     pub const fn fill_raw_delivery(&self) -> bool {
         self.len() >= DELIVERED_RAW
     }

@@ -49,7 +49,10 @@ impl Routing {
 /// Which events keep their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs, reason = "described one by one, they would be no list of words in the schema")]
+#[allow(
+    missing_docs,
+    reason = "described one by one, they would be no list of words in the schema"
+)]
 pub enum Ordering {
     None,
     PerKey,

@@ -1,6 +1,6 @@
 //! A reading's numbers over all sources, or all topics.
 
-use crate::metrics::Reading;
+use crate::observe::metrics::Reading;
 
 pub(super) fn received(reading: &Reading) -> u64 {
     reading.sources.values().map(|it| it.received).sum()

@@ -1,0 +1,154 @@
+//! How bytes and numbers are written where JSON has no exact way, and texts where a terminal
+//! would obey them.
+
+use std::fmt::Write;
+
+/// Bytes as base64.
+pub mod base64_text {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    /// Writes bytes as base64.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        BASE64_STANDARD.encode(bytes).serialize(serializer)
+    }
+
+    /// Reads bytes from base64.
+    ///
+    /// # Errors
+    ///
+    /// It is no text, or no base64.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64_STANDARD.decode(text).map_err(|error| de::Error::custom(format!("base64: {error}")))
+    }
+}
+
+/// A number as the bits that it has, so that each that is not a number stays the one it is.
+pub mod exact {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    /// The floating-point numbers.
+    pub trait Bits: Copy {
+        /// A decimal that reads back as the same number, or its bits.
+        fn to_text(self) -> String;
+        /// What [`Bits::to_text`] wrote.
+        fn from_text(text: &str) -> Option<Self>;
+    }
+
+    macro_rules! bits {
+        ($float:ty, $bits:ty) => {
+            impl Bits for $float {
+                fn to_text(self) -> String {
+                    // The shortest decimal that reads back as the same number.
+                    if self.is_finite() {
+                        format!("{self:?}")
+                    } else {
+                        format!("{:#x}", self.to_bits())
+                    }
+                }
+
+                fn from_text(text: &str) -> Option<Self> {
+                    match text.strip_prefix("0x") {
+                        Some(bits) => {
+                            <$bits>::from_str_radix(bits, 16).ok().map(<$float>::from_bits)
+                        }
+                        None => text.parse().ok(),
+                    }
+                }
+            }
+        };
+    }
+    bits!(f32, u32);
+    bits!(f64, u64);
+
+    /// Writes the number as a text.
+    ///
+    /// # Errors
+    ///
+    /// The serializer's own.
+    pub fn serialize<F: Bits, S: Serializer>(number: &F, serializer: S) -> Result<S::Ok, S::Error> {
+        number.to_text().serialize(serializer)
+    }
+
+    /// Reads the number from a text.
+    ///
+    /// # Errors
+    ///
+    /// It is no text, or no number.
+    pub fn deserialize<'de, F: Bits, D: Deserializer<'de>>(deserializer: D) -> Result<F, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        F::from_text(&text).ok_or_else(|| de::Error::custom("no number"))
+    }
+}
+
+/// In hexadecimal digits.
+#[must_use]
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// The text with all that a terminal would obey, or not show, escaped; lines stay lines if
+/// `lines` says so.
+#[must_use]
+pub fn printable(text: &str, lines: bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if (c == '\n' && lines) || !is_obeyed(c) {
+            shown.push(c);
+        } else {
+            let _ = write!(shown, "{}", c.escape_default());
+        }
+    }
+    shown
+}
+
+/// The same for JSON, which stays what it was: it may have such characters in its texts only.
+#[must_use]
+pub fn printable_json(json: &str) -> String {
+    let mut shown = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_obeyed(c) {
+            // All of them are in Unicode's first plane.
+            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// Controls, and what turns the direction of the text after it or takes no room.
+const fn is_obeyed(c: char) -> bool {
+    let is_control = matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}');
+    is_control
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        assert_eq!(printable("a\u{1b}[31mb\rc\td\u{9b}e", false), "a\\u{1b}[31mb\\rc\\td\\u{9b}e");
+        assert_eq!(printable("one\ntwo", true), "one\ntwo");
+        assert_eq!(printable("one\ntwo", false), "one\\ntwo");
+        assert_eq!(printable("\u{202e}txet ü€", false), "\\u{202e}txet ü€");
+        let json = serde_json::to_string("a\u{1b}\u{9b}2J\u{202e}\nb").unwrap();
+        let shown = printable_json(&json);
+        assert_eq!(shown, r#""a\u001b\u009b2J\u202e\nb""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "a\u{1b}\u{9b}2J\u{202e}\nb");
+    }
+}

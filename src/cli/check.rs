@@ -1,0 +1,165 @@
+//! `check`: is all that `run` needs there, and as configured?
+
+use std::collections::BTreeSet;
+
+use anstyle::{AnsiColor, Style};
+
+use crate::cli::output::say;
+use crate::config::{Access, Config};
+use crate::dead_letters::words::counted;
+use crate::outcome::{Fault, Scope};
+use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
+use crate::publish::Publish;
+use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::inspect::{self, Finding};
+use crate::sns::Sns;
+
+/// What is said of a token that could be guessed.
+pub(crate) const SHORT_TOKEN: &str = "admin.token has fewer than 24 characters, so it could be guessed and nobody can log \
+                                      in with it; make one with `openssl rand -hex 32`";
+
+/// The line with a mark before it.
+fn line(finding: &Finding) -> String {
+    let (mark, colour) =
+        if finding.good { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
+    let style = Style::new().fg_color(Some(colour.into()));
+    format!("{style}{mark}{style:#} {}", finding.text)
+}
+
+/// Prints the findings as they come, the `complaint` about open files among them. Returns whether all are good.
+pub(crate) async fn run(
+    config: &Config,
+    plugins: &Plugins,
+    offline: bool,
+    complaint: Option<String>,
+) -> bool {
+    let mut problems = 0_u32;
+    let mut report = |finding: Finding| {
+        problems += u32::from(!finding.good);
+        say(&line(&finding));
+    };
+    configuration(config, plugins, complaint, &mut report);
+    let unusable = inspect::tls_files(&config.amqp);
+    // Nobody can connect with those, and it would be said twice.
+    let reachable = !offline && unusable.is_none();
+    unusable.into_iter().for_each(&mut report);
+    if reachable {
+        let broker = Broker::new(config.amqp.clone(), "event-pusher-sns check".to_owned());
+        inspect::inspect(&broker, &mut report).await;
+    }
+    if !offline {
+        topics(config, &mut report).await;
+    }
+    if problems > 0 {
+        say(&counted(problems, "problem", "problems"));
+    }
+    problems == 0
+}
+
+fn configuration(
+    config: &Config,
+    plugins: &Plugins,
+    complaint: Option<String>,
+    report: &mut dyn FnMut(Finding),
+) {
+    match config.router(plugins) {
+        Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
+        Err(error) => report(Finding::bad(format!("configuration: {error}"))),
+    }
+    if config.admin.token_is_short() {
+        report(Finding::bad(SHORT_TOKEN.to_owned()));
+    }
+    for (name, remarks) in conformances(config, plugins) {
+        if remarks.is_empty() {
+            report(Finding::good(format!("plugin {name}: answers well on all sample events")));
+        }
+        for Remark { is_fault, text } in remarks {
+            let text = format!("plugin {name}: {text}");
+            report(if is_fault { Finding::bad(text) } else { Finding::good(text) });
+        }
+    }
+    if let Some(complaint) = complaint {
+        report(Finding::bad(format!("open files: {complaint}")));
+    }
+    if config.has_fifo_topic() {
+        for source in config.amqp.sources.iter().filter(|it| it.format.is_without_ids()) {
+            report(Finding::good(format!(
+                "source {}: MongooseIM's events have no id, so a FIFO topic drops one that is like \
+                 another of the last five minutes; docs/from-mongooseim.md",
+                source.name
+            )));
+        }
+    }
+    let routing = &config.sns.routing;
+    for (key, topic) in [
+        ("presence_updates_topic", &routing.presence_updates_topic),
+        ("pm_messages_topic", &routing.pm_messages_topic),
+        ("muc_messages_topic", &routing.muc_messages_topic),
+    ] {
+        if topic.is_none() {
+            report(Finding::good(format!("sns.{key} is not set: such events are skipped")));
+        }
+    }
+}
+
+/// The plugins in use, but for the default one, and what is to be said of each.
+fn conformances(config: &Config, plugins: &Plugins) -> impl Iterator<Item = (String, Vec<Remark>)> {
+    let all = std::iter::once(&config.sns.routing).chain(config.hosts.values());
+    let names: BTreeSet<_> = all.map(|it| it.plugin_module.clone()).collect();
+    names.into_iter().filter(|name| name != DefaultPlugin::NAME).filter_map(|name| {
+        let remarks = conformance(&*plugins.get(&name)?);
+        Some((name, remarks))
+    })
+}
+
+/// What is to be said of the plugins in use.
+pub(crate) fn remarks(config: &Config, plugins: &Plugins) -> impl Iterator<Item = Remark> {
+    conformances(config, plugins).flat_map(|(name, remarks)| {
+        remarks.into_iter().map(move |it| Remark { text: format!("{name}: {}", it.text), ..it })
+    })
+}
+
+fn outline(config: &Config) -> String {
+    let sources: Vec<_> = config
+        .amqp
+        .sources
+        .iter()
+        .map(|source| format!("{} ({} → {})", source.name, source.exchange, source.queue))
+        .collect();
+    format!("valid; sources: {}; prefetch {}", sources.join(", "), config.amqp.prefetch)
+}
+
+async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
+    let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
+    for (key, topic) in config.topics() {
+        match sns.find_topic(topic).await {
+            Ok(()) => report(Finding::good(format!("topic {topic} ({key}): there"))),
+            Err(fault) => {
+                let remedy = remedy(&fault, config.sns.access_to(topic));
+                report(Finding::bad(format!("topic {topic} ({key}): {fault}; {remedy}")));
+            }
+        }
+    }
+}
+
+fn remedy(fault: &Fault, access: &Access) -> String {
+    match (fault.scope, fault.code.as_str()) {
+        (_, "unreachable" | "connection" | "timeout") => match &access.endpoint {
+            Some(endpoint) => format!("is SNS at sns.sns_host ({endpoint})?"),
+            None => "is the region's endpoint reachable from here?".to_owned(),
+        },
+        (Scope::Service, _) => {
+            "check sns.access_key_id and sns.secret_access_key, or the host's own in \
+                                [hosts], or the environment that the SDK takes credentials from"
+                .to_owned()
+        }
+        (Scope::Route, code) if code.starts_with("NotFound") => {
+            "create the topic, or correct name, region and account".to_owned()
+        }
+        (Scope::Route, _) => {
+            "allow sns:GetTopicAttributes and sns:Publish on it, and check its KMS key".to_owned()
+        }
+        (Scope::Message, _) => "correct the topic".to_owned(),
+        (Scope::Transient, _) => "try again".to_owned(),
+    }
+}

@@ -1,0 +1,44 @@
+//! How far a replay has come.
+
+use crate::cli::progress::Progress as Bar;
+use crate::dead_letters::Report;
+
+/// A long queue takes a while.
+const LOOKING: &str = "looking at all dead letters";
+
+/// Shows reports as they grow.
+pub(super) struct Progress {
+    bar: Bar,
+    was_watching: bool,
+    was_blocked: bool,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        Self { bar: Bar::looking(LOOKING), was_watching: false, was_blocked: false }
+    }
+
+    pub(super) fn show(&mut self, report: &Report) {
+        let Report { matching, replayed, came_back, watching, .. } = report;
+        let mut state = Vec::new();
+        if *came_back > 0 {
+            state.push(format!("{came_back} came back"));
+        }
+        if report.refusals() > 0 {
+            state.push(format!("{} refused", report.refusals()));
+        }
+        if *watching {
+            state.push("watching what becomes of them".to_owned());
+        }
+        state.extend(report.blocked.map(|why| format!("waiting: {why}")));
+        let is_blocked = report.blocked.is_some();
+        let news = (*watching && !self.was_watching) || is_blocked != self.was_blocked;
+        (self.was_watching, self.was_blocked) = (*watching, is_blocked);
+        let line = || format!("replayed {replayed} of {matching}");
+        self.bar.show(*replayed, Some(*matching), &state.join(", "), news, line);
+    }
+
+    pub(super) fn end(self) {
+        self.bar.end();
+    }
+}

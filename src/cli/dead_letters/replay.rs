@@ -1,0 +1,90 @@
+use std::collections::BTreeMap;
+
+use super::progress::Progress;
+use super::{Desk, End, complain, dead_letters, say, say_json};
+use crate::cli::arguments::ReplayArguments;
+use crate::dead_letters::{
+    Ended, Filter, Looked, Replay, Report, Trouble, Watching, report_as_json,
+};
+use crate::text::printable;
+
+impl Desk<'_> {
+    pub(super) async fn replay(&self, arguments: ReplayArguments) -> Result<End, Trouble> {
+        let mut replay = Replay {
+            target: arguments.target(),
+            canary: arguments.canary,
+            rate: arguments.rate,
+            max_failures: arguments.max_failures,
+            dry_run: arguments.dry_run,
+            ..Replay::new(self.config)
+        };
+        if let Some(watch) = arguments.watch {
+            replay.watching = Watching { canary: watch, end: watch };
+        }
+        let filter = Filter::from(arguments.filter);
+        let mut progress = Progress::new();
+        let replaying = self.dead_letters.replay(&filter, &replay, self.stop, |report| {
+            // A dry run only looks.
+            if !replay.dry_run {
+                progress.show(report);
+            }
+        });
+        let report = replaying.await;
+        progress.end();
+        let report = report?;
+        let good = if replay.dry_run { report.refused.is_empty() } else { report.is_good() };
+        let Report { letters, matching, unseen, .. } = report;
+        let looked = Looked { letters, matching, unseen, claimed: 0 };
+        if arguments.json {
+            say_json(&report_as_json(&report));
+        } else if !self.found_none(&looked, &filter) {
+            if replay.dry_run { tell_plan(&report) } else { tell(&report) }
+        }
+        let end = self.end_of(&looked);
+        Ok(if good { end } else { End::Failed })
+    }
+}
+
+fn tell_plan(report: &Report) {
+    for (address, count) in &report.plan {
+        say(&format!("{count:>7}  would go to {}", printable(address, false)));
+    }
+    tell_each("could not be sent", &report.refused);
+}
+
+fn tell(report: &Report) {
+    match &report.ended {
+        Ended::Done => {}
+        Ended::Stopped => complain("stopped, as it was told"),
+        Ended::CanaryFailed => complain("the canary failed; the others were not sent"),
+        Ended::CanaryUnknown(why) => {
+            complain(&format!("nobody can tell what became of the canary: {why}"));
+            complain("the others were not sent");
+        }
+        Ended::TooManyFailures => complain("stopped, since as many failed as --max-failures says"),
+        Ended::Broken(why) => {
+            complain(why);
+            complain("what is left is among the dead letters still; run it again");
+        }
+    }
+    let seconds = report.took.as_secs_f64();
+    let all = dead_letters(report.matching);
+    say(&format!("replayed {} of {all} in {seconds:.1} s", report.replayed));
+    tell_each("came back", &report.came_back_as);
+    tell_each("could not be sent", &report.refused);
+    if report.left() > 0 {
+        say(&format!("{:>7}  left, where they were", report.left()));
+    }
+    if report.unconfirmed > 0 {
+        say(&format!(
+            "{:>7}  of them were on their way, and may arrive all the same",
+            report.unconfirmed
+        ));
+    }
+}
+
+fn tell_each(what: &str, texts: &BTreeMap<String, u64>) {
+    for (text, count) in texts {
+        say(&format!("{count:>7}  {what}: {}", printable(text, false)));
+    }
+}

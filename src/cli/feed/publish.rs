@@ -1,0 +1,276 @@
+//! Publishes events in a window of unconfirmed ones, and counts what becomes of them.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::routes::Routes;
+use super::traffic::Traffic;
+use super::wire;
+use crate::dead_letters::pace::Pace;
+use crate::dead_letters::{Stop, stopped};
+use crate::event::EventKind;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::publish::outlet::{NotTaken, Outlet, Sent};
+
+/// Events that may be unconfirmed at once: enough to keep a broker busy that writes to its disk.
+const WINDOW: usize = 1000;
+
+/// What is to be fed, and how.
+pub(super) struct Feed<'a> {
+    pub(super) until: Until,
+    pub(super) rate: Option<f64>,
+    pub(super) traffic: Traffic,
+    pub(super) routes: &'a Routes,
+}
+
+/// When to stop, besides when told to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Until {
+    pub(super) count: Option<u64>,
+    pub(super) time: Option<Duration>,
+}
+
+/// What became of the events.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    published: [u64; 3],
+    /// Without a queue that is bound for them.
+    pub(super) unroutable: u64,
+    /// A queue said no.
+    pub(super) refused: u64,
+    /// On their way when the connection was lost.
+    pub(super) unconfirmed: u64,
+    pub(super) took: Duration,
+    pub(super) ended: Ended,
+}
+
+/// Why feeding has ended.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Ended {
+    #[default]
+    Done,
+    /// It was told to stop.
+    Stopped,
+    /// The broker's side failed.
+    Broken(String),
+}
+
+impl Report {
+    /// Events of a kind that are in a queue.
+    pub(super) const fn of(&self, kind: EventKind) -> u64 {
+        self.published[kind as usize]
+    }
+
+    /// Events that are in a queue.
+    pub(super) fn published(&self) -> u64 {
+        self.published.iter().sum()
+    }
+
+    /// Whether all that was sent is in a queue.
+    pub(super) const fn is_good(&self) -> bool {
+        self.unroutable == 0 && self.refused == 0 && !matches!(self.ended, Ended::Broken(_))
+    }
+}
+
+/// What happens next.
+enum Step {
+    Over(Ended),
+    Taken(Result<(), NotTaken>),
+    Blocked,
+    Send,
+}
+
+struct UnderWay {
+    kind: EventKind,
+    /// Where to, for a message.
+    address: (String, String),
+    sent: Sent,
+}
+
+impl Feed<'_> {
+    /// Feeds to the end. Every now and then `show` gets what has become of the events so far, and what
+    /// is to be said at once.
+    pub(super) async fn run(
+        self,
+        broker: &Broker,
+        mut stop: Stop,
+        show: impl FnMut(&Report, Option<&str>),
+    ) -> Report {
+        let opened = tokio::select! {
+            opened = self.open(broker) => opened,
+            () = stopped(&mut stop) => {
+                return Report { ended: Ended::Stopped, ..Report::default() };
+            }
+        };
+        match opened {
+            Ok(outlet) => {
+                let pace = Pace::new(self.rate);
+                let began = Instant::now();
+                let deadline = self.until.time.map(|time| began + time);
+                let feeding = Feeding {
+                    feed: self,
+                    outlet: &outlet,
+                    stop,
+                    pace,
+                    began,
+                    deadline,
+                    show,
+                    sent: 0,
+                    blocked: None,
+                    under_way: VecDeque::with_capacity(WINDOW),
+                    complained: BTreeSet::new(),
+                    report: Report::default(),
+                };
+                let report = feeding.run().await;
+                outlet.close().await;
+                report
+            }
+            Err(error) => Report { ended: Ended::Broken(error.to_string()), ..Report::default() },
+        }
+    }
+
+    /// Connects, and sees to the exchanges as a worker would.
+    async fn open(&self, broker: &Broker) -> Result<Outlet, SourceError> {
+        let outlet = Outlet::open(broker, "feed").await?;
+        for source in self.routes.sources() {
+            outlet.ensure(broker.config(), source).await?;
+        }
+        Ok(outlet)
+    }
+}
+
+struct Feeding<'a, S> {
+    feed: Feed<'a>,
+    outlet: &'a Outlet,
+    stop: Stop,
+    pace: Pace,
+    began: Instant,
+    deadline: Option<Instant>,
+    show: S,
+    sent: u64,
+    /// What the broker waits for, so that nothing more is sent.
+    blocked: Option<&'static str>,
+    under_way: VecDeque<UnderWay>,
+    /// Exchanges that were complained of.
+    complained: BTreeSet<String>,
+    report: Report,
+}
+
+impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
+    async fn run(mut self) -> Report {
+        let mut ended = None;
+        while ended.is_none() || !self.under_way.is_empty() {
+            if ended.is_some()
+                && let Some(why) = self.outlet.alarm().blocked()
+            {
+                // Nobody knows when what was sent is taken.
+                self.report.unconfirmed = self.under_way.len() as u64;
+                if self.blocked.is_none() {
+                    (self.show)(&self.report, Some(&format!("waiting: {why}")));
+                }
+                break;
+            }
+            if self.feed.until.count == Some(self.sent) {
+                ended.get_or_insert(Ended::Done);
+                if self.under_way.is_empty() {
+                    break;
+                }
+            }
+            let outcome = match self.step(ended.is_none()).await {
+                Step::Over(why) => {
+                    ended.get_or_insert(why);
+                    Ok(())
+                }
+                Step::Taken(taken) => self.settle(taken),
+                Step::Blocked => {
+                    self.blocked(self.outlet.alarm().blocked());
+                    Ok(())
+                }
+                Step::Send => self.send().await,
+            };
+            if let Err(error) = outcome {
+                self.report.unconfirmed = self.under_way.len() as u64;
+                ended = Some(Ended::Broken(error.to_string()));
+                break;
+            }
+        }
+        self.report.took = self.began.elapsed();
+        self.report.ended = ended.unwrap_or_default();
+        self.report
+    }
+
+    async fn step(&mut self, is_open: bool) -> Step {
+        let Self { stop, pace, deadline, under_way, outlet, blocked, .. } = self;
+        let may_send = is_open && blocked.is_none() && under_way.len() < WINDOW;
+        let oldest = under_way.front_mut();
+        let end = deadline.unwrap_or_else(Instant::now);
+        tokio::select! {
+            biased;
+            () = stopped(stop), if is_open => Step::Over(Ended::Stopped),
+            () = sleep_until(end), if is_open && deadline.is_some() => Step::Over(Ended::Done),
+            taken = async { oldest.expect("asked only if there is one").sent.taken().await },
+                if oldest.is_some() => Step::Taken(taken),
+            () = outlet.alarm().changes(*blocked) => Step::Blocked,
+            () = pace.due(), if may_send => Step::Send,
+        }
+    }
+
+    async fn send(&mut self) -> Result<(), SourceError> {
+        let Feed { traffic, routes, .. } = &mut self.feed;
+        let event = traffic.next();
+        let kind = event.kind();
+        let Some(source) = routes.source(kind) else {
+            // Only a kind without a share has no source.
+            return Ok(());
+        };
+        let message = wire::message(&event, routes.wire());
+        let key = routes.routing_key(source).unwrap_or_else(|| message.routing_key.clone());
+        let address = (source.exchange.clone(), key);
+        let (outlet, mut stop, blocked) = (self.outlet, self.stop.clone(), self.blocked);
+        let (to, stop) = ((&*address.0, &*address.1), stopped(&mut stop));
+        let sending = outlet
+            .send_unless_stopped(to, &message, stop, blocked, |blocked| self.blocked(blocked));
+        let Some(sent) = sending.await? else { return Ok(()) };
+        self.sent += 1;
+        self.pace.passed();
+        self.under_way.push_back(UnderWay { kind, address, sent });
+        Ok(())
+    }
+
+    fn blocked(&mut self, blocked: Option<&'static str>) {
+        self.blocked = blocked;
+        let waits = self.blocked.map(|why| format!("waiting: {why}"));
+        (self.show)(&self.report, waits.as_deref());
+    }
+
+    /// The oldest that was under way has arrived, or not.
+    fn settle(&mut self, taken: Result<(), NotTaken>) -> Result<(), SourceError> {
+        let mut warning = None;
+        // Kept until it is known that it is not lost.
+        if let Err(NotTaken::Lost(error)) = taken {
+            return Err(error);
+        }
+        let Some(UnderWay { kind, address, .. }) = self.under_way.pop_front() else {
+            return Ok(());
+        };
+        match taken {
+            Ok(()) => self.report.published[kind as usize] += 1,
+            Err(NotTaken::Unroutable) => {
+                self.report.unroutable += 1;
+                let (exchange, key) = address;
+                if self.complained.insert(exchange.clone()) {
+                    warning = Some(format!(
+                        "exchange `{exchange}`: no queue is bound to it for the routing key `{key}`; \
+                         bind one, or see to amqp.declare and the source's routing_keys"
+                    ));
+                }
+            }
+            Err(_) => self.report.refused += 1,
+        }
+        (self.show)(&self.report, warning.as_deref());
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! `try`: what would become of sample events. It connects to nothing.
+
+mod expectation;
+mod samples;
+mod text;
+
+use std::io::{self, ErrorKind, Write};
+
+use serde::Serialize;
+
+use self::expectation::Expectations;
+use self::samples::{Place, Sample, Samples};
+use self::text::Tally;
+use crate::cli::arguments::TryArguments;
+use crate::cli::dead_letters::End;
+use crate::cli::output::complain;
+use crate::config::{Config, Source};
+use crate::event::{Envelope, Format};
+use crate::forecast::{Forecast, Told, forecast};
+use crate::plugin::Plugins;
+use crate::route::Router;
+
+/// Tries every sample, and says what would become of it, or whether that is as expected.
+pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) -> End {
+    let source = match source_of(arguments, &config.amqp.sources) {
+        Ok(source) => source,
+        Err(wrong) => {
+            complain(&wrong);
+            return End::WrongArguments;
+        }
+    };
+    match Trial::open(arguments, config, plugins, source).and_then(Trial::run) {
+        Ok(end) => end,
+        // Whoever read has read enough.
+        Err(Trouble::Write(error)) if error.kind() == ErrorKind::BrokenPipe => End::Done,
+        Err(Trouble::Write(error)) => {
+            complain(&format!("cannot write to standard output: {error}"));
+            End::Failed
+        }
+        Err(Trouble::Told(why)) => {
+            complain(&why);
+            End::Failed
+        }
+    }
+}
+
+/// Why a trial ends early.
+enum Trouble {
+    /// In words.
+    Told(String),
+    /// Standard output takes no more.
+    Write(io::Error),
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Self {
+        Self::Told(why)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+/// The source that the arguments mean.
+fn source_of<'a>(arguments: &TryArguments, sources: &'a [Source]) -> Result<&'a Source, String> {
+    let names = || {
+        let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
+        names.join(", ")
+    };
+    if let Some(name) = &arguments.source {
+        let found = sources.iter().find(|source| source.name == *name);
+        return found.ok_or_else(|| format!("there is no source `{name}`, but {}", names()));
+    }
+    let exchange = arguments.exchange.as_ref();
+    let mut fitting = sources.iter().filter(|it| exchange.is_none_or(|name| *name == it.exchange));
+    match (fitting.next(), fitting.next(), sources) {
+        (Some(source), None, _) | (None, _, [source]) => Ok(source),
+        _ => Err(format!("the events of which source are these? Give --source: {}", names())),
+    }
+}
+
+struct Trial<'a> {
+    samples: Samples,
+    router: Router,
+    format: Format,
+    /// Lends its payload to one sample after another.
+    envelope: Envelope,
+    expectations: Option<Expectations>,
+    json: bool,
+    tally: Tally,
+    arguments: &'a TryArguments,
+}
+
+/// A sample and what would become of it, as a line of JSON.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    place: &'a Place,
+    #[serde(flatten)]
+    told: Told<'a>,
+}
+
+impl<'a> Trial<'a> {
+    fn open(
+        arguments: &'a TryArguments,
+        config: &Config,
+        plugins: &Plugins,
+        source: &Source,
+    ) -> Result<Self, Trouble> {
+        let expect = arguments.expect.as_deref();
+        let envelope = Envelope {
+            exchange: arguments.exchange.as_ref().unwrap_or(&source.exchange).clone(),
+            routing_key: arguments.routing_key.clone(),
+            content_type: arguments.content_type.clone(),
+            headers: arguments.headers.clone(),
+            ..Envelope::default()
+        };
+        Ok(Self {
+            router: config.router(plugins).map_err(|error| error.to_string())?,
+            format: arguments.format.unwrap_or(source.format),
+            envelope,
+            expectations: expect.map(Expectations::read).transpose()?,
+            samples: Samples::open(arguments.samples.as_deref())?,
+            json: arguments.json,
+            tally: Tally::default(),
+            arguments,
+        })
+    }
+
+    fn run(mut self) -> Result<End, Trouble> {
+        while let Some(sample) = self.samples.next().transpose()? {
+            let Sample { place, payload } = sample;
+            self.envelope.payload = payload;
+            let forecast = forecast(&self.envelope, self.format, &self.router);
+            self.tally.count(&forecast, &place, &self.envelope.payload);
+            self.show(&place, &forecast)?;
+        }
+        if self.tally.is_empty() {
+            let name = self.samples.name();
+            complain(&format!("no event in {name}: nothing was tried"));
+            return Ok(End::Failed);
+        }
+        self.conclude()
+    }
+
+    fn show(&mut self, place: &Place, forecast: &Forecast) -> Result<(), Trouble> {
+        let line = Line { place, told: forecast.told() };
+        if let Some(expectations) = &mut self.expectations {
+            let found = serde_json::to_value(&line).map_err(|error| error.to_string())?;
+            if let Some(difference) = expectations.compare(place, &found) {
+                say(self.json, &difference)?;
+            }
+        }
+        if self.json {
+            let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;
+            writeln!(anstream::stdout(), "{line}")?;
+        } else if self.expectations.is_none() {
+            writeln!(anstream::stdout(), "{}", text::paragraph(place, forecast))?;
+        }
+        Ok(())
+    }
+
+    fn conclude(self) -> Result<End, Trouble> {
+        let good = if let Some(expectations) = self.expectations {
+            let (verdict, good) = expectations.conclude();
+            say(self.json, &verdict)?;
+            good
+        } else {
+            if !self.json {
+                writeln!(anstream::stdout(), "\n{}", self.tally)?;
+            }
+            self.tally.dead_letters() == 0
+        };
+        if self.tally.spans_lines() {
+            complain(
+                "an event that spans several lines has to be a file of its own: put it into a folder, \
+                 and try that",
+            );
+        }
+        if !good && self.json && self.arguments.expect.is_none() {
+            let dead = self.tally.dead_letters();
+            complain(&format!("{dead} of {} would be dead letters", self.tally.events()));
+        }
+        Ok(if good { End::Done } else { End::Failed })
+    }
+}
+
+/// To people: where lines are for machines, beside them.
+fn say(beside: bool, text: &str) -> io::Result<()> {
+    if beside {
+        writeln!(anstream::stderr(), "{text}")
+    } else {
+        writeln!(anstream::stdout(), "{text}")
+    }
+}

@@ -1,0 +1,154 @@
+//! What would become of samples, for people.
+
+use std::fmt;
+
+use anstyle::{AnsiColor, Style};
+
+use super::samples::Place;
+use crate::event::EventKind;
+use crate::forecast::{Forecast, Prospect};
+use crate::outcome::{DeadLetter, Reason, SkipReason};
+use crate::plugin::AttributeValue;
+use crate::route::Notification;
+use crate::text::printable;
+
+const DIM: Style = Style::new().dimmed();
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+const SKIPPED: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+
+/// Where everything stands that is said of one event.
+const INDENT: &str = "         ";
+
+/// One event in some lines.
+pub(super) fn paragraph(place: &Place, forecast: &Forecast) -> String {
+    let on_a_line = matches!(place, Place::Line(_));
+    let place = printable(&place.to_string(), false);
+    let kind = forecast.kind.map(|kind| format!("{kind}  ")).unwrap_or_default();
+    let (colour, title, more) = match &forecast.prospect {
+        Prospect::Publish(it) => (GOOD, format!("→ {}", it.topic), notification(it)),
+        Prospect::Skip(reason) => {
+            let why = why(*reason, forecast.kind).into_iter().collect();
+            (SKIPPED, format!("skipped: {reason}"), why)
+        }
+        Prospect::DeadLetter(DeadLetter { reason, error, topic, .. }) => {
+            // Of a sample that is a line, the only one.
+            let shown = error.strip_prefix("line 1, ").filter(|_| on_a_line).unwrap_or(error);
+            let mut more = vec![shown.to_owned()];
+            more.extend(topic.as_ref().map(|topic| field("topic", topic.as_str())));
+            (BAD, format!("dead letter: {reason}"), more)
+        }
+    };
+    let title = printable(&title, false);
+    // A name that is longer than the indent moves only its own line.
+    let mut text = format!("{DIM}{place:<7}{DIM:#}  {kind}{colour}{title}{colour:#}");
+    for line in more {
+        text += "\n";
+        text += INDENT;
+        text += &printable(&line, false);
+    }
+    text
+}
+
+fn notification(notification: &Notification) -> Vec<String> {
+    let Notification { body, attributes, order, group, dedup_id, .. } = notification;
+    let mut lines = vec![body.clone()];
+    for (name, value) in attributes.iter() {
+        let shown = match value {
+            AttributeValue::String(text) => format!("{text:?}"),
+            AttributeValue::Number(number) => number.clone(),
+            AttributeValue::Binary(bytes) => format!("{} bytes", bytes.len()),
+        };
+        lines.push(field("attribute", &format!("{name} = {shown} ({})", value.data_type())));
+    }
+    // Where there is a group, it says the same.
+    let order = order.as_ref().filter(|_| group.is_none());
+    lines.extend(order.map(|it| field("in order", it.as_str())));
+    lines.extend(group.as_ref().map(|it| field("group", it.as_str())));
+    lines.extend(dedup_id.as_ref().map(|it| field("dedup id", it)));
+    lines
+}
+
+fn field(name: &str, value: &str) -> String {
+    format!("{name:<10} {value}")
+}
+
+/// What to look at, where a reason alone leaves one guessing.
+fn why(reason: SkipReason, kind: Option<EventKind>) -> Option<String> {
+    let topic = match kind? {
+        EventKind::Presence => "presence_updates_topic",
+        EventKind::Chat => "pm_messages_topic",
+        EventKind::Groupchat => "muc_messages_topic",
+    };
+    match reason {
+        SkipReason::TopicUnset => Some(format!("no {topic} is set for the sender's domain")),
+        SkipReason::MucHostUnmatched => {
+            Some("the room's domain is neither muc_host nor in muc_topics".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// How many events would end how.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    published: u64,
+    skipped: u64,
+    dead: u64,
+    spans_lines: bool,
+}
+
+/// What an error ends in of which the stanza goes on in the next line.
+const UNCLOSED: &str = "it ends before all elements and markup do";
+
+impl Tally {
+    pub(super) fn count(&mut self, forecast: &Forecast, place: &Place, payload: &[u8]) {
+        match &forecast.prospect {
+            Prospect::Publish(_) => self.published += 1,
+            Prospect::Skip(_) => self.skipped += 1,
+            Prospect::DeadLetter(letter) => {
+                self.dead += 1;
+                let payload = payload.trim_ascii();
+                let begins = payload == b"{"
+                    || (payload.starts_with(b"<") && letter.error.ends_with(UNCLOSED));
+                let on_a_line = matches!(place, Place::Line(_));
+                self.spans_lines |= on_a_line && begins && letter.reason == Reason::Undecodable;
+            }
+        }
+    }
+
+    pub(super) const fn events(&self) -> u64 {
+        self.published + self.skipped + self.dead
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.events() == 0
+    }
+
+    pub(super) const fn dead_letters(&self) -> u64 {
+        self.dead
+    }
+
+    /// Whether what is no event looks like the beginning of one.
+    pub(super) const fn spans_lines(&self) -> bool {
+        self.spans_lines
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { published, skipped, dead, .. } = self;
+        let (mark, colour) = if *dead == 0 { ("✓", GOOD) } else { ("✗", BAD) };
+        let events = events(self.events());
+        write!(
+            f,
+            "{colour}{mark}{colour:#} {events}: {published} would be published, {skipped} skipped, \
+             {dead} dead-lettered"
+        )
+    }
+}
+
+/// `1 event`, `2 events`.
+pub(super) fn events(count: u64) -> String {
+    crate::dead_letters::words::counted(count, "event", "events")
+}

@@ -1,0 +1,110 @@
+//! How people write kinds, formats, users, times and rates, at a shell and on the page.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jid::Jid;
+use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
+
+use crate::event::{EventKind, Format};
+use crate::rabbitmq::message::LONGEST_SHORT;
+
+pub(crate) fn kind(text: &str) -> Result<EventKind, String> {
+    let kinds = EventKind::ALL;
+    kinds.into_iter().find(|kind| kind.label() == text).ok_or_else(|| {
+        let labels: Vec<_> = kinds.iter().map(|kind| kind.label()).collect();
+        format!("give one of {}", labels.join(", "))
+    })
+}
+
+/// `1 event`, `2 events`.
+pub(crate) fn counted<T>(count: T, one: &str, many: &str) -> String
+where
+    T: Copy + Display + PartialEq + From<u8>,
+{
+    let noun = if count == T::from(1) { one } else { many };
+    format!("{count} {noun}")
+}
+
+/// Of a queue or an exchange.
+pub(crate) fn name(text: &str) -> Result<String, String> {
+    if text.len() <= LONGEST_SHORT {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name has no more than {LONGEST_SHORT} bytes"))
+}
+
+pub(crate) fn format(text: &str) -> Result<Format, String> {
+    let found = Format::NAMED.iter().find(|(name, _)| *name == text);
+    found.map(|(_, format)| *format).ok_or_else(|| {
+        let names: Vec<_> = Format::NAMED.iter().map(|(name, _)| *name).collect();
+        format!("give one of {}", names.join(", "))
+    })
+}
+
+pub(crate) fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("give a name and a value, such as cloudEvents_id=42".to_owned()),
+    }
+}
+
+pub(crate) fn jid(text: &str) -> Result<Jid, String> {
+    Jid::from_str(text).map_err(|error| format!("{error}; give user@domain, or a domain"))
+}
+
+pub(crate) fn moment(text: &str) -> Result<Timestamp, String> {
+    if let Ok(time) = text.parse() {
+        return Ok(time);
+    }
+    let wrong = "give a time such as 2026-01-31T02:00:00Z, or how long ago, such as 2h or 1d12h";
+    let ago = duration(text).map_err(|_| wrong.to_owned())?;
+    let ago = SignedDuration::try_from(ago).map_err(|_| wrong.to_owned())?;
+    Timestamp::now().checked_sub(ago).map_err(|_| wrong.to_owned())
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || "give a duration such as 30s, 5m or 2h".to_owned();
+    // A bare number would be anything.
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let days = SpanRelativeTo::days_are_24_hours();
+    let seconds = span.total((Unit::Second, days)).map_err(|_| wrong())?;
+    Duration::try_from_secs_f64(seconds).map_err(|_| wrong())
+}
+
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/s").unwrap_or(text);
+    match number.parse::<f64>() {
+        // A pause of more than an hour between two would be no rate.
+        Ok(rate) if (1.0 / 3600.0..=1e6).contains(&rate) => Ok(rate),
+        _ => Err("give a number for each second, such as 500/s or 0.5/s".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339_or_so_long_ago() {
+        let time: Timestamp = "2026-01-31T02:00:00Z".parse().unwrap();
+        assert_eq!(moment("2026-01-31T02:00:00Z"), Ok(time));
+        assert_eq!(moment("2026-01-31T03:00:00+01:00"), Ok(time));
+        for (text, hours) in [("2h", 2), ("1d12h", 36), ("90m", 1), ("1w", 168)] {
+            let then = moment(text).unwrap();
+            assert_eq!(Timestamp::now().duration_since(then).as_hours(), hours, "{text}");
+        }
+        for wrong in ["", "2", "yesterday", "-2h", "2026-01-31", "1 month"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn rates_are_numbers_for_each_second() {
+        assert_eq!((rate("500/s"), rate("500"), rate("0.5/s")), (Ok(500.0), Ok(500.0), Ok(0.5)));
+        for wrong in ["", "0", "-1", "NaN", "inf", "5/m", "many"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What can be seen of one source from outside: its state, and what becomes of its deliveries.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
+
+use crate::event::EventKind;
+use crate::observe::metrics::Metrics;
+use crate::observe::recent::Recent;
+use crate::outcome::Circuit;
+use crate::outcome::SourceError;
+use crate::outcome::{Outcome, Reason, SkipReason};
+
+/// The kinds of event that have counters of their own, and the one of what is no event.
+const KINDS: usize = EventKind::ALL.len() + 1;
+
+/// The ways to end: published, and a reason for all else.
+const ENDS: usize = 1 + SkipReason::ALL.len() + Reason::ALL.len();
+
+/// Whether deliveries come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No session has been opened yet.
+    Connecting,
+    /// They do.
+    Consuming,
+    /// No session could be opened, or it was lost: why, and what to do.
+    Disconnected(SourceError),
+    /// All were requeued, and there is no consumer until this circuit is open no more.
+    Waiting(Circuit),
+}
+
+/// The state of a source at one moment.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The source's name.
+    pub source: String,
+    /// Its state.
+    pub state: State,
+    /// Since when it is in that state.
+    pub since: Timestamp,
+}
+
+/// Watches over one source.
+#[derive(Debug)]
+pub struct Monitor {
+    source: String,
+    metrics: Arc<Metrics>,
+    seen: RefCell<Seen>,
+    deliveries: IntCounter,
+    handed_back: IntCounter,
+    in_flight: IntGauge,
+    backlog: Gauge,
+    seconds: Histogram,
+    /// By kind and way to end.
+    outcomes: [[OnceCell<IntCounter>; ENDS]; KINDS],
+    prefetch: u16,
+    /// Ready events for each consumer of the queue.
+    share: Cell<f64>,
+    /// Whose depth was told.
+    dead_letter_queue: OnceCell<String>,
+    recent: Rc<Recent>,
+}
+
+impl Monitor {
+    /// Nothing has come yet.
+    #[must_use]
+    pub fn new(source: &str, metrics: Arc<Metrics>) -> Self {
+        let label = &[source];
+        let monitor = Self {
+            source: source.to_owned(),
+            seen: RefCell::new(Seen {
+                source: source.to_owned(),
+                state: State::Connecting,
+                since: Timestamp::now(),
+            }),
+            deliveries: metrics.deliveries.with_label_values(label),
+            handed_back: metrics.handed_back.with_label_values(label),
+            in_flight: metrics.in_flight.with_label_values(label),
+            backlog: metrics.backlog.with_label_values(label),
+            seconds: metrics.delivery_seconds.with_label_values(label),
+            outcomes: Default::default(),
+            prefetch: 0,
+            share: Cell::new(0.0),
+            dead_letter_queue: OnceCell::new(),
+            recent: Rc::default(),
+            metrics,
+        };
+        // So that the first one of each is an increase, which alerts ask for.
+        for kind in EventKind::ALL {
+            monitor.outcome(Some(kind), End::Published);
+        }
+        for reason in Reason::ALL {
+            let of_no_event = matches!(reason, Reason::Undecodable | Reason::Panicked);
+            let of_events = !matches!(reason, Reason::Undecodable);
+            let kinds = EventKind::ALL.map(Some).into_iter().filter(|_| of_events);
+            for kind in kinds.chain(of_no_event.then_some(None)) {
+                monitor.outcome(kind, End::DeadLettered(*reason));
+            }
+        }
+        monitor
+    }
+
+    /// Errors are noted there.
+    #[must_use]
+    pub fn noting(self, recent: Rc<Recent>) -> Self {
+        Self { recent, ..self }
+    }
+
+    /// As many deliveries may be unacknowledged.
+    #[must_use]
+    pub fn with_prefetch(self, prefetch: u16) -> Self {
+        Self { prefetch, ..self }
+    }
+
+    /// Where it counts.
+    #[cfg(test)]
+    pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The state now.
+    #[must_use]
+    pub fn seen(&self) -> Seen {
+        self.seen.borrow().clone()
+    }
+
+    /// The source's state is another one, or still the same.
+    pub fn is(&self, state: State) {
+        if state != State::Consuming {
+            self.queue(None);
+        }
+        if let State::Disconnected(error) = &state {
+            self.recent.note(&self.source, "disconnected", error);
+        }
+        let mut seen = self.seen.borrow_mut();
+        // Another error in the same state is no other beginning.
+        if std::mem::discriminant(&seen.state) != std::mem::discriminant(&state) {
+            seen.since = Timestamp::now();
+        }
+        seen.state = state;
+    }
+
+    /// What the broker says of the queue: ready events and consumers. `None`: nobody knows.
+    pub fn queue(&self, depth: Option<(u32, u32)>) {
+        let source = &[&*self.source];
+        let Metrics { queue_ready, queue_consumers, queue_parked, .. } = &*self.metrics;
+        if let Some((ready, consumers)) = depth {
+            queue_ready.with_label_values(source).set(ready.into());
+            queue_consumers.with_label_values(source).set(consumers.into());
+            self.share.set(f64::from(ready) / f64::from(consumers.max(1)));
+        } else {
+            // Not there is no trouble.
+            let _ = queue_ready.remove_label_values(source);
+            let _ = queue_consumers.remove_label_values(source);
+            let _ = queue_parked.remove_label_values(source);
+            self.no_dead_letters_known();
+            self.share.set(0.0);
+        }
+    }
+
+    /// The broker says no more of the dead-letter queue.
+    pub fn no_dead_letters_known(&self) {
+        if let Some(queue) = self.dead_letter_queue.get() {
+            let _ = self.metrics.dead_letters_queued.remove_label_values(&[&**queue]);
+        }
+    }
+
+    /// What the broker says of the queue for parked events.
+    pub fn parked(&self, count: u32) {
+        self.metrics.queue_parked.with_label_values(&[&*self.source]).set(count.into());
+    }
+
+    /// What the broker says of the dead-letter queue.
+    pub fn dead_letters(&self, queue: &str, count: u32) {
+        let queue = self.dead_letter_queue.get_or_init(|| queue.to_owned());
+        self.metrics.dead_letters_queued.with_label_values(&[&**queue]).set(count.into());
+    }
+
+    /// Brings up to date what is not counted as it happens.
+    pub fn refresh(&self) {
+        #[allow(clippy::cast_precision_loss, reason = "the prefetch bounds it")]
+        let taken = self.in_flight.get() as f64;
+        let share = self.share.get();
+        // Some are ready only where no consumer may get more: some of what this one has may not be taken yet.
+        let delivered = if share > 0.0 { taken.max(self.prefetch.into()) } else { taken };
+        self.backlog.set(share + delivered);
+    }
+
+    /// A delivery is on its way from now until the return value says how it ended, or is dropped.
+    #[must_use]
+    pub fn taken(self: &Rc<Self>, kind: Option<EventKind>) -> Taken {
+        self.deliveries.inc();
+        self.in_flight.inc();
+        Taken { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
+    }
+
+    /// A delivery had come, and goes back.
+    pub fn untaken(&self) {
+        self.deliveries.inc();
+        self.handed_back.inc();
+    }
+
+    fn outcome(&self, kind: Option<EventKind>, end: End) -> &IntCounter {
+        let row = kind.map_or(EventKind::ALL.len(), |kind| kind as usize);
+        self.outcomes[row][end.place()].get_or_init(|| {
+            let kind = kind.map_or("unknown", EventKind::label);
+            let (outcome, reason) = end.labels();
+            self.metrics.outcomes.with_label_values(&[&*self.source, kind, outcome, reason])
+        })
+    }
+}
+
+/// A delivery on its way.
+#[derive(Debug)]
+pub struct Taken {
+    monitor: Rc<Monitor>,
+    kind: Option<EventKind>,
+    since: Instant,
+    ended: bool,
+}
+
+impl Taken {
+    /// It has ended. Returns whether it is this process's first that ended so, whichever source it was from; what
+    /// comes again is never a first.
+    #[must_use]
+    pub fn end(mut self, outcome: &Outcome) -> bool {
+        // What was parked or requeued is counted where this is dropped, as is what has not ended at all.
+        let Some(end) = End::of(outcome) else { return false };
+        self.ended = true;
+        let Monitor { recent, source, seconds, metrics, .. } = &*self.monitor;
+        if let Outcome::DeadLettered(letter) = outcome {
+            recent.note(source, letter.reason.label(), &letter.error);
+        }
+        seconds.observe(self.since.elapsed().as_secs_f64());
+        let counter = self.monitor.outcome(self.kind, end);
+        counter.inc();
+        let (outcome, reason) = end.labels();
+        counter.get() == 1 && metrics.reading().ended(outcome, reason) == 1
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.monitor.in_flight.dec();
+        if !self.ended {
+            self.monitor.handed_back.inc();
+        }
+    }
+}
+
+/// A way to end for good.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Published,
+    Skipped(SkipReason),
+    DeadLettered(Reason),
+}
+
+impl End {
+    /// `None` for what comes again.
+    fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Published(_) => Some(Self::Published),
+            Outcome::Skipped(reason) => Some(Self::Skipped(*reason)),
+            Outcome::DeadLettered(letter) => Some(Self::DeadLettered(letter.reason)),
+            Outcome::Parked | Outcome::Requeued => None,
+        }
+    }
+
+    fn place(self) -> usize {
+        match self {
+            Self::Published => 0,
+            Self::Skipped(reason) => 1 + reason as usize,
+            Self::DeadLettered(reason) => 1 + SkipReason::ALL.len() + reason as usize,
+        }
+    }
+
+    fn labels(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Published => ("published", ""),
+            Self::Skipped(reason) => ("skipped", reason.label()),
+            Self::DeadLettered(reason) => ("dead_lettered", reason.label()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backlog_counts_what_was_delivered_and_not_taken_yet() {
+        let metrics = Arc::new(Metrics::new());
+        let monitor = Rc::new(Monitor::new("s", Arc::clone(&metrics)).with_prefetch(5));
+        let backlog = || {
+            monitor.refresh();
+            metrics.backlog.with_label_values(&["s"]).get()
+        };
+        let _taken = (monitor.taken(None), monitor.taken(None));
+        monitor.queue(Some((0, 2)));
+        assert!((backlog() - 2.0).abs() < f64::EPSILON, "the queue is empty: there are no more");
+        monitor.queue(Some((6, 2)));
+        assert!((backlog() - 8.0).abs() < f64::EPSILON, "a half of six, and five that came");
+    }
+}

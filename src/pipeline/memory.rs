@@ -1,0 +1,219 @@
+//! A queue in memory, which behaves as RabbitMQ does where the worker can tell.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::event::Envelope;
+use crate::outcome::DeadLetter;
+use crate::outcome::SourceError;
+use crate::pipeline::ports::{Delivery, Session, Source};
+use crate::pipeline::settle::{NotParked, Settle, StaleReceipt};
+
+/// When what was parked is ready again.
+const PARKED_FOR: Duration = Duration::from_secs(30);
+
+/// A queue, its unacknowledged deliveries and its dead letters.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryQueue(Rc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: RefCell<State>,
+    changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    ready: VecDeque<Message>,
+    /// What came back, before all else: as in a quorum queue before RabbitMQ 4, behind what came back before.
+    returned: VecDeque<Message>,
+    unacked: BTreeMap<u64, Message>,
+    dead: Vec<(Envelope, DeadLetter)>,
+    parked: usize,
+    delivered: u64,
+    returns: u32,
+    most_returns: u32,
+    /// Raised when a session ends.
+    session: u64,
+}
+
+/// An event in the queue.
+#[derive(Debug)]
+struct Message {
+    envelope: Envelope,
+    /// What RabbitMQ's delivery limit limits.
+    returns: u32,
+}
+
+impl MemoryQueue {
+    /// Enqueues an event.
+    pub fn publish(&self, envelope: Envelope) {
+        self.0.state.borrow_mut().ready.push_back(Message { envelope, returns: 0 });
+        self.0.changed.notify_one();
+    }
+
+    /// How many wait, delivered ones not included.
+    #[must_use]
+    pub fn ready(&self) -> usize {
+        let state = self.0.state.borrow();
+        state.returned.len() + state.ready.len()
+    }
+
+    /// How many came back and were not delivered again yet.
+    #[must_use]
+    pub fn returned(&self) -> usize {
+        self.0.state.borrow().returned.len()
+    }
+
+    /// How many are delivered and not settled.
+    #[must_use]
+    pub fn unacked(&self) -> usize {
+        self.0.state.borrow().unacked.len()
+    }
+
+    /// How many are parked and will come back.
+    #[must_use]
+    pub fn parked(&self) -> usize {
+        self.0.state.borrow().parked
+    }
+
+    /// How often events have come back unsettled: all of them together, and the one that did so most often.
+    #[must_use]
+    pub fn returns(&self) -> (u32, u32) {
+        let state = self.0.state.borrow();
+        (state.returns, state.most_returns)
+    }
+
+    /// What was dead-lettered, in order.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<(Envelope, DeadLetter)> {
+        self.0.state.borrow().dead.clone()
+    }
+
+    /// Ends the session as a broken connection does: receipts are void, and what was
+    /// not settled is ready again, in its old order, before what never left.
+    pub fn cut(&self) {
+        let mut state = self.0.state.borrow_mut();
+        state.session += 1;
+        while let Some((_, mut message)) = state.unacked.pop_first() {
+            message.returns += 1;
+            state.returns += 1;
+            state.most_returns = state.most_returns.max(message.returns);
+            state.returned.push_back(message);
+        }
+        drop(state);
+        self.0.changed.notify_one();
+    }
+}
+
+impl Source for MemoryQueue {
+    type Session = MemorySession;
+
+    async fn open(&self) -> Result<MemorySession, SourceError> {
+        let id = self.0.state.borrow().session;
+        Ok(MemorySession { queue: self.clone(), id })
+    }
+}
+
+/// A consumer of a [`MemoryQueue`].
+#[derive(Debug)]
+pub struct MemorySession {
+    queue: MemoryQueue,
+    id: u64,
+}
+
+impl MemorySession {
+    fn deliver(&self) -> Option<Result<Delivery<MemoryReceipt>, SourceError>> {
+        let mut state = self.queue.0.state.borrow_mut();
+        if state.session != self.id {
+            return Some(Err(SourceError::Failed("the session was cut".to_owned())));
+        }
+        let message = state.returned.pop_front().or_else(|| state.ready.pop_front())?;
+        state.delivered += 1;
+        let tag = state.delivered;
+        let envelope = message.envelope.clone();
+        state.unacked.insert(tag, message);
+        Some(Ok(Delivery { envelope: Box::new(envelope), receipt: MemoryReceipt { tag } }))
+    }
+}
+
+impl Session for MemorySession {
+    type Receipt = MemoryReceipt;
+    type Settler = MemorySettler;
+
+    async fn next(&mut self) -> Result<Delivery<MemoryReceipt>, SourceError> {
+        loop {
+            let changed = self.queue.0.changed.notified();
+            if let Some(delivered) = self.deliver() {
+                return delivered;
+            }
+            changed.await;
+        }
+    }
+
+    fn settler(&self) -> MemorySettler {
+        MemorySettler(self.queue.clone())
+    }
+
+    async fn stop_taking(&mut self) -> Vec<Delivery<MemoryReceipt>> {
+        std::iter::from_fn(|| self.deliver()?.ok()).collect()
+    }
+
+    async fn close(self) {
+        self.queue.cut();
+    }
+}
+
+/// The right to settle one delivery of a [`MemoryQueue`].
+#[derive(Debug)]
+#[must_use = "a delivery that is not settled comes back only when its session ends"]
+pub struct MemoryReceipt {
+    /// No other delivery has it: once its session has ended, nothing has.
+    tag: u64,
+}
+
+/// Settles what a [`MemorySession`] delivered.
+#[derive(Debug, Clone)]
+pub struct MemorySettler(MemoryQueue);
+
+impl Settle for MemorySettler {
+    type Receipt = MemoryReceipt;
+
+    async fn ack(&self, receipt: MemoryReceipt) -> Result<(), StaleReceipt> {
+        let mut state = self.0.0.state.borrow_mut();
+        self.0.0.changed.notify_one();
+        state.unacked.remove(&receipt.tag).map(drop).ok_or(StaleReceipt)
+    }
+
+    async fn dead_letter(
+        &self,
+        envelope: &Envelope,
+        receipt: &MemoryReceipt,
+        letter: &DeadLetter,
+    ) -> Result<(), StaleReceipt> {
+        let mut state = self.0.0.state.borrow_mut();
+        if !state.unacked.contains_key(&receipt.tag) {
+            return Err(StaleReceipt);
+        }
+        state.dead.push((envelope.clone(), letter.clone()));
+        Ok(())
+    }
+
+    async fn park(&self, envelope: &Envelope, receipt: &MemoryReceipt) -> Result<(), NotParked> {
+        if !self.0.0.state.borrow().unacked.contains_key(&receipt.tag) {
+            return Err(NotParked::Stale(StaleReceipt));
+        }
+        let (queue, envelope) = (self.0.clone(), envelope.clone());
+        queue.0.state.borrow_mut().parked += 1;
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(PARKED_FOR).await;
+            queue.0.state.borrow_mut().parked -= 1;
+            queue.publish(envelope);
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,58 @@
+//! The port to where deliveries come from: [RabbitMQ](crate::rabbitmq), or [memory](super::memory).
+//!
+//! A [`Source`] opens sessions. A [`Session`] lives as long as its channel does; when it
+//! ends, its receipts are void and the broker delivers again what was not settled.
+
+use std::future::Future;
+
+use crate::event::Envelope;
+use crate::outcome::SourceError;
+use crate::pipeline::settle::Settle;
+
+/// An event and the right to settle it, handed out together.
+#[derive(Debug)]
+pub struct Delivery<R> {
+    /// The event as it came. Boxed, since it passes through many hands.
+    pub envelope: Box<Envelope>,
+    /// Consumed by settling; not `Clone`, so that nothing is settled twice.
+    pub receipt: R,
+}
+
+/// A queue from which sessions can be opened, again and again.
+pub trait Source {
+    /// What [`Source::open`] opens.
+    type Session: Session;
+
+    /// Connects, finds or creates the topology, and begins to consume.
+    ///
+    /// # Errors
+    ///
+    /// Everything that keeps it from consuming, in words for the operator. The caller
+    /// tries again later.
+    fn open(&self) -> impl Future<Output = Result<Self::Session, SourceError>>;
+}
+
+/// A consumer, from its start until its channel or connection ends.
+pub trait Session {
+    /// The right to settle one delivery of this session.
+    type Receipt;
+    /// What settles them.
+    type Settler: Settle<Receipt = Self::Receipt>;
+
+    /// The next delivery. May be dropped while it waits: nothing is lost.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended.
+    fn next(&mut self) -> impl Future<Output = Result<Delivery<Self::Receipt>, SourceError>>;
+
+    /// Settles what this session delivers.
+    fn settler(&self) -> Self::Settler;
+
+    /// Asks the broker for no more, and returns what had come without being taken, in order. What of it is
+    /// not settled goes back to the queue when the session closes.
+    fn stop_taking(&mut self) -> impl Future<Output = Vec<Delivery<Self::Receipt>>>;
+
+    /// Closes properly. What is not settled goes back to the queue.
+    fn close(self) -> impl Future<Output = ()>;
+}

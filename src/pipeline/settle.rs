@@ -1,0 +1,119 @@
+//! The one place where deliveries are acknowledged and dead-lettered.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::event::Envelope;
+use crate::outcome::{DeadLetter, Outcome};
+use crate::pipeline::ports::Delivery;
+
+/// What a session offers to settle its deliveries with.
+pub trait Settle {
+    /// The right to settle one delivery.
+    type Receipt;
+
+    /// Acknowledges: the broker forgets the delivery.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended; the delivery will come again.
+    fn ack(&self, receipt: Self::Receipt) -> impl Future<Output = Result<(), StaleReceipt>>;
+
+    /// Copies the event to where dead letters are kept. Returns when it is safe there,
+    /// however long that takes.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended while it waited; the delivery will come again.
+    fn dead_letter(
+        &self,
+        envelope: &Envelope,
+        receipt: &Self::Receipt,
+        letter: &DeadLetter,
+    ) -> impl Future<Output = Result<(), StaleReceipt>>;
+
+    /// Copies the event to where the broker keeps it for a while and brings it back from. Returns
+    /// when it is safe there.
+    ///
+    /// # Errors
+    ///
+    /// The session has ended, or the broker does not take it now.
+    fn park(
+        &self,
+        envelope: &Envelope,
+        receipt: &Self::Receipt,
+    ) -> impl Future<Output = Result<(), NotParked>>;
+}
+
+/// The receipt's session has ended. Nothing is lost: the broker delivers the event again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the delivery's channel is gone; the broker delivers it again")]
+pub struct StaleReceipt;
+
+/// Why an event is not parked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotParked {
+    /// It is delivered again.
+    Stale(StaleReceipt),
+    /// Why that can't be done now, in words for the operator.
+    Refused(String),
+}
+
+/// A delivery that could not be settled as it should.
+pub enum Unsettled<R> {
+    /// It is delivered again.
+    Stale(StaleReceipt),
+    /// The broker does not take it for parked.
+    NotParked {
+        /// As it was.
+        delivery: Delivery<R>,
+        /// In words for the operator.
+        why: String,
+    },
+}
+
+impl<R> fmt::Debug for Unsettled<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stale(stale) => stale.fmt(f),
+            Self::NotParked { why, .. } => write!(f, "NotParked({why:?})"),
+        }
+    }
+}
+
+impl<R> From<StaleReceipt> for Unsettled<R> {
+    fn from(stale: StaleReceipt) -> Self {
+        Self::Stale(stale)
+    }
+}
+
+/// Makes the outcome safe where it is not yet, and acknowledges the delivery then. One that is to be requeued is left
+/// alone: it goes back to the queue, in its place, when the session closes.
+///
+/// # Errors
+///
+/// [`Unsettled`]: the session has ended, or the delivery can't be parked now.
+pub async fn settle<S: Settle>(
+    settler: &S,
+    delivery: Delivery<S::Receipt>,
+    outcome: &Outcome,
+) -> Result<(), Unsettled<S::Receipt>> {
+    // What is rare is boxed, since every event in flight would carry the room for it along: several kilobytes.
+    match outcome {
+        Outcome::Published(_) | Outcome::Skipped(_) => {}
+        Outcome::DeadLettered(letter) => {
+            Box::pin(settler.dead_letter(&delivery.envelope, &delivery.receipt, letter)).await?;
+        }
+        Outcome::Parked => {
+            match Box::pin(settler.park(&delivery.envelope, &delivery.receipt)).await {
+                Ok(()) => {}
+                Err(NotParked::Stale(stale)) => return Err(stale.into()),
+                Err(NotParked::Refused(why)) => {
+                    return Err(Unsettled::NotParked { delivery, why });
+                }
+            }
+        }
+        Outcome::Requeued => return Ok(()),
+    }
+    Ok(settler.ack(delivery.receipt).await?)
+}

@@ -1,0 +1,281 @@
+//! Take, relay, settle, until told to stop; then drain.
+
+mod ending;
+mod say;
+#[cfg(test)]
+mod tests;
+
+use std::mem;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use crate::observe::monitor::{Monitor, State};
+use crate::observe::trace::Following;
+use crate::outcome::Circuit;
+use crate::outcome::Outcome;
+use crate::outcome::SourceError;
+use crate::pause::Pauses;
+use crate::pipeline::ports::{Delivery, Session, Source};
+use crate::pipeline::relay::Relay;
+use crate::pipeline::settle::{Settle, Unsettled, settle};
+use crate::publish::Publish;
+use crate::publish::hold::{Deadline, WaitBudget};
+
+const FIRST_RECONNECT: Duration = Duration::from_millis(500);
+const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
+
+/// A session that has lived so long was a good one: the next pause is a short one again.
+const STABLE: Duration = Duration::from_mins(1);
+
+/// For leaving the broker properly, after the grace.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Deliveries that are taken before anything else gets its turn.
+const AT_ONCE: usize = 32;
+
+/// What has come is left where it is for so long at most, while the publisher has enough: then it is counted,
+/// and a lost connection noticed.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Becomes true when the worker is to stop.
+pub type Stop = watch::Receiver<bool>;
+
+/// Works off one source.
+#[derive(Debug)]
+pub struct Worker<S, P> {
+    /// The source's name in the configuration.
+    pub name: String,
+    /// Where deliveries come from.
+    pub source: S,
+    /// What is done with them.
+    pub relay: Relay<P>,
+    /// What its events may wait for open circuits.
+    pub budget: WaitBudget,
+    /// Where it is counted and seen from outside.
+    pub monitor: Rc<Monitor>,
+    /// How long what is in flight may take after a stop.
+    pub grace: Duration,
+}
+
+/// Why a session ended.
+enum End {
+    Stopped,
+    Lost(SourceError),
+    /// A delivery was past its deadline while this circuit was open.
+    Open(Circuit),
+    /// More came than may be in flight, and nothing moved.
+    TooMuch,
+}
+
+impl<S: Source, P: Publish + 'static> Worker<S, P> {
+    /// Works until `stop`, through as many sessions as it takes.
+    pub async fn run(&self, mut stop: Stop) {
+        let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
+        let mut said = Vec::new();
+        let mut nothing_new = false;
+        loop {
+            let opened = tokio::select! {
+                biased;
+                () = requested(&mut stop) => return,
+                opened = self.source.open() => opened,
+            };
+            let error = match opened {
+                Ok(session) => {
+                    if mem::take(&mut nothing_new) {
+                        tracing::debug!(source = self.name, "consuming in a new session");
+                    } else {
+                        tracing::info!(source = self.name, "consuming");
+                    }
+                    self.monitor.is(State::Consuming);
+                    let since = Instant::now();
+                    let end = self.serve(session, &mut stop).await;
+                    if since.elapsed() > STABLE {
+                        pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
+                    }
+                    said.clear();
+                    match end {
+                        End::Stopped => return,
+                        End::Open(circuit) => {
+                            self.monitor.is(State::Waiting(circuit.clone()));
+                            tokio::select! {
+                                biased;
+                                () = requested(&mut stop) => {}
+                                () = self.relay.wait_while_open(&circuit) => {}
+                            }
+                            continue;
+                        }
+                        End::TooMuch | End::Lost(SourceError::Renewal) => {
+                            nothing_new = true;
+                            continue;
+                        }
+                        End::Lost(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            nothing_new = false;
+            self.monitor.is(State::Disconnected(error.clone()));
+            // Each trouble once until it consumes again; two that alternate say nothing new either.
+            if !said.contains(&error) {
+                tracing::error!(source = self.name, %error, "not consuming, trying again");
+                said.push(error);
+            }
+            tokio::select! {
+                () = requested(&mut stop) => return,
+                () = sleep(pauses.draw()) => {}
+            }
+        }
+    }
+
+    async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> End {
+        let settler = session.settler();
+        let mut in_flight = FuturesUnordered::new();
+        let begin = |delivery| self.handle(delivery, &settler);
+        let mut stopped = pin!(requested(stop));
+        let mut look = pin!(sleep(LOOK));
+        let end = 'serving: loop {
+            tokio::select! {
+                biased;
+                () = &mut stopped => break End::Stopped,
+                Some(settled) = in_flight.next() => {
+                    // And the others of its batch, which are ready as well.
+                    let mut next = Some(settled);
+                    while let Some(settled) = next {
+                        if settled == Settled::Stale {
+                            break 'serving End::Lost(self.why_lost(&mut session).await);
+                        }
+                        if settled == Settled::Left && let Some(circuit) = self.budget.requeuing() {
+                            break 'serving End::Open(circuit);
+                        }
+                        next = in_flight.next().now_or_never().flatten();
+                    }
+                }
+                (mut more, taken) = async {
+                    let most = self.wants(look.as_mut()).await;
+                    (most, session.next().await)
+                } => {
+                    look.as_mut().reset(Instant::now() + LOOK);
+                    let mut next = Some(taken);
+                    while let Some(taken) = next {
+                        match taken {
+                            Ok(delivery) => in_flight.push(begin(delivery)),
+                            Err(SourceError::TooMuch) => break 'serving End::TooMuch,
+                            Err(error) => break 'serving End::Lost(error),
+                        }
+                        more -= 1;
+                        next = if more > 0 { session.next().now_or_never() } else { None };
+                    }
+                }
+            }
+        };
+        match &end {
+            End::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
+            End::Open(_) | End::TooMuch => {
+                self.requeue(&end, &mut session, &mut in_flight, stopped).await;
+            }
+            End::Lost(_) => {}
+        }
+        // Their receipts are stale or about to be, and dropping them counts them as requeued.
+        drop(in_flight);
+        self.budget.begin_anew();
+        if !matches!(end, End::Lost(_)) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
+            tracing::warn!(source = self.name, "the broker did not say goodbye; left all the same");
+        }
+        end
+    }
+
+    /// Waits until more deliveries are wanted, and returns how many at most. What the publisher has no use for yet
+    /// stays where it is: begun, it would only wait in one place more, and be out of the processor's
+    /// caches when its turn comes.
+    async fn wants(&self, look: Pin<&mut Sleep>) -> usize {
+        tokio::select! {
+            biased;
+            () = self.relay.ready() => AT_ONCE,
+            () = look => self.budget.prefetch(),
+        }
+    }
+
+    /// One event, from its delivery to its acknowledgement.
+    fn handle<T: Settle>(
+        &self,
+        delivery: Delivery<T::Receipt>,
+        settler: &T,
+    ) -> impl Future<Output = Settled> {
+        // Here and not in the future, so that places are taken in the order of delivery.
+        let mut started = self.relay.start(&delivery.envelope);
+        let taken = self.monitor.taken(started.kind);
+        let traced = started.trace.follow();
+        let deadline = self.budget.deadline();
+        async move {
+            let outcome = self.relay.finish(&mut started, &deadline).await;
+            let (outcome, settled) =
+                self.settle(settler, delivery, outcome, &deadline, &traced).await;
+            if taken.end(&outcome) {
+                self.announce(&outcome);
+            }
+            traced.end(&outcome);
+            settled
+        }
+    }
+
+    /// Settles it with this outcome. Returns the one that it had in the end.
+    async fn settle<T: Settle>(
+        &self,
+        settler: &T,
+        delivery: Delivery<T::Receipt>,
+        outcome: Outcome,
+        deadline: &Deadline<'_>,
+        traced: &Following,
+    ) -> (Outcome, Settled) {
+        self.log(&delivery.envelope, &outcome);
+        match settle(settler, delivery, &outcome).await {
+            Ok(()) => {
+                let settled = match outcome {
+                    Outcome::Requeued | Outcome::Parked => Settled::Left,
+                    _ => Settled::Done,
+                };
+                (outcome, settled)
+            }
+            Err(Unsettled::Stale(_)) => (Outcome::Requeued, Settled::Stale),
+            // Boxed, since every event in flight would carry the room for it along.
+            Err(Unsettled::NotParked { delivery, why }) => {
+                self.budget.cannot_park(why);
+                Box::pin(self.try_again(settler, delivery, deadline, traced)).await
+            }
+        }
+    }
+
+    /// An event that could not be parked waits where it was, or is parked in the end.
+    async fn try_again<T: Settle>(
+        &self,
+        settler: &T,
+        delivery: Delivery<T::Receipt>,
+        deadline: &Deadline<'_>,
+        traced: &Following,
+    ) -> (Outcome, Settled) {
+        let mut started = self.relay.start_again(traced.trace(), &delivery.envelope);
+        let outcome = self.relay.finish(&mut started, deadline).await;
+        self.settle(settler, delivery, outcome, deadline, traced).await
+    }
+}
+
+/// What the session learns of a delivery that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    Done,
+    /// It was parked, or is left to the end of the session.
+    Left,
+    /// The session had ended before.
+    Stale,
+}
+
+async fn requested(stop: &mut Stop) {
+    // Whoever could ask it to stop being gone is as good as being asked.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,129 @@
+//! How a session ends: what is in flight comes to its end, or goes back.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::{sleep, timeout};
+
+use super::{End, Settled, Worker};
+use crate::outcome::SourceError;
+use crate::pipeline::ports::{Delivery, Session, Source};
+use crate::publish::Publish;
+
+/// For a session that can't settle any more to say why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// For what is on its way to SNS when everything else is requeued. The broker would take deliveries away ten
+/// minutes later.
+const LEAVE_WITHIN: Duration = Duration::from_mins(1);
+
+type DeliveryOf<S> = Delivery<<<S as Source>::Session as Session>::Receipt>;
+
+impl<S: Source, P: Publish + 'static> Worker<S, P> {
+    /// A settlement has failed, so the session is at its end; it knows the reason.
+    pub(super) async fn why_lost(&self, session: &mut S::Session) -> SourceError {
+        let last_words = async {
+            loop {
+                match session.next().await {
+                    Ok(_stale) => self.leave(),
+                    Err(error) => return error,
+                }
+            }
+        };
+        let silent =
+            |_| SourceError::Failed("the broker takes no acknowledgements any more".to_owned());
+        timeout(LAST_WORDS, last_words).await.unwrap_or_else(silent)
+    }
+
+    /// Takes no more, and finishes within the grace what it has and nothing holds. What had come is published as
+    /// well: to go back would spend some of its delivery limit.
+    pub(super) async fn drain<F: Future<Output = Settled>>(
+        &self,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        begin: impl Fn(DeliveryOf<S>) -> F,
+    ) {
+        tracing::info!(
+            source = self.name,
+            in_flight = in_flight.len(),
+            grace = ?self.grace,
+            "stopping: nothing more is taken"
+        );
+        self.budget.drain();
+        let begin = |delivery| Some(begin(delivery));
+        if !self.finish(session, in_flight, begin, sleep(self.grace)).await {
+            tracing::warn!(source = self.name, "the grace is over: handing back the rest");
+        }
+    }
+
+    /// Finishes what is under way, and leaves all other deliveries to go back.
+    pub(super) async fn requeue<F: Future<Output = Settled>>(
+        &self,
+        why: &End,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        stopped: impl Future<Output = ()>,
+    ) {
+        let (source, count) = (&self.name, in_flight.len());
+        if let End::Open(held) = why {
+            tracing::warn!(source, %held, in_flight = count + 1, "held for too long: handing the deliveries back; \
+                consuming again when it is over");
+        } else {
+            tracing::info!(
+                source,
+                in_flight = count,
+                "more bytes came than amqp.max_in_flight_bytes, and none \
+                could be settled: handing the deliveries back; consuming again with a smaller prefetch"
+            );
+        }
+        self.budget.drain();
+        let over = async {
+            tokio::select! {
+                () = sleep(LEAVE_WITHIN) => {}
+                () = async { stopped.await; sleep(self.grace).await } => {}
+            }
+        };
+        let leave = |_stale| {
+            self.leave();
+            None
+        };
+        self.finish(session, in_flight, leave, over).await;
+    }
+
+    /// Takes no more, begins what had come or leaves it to go back, and finishes what is in flight. Returns whether
+    /// that was done before it was `over`.
+    async fn finish<F: Future<Output = Settled>>(
+        &self,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        begin: impl Fn(DeliveryOf<S>) -> Option<F>,
+        over: impl Future<Output = ()>,
+    ) -> bool {
+        let finishing = async {
+            let mut stopping = pin!(session.stop_taking());
+            let come = loop {
+                tokio::select! {
+                    biased;
+                    come = &mut stopping => break come,
+                    // Stale or not: all there is left to do is to finish the others.
+                    Some(_) = in_flight.next() => {}
+                }
+            };
+            tracing::debug!(source = self.name, "the broker delivers no more");
+            in_flight.extend(come.into_iter().filter_map(begin));
+            while in_flight.next().await.is_some() {}
+        };
+        tokio::select! {
+            biased;
+            () = finishing => true,
+            () = over => false,
+        }
+    }
+
+    /// A delivery had come, and goes back.
+    fn leave(&self) {
+        self.monitor.untaken();
+    }
+}

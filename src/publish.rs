@@ -1,0 +1,128 @@
+//! From a notification to SNS's answer, through four small layers:
+//!
+//! [`FaultPolicy`] decides whose fault an error is and waits for open circuits, [`Retry`] repeats what
+//! failed for a passing reason, [`Batcher`] gathers what can go in one request and
+//! bounds the requests in flight, and [`Sns`](crate::sns::Sns) makes the request and says how far a fault
+//! reaches. Beside them, [`Lanes`] keep the order where it is asked for.
+
+mod batch;
+mod breaker;
+pub(crate) mod classify;
+pub(crate) mod fault;
+mod fault_policy;
+pub mod hold;
+mod lanes;
+mod limit;
+mod measure;
+pub(crate) mod memory;
+mod retry;
+
+use std::future::Future;
+use std::rc::Rc;
+
+use tokio::time::Instant;
+
+pub use batch::{Batcher, Batching};
+pub use fault_policy::{FaultPolicy, Unpublished};
+pub use lanes::{Lanes, Turn};
+pub use measure::Measures;
+pub use memory::MemoryTopics;
+pub use retry::{Accepted, Failure, Retry};
+
+use crate::arn::TopicArn;
+use crate::config;
+use crate::outcome::{Fault, MessageId};
+use crate::route::Notification;
+
+/// Somewhere to publish: one request, one answer.
+pub trait Publish {
+    /// Publishes one notification.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] means that the notification was not accepted, or that nobody can tell.
+    fn publish(
+        &self,
+        notification: &Notification,
+    ) -> impl Future<Output = Result<MessageId, Fault>>;
+
+    /// Publishes up to ten notifications of the same topic. Returns an answer for each,
+    /// in their order.
+    ///
+    /// # Errors
+    ///
+    /// As [`Publish::publish`], for the request as a whole.
+    fn publish_batch(
+        &self,
+        batch: &[&Notification],
+    ) -> impl Future<Output = Result<Vec<Result<MessageId, Fault>>, Fault>>;
+
+    /// Asks for the topic and publishes nothing. Where that can't be asked, it is there.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] as for a publish.
+    fn find_topic(&self, topic: &TopicArn) -> impl Future<Output = Result<(), Fault>> {
+        let _ = topic;
+        std::future::ready(Ok(()))
+    }
+}
+
+/// One attempt to publish a notification, in whichever company.
+pub trait Attempt {
+    /// Tries once. `taken` is when its delivery was: of those that wait, the oldest goes first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Publish::publish`].
+    fn attempt(
+        &self,
+        notification: &Rc<Notification>,
+        taken: Instant,
+    ) -> impl Future<Output = Result<MessageId, Fault>>;
+
+    /// Waits until requests can carry more than what is tried now.
+    fn ready(&self) -> impl Future<Output = ()> {
+        std::future::ready(())
+    }
+
+    /// As [`Publish::find_topic`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    fn find_topic(&self, topic: &TopicArn) -> impl Future<Output = Result<(), Fault>> {
+        let _ = topic;
+        std::future::ready(Ok(()))
+    }
+}
+
+/// The layers in their order, over any place to publish to.
+pub type Publisher<P> = FaultPolicy<Retry<Batcher<P>>>;
+
+/// Stacks the layers as the configuration has them.
+pub fn stack<P: Publish + 'static>(
+    sns: &config::Sns,
+    outage: &config::Outage,
+    place: P,
+) -> Publisher<P> {
+    measured_stack(sns, outage, place, Measures::default())
+}
+
+/// The same, and counts what they do.
+pub fn measured_stack<P: Publish + 'static>(
+    sns: &config::Sns,
+    outage: &config::Outage,
+    place: P,
+    measures: Measures,
+) -> Publisher<P> {
+    let batching = Batching {
+        max_entries: sns.batch_max_entries.into(),
+        max_bytes: sns.max_message_bytes,
+        linger: sns.batch_linger,
+        max_requests: sns.pool_size,
+    };
+    let batcher = Batcher::measured(place, batching, measures.clone());
+    let retry = Retry::new(batcher, sns.publish_retry_count, sns.publish_retry_time);
+    FaultPolicy::new(retry.measured(measures), outage.threshold, outage.probe_max)
+}

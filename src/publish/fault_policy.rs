@@ -1,0 +1,203 @@
+//! Decides whose fault it is that a notification was not accepted: its own, its topic's, or the service's.
+//!
+//! What is its own fault is a dead letter. What is not opens the circuit breaker of the topic or of the service, and the
+//! event waits there, unacknowledged: for the topic first, then for the service, so that nobody blocks anybody for ever.
+
+#[cfg(test)]
+mod tests;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::breaker::{CircuitBreaker, Permit};
+use super::fault::{is_denial, is_unreachable};
+use super::{Accepted, Attempt, Failure, Retry};
+use crate::arn::TopicArn;
+use crate::outcome::Circuit;
+use crate::outcome::{Fault, Scope};
+use crate::publish::hold::{Deadline, NotNow, OpenCircuit};
+use crate::route::Notification;
+
+/// Publishes past the circuit breakers of the topics and of the service.
+#[derive(Debug)]
+pub struct FaultPolicy<R> {
+    retry: R,
+    service: Rc<CircuitBreaker>,
+    topics: RefCell<HashMap<TopicArn, Rc<CircuitBreaker>>>,
+    threshold: u32,
+    probe_max: Duration,
+}
+
+/// Why a notification was not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unpublished {
+    /// It is to be dead-lettered: its own fault, or a transient one that outlasted the retries.
+    Failed(Failure),
+    /// A circuit is open, and it may not go on waiting for that one.
+    NotNow(NotNow),
+}
+
+impl<P: Attempt> FaultPolicy<Retry<P>> {
+    /// `threshold` events in a row out of retries mean that the topic is down, or the service, if
+    /// nothing of any topic got through; probes pause `probe_max` at most.
+    pub fn new(retry: Retry<P>, threshold: u32, probe_max: Duration) -> Self {
+        let service = Rc::new(CircuitBreaker::new(Circuit::Service, probe_max));
+        Self { retry, service, topics: RefCell::default(), threshold, probe_max }
+    }
+
+    /// Publishes; waits for open circuits, until the `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// What is to be dead-lettered, and what may not go on waiting.
+    pub async fn publish(
+        &self,
+        notification: &Rc<Notification>,
+        deadline: &Deadline<'_>,
+    ) -> Result<Accepted, Unpublished> {
+        let (arn, ordered) = (&notification.topic, notification.order.is_some());
+        let breaker = self.topic(arn);
+        let mut attempts = 0;
+        loop {
+            if deadline.budget.requeuing().is_some() {
+                return Err(Unpublished::NotNow(NotNow::Requeue));
+            }
+            let slot = || deadline.slot(arn, notification.size(), ordered, breaker.waiting() == 0);
+            let slot = breaker.is_open().then(slot).transpose();
+            let _slot = slot.map_err(Unpublished::NotNow)?;
+            let topic = acquire(&breaker, deadline, ordered).await?;
+            let service = acquire(&self.service, deadline, ordered).await?;
+            // The topic's circuit opened while this event waited for the service.
+            if topic.is_outdated() {
+                continue;
+            }
+            // One that probes still waits: for what it waited for last.
+            let probe = [&service, &topic].into_iter().find(|it| it.is_probe());
+            let _waiting = probe.map(|it| it.breaker.wait());
+            let answer = self.retry.publish(notification, deadline.taken).await;
+            attempts += answer.as_ref().map_or_else(|it| it.attempts, |it| it.attempts);
+            let fault = match answer {
+                Ok(accepted) => {
+                    service.succeeded();
+                    topic.succeeded();
+                    return Ok(Accepted { attempts, ..accepted });
+                }
+                Err(failure) => failure.fault,
+            };
+            // It was an answer, if only that the topic is not there.
+            if matches!(fault.scope, Scope::Message | Scope::Route) {
+                service.succeeded();
+            }
+            if fault.scope == Scope::Message {
+                topic.succeeded();
+            }
+            let Some(permit) = self.at_fault(&topic, &service, &fault) else {
+                return Err(Unpublished::Failed(Failure { fault, attempts }));
+            };
+            permit.failed(&fault, arn);
+        }
+    }
+
+    /// Whose fault it is: the topic's, the service's, or, `None`, the event's own or nobody's in particular.
+    fn at_fault<'a>(
+        &self,
+        topic: &'a Permit<'a>,
+        service: &'a Permit<'a>,
+        fault: &Fault,
+    ) -> Option<&'a Permit<'a>> {
+        match fault.scope {
+            Scope::Message => return None,
+            Scope::Route => return Some(topic),
+            Scope::Service => return Some(service),
+            Scope::Transient => {}
+        }
+        // Out of retries: the event's bad luck, unless something else explains it.
+        let both = [service, topic];
+        let is_open = |it: &&&Permit<'_>| it.is_outdated() || it.breaker.is_open();
+        if let Some(open) = both.iter().find(is_open) {
+            return Some(open);
+        }
+        // Nobody has looked at the event yet.
+        if is_unreachable(fault) {
+            return Some(if service.is_silent() { service } else { topic });
+        }
+        let down = both.map(|it| {
+            let is_enough = it.breaker.count_exhausted() >= self.threshold;
+            (is_enough || (it.breaker.is_half_open() && it.is_silent())).then_some(it)
+        });
+        down[0].or(down[1])
+    }
+
+    fn topic(&self, arn: &TopicArn) -> Rc<CircuitBreaker> {
+        let mut topics = self.topics.borrow_mut();
+        if let Some(breaker) = topics.get(arn) {
+            return Rc::clone(breaker);
+        }
+        let breaker = || Rc::new(CircuitBreaker::new(Circuit::Topic(arn.clone()), self.probe_max));
+        Rc::clone(topics.entry(arn.clone()).or_insert_with(breaker))
+    }
+
+    /// Waits until a circuit is not open any more, for a source that has requeued its events: asks for the topic
+    /// instead of publishing to it.
+    pub async fn wait_while_open(&self, circuit: &Circuit) {
+        let breaker = match circuit {
+            Circuit::Service => Rc::clone(&self.service),
+            Circuit::Topic(arn) => self.topic(arn),
+        };
+        loop {
+            let permit = breaker.acquire().await;
+            let Some(topic) = breaker.topic() else { return };
+            match self.retry.find_topic(&topic).await {
+                Err(fault) if says_still_open(circuit, &fault) => permit.failed(&fault, &topic),
+                Ok(()) | Err(_) => breaker.half_open(),
+            }
+        }
+    }
+
+    /// As [`Attempt::ready`]. What waits for a circuit is not tried, and leaves room to others.
+    pub async fn ready(&self) {
+        self.retry.ready().await;
+    }
+
+    /// All circuits that are open at this moment.
+    #[must_use]
+    pub fn open_circuits(&self) -> Vec<OpenCircuit> {
+        let topics = self.topics.borrow();
+        std::iter::once(&self.service).chain(topics.values()).filter_map(|it| it.seen()).collect()
+    }
+}
+
+/// Waits for a permit, until the deadline.
+async fn acquire<'a>(
+    breaker: &'a CircuitBreaker,
+    deadline: &Deadline<'_>,
+    ordered: bool,
+) -> Result<Permit<'a>, Unpublished> {
+    if let Some(permit) = breaker.try_acquire() {
+        return Ok(permit);
+    }
+    // Boxed, since every event would carry the room for it along.
+    Box::pin(async {
+        let _waiting = breaker.wait();
+        tokio::select! {
+            biased;
+            permit = breaker.acquire() => Ok(permit),
+            () = deadline.passed(|| breaker.is_open()) => {
+                Err(Unpublished::NotNow(deadline.verdict(breaker.outage(), ordered)))
+            }
+        }
+    })
+    .await
+}
+
+/// What asking for a topic tells about publishing to it. Where asking alone is not allowed, only an
+/// event can tell.
+fn says_still_open(circuit: &Circuit, fault: &Fault) -> bool {
+    match fault.scope {
+        Scope::Service | Scope::Transient => true,
+        Scope::Route => matches!(circuit, Circuit::Topic(_)) && !is_denial(fault),
+        Scope::Message => false,
+    }
+}

@@ -1,0 +1,244 @@
+//! How many deliveries of one source may wait for open circuits, for how long, and what becomes of the others.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::{NotNow, Outage};
+use crate::arn::TopicArn;
+use crate::config::Source;
+use crate::outcome::Circuit;
+
+/// After a refusal to park, events wait for so long before it is tried again.
+const PARK_AGAIN: Duration = Duration::from_mins(1);
+
+/// Bounds what waits for open circuits, and says what a session does about them.
+#[derive(Debug)]
+pub struct WaitBudget {
+    source: String,
+    /// For those that wait for a topic, and the same in bytes.
+    slots: usize,
+    most_bytes: u64,
+    used: Cell<(usize, u64)>,
+    /// How long a delivery may wait.
+    patience: Duration,
+    /// Whether the source's events may be parked: it would break their order.
+    parks: bool,
+    /// Why parking was refused last, and until when it is not tried again.
+    refused: RefCell<Option<(String, Instant)>>,
+    /// Whether it was said what becomes of those beyond the slots.
+    said: Cell<bool>,
+    phase: watch::Sender<Phase>,
+}
+
+/// What a session does about open circuits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Phase {
+    /// Deliveries wait, until their deadline. Those for a topic are parked then, if they can be.
+    Consuming,
+    /// The same, after a session that requeued in this outage. Whatever waits for the end of it is parked, if it can be:
+    /// requeued again and again, it would spend its delivery limit.
+    Parking(Outage),
+    /// Nothing waits: the session ends, and finishes what is under way. After that it is as it was, or parks.
+    Draining(Option<Outage>),
+    /// A delivery that can't be parked is past its deadline in this outage: all go back.
+    Requeuing(Outage),
+}
+
+impl WaitBudget {
+    /// At most half of the prefetch may wait for topics; what comes beyond is parked, if the source has a queue for
+    /// that. A delivery may wait for `patience`.
+    #[must_use]
+    pub fn new(source: &Source, prefetch: u16, patience: Duration) -> Self {
+        let slots = usize::from(prefetch / 2).max(1);
+        Self::of(&source.name, slots, patience, source.parking.is_some())
+    }
+
+    fn of(source: &str, slots: usize, patience: Duration, parks: bool) -> Self {
+        let (used, refused, said) = Default::default();
+        let (source, phase) = (source.to_owned(), watch::Sender::new(Phase::Consuming));
+        Self { source, slots, most_bytes: u64::MAX, used, patience, parks, refused, said, phase }
+    }
+
+    /// With so many slots, for as long as anyone likes.
+    #[cfg(test)]
+    pub(crate) fn patient(slots: usize, parks: bool) -> Self {
+        Self::of("test", slots, Duration::from_hours(10_000), parks)
+    }
+
+    /// The same where deliveries may be so many bytes in all: half of them may wait for topics.
+    #[must_use]
+    pub fn with_bytes(self, bytes: u64) -> Self {
+        Self { most_bytes: bytes / 2, ..self }
+    }
+
+    /// For a delivery that has come just now.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline<'_> {
+        Deadline { budget: self, taken: Instant::now() }
+    }
+
+    /// Deliveries that its source may have at once, or nearly.
+    #[must_use]
+    pub fn prefetch(&self) -> usize {
+        2 * self.slots
+    }
+
+    /// The circuit for which all deliveries go back, if they do.
+    #[must_use]
+    pub fn requeuing(&self) -> Option<Circuit> {
+        match &*self.phase.borrow() {
+            Phase::Requeuing((circuit, _)) => Some(circuit.clone()),
+            _ => None,
+        }
+    }
+
+    /// The session is to end: nothing waits for open circuits any more, whether they are so now or later.
+    pub fn drain(&self) {
+        let before = match &*self.phase.borrow() {
+            Phase::Requeuing(_) | Phase::Draining(_) => return,
+            Phase::Parking(outage) => Some(outage.clone()),
+            Phase::Consuming => None,
+        };
+        self.phase.send_replace(Phase::Draining(before));
+    }
+
+    /// A session has ended, and the next one may begin.
+    pub fn begin_anew(&self) {
+        self.phase.send_modify(|phase| match phase {
+            Phase::Requeuing(it) | Phase::Draining(Some(it)) => *phase = Phase::Parking(it.clone()),
+            Phase::Draining(None) => *phase = Phase::Consuming,
+            Phase::Consuming | Phase::Parking(_) => {}
+        });
+    }
+
+    /// The source can't park for a while: its events wait, even beyond their slots.
+    pub fn cannot_park(&self, why: String) {
+        let mut refused = self.refused.borrow_mut();
+        if !matches!(&*refused, Some((before, _)) if *before == why) {
+            tracing::warn!(
+                source = self.source,
+                error = why,
+                "cannot park a held topic's events: they fill the \
+                prefetch, and the source's other topics wait too"
+            );
+        }
+        *refused = Some((why, Instant::now() + PARK_AGAIN));
+    }
+
+    fn can_park(&self) -> bool {
+        let is_refused = |(_, until): &(_, Instant)| Instant::now() < *until;
+        self.parks && !self.refused.borrow().as_ref().is_some_and(is_refused)
+    }
+
+    fn say_once(&self, topic: &TopicArn, parked: bool) {
+        if self.said.replace(true) {
+            return;
+        }
+        let (source, (waiting, _)) = (&self.source, self.used.get());
+        if parked {
+            tracing::info!(source, %topic, waiting, "a held topic has its share of the prefetch: what comes \
+                beyond is parked, and comes back from time to time");
+        } else {
+            tracing::warn!(source, %topic, waiting, "a held topic exceeds its share of the prefetch and can't be \
+                parked: the source's other topics will wait too; give it a source of its own");
+        }
+    }
+}
+
+/// How long one delivery may wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline<'a> {
+    pub(crate) budget: &'a WaitBudget,
+    /// When it was taken.
+    pub(crate) taken: Instant,
+}
+
+impl<'a> Deadline<'a> {
+    fn is_draining(&self) -> bool {
+        matches!(*self.budget.phase.borrow(), Phase::Draining(_))
+    }
+
+    /// Takes a slot among those that wait for a topic, for a message of so many bytes. If none is free, one that waits
+    /// `alone` takes one all the same, since something must probe.
+    ///
+    /// # Errors
+    ///
+    /// The event is to be parked.
+    pub(crate) fn slot(
+        &self,
+        topic: &TopicArn,
+        bytes: usize,
+        ordered: bool,
+        alone: bool,
+    ) -> Result<Slot<'a>, NotNow> {
+        let (budget, bytes) = (self.budget, bytes as u64);
+        let (slots, in_all) = budget.used.get();
+        let is_full = slots >= budget.slots || in_all + bytes > budget.most_bytes;
+        if is_full && !alone && !self.is_draining() {
+            let parked = !ordered && budget.can_park();
+            budget.say_once(topic, parked);
+            if parked {
+                return Err(NotNow::Park);
+            }
+        }
+        budget.used.set((slots + 1, in_all + bytes));
+        Ok(Slot { budget, bytes })
+    }
+
+    /// Waits until the delivery has waited for as long as it may, all go back, or the session ends while the circuit
+    /// `is_open`, which is looked at whenever the event wakes.
+    pub(crate) async fn passed(&self, is_open: impl Fn() -> bool) {
+        let mut phase = self.budget.phase.subscribe();
+        let in_vain =
+            poll_fn(
+                |_| {
+                    if self.is_draining() && is_open() { Poll::Ready(()) } else { Poll::Pending }
+                },
+            );
+        tokio::select! {
+            biased;
+            () = in_vain => {}
+            _ = phase.wait_for(|phase| matches!(phase, Phase::Requeuing(_))) => {}
+            () = sleep_until(self.taken + self.budget.patience) => {}
+        }
+    }
+
+    /// What becomes of the delivery after that. The first one that can't be parked makes all others go back; so
+    /// does one in order when the session ends, for those behind it must not overtake it.
+    pub(crate) fn verdict(&self, outage: Outage, ordered: bool) -> NotNow {
+        let budget = self.budget;
+        let may_park = match &*budget.phase.borrow() {
+            Phase::Requeuing(_) => return NotNow::Requeue,
+            Phase::Draining(_) if !ordered => return NotNow::Requeue,
+            Phase::Parking(before) if *before == outage => true,
+            _ => outage.0 != Circuit::Service,
+        };
+        if may_park && !ordered && budget.can_park() {
+            return NotNow::Park;
+        }
+        budget.phase.send_replace(Phase::Requeuing(outage));
+        NotNow::Requeue
+    }
+}
+
+/// A slot among those that wait for a topic.
+#[derive(Debug)]
+pub(crate) struct Slot<'a> {
+    budget: &'a WaitBudget,
+    bytes: u64,
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        let (slots, in_all) = self.budget.used.get();
+        self.budget.used.set((slots - 1, in_all - self.bytes));
+        if slots == 1 {
+            self.budget.said.set(false);
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Counts requests, retries and what was accepted, topic by topic, and notes what went wrong.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use prometheus::{Histogram, IntCounter};
+use tokio::time::Instant;
+
+use super::fault::{is_throttle, is_unreachable};
+use crate::arn::TopicArn;
+use crate::observe::metrics::Metrics;
+use crate::observe::recent::Recent;
+use crate::outcome::{Fault, MessageId, Scope};
+
+/// The answer to a request: to all of it, or entry by entry.
+pub(super) type Answers = Result<Vec<Result<MessageId, Fault>>, Fault>;
+
+/// Where a publisher counts.
+#[derive(Debug, Clone)]
+pub struct Measures {
+    pub(super) metrics: Arc<Metrics>,
+    topics: Rc<RefCell<HashMap<TopicArn, Rc<OfTopic>>>>,
+    recent: Rc<Recent>,
+}
+
+/// A topic's handles.
+#[derive(Debug)]
+struct OfTopic {
+    accepted: IntCounter,
+    published: IntCounter,
+    seconds: Histogram,
+}
+
+impl Measures {
+    /// These topics show from the beginning, so that what happens to them first is an increase.
+    pub fn new<'a>(metrics: Arc<Metrics>, topics: impl IntoIterator<Item = &'a TopicArn>) -> Self {
+        let measures = Self { metrics, topics: Rc::default(), recent: Rc::default() };
+        topics.into_iter().for_each(|topic| drop(measures.of(topic)));
+        measures
+    }
+
+    /// Errors are noted there.
+    #[must_use]
+    pub fn noting(self, recent: Rc<Recent>) -> Self {
+        Self { recent, ..self }
+    }
+
+    pub(super) fn request(
+        &self,
+        topic: &TopicArn,
+        entries: usize,
+        began: Instant,
+        answers: &Answers,
+    ) {
+        let of_topic = self.of(topic);
+        of_topic.seconds.observe(began.elapsed().as_secs_f64());
+        #[allow(clippy::cast_precision_loss, reason = "ten at most")]
+        self.metrics.batch_entries.observe(entries as f64);
+        let accepted = answers.as_ref().map_or(0, |it| it.iter().filter(|it| it.is_ok()).count());
+        of_topic.published.inc_by(accepted as u64);
+        let note = |fault: &Fault| self.recent.note(topic.name(), &fault.code, fault);
+        let result = match answers {
+            Ok(_) if accepted == entries => return of_topic.accepted.inc(),
+            Ok(answers) => {
+                answers.iter().filter_map(|it| it.as_ref().err()).for_each(note);
+                "partial"
+            }
+            Err(fault) => {
+                note(fault);
+                met(fault)
+            }
+        };
+        self.metrics.publish_requests.with_label_values(&[topic.name(), result]).inc();
+    }
+
+    pub(super) fn retry(&self, topic: &TopicArn, fault: &Fault) {
+        self.metrics.retries.with_label_values(&[topic.name(), met(fault)]).inc();
+    }
+
+    fn of(&self, topic: &TopicArn) -> Rc<OfTopic> {
+        if let Some(known) = self.topics.borrow().get(topic) {
+            return Rc::clone(known);
+        }
+        let name = topic.name();
+        let Metrics { publish_requests, published, publish_seconds, .. } = &*self.metrics;
+        let of_topic = Rc::new(OfTopic {
+            accepted: publish_requests.with_label_values(&[name, "accepted"]),
+            published: published.with_label_values(&[name]),
+            seconds: publish_seconds.with_label_values(&[name]),
+        });
+        self.topics.borrow_mut().insert(topic.clone(), Rc::clone(&of_topic));
+        of_topic
+    }
+}
+
+impl Default for Measures {
+    fn default() -> Self {
+        Self::new(Arc::default(), [])
+    }
+}
+
+/// What was met, as one of few words: SNS's codes are not ours to bound.
+fn met(fault: &Fault) -> &'static str {
+    match fault.scope {
+        Scope::Message => "message_fault",
+        Scope::Route => "topic_fault",
+        Scope::Service => "service_fault",
+        Scope::Transient if is_throttle(fault) => "throttled",
+        Scope::Transient if is_unreachable(fault) => "unreachable",
+        Scope::Transient if fault.code == "timeout" => "timeout",
+        Scope::Transient => "failed",
+    }
+}

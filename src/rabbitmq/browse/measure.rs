@@ -1,0 +1,193 @@
+//! What a queue's arguments don't say of its delivery limit: a policy may set a lower one, and no question of AMQP
+//! tells. So it is measured, by a message of our own. While the look holds every letter, a probe is put into the queue
+//! and rejected until it has come back more often than the letters will have in many looks; or until it comes no
+//! more. The limit that drops it is the one that would drop them.
+
+use lapin::options::{BasicAckOptions, BasicRejectOptions};
+use tokio::time::{Instant, timeout};
+
+use super::super::connection::{CALL_TIMEOUT, bounded};
+use super::probe::{self, Probe, Returns};
+use super::{Look, SILENCE};
+use crate::limits::{
+    LOOKS_AHEAD, MEASURED_EACH_TIME, MOST_MEASURED_RETURNS, MOST_UNMEASURED_RETURNS,
+};
+use crate::outcome::SourceError;
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// What a queue must bear whose letters have come back so often; `None` where it need not be measured now. Measuring
+/// takes longer the more often they have, and what was measured lasts for some looks.
+fn needed(returns: u64) -> Option<u64> {
+    let is_due = returns <= MEASURED_EACH_TIME || returns.is_multiple_of(8);
+    (is_due && returns < MOST_MEASURED_RETURNS)
+        .then(|| (returns + LOOKS_AHEAD).min(MOST_MEASURED_RETURNS))
+}
+
+#[derive(Debug)]
+enum Measured {
+    Enough,
+    Limit(u64),
+    Unknown(String),
+    /// It took too long, or somebody else took the probe: the next look may tell.
+    Disturbed,
+}
+
+impl<T: Send + 'static> Look<T> {
+    /// Makes sure, once all letters have come, that putting them back is not what drops them soon.
+    pub(super) async fn measure(&mut self) -> Result<(), SourceError> {
+        let returns = self.consumers.most_returns();
+        let Some(needed) = needed(returns) else { return Ok(()) };
+        if self.is_measured || self.beyond > 0 || self.arrived == 0 {
+            return Ok(());
+        }
+        self.is_measured = true;
+        let queue = self.queue.clone();
+        let why = match self.probe(needed).await? {
+            Measured::Enough => return Ok(()),
+            Measured::Unknown(_) if returns < MOST_UNMEASURED_RETURNS => return Ok(()),
+            Measured::Unknown(why) => format!(
+                "a policy may limit deliveries, and that can't be measured: {why}; the user needs the `write` \
+                 permission on `amq.default`"
+            ),
+            Measured::Limit(limit) => limited(limit),
+            Measured::Disturbed => return Err(self.ended(DISTURBED)),
+        };
+        // What was found is said, whatever becomes of the mark.
+        let until = match &self.turn {
+            Some(turn) => turn.forbid(&self.line).await.unwrap_or_else(|error| {
+                format!("look again; looks could not be kept away until then ({error})")
+            }),
+            None => {
+                "look again, and not before: looks could not be kept away until then".to_owned()
+            }
+        };
+        Err(SourceError::Failed(format!(
+            "queue `{queue}` is looked at no more: {why}. Its letters have come back up to {returns} times, and each \
+             look is one time more. When that is done, {until}"
+        )))
+    }
+
+    /// The same of a queue that is empty, as its second look would. Returns why it could not be measured, if so.
+    pub(super) async fn measure_empty(&mut self) -> Result<Option<String>, SourceError> {
+        match self.probe(LOOKS_AHEAD + 1).await? {
+            Measured::Limit(limit) => Err(SourceError::Failed(format!(
+                "queue `{}` must not be looked at: {}",
+                self.queue,
+                limited(limit)
+            ))),
+            Measured::Enough => Ok(None),
+            Measured::Unknown(why) => Ok(Some(why)),
+            Measured::Disturbed => Ok(Some(DISTURBED.to_owned())),
+        }
+    }
+
+    /// Counts how often a probe comes back, up to what is needed.
+    async fn probe(&mut self, needed: u64) -> Result<Measured, SourceError> {
+        if let Err(why) = probe::publish(&self.broker, &self.queue, self.consumers.probe()).await {
+            return Ok(Measured::Unknown(why.to_string()));
+        }
+        let published = Instant::now();
+        let mut before = None;
+        loop {
+            let Some(probe) = self.probe_comes().await? else {
+                return Ok(match before {
+                    Some(_) if published.elapsed() > probe::SURE_TO_LAST || self.is_disturbed => {
+                        Measured::Disturbed
+                    }
+                    Some(limit) => Measured::Limit(limit),
+                    None => Measured::Unknown("the probe has not come".to_owned()),
+                });
+            };
+            let count = probe.returns.count();
+            if probe.returns == Returns::Uncounted || count >= needed {
+                self.remove_probes().await;
+                return Ok(Measured::Enough);
+            }
+            if before.is_some_and(|before| count <= before) {
+                self.remove_probes().await;
+                return Ok(Measured::Unknown("rejections are not counted".to_owned()));
+            }
+            before = Some(count);
+            self.probe = None;
+            let reject = self.channel.basic_reject(probe.tag, BasicRejectOptions { requeue: true });
+            bounded("giving back a probe", reject).await?;
+        }
+    }
+
+    /// The look's own probe; `None` if there is none in the queue any more.
+    async fn probe_comes(&mut self) -> Result<Option<Probe>, SourceError> {
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        while Instant::now() < deadline {
+            let is_gone = match timeout(SILENCE, self.arrivals.recv()).await {
+                Ok(arrival) => {
+                    self.note(arrival)?;
+                    false
+                }
+                Err(_) => self.is_all_handed_out().await?,
+            };
+            // What was handed out before the queue has answered has come.
+            while let Ok(arrival) = self.arrivals.try_recv() {
+                self.note(Some(arrival))?;
+            }
+            if self.probe.is_some() || is_gone {
+                return Ok(self.probe);
+            }
+        }
+        Err(self.ended("its queue does not answer; try again"))
+    }
+
+    /// See `census.rs`.
+    async fn is_all_handed_out(&mut self) -> Result<bool, SourceError> {
+        let state = QueueState::of(&self.channel, &self.queue).await?;
+        self.is_disturbed |= state.consumers > self.consumers.count();
+        if state.ready > 0 || state.is_doubtful() {
+            return Ok(false);
+        }
+        QueueState::of(&self.channel, &self.queue).await?;
+        Ok(true)
+    }
+
+    /// Takes probes out of the queue, this look's and those of killed ones. What fails here ends the look, too.
+    pub(super) async fn remove_probes(&mut self) {
+        let ours = self.probe.take().map(|probe| probe.tag);
+        let tags: Vec<_> = self.stale.drain(..).chain(ours).collect();
+        for tag in tags {
+            self.acknowledged = true;
+            let ack = self.channel.basic_ack(tag, BasicAckOptions::default());
+            let _ = bounded("removing a probe", ack).await;
+        }
+    }
+}
+
+const DISTURBED: &str =
+    "its delivery limit was not measured in time, or somebody else consumes from it; try again";
+
+fn limited(limit: u64) -> String {
+    format!(
+        "RabbitMQ drops what has come back more than {limit} times there, which was measured, and no argument of the \
+         queue says it; so a policy does. Take `delivery-limit` out of that policy (`rabbitmqctl list_policies`, \
+         `list_operator_policies`), or set it to 1000000000"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_came_back_are_measured_ahead_of_the_next_looks() {
+        let each = MEASURED_EACH_TIME;
+        assert_eq!((needed(0), needed(each)), (Some(LOOKS_AHEAD), Some(each + LOOKS_AHEAD)));
+        assert_eq!((needed(each + 1), needed(each + 8)), (None, Some(each + 8 + LOOKS_AHEAD)));
+        assert!((0..=MOST_UNMEASURED_RETURNS).all(|returns| needed(returns).is_some()));
+        let last = MOST_MEASURED_RETURNS - 8;
+        assert_eq!(needed(last), Some(MOST_MEASURED_RETURNS));
+        assert_eq!((needed(MOST_MEASURED_RETURNS), needed(u64::MAX)), (None, None));
+        // Whatever was measured last, it is more than what comes before the next time.
+        let mut borne = 1;
+        for returns in 0..MOST_MEASURED_RETURNS {
+            borne = needed(returns).unwrap_or(borne);
+            assert!(borne > returns, "{returns}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Whose turn it is. Two looks that begin together would share the messages and break their order, and asking who
+//! consumes does not tell of one that is about to. So each first declares an exclusive queue, which the broker lets
+//! one connection have, and takes away with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::protocol::AMQPSoftError;
+use lapin::types::{AMQPValue, FieldTable};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::super::connection::{CALL_TIMEOUT, bounded};
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::line::Line;
+use crate::rabbitmq::connection::refusal::soft_error;
+use crate::rabbitmq::topology::queue_state::{QueueState, taken};
+
+/// Each try that is refused closes a channel, and RabbitMQ logs it.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the queue's name has behind that of the one that is looked at.
+const SUFFIX: &str = ".look";
+
+/// A name's bytes in AMQP.
+const LONGEST_NAME: usize = 255;
+
+/// What is told of a wait in line: that it begins, and that it ends.
+pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
+
+/// How long a look waits until others have ended, and who is told.
+#[derive(Clone)]
+pub(crate) struct InLine {
+    pub(crate) patience: Duration,
+    pub(crate) waits: Waits,
+}
+
+impl std::fmt::Debug for InLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InLine").field("patience", &self.patience).finish_non_exhaustive()
+    }
+}
+
+/// Ours until the connection ends.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// It keeps the queue.
+    channel: Channel,
+    name: String,
+}
+
+/// What RabbitMQ says to whoever wants a turn.
+enum Answer {
+    Given(Channel),
+    Taken,
+    /// See [`Turn::forbid`].
+    Forbidden,
+    /// Whatever is wrong, the look itself will say.
+    None,
+}
+
+impl Turn {
+    /// Waits in line, and says so once if somebody has it. `None` where the user may declare no such queue: then others
+    /// are only seen once they consume.
+    ///
+    /// # Errors
+    ///
+    /// Others took too long, or a former look has found that looking is what drops letters.
+    pub(super) async fn take(
+        line: &Line,
+        queue: &str,
+        deadline: Instant,
+        waits: impl Fn(bool),
+    ) -> Result<Option<Self>, SourceError> {
+        let name = format!("{queue}{SUFFIX}");
+        if name.len() > LONGEST_NAME {
+            return Ok(None);
+        }
+        let mut is_told = false;
+        let turn = loop {
+            match ask(line, &name, is_told).await? {
+                Answer::Given(channel) => break Ok(Some(Self { channel, name })),
+                Answer::None => break Ok(None),
+                Answer::Forbidden if allow_if_empty(line, queue, &name).await? => {}
+                Answer::Forbidden => break Err(forbidden(queue, &name)),
+                Answer::Taken => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        waits(true);
+                    }
+                    if Instant::now() > deadline {
+                        break Err(taken(queue));
+                    }
+                    sleep(TRY_AGAIN).await;
+                }
+            }
+        };
+        if is_told {
+            waits(false);
+        }
+        turn
+    }
+
+    /// Lets nobody look any more: the queue stays, and is nobody's, until somebody deletes it, or a look finds that no
+    /// letters are left. Returns how to end that.
+    pub(super) async fn forbid(&self, line: &Line) -> Result<String, SourceError> {
+        let what = format!("queue `{}`", self.name);
+        let gone =
+            self.channel.queue_delete(self.name.as_str().into(), QueueDeleteOptions::default());
+        bounded(&what, gone).await?;
+        let channel = line.channel().await?;
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let declared = channel.queue_declare(self.name.as_str().into(), options, classic());
+        bounded(&what, declared).await?;
+        Ok(format!("delete queue `{}`, which keeps looks away until then", self.name))
+    }
+}
+
+/// RabbitMQ refuses alike where somebody has the queue and where it is nobody's; asking whether it is there tells these
+/// apart. Who `waits` asks that first: each refusal closes a channel, and RabbitMQ logs it.
+async fn ask(line: &Line, name: &str, waits: bool) -> Result<Answer, SourceError> {
+    if waits && let Some(answer) = find(line, name).await? {
+        return Ok(answer);
+    }
+    let channel = line.channel().await?;
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let declaring = channel.queue_declare(name.into(), options, classic());
+    Ok(match timeout(CALL_TIMEOUT, declaring).await {
+        Ok(Ok(_)) => Answer::Given(channel),
+        Ok(Err(error)) if is_locked(&error) => find(line, name).await?.unwrap_or(Answer::Taken),
+        // Whoever may not take turns is kept away all the same, where looks are.
+        _ => match find(line, name).await? {
+            Some(Answer::Forbidden) => Answer::Forbidden,
+            _ => Answer::None,
+        },
+    })
+}
+
+/// Whose the queue is, if it is there.
+async fn find(line: &Line, name: &str) -> Result<Option<Answer>, SourceError> {
+    let channel = line.channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..Default::default() };
+    let finding = channel.queue_declare(name.into(), options, FieldTable::default());
+    let answer = match timeout(CALL_TIMEOUT, finding).await {
+        Ok(Ok(_)) => Some(Answer::Forbidden),
+        Ok(Err(error)) if is_locked(&error) => Some(Answer::Taken),
+        _ => None,
+    };
+    if let Some(Answer::Forbidden) = answer {
+        let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+    }
+    Ok(answer)
+}
+
+fn classic() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
+    arguments
+}
+
+/// Without letters there is nothing that a look could spend.
+async fn allow_if_empty(line: &Line, queue: &str, name: &str) -> Result<bool, SourceError> {
+    let channel = line.channel().await?;
+    if !QueueState::doubted(&channel, queue).await?.is_doubtful() {
+        return Ok(false);
+    }
+    let options = QueueDeleteOptions { if_unused: true, if_empty: true, ..Default::default() };
+    let deleted = channel.queue_delete(name.into(), options);
+    Ok(bounded(&format!("queue `{name}`"), deleted).await.is_ok())
+}
+
+/// Fails if a former look has found that looking is what drops letters.
+pub(super) async fn refuse_if_forbidden(line: &Line, queue: &str) -> Result<(), SourceError> {
+    let name = format!("{queue}{SUFFIX}");
+    match find(line, &name).await? {
+        Some(Answer::Forbidden) => Err(forbidden(queue, &name)),
+        _ => Ok(()),
+    }
+}
+
+fn forbidden(queue: &str, name: &str) -> SourceError {
+    SourceError::Failed(format!(
+        "queue `{queue}` is not looked at: a look has found that a policy limits its deliveries, or may do so, and each \
+         look is one. Take `delivery-limit` out of that policy (`rabbitmqctl list_policies`, `list_operator_policies`), \
+         or set it to 1000000000, and then delete queue `{name}`, which keeps looks away until then, or until \
+         `{queue}` is empty"
+    ))
+}
+
+/// Whether another connection has the queue, or it is not for one connection alone.
+fn is_locked(error: &lapin::Error) -> bool {
+    matches!(soft_error(error), Some(AMQPSoftError::RESOURCELOCKED))
+}

@@ -1,0 +1,165 @@
+//! Connections to RabbitMQ, and its refusals in words.
+
+pub(crate) mod bytes;
+pub(crate) mod greeting;
+pub(crate) mod line;
+pub mod link;
+pub(crate) mod refusal;
+pub(crate) mod tls;
+pub(crate) mod wire;
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use lapin::uri::AMQPUri;
+use lapin::{Channel, ConnectionProperties};
+use tokio::time::timeout;
+
+use self::link::Link;
+use self::refusal::{explain_connecting, refused};
+use crate::config::{Amqp, AmqpUri};
+use crate::outcome::SourceError;
+
+/// For one try of one node: TCP, TLS, and AMQP's handshake. A URI may ask for another
+/// (`connection_timeout`, in milliseconds).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// For one answer of the broker. A channel that publishes right after its queue's leader
+/// has died may get neither ack nor nack, so nothing is awaited without a bound.
+pub(in crate::rabbitmq) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// What a connection is told that publishes while the broker has no room.
+pub(in crate::rabbitmq) const BLOCKED: &str =
+    "RabbitMQ has a memory or disk alarm and blocks who publishes; make room there";
+
+/// How often it is looked whether a connection is blocked.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Seconds between heartbeats, where the URI asks for no other: a silent network is
+/// noticed after two.
+pub(in crate::rabbitmq) const HEARTBEAT: u16 = 15;
+
+/// A broker: one node, or several of a cluster.
+#[derive(Debug, Clone)]
+pub struct Broker {
+    amqp: Amqp,
+    name: String,
+    /// The place of the node that took the last connection.
+    last: Arc<AtomicUsize>,
+}
+
+impl Broker {
+    /// `name` is how the connections show on RabbitMQ's side.
+    #[must_use]
+    pub fn new(amqp: Amqp, name: String) -> Self {
+        Self { amqp, name, last: Arc::default() }
+    }
+
+    /// The configuration that it was made from.
+    #[must_use]
+    pub fn config(&self) -> &Amqp {
+        &self.amqp
+    }
+
+    /// How this worker calls itself.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Connects to the first node that answers, beginning with the one that did last. Recovery
+    /// is off: lapin's own can hang for ever after a kill of the broker, and it would keep
+    /// receipts that are void.
+    ///
+    /// # Errors
+    ///
+    /// What each node said, if none took the connection.
+    pub async fn connect(&self, purpose: &str) -> Result<Link, SourceError> {
+        let uris = &self.amqp.uris;
+        let last = self.last.load(Ordering::Relaxed);
+        let mut refusals = Vec::new();
+        for index in (0..uris.len()).map(|step| (last + step) % uris.len()) {
+            let uri = &uris[index];
+            match self.connect_to(uri, purpose).await {
+                Ok(link) => {
+                    self.last.store(index, Ordering::Relaxed);
+                    return Ok(link);
+                }
+                Err(refusal) => refusals.push(format!("{uri}: {refusal}")),
+            }
+        }
+        Err(SourceError::Failed(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
+    }
+
+    async fn connect_to(&self, uri: &AmqpUri, purpose: &str) -> Result<Link, String> {
+        let mut parsed: AMQPUri = uri.expose().parse()?;
+        parsed.query.heartbeat.get_or_insert(HEARTBEAT);
+        let tls = uri.is_tls().then(|| tls::connector(&self.amqp.tls)).transpose();
+        let tls = tls.map_err(|error| error.to_string())?;
+        let patience =
+            parsed.query.connection_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis);
+        let properties = ConnectionProperties::default()
+            .with_connection_name(format!("{} {purpose}", self.name).into());
+        let opening = Link::open(parsed, uri.host(), properties, tls.as_ref());
+        match timeout(patience, opening).await {
+            Ok(Ok(link)) => Ok(link),
+            Ok(Err(error)) => Err(explain_connecting(&error, &self.amqp.tls, tls.is_some())),
+            Err(_) => Err(format!("no answer within {patience:?}")),
+        }
+    }
+}
+
+pub(in crate::rabbitmq) async fn open_channel(link: &Link) -> Result<Channel, SourceError> {
+    bounded("opening a channel", link.create_channel()).await
+}
+
+/// Bounds one call to the broker and puts its failure into words.
+pub(in crate::rabbitmq) async fn bounded<T>(
+    what: &str,
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, SourceError> {
+    match timeout(CALL_TIMEOUT, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(failed(what, &error)),
+        Err(_) => Err(unanswered(what)),
+    }
+}
+
+/// As [`bounded`], for a call that publishes. While the broker blocks the connection it is waited
+/// for, however long that takes: what was sent is taken in the end, and sent again it would be there
+/// twice. The first time that this is so, `blocked` is told.
+pub(in crate::rabbitmq) async fn unless_blocked<T>(
+    link: &Link,
+    what: &str,
+    blocked: impl FnOnce(SourceError),
+    call: impl Future<Output = lapin::Result<T>>,
+) -> Result<T, SourceError> {
+    let mut call = pin!(call);
+    let mut blocked = Some(blocked);
+    let mut waited = Duration::ZERO;
+    loop {
+        match timeout(LOOK, &mut call).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => return Err(failed(what, &error)),
+            Err(_) if link.status().blocked() => {
+                waited = Duration::ZERO;
+                if let Some(blocked) = blocked.take() {
+                    blocked(SourceError::Failed(format!("{what}: {BLOCKED}")));
+                }
+            }
+            Err(_) if waited >= CALL_TIMEOUT => return Err(unanswered(what)),
+            Err(_) => waited += LOOK,
+        }
+    }
+}
+
+fn failed(what: &str, error: &lapin::Error) -> SourceError {
+    refused(error, |said| format!("{what}: {said}"))
+}
+
+fn unanswered(what: &str) -> SourceError {
+    let seconds = CALL_TIMEOUT.as_secs();
+    SourceError::Failed(format!("{what}: the broker did not answer within {seconds} s"))
+}

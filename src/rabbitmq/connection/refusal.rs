@@ -1,0 +1,136 @@
+//! RabbitMQ's refusals, and the network's, in words for the operator.
+
+use std::io;
+
+use lapin::ErrorKind;
+use lapin::protocol::{AMQPErrorKind, AMQPSoftError};
+
+use crate::config::Tls;
+use crate::limits::LONGEST_SAID;
+use crate::outcome::SourceError;
+use crate::untrusted::one_line;
+
+/// The error, in what these words make of it.
+pub(in crate::rabbitmq) fn refused(
+    error: &lapin::Error,
+    words: impl FnOnce(String) -> String,
+) -> SourceError {
+    let said = words(explain(error));
+    match soft_error(error) {
+        Some(AMQPSoftError::NOTFOUND) => SourceError::NotFound(said),
+        _ => SourceError::Failed(said),
+    }
+}
+
+/// The broker's reason for closing a channel, if that is what it did.
+pub(in crate::rabbitmq) fn soft_error(error: &lapin::Error) -> Option<&AMQPSoftError> {
+    let ErrorKind::ProtocolError(said) = error.kind() else { return None };
+    match said.kind() {
+        AMQPErrorKind::Soft(kind) => Some(kind),
+        AMQPErrorKind::Hard(_) => None,
+    }
+}
+
+/// The error in one line, with what to do where that is known.
+pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
+    let said = said(error);
+    let remedy = match said.as_str() {
+        s if s.starts_with("ACCESS_REFUSED - Login") => "check user and password in amqp.uri",
+        s if s.starts_with("ACCESS_REFUSED") => "the user lacks a permission on it",
+        s if s.contains("vhost") && s.starts_with("NOT_ALLOWED") => {
+            "check the virtual host in amqp.uri, and the user's permission for it; the default one \
+             is written %2f"
+        }
+        s if s.contains("delivery acknowledgement on channel") => {
+            "an event was held for longer than the broker's consumer_timeout; set \
+             outage.hand_back_after_s below that"
+        }
+        _ => return said,
+    };
+    format!("{said} ({remedy})")
+}
+
+/// The same for an error before the broker has taken the connection.
+pub(in crate::rabbitmq) fn explain_connecting(
+    error: &lapin::Error,
+    tls: &Tls,
+    by_tls: bool,
+) -> String {
+    let said = said(error);
+    let remedy = match said.as_str() {
+        s if s.contains("Connection refused") => "is RabbitMQ running there?".to_owned(),
+        s if s.contains("failed to lookup address") => "check the host in amqp.uri".to_owned(),
+        s if s.contains("UnknownIssuer") => unknown_authority(tls),
+        s if s.contains("not valid for name") => {
+            "write a name that the certificate is for into amqp.uri".to_owned()
+        }
+        s if s.contains("invalid peer certificate") => {
+            "the broker needs another certificate".to_owned()
+        }
+        s if s.contains("CertificateRequired") || s.contains("HandshakeFailure") => {
+            client_certificate(tls).to_owned()
+        }
+        s if s.contains("received fatal alert") => {
+            "the broker does not take the certificate of amqp.cert_file".to_owned()
+        }
+        s if s.contains("received corrupt message") => {
+            "no TLS is spoken there; give the port for TLS, mostly 5671, or write amqp://"
+                .to_owned()
+        }
+        _ if hung_up(error) && !by_tls => "if that is the port for TLS, write amqps://".to_owned(),
+        // The reason may have been on its way when the connection was reset.
+        _ if hung_up(error) && tls.cert_file.is_none() => {
+            "if the broker asks for a client certificate, set amqp.cert_file and amqp.key_file"
+                .to_owned()
+        }
+        _ => return explain(error),
+    };
+    format!("{said} ({remedy})")
+}
+
+fn unknown_authority(tls: &Tls) -> String {
+    match &tls.ca_file {
+        Some(file) => format!(
+            "who signed the broker's certificate is not in amqp.ca_file, {}; give that authority's",
+            file.display()
+        ),
+        None => "the system does not know who signed the broker's certificate; give that \
+                 authority's in amqp.ca_file"
+            .to_owned(),
+    }
+}
+
+/// TLS 1.2 does not tell one from the other.
+fn client_certificate(tls: &Tls) -> &'static str {
+    if tls.cert_file.is_none() {
+        "the broker asks for a client certificate; set amqp.cert_file and amqp.key_file"
+    } else {
+        "the broker does not take the certificate of amqp.cert_file"
+    }
+}
+
+/// Without a word that could be understood.
+fn hung_up(error: &lapin::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        ErrorKind::IOError(io) => {
+            matches!(io.kind(), ConnectionAborted | ConnectionReset | UnexpectedEof)
+        }
+        ErrorKind::ParsingError(_) => true,
+        _ => false,
+    }
+}
+
+/// The broker's words, or the network's: they are not ours, so in one visible line.
+fn said(error: &lapin::Error) -> String {
+    one_line(&words(error), LONGEST_SAID)
+}
+
+fn words(error: &lapin::Error) -> String {
+    match error.kind() {
+        ErrorKind::IOError(io) => io.to_string(),
+        ErrorKind::ProtocolError(refusal) => refusal.get_message().to_string(),
+        ErrorKind::MissingHeartbeatError => "the broker has sent no heartbeat in time".to_owned(),
+        _ => error.to_string(),
+    }
+}

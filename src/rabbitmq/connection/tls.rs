@@ -1,0 +1,95 @@
+//! The certificates for `amqps`, read anew for every connection: they may have been renewed.
+
+use std::io;
+use std::path::Path;
+
+use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::config::Tls;
+use crate::outcome::SourceError;
+
+/// Trusts the system's authorities and the file's, and shows the client certificate, where there
+/// is one.
+///
+/// # Errors
+///
+/// The key, its file, and what is wrong with it.
+pub(in crate::rabbitmq) fn connector(tls: &Tls) -> Result<RustlsConnector, SourceError> {
+    let mut config = match (RustlsConnectorConfig::new_with_native_certs(), &tls.ca_file) {
+        (Ok(config), _) => config,
+        // A small container has no authorities of its own, and with a private one needs none.
+        (Err(_), Some(_)) => RustlsConnectorConfig::default(),
+        (Err(error), None) => {
+            return Err(SourceError::Failed(format!(
+                "the system's root certificates: {error}; install them, or set amqp.ca_file"
+            )));
+        }
+    };
+    if let Some(file) = &tls.ca_file {
+        config.add_parsable_certificates(authorities(file)?);
+    }
+    match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key)) => config
+            .connector_with_single_cert(certificates("cert_file", cert)?, private_key(key)?)
+            .map_err(|error| {
+                let (cert, key) = (cert.display(), key.display());
+                let wrong = explain_pair(&error);
+                SourceError::Failed(format!(
+                    "amqp.cert_file {cert} and amqp.key_file {key}: {wrong}"
+                ))
+            }),
+        _ => config
+            .connector_with_no_client_auth()
+            .map_err(|error| SourceError::Failed(error.to_string())),
+    }
+}
+
+fn explain_pair(error: &io::Error) -> String {
+    let said = error.to_string();
+    if said.contains("KeyMismatch") {
+        return "the key is not the certificate's; give the pair".to_owned();
+    }
+    said
+}
+
+fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, SourceError> {
+    let certificates = certificates("ca_file", file)?;
+    // What can't be used would be passed over in silence later.
+    let mut store = RootCertStore::empty();
+    for certificate in &certificates {
+        store.add(certificate.clone()).map_err(|error| wrong("ca_file", file, &error))?;
+    }
+    Ok(certificates)
+}
+
+fn certificates(key: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, SourceError> {
+    let pem = read(key, file)?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(key, file, &error))?;
+    if certificates.is_empty() {
+        return Err(wrong(key, file, &"no certificate is in it; give a PEM file"));
+    }
+    Ok(certificates)
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, SourceError> {
+    let pem = read("key_file", file)?;
+    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
+        rustls::pki_types::pem::Error::NoItemsFound => {
+            wrong("key_file", file, &"no private key is in it; give an unencrypted PEM file")
+        }
+        error => wrong("key_file", file, &error),
+    })
+}
+
+fn read(key: &str, file: &Path) -> Result<Vec<u8>, SourceError> {
+    std::fs::read(file).map_err(|error| wrong(key, file, &error))
+}
+
+fn wrong(key: &str, file: &Path, what: &dyn std::fmt::Display) -> SourceError {
+    SourceError::Failed(format!("amqp.{key} {}: {what}", file.display()))
+}

@@ -1,0 +1,13 @@
+//! Between socket and lapin: a stream that hands on what lapin can read.
+//!
+//! lapin refuses a frame in which a short string is not UTF-8, and with it the connection; and it recurses
+//! as deep as headers are nested, until its thread's stack overflows. RabbitMQ delivers both. So frames
+//! are looked at as they pass, and mended in their place; [`frames`] does so and knows nothing of sockets.
+
+pub(in crate::rabbitmq) mod frames;
+mod reactor;
+mod reader;
+
+pub(in crate::rabbitmq) use frames::{Note, Notes, Observer, Part};
+pub(in crate::rabbitmq) use reactor::runtime;
+pub(in crate::rabbitmq) use reader::Reader;

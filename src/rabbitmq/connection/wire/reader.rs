@@ -1,0 +1,89 @@
+//! A stream that is read through [`Frames`].
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::super::bytes::InFlightBytes;
+use super::Notes;
+use super::frames::Frames;
+
+/// What is read from `inner` comes out mended and counted; what is written goes in as it is.
+#[derive(Debug)]
+pub(in crate::rabbitmq) struct Reader<S> {
+    inner: S,
+    frames: Frames<Arc<InFlightBytes>>,
+    bytes: Arc<InFlightBytes>,
+    ended: bool,
+}
+
+impl<S> Reader<S> {
+    /// `notes` learns what is mended, and `bytes` what is delivered, before it can be read from here.
+    pub(in crate::rabbitmq) fn new(inner: S, notes: Notes, bytes: Arc<InFlightBytes>) -> Self {
+        Self { inner, frames: Frames::new(notes, Arc::clone(&bytes)), bytes, ended: false }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Reader<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        out: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let Self { inner, frames, bytes, ended } = self.get_mut();
+        loop {
+            let taken = frames.take(out);
+            if taken > 0 || out.is_empty() || *ended {
+                return Poll::Ready(Ok(taken));
+            }
+            if !bytes.may_read(context.waker()) {
+                return Poll::Pending;
+            }
+            // It waits only where the inner stream has taken the waker.
+            let inner = Pin::new(&mut *inner);
+            let (read, taken) = if let Some(room) = frames.room_in(out) {
+                let read = ready!(inner.poll_read(context, room))?;
+                (read, if read > 0 { frames.read_to(out, read) } else { 0 })
+            } else {
+                let read = ready!(inner.poll_read(context, frames.room()))?;
+                frames.read(read);
+                (read, 0)
+            };
+            if read == 0 {
+                *ended = true;
+                frames.end();
+            } else if taken > 0 {
+                return Poll::Ready(Ok(taken));
+            }
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Reader<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(context)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(context)
+    }
+}

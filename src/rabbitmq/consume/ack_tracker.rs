@@ -1,0 +1,204 @@
+//! Which deliveries of a channel are settled, and what to tell the broker about it.
+//!
+//! An acknowledgement costs lapin more than all the rest of a delivery, so they are gathered:
+//! one, with `multiple`, for all up to the oldest delivery that is still open. What is settled
+//! beyond it mostly gets into that prefix by waiting a little, and is told one by one only if not.
+
+use std::collections::VecDeque;
+
+use lapin::types::DeliveryTag;
+
+/// The deliveries of one channel that the broker has not been told about, by tag.
+///
+/// Tags of a channel with one consumer go up by one from 1, so that a tag's place is known.
+#[derive(Debug, Default)]
+pub(in crate::rabbitmq) struct Ledger {
+    /// The tag of the first entry, less one: all up to here are acknowledged.
+    told: DeliveryTag,
+    entries: VecDeque<Entry>,
+    settled: usize,
+    /// Entries that are acknowledged singly.
+    told_singly: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entry {
+    Open,
+    Settled,
+    /// Acknowledged singly, while an older one was open.
+    Told,
+}
+
+/// What to send.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::rabbitmq) struct Acknowledgements {
+    /// All up to this tag.
+    pub(in crate::rabbitmq) up_to: Option<DeliveryTag>,
+    /// These beyond it.
+    pub(in crate::rabbitmq) single: Vec<DeliveryTag>,
+}
+
+impl Ledger {
+    /// All up to this one are acknowledged.
+    pub(in crate::rabbitmq) fn told(&self) -> DeliveryTag {
+        self.told
+    }
+
+    /// How many are acknowledged.
+    pub(in crate::rabbitmq) fn acknowledged(&self) -> u64 {
+        self.told + self.told_singly as u64
+    }
+
+    /// For how many the broker waits.
+    pub(in crate::rabbitmq) fn unacknowledged(&self) -> usize {
+        self.entries.len() - self.told_singly
+    }
+
+    /// A delivery has come.
+    pub(in crate::rabbitmq) fn open(&mut self, tag: DeliveryTag) {
+        // One passed over, were there any, would stay open and come again.
+        while self.told + (self.entries.len() as u64) < tag {
+            self.entries.push_back(Entry::Open);
+        }
+    }
+
+    /// Its outcome is safe.
+    pub(in crate::rabbitmq) fn settle(&mut self, tag: DeliveryTag) {
+        let entry = tag
+            .checked_sub(self.told + 1)
+            .and_then(|place| self.entries.get_mut(usize::try_from(place).ok()?));
+        if let Some(entry @ Entry::Open) = entry {
+            *entry = Entry::Settled;
+            self.settled += 1;
+        }
+    }
+
+    /// Deliveries that are settled, and of which the broker has not been told.
+    pub(in crate::rabbitmq) fn untold(&self) -> usize {
+        self.settled
+    }
+
+    /// Takes all that the broker can be told.
+    pub(in crate::rabbitmq) fn take_all(&mut self) -> Acknowledgements {
+        self.take_but(0)
+    }
+
+    /// Takes the prefix, and of what is settled beyond it the oldest until no more than so many are left.
+    pub(in crate::rabbitmq) fn take_but(&mut self, most: usize) -> Acknowledgements {
+        let mut acknowledgements = self.take_prefix();
+        let mut tags = (self.told + 1..).zip(&mut self.entries);
+        while self.settled > most
+            && let Some((tag, entry)) = tags.next()
+        {
+            if *entry == Entry::Settled {
+                *entry = Entry::Told;
+                self.settled -= 1;
+                self.told_singly += 1;
+                acknowledgements.single.push(tag);
+            }
+        }
+        acknowledgements
+    }
+
+    /// Takes what one word tells: all up to the oldest delivery that is open.
+    fn take_prefix(&mut self) -> Acknowledgements {
+        let mut acknowledgements = Acknowledgements::default();
+        while let Some(entry) = self.entries.front()
+            && *entry != Entry::Open
+        {
+            self.told += 1;
+            // One that was told singly needs no further word, unless others of the prefix do.
+            if *entry == Entry::Settled {
+                self.settled -= 1;
+                acknowledgements.up_to = Some(self.told);
+            } else {
+                self.told_singly -= 1;
+            }
+            self.entries.pop_front();
+        }
+        acknowledgements
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_settled_prefix_is_told_at_once_and_stragglers_singly() {
+        let mut ledger = Ledger::default();
+        (1..=6).for_each(|tag| ledger.open(tag));
+        for tag in [1, 2, 4, 6] {
+            ledger.settle(tag);
+        }
+        let prefix = |tag| Acknowledgements { up_to: Some(tag), single: vec![] };
+        assert_eq!(ledger.take_but(2), prefix(2));
+        assert_eq!(ledger.untold(), 2);
+        let single = |tag| Acknowledgements { up_to: None, single: vec![tag] };
+        assert_eq!(ledger.take_but(1), single(4), "the oldest first");
+        assert_eq!(ledger.take_all(), single(6));
+        ledger.settle(3);
+        assert_eq!(ledger.take_prefix(), prefix(3));
+        ledger.settle(5);
+        assert_eq!(ledger.take_all(), prefix(5));
+        assert_eq!(ledger.untold(), 0);
+        assert!(ledger.entries.is_empty());
+    }
+
+    proptest! {
+        /// RabbitMQ closes the channel when a tag is acknowledged twice, or one that it doesn't know.
+        #[test]
+        fn every_delivery_is_told_once_after_it_was_settled_and_never_before(
+            steps in prop::collection::vec((0_u8..4, any::<prop::sample::Index>()), 1..300),
+        ) {
+            let mut ledger = Ledger::default();
+            let (mut open, mut settled) = (BTreeSet::new(), BTreeSet::new());
+            // What the broker still waits for.
+            let mut unacked = BTreeSet::new();
+            let mut last = 0;
+            for (step, pick) in steps {
+                match step {
+                    0 => {
+                        last += 1;
+                        ledger.open(last);
+                        open.insert(last);
+                        unacked.insert(last);
+                    }
+                    1 if !open.is_empty() => {
+                        let tag = *pick.get(&open.iter().copied().collect::<Vec<_>>());
+                        open.remove(&tag);
+                        settled.insert(tag);
+                        ledger.settle(tag);
+                    }
+                    _ => {
+                        let most = if step == 3 { 0 } else { pick.index(10) };
+                        let before = ledger.untold();
+                        let Acknowledgements { up_to, single } = ledger.take_but(most);
+                        if let Some(up_to) = up_to {
+                            let told: Vec<_> = unacked.range(..=up_to).copied().collect();
+                            prop_assert!(told.contains(&up_to), "{up_to} was told before");
+                            for tag in told {
+                                prop_assert!(settled.contains(&tag), "{tag} is not settled");
+                                unacked.remove(&tag);
+                            }
+                        }
+                        let told_singly = single.len();
+                        for tag in single {
+                            prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
+                        }
+                        prop_assert_eq!(ledger.untold(), unacked.len() - open.len());
+                        prop_assert_eq!(ledger.unacknowledged(), unacked.len());
+                        prop_assert_eq!(ledger.acknowledged(), last - unacked.len() as u64);
+                        prop_assert!(most > 0 || unacked == open);
+                        prop_assert!(ledger.untold() <= most, "too many are kept from the broker");
+                        prop_assert!(before > most || told_singly == 0, "told one by one too soon");
+                    }
+                }
+            }
+        }
+    }
+}

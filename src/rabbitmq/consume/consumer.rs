@@ -1,0 +1,335 @@
+//! Consuming: a small prefetch first, then the full one.
+
+pub(crate) mod options;
+mod stage;
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::future::{LocalBoxFuture, OptionFuture};
+use futures_util::{FutureExt, StreamExt};
+use lapin::Consumer;
+use lapin::message::Delivery;
+use lapin::options::BasicCancelOptions;
+use lapin::types::DeliveryTag;
+use tokio::time::{Instant, Sleep, sleep};
+
+pub(in crate::rabbitmq) use self::options::Order;
+use self::options::consume;
+use self::stage::Stage;
+use crate::limits::LONGEST_PAUSE;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::bounded;
+use crate::rabbitmq::connection::refusal::refused;
+use crate::rabbitmq::consume::ack_tracker::Ledger;
+use crate::rabbitmq::consume::watchdog::{Verdict, Watch};
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// What a worker may hold before it has settled as many. The broker counts a delivery for all
+/// that a worker held when it died; so one that dies right after its start, again and again, spends
+/// the delivery limit of these few only, since what came back is delivered first.
+const FIRST_PREFETCH: u16 = 10;
+
+/// Whoever has lived so long does not die of its start, and must not wait for what is held, either.
+const ESTABLISHED: Duration = Duration::from_secs(5);
+
+/// Between two looks at whether all is acknowledged.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A delivery, and what it counts for in bytes.
+pub(in crate::rabbitmq) type Arrived = (Delivery, u64);
+
+/// Consumers of one channel, one after the other, so that deliveries come in the order of their tags.
+pub(in crate::rabbitmq) struct Intake {
+    order: Order,
+    watch: Watch,
+    consumer: Consumer,
+    prefetch: u16,
+    /// What all consumers together are to have by now.
+    full: u16,
+    /// What was acknowledged when it was full.
+    full_since: u64,
+    /// It ends because of what has come in bytes.
+    too_much: bool,
+    /// What has come and was not asked for yet.
+    come: VecDeque<Arrived>,
+    stage: Stage,
+    /// When to look at the stage again.
+    due: Pin<Box<Sleep>>,
+    /// The tag of the last delivery that has come.
+    last: DeliveryTag,
+    /// How many consumers there have been.
+    consumers: u32,
+    /// What the broker is being asked beside.
+    errand: Option<LocalBoxFuture<'static, Result<Answer, SourceError>>>,
+}
+
+enum Answer {
+    Cancelled,
+    Begun(Consumer),
+    /// So many messages wait in the queue.
+    Waiting(u32),
+}
+
+impl Intake {
+    pub(in crate::rabbitmq) async fn start(
+        order: Order,
+        watch: Watch,
+    ) -> Result<Self, SourceError> {
+        let stage = Stage::First(Instant::now() + ESTABLISHED);
+        let prefetch = order.fitting().min(FIRST_PREFETCH);
+        let consumer = consume(&order, 1, prefetch).await?;
+        let is_small = prefetch < order.prefetch;
+        Ok(Self {
+            order,
+            watch,
+            consumer,
+            prefetch,
+            full: prefetch,
+            full_since: 0,
+            too_much: false,
+            come: VecDeque::new(),
+            stage: if is_small { stage } else { Stage::Full },
+            due: Box::pin(sleep(ESTABLISHED)),
+            last: 0,
+            consumers: 1,
+            errand: None,
+        })
+    }
+
+    /// The next delivery. May be dropped while it waits.
+    pub(in crate::rabbitmq) async fn next(
+        &mut self,
+        ledger: &RefCell<Ledger>,
+    ) -> Result<Arrived, SourceError> {
+        loop {
+            if self.stage != Stage::Full || self.full < self.order.prefetch {
+                self.gather()?;
+                self.grow(&ledger.borrow())?;
+            }
+            if let Some(delivery) = self.come.pop_front() {
+                return Ok(delivery);
+            }
+            tokio::select! {
+                biased;
+                came = self.consumer.next() => self.came(came)?,
+                Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer, &ledger.borrow())?,
+                () = self.due.as_mut(), if self.stage != Stage::Full => {
+                    self.due.as_mut().reset(Instant::now() + ESTABLISHED);
+                }
+                () = self.watch.alarm() => self.rang(&ledger.borrow())?,
+                // Were one delivery alone too much, fewer would not help.
+                fits = self.order.bytes.stuck(LONGEST_PAUSE.min(self.order.heartbeat)), if self.full > 1 => {
+                    return Err(self.stuck(fits));
+                }
+            }
+        }
+    }
+
+    /// Asks for no more, and returns what had come without being taken.
+    pub(in crate::rabbitmq) async fn stop(&mut self) -> Vec<Arrived> {
+        // The answer comes behind all that was delivered.
+        self.order.bytes.shed();
+        if self.too_much {
+            // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before.
+            return self.rest();
+        }
+        // One that is being begun must be there to be cancelled.
+        if let Some(Ok(Answer::Begun(begun))) = OptionFuture::from(self.errand.take()).await {
+            self.consumer = begun;
+        }
+        let options = BasicCancelOptions::default();
+        let cancel = self.order.channel.basic_cancel(self.consumer.tag(), options);
+        // If that fails, the channel is gone, and with it what it had delivered.
+        let _ = bounded("cancelling the consumer", cancel).await;
+        self.rest()
+    }
+
+    fn rest(&mut self) -> Vec<Arrived> {
+        while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
+            self.arrive(delivery);
+        }
+        self.come.drain(..).collect()
+    }
+
+    fn arrive(&mut self, delivery: Delivery) {
+        let Order { bytes, sizes, .. } = &self.order;
+        let charge = bytes.charge(delivery.delivery_tag, delivery.data.len());
+        sizes.note(charge);
+        self.last = delivery.delivery_tag;
+        self.come.push_back((delivery, charge));
+    }
+
+    /// Nothing was read for long, since nothing was settled.
+    fn stuck(&mut self, fits: u64) -> SourceError {
+        self.order.sizes.cap(fits);
+        self.too_much = true;
+        SourceError::TooMuch
+    }
+
+    /// Takes all that has come, so that it is known how much that is.
+    fn gather(&mut self) -> Result<(), SourceError> {
+        while let Some(came) = self.consumer.next().now_or_never() {
+            self.came(came)?;
+        }
+        Ok(())
+    }
+
+    fn came(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
+        match came {
+            Some(Ok(delivery)) => {
+                self.watch.hear();
+                self.arrive(delivery);
+                Ok(())
+            }
+            Some(Err(error)) => Err(self.broken(&error)),
+            None => self.ended(),
+        }
+    }
+
+    /// How many deliveries are here and the broker waits for.
+    fn open(&self, ledger: &Ledger) -> usize {
+        ledger.unacknowledged() + self.come.len()
+    }
+
+    /// Goes on to the next stage when it is time.
+    fn grow(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
+        let now = Instant::now();
+        let until = match self.stage {
+            _ if self.errand.is_some() => None,
+            Stage::First(until)
+                if (now >= until || ledger.acknowledged() >= self.prefetch.into())
+                    && self.order.fitting() <= self.prefetch =>
+            {
+                (self.stage, self.full_since) = (Stage::Full, ledger.acknowledged());
+                None
+            }
+            Stage::First(until) if now >= until => Some(now),
+            Stage::First(_) if ledger.acknowledged() >= self.prefetch.into() => {
+                Some(now + ESTABLISHED)
+            }
+            Stage::Short(open) if ledger.told() >= open => Some(now + ESTABLISHED),
+            Stage::Draining(until) => {
+                let open = self.open(ledger);
+                if open == 0 || now >= until {
+                    // A smaller one while something is open would break the order, should both go back.
+                    let fitting = self.order.fitting();
+                    self.full = if open == 0 { fitting } else { fitting.max(self.full) };
+                    self.begin(open);
+                } else {
+                    self.due.as_mut().reset(now + LOOK_AGAIN);
+                }
+                None
+            }
+            Stage::Full if self.may_be_more(ledger) => Some(now + ESTABLISHED),
+            _ => None,
+        };
+        match until {
+            Some(until) if self.open(ledger) >= self.prefetch.into() => self.cancel(until, ledger),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether many more than it has would fit by now: it had been given little since its deliveries were large.
+    fn may_be_more(&self, ledger: &Ledger) -> bool {
+        let settled = ledger.acknowledged().saturating_sub(self.full_since);
+        if self.full == self.order.prefetch || settled < u64::from(self.full.max(FIRST_PREFETCH)) {
+            return false;
+        }
+        self.order.sizes.have_moved();
+        self.order.fitting() >= self.order.prefetch.min(self.full.saturating_mul(2))
+    }
+
+    fn cancel(&mut self, until: Instant, ledger: &Ledger) -> Result<(), SourceError> {
+        let (order, tag) = (self.order.clone(), self.consumer.tag());
+        self.stage = Stage::Cancelling(until);
+        let mut errand: LocalBoxFuture<'static, _> = Box::pin(async move {
+            let cancel = order.channel.basic_cancel(tag, BasicCancelOptions::default());
+            bounded(&format!("raising the prefetch on `{}`", order.queue), cancel).await?;
+            Ok(Answer::Cancelled)
+        });
+        // It leaves at the first poll, and must do so before an acknowledgement brings something new.
+        let answer = (&mut errand).now_or_never();
+        self.errand = Some(errand);
+        answer.map_or(Ok(()), |answer| self.answered(answer, ledger))
+    }
+
+    fn begin(&mut self, open: usize) {
+        self.consumers += 1;
+        let (order, number) = (self.order.clone(), self.consumers);
+        // 0 would be no limit at all.
+        let room = usize::from(self.full).saturating_sub(open).max(1);
+        self.prefetch = u16::try_from(room).unwrap_or(self.full);
+        let prefetch = self.prefetch;
+        self.stage = Stage::Beginning;
+        self.errand =
+            Some(Box::pin(
+                async move { consume(&order, number, prefetch).await.map(Answer::Begun) },
+            ));
+    }
+
+    /// The consumer has no more to give.
+    fn ended(&mut self) -> Result<(), SourceError> {
+        let Stage::Cancelling(until) = self.stage else {
+            return Err(SourceError::Failed(format!(
+                "the broker cancelled the consumer of `{}`; was the queue deleted?",
+                self.order.queue
+            )));
+        };
+        self.stage = Stage::Draining(until);
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        answer: Result<Answer, SourceError>,
+        ledger: &Ledger,
+    ) -> Result<(), SourceError> {
+        self.errand = None;
+        match answer? {
+            Answer::Begun(consumer) => {
+                self.consumer = consumer;
+                let is_full = self.prefetch == self.full;
+                self.full_since = ledger.acknowledged();
+                self.stage = if is_full { Stage::Full } else { Stage::Short(self.last) };
+            }
+            // The answer came on the consumer's own channel, behind all that was delivered before.
+            Answer::Waiting(waiting) if self.watch.is_forgotten(waiting) => {
+                let queue = &self.order.queue;
+                return Err(SourceError::Failed(format!(
+                    "the broker delivers nothing from `{queue}`, where {waiting} messages wait; it \
+                     seems to have forgotten the consumer"
+                )));
+            }
+            Answer::Cancelled | Answer::Waiting(_) => {}
+        }
+        Ok(())
+    }
+
+    fn rang(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
+        match self.watch.judge(self.open(ledger), self.prefetch) {
+            Verdict::Renew => return Err(SourceError::Renewal),
+            Verdict::Look if self.errand.is_none() && !matches!(self.stage, Stage::Draining(_)) => {
+                let Order { channel, queue, .. } = self.order.clone();
+                self.errand = Some(Box::pin(async move {
+                    QueueState::of(&channel, &queue).await.map(|it| Answer::Waiting(it.ready))
+                }));
+            }
+            Verdict::Look | Verdict::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn broken(&self, error: &lapin::Error) -> SourceError {
+        refused(error, |said| format!("consuming `{}` ended: {said}", self.order.queue))
+    }
+}
+
+impl fmt::Debug for Intake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Intake").field("consumer", &self.consumer).finish_non_exhaustive()
+    }
+}

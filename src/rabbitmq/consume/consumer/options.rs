@@ -1,0 +1,52 @@
+//! What is consumed, and how.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::bounded;
+use crate::rabbitmq::connection::bytes::{InFlightBytes, Sizes};
+
+/// What is consumed, and how.
+#[derive(Debug, Clone)]
+pub(in crate::rabbitmq) struct Order {
+    pub(in crate::rabbitmq) channel: Channel,
+    pub(in crate::rabbitmq) queue: String,
+    /// How the consumer shows on RabbitMQ's side.
+    pub(in crate::rabbitmq) name: String,
+    /// As configured; fewer where that many would be more bytes than may be in flight.
+    pub(in crate::rabbitmq) prefetch: u16,
+    pub(in crate::rabbitmq) bytes: Arc<InFlightBytes>,
+    pub(in crate::rabbitmq) sizes: Rc<Sizes>,
+    /// For how long the connection may be silent.
+    pub(in crate::rabbitmq) heartbeat: Duration,
+}
+
+impl Order {
+    /// How many deliveries to have in flight, by what is known of their size.
+    pub(super) fn fitting(&self) -> u16 {
+        self.sizes.prefetch(self.prefetch, self.bytes.limit())
+    }
+}
+
+/// `number` counts the consumers of the channel. What they hold when it closes, quorum queues before
+/// RabbitMQ 4 put back in the order of their tags, so a later one's tag has to be the greater
+/// (`handle_down` in `rabbit_fifo`).
+pub(super) async fn consume(
+    order: &Order,
+    number: u32,
+    prefetch: u16,
+) -> Result<Consumer, SourceError> {
+    let Order { channel, queue, name, .. } = order;
+    let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
+    bounded("setting the prefetch", qos).await?;
+    let tag = format!("{name} #{number:07} (prefetch {prefetch})");
+    let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+    let consuming = channel.basic_consume(queue.as_str().into(), tag.into(), options, arguments);
+    bounded(&format!("consuming `{queue}`"), consuming).await
+}

@@ -1,0 +1,160 @@
+//! Watches over a consumer to which nothing comes: is there nothing, or has the broker lost it?
+
+use std::cell::Cell;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+/// Alarms in a row before which nothing came, after which the session is renewed. RabbitMQ 3.10 can
+/// hand events to a consumer and not deliver them, without a sign: where a queue was deleted
+/// and declared again within some 20 ms, it takes the consumer over, and the channel does not.
+const RENEWED_AFTER: u32 = 10;
+
+/// Rings when it is time to look at the queue.
+#[derive(Debug)]
+pub(in crate::rabbitmq) struct Watch {
+    patience: Duration,
+    /// Sessions in a row to which nothing came though there was something.
+    silences: Rc<Cell<u32>>,
+    alarm: Pin<Box<Sleep>>,
+    /// Something came since the last alarm.
+    heard: bool,
+    /// Alarms in a row before which nothing came.
+    silent: u32,
+    /// The last look found messages that did not come.
+    suspicious: bool,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rabbitmq) enum Verdict {
+    Nothing,
+    /// See whether something waits in the queue.
+    Look,
+    /// Make room for another session.
+    Renew,
+}
+
+impl Watch {
+    /// Looks after `patience` in which nothing has come. While sessions are lost by that, one after
+    /// the other, it looks less and less often: something else may be odd about the queue.
+    pub(in crate::rabbitmq) fn new(patience: Duration, silences: Rc<Cell<u32>>) -> Self {
+        let patience = patience * 2_u32.pow(silences.get().min(7));
+        let alarm = Box::pin(sleep(patience));
+        Self { patience, silences, alarm, heard: false, silent: 0, suspicious: false }
+    }
+
+    /// Something came.
+    pub(in crate::rabbitmq) fn hear(&mut self) {
+        self.heard = true;
+    }
+
+    /// May be dropped while it waits.
+    pub(in crate::rabbitmq) async fn alarm(&mut self) {
+        self.alarm.as_mut().await;
+        self.alarm.as_mut().reset(Instant::now() + self.patience);
+    }
+
+    /// The alarm has rung; so many deliveries are unacknowledged, of as many as there may be.
+    pub(in crate::rabbitmq) fn judge(&mut self, unacknowledged: usize, prefetch: u16) -> Verdict {
+        if self.heard {
+            (self.heard, self.silent, self.suspicious) = (false, 0, false);
+            self.silences.set(0);
+            return Verdict::Nothing;
+        }
+        self.silent += 1;
+        match unacknowledged {
+            0 if self.silent > RENEWED_AFTER => Verdict::Renew,
+            some if some < usize::from(prefetch) => Verdict::Look,
+            _ => Verdict::Nothing,
+        }
+    }
+
+    /// A look has found that so many messages wait. Returns whether they will never come: twice in a row
+    /// they did not, though there is room.
+    pub(in crate::rabbitmq) fn is_forgotten(&mut self, waiting: u32) -> bool {
+        let silent = waiting > 0 && !self.heard;
+        let forgotten = silent && self.suspicious;
+        self.suspicious = silent;
+        if forgotten {
+            self.silences.set(self.silences.get() + 1);
+        }
+        forgotten
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(30);
+
+    fn watch() -> Watch {
+        Watch::new(PATIENCE, Rc::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_that_wait_twice_while_nothing_comes_never_will() {
+        let mut watch = watch();
+        assert_eq!(watch.judge(0, 10), Verdict::Look);
+        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.judge(0, 10), Verdict::Look);
+        assert!(watch.is_forgotten(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_comes_between_two_looks_allays_the_suspicion() {
+        let mut watch = watch();
+        watch.judge(0, 10);
+        assert!(!watch.is_forgotten(3));
+        watch.hear();
+        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.judge(0, 10), Verdict::Nothing);
+        watch.judge(0, 10);
+        assert!(!watch.is_forgotten(3));
+        watch.judge(0, 10);
+        assert!(!watch.is_forgotten(0));
+        watch.judge(0, 10);
+        assert!(!watch.is_forgotten(3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_suspected_of_what_there_is_no_room_for() {
+        let mut watch = watch();
+        for _ in 0..100 {
+            assert_eq!(watch.judge(10, 10), Verdict::Nothing);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_is_renewed_only_after_long_with_nothing_to_do() {
+        let mut watch = watch();
+        for _ in 0..RENEWED_AFTER {
+            assert_eq!(watch.judge(0, 10), Verdict::Look);
+        }
+        assert_eq!(watch.judge(1, 10), Verdict::Look, "one is open");
+        assert_eq!(watch.judge(0, 10), Verdict::Renew);
+        watch.hear();
+        assert_eq!(watch.judge(0, 10), Verdict::Nothing);
+        assert_eq!(watch.judge(0, 10), Verdict::Look);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_sessions_that_were_lost_in_vain_it_looks_less_often() {
+        let silences = Rc::new(Cell::new(0));
+        let mut waited = Vec::new();
+        for _ in 0..3 {
+            let mut watch = Watch::new(PATIENCE, Rc::clone(&silences));
+            let began = Instant::now();
+            for _ in 0..2 {
+                watch.alarm().await;
+                watch.judge(0, 10);
+                watch.is_forgotten(1);
+            }
+            waited.push(began.elapsed());
+        }
+        assert_eq!(waited, [2, 4, 8].map(|times| times * PATIENCE));
+    }
+}

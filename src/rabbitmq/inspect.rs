@@ -1,0 +1,209 @@
+//! Looks at the broker as `check` does: finds what is there, and creates nothing that stays.
+
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::{BasicProperties, Channel, Confirmation};
+
+use super::connection::{Broker, bounded};
+use super::topology;
+use crate::config::{Amqp, AmqpUri, Parking, Source};
+use crate::outcome::SourceError;
+use crate::rabbitmq::browse::limit;
+use crate::rabbitmq::connection::line::Line;
+use crate::rabbitmq::connection::tls;
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// What is wrong with the files for TLS, where a node is to be reached by it.
+pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
+    if !amqp.uris.iter().any(AmqpUri::is_tls) {
+        return None;
+    }
+    tls::connector(&amqp.tls).err().map(|error| Finding::bad(error.to_string()))
+}
+
+/// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
+pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
+    let amqp = broker.config();
+    let line = match Line::open(broker, "check").await {
+        Ok(line) => line,
+        Err(error) => return report(Finding::bad(error.to_string())),
+    };
+    report(Finding::good("RabbitMQ: connected and logged in"));
+    let inspector = Inspector { line, amqp };
+    let exchange = &amqp.dead_letter_exchange;
+    let queue = &amqp.dead_letter_queue;
+    report(inspector.dead_letter_exchange().await);
+    let arguments = topology::dead_letter_arguments(amqp);
+    report(inspector.queue(queue, arguments).await);
+    if let Some(finding) = inspector.looking(broker, queue).await {
+        report(finding);
+    }
+    report(inspector.dead_letter_route(exchange, queue).await);
+    report(Finding::good(format!(
+        "dead letters: nothing seen here limits how long `{queue}` gets, and a full disk blocks all who publish; \
+         alert on its length (docs/dead-letters.md)"
+    )));
+    for source in &amqp.sources {
+        report(inspector.exchange(source).await);
+        report(inspector.queue(&source.queue, topology::queue_arguments(amqp)).await);
+        if let Some(parking) = &source.parking {
+            report(inspector.parking(source, parking).await);
+        }
+    }
+    // The process ends right after; a goodbye that fails changes no finding.
+    inspector.line.close().await;
+}
+
+struct Inspector<'a> {
+    line: Line,
+    amqp: &'a Amqp,
+}
+
+impl Inspector<'_> {
+    /// A refusal closes its channel, so every question gets a new one.
+    async fn channel(&self) -> Result<Channel, SourceError> {
+        self.line.channel().await
+    }
+
+    async fn exchange(&self, source: &Source) -> Finding {
+        let kind = source.exchange_type.as_str();
+        let found = match self.channel().await {
+            Ok(channel) => topology::find_exchange(&channel, &source.exchange).await,
+            Err(error) => Err(error),
+        };
+        let wanted = format!("exchange `{}` ({kind})", source.exchange);
+        self.judge(&wanted, found, async {
+            topology::declare_exchange(&self.channel().await?, source).await
+        })
+        .await
+    }
+
+    async fn queue(&self, queue: &str, arguments: lapin::types::FieldTable) -> Finding {
+        let found = match self.channel().await {
+            Ok(channel) => topology::find_queue(&channel, queue).await,
+            Err(error) => Err(error),
+        };
+        let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.as_str());
+        self.judge(&wanted, found, async {
+            topology::declare_queue(&self.channel().await?, queue, arguments).await
+        })
+        .await
+    }
+
+    /// What is wrong with looking at the dead letters, or not known, if anything is.
+    async fn looking(&self, broker: &Broker, queue: &str) -> Option<Finding> {
+        topology::find_queue(&self.channel().await.ok()?, queue).await.ok()?;
+        match limit::inspect(broker, &self.line, queue).await {
+            Ok(None) => None,
+            Ok(Some(why)) => Some(Finding::good(format!(
+                "dead letters: whether a policy limits deliveries of `{queue}` could not be measured ({why}), and each \
+                 look is one; looks end when its letters have come back ten times"
+            ))),
+            Err(error) => Some(Finding::bad(format!("dead letters: {error}"))),
+        }
+    }
+
+    /// `run` can do without, but a held topic has consequences then.
+    async fn parking(&self, source: &Source, parking: &Parking) -> Finding {
+        let (queue, home) = (&parking.queue, &source.queue);
+        let found = self.queue(queue, topology::parking_arguments(self.amqp, home)).await;
+        if found.good || self.amqp.declare {
+            return found;
+        }
+        Finding::good(format!(
+            "queue `{queue}` (events of held topics): not there, so a held topic will keep the source's others \
+             waiting; to avoid that create it, durable, with x-dead-letter-exchange \"\" and \
+             x-dead-letter-routing-key \"{home}\""
+        ))
+    }
+
+    async fn dead_letter_exchange(&self) -> Finding {
+        let exchange = &self.amqp.dead_letter_exchange;
+        let found = match self.channel().await {
+            Ok(channel) => topology::find_exchange(&channel, exchange).await,
+            Err(error) => Err(error),
+        };
+        let wanted = format!("exchange `{exchange}` (dead letters)");
+        self.judge(&wanted, found, async {
+            topology::declare_dead_letter_exchange(&self.channel().await?, self.amqp).await
+        })
+        .await
+    }
+
+    /// What is there must be as configured, if `run` would declare it; declaring it again
+    /// is how RabbitMQ compares, and creates nothing.
+    async fn judge(
+        &self,
+        wanted: &str,
+        found: Result<(), SourceError>,
+        compare: impl Future<Output = Result<(), SourceError>>,
+    ) -> Finding {
+        match (found, self.amqp.declare) {
+            (Ok(()), true) => match compare.await {
+                Ok(()) => Finding::good(format!("{wanted}: there, as configured")),
+                Err(error) => Finding::bad(error.to_string()),
+            },
+            (Ok(()), false) => Finding::good(format!("{wanted}: there, taken as it is")),
+            (Err(error), true) if error.is_not_found() => {
+                Finding::good(format!("{wanted}: not there yet; `run` declares it"))
+            }
+            (Err(error), _) => Finding::bad(format!(
+                "{error}; create it, or set amqp.declare = true to let `run` do it"
+            )),
+        }
+    }
+
+    /// Publishes a message that expires at once, mandatory, to see whether it is routed. Not
+    /// where dead letters wait: behind those it would stay, since messages expire at a queue's head.
+    async fn dead_letter_route(&self, exchange: &str, queue: &str) -> Finding {
+        if let Ok(channel) = self.channel().await
+            && let Ok(QueueState { ready: waiting @ 1.., .. }) =
+                QueueState::doubted(&channel, queue).await
+        {
+            return Finding::good(format!("dead letters: {waiting} wait in `{queue}`"));
+        }
+        match self.probe(exchange).await {
+            Ok(true) => Finding::good(format!("dead letters: `{exchange}` reaches a queue")),
+            unbound
+                if self.amqp.declare
+                    && unbound.as_ref().err().is_none_or(SourceError::is_not_found) =>
+            {
+                Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
+            }
+            Ok(false) => Finding::bad(format!(
+                "dead letters: no queue is bound to `{exchange}`; bind `{queue}` to it"
+            )),
+            Err(error) => Finding::bad(format!("dead letters: {error}")),
+        }
+    }
+
+    async fn probe(&self, exchange: &str) -> Result<bool, SourceError> {
+        let channel = self.channel().await?;
+        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+        bounded("asking for confirms", confirms).await?;
+        let expired = BasicProperties::default().with_expiration("0".into());
+        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+        let what = format!("publishing to `{exchange}`");
+        let confirmation = bounded(&what, async {
+            channel.basic_publish(exchange.into(), "".into(), options, b"", expired).await?.await
+        })
+        .await?;
+        Ok(matches!(confirmation, Confirmation::Ack(None)))
+    }
+}
+
+/// One line of a report on what is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    pub(crate) good: bool,
+    pub(crate) text: String,
+}
+
+impl Finding {
+    pub(crate) fn good(text: impl Into<String>) -> Self {
+        Self { good: true, text: text.into() }
+    }
+
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
+        Self { good: false, text: text.into() }
+    }
+}

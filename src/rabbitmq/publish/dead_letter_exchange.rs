@@ -1,0 +1,278 @@
+//! Publishes dead letters, and what is parked: confirmed and mandatory, on a connection of its own, since a
+//! memory or disk alarm blocks every connection that publishes, and one that consumes
+//! must not be among them.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::publishing_room::PublishingRoom;
+use super::solo_channels::SoloChannels;
+use crate::config::{Parking, Source};
+use crate::event::Envelope;
+use crate::outcome::DeadLetter;
+use crate::outcome::SourceError;
+use crate::pause::Pauses;
+use crate::rabbitmq::connection::link::Link;
+use crate::rabbitmq::connection::{BLOCKED, Broker, bounded, open_channel};
+use crate::rabbitmq::headers::dead_letter::{Origin, dead_letter_properties};
+use crate::rabbitmq::headers::header_room::fitting;
+use crate::rabbitmq::headers::parked::parked_properties;
+use crate::rabbitmq::topology;
+
+const GOODBYE: Duration = Duration::from_secs(1);
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Where dead letters go. It connects when the first one comes, and again after a failure.
+#[derive(Debug)]
+pub struct DeadLetterExchange {
+    broker: Rc<Broker>,
+    open: Mutex<Option<Rc<Open>>>,
+    /// What was logged last, so that each change is logged once.
+    trouble: RefCell<Option<String>>,
+    /// Who tries while there is trouble, and after which pause: one at a time, since a thousand that
+    /// each try for themselves are a storm.
+    turn: Mutex<Option<Pauses>>,
+    /// For what is being published at once.
+    room: PublishingRoom,
+}
+
+#[derive(Debug)]
+struct Open {
+    channels: SoloChannels,
+    /// Queues for parked events that were found or declared since it was opened.
+    parking: Mutex<BTreeSet<String>>,
+    connection: Link,
+}
+
+impl DeadLetterExchange {
+    /// Nothing is connected yet.
+    #[must_use]
+    pub fn new(broker: Rc<Broker>) -> Self {
+        let (open, trouble, turn) = Default::default();
+        Self { broker, open, trouble, turn, room: PublishingRoom::default() }
+    }
+
+    /// Publishes one dead letter and waits until the broker has it safe in a queue. After a failure
+    /// it waits first, longer each time, and for the others that try.
+    ///
+    /// # Errors
+    ///
+    /// Whatever leaves that uncertain. The caller keeps the original and tries again.
+    pub async fn publish(
+        &self,
+        envelope: &Envelope,
+        properties: &BasicProperties,
+        letter: &DeadLetter,
+        queue: &str,
+    ) -> Result<(), SourceError> {
+        let key = self.broker.config().signing_key.as_ref();
+        let origin = Origin { envelope, queue, worker: self.broker.name(), key };
+        let exchange = &self.broker.config().dead_letter_exchange;
+        let copy = Copy {
+            exchange,
+            routing_key: &envelope.routing_key,
+            payload: &envelope.payload,
+            properties: dead_letter_properties(properties, &origin, letter),
+            what: &format!("publishing to the dead-letter exchange `{exchange}`"),
+            unrouted: "no queue is bound to it; bind one",
+            refused: "refused; is the dead-letter queue full?",
+        };
+        let mut turn = self.wait_for_turn().await;
+        let blocked = |why| self.log_change(Some(&why));
+        let published = self.publish_confirmed(copy, blocked).await;
+        self.log_change(published.as_ref().err());
+        if let (Ok(()), Some(pauses)) = (&published, &mut turn) {
+            **pauses = None;
+        }
+        published
+    }
+
+    /// At once, if all is well.
+    async fn wait_for_turn(&self) -> Option<MutexGuard<'_, Option<Pauses>>> {
+        if self.trouble.borrow().is_none() {
+            return None;
+        }
+        let mut turn = self.turn.lock().await;
+        // The one before may have found that it is over.
+        if self.trouble.borrow().is_none() {
+            *turn = None;
+            return None;
+        }
+        let pause = turn.get_or_insert_with(|| Pauses::new(FIRST_PAUSE, LONGEST_PAUSE)).draw();
+        tokio::time::sleep(pause).await;
+        Some(turn)
+    }
+
+    /// Publishes a copy of an event whose topic is held to where the broker keeps it for a while, and
+    /// waits until it is safe there.
+    ///
+    /// # Errors
+    ///
+    /// Whatever leaves that uncertain.
+    pub async fn park(
+        &self,
+        envelope: &Envelope,
+        properties: &BasicProperties,
+        source: &Source,
+        parking: &Parking,
+    ) -> Result<(), SourceError> {
+        let queue = &parking.queue;
+        let what = &format!("parking in the queue `{queue}`");
+        let open = self.open().await?;
+        // It can wait here as well as in a connection that nobody reads.
+        if open.connection.status().blocked() {
+            return Err(SourceError::Failed(format!("{what}: {BLOCKED}")));
+        }
+        self.declare_parking(&open, source, queue).await?;
+        let key = self.broker.config().signing_key.as_ref();
+        let (home, time) = (&source.queue, parking.time);
+        let copy = Copy {
+            exchange: "",
+            routing_key: queue,
+            payload: &envelope.payload,
+            properties: parked_properties(properties, envelope, home, time, key),
+            what,
+            unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
+            refused: "refused; is it full?",
+        };
+        self.publish_confirmed(copy, drop).await
+    }
+
+    /// Whatever went wrong: the next try begins on a fresh connection, which finds or
+    /// declares the topology anew.
+    async fn publish_confirmed(
+        &self,
+        copy: Copy<'_>,
+        blocked: impl FnOnce(SourceError),
+    ) -> Result<(), SourceError> {
+        let _room = self.room.for_body(copy.payload).await;
+        let open = self.open().await?;
+        let published = copy.publish_on(&open, blocked).await;
+        if published.is_err() {
+            let mut current = self.open.lock().await;
+            // Unless another dead letter has reconnected meanwhile.
+            if current.as_ref().is_some_and(|current| Rc::ptr_eq(current, &open)) {
+                current.take();
+            }
+        }
+        published
+    }
+
+    async fn open(&self) -> Result<Rc<Open>, SourceError> {
+        let mut current = self.open.lock().await;
+        if let Some(open) = &*current
+            && open.connection.status().connected()
+        {
+            return Ok(Rc::clone(open));
+        }
+        let connection = self.broker.connect("dead letters").await?;
+        if self.broker.config().declare {
+            let declare = async |channel: &Channel| {
+                topology::declare_dead_letters(channel, self.broker.config()).await
+            };
+            on_channel(&connection, declare).await?;
+        }
+        let open =
+            Open { channels: SoloChannels::default(), parking: Mutex::default(), connection };
+        let open = Rc::new(open);
+        *current = Some(Rc::clone(&open));
+        Ok(open)
+    }
+
+    /// Once on a connection, however many are parked at once; and by itself: what is wrong with one source's
+    /// queue must not keep another's dead letters.
+    async fn declare_parking(
+        &self,
+        open: &Open,
+        source: &Source,
+        queue: &str,
+    ) -> Result<(), SourceError> {
+        if !self.broker.config().declare {
+            return Ok(());
+        }
+        let mut declared = open.parking.lock().await;
+        if !declared.contains(queue) {
+            let declare = async |channel: &Channel| {
+                topology::declare_parking(channel, self.broker.config(), source).await
+            };
+            on_channel(&open.connection, declare).await?;
+            declared.insert(queue.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Says goodbye, so that RabbitMQ does not log a client that vanished.
+    pub async fn close(&self) {
+        if let Some(open) = self.open.lock().await.take() {
+            let goodbye = open.connection.close(200, "bye".into());
+            // Nothing is left on it; whether the broker answers changes nothing.
+            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        }
+    }
+
+    fn log_change(&self, error: Option<&SourceError>) {
+        let now = error.map(ToString::to_string);
+        let mut before = self.trouble.borrow_mut();
+        if *before == now {
+            return;
+        }
+        if let Some(error) = &now {
+            tracing::error!(
+                error,
+                "cannot dead-letter: the originals stay unacknowledged, trying again"
+            );
+        } else {
+            tracing::info!("dead letters are taken again");
+        }
+        *before = now;
+    }
+}
+
+/// Does something on a channel of its own, which a refusal closes.
+async fn on_channel(
+    connection: &Link,
+    what: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
+) -> Result<(), SourceError> {
+    let channel = open_channel(connection).await?;
+    what(&channel).await?;
+    bounded("closing a channel", channel.close(200, "bye".into())).await
+}
+
+/// What is published, and how its failures are put.
+struct Copy<'a> {
+    exchange: &'a str,
+    routing_key: &'a str,
+    payload: &'a [u8],
+    properties: BasicProperties,
+    what: &'a str,
+    unrouted: &'a str,
+    refused: &'a str,
+}
+
+impl Copy<'_> {
+    async fn publish_on(
+        self,
+        open: &Open,
+        blocked: impl FnOnce(SourceError),
+    ) -> Result<(), SourceError> {
+        let Self { exchange, routing_key, payload, properties, what, .. } = self;
+        let properties = fitting(properties, open.connection.configuration().frame_max());
+        let (to, message) = ((exchange, routing_key), (payload, properties));
+        let confirmation =
+            open.channels.publish(&open.connection, what, blocked, to, message).await?;
+        let problem = match confirmation {
+            Confirmation::Ack(None) => return Ok(()),
+            Confirmation::Ack(Some(_)) => self.unrouted,
+            Confirmation::Nack(_) => self.refused,
+            Confirmation::NotRequested => "the broker did not confirm",
+        };
+        Err(SourceError::Failed(format!("{what}: {problem}")))
+    }
+}

@@ -1,0 +1,144 @@
+//! What is on its way in a channel with confirms, and which of it no queue took.
+//!
+//! lapin hands a returned message to whichever confirm it resolves next, and resolves those of one
+//! acknowledgement for several in no order (its `acknowledgement.rs`). So with several on their way,
+//! the confirm of one that went nowhere may well look like that of one that is safe. All that are on
+//! their way together are therefore judged together, once each is confirmed, by what was returned.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use lapin::message::BasicReturnMessage;
+use lapin::{Confirmation, PublisherConfirm};
+
+use super::outlet::NotTaken;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::refusal::explain;
+
+/// Messages that were sent before the first of them was confirmed.
+#[derive(Debug, Default)]
+pub(in crate::rabbitmq) struct Flight {
+    last: u64,
+    /// In the order in which they were sent.
+    open: VecDeque<(Sent, PublisherConfirm)>,
+    /// By the broker; whether into a queue is not known yet.
+    confirmed: Vec<(Sent, bool)>,
+    returned: HashSet<u64>,
+    judged: HashMap<u64, Result<(), NotTaken>>,
+    /// The channel is gone, and why.
+    lost: Option<SourceError>,
+    prints: RandomState,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    number: u64,
+    /// Of address and body: lookalikes share it, and if one of them was returned, none counts as
+    /// taken. Headers are left out, as the broker may change them.
+    print: u64,
+}
+
+impl Flight {
+    /// Takes in a message that was just published; returns its number.
+    pub(in crate::rabbitmq) fn push(
+        &mut self,
+        exchange: &str,
+        routing_key: &str,
+        body: &[u8],
+        confirm: PublisherConfirm,
+    ) -> u64 {
+        self.last += 1;
+        let print = self.prints.hash_one((exchange, routing_key, body));
+        self.open.push_back((Sent { number: self.last, print }, confirm));
+        self.last
+    }
+
+    /// Ready when a message may join: not while others that are confirmed wait for their judgement.
+    ///
+    /// # Errors
+    ///
+    /// The channel is gone, and what became of the others is unknown.
+    pub(in crate::rabbitmq) fn poll_room(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SourceError>> {
+        if self.confirmed.is_empty() { Poll::Ready(Ok(())) } else { self.poll_end(context) }
+    }
+
+    /// What has become of a message; to be asked until it is ready, and no more.
+    pub(in crate::rabbitmq) fn poll_fate(
+        &mut self,
+        number: u64,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), NotTaken>> {
+        if !self.judged.contains_key(&number) {
+            ready!(self.poll_end(context)).map_err(NotTaken::Lost)?;
+        }
+        let lost = || Err(NotTaken::Lost(problem("its fate was told before")));
+        Poll::Ready(self.judged.remove(&number).unwrap_or_else(lost))
+    }
+
+    /// Ready when none is on its way.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_room`](Self::poll_room); the same for all who ask.
+    pub(in crate::rabbitmq) fn poll_end(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), SourceError>> {
+        if let Some(why) = &self.lost {
+            return Poll::Ready(Err(why.clone()));
+        }
+        while let Some((sent, confirm)) = self.open.front_mut() {
+            let sent = *sent;
+            let confirmation = match ready!(Pin::new(confirm).poll(context)) {
+                Ok(confirmation) => confirmation,
+                Err(error) => {
+                    let why = problem(&explain(&error));
+                    self.lost = Some(why.clone());
+                    return Poll::Ready(Err(why));
+                }
+            };
+            self.open.pop_front();
+            let (is_taken, returned) = match confirmation {
+                Confirmation::Ack(returned) => (true, returned),
+                Confirmation::Nack(returned) => (false, returned),
+                Confirmation::NotRequested => {
+                    return Poll::Ready(Err(problem("the broker does not confirm")));
+                }
+            };
+            self.confirmed.push((sent, is_taken));
+            if let Some(returned) = returned {
+                self.returned.insert(self.print_of(&returned));
+            }
+        }
+        self.judge();
+        Poll::Ready(Ok(()))
+    }
+
+    fn print_of(&self, returned: &BasicReturnMessage) -> u64 {
+        let it = &returned.delivery;
+        self.prints.hash_one((it.exchange.as_str(), it.routing_key.as_str(), &*it.data))
+    }
+
+    fn judge(&mut self) {
+        let returned = std::mem::take(&mut self.returned);
+        for (Sent { number, print }, is_taken) in self.confirmed.drain(..) {
+            let fate = if returned.contains(&print) {
+                Err(NotTaken::Unroutable)
+            } else if is_taken {
+                Ok(())
+            } else {
+                Err(NotTaken::Refused)
+            };
+            self.judged.insert(number, fate);
+        }
+    }
+}
+
+pub(in crate::rabbitmq) fn problem(why: &str) -> SourceError {
+    SourceError::Failed(format!("publishing: {why}"))
+}

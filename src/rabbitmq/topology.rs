@@ -1,0 +1,275 @@
+//! The exchanges and queues that the worker needs: declared, or only checked.
+//!
+//! ```text
+//! exchange ── routing keys ──> queue ── (delivery limit) ──┐
+//!                              ↑ │                         ├──> dead-letter exchange ──> dead-letter queue
+//!                              │ worker ── (dead letters) ─┘
+//!                              │ └── (held topics) ──> queue.held ─┐
+//!                              └──────── (after a while) ──────────┘
+//! ```
+
+pub(crate) mod queue_state;
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::{Channel, ExchangeKind};
+
+use self::queue_state::QueueState;
+use super::connection::bounded;
+use crate::config::{Amqp, ExchangeType, QueueType, Source};
+use crate::outcome::SourceError;
+
+/// RabbitMQ 4 gives a quorum queue a delivery limit of 20 where none is set, after which
+/// it drops; 3.x knows no way to say "none". This number is valid for both, and looking at
+/// dead letters does not reach it.
+const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
+
+const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+
+/// Makes the topology of one source true: declares it, or, with `declare = false`, checks
+/// that it is there.
+///
+/// # Errors
+///
+/// What is missing or differs, with the key that says otherwise. The channel is closed then.
+pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
+    if !amqp.declare {
+        find_exchange(channel, &amqp.dead_letter_exchange).await?;
+        find_queue(channel, &amqp.dead_letter_queue).await?;
+        find_exchange(channel, &source.exchange).await?;
+        return find_queue(channel, &source.queue).await;
+    }
+    declare_dead_letters(channel, amqp).await?;
+    declare_exchange(channel, source).await?;
+    declare_queue(channel, &source.queue, queue_arguments(amqp)).await?;
+    for key in routing_keys(source) {
+        bind(channel, &source.queue, &source.exchange, key).await?;
+    }
+    declare_parking(channel, amqp, source).await
+}
+
+/// Declares the queue where a source's events are parked while their topic is held.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_parking(
+    channel: &Channel,
+    amqp: &Amqp,
+    source: &Source,
+) -> Result<(), SourceError> {
+    let Some(parking) = &source.parking else { return Ok(()) };
+    declare_queue(channel, &parking.queue, parking_arguments(amqp, &source.queue)).await
+}
+
+/// Declares dead-letter exchange and queue, and binds them.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
+    declare_dead_letter_exchange(channel, amqp).await?;
+    declare_queue(channel, &amqp.dead_letter_queue, dead_letter_arguments(amqp)).await?;
+    bind(channel, &amqp.dead_letter_queue, &amqp.dead_letter_exchange, "").await
+}
+
+/// Declares the dead-letter exchange. It fans out: every dead letter reaches the queue
+/// whatever its routing key, and only once even if it has a `CC` header.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_dead_letter_exchange(
+    channel: &Channel,
+    amqp: &Amqp,
+) -> Result<(), SourceError> {
+    let declared =
+        exchange_declare(channel, &amqp.dead_letter_exchange, ExchangeKind::Fanout, true).await;
+    declared.map_err(|error| with_remedy(error, &[]))
+}
+
+/// Declares the exchange that a source reads from.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), SourceError> {
+    let kind = match source.exchange_type {
+        ExchangeType::Topic => ExchangeKind::Topic,
+        ExchangeType::Direct => ExchangeKind::Direct,
+        ExchangeType::Fanout => ExchangeKind::Fanout,
+        ExchangeType::Headers => ExchangeKind::Headers,
+    };
+    let declared = exchange_declare(channel, &source.exchange, kind, source.exchange_durable).await;
+    let keys =
+        [("type", "the source's exchange_type"), ("durable", "the source's exchange_durable")];
+    declared.map_err(|error| with_remedy(error, &keys))
+}
+
+/// Declares a durable queue.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn declare_queue(
+    channel: &Channel,
+    queue: &str,
+    arguments: FieldTable,
+) -> Result<(), SourceError> {
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let mut keys = vec![("x-queue-type", "amqp.queue_type")];
+    // The dead-letter queue has neither a way on nor a limit to configure.
+    if arguments.contains_key(DEAD_LETTER_EXCHANGE) {
+        keys.push((DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange"));
+        keys.push(("x-delivery-limit", "amqp.delivery_limit"));
+        // Ours on quorum queues only: where they are found unasked for, the type differs.
+        keys.push(("x-dead-letter-strategy", "amqp.queue_type"));
+        keys.push(("x-overflow", "amqp.queue_type"));
+    }
+    let declared = channel.queue_declare(queue.into(), options, arguments);
+    let declared = bounded(&named("queue", queue), declared).await;
+    declared.map(drop).map_err(|error| with_remedy(error, &keys))
+}
+
+/// Fails if the exchange is not there.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), SourceError> {
+    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    // A passive declare compares nothing, not even the type.
+    let found = channel.exchange_declare(
+        exchange.into(),
+        ExchangeKind::Topic,
+        options,
+        FieldTable::default(),
+    );
+    bounded(&named("exchange", exchange), found).await
+}
+
+/// Fails if the queue is not there.
+///
+/// # Errors
+///
+/// As [`ensure`].
+pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
+    QueueState::of(channel, queue).await.map(drop)
+}
+
+/// What a source's queue is declared with: at the delivery limit it dead-letters, at
+/// least once.
+#[must_use]
+pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
+    let mut arguments = typed(amqp);
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(&amqp.dead_letter_exchange));
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert("x-delivery-limit".into(), i64::from(amqp.delivery_limit).into());
+        // At-least-once asks for an overflow behaviour that does not drop.
+        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// What a queue for parked events is declared with: those whose time is over go to the source's queue, at
+/// least once. Each brings its own time along, so that another one needs no other queue.
+#[must_use]
+pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
+    let mut arguments = typed(amqp);
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(""));
+    arguments.insert("x-dead-letter-routing-key".into(), text(queue));
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// What the dead-letter queue is declared with.
+#[must_use]
+pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
+    let mut arguments = typed(amqp);
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert("x-delivery-limit".into(), NO_DELIVERY_LIMIT.into());
+    }
+    arguments
+}
+
+/// The keys to bind with; exchanges that don't look at keys get one empty binding.
+fn routing_keys(source: &Source) -> impl Iterator<Item = &str> {
+    let none = source.routing_keys.is_empty().then_some("");
+    source.routing_keys.iter().map(String::as_str).chain(none)
+}
+
+async fn exchange_declare(
+    channel: &Channel,
+    exchange: &str,
+    kind: ExchangeKind,
+    durable: bool,
+) -> Result<(), SourceError> {
+    // RabbitMQ's own exchanges can't be declared, only used.
+    if exchange.starts_with("amq.") {
+        return find_exchange(channel, exchange).await;
+    }
+    let options = ExchangeDeclareOptions { durable, ..Default::default() };
+    let declared = channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
+    bounded(&named("exchange", exchange), declared).await
+}
+
+async fn bind(
+    channel: &Channel,
+    queue: &str,
+    exchange: &str,
+    key: &str,
+) -> Result<(), SourceError> {
+    let bound = channel.queue_bind(
+        queue.into(),
+        exchange.into(),
+        key.into(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    bounded(&format!("binding of queue `{queue}` to exchange `{exchange}`"), bound).await
+}
+
+fn typed(amqp: &Amqp) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text(amqp.queue_type.as_str()));
+    arguments
+}
+
+fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(value))
+}
+
+fn named(kind: &str, name: &str) -> String {
+    format!("{kind} `{name}`")
+}
+
+/// Says what to do about RabbitMQ's "inequivalent arg"; `keys` are the arguments that the
+/// configuration decides, each with its key.
+fn with_remedy(error: SourceError, keys: &[(&str, &str)]) -> SourceError {
+    error.reworded(|said| remedied(said, keys))
+}
+
+fn remedied(said: String, keys: &[(&str, &str)]) -> String {
+    if !said.contains("inequivalent arg") {
+        return said;
+    }
+    let key = keys
+        .iter()
+        .find(|(argument, _)| said.contains(&format!("inequivalent arg '{argument}'")))
+        // An argument that isn't there at all can't be configured.
+        .filter(|_| !said.contains("current is none"))
+        .map_or(String::new(), |(_, key)| format!("set {key} to what it is, or "));
+    // Only the dead-letter queue's is configured by nothing.
+    let counts_looks = key.is_empty() && said.contains("inequivalent arg 'x-delivery-limit'");
+    let last = if counts_looks && keys.len() == 1 {
+        "or give amqp.dead_letter_queue a new name and move the letters there; amqp.declare = false \
+         would take it as it is, and above its limit RabbitMQ drops letters for being looked at"
+    } else {
+        "or set amqp.declare = false to take it as it is"
+    };
+    format!("it exists with other arguments: {said}; {key}delete it when it is empty, {last}")
+}
