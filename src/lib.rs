@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! rabbitmq ──> event ──> route ──> publish ──> sns ──> outcome ──> settle
-//! Envelope     Event     Notification  gate · retry · batch  request     ack, or dead letter and ack
+//! Envelope     Event     Notification  fault policy,  request     ack, or dead letter and ack
+//!                                      retry, batch
 //! ```
 //!
 //! The rooms, from the top down; each knows only those below it:
