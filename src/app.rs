@@ -29,13 +29,9 @@ use tracing_subscriber::EnvFilter;
 
 use self::run::run;
 use crate::cli::arguments::{self, Arguments, Command};
-use crate::cli::check;
 use crate::cli::dead_letters::{self, End};
-use crate::cli::feed;
-use crate::cli::import;
 use crate::cli::output::{all_is_said, complain};
-use crate::cli::try_events;
-use crate::cli::{FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS};
+use crate::cli::{FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, feed, import, try_events};
 use crate::config::{Config, Inputs, Problems};
 use crate::panics;
 use crate::pipeline::worker::Stop;

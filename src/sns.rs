@@ -23,14 +23,13 @@ use self::confidential::{Confidential, refusal, verdicts};
 use self::endpoint::Endpoint;
 use self::exchange::{Answered, Exchange};
 use self::verdicts::Misfits;
-use crate::arn;
 use crate::arn::TopicArn;
-use crate::config;
 use crate::limits::LONGEST_SAID;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::publish::Publish;
 use crate::route::Notification;
 use crate::untrusted::one_line;
+use crate::{arn, config};
 
 /// Amazon SNS, or whatever speaks its protocol at `sns_host`.
 #[derive(Debug, Clone)]

@@ -11,9 +11,7 @@ use super::*;
 use crate::arn::TopicArn;
 use crate::config::Inputs;
 use crate::observe::monitor::{Seen, State as SourceState};
-use crate::outcome::Circuit;
-use crate::outcome::SourceError;
-use crate::outcome::{Fault, Scope};
+use crate::outcome::{Circuit, Fault, Scope, SourceError};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publish::hold::OpenCircuit;
 

@@ -6,9 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::arguments;
 use crate::cli::output::say_plainly;
-use crate::cli::{FAILED, INVALID_CONFIGURATION};
+use crate::cli::{FAILED, INVALID_CONFIGURATION, arguments};
 use crate::dead_letters::words::counted;
 use crate::import;
 use crate::import::{Given, Imported, MAX_BYTES};

@@ -11,9 +11,7 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 use crate::event::EventKind;
 use crate::observe::metrics::Metrics;
 use crate::observe::recent::Recent;
-use crate::outcome::Circuit;
-use crate::outcome::SourceError;
-use crate::outcome::{Outcome, Reason, SkipReason};
+use crate::outcome::{Circuit, Outcome, Reason, SkipReason, SourceError};
 
 /// The kinds of event that have counters of their own, and the one of what is no event.
 const KINDS: usize = EventKind::ALL.len() + 1;

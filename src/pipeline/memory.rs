@@ -8,8 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::event::Envelope;
-use crate::outcome::DeadLetter;
-use crate::outcome::SourceError;
+use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::pipeline::settle::{NotParked, Settle, StaleReceipt};
 

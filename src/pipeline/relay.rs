@@ -8,15 +8,13 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 
 use self::advice::Advice;
-use crate::event;
 use crate::event::{Decoded, Envelope, EventKind, Format};
 use crate::observe::trace::{Trace, Tracer};
-use crate::outcome::Circuit;
-use crate::outcome::{DeadLetter, Outcome, Reason, Scope};
-use crate::panics;
+use crate::outcome::{Circuit, DeadLetter, Outcome, Reason, Scope};
 use crate::publish::hold::{Deadline, NotNow};
 use crate::publish::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
+use crate::{event, panics};
 
 /// Handles the events of one source.
 #[derive(Debug)]

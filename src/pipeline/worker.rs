@@ -17,9 +17,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::observe::monitor::{Monitor, State};
 use crate::observe::trace::Following;
-use crate::outcome::Circuit;
-use crate::outcome::Outcome;
-use crate::outcome::SourceError;
+use crate::outcome::{Circuit, Outcome, SourceError};
 use crate::pause::Pauses;
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::pipeline::relay::Relay;

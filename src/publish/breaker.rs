@@ -19,8 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use self::report::Reminder;
 use super::fault::advice;
 use crate::arn::TopicArn;
-use crate::outcome::Circuit;
-use crate::outcome::Fault;
+use crate::outcome::{Circuit, Fault};
 use crate::pause::Pauses;
 use crate::publish::hold::{OpenCircuit, Outage};
 

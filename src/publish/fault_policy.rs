@@ -15,8 +15,7 @@ use super::breaker::{CircuitBreaker, Permit};
 use super::fault::{is_denial, is_unreachable};
 use super::{Accepted, Attempt, Failure, Retry};
 use crate::arn::TopicArn;
-use crate::outcome::Circuit;
-use crate::outcome::{Fault, Scope};
+use crate::outcome::{Circuit, Fault, Scope};
 use crate::publish::hold::{Deadline, NotNow, OpenCircuit};
 use crate::route::Notification;
 

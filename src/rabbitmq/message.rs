@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::headers::SIGNATURE;
-use crate::headers::{EXPIRATION, USER_ID};
+use crate::headers::{EXPIRATION, SIGNATURE, USER_ID};
 use crate::signature::SigningKey;
 use crate::text::{base64_text, exact};
 

@@ -184,8 +184,7 @@ mod tests {
     use crate::admin::Status;
     use crate::arn::TopicArn;
     use crate::observe::monitor::{Seen, State};
-    use crate::outcome::Circuit;
-    use crate::outcome::{Fault, Scope};
+    use crate::outcome::{Circuit, Fault, Scope};
     use crate::publish::hold::OpenCircuit;
 
     fn ready() -> Readiness {

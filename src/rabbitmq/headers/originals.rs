@@ -4,8 +4,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, ByteArray};
 
 use super::header_room::text;
-use crate::headers::DROPPED;
-use crate::headers::ORIGINAL;
+use crate::headers::{DROPPED, ORIGINAL};
 use crate::limits::{MOST_HEADERS, MOST_HEADERS_OF_EVENTS};
 use crate::rabbitmq::connection::wire::{Note, Part};
 
