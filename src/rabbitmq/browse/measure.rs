@@ -89,7 +89,12 @@ impl<T: Send + 'static> Look<T> {
         let published = Instant::now();
         let mut before = None;
         loop {
-            let Some(probe) = self.probe_comes().await? else {
+            let mut comes = self.probe_comes().await?;
+            if comes.is_none() && before.is_some() {
+                comes = self.probe_comes_late().await?;
+            }
+            let Some(probe) = comes else {
+                self.remove_probes().await;
                 return Ok(match before {
                     Some(_) if published.elapsed() > probe::SURE_TO_LAST || self.is_disturbed => {
                         Measured::Disturbed
@@ -134,6 +139,28 @@ impl<T: Send + 'static> Look<T> {
             }
         }
         Err(self.ended("its queue does not answer; try again"))
+    }
+
+    /// The probe, if it was only late: a queue that is slow to write shows a rejected message nowhere until it has. What is
+    /// published after the rejection is written after it; so when that has come, the probe has, if it is there.
+    async fn probe_comes_late(&mut self) -> Result<Option<Probe>, SourceError> {
+        let others = self.stale.len();
+        let published = probe::publish(&self.broker, &self.queue, &probe::new()).await;
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        while published.is_ok() && Instant::now() < deadline {
+            match timeout(SILENCE, self.arrivals.recv()).await {
+                Ok(arrival) => self.note(arrival)?,
+                Err(_) if self.stale.len() > others => break,
+                Err(_) => {}
+            }
+        }
+        if self.stale.len() > others {
+            // It is no letter.
+            self.arrived -= 1;
+        } else {
+            self.is_disturbed = true;
+        }
+        Ok(self.probe)
     }
 
     /// See `census.rs`.
