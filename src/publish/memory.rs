@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::{Attempt, Publish};
 use tokio::time::Instant;
 
+use super::{Attempt, Publish};
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
@@ -78,4 +78,15 @@ pub(crate) fn notification(topic: &str, body: &str) -> Rc<Notification> {
 #[cfg(test)]
 pub(crate) fn fault(scope: crate::outcome::Scope) -> Fault {
     Fault { scope, code: "Test".to_owned(), detail: String::new() }
+}
+
+/// Runs it under a paused clock, with tasks of its own on one thread.
+#[cfg(test)]
+pub(crate) fn under_a_paused_clock<F: Future>(run: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(tokio::task::LocalSet::new().run_until(run))
 }

@@ -21,6 +21,7 @@ use crate::outcome::{Fault, MessageId, Reason, Scope};
 use crate::pipeline::memory::MemoryQueue;
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publish;
+use crate::publish::memory::under_a_paused_clock;
 use crate::route::Notification;
 
 const CONFIGURATION: &str = r#"
@@ -166,12 +167,7 @@ fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) 
 
 /// Works the events off.
 fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Run {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(LocalSet::new().run_until(async {
+    under_a_paused_clock(async {
         let place = Flaky { fates: RefCell::new(fates), ..Flaky::default() };
         let accepted = Rc::clone(&place.accepted);
         let queue = MemoryQueue::default();
@@ -200,7 +196,7 @@ fn work_off(events: &[Envelope], fates: Vec<Option<Fate>>, case: Case<'_>) -> Ru
         let accepted = accepted.borrow().iter().map(|body| read(body)).collect();
         let dead = queue.dead_letters().iter().map(|(_, letter)| letter.reason).collect();
         Run { accepted, dead, totals, left: queue.ready() + queue.unacked() + queue.parked() }
-    }))
+    })
 }
 
 fn any_fate() -> impl Strategy<Value = Option<Fate>> {

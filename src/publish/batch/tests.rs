@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 
 use futures_util::FutureExt;
 use futures_util::future::{join, join_all};
@@ -11,7 +10,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::*;
-use crate::publish::memory::{fault, notification};
+use crate::publish::memory::{fault, notification, under_a_paused_clock};
 
 const LINGER: Duration = Duration::from_millis(5);
 const LATENCY: Duration = Duration::from_millis(20);
@@ -62,15 +61,6 @@ impl Publish for Recorder {
     }
 }
 
-fn run<F: Future>(test: F) -> F::Output {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .unwrap();
-    runtime.block_on(LocalSet::new().run_until(test))
-}
-
 async fn publish(batcher: &Batcher<Recorder>, bodies: &[String]) -> Vec<Result<MessageId, Fault>> {
     let notes: Vec<_> = bodies.iter().map(|body| notification("t", body)).collect();
     join_all(notes.iter().map(|note| batcher.attempt(note, Instant::now()))).await
@@ -82,7 +72,7 @@ fn numbered(prefix: &str, count: usize) -> Vec<String> {
 
 #[test]
 fn an_event_alone_waits_for_the_linger_and_no_longer() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         for _ in 0..3 {
             let begun = Instant::now();
@@ -95,7 +85,7 @@ fn an_event_alone_waits_for_the_linger_and_no_longer() {
 
 #[test]
 fn a_full_batch_leaves_at_once() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let begun = Instant::now();
         publish(&batcher, &numbered("a", 10)).await;
@@ -107,7 +97,7 @@ fn a_full_batch_leaves_at_once() {
 
 #[test]
 fn more_is_asked_for_only_as_far_as_requests_can_carry_it() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Rc::new(Batcher::new(Recorder::default(), BATCHING));
         let begun = Instant::now();
         for (number, body) in numbered("a", 40).into_iter().enumerate() {
@@ -124,7 +114,7 @@ fn more_is_asked_for_only_as_far_as_requests_can_carry_it() {
 
 #[test]
 fn what_lingers_keeps_no_other_topic_from_filling_its_batch() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let notes: Vec<_> = (0..200).map(|it| notification(&format!("t{it}"), "a")).collect();
         let attempts = join_all(notes.iter().map(|it| batcher.attempt(it, Instant::now())));
@@ -139,7 +129,7 @@ fn what_lingers_keeps_no_other_topic_from_filling_its_batch() {
 
 #[test]
 fn events_that_only_together_are_too_large_go_in_two_requests() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let bodies: Vec<_> = (0..10).map(|_| "x".repeat(150)).collect();
         publish(&batcher, &bodies).await;
@@ -151,7 +141,7 @@ fn events_that_only_together_are_too_large_go_in_two_requests() {
 
 #[test]
 fn a_batch_of_one_needs_no_batch() {
-    run(async {
+    under_a_paused_clock(async {
         let single = Batching { max_entries: 1, ..BATCHING };
         let batcher = Batcher::new(Recorder::default(), single);
         publish(&batcher, &numbered("a", 5)).await;
@@ -161,7 +151,7 @@ fn a_batch_of_one_needs_no_batch() {
 
 #[test]
 fn one_bad_entry_takes_no_other_down() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder { whole: true, ..Recorder::default() }, BATCHING);
         let mut bodies = numbered("good", 9);
         bodies.insert(4, "bad".to_owned());
@@ -174,7 +164,7 @@ fn one_bad_entry_takes_no_other_down() {
 
 #[test]
 fn a_caller_that_goes_away_is_not_published_if_its_batch_has_not_left() {
-    run(async {
+    under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let note = notification("t", "gone");
         {
@@ -188,7 +178,7 @@ fn a_caller_that_goes_away_is_not_published_if_its_batch_has_not_left() {
 
 #[test]
 fn topics_take_turns() {
-    run(async {
+    under_a_paused_clock(async {
         let one = Batching { max_requests: 1, ..BATCHING };
         let batcher = Batcher::new(Recorder::default(), one);
         let notes: Vec<_> = (0..50)
@@ -218,7 +208,7 @@ proptest! {
             let kind = if *bad { "bad" } else { "good" };
             notification(&format!("t{topic}"), &format!("{kind}{number}-{}", "x".repeat(*size)))
         }).collect();
-        let answers = run(async {
+        let answers = under_a_paused_clock(async {
             let mut delay = 0;
             let publishing = notes.iter().zip(&events).map(|(note, (_, _, gap, _))| {
                 delay += gap;
@@ -270,7 +260,7 @@ impl Publish for Rc<Throttling> {
 
 #[test]
 fn a_throttled_batcher_does_not_go_on_at_the_pace_of_the_refusals() {
-    run(async {
+    under_a_paused_clock(async {
         let place = Rc::new(Throttling(Cell::new(0)));
         let batcher = Batcher::new(Rc::clone(&place), BATCHING);
         let notes: Vec<_> = (0..100).map(|n| notification("t", &n.to_string())).collect();

@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::sleep;
 
 use super::*;
 use crate::outcome::Scope;
-use crate::publish::memory::fault;
+use crate::publish::memory::{fault, under_a_paused_clock};
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -129,12 +129,7 @@ proptest! {
     fn one_probes_at_a_time_and_all_leave_once_in_the_order_of_their_arrival(
         steps in prop::collection::vec(any_step(), 1..200),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(LocalSet::new().run_until(async {
+        under_a_paused_clock(async {
             let mut play = Play::new();
             for step in steps {
                 play.step(step).await;
@@ -160,6 +155,6 @@ proptest! {
             prop_assert!(passed.is_sorted_by(|a, b| a < b), "{passed:?}");
             prop_assert_eq!(passed.len() + play.gave_up, play.arrived);
             Ok(())
-        }))?;
+        })?;
     }
 }

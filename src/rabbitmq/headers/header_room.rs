@@ -1,9 +1,10 @@
 //! Headers that fit into one frame: RabbitMQ closes the connection for a larger one, every time. The largest are left
 //! out, and named.
 
-use crate::headers::{COVER, DROPPED, ORIGINAL, PREFIX};
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+
+use crate::headers::{COVER, DROPPED, ORIGINAL, PREFIX};
 
 /// Bytes of the error's text in its header.
 pub(in crate::rabbitmq) const LONGEST_ERROR: usize = 1024;

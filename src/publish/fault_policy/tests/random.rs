@@ -6,6 +6,7 @@ use std::rc::Weak;
 use proptest::prelude::*;
 
 use super::*;
+use crate::publish::memory::under_a_paused_clock;
 
 type TroubledPolicy = FaultPolicy<Retry<Rc<Troubled>>>;
 
@@ -98,19 +99,14 @@ proptest! {
         arrivals in prop::collection::vec((0_u64..90_000, prop::sample::select(&["a", "b", "c"][..])), 1..150),
         troubles in prop::collection::vec(any_trouble(), 0..5),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        let (world, dead, held) = runtime.block_on(LocalSet::new().run_until(async {
+        let (world, dead, held) = under_a_paused_clock(async {
             let began = Cell::new(Some(Instant::now()));
             let world = Rc::new(Troubled { troubles, began, ..Troubled::default() });
             let policy = Rc::new(policy_to(Rc::clone(&world), 3));
             world.policy.replace(Rc::downgrade(&policy));
             let dead = publish_all(&policy, &arrivals).await;
             (world, dead, policy.open_circuits().len())
-        }));
+        });
         let mut accepted = world.accepted.take();
         let count = accepted.len();
         accepted.sort_unstable();
