@@ -31,7 +31,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use self::access::Access;
 use self::clerk::{Clerk, Desk};
 use self::figures::History;
-use self::frame::About;
+use self::frame::{About, Frames};
 use super::{Setup, Status, server};
 use crate::limits;
 use crate::observe::metrics::Metrics;
@@ -49,7 +49,7 @@ pub(super) struct Page {
     history: Mutex<History>,
     clerk: Clerk,
     /// The last update, ready to be sent.
-    frames: watch::Sender<Arc<str>>,
+    frames: watch::Sender<Frames>,
     /// Open streams.
     watchers: watch::Sender<Watchers>,
 }
@@ -82,7 +82,7 @@ impl Page {
             metrics: setup.metrics,
             history: Mutex::default(),
             clerk,
-            frames: watch::Sender::new("{}".into()),
+            frames: watch::Sender::default(),
             watchers,
         });
         let reading = Arc::clone(&page).read_on();
@@ -100,7 +100,7 @@ impl Page {
             ticks.tick().await;
             self.history().add(self.metrics.reading());
             if self.watchers.borrow().are_any() {
-                self.frames.send_replace(self.frame().into());
+                self.frames.send_replace(self.frames());
             }
         }
     }

@@ -40,8 +40,20 @@ impl Filter {
     /// Whether every letter fulfils it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let Self { reasons, kinds, topics, sources, users, rooms, since, until, .. } = self;
-        let Self { error, ids, limit, claimed_times: _, .. } = self;
+        let Self {
+            reasons,
+            kinds,
+            topics,
+            sources,
+            users,
+            rooms,
+            since,
+            until,
+            error,
+            ids,
+            limit,
+            claimed_times: _,
+        } = self;
         let lists = [reasons, topics, sources, ids].iter().all(|it| it.is_empty());
         let times = since.is_none() && until.is_none();
         let others = kinds.is_empty() && users.is_empty() && rooms.is_empty();

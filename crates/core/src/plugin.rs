@@ -31,7 +31,7 @@ use crate::event::{Event, Message, Presence, bare};
 /// Fields for a notification's body, after its own. They stand there in the order of their names.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
-/// The fields of bodies as the ancestor's subscribers know them: metadata can't have their names, in no
+/// The fields of bodies as subscribers of `mod_event_pusher_sns` know them: metadata can't have their names, in no
 /// body.
 pub const OWN_FIELDS: [&str; 5] = ["user_id", "present", "from_user_id", "to_user_id", "message"];
 
@@ -106,7 +106,7 @@ pub(crate) fn overwritten(metadata: &Metadata) -> Option<&str> {
     metadata.keys().map(String::as_str).find(|name| OWN_FIELDS.contains(name))
 }
 
-/// The ancestor's default module: bare JIDs and no attributes.
+/// The default module of `mod_event_pusher_sns`: bare JIDs and no attributes.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct DefaultPlugin;
 

@@ -27,8 +27,10 @@ pub(super) async fn about(State(page): State<Arc<Page>>, asked: Asked) -> Respon
 }
 
 /// One update with the whole chart, for those who get no stream.
-pub(super) async fn status(State(page): State<Arc<Page>>) -> Response {
-    let text = format!(r#"{{"points":{},"frame":{}}}"#, page.points(), page.frame());
+pub(super) async fn status(State(page): State<Arc<Page>>, asked: Asked) -> Response {
+    let trusted = page.access.knows(&asked.headers, asked.peer());
+    let frames = page.frames();
+    let text = format!(r#"{{"points":{},"frame":{}}}"#, page.points(), frames.of(trusted));
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 

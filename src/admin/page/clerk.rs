@@ -77,7 +77,7 @@ pub(super) struct Order {
     pub(super) canary: Option<u64>,
     pub(super) rate: Option<f64>,
     pub(super) max_failures: Option<u64>,
-    /// Who ordered it, as any visitor may see.
+    /// Who ordered it, for those who are logged in.
     pub(super) by: String,
     /// From where, for the log.
     pub(super) peer: SocketAddr,
@@ -95,7 +95,23 @@ pub(super) struct Job {
     error: Option<String>,
 }
 
+/// Stands for a text that only those get who have logged in.
+const ASK_THE_LOG: &str = "the log says why";
+
 impl Job {
+    /// What of it those see who have not logged in: no text that may quote a letter.
+    pub(super) fn for_visitors(&self) -> Self {
+        let mut job = Self { by: "somebody who is logged in".to_owned(), ..self.clone() };
+        job.error = job.error.map(|_| ASK_THE_LOG.to_owned());
+        if let Some(Json::Object(report)) = &mut job.report {
+            report.retain(|name, _| !matches!(name.as_str(), "came_back_as" | "refused"));
+            if let Some(why) = report.get_mut("why").filter(|it| !it.is_null()) {
+                *why = ASK_THE_LOG.into();
+            }
+        }
+        job
+    }
+
     /// Whether it waits until RabbitMQ takes messages again.
     pub(super) fn is_blocked(&self) -> bool {
         self.running && self.report.as_ref().is_some_and(|report| !report["blocked"].is_null())

@@ -1,5 +1,7 @@
 //! One update of the page, as JSON.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -94,9 +96,22 @@ struct Source<'a> {
     figures: figures::Source,
 }
 
+/// An update, as who has not logged in gets it, and as who has.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frames {
+    anonymous: Arc<str>,
+    trusted: Arc<str>,
+}
+
+impl Frames {
+    pub(super) fn of(&self, trusted: bool) -> &str {
+        if trusted { &self.trusted } else { &self.anonymous }
+    }
+}
+
 impl Page {
     /// How things are now.
-    pub(super) fn frame(&self) -> String {
+    pub(super) fn frames(&self) -> Frames {
         let status = self.status.borrow().clone();
         let ready = status.ready();
         let history = self.history();
@@ -110,7 +125,7 @@ impl Page {
             missing: figures.missing,
             replay_waits: job.as_ref().is_some_and(Job::is_blocked),
         };
-        let frame = Frame {
+        let mut frame = Frame {
             at: Timestamp::now(),
             headline: headline(&ready, signs),
             topics: self.about.topics(&ready, &figures),
@@ -124,7 +139,11 @@ impl Page {
             point: history.points().back(),
         };
         // Numbers and texts always are JSON.
-        serde_json::to_string(&frame).unwrap_or_default()
+        let json = |frame: &Frame<'_>| serde_json::to_string(frame).unwrap_or_default();
+        let trusted = json(&frame);
+        let of_visitors = job.as_ref().map(Job::for_visitors);
+        frame.replay = of_visitors.as_ref();
+        Frames { anonymous: json(&frame).into(), trusted: trusted.into() }
     }
 
     /// The chart so far.

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::asked::{Asked, failed};
+use super::frame::Frames;
 use super::{Page, Watchers};
 use crate::limits::{ANONYMOUS_STREAMS, TRUSTED_STREAMS};
 
@@ -32,13 +33,13 @@ pub(super) async fn stream(State(page): State<Arc<Page>>, asked: Asked) -> Respo
     let first = format!(
         "retry: 1000\nevent: points\ndata: {}\n\nevent: frame\ndata: {}\n\n",
         page.points(),
-        page.frame()
+        page.frames().of(trusted)
     );
     let updates = Updates {
         frames: page.frames.subscribe(),
         until: Instant::now() + LASTS,
         first: Some(first),
-        _place: place,
+        place,
     };
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     (kind, Body::from_stream(stream::unfold(updates, Updates::next))).into_response()
@@ -81,10 +82,10 @@ impl Drop for Place {
 }
 
 struct Updates {
-    frames: watch::Receiver<Arc<str>>,
+    frames: watch::Receiver<Frames>,
     until: Instant,
     first: Option<String>,
-    _place: Place,
+    place: Place,
 }
 
 impl Updates {
@@ -93,7 +94,8 @@ impl Updates {
             return Some((Ok(first.into()), self));
         }
         timeout_at(self.until, self.frames.changed()).await.ok()?.ok()?;
-        let frame = Arc::clone(&self.frames.borrow_and_update());
+        let frames = self.frames.borrow_and_update().clone();
+        let frame = frames.of(self.place.trusted);
         Some((Ok(format!("event: frame\ndata: {frame}\n\n").into()), self))
     }
 }

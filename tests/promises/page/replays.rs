@@ -38,10 +38,12 @@ async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
         (report["matching"] == 40 && report["replayed"].as_u64() >= Some(2)).then_some(())
     })
     .await;
-    let status = admin.read("/api/status", &[]).await;
-    let seen: serde_json::Value = serde_json::from_str(&status.body).unwrap();
-    assert_eq!(seen["frame"]["replay"]["by"], "token", "{seen}");
-    assert!(!status.body.contains("127.0.0.1"), "it tells from where: {status:?}");
+    for (headers, by) in [(&[][..], "somebody who is logged in"), (&[&*token], "token")] {
+        let status = admin.read("/api/status", headers).await;
+        let seen: serde_json::Value = serde_json::from_str(&status.body).unwrap();
+        assert_eq!(seen["frame"]["replay"]["by"], by, "{seen}");
+        assert!(!status.body.contains("127.0.0.1"), "it tells from where: {status:?}");
+    }
     assert_eq!(
         admin.read("/api/dead-letters", &[&token]).await.status,
         409,
@@ -78,6 +80,11 @@ async fn a_replay_from_the_page_stops_at_its_canary_or_at_so_many_failures() {
         assert_eq!(job["report"]["ended"], ended, "{order}: {job}");
         let replayed = job["report"]["replayed"].as_u64().unwrap();
         assert!((1..=most).contains(&replayed), "{order}: {job}");
+        // What a letter says is for who is logged in.
+        assert_eq!(job["report"].get("came_back_as"), None, "{job}");
+        let trusted = admin.read("/api/status", &[&bearer()]).await.json();
+        let texts = &trusted["frame"]["replay"]["report"]["came_back_as"];
+        assert!(texts.as_object().is_some_and(|it| !it.is_empty()), "{trusted}");
         stand.has_ready(&stand.dead_letter_queue(), 30).await;
     }
     worker.stop().await;

@@ -1,4 +1,4 @@
-//! The bodies of notifications, as the ancestor's subscribers know them.
+//! The bodies of notifications, as subscribers of `mod_event_pusher_sns` know them.
 
 use std::io;
 

@@ -6,12 +6,14 @@ import * as letters from "/letters.js";
 
 const KEPT = 120, STALE_MS = 4000, POLL_MS = 3000, STREAM_AGAIN_MS = 30000;
 
-let about, points = [], last = 0, said = "", polling;
+let about, points = [], last = 0, said = "", polling, stream;
 
 // --- updates ---
 
+// Who logs in or out gets other updates from then on.
 function follow() {
-  const stream = new EventSource("/api/stream");
+  stream?.close();
+  stream = new EventSource("/api/stream");
   stream.addEventListener("points", (event) => { points = JSON.parse(event.data); });
   stream.addEventListener("frame", (event) => {
     stopPolling();
@@ -198,6 +200,7 @@ function prepareLogin() {
   $("log-in").addEventListener("click", letters.askToLogIn);
   $("log-out").addEventListener("click", async () => {
     await send("/api/logout");
+    follow();
     await learn();
     $("log-in").focus();
   });
@@ -209,6 +212,7 @@ function prepareLogin() {
       await send("/api/login", { token: field.value });
       field.value = "";
       $("login-box").close();
+      follow();
       await learn();
     } catch (error) {
       say("login-error", error.message);
