@@ -81,11 +81,17 @@ impl<T: Send + 'static> Look<T> {
         }
     }
 
-    /// Counts how often a probe comes back, up to what is needed.
+    /// Puts a probe into the queue, counts how often it comes back, up to what is needed, and takes it out again.
     async fn probe(&mut self, needed: u64) -> Result<Measured, SourceError> {
         if let Err(why) = probe::publish(&self.broker, &self.queue, self.consumers.probe()).await {
             return Ok(Measured::Unknown(why.to_string()));
         }
+        let measured = self.count_returns(needed).await?;
+        self.remove_probes().await;
+        Ok(measured)
+    }
+
+    async fn count_returns(&mut self, needed: u64) -> Result<Measured, SourceError> {
         let published = Instant::now();
         let mut before = None;
         loop {
@@ -94,7 +100,6 @@ impl<T: Send + 'static> Look<T> {
                 comes = self.probe_comes_late().await?;
             }
             let Some(probe) = comes else {
-                self.remove_probes().await;
                 return Ok(match before {
                     Some(_) if published.elapsed() > probe::SURE_TO_LAST || self.is_disturbed => {
                         Measured::Disturbed
@@ -105,11 +110,9 @@ impl<T: Send + 'static> Look<T> {
             };
             let count = probe.returns.count();
             if probe.returns == Returns::Uncounted || count >= needed {
-                self.remove_probes().await;
                 return Ok(Measured::Enough);
             }
             if before.is_some_and(|before| count <= before) {
-                self.remove_probes().await;
                 return Ok(Measured::Unknown("rejections are not counted".to_owned()));
             }
             before = Some(count);
@@ -145,13 +148,18 @@ impl<T: Send + 'static> Look<T> {
     /// published after the rejection is written after it; so when that has come, the probe has, if it is there.
     async fn probe_comes_late(&mut self) -> Result<Option<Probe>, SourceError> {
         let others = self.stale.len();
-        let published = probe::publish(&self.broker, &self.queue, &probe::new()).await;
+        probe::publish(&self.broker, &self.queue, &probe::new()).await.map_err(|error| {
+            self.ended(&format!("its delivery limit could not be measured: {error}; try again"))
+        })?;
         let deadline = Instant::now() + CALL_TIMEOUT;
-        while published.is_ok() && Instant::now() < deadline {
+        while Instant::now() < deadline {
             match timeout(SILENCE, self.arrivals.recv()).await {
                 Ok(arrival) => self.note(arrival)?,
                 Err(_) if self.stale.len() > others => break,
                 Err(_) => {}
+            }
+            if self.probe.is_some() && self.stale.len() > others {
+                break;
             }
         }
         if self.stale.len() > others {
