@@ -19,10 +19,10 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use self::ack_tracker::{Acknowledgements, Ledger};
-use self::consumer::{Arrived, Intake, Order};
+use self::ack_tracker::{AckTracker, Acknowledgements};
+use self::consumer::{Arrived, ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
-use self::watchdog::Watch;
+use self::watchdog::Watchdog;
 use super::connection::{Broker, HEARTBEAT, bounded, open_channel};
 use super::{headers, topology};
 use crate::config;
@@ -61,7 +61,7 @@ pub struct RabbitQueue {
     broker: Rc<Broker>,
     source: config::Source,
     dead_letters: Rc<DeadLetterExchange>,
-    /// See [`Watch`].
+    /// See [`Watchdog`].
     silences: Rc<Cell<u32>>,
     sizes: Rc<Sizes>,
     rate: Rc<DeadLetterRate>,
@@ -100,7 +100,7 @@ impl Source for RabbitQueue {
         bytes.limit_to(amqp.in_flight_bytes_of_a_source());
         connection.notes().limit_to_events();
         let heartbeat = heartbeat(connection.configuration().heartbeat());
-        let order = Order {
+        let options = ConsumeOptions {
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),
@@ -110,7 +110,7 @@ impl Source for RabbitQueue {
             heartbeat,
         };
         // The queue is looked at as often as a silent network would be noticed.
-        let watch = Watch::new(2 * heartbeat, Rc::clone(&self.silences));
+        let watch = Watchdog::new(2 * heartbeat, Rc::clone(&self.silences));
         // Before anything is delivered: where the first deliveries are too many bytes, no answer behind them is read until
         // some are settled, which they are only once this is done.
         let measuring = match &self.monitor {
@@ -120,7 +120,7 @@ impl Source for RabbitQueue {
             }
             None => None,
         };
-        let intake = Intake::start(order, watch).await?;
+        let consumer = SourceConsumer::start(options, watch).await?;
         let settler = RabbitSettler(Rc::new(Settling {
             channel,
             dead_letters: Rc::clone(&self.dead_letters),
@@ -128,7 +128,7 @@ impl Source for RabbitQueue {
             ending: watch::Sender::new(false),
             source: self.source.clone(),
             key: amqp.signing_key.clone(),
-            ledger: RefCell::default(),
+            tracker: RefCell::default(),
             bytes,
             most_untold: usize::from(amqp.prefetch / 2),
             settled: Notify::new(),
@@ -137,7 +137,7 @@ impl Source for RabbitQueue {
         }));
         let telling = tokio::task::spawn_local(tell(Rc::clone(&settler.0)));
         let telling = AbortOnDrop(telling);
-        Ok(RabbitSession { connection, intake, settler, telling, _measuring: measuring })
+        Ok(RabbitSession { connection, consumer, settler, telling, _measuring: measuring })
     }
 }
 
@@ -145,7 +145,7 @@ impl Source for RabbitQueue {
 #[derive(Debug)]
 pub struct RabbitSession {
     connection: Link,
-    intake: Intake,
+    consumer: SourceConsumer,
     settler: RabbitSettler,
     telling: AbortOnDrop,
     _measuring: Option<AbortOnDrop>,
@@ -163,8 +163,8 @@ impl Drop for AbortOnDrop {
 
 impl RabbitSession {
     fn taken(&self, (delivery, charge): Arrived) -> Delivery<RabbitReceipt> {
-        let Settling { ledger, source, key, .. } = &*self.settler.0;
-        ledger.borrow_mut().open(delivery.delivery_tag);
+        let Settling { tracker, source, key, .. } = &*self.settler.0;
+        tracker.borrow_mut().open(delivery.delivery_tag);
         let channel = self.settler.0.channel.id();
         let note = self.connection.notes().take(channel, delivery.delivery_tag);
         unpack(delivery, charge, note, &source.queue, key.as_ref())
@@ -176,7 +176,7 @@ impl Session for RabbitSession {
     type Settler = RabbitSettler;
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let arrived = self.intake.next(&self.settler.0.ledger).await?;
+        let arrived = self.consumer.next(&self.settler.0.tracker).await?;
         Ok(self.taken(arrived))
     }
 
@@ -186,14 +186,14 @@ impl Session for RabbitSession {
 
     async fn stop_taking(&mut self) -> Vec<Delivery<RabbitReceipt>> {
         self.settler.0.ending.send_replace(true);
-        let come = self.intake.stop().await;
+        let come = self.consumer.stop().await;
         come.into_iter().map(|arrived| self.taken(arrived)).collect()
     }
 
     async fn close(self) {
         let settling = &*self.settler.0;
         // Before the task that tells is aborted: what it has in hand must be told to the end.
-        settling.tell(Ledger::take_all).await;
+        settling.tell(AckTracker::take_all).await;
         drop(self.telling);
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         // Either may be gone already; the broker requeues what is unsettled in any case.
@@ -264,7 +264,7 @@ struct Settling {
     ending: watch::Sender<bool>,
     source: config::Source,
     key: Option<SigningKey>,
-    ledger: RefCell<Ledger>,
+    tracker: RefCell<AckTracker>,
     bytes: Arc<InFlightBytes>,
     /// More settled deliveries than so many are not kept from the broker: they would take the place of new ones.
     most_untold: usize,
@@ -284,16 +284,16 @@ async fn tell(settling: Rc<Settling>) {
         let since = Instant::now();
         loop {
             tokio::time::sleep(GATHER).await;
-            let told = settling.ledger.borrow().told();
+            let told = settling.tracker.borrow().told();
             // Nothing waits for such a delivery. What is settled but untold takes up the prefetch, of which held
             // deliveries leave little to the others.
             if stuck == Some(told) || since.elapsed() >= LONGEST_GATHER {
-                settling.tell(Ledger::take_all).await;
-                stuck = Some(told).filter(|it| *it == settling.ledger.borrow().told());
+                settling.tell(AckTracker::take_all).await;
+                stuck = Some(told).filter(|it| *it == settling.tracker.borrow().told());
                 break;
             }
-            settling.tell(|ledger| ledger.take_but(settling.most_untold)).await;
-            if settling.ledger.borrow().untold() == 0 {
+            settling.tell(|tracker| tracker.take_but(settling.most_untold)).await;
+            if settling.tracker.borrow().untold() == 0 {
                 break;
             }
         }
@@ -301,9 +301,9 @@ async fn tell(settling: Rc<Settling>) {
 }
 
 impl Settling {
-    async fn tell(&self, take: impl FnOnce(&mut Ledger) -> Acknowledgements) {
+    async fn tell(&self, take: impl FnOnce(&mut AckTracker) -> Acknowledgements) {
         let _one_at_a_time = self.telling.lock().await;
-        let Acknowledgements { up_to, single } = take(&mut self.ledger.borrow_mut());
+        let Acknowledgements { up_to, single } = take(&mut self.tracker.borrow_mut());
         let up_to = up_to.map(|tag| (tag, true));
         let single = single.into_iter().map(|tag| (tag, false));
         let acks = up_to
@@ -321,11 +321,11 @@ impl Settle for RabbitSettler {
     type Receipt = RabbitReceipt;
 
     async fn ack(&self, receipt: RabbitReceipt) -> Result<(), StaleReceipt> {
-        let Settling { channel, ledger, bytes, settled, broken, .. } = &*self.0;
+        let Settling { channel, tracker, bytes, settled, broken, .. } = &*self.0;
         if broken.get() || !channel.status().connected() {
             return Err(StaleReceipt);
         }
-        ledger.borrow_mut().settle(receipt.tag);
+        tracker.borrow_mut().settle(receipt.tag);
         bytes.settle(receipt.charge);
         settled.notify_one();
         Ok(())

@@ -12,7 +12,7 @@ use lapin::types::DeliveryTag;
 ///
 /// Tags of a channel with one consumer go up by one from 1, so that a tag's place is known.
 #[derive(Debug, Default)]
-pub(in crate::rabbitmq) struct Ledger {
+pub(in crate::rabbitmq) struct AckTracker {
     /// The tag of the first entry, less one: all up to here are acknowledged.
     told: DeliveryTag,
     entries: VecDeque<Entry>,
@@ -38,7 +38,7 @@ pub(in crate::rabbitmq) struct Acknowledgements {
     pub(in crate::rabbitmq) single: Vec<DeliveryTag>,
 }
 
-impl Ledger {
+impl AckTracker {
     /// All up to this one are acknowledged.
     pub(in crate::rabbitmq) fn told(&self) -> DeliveryTag {
         self.told
@@ -130,23 +130,23 @@ mod tests {
 
     #[test]
     fn a_settled_prefix_is_told_at_once_and_stragglers_singly() {
-        let mut ledger = Ledger::default();
-        (1..=6).for_each(|tag| ledger.open(tag));
+        let mut tracker = AckTracker::default();
+        (1..=6).for_each(|tag| tracker.open(tag));
         for tag in [1, 2, 4, 6] {
-            ledger.settle(tag);
+            tracker.settle(tag);
         }
         let prefix = |tag| Acknowledgements { up_to: Some(tag), single: vec![] };
-        assert_eq!(ledger.take_but(2), prefix(2));
-        assert_eq!(ledger.untold(), 2);
+        assert_eq!(tracker.take_but(2), prefix(2));
+        assert_eq!(tracker.untold(), 2);
         let single = |tag| Acknowledgements { up_to: None, single: vec![tag] };
-        assert_eq!(ledger.take_but(1), single(4), "the oldest first");
-        assert_eq!(ledger.take_all(), single(6));
-        ledger.settle(3);
-        assert_eq!(ledger.take_prefix(), prefix(3));
-        ledger.settle(5);
-        assert_eq!(ledger.take_all(), prefix(5));
-        assert_eq!(ledger.untold(), 0);
-        assert!(ledger.entries.is_empty());
+        assert_eq!(tracker.take_but(1), single(4), "the oldest first");
+        assert_eq!(tracker.take_all(), single(6));
+        tracker.settle(3);
+        assert_eq!(tracker.take_prefix(), prefix(3));
+        tracker.settle(5);
+        assert_eq!(tracker.take_all(), prefix(5));
+        assert_eq!(tracker.untold(), 0);
+        assert!(tracker.entries.is_empty());
     }
 
     proptest! {
@@ -155,7 +155,7 @@ mod tests {
         fn every_delivery_is_told_once_after_it_was_settled_and_never_before(
             steps in prop::collection::vec((0_u8..4, any::<prop::sample::Index>()), 1..300),
         ) {
-            let mut ledger = Ledger::default();
+            let mut tracker = AckTracker::default();
             let (mut open, mut settled) = (BTreeSet::new(), BTreeSet::new());
             // What the broker still waits for.
             let mut unacked = BTreeSet::new();
@@ -164,7 +164,7 @@ mod tests {
                 match step {
                     0 => {
                         last += 1;
-                        ledger.open(last);
+                        tracker.open(last);
                         open.insert(last);
                         unacked.insert(last);
                     }
@@ -172,12 +172,12 @@ mod tests {
                         let tag = *pick.get(&open.iter().copied().collect::<Vec<_>>());
                         open.remove(&tag);
                         settled.insert(tag);
-                        ledger.settle(tag);
+                        tracker.settle(tag);
                     }
                     _ => {
                         let most = if step == 3 { 0 } else { pick.index(10) };
-                        let before = ledger.untold();
-                        let Acknowledgements { up_to, single } = ledger.take_but(most);
+                        let before = tracker.untold();
+                        let Acknowledgements { up_to, single } = tracker.take_but(most);
                         if let Some(up_to) = up_to {
                             let told: Vec<_> = unacked.range(..=up_to).copied().collect();
                             prop_assert!(told.contains(&up_to), "{up_to} was told before");
@@ -190,11 +190,11 @@ mod tests {
                         for tag in single {
                             prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
                         }
-                        prop_assert_eq!(ledger.untold(), unacked.len() - open.len());
-                        prop_assert_eq!(ledger.unacknowledged(), unacked.len());
-                        prop_assert_eq!(ledger.acknowledged(), last - unacked.len() as u64);
+                        prop_assert_eq!(tracker.untold(), unacked.len() - open.len());
+                        prop_assert_eq!(tracker.unacknowledged(), unacked.len());
+                        prop_assert_eq!(tracker.acknowledged(), last - unacked.len() as u64);
                         prop_assert!(most > 0 || unacked == open);
-                        prop_assert!(ledger.untold() <= most, "too many are kept from the broker");
+                        prop_assert!(tracker.untold() <= most, "too many are kept from the broker");
                         prop_assert!(before > most || told_singly == 0, "told one by one too soon");
                     }
                 }

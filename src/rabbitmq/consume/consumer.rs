@@ -17,15 +17,15 @@ use lapin::options::BasicCancelOptions;
 use lapin::types::DeliveryTag;
 use tokio::time::{Instant, Sleep, sleep};
 
-pub(in crate::rabbitmq) use self::options::Order;
+pub(in crate::rabbitmq) use self::options::ConsumeOptions;
 use self::options::consume;
 use self::stage::Stage;
 use crate::limits::LONGEST_PAUSE;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::refusal::refused;
-use crate::rabbitmq::consume::ack_tracker::Ledger;
-use crate::rabbitmq::consume::watchdog::{Verdict, Watch};
+use crate::rabbitmq::consume::ack_tracker::AckTracker;
+use crate::rabbitmq::consume::watchdog::{Verdict, Watchdog};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// What a worker may hold before it has settled as many. The broker counts a delivery for all
@@ -43,9 +43,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(5);
 pub(in crate::rabbitmq) type Arrived = (Delivery, u64);
 
 /// Consumers of one channel, one after the other, so that deliveries come in the order of their tags.
-pub(in crate::rabbitmq) struct Intake {
-    order: Order,
-    watch: Watch,
+pub(in crate::rabbitmq) struct SourceConsumer {
+    options: ConsumeOptions,
+    watch: Watchdog,
     consumer: Consumer,
     prefetch: u16,
     /// What all consumers together are to have by now.
@@ -74,17 +74,17 @@ enum Answer {
     Waiting(u32),
 }
 
-impl Intake {
+impl SourceConsumer {
     pub(in crate::rabbitmq) async fn start(
-        order: Order,
-        watch: Watch,
+        options: ConsumeOptions,
+        watch: Watchdog,
     ) -> Result<Self, SourceError> {
         let stage = Stage::First(Instant::now() + ESTABLISHED);
-        let prefetch = order.fitting().min(FIRST_PREFETCH);
-        let consumer = consume(&order, 1, prefetch).await?;
-        let is_small = prefetch < order.prefetch;
+        let prefetch = options.fitting().min(FIRST_PREFETCH);
+        let consumer = consume(&options, 1, prefetch).await?;
+        let is_small = prefetch < options.prefetch;
         Ok(Self {
-            order,
+            options,
             watch,
             consumer,
             prefetch,
@@ -103,12 +103,12 @@ impl Intake {
     /// The next delivery. May be dropped while it waits.
     pub(in crate::rabbitmq) async fn next(
         &mut self,
-        ledger: &RefCell<Ledger>,
+        tracker: &RefCell<AckTracker>,
     ) -> Result<Arrived, SourceError> {
         loop {
-            if self.stage != Stage::Full || self.full < self.order.prefetch {
+            if self.stage != Stage::Full || self.full < self.options.prefetch {
                 self.gather()?;
-                self.grow(&ledger.borrow())?;
+                self.grow(&tracker.borrow())?;
             }
             if let Some(delivery) = self.come.pop_front() {
                 return Ok(delivery);
@@ -116,13 +116,13 @@ impl Intake {
             tokio::select! {
                 biased;
                 came = self.consumer.next() => self.came(came)?,
-                Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer, &ledger.borrow())?,
+                Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer, &tracker.borrow())?,
                 () = self.due.as_mut(), if self.stage != Stage::Full => {
                     self.due.as_mut().reset(Instant::now() + ESTABLISHED);
                 }
-                () = self.watch.alarm() => self.rang(&ledger.borrow())?,
+                () = self.watch.alarm() => self.rang(&tracker.borrow())?,
                 // Were one delivery alone too much, fewer would not help.
-                fits = self.order.bytes.stuck(LONGEST_PAUSE.min(self.order.heartbeat)), if self.full > 1 => {
+                fits = self.options.bytes.stuck(LONGEST_PAUSE.min(self.options.heartbeat)), if self.full > 1 => {
                     return Err(self.stuck(fits));
                 }
             }
@@ -132,7 +132,7 @@ impl Intake {
     /// Asks for no more, and returns what had come without being taken.
     pub(in crate::rabbitmq) async fn stop(&mut self) -> Vec<Arrived> {
         // The answer comes behind all that was delivered.
-        self.order.bytes.shed();
+        self.options.bytes.shed();
         if self.too_much {
             // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before.
             return self.rest();
@@ -142,7 +142,7 @@ impl Intake {
             self.consumer = begun;
         }
         let options = BasicCancelOptions::default();
-        let cancel = self.order.channel.basic_cancel(self.consumer.tag(), options);
+        let cancel = self.options.channel.basic_cancel(self.consumer.tag(), options);
         // If that fails, the channel is gone, and with it what it had delivered.
         let _ = bounded("cancelling the consumer", cancel).await;
         self.rest()
@@ -156,7 +156,7 @@ impl Intake {
     }
 
     fn arrive(&mut self, delivery: Delivery) {
-        let Order { bytes, sizes, .. } = &self.order;
+        let ConsumeOptions { bytes, sizes, .. } = &self.options;
         let charge = bytes.charge(delivery.delivery_tag, delivery.data.len());
         sizes.note(charge);
         self.last = delivery.delivery_tag;
@@ -165,7 +165,7 @@ impl Intake {
 
     /// Nothing was read for long, since nothing was settled.
     fn stuck(&mut self, fits: u64) -> SourceError {
-        self.order.sizes.cap(fits);
+        self.options.sizes.cap(fits);
         self.too_much = true;
         SourceError::TooMuch
     }
@@ -191,32 +191,32 @@ impl Intake {
     }
 
     /// How many deliveries are here and the broker waits for.
-    fn open(&self, ledger: &Ledger) -> usize {
-        ledger.unacknowledged() + self.come.len()
+    fn open(&self, tracker: &AckTracker) -> usize {
+        tracker.unacknowledged() + self.come.len()
     }
 
     /// Goes on to the next stage when it is time.
-    fn grow(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
+    fn grow(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
         let now = Instant::now();
         let until = match self.stage {
             _ if self.errand.is_some() => None,
             Stage::First(until)
-                if (now >= until || ledger.acknowledged() >= self.prefetch.into())
-                    && self.order.fitting() <= self.prefetch =>
+                if (now >= until || tracker.acknowledged() >= self.prefetch.into())
+                    && self.options.fitting() <= self.prefetch =>
             {
-                (self.stage, self.full_since) = (Stage::Full, ledger.acknowledged());
+                (self.stage, self.full_since) = (Stage::Full, tracker.acknowledged());
                 None
             }
             Stage::First(until) if now >= until => Some(now),
-            Stage::First(_) if ledger.acknowledged() >= self.prefetch.into() => {
+            Stage::First(_) if tracker.acknowledged() >= self.prefetch.into() => {
                 Some(now + ESTABLISHED)
             }
-            Stage::Short(open) if ledger.told() >= open => Some(now + ESTABLISHED),
+            Stage::Short(open) if tracker.told() >= open => Some(now + ESTABLISHED),
             Stage::Draining(until) => {
-                let open = self.open(ledger);
+                let open = self.open(tracker);
                 if open == 0 || now >= until {
                     // A smaller one while something is open would break the order, should both go back.
-                    let fitting = self.order.fitting();
+                    let fitting = self.options.fitting();
                     self.full = if open == 0 { fitting } else { fitting.max(self.full) };
                     self.begin(open);
                 } else {
@@ -224,42 +224,45 @@ impl Intake {
                 }
                 None
             }
-            Stage::Full if self.may_be_more(ledger) => Some(now + ESTABLISHED),
+            Stage::Full if self.may_be_more(tracker) => Some(now + ESTABLISHED),
             _ => None,
         };
         match until {
-            Some(until) if self.open(ledger) >= self.prefetch.into() => self.cancel(until, ledger),
+            Some(until) if self.open(tracker) >= self.prefetch.into() => {
+                self.cancel(until, tracker)
+            }
             _ => Ok(()),
         }
     }
 
     /// Whether many more than it has would fit by now: it had been given little since its deliveries were large.
-    fn may_be_more(&self, ledger: &Ledger) -> bool {
-        let settled = ledger.acknowledged().saturating_sub(self.full_since);
-        if self.full == self.order.prefetch || settled < u64::from(self.full.max(FIRST_PREFETCH)) {
+    fn may_be_more(&self, tracker: &AckTracker) -> bool {
+        let settled = tracker.acknowledged().saturating_sub(self.full_since);
+        if self.full == self.options.prefetch || settled < u64::from(self.full.max(FIRST_PREFETCH))
+        {
             return false;
         }
-        self.order.sizes.have_moved();
-        self.order.fitting() >= self.order.prefetch.min(self.full.saturating_mul(2))
+        self.options.sizes.have_moved();
+        self.options.fitting() >= self.options.prefetch.min(self.full.saturating_mul(2))
     }
 
-    fn cancel(&mut self, until: Instant, ledger: &Ledger) -> Result<(), SourceError> {
-        let (order, tag) = (self.order.clone(), self.consumer.tag());
+    fn cancel(&mut self, until: Instant, tracker: &AckTracker) -> Result<(), SourceError> {
+        let (options, tag) = (self.options.clone(), self.consumer.tag());
         self.stage = Stage::Cancelling(until);
         let mut errand: LocalBoxFuture<'static, _> = Box::pin(async move {
-            let cancel = order.channel.basic_cancel(tag, BasicCancelOptions::default());
-            bounded(&format!("raising the prefetch on `{}`", order.queue), cancel).await?;
+            let cancel = options.channel.basic_cancel(tag, BasicCancelOptions::default());
+            bounded(&format!("raising the prefetch on `{}`", options.queue), cancel).await?;
             Ok(Answer::Cancelled)
         });
         // It leaves at the first poll, and must do so before an acknowledgement brings something new.
         let answer = (&mut errand).now_or_never();
         self.errand = Some(errand);
-        answer.map_or(Ok(()), |answer| self.answered(answer, ledger))
+        answer.map_or(Ok(()), |answer| self.answered(answer, tracker))
     }
 
     fn begin(&mut self, open: usize) {
         self.consumers += 1;
-        let (order, number) = (self.order.clone(), self.consumers);
+        let (options, number) = (self.options.clone(), self.consumers);
         // 0 would be no limit at all.
         let room = usize::from(self.full).saturating_sub(open).max(1);
         self.prefetch = u16::try_from(room).unwrap_or(self.full);
@@ -267,7 +270,7 @@ impl Intake {
         self.stage = Stage::Beginning;
         self.errand =
             Some(Box::pin(
-                async move { consume(&order, number, prefetch).await.map(Answer::Begun) },
+                async move { consume(&options, number, prefetch).await.map(Answer::Begun) },
             ));
     }
 
@@ -276,7 +279,7 @@ impl Intake {
         let Stage::Cancelling(until) = self.stage else {
             return Err(SourceError::Failed(format!(
                 "the broker cancelled the consumer of `{}`; was the queue deleted?",
-                self.order.queue
+                self.options.queue
             )));
         };
         self.stage = Stage::Draining(until);
@@ -286,19 +289,19 @@ impl Intake {
     fn answered(
         &mut self,
         answer: Result<Answer, SourceError>,
-        ledger: &Ledger,
+        tracker: &AckTracker,
     ) -> Result<(), SourceError> {
         self.errand = None;
         match answer? {
             Answer::Begun(consumer) => {
                 self.consumer = consumer;
                 let is_full = self.prefetch == self.full;
-                self.full_since = ledger.acknowledged();
+                self.full_since = tracker.acknowledged();
                 self.stage = if is_full { Stage::Full } else { Stage::Short(self.last) };
             }
             // The answer came on the consumer's own channel, behind all that was delivered before.
             Answer::Waiting(waiting) if self.watch.is_forgotten(waiting) => {
-                let queue = &self.order.queue;
+                let queue = &self.options.queue;
                 return Err(SourceError::Failed(format!(
                     "the broker delivers nothing from `{queue}`, where {waiting} messages wait; it \
                      seems to have forgotten the consumer"
@@ -309,11 +312,11 @@ impl Intake {
         Ok(())
     }
 
-    fn rang(&mut self, ledger: &Ledger) -> Result<(), SourceError> {
-        match self.watch.judge(self.open(ledger), self.prefetch) {
+    fn rang(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
+        match self.watch.judge(self.open(tracker), self.prefetch) {
             Verdict::Renew => return Err(SourceError::Renewal),
             Verdict::Look if self.errand.is_none() && !matches!(self.stage, Stage::Draining(_)) => {
-                let Order { channel, queue, .. } = self.order.clone();
+                let ConsumeOptions { channel, queue, .. } = self.options.clone();
                 self.errand = Some(Box::pin(async move {
                     QueueState::of(&channel, &queue).await.map(|it| Answer::Waiting(it.ready))
                 }));
@@ -324,12 +327,12 @@ impl Intake {
     }
 
     fn broken(&self, error: &lapin::Error) -> SourceError {
-        refused(error, |said| format!("consuming `{}` ended: {said}", self.order.queue))
+        refused(error, |said| format!("consuming `{}` ended: {said}", self.options.queue))
     }
 }
 
-impl fmt::Debug for Intake {
+impl fmt::Debug for SourceConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Intake").field("consumer", &self.consumer).finish_non_exhaustive()
+        f.debug_struct("SourceConsumer").field("consumer", &self.consumer).finish_non_exhaustive()
     }
 }

@@ -14,7 +14,7 @@ const RENEWED_AFTER: u32 = 10;
 
 /// Rings when it is time to look at the queue.
 #[derive(Debug)]
-pub(in crate::rabbitmq) struct Watch {
+pub(in crate::rabbitmq) struct Watchdog {
     patience: Duration,
     /// Sessions in a row to which nothing came though there was something.
     silences: Rc<Cell<u32>>,
@@ -37,7 +37,7 @@ pub(in crate::rabbitmq) enum Verdict {
     Renew,
 }
 
-impl Watch {
+impl Watchdog {
     /// Looks after `patience` in which nothing has come. While sessions are lost by that, one after
     /// the other, it looks less and less often: something else may be odd about the queue.
     pub(in crate::rabbitmq) fn new(patience: Duration, silences: Rc<Cell<u32>>) -> Self {
@@ -91,8 +91,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(30);
 
-    fn watch() -> Watch {
-        Watch::new(PATIENCE, Rc::default())
+    fn watch() -> Watchdog {
+        Watchdog::new(PATIENCE, Rc::default())
     }
 
     #[tokio::test(start_paused = true)]
@@ -146,7 +146,7 @@ mod tests {
         let silences = Rc::new(Cell::new(0));
         let mut waited = Vec::new();
         for _ in 0..3 {
-            let mut watch = Watch::new(PATIENCE, Rc::clone(&silences));
+            let mut watch = Watchdog::new(PATIENCE, Rc::clone(&silences));
             let began = Instant::now();
             for _ in 0..2 {
                 watch.alarm().await;

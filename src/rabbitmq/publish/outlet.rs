@@ -15,7 +15,7 @@ use crate::rabbitmq::connection::{BLOCKED, Broker, CALL_TIMEOUT, bounded};
 use crate::rabbitmq::headers::amqp_message::basic_properties;
 use crate::rabbitmq::headers::header_room::fitting;
 use crate::rabbitmq::message::Message;
-use crate::rabbitmq::publish::pending_confirms::{Flight, problem};
+use crate::rabbitmq::publish::pending_confirms::{PendingConfirms, problem};
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::queue_state::{ASK_AGAIN, QueueState};
 
@@ -25,7 +25,7 @@ pub(crate) struct Outlet {
     line: Line,
     channel: Channel,
     alarm: Alarm,
-    flight: Arc<Mutex<Flight>>,
+    flight: Arc<Mutex<PendingConfirms>>,
 }
 
 /// Whether an alarm keeps the broker from taking anything. It says so once something was sent.
@@ -189,7 +189,7 @@ impl Outlet {
 /// A message that is on its way.
 #[derive(Debug)]
 pub(crate) struct Sent {
-    flight: Arc<Mutex<Flight>>,
+    flight: Arc<Mutex<PendingConfirms>>,
     number: u64,
     alarm: Alarm,
     deadline: Instant,
@@ -234,6 +234,6 @@ fn unconfirmed() -> SourceError {
     ))
 }
 
-fn lock(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+fn lock(flight: &Mutex<PendingConfirms>) -> MutexGuard<'_, PendingConfirms> {
     flight.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,7 +19,7 @@ use crate::rabbitmq::connection::refusal::explain;
 
 /// Messages that were sent before the first of them was confirmed.
 #[derive(Debug, Default)]
-pub(in crate::rabbitmq) struct Flight {
+pub(in crate::rabbitmq) struct PendingConfirms {
     last: u64,
     /// In the order in which they were sent.
     open: VecDeque<(Sent, PublisherConfirm)>,
@@ -40,7 +40,7 @@ struct Sent {
     print: u64,
 }
 
-impl Flight {
+impl PendingConfirms {
     /// Takes in a message that was just published; returns its number.
     pub(in crate::rabbitmq) fn push(
         &mut self,

@@ -14,7 +14,7 @@ use crate::rabbitmq::connection::bytes::{InFlightBytes, Sizes};
 
 /// What is consumed, and how.
 #[derive(Debug, Clone)]
-pub(in crate::rabbitmq) struct Order {
+pub(in crate::rabbitmq) struct ConsumeOptions {
     pub(in crate::rabbitmq) channel: Channel,
     pub(in crate::rabbitmq) queue: String,
     /// How the consumer shows on RabbitMQ's side.
@@ -27,7 +27,7 @@ pub(in crate::rabbitmq) struct Order {
     pub(in crate::rabbitmq) heartbeat: Duration,
 }
 
-impl Order {
+impl ConsumeOptions {
     /// How many deliveries to have in flight, by what is known of their size.
     pub(super) fn fitting(&self) -> u16 {
         self.sizes.prefetch(self.prefetch, self.bytes.limit())
@@ -38,11 +38,11 @@ impl Order {
 /// RabbitMQ 4 put back in the order of their tags, so a later one's tag has to be the greater
 /// (`handle_down` in `rabbit_fifo`).
 pub(super) async fn consume(
-    order: &Order,
+    options: &ConsumeOptions,
     number: u32,
     prefetch: u16,
 ) -> Result<Consumer, SourceError> {
-    let Order { channel, queue, name, .. } = order;
+    let ConsumeOptions { channel, queue, name, .. } = options;
     let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
     bounded("setting the prefetch", qos).await?;
     let tag = format!("{name} #{number:07} (prefetch {prefetch})");
