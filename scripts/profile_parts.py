@@ -66,7 +66,7 @@ ORDER = [
     HTTP, "answer", SETTLE, REST,
 ]
 
-OWN = "event_pusher_sns"
+OWN = ("event_pusher_sns", "event_pusher_core")
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:::[A-Za-z_][A-Za-z0-9_]*)*")
 
 
@@ -90,7 +90,7 @@ def part_of_name(name):
         return SHA
     for word in WORD.findall(name):
         crate, _, path = word.partition("::")
-        part = first(path.replace("::", "/")) if crate == OWN else OF_CRATE.get(crate) if path else None
+        part = first(path.replace("::", "/")) if crate in OWN else OF_CRATE.get(crate) if path else None
         if part:
             return part
     return None

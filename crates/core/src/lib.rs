@@ -1,5 +1,6 @@
 //! What event-pusher-sns makes of an event: the half that is pure. It knows no broker, no cloud, no network, no
-//! clock and no log, and the compiler keeps it so: this crate does not depend on them.
+//! clock and no log. The compiler keeps libraries for them out, since this crate does not depend on any, and
+//! `tests/layers.rs` of the program what the standard library has.
 //!
 //! ```text
 //! Envelope ──> event ──> route (plugin) ──> outcome
