@@ -29,9 +29,10 @@ use tracing_subscriber::EnvFilter;
 
 use self::run::run;
 use crate::cli::arguments::{self, Arguments, Command};
-use crate::cli::dead_letters::{self, End};
 use crate::cli::output::{all_is_said, complain};
-use crate::cli::{FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, feed, import, try_events};
+use crate::cli::{
+    FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed, import, try_events,
+};
 use crate::config::{Config, Inputs, Problems};
 use crate::panics;
 use crate::pipeline::worker::Stop;
@@ -73,19 +74,13 @@ fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     }
     let loaded = load(&arguments, plugins).and_then(|config| {
         let plugins = plugins_of(&arguments.command, plugins, &config)?;
-        Ok((config, plugins))
+        let filter = logging::filter(&config)?;
+        Ok((config, plugins, filter))
     });
-    let (config, plugins) = match loaded {
+    let (config, plugins, filter) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
             eprintln!("{problems}");
-            return ExitCode::from(INVALID_CONFIGURATION);
-        }
-    };
-    let filter = match logging::filter(&config) {
-        Ok(filter) => filter,
-        Err(problem) => {
-            eprintln!("{problem}");
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
@@ -165,16 +160,6 @@ async fn feed(
     match stop_on_signals() {
         Ok(stop) => feed::run(arguments, config, worker_name(), &stop).await.into(),
         Err(error) => cannot_start(&error, FAILED),
-    }
-}
-
-impl From<End> for ExitCode {
-    fn from(end: End) -> Self {
-        match end {
-            End::Done => Self::SUCCESS,
-            End::Failed => Self::from(FAILED),
-            End::WrongArguments => Self::from(WRONG_ARGUMENTS),
-        }
     }
 }
 

@@ -9,6 +9,8 @@ pub(crate) mod output;
 pub(crate) mod progress;
 pub(crate) mod try_events;
 
+use std::process::ExitCode;
+
 /// The exit status of what failed while it ran.
 pub(crate) const FAILED: u8 = 1;
 
@@ -17,3 +19,23 @@ pub(crate) const WRONG_ARGUMENTS: u8 = 2;
 
 /// The exit status of an invalid configuration: `EX_CONFIG` of sysexits.h.
 pub(crate) const INVALID_CONFIGURATION: u8 = 78;
+
+/// How a command has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Done,
+    /// Something failed, or is left.
+    Failed,
+    /// The arguments don't fit here.
+    WrongArguments,
+}
+
+impl From<End> for ExitCode {
+    fn from(end: End) -> Self {
+        match end {
+            End::Done => Self::SUCCESS,
+            End::Failed => Self::from(FAILED),
+            End::WrongArguments => Self::from(WRONG_ARGUMENTS),
+        }
+    }
+}

@@ -34,7 +34,6 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use amqp_uri::AmqpUri;
-pub use domain::HOST_PLACEHOLDER;
 pub(crate) use file::line_and_column;
 pub use inputs::Inputs;
 pub use json_schema::json_schema;
@@ -99,6 +98,19 @@ impl Config {
             group_id: self.sns.group_id,
         };
         Router::new(&self.sns.routing, &self.hosts, plugins, rules)
+    }
+
+    /// A problem with the value that applies of a key.
+    #[must_use]
+    pub fn problem(&self, key: &Key, wrong: String, remedy: &str) -> Problem {
+        let given = self.effective.iter().find(|it| it.key == *key);
+        Problem {
+            origin: given.map_or(Origin::Default, |it| it.origin.clone()),
+            key: Some(key.clone()),
+            value: given.map(|it| it.value.clone()),
+            wrong,
+            remedy: remedy.to_owned(),
+        }
     }
 
     /// Every key that applies, with value and origin; fit for logs.

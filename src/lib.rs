@@ -5,11 +5,12 @@
 //!
 //! ```text
 //! rabbitmq ──> event ──> route ──> publish ──> sns ──> outcome ──> settle
-//! Envelope     Event     Notification  fault policy,  request     ack, or dead letter and ack
-//!                                      retry, batch
+//! Envelope     Event     Notifi-   fault       request             ack, or dead letter and ack
+//!                        cation    policy,
+//!                                  retry, batch
 //! ```
 //!
-//! The rooms, from the top down; each knows only those below it:
+//! The layers, from the top down; each knows only those below it:
 //!
 //! - [`app`]: start and wiring: environment, signals, logging, exit status.
 //! - `cli`: the commands, a module each, and what they print.

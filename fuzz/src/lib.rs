@@ -33,7 +33,6 @@ mod rabbitmq {
     pub mod message;
 }
 
-
 pub use event_pusher_core::event::Format;
 use event_pusher_core::{arn, event, headers, limits, outcome, plugin, signature, text, untrusted};
 pub use harness::{admin, classify, dead_letter, decode, frames as read_frames, script};

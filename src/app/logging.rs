@@ -3,7 +3,7 @@
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::config::{Config, Key, LogFormat};
+use crate::config::{Config, Key, LogFormat, Problems};
 use crate::panics;
 
 /// A panic's message may quote the data it met; its place may not.
@@ -18,16 +18,13 @@ pub(super) fn report_panics_without_their_message() {
 }
 
 /// The filter of `log.filter`, which only its own library can read.
-pub(super) fn filter(config: &Config) -> Result<EnvFilter, String> {
-    let filter = EnvFilter::try_new(with_rooms(&config.log.filter)).map_err(|error| {
-        let key = Key::from("log.filter");
-        let origin = config.summary().iter().find(|effective| effective.key == key);
-        let origin = origin.map(|it| it.origin.to_string()).unwrap_or_default();
-        format!(
-            "1 problem in the configuration:\n\n  {origin}: {key} = {:?}\n      {error}\n      \
-             remedy: give a level (info), or target=level pairs with commas between (info,hyper=warn)",
-            config.log.filter
-        )
+pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
+    let filter = EnvFilter::try_new(with_current_names(&config.log.filter));
+    let filter = filter.map_err(|error| {
+        let remedy =
+            "give a level (info), or target=level pairs with commas between (info,hyper=warn)";
+        let problem = config.problem(&Key::from("log.filter"), error.to_string(), remedy);
+        Problems::from(problem)
     })?;
     // lapin logs what the broker returns with its body, and says again what we say ourselves.
     let mut quiet = vec!["lapin=off"];
@@ -40,24 +37,22 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, String> {
     Ok(quiet.fold(filter, EnvFilter::add_directive))
 }
 
-/// The modules that were at the top of the crate before it had rooms, and where their messages come from now.
-const ROOMS: [(&str, &str); 12] = [
-    ("feed", "cli::feed"),
+/// The modules that log and have moved, and where their messages come from now. The longer name comes first.
+const MOVED: [(&str, &str); 10] = [
+    ("descriptors", "app::descriptors"),
     ("hold", "publish::hold"),
-    ("monitor", "observe::monitor"),
-    ("operator", "cli::dead_letters"),
+    ("publisher::gate", "publish::breaker"),
     ("publisher::sns", "sns"),
     ("publisher", "publish"),
     ("relay", "pipeline::relay"),
-    ("settle", "pipeline::settle"),
+    ("source::look", "rabbitmq::browse"),
     ("source", "rabbitmq"),
     ("trace", "observe::trace"),
-    ("trial", "cli::try_events"),
     ("worker", "pipeline::worker"),
 ];
 
 /// The filter with today's names for modules that a configuration calls by those that they had before.
-fn with_rooms(filter: &str) -> String {
+fn with_current_names(filter: &str) -> String {
     const CRATE: &str = "event_pusher_sns::";
     let renamed = |directive: &str| {
         let (before, path) = directive.split_once(CRATE)?;
@@ -65,7 +60,7 @@ fn with_rooms(filter: &str) -> String {
         let is_in = |old: &str| {
             name.strip_prefix(old).is_some_and(|it| it.is_empty() || it.starts_with("::"))
         };
-        let (_, new) = ROOMS.iter().find(|(old, _)| is_in(old))?;
+        let (_, new) = MOVED.iter().find(|(old, _)| is_in(old))?;
         Some(format!("{before}{CRATE}{new}{level}"))
     };
     let renamed = |directive: &str| renamed(directive).unwrap_or_else(|| directive.to_owned());
@@ -90,15 +85,15 @@ mod tests {
 
     #[test]
     fn a_filter_by_the_former_name_of_a_module_is_one_by_its_name_today() {
-        let today =
-            with_rooms("info,event_pusher_sns::worker=debug, event_pusher_sns::source::look=trace");
-        let expected =
-            "info,event_pusher_sns::pipeline::worker=debug, event_pusher_sns::rabbitmq=trace";
+        let today = with_current_names(
+            "info,event_pusher_sns::worker=debug, event_pusher_sns::source::look=trace",
+        );
+        let expected = "info,event_pusher_sns::pipeline::worker=debug, event_pusher_sns::rabbitmq::browse=trace";
         assert_eq!(today, expected);
         for same in
             ["info", "event_pusher_sns=debug", "event_pusher_sns::workers=debug", "hyper=warn"]
         {
-            assert_eq!(with_rooms(same), same);
+            assert_eq!(with_current_names(same), same);
         }
     }
 }

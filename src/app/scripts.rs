@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::config::{Config, Effective, Key, Problem, Problems};
+use crate::config::{Config, Effective, Key, Problems};
 use crate::plugin::{LONGEST_SCRIPT, Plugins, Script, is_script};
 
 /// The plugins of the program, and the configuration's scripts under the paths that it has for them.
@@ -20,13 +20,7 @@ pub(super) fn with_scripts(plugins: &Plugins, config: &Config) -> Result<Plugins
         }
         match compile(path) {
             Ok(script) => plugins = plugins.register(path, script),
-            Err((wrong, remedy)) => problems.push(Problem {
-                origin: setting.origin.clone(),
-                key: Some(setting.key.clone()),
-                value: Some(setting.value.clone()),
-                wrong,
-                remedy: remedy.to_owned(),
-            }),
+            Err((wrong, remedy)) => problems.push(config.problem(&setting.key, wrong, remedy)),
         }
     }
     Problems::none_in(problems)?;

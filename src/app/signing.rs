@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::config::{Config, Key, Problem, Problems};
+use crate::config::{Config, Key, Problems};
 use crate::limits::LONGEST_SIGNING_KEY;
 use crate::signature::SigningKey;
 
@@ -18,16 +18,9 @@ pub(super) fn with_key(mut config: Config) -> Result<Config, Problems> {
     match read(&path) {
         Ok(key) => config.amqp.signing_key = Some(key),
         Err(wrong) => {
-            let name = Key::from("amqp.signing_key_file");
-            let problem = config.summary().iter().find(|it| it.key == name).map(|it| Problem {
-                origin: it.origin.clone(),
-                key: Some(name),
-                value: Some(it.value.clone()),
-                wrong,
-                remedy: "make one with `openssl rand -out FILE 64`, and give all workers and whoever replays the same"
-                    .to_owned(),
-            });
-            Problems::none_in(problem.into_iter().collect())?;
+            let remedy = "make one with `openssl rand -out FILE 64`, and give all workers and whoever replays the same";
+            let problem = config.problem(&Key::from("amqp.signing_key_file"), wrong, remedy);
+            return Err(Problems::from(problem));
         }
     }
     Ok(config)

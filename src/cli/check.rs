@@ -6,13 +6,13 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::output::say;
 use crate::config::{Access, Config};
-use crate::dead_letters::words::counted;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publish::Publish;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::inspect::{self, Finding};
 use crate::sns::Sns;
+use crate::text::counted;
 
 /// What is said of a token that could be guessed.
 pub(crate) const SHORT_TOKEN: &str = "admin.token has fewer than 24 characters, so it could be guessed and nobody can log \

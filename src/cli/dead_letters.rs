@@ -9,22 +9,12 @@ mod show;
 
 use std::time::Duration;
 
-use crate::cli::arguments;
 use crate::cli::output::say_json;
+use crate::cli::{End, arguments};
 use crate::config::Config;
 use crate::dead_letters::{DeadLetters, Filter, Looked, Stop, Trouble};
 use crate::plugin::Plugins;
 use crate::text::printable;
-
-/// How a command has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    Done,
-    /// Something failed, or is left.
-    Failed,
-    /// The arguments don't fit here.
-    WrongArguments,
-}
 
 /// For another look or replay to end. A long replay takes longer; whoever waits can see it and stop.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(10);
@@ -133,5 +123,5 @@ fn complain(lines: &str) {
 
 /// `1 dead letter`, `2 dead letters`.
 fn dead_letters(count: u64) -> String {
-    crate::dead_letters::words::counted(count, "dead letter", "dead letters")
+    crate::text::counted(count, "dead letter", "dead letters")
 }

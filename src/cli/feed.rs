@@ -11,15 +11,16 @@ use std::time::Duration;
 use self::publish::{Ended, Feed, Report, Until};
 use self::routes::Routes;
 use self::traffic::{People, Traffic};
+use crate::cli::End;
 use crate::cli::arguments::FeedArguments;
-use crate::cli::dead_letters::End;
 use crate::cli::output::{complain, say};
 use crate::cli::progress::Progress;
-use crate::config::{Config, HOST_PLACEHOLDER};
+use crate::config::Config;
 use crate::dead_letters::Stop;
-use crate::dead_letters::words::counted;
 use crate::event::EventKind;
 use crate::rabbitmq::connection::Broker;
+use crate::route::HOST_PLACEHOLDER;
+use crate::text::counted;
 use crate::text::printable;
 
 /// Feeds until enough is fed, and reports on it.

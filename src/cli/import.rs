@@ -6,12 +6,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use crate::cli::output::say_plainly;
+use crate::cli::output::{complain, say_plainly};
 use crate::cli::{FAILED, INVALID_CONFIGURATION, arguments};
-use crate::dead_letters::words::counted;
 use crate::import;
 use crate::import::{Given, Imported, MAX_BYTES};
 use crate::plugin::Plugins;
+use crate::text::counted;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -103,9 +103,4 @@ fn report(imported: &Imported, output: Option<&Path>) -> ExitCode {
     let Some(problems) = problems else { return ExitCode::SUCCESS };
     complain(&format!("the result is of no use before this is corrected:\n{problems}"));
     ExitCode::from(INVALID_CONFIGURATION)
-}
-
-/// On standard error, as the result may go to standard output.
-fn complain(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use super::key::{Key, Origin};
 use super::merged::Merged;
-use super::rules::MAX_NAME_BYTES;
 use super::settings::{Amqp, Config, ExchangeType, Ordering, Parking, Sns, Source};
-use crate::limits::LONGEST_LETTER_WAIT;
+use crate::limits::{LONGEST_LETTER_WAIT, LONGEST_SHORT};
 
 /// What a source's queue for parked events is called after its queue.
 const HELD: &str = ".held";
@@ -92,7 +91,7 @@ fn chosen_prefetch(sns: &Sns) -> u16 {
 
 fn check_source(merged: &mut Merged, source: &Source) {
     let key = Key::from(["amqp", "sources", &source.name]);
-    if source.queue.len() > MAX_NAME_BYTES - HELD.len() {
+    if source.queue.len() > LONGEST_SHORT - HELD.len() {
         let wrong = format!("leaves no room for `{HELD}`, which is added for a second queue");
         merged.problem(&key.child("queue"), wrong, "shorten it to 250 bytes");
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jid::DomainPart;
 
-pub use crate::route::HOST_PLACEHOLDER;
+use crate::route::HOST_PLACEHOLDER;
 
 /// Takes the placeholder's place while the rest is normalised: a label that nothing changes.
 const STAND_IN: &str = "q0host0q";

@@ -41,9 +41,8 @@ impl File<'_> {
                 other => {
                     let what = Some(described(other));
                     let value = value::read(given.clone()).filter(|_| !other.is_datetime());
-                    let read = value.clone();
                     self.layer.give(key, &origin, what, value.as_ref(), |kind| {
-                        read.and_then(|it| kind.read_toml(&it.kind))
+                        value.as_ref().and_then(|it| kind.read_toml(&it.kind))
                     });
                 }
             }

@@ -125,7 +125,10 @@ impl Source for Layer {
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(table(&mut self.tree.clone(), &[]).clone())
+        Ok(match &self.tree.kind {
+            ValueKind::Table(table) => table.clone(),
+            _ => Map::new(),
+        })
     }
 }
 

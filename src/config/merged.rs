@@ -30,12 +30,12 @@ impl Merged {
     pub(super) fn of(inputs: &Inputs) -> Self {
         let files = inputs.files.iter().enumerate();
         let files = files.map(|(order, (name, text))| file::read(order, name, text));
-        let mut layers: Vec<Layer> =
-            files.chain([environment::read(&inputs.environment)]).collect();
-        let faulty = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.faulty)).collect();
-        let problems = layers.iter_mut().flat_map(|it| std::mem::take(&mut it.problems)).collect();
+        let layers: Vec<Layer> = files.chain([environment::read(&inputs.environment)]).collect();
+        let (mut faulty, mut problems) = (BTreeSet::new(), Vec::new());
         let mut builder = Config::builder().add_source(defaults(&layers));
-        for layer in layers {
+        for mut layer in layers {
+            faulty.append(&mut layer.faulty);
+            problems.append(&mut layer.problems);
             builder = builder.add_source(layer);
         }
         let Ok(config) = builder.build() else {
@@ -119,6 +119,11 @@ impl Merged {
     /// Notes that `topic` can't do without the unset `key`.
     pub(super) fn missing(&mut self, key: &Key, topic: &Key) {
         self.missing.entry(key.clone()).or_default().insert(topic.clone());
+    }
+
+    /// Whether nothing was wrong with any of these keys.
+    pub(super) fn are_sound(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| self.is_sound(&Key::from(*key)))
     }
 
     /// Whether nothing was wrong with it, so that something can be said about it and others together.

@@ -8,9 +8,7 @@ use super::key::Key;
 use super::value::{is_unset, texts};
 use super::{domain, endpoint, schema, suggest};
 use crate::arn;
-
-/// AMQP's limit for names and routing keys, in bytes.
-pub(super) const MAX_NAME_BYTES: usize = 255;
+use crate::limits::LONGEST_SHORT;
 
 /// What is wrong with a value, as the end of a sentence, and what to do about it.
 pub(super) type Broken = (String, String);
@@ -65,13 +63,13 @@ pub(super) fn checked(format: &str, text: &str) -> Result<String, (String, &'sta
         "name" | "queue" if text.is_empty() => {
             wrong("is empty", "give a name, or leave the key out for its default")
         }
-        "name" | "queue" if text.len() > MAX_NAME_BYTES => {
+        "name" | "queue" if text.len() > LONGEST_SHORT => {
             wrong("has more than 255 bytes, which is AMQP's limit for a name", "shorten it")
         }
         "queue" if text.starts_with("amq.") => {
             wrong("begins with `amq.`, which is the broker's own", "give it another name")
         }
-        "routing-key" if text.len() > MAX_NAME_BYTES => {
+        "routing-key" if text.len() > LONGEST_SHORT => {
             wrong("has a routing key of more than 255 bytes, which is AMQP's limit", "shorten it")
         }
         "host-name" if text.is_empty() || text.contains([':', '/', '*', ' ']) => wrong(

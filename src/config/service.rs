@@ -13,9 +13,7 @@ pub(super) fn check(merged: &mut Merged, config: &Config) {
 
 fn check_attempts(merged: &mut Merged, sns: &Sns) {
     if sns.connect_timeout > sns.attempt_timeout
-        && ["sns.connect_timeout_ms", "sns.attempt_timeout_ms"]
-            .iter()
-            .all(|it| merged.is_sound(&Key::from(*it)))
+        && merged.are_sound(&["sns.connect_timeout_ms", "sns.attempt_timeout_ms"])
     {
         let wrong = format!(
             "is longer than sns.attempt_timeout_ms = {}, which includes connecting",
@@ -46,24 +44,21 @@ fn check_retries(merged: &mut Merged, sns: &Sns, outage: &Outage) {
         "sns.attempt_timeout_ms",
         "outage.hand_back_after_s",
     ];
-    if !keys.iter().all(|it| merged.is_sound(&Key::from(*it))) {
+    if !merged.are_sound(&keys) {
         return;
     }
-    let retries = u128::from(sns.publish_retry_count);
-    // The longest pauses, 2^k times the base for every k, add up to 2^count - 1 times the base.
-    let pauses = ((1_u128 << sns.publish_retry_count) - 1) * sns.publish_retry_time.as_millis();
-    let attempts = (retries + 1) * sns.attempt_timeout.as_millis();
-    if pauses + attempts < outage.hand_back_after.as_millis() {
+    let longest = sns.longest_publish();
+    if longest < outage.hand_back_after {
         return;
     }
     let wrong = format!(
         "lets one event take up to {} s ({} attempts of {} ms and {} s of pauses), which is not below \
          outage.hand_back_after_s = {}; what stays unacknowledged for longer is taken away by the broker, \
          after 30 minutes by default",
-        (pauses + attempts).div_ceil(1000),
-        retries + 1,
+        longest.as_millis().div_ceil(1000),
+        sns.publish_retry_count + 1,
         sns.attempt_timeout.as_millis(),
-        pauses.div_ceil(1000),
+        sns.longest_pauses().as_millis().div_ceil(1000),
         outage.hand_back_after.as_secs(),
     );
     let remedy = "lower it, sns.publish_retry_time_ms or sns.attempt_timeout_ms";

@@ -20,7 +20,7 @@ pub(super) use self::revive::revived_headers;
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
 use super::{DeadLetters, Stop, Trouble};
-use crate::config::{Config, Sns};
+use crate::config::Config;
 
 /// What can't be published comes back within milliseconds, if a worker is there.
 const WATCH_THE_END: Duration = Duration::from_secs(2);
@@ -53,7 +53,7 @@ impl Replay {
         Self {
             target: Target::SourceQueue,
             canary: None,
-            watching: Watching { canary: gives_up_after(&config.sns), end: WATCH_THE_END },
+            watching: Watching { canary: config.sns.longest_publish(), end: WATCH_THE_END },
             rate: None,
             max_failures: None,
             dry_run: false,
@@ -69,15 +69,6 @@ pub struct Watching {
     pub canary: Duration,
     /// At the end.
     pub end: Duration,
-}
-
-/// The time in which a worker has published an event or given it up, if nothing holds it.
-fn gives_up_after(sns: &Sns) -> Duration {
-    let attempts = sns.attempt_timeout.saturating_mul(sns.publish_retry_count.saturating_add(1));
-    let pauses = (0..sns.publish_retry_count)
-        .map(|retry| sns.publish_retry_time.saturating_mul(2_u32.saturating_pow(retry)))
-        .fold(Duration::ZERO, Duration::saturating_add);
-    attempts.saturating_add(pauses)
 }
 
 /// Where dead letters are sent.

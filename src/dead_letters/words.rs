@@ -1,14 +1,12 @@
-//! How people write kinds, formats, users, times and rates, at a shell and on the page.
+//! How people write kinds, users, times and rates, at a shell and on the page.
 
-use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
 use jid::Jid;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
 
-use crate::event::{EventKind, Format};
-use crate::rabbitmq::message::LONGEST_SHORT;
+use crate::event::EventKind;
 
 pub(crate) fn kind(text: &str) -> Result<EventKind, String> {
     let kinds = EventKind::ALL;
@@ -16,38 +14,6 @@ pub(crate) fn kind(text: &str) -> Result<EventKind, String> {
         let labels: Vec<_> = kinds.iter().map(|kind| kind.label()).collect();
         format!("give one of {}", labels.join(", "))
     })
-}
-
-/// `1 event`, `2 events`.
-pub(crate) fn counted<T>(count: T, one: &str, many: &str) -> String
-where
-    T: Copy + Display + PartialEq + From<u8>,
-{
-    let noun = if count == T::from(1) { one } else { many };
-    format!("{count} {noun}")
-}
-
-/// Of a queue or an exchange.
-pub(crate) fn name(text: &str) -> Result<String, String> {
-    if text.len() <= LONGEST_SHORT {
-        return Ok(text.to_owned());
-    }
-    Err(format!("a name has no more than {LONGEST_SHORT} bytes"))
-}
-
-pub(crate) fn format(text: &str) -> Result<Format, String> {
-    let found = Format::NAMED.iter().find(|(name, _)| *name == text);
-    found.map(|(_, format)| *format).ok_or_else(|| {
-        let names: Vec<_> = Format::NAMED.iter().map(|(name, _)| *name).collect();
-        format!("give one of {}", names.join(", "))
-    })
-}
-
-pub(crate) fn header(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("give a name and a value, such as cloudEvents_id=42".to_owned()),
-    }
 }
 
 pub(crate) fn jid(text: &str) -> Result<Jid, String> {

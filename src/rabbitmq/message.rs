@@ -4,12 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::headers::{EXPIRATION, SIGNATURE, USER_ID};
+use crate::headers::{ACQUIRED_COUNT, DELIVERY_COUNT, EXPIRATION, SIGNATURE, USER_ID};
 use crate::signature::SigningKey;
 use crate::text::{base64_text, exact};
-
-/// Bytes of a short string, such as a queue's name, by AMQP 0-9-1.
-pub(crate) const LONGEST_SHORT: usize = 255;
 
 /// The headers of a message, or a table within them.
 pub type Headers = BTreeMap<String, Value>;
@@ -159,8 +156,8 @@ impl Message {
     pub(crate) fn take_counts(&mut self) -> Option<u64> {
         let headers = self.properties.headers.as_mut()?;
         // RabbitMQ 4 has both: attempts that failed, and all.
-        let failed = headers.remove("x-delivery-count");
-        let acquired = headers.remove("x-acquired-count");
+        let failed = headers.remove(DELIVERY_COUNT);
+        let acquired = headers.remove(ACQUIRED_COUNT);
         if headers.is_empty() {
             self.properties.headers = None;
         }

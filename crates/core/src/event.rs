@@ -71,6 +71,12 @@ pub enum Format {
 }
 
 impl Format {
+    /// The format of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.into_iter().find(|(it, _)| *it == name).map(|(_, format)| format)
+    }
+
     /// Whether it gives no event an id. Source: MongooseIM's `mod_event_pusher_rabbit`.
     #[must_use]
     pub const fn is_without_ids(self) -> bool {

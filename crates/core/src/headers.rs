@@ -1,4 +1,4 @@
-//! The names of all headers that this program writes into messages, and of those of RabbitMQ's that it covers.
+//! The names of all headers that this program writes into messages, and of those of RabbitMQ's that it knows.
 
 /// How all headers of ours begin.
 pub const PREFIX: &str = "event-pusher-";
@@ -51,6 +51,13 @@ pub const DROPPED: &str = "event-pusher-dropped-headers";
 pub const SIGNATURE: &str = "event-pusher-signature";
 /// Marks the message by which a queue's delivery limit is measured.
 pub const PROBE: &str = "event-pusher-probe";
+
+/// How often a quorum queue has delivered a message in vain.
+pub const DELIVERY_COUNT: &str = "x-delivery-count";
+/// How often it has delivered it at all; from RabbitMQ 4.0 on.
+pub const ACQUIRED_COUNT: &str = "x-acquired-count";
+/// What a quorum queue writes into what it delivers again.
+pub const COUNTS: [&str; 2] = [DELIVERY_COUNT, ACQUIRED_COUNT];
 
 /// Headers that RabbitMQ writes into what it dead-letters. A worker covers those that an event comes with.
 pub const OF_A_DEATH: [&str; 7] = [

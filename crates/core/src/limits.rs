@@ -10,6 +10,9 @@ pub const DEEPEST_HEADER: usize = 32;
 /// `frame_max` says otherwise, and it sends no header that it has not received in a frame.
 pub const LARGEST_FRAME: usize = 1 << 20;
 
+/// Bytes of a short string, such as a routing key or the name of a queue, by AMQP 0-9-1.
+pub const LONGEST_SHORT: usize = 255;
+
 /// Names of headers in one frame that are made valid. Each is made different from all others, which takes
 /// up to 126 tries; with more of them, the table is not read.
 pub const MOST_MENDED_NAMES: usize = 64;

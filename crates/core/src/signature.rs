@@ -3,7 +3,7 @@
 //! The signature covers the headers that say where an event came from and why it is dead, and the AMQP message
 //! id; never the body, which may be large and is the producer's in any case.
 
-use std::fmt::{self, Write};
+use std::fmt;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -13,6 +13,7 @@ use crate::headers::{
     TOPIC, WORKER,
 };
 use crate::limits::{LONGEST_SIGNING_KEY, SHORTEST_SIGNING_KEY};
+use crate::text::hexadecimal;
 
 /// The headers that are signed, in this order, whether they are there or not.
 const SIGNED: [&str; 12] = [
@@ -60,12 +61,7 @@ impl SigningKey {
         header: impl Fn(&str) -> Option<Vec<u8>>,
         message_id: Option<&str>,
     ) -> String {
-        let signature = self.over(header, message_id).finalize().into_bytes();
-        signature.iter().fold(String::new(), |mut text, byte| {
-            // Writing to a text does not fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hexadecimal(&self.over(header, message_id).finalize().into_bytes())
     }
 
     /// Whether a signature is this key's. Takes as long whatever is wrong with it.

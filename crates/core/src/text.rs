@@ -1,7 +1,7 @@
 //! How bytes and numbers are written where JSON has no exact way, and texts where a terminal
 //! would obey them.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// Bytes as base64.
 pub mod base64_text {
@@ -85,6 +85,15 @@ pub mod exact {
         let text = String::deserialize(deserializer)?;
         F::from_text(&text).ok_or_else(|| de::Error::custom("no number"))
     }
+}
+
+/// `1 event`, `2 events`.
+pub fn counted<T>(count: T, one: &str, many: &str) -> String
+where
+    T: Copy + Display + PartialEq + From<u8>,
+{
+    let noun = if count == T::from(1) { one } else { many };
+    format!("{count} {noun}")
 }
 
 /// In hexadecimal digits.

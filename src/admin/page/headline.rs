@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::admin::health::{HeldNow, Readiness, Source};
-use crate::dead_letters::words::counted;
+use crate::text::counted;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -1,13 +1,13 @@
 //! Who has logged in. Sessions live in this worker's memory, and end with it.
 
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, header};
 use tokio::time::Instant;
 
 use super::parse::{self, COOKIE};
+use crate::text::hexadecimal;
 
 /// A night's watch.
 const LASTS: Duration = Duration::from_hours(12);
@@ -48,11 +48,7 @@ impl Sessions {
 fn random() -> String {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the system has random numbers, or nothing here is safe");
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimal(&bytes)
 }
 
 /// The id that a browser sends.

@@ -7,9 +7,10 @@ use clap::{Args, Subcommand};
 use jid::Jid;
 use jiff::Timestamp;
 
-use crate::dead_letters::words::{duration, jid, kind, moment, name, rate};
+use crate::dead_letters::words::{duration, jid, kind, moment, rate};
 use crate::dead_letters::{Filter, Target};
 use crate::event::EventKind;
+use crate::limits::LONGEST_SHORT;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLetters {
@@ -259,4 +260,12 @@ impl From<FilterArguments> for Filter {
             limit,
         }
     }
+}
+
+/// Of a queue or an exchange.
+fn name(text: &str) -> Result<String, String> {
+    if text.len() <= LONGEST_SHORT {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name has no more than {LONGEST_SHORT} bytes"))
 }

@@ -150,5 +150,5 @@ impl fmt::Display for Tally {
 
 /// `1 event`, `2 events`.
 pub(super) fn events(count: u64) -> String {
-    crate::dead_letters::words::counted(count, "event", "events")
+    crate::text::counted(count, "event", "events")
 }

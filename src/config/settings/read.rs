@@ -27,9 +27,7 @@ pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::
 }
 
 pub(super) fn format<'de, D: Deserializer<'de>>(from: D) -> Result<Format, D::Error> {
-    let text = String::deserialize(from)?;
-    let named = Format::NAMED.into_iter().find(|(name, _)| *name == text);
-    named.map(|(_, format)| format).ok_or_else(|| D::Error::custom("is no format"))
+    Format::named(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("is no format"))
 }
 
 /// The formats by the names that they have here.

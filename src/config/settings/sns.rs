@@ -89,6 +89,21 @@ impl Access {
 }
 
 impl Sns {
+    /// The longest pauses between the attempts at one event: 2^k times the base before the k-th retry but one.
+    #[must_use]
+    pub fn longest_pauses(&self) -> Duration {
+        (0..self.publish_retry_count)
+            .map(|retry| self.publish_retry_time.saturating_mul(2_u32.saturating_pow(retry)))
+            .fold(Duration::ZERO, Duration::saturating_add)
+    }
+
+    /// The time in which an event has been published or given up, if nothing holds it.
+    #[must_use]
+    pub fn longest_publish(&self) -> Duration {
+        let attempts = self.publish_retry_count.saturating_add(1);
+        self.attempt_timeout.saturating_mul(attempts).saturating_add(self.longest_pauses())
+    }
+
     /// How a topic of this configuration is reached.
     #[must_use]
     pub fn access_to(&self, topic: &TopicArn) -> &Access {

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use super::super::letter::LetterId;
 use super::{FORMAT, Head, Line, Tail, VERSION};
-use crate::rabbitmq::message::{Headers, LONGEST_SHORT, Message, Value};
+use crate::limits::LONGEST_SHORT;
+use crate::rabbitmq::message::{Headers, Message, Value};
 use crate::text::hexadecimal;
 
 /// Bytes of a first line: a file that is none of ours may have no second one.

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::told::{By, Death, Origin};
 use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY};
-use crate::rabbitmq::message::{Headers, LONGEST_SHORT, Value};
+use crate::limits::LONGEST_SHORT;
+use crate::rabbitmq::message::{Headers, Value};
 
 /// Reads headers of which any may be missing or of a wrong type.
 pub(super) struct Reader<'a> {

@@ -151,7 +151,7 @@ async fn a_service_that_recovers_is_not_blocked_by_a_topic_that_is_still_gone() 
         .await;
 }
 
-/// They were past the topic's barrier before it closed.
+/// They had the topic's permit before its circuit opened.
 #[tokio::test(start_paused = true)]
 async fn what_waited_for_the_service_does_not_rush_to_a_topic_that_is_held_meanwhile() {
     LocalSet::new()

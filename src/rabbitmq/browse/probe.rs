@@ -8,7 +8,7 @@ use lapin::types::DeliveryTag;
 use tokio::time::sleep;
 
 use super::super::connection::{BLOCKED, Broker, bounded};
-use crate::headers::PROBE;
+use crate::headers::{COUNTS, DELIVERY_COUNT, PROBE};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::line::Line;
 use crate::rabbitmq::message::{Message, Value};
@@ -43,7 +43,7 @@ pub(super) enum Returns {
 impl Returns {
     /// What comes for the first time has no count, and a producer can have written what looks like one.
     pub(super) fn of(message: &Message, redelivered: bool) -> Self {
-        let count = message.header("x-delivery-count").and_then(Value::as_integer);
+        let count = message.header(DELIVERY_COUNT).and_then(Value::as_integer);
         match count.map(u64::try_from) {
             _ if !redelivered => Self::Never,
             Some(Ok(count)) => Self::Counted(count),
@@ -63,9 +63,6 @@ impl Returns {
 pub(super) fn new() -> String {
     format!("{PROBE}-{:016x}", fastrand::u64(..))
 }
-
-/// The headers that a queue puts on what it delivers again.
-const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 
 /// Whether it is a probe, of any look. It is taken out of the queue, so it must be nothing else: what a producer
 /// publishes, and a worker or RabbitMQ dead-letters, has headers that say so.

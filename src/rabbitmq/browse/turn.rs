@@ -12,6 +12,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::connection::{CALL_TIMEOUT, bounded};
+use crate::limits::LONGEST_SHORT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::line::Line;
 use crate::rabbitmq::connection::refusal::soft_error;
@@ -22,9 +23,6 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the queue's name has behind that of the one that is looked at.
 const SUFFIX: &str = ".look";
-
-/// A name's bytes in AMQP.
-const LONGEST_NAME: usize = 255;
 
 /// What is told of a wait in line: that it begins, and that it ends.
 pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
@@ -74,7 +72,7 @@ impl Turn {
         waits: impl Fn(bool),
     ) -> Result<Option<Self>, SourceError> {
         let name = format!("{queue}{SUFFIX}");
-        if name.len() > LONGEST_NAME {
+        if name.len() > LONGEST_SHORT {
             return Ok(None);
         }
         let mut is_told = false;

@@ -4,7 +4,7 @@
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
-use crate::headers::{COVER, DROPPED, ORIGINAL, PREFIX};
+use crate::headers::{COUNTS, COVER, DROPPED, ORIGINAL, PREFIX};
 
 /// Bytes of the error's text in its header.
 pub(in crate::rabbitmq) const LONGEST_ERROR: usize = 1024;
@@ -17,9 +17,6 @@ const LARGEST_ORIGINAL: usize = 120 * 1024;
 /// Bytes of a content header besides the table of headers, at most: the frame around it, what is fixed, ten
 /// short strings; and the header that names what was left out.
 const BESIDE_HEADERS: usize = 64 + 10 * 256 + DROPPED.len() + LONGEST_ERROR;
-
-/// Written by a quorum queue into what it delivers; the copy gets counts of its own.
-const BROKERS_OWN: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 
 /// [`original_headers`] with `cover` before the names of those that are meant.
 pub(in crate::rabbitmq) fn covered_headers(
@@ -41,7 +38,8 @@ pub(in crate::rabbitmq) fn covered_headers(
 pub(in crate::rabbitmq) fn original_headers(original: &BasicProperties) -> FieldTable {
     let headers = original.headers().iter().flatten();
     let mut kept: Vec<_> = headers
-        .filter(|(name, _)| !BROKERS_OWN.contains(&name.as_str()))
+        // The copy gets counts of its own.
+        .filter(|(name, _)| !COUNTS.contains(&name.as_str()))
         .map(|(name, value)| (name, value, name.as_str().len() + size(value)))
         .collect();
     kept.sort_by_key(|(_, _, size)| *size);

@@ -9,8 +9,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use super::amqp_message::value as value_of;
 use crate::headers::{EXCHANGE, OF_A_DEAD_LETTER, OF_A_REPLAY, PREFIX, ROUTING_KEY, SIGNATURE};
-use crate::limits::LONGEST_REPLAY_ID;
-use crate::rabbitmq::message::LONGEST_SHORT;
+use crate::limits::{LONGEST_REPLAY_ID, LONGEST_SHORT};
 use crate::signature::SigningKey;
 
 /// Exchange and routing key as the producer chose them. `None`: as they were delivered.

@@ -1,11 +1,11 @@
 //! Which events must keep their order among each other, and how SNS is told.
 
-use std::fmt::Write;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use crate::event::{Envelope, Event, Message, MessageKind, bare};
+use crate::text::hexadecimal;
 
 /// Longest `MessageGroupId` and `MessageDeduplicationId`; both are of ASCII letters, digits
 /// and punctuation. Source: SNS API reference, "Publish".
@@ -91,12 +91,7 @@ fn hash<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    let mut text = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // Writing to a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+    hexadecimal(&hasher.finalize())
 }
 
 #[cfg(test)]

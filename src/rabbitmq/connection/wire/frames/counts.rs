@@ -2,15 +2,14 @@
 //! the producer's.
 
 use super::walk::Walk;
-
-const COUNTS: [&[u8]; 2] = [b"x-delivery-count", b"x-acquired-count"];
+use crate::headers::COUNTS;
 
 /// A table's entries, without the counts among those that can be read.
 pub(super) fn without_counts(mut table: Vec<u8>) -> Vec<u8> {
     let mut counts = Vec::new();
     let mut walk = Walk::new(&mut table);
     while let Some((entry, name)) = walk.entry() {
-        if COUNTS.contains(&walk.bytes(name)) {
+        if COUNTS.iter().any(|it| it.as_bytes() == walk.bytes(name.clone())) {
             counts.push(entry);
         }
     }
