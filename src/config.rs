@@ -34,7 +34,6 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use amqp_uri::AmqpUri;
-pub(crate) use file::line_and_column;
 pub use inputs::Inputs;
 pub use json_schema::json_schema;
 pub use key::{ENVIRONMENT_PREFIX, Key, Origin};

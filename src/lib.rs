@@ -15,7 +15,6 @@
 //! - [`app`]: start and wiring: environment, signals, logging, exit status.
 //! - `cli`: the commands, a module each, and what they print.
 //! - `admin`: health, metrics and the page, over HTTP.
-//! - `import`: MongooseIM's configuration into ours.
 //! - [`dead_letters`]: looking at dead letters, replaying, exporting, importing and discarding them.
 //! - [`rabbitmq`]: all that speaks AMQP: connections, consuming, publishing, browsing, topology, headers.
 //! - [`sns`]: one request to SNS, its signature, and what its answer means.
@@ -25,6 +24,7 @@
 //! - [`config`]: files and environment into one validated configuration.
 //! - The crate `event_pusher_core`: [`event`], [`route`], [`plugin`], [`outcome`]; pure: they know neither broker nor
 //!   cloud nor clock.
+//! - The crate `event_pusher_import`: MongooseIM's configuration into ours; pure, too.
 
 #[doc(inline)]
 pub use event_pusher_core::{arn, event, forecast, outcome, plugin, route, schema};
@@ -35,7 +35,6 @@ pub mod app;
 mod cli;
 pub mod config;
 pub mod dead_letters;
-mod import;
 pub mod observe;
 pub mod pipeline;
 pub mod publish;

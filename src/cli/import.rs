@@ -6,10 +6,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use event_pusher_import::{ImportError, Imported, Input, MAX_BYTES, Secrets, import};
+
 use crate::cli::output::{complain, say_plainly};
 use crate::cli::{FAILED, INVALID_CONFIGURATION, arguments};
-use crate::import;
-use crate::import::{Given, Imported, MAX_BYTES};
+use crate::config::{Config, HOST_KEYS, Inputs, Key, Problems};
 use crate::plugin::Plugins;
 use crate::text::counted;
 
@@ -33,15 +34,26 @@ fn carry_out(command: &arguments::Import, plugins: &Plugins) -> Result<ExitCode,
         command.file.display().to_string()
     };
     let text = read(&command.file).map_err(|error| format!("cannot read {name}: {error}"))?;
-    let given = Given { text: &text, name: &name, secrets: command.secrets.into() };
+    let imported = imported(&text, &name, command.secrets.into())
+        .map_err(|error| format!("cannot import {name}{error}"))?;
     let names: Vec<_> = plugins.names().collect();
-    let imported =
-        import::import(&given, &names).map_err(|error| format!("cannot import {name}{error}"))?;
+    let problems = problems(&imported, &names);
     match &command.output {
         Some(path) => write(path, &imported.toml, command.force)?,
         None => say_plainly(&imported.toml),
     }
-    Ok(report(&imported, command.output.as_deref()))
+    Ok(report(&imported, problems.as_ref(), command.output.as_deref()))
+}
+
+fn imported(text: &str, name: &str, secrets: Secrets) -> Result<Imported, ImportError> {
+    let variable = &|key: &str| Key::from("sns").child(key).environment_name();
+    import(&Input { text, name, secrets, host_keys: &HOST_KEYS, variable })
+}
+
+/// What is to be corrected in the result before a worker can start with it.
+fn problems(imported: &Imported, plugin_names: &[&str]) -> Option<Problems> {
+    let files = vec![("the result".to_owned(), imported.toml.clone())];
+    Config::load(&Inputs { files, environment: Vec::new() }, plugin_names).err()
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -91,8 +103,8 @@ fn beside(path: &Path) -> PathBuf {
 }
 
 /// Says how it went, and returns what the program's status is then.
-fn report(imported: &Imported, output: Option<&Path>) -> ExitCode {
-    let Imported { choices, left_out, secrets, problems, .. } = imported;
+fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path>) -> ExitCode {
+    let Imported { choices, left_out, secrets, .. } = imported;
     let written = output.map(|path| format!("wrote {}: ", path.display())).unwrap_or_default();
     complain(&format!(
         "{written}{}, {} not carried over, {} left to the environment; the comments tell each",
@@ -104,3 +116,6 @@ fn report(imported: &Imported, output: Option<&Path>) -> ExitCode {
     complain(&format!("the result is of no use before this is corrected:\n{problems}"));
     ExitCode::from(INVALID_CONFIGURATION)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,7 @@ use super::layer::Layer;
 use super::problem::Problem;
 use super::schema::{self, Place};
 use super::value::{self, described};
+use crate::text::line_and_column;
 
 /// Reads a file's text. What is wrong with it is in the layer's problems; of a file with
 /// an error of syntax nothing else is read.
@@ -66,11 +67,4 @@ impl File<'_> {
             column: with_column.then_some(column),
         }
     }
-}
-
-/// Where the byte at `at` stands: the line, and the column in characters, both from 1.
-pub(crate) fn line_and_column(text: &str, at: usize) -> (usize, usize) {
-    let before = text.get(..at).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use crate::import;
-
 /// Make a configuration of MongooseIM's mongooseim.toml, or of its older mongooseim.cfg
 ///
 /// Reads `mod_event_pusher`'s sns and rabbit backends, what hosts have of their own, and the
@@ -36,7 +34,7 @@ pub(crate) enum Secrets {
     File,
 }
 
-impl From<Secrets> for import::Secrets {
+impl From<Secrets> for event_pusher_import::Secrets {
     fn from(secrets: Secrets) -> Self {
         match secrets {
             Secrets::Env => Self::Environment,

@@ -33,6 +33,7 @@ fn may_open_many() {
 async fn a_thousand_open_streams_keep_neither_the_work_nor_the_probes_waiting() {
     let (stand, sns) = (Stand::new("page-streams").await, FakeSns::start());
     let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    admin.is_ready().await;
     may_open_many();
     let streams = join_all((0..1000).map(|_| watch(&admin))).await;
     let answered: Vec<_> = streams.iter().flatten().map(|(_, status)| *status).collect();

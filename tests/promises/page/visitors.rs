@@ -39,6 +39,7 @@ async fn half(admin: &Admin, request: &str) -> TcpStream {
 async fn three_hundred_who_send_half_a_request_keep_neither_probes_nor_the_tokens_holder_waiting() {
     let (stand, sns) = (Stand::new("page-slow").await, FakeSns::start());
     let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    admin.is_ready().await;
     let head = "POST /api/login HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\n";
     let body = format!("{head}Content-Length: 50\r\n\r\n{{\"token\":");
     let mut slow = Vec::new();

@@ -1,7 +1,7 @@
 //! What MongooseIM's configuration says about events, whichever form it has.
 
-use super::page::Aside;
 use super::tree::Table;
+use super::writer::Unsupported;
 
 /// The two forms that MongooseIM's configuration has had.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub(super) struct Server {
     pub hosts: Vec<HostConfig>,
     /// Of the whole server. Those of a single domain stand in [`HostConfig`], too.
     pub pools: Vec<Pool>,
-    pub asides: Vec<Aside>,
+    pub unsupported: Vec<Unsupported>,
 }
 
 impl Server {
     pub(super) fn new(form: Form) -> Self {
-        let (hosts, pools, asides) = (Vec::new(), Vec::new(), Vec::new());
-        Self { form, base: Modules::default(), hosts, pools, asides }
+        let (hosts, pools, unsupported) = (Vec::new(), Vec::new(), Vec::new());
+        Self { form, base: Modules::default(), hosts, pools, unsupported }
     }
 
     /// Takes in what is set for a domain, which may stand in several places.
@@ -38,7 +38,7 @@ impl Server {
         if host.modules.is_some() && more.modules.is_some() {
             let what = format!("host_config of {}", more.name);
             let why = "has modules a second time; the first ones count";
-            self.asides.push(Aside::new(more.line, what, why));
+            self.unsupported.push(Unsupported::new(more.line, what, why));
         }
         host.modules = host.modules.take().or(more.modules);
         host.pool = host.pool.take().or(more.pool);
@@ -82,17 +82,17 @@ pub(super) struct Modules {
 }
 
 impl Modules {
-    pub(super) fn read(mut modules: Table, form: Form, asides: &mut Vec<Aside>) -> Self {
+    pub(super) fn read(mut modules: Table, form: Form, unsupported: &mut Vec<Unsupported>) -> Self {
         let mut found = Self::default();
         if let Some(mut pusher) = modules.take_table("mod_event_pusher") {
             // `backends` in Erlang terms, `backend` in TOML before 5.1.
             let wrapped = pusher.take_table("backends").or_else(|| pusher.take_table("backend"));
             found.may_lack_exchanges = form == Form::Toml && wrapped.is_none();
             if let Some(wrapped) = wrapped {
-                pusher.finish(asides);
+                pusher.finish(unsupported);
                 pusher = wrapped;
             }
-            found.read_backends(pusher, asides);
+            found.read_backends(pusher, unsupported);
         }
         if found.sns.is_none() {
             // The name up to 2.1.0, deprecated until 5.1.
@@ -103,7 +103,11 @@ impl Modules {
         found
     }
 
-    pub(super) fn read_backends(&mut self, mut backends: Table, asides: &mut Vec<Aside>) {
+    pub(super) fn read_backends(
+        &mut self,
+        mut backends: Table,
+        unsupported: &mut Vec<Unsupported>,
+    ) {
         self.sns = backends.take_table("sns");
         self.rabbit = backends.take_table("rabbit");
         for other in ["http", "push"] {
@@ -113,7 +117,7 @@ impl Modules {
                 }
             }
         }
-        backends.finish(asides);
+        backends.finish(unsupported);
     }
 }
 

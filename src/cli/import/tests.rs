@@ -1,14 +1,19 @@
-//! What must be true of every import, whatever comes in.
+//! What is made of MongooseIM's configurations loads, and means what it meant there.
 
 use proptest::prelude::*;
 
+use event_pusher_import::Secrets;
+
 use super::*;
 
-const PLUGINS: &[&str] = &[sns::DEFAULT_PLUGIN];
+const PLUGINS: &[&str] = &["mod_event_pusher_sns_defaults"];
 
 fn made(text: &str, secrets: Secrets) -> Imported {
-    let given = Given { text, name: "mongooseim.toml", secrets };
-    import(&given, PLUGINS).unwrap_or_else(|error| panic!("{error}"))
+    made_of("mongooseim.toml", text, secrets)
+}
+
+fn made_of(name: &str, text: &str, secrets: Secrets) -> Imported {
+    imported(text, name, secrets).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The options of the SNS backend that must be there.
@@ -102,23 +107,6 @@ fn a_domain_that_lacks_the_backend_is_to_get_that_of_all_domains() {
 }
 
 #[test]
-fn a_missing_section_is_asked_for_only_where_it_is_missing_and_wanted() {
-    let base = "[modules.mod_event_pusher.rabbit]\npresence_exchange = {}\nchat_msg_exchange = {}\n\
-                groupchat_msg_exchange = {}\n";
-    let of_host = "[host_config.modules.mod_event_pusher.rabbit]\nchat_msg_exchange = {}\n";
-    let toml = made(&with_domain(base, of_host), Secrets::File).toml;
-    let asked =
-        |place: &str| toml.contains(&format!("{place}.mod_event_pusher.rabbit.presence_exchange]"));
-    assert!(asked("[host_config.modules") && !asked("[modules"), "{toml}");
-    assert!(!toml.contains("rabbit.chat_msg_exchange]"), "{toml}");
-    // Its presences are not published.
-    let text = with_domain(base, of_host);
-    let (before, after) = text.rsplit_once("presence_updates_topic = \"p\"\n").unwrap();
-    let toml = made(&format!("{before}{after}"), Secrets::File).toml;
-    assert!(!toml.contains("rabbit.presence_exchange]"), "{toml}");
-}
-
-#[test]
 fn exchanges_of_one_name_are_taken_once_or_not_at_all() {
     let rabbit = |options: &str| {
         let topics = "presence_updates_topic = \"p\"\npm_messages_topic = \"c\"\nmuc_messages_topic = \"g\"\n";
@@ -171,47 +159,10 @@ fn exchanges_of_one_name_are_taken_once_or_not_at_all() {
 }
 
 #[test]
-fn a_pool_that_is_there_is_not_asked_for() {
-    let pool = "[outgoing_pools.rabbit.event_pusher.connection]\nhost = \"r1\"\n";
-    let toml = made(&(with_sns("pm_messages_topic = \"c\"\n") + pool), Secrets::File).toml;
-    assert!(!toml.contains("[outgoing_pools") && toml.contains("presence_exchange]"), "{toml}");
-}
-
-#[test]
-fn a_domain_with_the_default_plugin_keeps_it() {
-    let text = with_domain("plugin_module = \"acme\"\n", "");
-    let toml = made(&text, Secrets::File).toml;
-    let written = format!("plugin_module = \"{}\"", sns::DEFAULT_PLUGIN);
-    assert!(toml.split_once("[hosts.").unwrap().1.contains(&written), "{toml}");
-}
-
-#[test]
-fn nothing_to_import_and_malformed_input_say_where_and_what_to_do() {
-    for (name, text, expected) in [
-        ("a.toml", "[modules.mod_roster]\n", "neither the sns nor the rabbit backend"),
-        ("a.cfg", "{modules, []}.", "neither the sns nor the rabbit backend"),
-        ("a.toml", "[modules.mod_event_pusher.sns]\nregion = planted\n", ":2:10: not TOML: "),
-        ("a.cfg", "{modules,\n [{mod_event_pusher, [}]}.", ":2:23: this is no term"),
-        (
-            "a.cfg",
-            "{define_macro, 'M', [{mod_event_pusher, [{backends, [{sns, []}]}]}]}.\n{modules, 'M'}.",
-            "not read: define_macro (line 1)",
-        ),
-        ("-", "{mod_event_pusher", ":1:18: the file ends here"),
-    ] {
-        let given = Given { text, name, secrets: Secrets::File };
-        let error = import(&given, PLUGINS).err().unwrap_or_else(|| panic!("{text}")).to_string();
-        assert!(error.contains(expected), "{text}: {error}");
-        assert!(!error.contains("planted"), "{error}");
-    }
-}
-
-#[test]
 fn macros_are_filled_in_and_can_not_multiply() {
     let text = "{define_macro, 'R', \"eu-west-1\"}.\n{define_macro, 'L', ['R', 'R']}.\n\
                 {sns, [{region, 'R'}, {account_id, \"123456789012\"}, {pm_messages_topic, \"t\"}]}.";
-    let given = Given { text, name: "a.cfg", secrets: Secrets::File };
-    let Ok(imported) = import(&given, PLUGINS) else { panic!() };
+    let imported = made_of("a.cfg", text, Secrets::File);
     let topic = load(&imported.toml).sns.routing.pm_messages_topic.unwrap().to_string();
     assert_eq!(topic, "arn:aws:sns:eu-west-1:123456789012:t");
     assert!(imported.toml.contains("NOT CARRIED OVER: define_macro (line 2)"), "{}", imported.toml);
@@ -235,25 +186,6 @@ fn a_domain_that_stands_twice_has_its_first_modules_and_says_so() {
 }
 
 proptest! {
-    /// No text of the input can break out of its place, be it a value or a comment.
-    #[test]
-    fn what_is_made_is_toml_whatever_texts_come_in(
-        topic in any::<String>(), host in any::<String>(), exchange in any::<String>(),
-        plugin in any::<String>(), password in any::<String>(), to_file in any::<bool>(),
-    ) {
-        let value = page::quoted;
-        let text = with_sns(&format!(
-            "pm_messages_topic = {}\nplugin_module = {}\n[modules.mod_event_pusher.rabbit.chat_msg_exchange]\n\
-             name = {}\ntype = {}\n[outgoing_pools.rabbit.event_pusher.connection]\npassword = {}\nhost = {}\n\
-             [[host_config]]\nhost = {}\n[host_config.modules.mod_muc]\n",
-            value(&topic), value(&plugin), value(&exchange), value(&plugin), value(&password), value(&host),
-            value(&host),
-        ));
-        let secrets = if to_file { Secrets::File } else { Secrets::Environment };
-        let made = made(&text, secrets).toml;
-        prop_assert!(made.parse::<::toml::Table>().is_ok(), "{made}");
-    }
-
     #[test]
     fn a_secret_is_written_only_on_demand(secret in "[A-Za-z0-9]{12,20}", to_file in any::<bool>()) {
         let text = with_sns(&format!(

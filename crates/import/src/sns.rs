@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::page::Aside;
 use super::server::Modules;
 use super::tree::Table;
+use super::writer::Unsupported;
 
 /// The topics, in the order of `EventKind::ALL`.
 pub(super) const TOPICS: [&str; 3] =
@@ -42,7 +42,7 @@ pub(super) struct Sns {
     /// The domains that rooms are on; the first is our `muc_host`.
     pub muc_hosts: Vec<String>,
     pub plugin_line: usize,
-    pub asides: Vec<Aside>,
+    pub unsupported: Vec<Unsupported>,
 }
 
 impl Sns {
@@ -52,7 +52,7 @@ impl Sns {
         let Some(mut table) = modules.sns.clone() else { return found };
         for name in TEXTS {
             let line = table.entries.iter().find(|(key, _)| key == name).map(|(_, it)| it.line);
-            if let Some(text) = table.take_text(name, &mut found.asides) {
+            if let Some(text) = table.take_text(name, &mut found.unsupported) {
                 if name == "plugin_module" {
                     found.plugin_line = line.unwrap_or_default();
                 }
@@ -60,11 +60,11 @@ impl Sns {
             }
         }
         for (name, ..) in NUMBERS {
-            if let Some(number) = table.take_number(name, &mut found.asides) {
+            if let Some(number) = table.take_number(name, &mut found.unsupported) {
                 found.numbers.insert(name, number);
             }
         }
-        table.finish(&mut found.asides);
+        table.finish(&mut found.unsupported);
         found.muc_hosts = muc_hosts(modules, found.get("muc_host"));
         found
     }

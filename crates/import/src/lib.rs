@@ -1,12 +1,15 @@
-//! Makes our configuration of MongooseIM's: what its `mod_event_pusher` says about SNS and
-//! RabbitMQ, in TOML or, before MongooseIM 4.0, in Erlang terms.
+//! Makes a configuration of event-pusher-sns from one of MongooseIM: from what its `mod_event_pusher` says about SNS
+//! and RabbitMQ, in TOML or, before MongooseIM 4.0, in Erlang terms.
 //!
 //! Nothing is dropped in silence: every choice, and everything that has no counterpart, is a
 //! comment in the result. The facts about MongooseIM are those of its releases 3.0 to 6.8.
+//!
+//! The crate reads and writes texts only. What it must know of the configuration that it writes comes with the
+//! [`Input`], and whether the result loads is for the caller to try.
 
 mod connection;
 mod erlang;
-mod page;
+mod exchange;
 mod routing;
 mod server;
 mod sns;
@@ -16,20 +19,21 @@ mod terms;
 mod tests;
 mod toml;
 mod tree;
+mod writer;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use self::page::{Aside, Page};
 use self::server::{Form, Server};
-use crate::config::{Config, Inputs, Problems, line_and_column};
+use self::writer::{TomlWriter, Unsupported};
+use event_pusher_core::text::line_and_column;
 
 /// Larger than any configuration by far, in bytes.
-pub(crate) const MAX_BYTES: usize = 1_048_576;
+pub const MAX_BYTES: usize = 1_048_576;
 
 /// Where secrets go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Secrets {
+pub enum Secrets {
     /// Nowhere: a comment names the environment variables for them.
     Environment,
     /// Into the result.
@@ -37,16 +41,21 @@ pub(crate) enum Secrets {
 }
 
 /// What is imported, and how.
-pub(crate) struct Given<'a> {
+pub struct Input<'a> {
     /// MongooseIM's configuration.
     pub text: &'a str,
     /// Its file's name.
     pub name: &'a str,
+    /// Where its secrets go.
     pub secrets: Secrets,
+    /// The keys of `[sns]` that can be set for one host, too.
+    pub host_keys: &'a [&'a str],
+    /// The environment variable for a key of `[sns]`.
+    pub variable: &'a dyn Fn(&str) -> String,
 }
 
 /// What an import has made.
-pub(crate) struct Imported {
+pub struct Imported {
     /// Our configuration. It may hold secrets.
     pub toml: String,
     /// So many comments begin with `choice:`.
@@ -55,17 +64,17 @@ pub(crate) struct Imported {
     pub left_out: usize,
     /// So many with `secret:`.
     pub secrets: usize,
-    /// What is to be corrected in it before it is of use.
-    pub problems: Option<Problems>,
 }
 
 /// What can't be imported. It shows nothing of the input.
 #[derive(Debug)]
-pub(crate) enum ImportError {
+pub enum ImportError {
+    /// It is not what its form has.
     Malformed(Malformed),
     /// No backend for SNS or RabbitMQ is in it, as far as it could be read.
     NothingToImport {
-        unread: Vec<Aside>,
+        /// What could not be read.
+        unread: Vec<Unsupported>,
     },
 }
 
@@ -80,7 +89,7 @@ impl fmt::Display for ImportError {
                     ": neither the sns nor the rabbit backend of mod_event_pusher is in it; give the \
                      file in which they are switched on, or that part of it",
                 )?;
-                unread.iter().try_for_each(|aside| write!(f, "\n  not read: {aside}"))
+                unread.iter().try_for_each(|unsupported| write!(f, "\n  not read: {unsupported}"))
             }
         }
     }
@@ -88,7 +97,7 @@ impl fmt::Display for ImportError {
 
 /// Where a text is not what it should be.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Malformed {
+pub struct Malformed {
     line: usize,
     /// In characters, from 1.
     column: usize,
@@ -103,29 +112,29 @@ impl Malformed {
     }
 }
 
-/// Makes our configuration, and tries whether it can be loaded.
-pub(crate) fn import(given: &Given, plugin_names: &[&str]) -> Result<Imported, ImportError> {
+/// Makes the configuration of event-pusher-sns.
+///
+/// # Errors
+///
+/// If the input is not what its form has, or nothing in it is about events for SNS or RabbitMQ.
+pub fn import(input: &Input) -> Result<Imported, ImportError> {
     // An editor's mark is no part of the text.
-    let text = given.text.strip_prefix('\u{feff}').unwrap_or(given.text);
-    let server = match form(given.name, text) {
+    let text = input.text.strip_prefix('\u{feff}').unwrap_or(input.text);
+    let server = match form(input.name, text) {
         Form::Toml => self::toml::read(text),
         Form::Erlang => erlang::read(text),
     };
     let server = server.map_err(ImportError::Malformed)?;
     if !server.is_about_events() {
-        return Err(ImportError::NothingToImport { unread: server.asides });
+        return Err(ImportError::NothingToImport { unread: server.unsupported });
     }
-    let mut page = Page::default();
-    head(&server, given, &mut page);
-    connection::write(&server, given, &mut page);
-    sources::write(&server, &sources::kinds(&server), &mut page);
-    routing::write(&server, given, &mut page);
-    let (choices, left_out, secrets) = (page.choices, page.left_out, page.secrets);
-    let toml = page.finish();
-    let inputs =
-        Inputs { files: vec![("the result".to_owned(), toml.clone())], environment: Vec::new() };
-    let problems = Config::load(&inputs, plugin_names).err();
-    Ok(Imported { toml, choices, left_out, secrets, problems })
+    let mut writer = TomlWriter::default();
+    head(&server, input, &mut writer);
+    connection::write(&server, input, &mut writer);
+    sources::write(&server, &sources::kinds(&server), &mut writer);
+    routing::write(&server, input, &mut writer);
+    let (choices, left_out, secrets) = (writer.choices, writer.left_out, writer.secrets);
+    Ok(Imported { toml: writer.finish(), choices, left_out, secrets })
 }
 
 /// By the file's name; else by the first character, as no TOML begins with a brace or a percent
@@ -141,33 +150,33 @@ fn form(name: &str, text: &str) -> Form {
     }
 }
 
-fn head(server: &Server, given: &Given, page: &mut Page) {
-    page.say(&format!("Made from {} by `event-pusher-sns import`.", given.name));
-    page.say(
+fn head(server: &Server, input: &Input, writer: &mut TomlWriter) {
+    writer.say(&format!("Made from {} by `event-pusher-sns import`.", input.name));
+    writer.say(
         "Its comments are the report. `choice` marks what had to be decided, `NOT CARRIED OVER` what \
          has no counterpart here, `secret` what is not written. docs/from-mongooseim.md tells how to \
          switch over without loss, and back.",
     );
-    page.leave_out_all(&server.asides);
-    page.blank();
-    page.say(
+    writer.leave_out_all(&server.unsupported);
+    writer.blank();
+    writer.say(
         "In MongooseIM: switch the rabbit backend on and the sns backend off, in one step, when the \
          workers run.",
     );
-    backend_to_add(server, page);
+    backend_to_add(server, writer);
     let mut others: Vec<_> = server.modules().flat_map(|modules| &modules.others).collect();
     others.sort();
     others.dedup();
     for other in others {
-        page.say(&format!("The {other} backend stays as it is: it has nothing to do with SNS."));
+        writer.say(&format!("The {other} backend stays as it is: it has nothing to do with SNS."));
     }
 }
 
 /// What MongooseIM needs where it has only the SNS backend.
-fn backend_to_add(server: &Server, page: &mut Page) {
+fn backend_to_add(server: &Server, writer: &mut TomlWriter) {
     let lacks = |modules: &server::Modules| modules.sns.is_some() && modules.rabbit.is_none();
     if lacks(&server.base) {
-        page.choice(
+        writer.choice(
             "the modules of all domains have no rabbit backend, so MongooseIM's default exchanges are \
              assumed. MongooseIM needs it:",
         );
@@ -175,14 +184,14 @@ fn backend_to_add(server: &Server, page: &mut Page) {
             Form::Toml => (MODULES_TOML, POOL_TOML),
             Form::Erlang => (MODULES_ERLANG, POOL_ERLANG),
         };
-        page.quote(modules);
+        writer.quote(modules);
         if server.pools.is_empty() {
-            page.quote(pool);
+            writer.quote(pool);
         }
     }
     for host in &server.hosts {
         if host.modules.as_ref().is_some_and(lacks) {
-            page.choice(&format!(
+            writer.choice(&format!(
                 "{} has modules of its own, without the rabbit backend, which MongooseIM needs there: \
                  the same as for all domains is assumed.",
                 host.name

@@ -3,9 +3,9 @@
 use toml::de::{DeTable, DeValue};
 
 use super::Malformed;
-use super::page::Aside;
 use super::server::{Form, HostConfig, Modules, Pool, Server};
 use super::tree::{Node, Table, Value};
+use super::writer::Unsupported;
 
 /// # Errors
 ///
@@ -18,9 +18,9 @@ pub(super) fn read(text: &str) -> Result<Server, Malformed> {
     let mut root = Lines::of(text).table(String::new(), 1, parsed.get_ref());
     let mut server = Server::new(Form::Toml);
     if let Some(modules) = root.take_table("modules") {
-        server.base = Modules::read(modules, Form::Toml, &mut server.asides);
+        server.base = Modules::read(modules, Form::Toml, &mut server.unsupported);
     }
-    server.pools.extend(pool(&mut root, &mut server.asides));
+    server.pools.extend(pool(&mut root, &mut server.unsupported));
     if let Some(Node { value: Value::List(items), .. }) = root.take("host_config") {
         for item in items {
             if let Value::Table(table) = item.value {
@@ -32,31 +32,31 @@ pub(super) fn read(text: &str) -> Result<Server, Malformed> {
 }
 
 fn host_config(mut table: Table, line: usize, server: &mut Server) {
-    let asides = &mut server.asides;
-    let host = table.take_text("host", asides);
+    let unsupported = &mut server.unsupported;
+    let host = table.take_text("host", unsupported);
     let is_type = host.is_none();
-    let Some(name) = host.or_else(|| table.take_text("host_type", asides)) else {
-        asides.push(Aside::new(line, "host_config", "has neither host nor host_type"));
+    let Some(name) = host.or_else(|| table.take_text("host_type", unsupported)) else {
+        unsupported.push(Unsupported::new(line, "host_config", "has neither host nor host_type"));
         return;
     };
     let modules = table.take_table("modules");
-    let modules = modules.map(|modules| Modules::read(modules, Form::Toml, asides));
-    let pool = pool(&mut table, asides).map(|pool| Pool { host: Some(name.clone()), ..pool });
+    let modules = modules.map(|modules| Modules::read(modules, Form::Toml, unsupported));
+    let pool = pool(&mut table, unsupported).map(|pool| Pool { host: Some(name.clone()), ..pool });
     server.add_host(HostConfig { name, is_type, line, modules, pool });
 }
 
-fn pool(parent: &mut Table, asides: &mut Vec<Aside>) -> Option<Pool> {
+fn pool(parent: &mut Table, unsupported: &mut Vec<Unsupported>) -> Option<Pool> {
     let mut tags = parent.take_table("outgoing_pools")?.take_table("rabbit")?;
     let found = tags.take_table("event_pusher");
     for (tag, node) in &tags.entries {
         if found.is_none() {
             let why = "is not mod_event_pusher's, whose pool has the tag event_pusher";
-            asides.push(Aside::new(node.line, format!("{}.{tag}", tags.path), why));
+            unsupported.push(Unsupported::new(node.line, format!("{}.{tag}", tags.path), why));
         }
     }
     let mut pool = found?;
     // Before 6.3 a pool could be a single host's: scope = "single_host", host = "…".
-    let host = pool.take_text("host", asides);
+    let host = pool.take_text("host", unsupported);
     let line = pool.line;
     let connection = pool
         .take_table("connection")
@@ -65,7 +65,7 @@ fn pool(parent: &mut Table, asides: &mut Vec<Aside>) -> Option<Pool> {
         // How MongooseIM publishes is its own affair.
         pool.take(own);
     }
-    pool.finish(asides);
+    pool.finish(unsupported);
     Some(Pool { host, connection })
 }
 

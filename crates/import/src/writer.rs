@@ -7,7 +7,7 @@ const WIDTH: usize = 110;
 
 /// Something of the input that has no place in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Aside {
+pub struct Unsupported {
     /// Of the input, from 1.
     line: usize,
     /// What it is called there; no value, which may be a secret.
@@ -15,13 +15,13 @@ pub(crate) struct Aside {
     why: String,
 }
 
-impl Aside {
+impl Unsupported {
     pub(super) fn new(line: usize, what: impl Into<String>, why: impl Into<String>) -> Self {
         Self { line, what: what.into(), why: why.into() }
     }
 }
 
-impl Display for Aside {
+impl Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, what, why } = self;
         let end = if why.ends_with(':') { "" } else { "." };
@@ -31,14 +31,14 @@ impl Display for Aside {
 
 /// TOML in the making.
 #[derive(Default)]
-pub(super) struct Page {
+pub(super) struct TomlWriter {
     text: String,
     pub choices: usize,
     pub left_out: usize,
     pub secrets: usize,
 }
 
-impl Page {
+impl TomlWriter {
     pub(super) fn finish(self) -> String {
         self.text
     }
@@ -92,14 +92,14 @@ impl Page {
     }
 
     /// A comment on what could not be carried over.
-    pub(super) fn leave_out(&mut self, aside: &Aside) {
+    pub(super) fn leave_out(&mut self, unsupported: &Unsupported) {
         self.left_out += 1;
-        self.say(&format!("NOT CARRIED OVER: {aside}"));
+        self.say(&format!("NOT CARRIED OVER: {unsupported}"));
     }
 
-    pub(super) fn leave_out_all(&mut self, asides: &[Aside]) {
-        for aside in asides {
-            self.leave_out(aside);
+    pub(super) fn leave_out_all(&mut self, unsupported: &[Unsupported]) {
+        for unsupported in unsupported {
+            self.leave_out(unsupported);
         }
     }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Malformed;
-use super::page::Aside;
 use super::server::{Form, HostConfig, Modules, Pool, Server};
 use super::terms::{self, Kind, Term};
 use super::tree::{Node, Table, Value};
+use super::writer::Unsupported;
 
 /// # Errors
 ///
@@ -65,11 +65,11 @@ impl Reader {
             ("rabbit", [_, _, _, _, _]) => self.pool(items),
             ("include_config_file", [_, ..]) => {
                 let why = "names another file, which is not read; import that, too, and join both";
-                self.server.asides.push(Aside::new(term.line, name, why));
+                self.server.unsupported.push(Unsupported::new(term.line, name, why));
             }
             ("define_macro", [_, _, _]) if defined(term).is_none() => {
                 let why = "is of a value that is not simple; write it where the macro is used";
-                self.server.asides.push(Aside::new(term.line, name, why));
+                self.server.unsupported.push(Unsupported::new(term.line, name, why));
             }
             _ => {}
         }
@@ -77,7 +77,7 @@ impl Reader {
 
     fn modules(&mut self, list: &Term) -> Modules {
         let table = self.table("modules", list);
-        Modules::read(table, Form::Erlang, &mut self.server.asides)
+        Modules::read(table, Form::Erlang, &mut self.server.unsupported)
     }
 
     /// A part of the modules, which may come with others.
@@ -89,13 +89,13 @@ impl Reader {
     fn backends(&mut self, list: &Term) {
         let table = self.table("backends", list);
         let mut more = Modules::default();
-        more.read_backends(table, &mut self.server.asides);
+        more.read_backends(table, &mut self.server.unsupported);
         merge(&mut self.server.base, more);
     }
 
     fn host_config(&mut self, host: &Term, options: &Term, line: usize) {
         let Some(Value::Text(name)) = self.scalar(host) else {
-            self.server.asides.push(Aside::new(line, "host_config", "names no host"));
+            self.server.unsupported.push(Unsupported::new(line, "host_config", "names no host"));
             return;
         };
         let mut found = HostConfig { name, is_type: false, line, modules: None, pool: None };
@@ -131,7 +131,7 @@ impl Reader {
         let [_, scope, tag, _, connection] = items else {
             let line = items.first().map_or(1, |item| item.line);
             let why = "is not of five parts: {rabbit, host, event_pusher, [], ConnectionOptions}";
-            self.server.asides.push(Aside::new(line, "outgoing_pools.rabbit", why));
+            self.server.unsupported.push(Unsupported::new(line, "outgoing_pools.rabbit", why));
             return;
         };
         if !is_atom(tag, "event_pusher") {

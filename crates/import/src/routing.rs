@@ -1,10 +1,9 @@
 //! From MongooseIM's SNS backend to `[sns]` and `[hosts]`.
 
-use super::page::{Aside, Page, quoted};
 use super::server::{HostConfig, Server};
 use super::sns::{DEFAULT_PLUGIN, NUMBERS, Sns, TOPICS};
-use super::{Given, Secrets};
-use crate::config::{HOST_KEYS, Key};
+use super::writer::{TomlWriter, Unsupported, quoted};
+use super::{Input, Secrets};
 
 const CREDENTIALS: [&str; 2] = ["access_key_id", "secret_access_key"];
 
@@ -15,30 +14,30 @@ const MUC_CHOICE: &str = "MongooseIM published messages to rooms anywhere, whate
     servers' rooms if you want their messages, too.";
 
 /// Writes `[sns]`, with what it has in it for all domains, and `[hosts]`.
-pub(super) fn write(server: &Server, given: &Given, page: &mut Page) {
+pub(super) fn write(server: &Server, input: &Input, writer: &mut TomlWriter) {
     let own = Sns::read(&server.base);
-    let base = with_service(server, own, page);
-    page.group("sns");
-    page.leave_out_all(&base.asides);
-    topics(&base, page);
-    plugin(&base, "plugin_module", page);
-    service(&base, given, page);
-    rooms(server, &base, page);
+    let base = with_service(server, own, writer);
+    writer.group("sns");
+    writer.leave_out_all(&base.unsupported);
+    topics(&base, writer);
+    plugin(&base, "plugin_module", writer);
+    service(&base, input, writer);
+    rooms(server, &base, writer);
     for host in &server.hosts {
-        self::host(host, &base, given, page);
+        self::host(host, &base, input, writer);
     }
 }
 
 /// Where only single domains have the backend, what can't be set for one comes from the first.
-fn with_service(server: &Server, base: Sns, page: &mut Page) -> Sns {
+fn with_service(server: &Server, base: Sns, writer: &mut TomlWriter) -> Sns {
     if server.base.sns.is_some() {
         return base;
     }
     let with_backend =
         |host: &&HostConfig| host.modules.as_ref().is_some_and(|it| it.sns.is_some());
     let Some(first) = server.hosts.iter().find(with_backend) else { return base };
-    page.blank();
-    page.choice(&format!(
+    writer.blank();
+    writer.choice(&format!(
         "the general modules have no SNS backend, so no topic is set for all domains. Where a domain \
          has no credentials, region or other settings of its own, it has those of {}.",
         first.name
@@ -46,123 +45,122 @@ fn with_service(server: &Server, base: Sns, page: &mut Page) -> Sns {
     first.modules.as_ref().map(Sns::read).map_or(base.clone(), |sns| base.with_service_of(&sns))
 }
 
-fn topics(sns: &Sns, page: &mut Page) {
+fn topics(sns: &Sns, writer: &mut TomlWriter) {
     for topic in TOPICS {
         if let Some(name) = sns.get(topic) {
-            page.set(topic, name);
+            writer.set(topic, name);
         }
     }
     if !sns.has_topics() {
-        page.say("Without a topic here, events of domains that are not named below are skipped.");
+        writer.say("Without a topic here, events of domains that are not named below are skipped.");
     }
 }
 
-fn plugin(sns: &Sns, what: &str, page: &mut Page) {
+fn plugin(sns: &Sns, what: &str, writer: &mut TomlWriter) {
     match sns.own_plugin() {
-        None if sns.get("plugin_module").is_some() => page.set("plugin_module", DEFAULT_PLUGIN),
+        None if sns.get("plugin_module").is_some() => writer.set("plugin_module", DEFAULT_PLUGIN),
         None => {}
         Some(module) => {
             let why = format!(
                 "is the Erlang module {module}, which can't run here; ids and attributes are the \
                  default plugin's until you write it anew, mostly in a few lines: docs/plugins.md"
             );
-            page.leave_out(&Aside::new(sns.plugin_line, what, why));
+            writer.leave_out(&Unsupported::new(sns.plugin_line, what, why));
         }
     }
 }
 
-fn service(sns: &Sns, given: &Given, page: &mut Page) {
+fn service(sns: &Sns, input: &Input, writer: &mut TomlWriter) {
     match (sns.endpoint(), sns.get("sns_host")) {
-        (Some(host), _) => page.set("sns_host", host),
-        (None, Some(host)) => page.choice(&format!(
+        (Some(host), _) => writer.set("sns_host", host),
+        (None, Some(host)) => writer.choice(&format!(
             "sns_host {host} is left out: the region's own endpoint is used unless another is named."
         )),
         (None, None) => {}
     }
     for name in ["region", "account_id"] {
         match sns.get(name) {
-            Some(value) => page.set(name, value),
+            Some(value) => writer.set(name, value),
             None if sns.has_topics() => {
-                page.say(&format!("{name} is not in the input, and topics need it: set it."));
+                writer.say(&format!("{name} is not in the input, and topics need it: set it."));
             }
             None => {}
         }
     }
-    credentials(sns, given, page);
+    credentials(sns, input, writer);
     for (name, _, least, most) in NUMBERS {
         if let Some(&number) = sns.numbers.get(name) {
             let bounded = number.clamp(least, most);
             if bounded != number {
-                page.choice(&format!("{name} was {number}; from {least} to {most} is possible."));
+                writer.choice(&format!("{name} was {number}; from {least} to {most} is possible."));
             }
-            page.set_plain(name, bounded);
+            writer.set_plain(name, bounded);
         }
     }
 }
 
-fn credentials(sns: &Sns, given: &Given, page: &mut Page) {
+fn credentials(sns: &Sns, input: &Input, writer: &mut TomlWriter) {
     let found: Vec<_> =
         CREDENTIALS.into_iter().filter_map(|name| Some((name, sns.get(name)?))).collect();
     if found.is_empty() {
         return;
     }
-    if given.secrets == Secrets::File {
-        return found.into_iter().for_each(|(name, value)| page.set(name, value));
+    if input.secrets == Secrets::File {
+        return found.into_iter().for_each(|(name, value)| writer.set(name, value));
     }
-    let variables: Vec<_> =
-        found.iter().map(|(name, _)| Key::from("sns").child(name).environment_name()).collect();
-    page.secret(&format!(
+    let variables: Vec<_> = found.iter().map(|(name, _)| (input.variable)(name)).collect();
+    writer.secret(&format!(
         "the credentials are not written here. Give them in the environment: {}. Or set neither, and \
          give the workers a role: without them, the AWS SDK looks for one.",
         variables.join(" and ")
     ));
 }
 
-fn rooms(server: &Server, sns: &Sns, page: &mut Page) {
+fn rooms(server: &Server, sns: &Sns, writer: &mut TomlWriter) {
     let topic = "muc_messages_topic";
     if server.modules().any(|modules| Sns::read(modules).get(topic).is_some()) {
-        page.choice(MUC_CHOICE);
+        writer.choice(MUC_CHOICE);
     }
     let Some((first, others)) = sns.muc_hosts.split_first() else { return };
-    page.set("muc_host", first);
+    writer.set("muc_host", first);
     if let Some(topic) = sns.get(topic)
         && !others.is_empty()
     {
-        page.group("sns.muc_topics");
+        writer.group("sns.muc_topics");
         for host in others {
-            page.set(&quoted(host), topic);
+            writer.set(&quoted(host), topic);
         }
     }
 }
 
 /// What differs for one domain, or one host type.
-fn host(host: &HostConfig, base: &Sns, given: &Given, page: &mut Page) {
+fn host(host: &HostConfig, base: &Sns, input: &Input, writer: &mut TomlWriter) {
     let Some(modules) = &host.modules else { return };
     let sns = Sns::read(modules);
     let lacks = modules.sns.is_none();
-    let changes = if lacks { silenced(base) } else { changes(&sns, base, given) };
+    let changes = if lacks { silenced(base) } else { changes(&sns, base, input) };
     let rooms = room_changes(&sns, base);
-    page.blank();
+    writer.blank();
     if lacks && !changes.is_empty() {
-        page.choice(&format!(
+        writer.choice(&format!(
             "{} has modules of its own, without the SNS backend: nothing is published for it.",
             host.name
         ));
     }
-    page.leave_out_all(&sns.asides);
+    writer.leave_out_all(&sns.unsupported);
     if !lacks {
-        page.leave_out_all(&unchangeable(host, &sns, base));
-        credentials_of_host(host, &sns, base, given, page);
+        writer.leave_out_all(&unchangeable(host, &sns, base, input.host_keys));
+        credentials_of_host(host, &sns, base, input, writer);
     }
     if sns.own_plugin().is_some() && sns.own_plugin() != base.own_plugin() {
-        plugin(&sns, &format!("plugin_module of {}", host.name), page);
+        plugin(&sns, &format!("plugin_module of {}", host.name), writer);
     }
     if changes.is_empty() && rooms.is_empty() {
         return;
     }
     let name = if host.is_type { "DOMAIN" } else { &host.name };
     let group = format!("hosts.{}.sns", quoted(name));
-    let mut section = Page::default();
+    let mut section = TomlWriter::default();
     section.group(&group);
     for (name, value) in &changes {
         section.set(name, value);
@@ -175,10 +173,10 @@ fn host(host: &HostConfig, base: &Sns, given: &Given, page: &mut Page) {
     }
     if host.is_type {
         let why = "stands for domains that only MongooseIM's database knows; write this for each:";
-        page.leave_out(&Aside::new(host.line, format!("the host type {}", host.name), why));
-        page.quote(section.finish().trim());
+        writer.leave_out(&Unsupported::new(host.line, format!("the host type {}", host.name), why));
+        writer.quote(section.finish().trim());
     } else {
-        page.append(&section);
+        writer.append(&section);
     }
 }
 
@@ -190,11 +188,17 @@ fn differing_credentials<'a>(
 }
 
 /// Tells of credentials that are a domain's own and could be set, but are not to be written.
-fn credentials_of_host(host: &HostConfig, sns: &Sns, base: &Sns, given: &Given, page: &mut Page) {
+fn credentials_of_host(
+    host: &HostConfig,
+    sns: &Sns,
+    base: &Sns,
+    input: &Input,
+    writer: &mut TomlWriter,
+) {
     let mut possible =
-        differing_credentials(sns, base).filter(|name| HOST_KEYS.contains(name)).peekable();
-    if given.secrets == Secrets::Environment && possible.peek().is_some() {
-        page.secret(&format!(
+        differing_credentials(sns, base).filter(|name| input.host_keys.contains(name)).peekable();
+    if input.secrets == Secrets::Environment && possible.peek().is_some() {
+        writer.secret(&format!(
             "{} has credentials of its own, which are not written here; set {} in its section, in a \
              file that only the workers can read.",
             host.name,
@@ -210,12 +214,12 @@ fn silenced(base: &Sns) -> Vec<(&'static str, String)> {
 }
 
 /// A domain's options replace all of the general ones, so an unset topic is none.
-fn changes(sns: &Sns, base: &Sns, given: &Given) -> Vec<(&'static str, String)> {
+fn changes(sns: &Sns, base: &Sns, input: &Input) -> Vec<(&'static str, String)> {
     let plain = TOPICS.into_iter().chain(["region", "account_id", "sns_host"]);
-    let secret = CREDENTIALS.into_iter().filter(|_| given.secrets == Secrets::File);
+    let secret = CREDENTIALS.into_iter().filter(|_| input.secrets == Secrets::File);
     let mut found: Vec<_> = plain
         .chain(secret)
-        .filter(|name| HOST_KEYS.contains(name) && value(sns, name) != value(base, name))
+        .filter(|name| input.host_keys.contains(name) && value(sns, name) != value(base, name))
         .map(|name| (name, value(sns, name).unwrap_or_default().to_owned()))
         .collect();
     let muc_host =
@@ -258,7 +262,7 @@ fn number(sns: &Sns, name: &str, default: i64) -> i64 {
 }
 
 /// What differs and can't.
-fn unchangeable(host: &HostConfig, sns: &Sns, base: &Sns) -> Vec<Aside> {
+fn unchangeable(host: &HostConfig, sns: &Sns, base: &Sns, host_keys: &[&str]) -> Vec<Unsupported> {
     let endpoint = ["sns_host"].into_iter().filter(|name| value(sns, name) != value(base, name));
     let numbers = NUMBERS
         .into_iter()
@@ -269,7 +273,7 @@ fn unchangeable(host: &HostConfig, sns: &Sns, base: &Sns) -> Vec<Aside> {
     endpoint
         .chain(differing_credentials(sns, base))
         .chain(numbers)
-        .filter(|name| !HOST_KEYS.contains(name))
-        .map(|name| Aside::new(host.line, format!("{name} of {}", host.name), why))
+        .filter(|name| !host_keys.contains(name))
+        .map(|name| Unsupported::new(host.line, format!("{name} of {}", host.name), why))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! What both forms of MongooseIM's configuration are read into.
 
-use super::page::Aside;
+use super::writer::Unsupported;
 
 /// A value and the line that it stands on, from 1.
 #[derive(Clone)]
@@ -60,42 +60,60 @@ impl Table {
     }
 
     /// A text; an empty one counts as none.
-    pub(super) fn take_text(&mut self, key: &str, asides: &mut Vec<Aside>) -> Option<String> {
+    pub(super) fn take_text(
+        &mut self,
+        key: &str,
+        unsupported: &mut Vec<Unsupported>,
+    ) -> Option<String> {
         let node = self.take(key)?;
         match node.value {
             Value::Text(text) => Some(text).filter(|text| !text.is_empty()),
             // Erlang takes any term for an account's id.
             Value::Integer(number) => Some(number.to_string()),
-            _ => self.wrong(key, node.line, "is not a text", asides),
+            _ => self.wrong(key, node.line, "is not a text", unsupported),
         }
     }
 
-    pub(super) fn take_number(&mut self, key: &str, asides: &mut Vec<Aside>) -> Option<i64> {
+    pub(super) fn take_number(
+        &mut self,
+        key: &str,
+        unsupported: &mut Vec<Unsupported>,
+    ) -> Option<i64> {
         let node = self.take(key)?;
         match node.value {
             Value::Integer(number) => Some(number),
-            _ => self.wrong(key, node.line, "is not a whole number", asides),
+            _ => self.wrong(key, node.line, "is not a whole number", unsupported),
         }
     }
 
-    pub(super) fn take_flag(&mut self, key: &str, asides: &mut Vec<Aside>) -> Option<bool> {
+    pub(super) fn take_flag(
+        &mut self,
+        key: &str,
+        unsupported: &mut Vec<Unsupported>,
+    ) -> Option<bool> {
         let node = self.take(key)?;
         match node.value {
             Value::Flag(flag) => Some(flag),
-            _ => self.wrong(key, node.line, "is neither true nor false", asides),
+            _ => self.wrong(key, node.line, "is neither true nor false", unsupported),
         }
     }
 
-    fn wrong<T>(&self, key: &str, line: usize, why: &str, asides: &mut Vec<Aside>) -> Option<T> {
-        asides.push(Aside::new(line, format!("{}.{key}", self.path), why));
+    fn wrong<T>(
+        &self,
+        key: &str,
+        line: usize,
+        why: &str,
+        unsupported: &mut Vec<Unsupported>,
+    ) -> Option<T> {
+        unsupported.push(Unsupported::new(line, format!("{}.{key}", self.path), why));
         None
     }
 
     /// Tells what nobody took. Of the values nothing is shown: they may be secrets.
-    pub(super) fn finish(self, asides: &mut Vec<Aside>) {
+    pub(super) fn finish(self, unsupported: &mut Vec<Unsupported>) {
         for (name, node) in self.entries {
             let why = "is no option that is known here, or stands twice, or is of another kind";
-            asides.push(Aside::new(node.line, format!("{}.{name}", self.path), why));
+            unsupported.push(Unsupported::new(node.line, format!("{}.{name}", self.path), why));
         }
     }
 }
