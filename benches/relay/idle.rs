@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Result;
 use crate::fake::Fake;
-use crate::report::median;
+use crate::medians::median;
 use crate::rounds::Bench;
 
 const EVENTS: u32 = 20;

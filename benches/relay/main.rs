@@ -8,6 +8,7 @@ mod fake;
 mod fake_sns;
 mod idle;
 mod loops;
+mod medians;
 mod process;
 mod report;
 mod rounds;

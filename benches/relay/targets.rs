@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::idle::Idle;
-use crate::report::Medians;
+use crate::medians::Medians;
 use crate::watched::Watched;
 
 /// A ratio beside its bound. Without a value, what it needs was not measured.

@@ -13,8 +13,8 @@ use tokio::time::{Instant, interval, sleep};
 
 use crate::Result;
 use crate::fake::Fake;
+use crate::medians::median;
 use crate::process::Measured;
-use crate::report::median;
 use crate::rounds::Bench;
 
 const SCRAPE_EVERY: Duration = Duration::from_secs(1);

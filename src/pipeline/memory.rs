@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
-use crate::pipeline::settle::{NotParked, Settle, StaleReceipt};
+use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
 
 /// When what was parked is ready again.
 const PARKED_FOR: Duration = Duration::from_secs(30);

@@ -1,63 +1,9 @@
 //! The one place where deliveries are acknowledged and dead-lettered.
 
 use std::fmt;
-use std::future::Future;
 
-use crate::event::Envelope;
-use crate::outcome::{DeadLetter, Outcome};
-use crate::pipeline::ports::Delivery;
-
-/// What a session offers to settle its deliveries with.
-pub trait Settle {
-    /// The right to settle one delivery.
-    type Receipt;
-
-    /// Acknowledges: the broker forgets the delivery.
-    ///
-    /// # Errors
-    ///
-    /// The session has ended; the delivery will come again.
-    fn ack(&self, receipt: Self::Receipt) -> impl Future<Output = Result<(), StaleReceipt>>;
-
-    /// Copies the event to where dead letters are kept. Returns when it is safe there,
-    /// however long that takes.
-    ///
-    /// # Errors
-    ///
-    /// The session has ended while it waited; the delivery will come again.
-    fn dead_letter(
-        &self,
-        envelope: &Envelope,
-        receipt: &Self::Receipt,
-        letter: &DeadLetter,
-    ) -> impl Future<Output = Result<(), StaleReceipt>>;
-
-    /// Copies the event to where the broker keeps it for a while and brings it back from. Returns
-    /// when it is safe there.
-    ///
-    /// # Errors
-    ///
-    /// The session has ended, or the broker does not take it now.
-    fn park(
-        &self,
-        envelope: &Envelope,
-        receipt: &Self::Receipt,
-    ) -> impl Future<Output = Result<(), NotParked>>;
-}
-
-/// The receipt's session has ended. Nothing is lost: the broker delivers the event again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the delivery's channel is gone; the broker delivers it again")]
-pub struct StaleReceipt;
-
-/// Why an event is not parked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotParked {
-    /// It is delivered again.
-    Stale(StaleReceipt),
-    /// Why that can't be done now, in words for the operator.
-    Refused(String),
-}
+use crate::outcome::Outcome;
+use crate::pipeline::ports::{Delivery, NotParked, Settle, StaleReceipt};
 
 /// A delivery that could not be settled as it should.
 pub enum Unsettled<R> {

@@ -19,9 +19,10 @@ use crate::observe::monitor::{Monitor, State};
 use crate::observe::trace::Following;
 use crate::outcome::{Circuit, Outcome, SourceError};
 use crate::pause::Pauses;
+use crate::pipeline::ports::Settle;
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::pipeline::relay::Relay;
-use crate::pipeline::settle::{Settle, Unsettled, settle};
+use crate::pipeline::settle::{Unsettled, settle};
 use crate::publish::Publish;
 use crate::publish::hold::{Deadline, WaitBudget};
 

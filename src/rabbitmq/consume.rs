@@ -30,7 +30,7 @@ use crate::event::Envelope;
 use crate::observe::monitor::Monitor;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
-use crate::pipeline::settle::{NotParked, Settle, StaleReceipt};
+use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
 use crate::rabbitmq::connection::bytes::{InFlightBytes, Sizes};
 use crate::rabbitmq::connection::link::Link;
 use crate::rabbitmq::connection::wire::Note;

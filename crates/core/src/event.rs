@@ -5,6 +5,7 @@ mod auto;
 mod cloudevents;
 mod envelope;
 mod error;
+mod field;
 mod json;
 mod locate;
 mod mongooseim;
@@ -15,6 +16,7 @@ mod payload;
 #[cfg(test)]
 mod tests;
 mod xml;
+mod xml_fault;
 mod xmpp;
 
 use std::borrow::Cow;
@@ -39,7 +41,7 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
         return Err(DecodeError::without_position(error::Problem::Unreadable(why.clone())));
     }
     match format {
-        Format::Native => native::decode(json::read(&envelope.payload)?),
+        Format::Native => native::decode(object::Object::read(&envelope.payload)?),
         Format::Mongooseim => mongooseim::decode(envelope),
         Format::MongooseimChat => mongooseim::decode_sent(envelope, EventKind::Chat),
         Format::MongooseimGroupchat => mongooseim::decode_sent(envelope, EventKind::Groupchat),

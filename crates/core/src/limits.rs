@@ -227,3 +227,14 @@ pub const DEEPEST_METADATA: usize = 16;
 
 /// Characters of a name that a script gives, where an error shows it.
 pub const LONGEST_SHOWN_NAME: usize = 64;
+
+/// Bytes of a payload. SNS takes 1 MiB at most; escapes and what only plugins read make the event longer than its
+/// message.
+pub const LONGEST_PAYLOAD: usize = 8 << 20;
+
+/// Values of one JSON payload, those within others among them: many times more than any event has. One can take a
+/// hundred times the memory of its text.
+pub const MOST_JSON_VALUES: usize = 100_000;
+
+/// Bytes of a stanza. XMPP servers allow their clients a quarter of that.
+pub const LONGEST_STANZA: usize = 1 << 20;

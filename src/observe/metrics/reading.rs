@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use prometheus::core::Collector;
 use prometheus::proto::Metric;
 
-use super::{Metrics, Totals};
+use super::Metrics;
+use super::totals::Totals;
+use crate::outcome::{Reason, SkipReason};
 
 /// What is counted so far, and what is so now.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -187,6 +189,33 @@ fn each(collector: &impl Collector, mut read: impl FnMut(&Metric)) {
 fn label(metric: &Metric, name: &str) -> String {
     let pair = metric.get_label().iter().find(|pair| pair.name() == name);
     pair.map(|pair| pair.value().to_owned()).unwrap_or_default()
+}
+
+impl From<&Reading> for Totals {
+    fn from(reading: &Reading) -> Self {
+        let mut totals = Self::default();
+        for source in reading.sources.values() {
+            totals.received += source.received;
+            totals.handed_back += source.handed_back;
+            totals.in_flight += source.in_flight;
+            for ((outcome, reason), count) in &source.outcomes {
+                match outcome.as_str() {
+                    "skipped" => add(&mut totals.skipped, SkipReason::from_label(reason), *count),
+                    "dead_lettered" => {
+                        add(&mut totals.dead_lettered, Reason::from_label(reason), *count);
+                    }
+                    _ => totals.published += count,
+                }
+            }
+        }
+        totals
+    }
+}
+
+fn add<R: Ord>(counts: &mut BTreeMap<R, u64>, reason: Option<R>, count: u64) {
+    if let Some(reason) = reason.filter(|_| count > 0) {
+        *counts.entry(reason).or_default() += count;
+    }
 }
 
 fn counted(metric: &Metric) -> u64 {

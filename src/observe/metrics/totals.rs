@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Reading;
 use crate::outcome::{Reason, SkipReason};
 
 /// The numbers at one moment, over all sources.
@@ -35,33 +34,6 @@ impl Totals {
     #[allow(clippy::cast_possible_wrap, reason = "nobody counts that far")]
     pub fn unaccounted(&self) -> i64 {
         self.received as i64 - self.ended() as i64 - self.in_flight
-    }
-}
-
-impl From<&Reading> for Totals {
-    fn from(reading: &Reading) -> Self {
-        let mut totals = Self::default();
-        for source in reading.sources.values() {
-            totals.received += source.received;
-            totals.handed_back += source.handed_back;
-            totals.in_flight += source.in_flight;
-            for ((outcome, reason), count) in &source.outcomes {
-                match outcome.as_str() {
-                    "skipped" => add(&mut totals.skipped, SkipReason::from_label(reason), *count),
-                    "dead_lettered" => {
-                        add(&mut totals.dead_lettered, Reason::from_label(reason), *count);
-                    }
-                    _ => totals.published += count,
-                }
-            }
-        }
-        totals
-    }
-}
-
-fn add<R: Ord>(counts: &mut BTreeMap<R, u64>, reason: Option<R>, count: u64) {
-    if let Some(reason) = reason.filter(|_| count > 0) {
-        *counts.entry(reason).or_default() += count;
     }
 }
 

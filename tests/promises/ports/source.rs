@@ -5,7 +5,8 @@ use std::time::Duration;
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
 use event_pusher_sns::pipeline::memory::MemoryQueue;
 use event_pusher_sns::pipeline::ports::{Delivery, Session, Source};
-use event_pusher_sns::pipeline::settle::{NotParked, Settle, StaleReceipt, settle};
+use event_pusher_sns::pipeline::ports::{NotParked, Settle, StaleReceipt};
+use event_pusher_sns::pipeline::settle::settle;
 use futures_util::FutureExt;
 
 use super::queue::{Queue, Rabbit, id_of, text};

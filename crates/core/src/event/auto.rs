@@ -2,8 +2,9 @@
 
 use super::envelope::MediaType;
 use super::error::DecodeError;
-use super::object::Field;
-use super::{Decoded, Envelope, cloudevents, json, mongooseim, native, xmpp};
+use super::field::Field;
+use super::object::Object;
+use super::{Decoded, Envelope, cloudevents, mongooseim, native, xmpp};
 
 pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
     match envelope.media_type() {
@@ -19,7 +20,7 @@ pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
     if looks_like_xml(&envelope.payload) {
         return xmpp::decode(&envelope.payload);
     }
-    let object = json::read(&envelope.payload)?;
+    let object = Object::read(&envelope.payload)?;
     if cloudevents::recognises(&object) {
         cloudevents::decode_object(object)
     } else if !object.has(Field::Type) && mongooseim::recognises(envelope, &object) {

@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 
 use super::envelope::MediaType;
 use super::error::{DecodeError, Problem};
-use super::object::{Field, Object};
-use super::{Decoded, Envelope, EventKind, json};
+use super::field::Field;
+use super::object::Object;
+use super::{Decoded, Envelope, EventKind};
 use crate::outcome::SkipReason;
 
 /// Each followed by the attribute's name. JMS clients can't write the colon.
@@ -23,10 +24,10 @@ pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
     match envelope.media_type() {
         MediaType::ForeignCloudEvent => Err(DecodeError::without_position(Problem::CloudEventForm)),
         MediaType::Xml | MediaType::Other if is_in_headers(envelope) => {
-            Attributes::of_headers(envelope)?.event(json::read(&envelope.payload))
+            Attributes::of_headers(envelope)?.event(Object::read(&envelope.payload))
         }
         // A structured event without its content type is told by its shape.
-        _ => decode_object(json::read(&envelope.payload)?),
+        _ => decode_object(Object::read(&envelope.payload)?),
     }
 }
 
@@ -52,7 +53,7 @@ pub(super) fn decode_object(mut object: Object<'_>) -> Result<Decoded<'_>, Decod
         let data = base64_simd::STANDARD
             .decode_to_vec(encoded.as_bytes())
             .map_err(|_| object.error(Field::DataBase64, Problem::NotBase64))?;
-        let decoded = attributes.event(json::read(&data)).map_err(within)?;
+        let decoded = attributes.event(Object::read(&data)).map_err(within)?;
         return Ok(decoded.into_owned());
     }
     attributes.event(object.take_object(Field::Data))

@@ -5,9 +5,9 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::object::{Field, Kind};
-use super::payload::Payload;
-use super::xml::Fault;
+use super::field::{Field, Kind};
+use super::xml_fault::Fault;
+use crate::limits::{LONGEST_PAYLOAD, MOST_JSON_VALUES};
 use crate::outcome::{DeadLetter, Reason};
 
 /// Why a payload is no event: one line that says where, what and, where sensible, what to do.
@@ -25,17 +25,6 @@ impl DecodeError {
     /// For what the payload has no part in.
     pub(super) const fn without_position(problem: Problem) -> Self {
         Self { problem, position: None }
-    }
-
-    /// A fault of the JSON text itself. All of `serde_json`'s own syntax messages are fixed
-    /// texts; those that would quote a value are never asked for.
-    pub(super) fn json(error: &serde_json::Error, payload: Payload<'_>) -> Self {
-        let first = payload.position(0);
-        let column = error.column().max(1) + if error.line() == 1 { first.column - 1 } else { 0 };
-        let position = Position { line: error.line() + first.line - 1, column };
-        let text = error.to_string();
-        let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-        Self::new(Problem::Json(what.to_owned()), position)
     }
 
     /// Where in the payload it was found, if it was found in the payload.
@@ -94,9 +83,9 @@ pub(super) enum Problem {
     Unreadable(Box<str>),
     #[error("the payload is empty; an event is one {expected}")]
     Empty { expected: &'static str },
-    #[error("it has {bytes} bytes, and more than {} are not read", super::payload::LONGEST)]
+    #[error("it has {bytes} bytes, and more than {} are not read", LONGEST_PAYLOAD)]
     TooLong { bytes: usize },
-    #[error("it has more than {} values, and no more are read", super::json::MOST_VALUES)]
+    #[error("it has more than {} values, and no more are read", MOST_JSON_VALUES)]
     TooManyValues,
     #[error("the payload is UTF-16; send UTF-8")]
     Utf16,

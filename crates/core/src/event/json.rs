@@ -1,6 +1,6 @@
 //! The one reader of JSON objects, for every format.
 //!
-//! Its visitors take whatever kind of value comes and leave judging to [`Object`]. So serde
+//! Its visitors take whatever kind of value comes and leave judging to [`Object`](super::object::Object). So serde
 //! never words an error of its own, which would quote the value; what `serde_json` can still
 //! report are faults of syntax, depth (127 levels) among them.
 
@@ -14,21 +14,14 @@ use serde::de::{
 use serde_json::{Map, Value};
 
 use super::error::{DecodeError, Problem};
+use super::field::{Field, Kind};
 use super::locate;
-use super::object::{Field, Kind, Object};
 use super::payload::Payload;
+use crate::limits::MOST_JSON_VALUES;
 
-/// Values of one payload, those within others among them: many times more than any event has. One can
-/// take a hundred times the memory of its text.
-pub(super) const MOST_VALUES: usize = 100_000;
-
-/// Reads a payload, which must be one JSON object in UTF-8 in which no key stands twice.
-pub(super) fn read(payload: &[u8]) -> Result<Object<'_>, DecodeError> {
-    read_part(Payload::read(payload)?)
-}
-
-/// Reads all of `payload`, which may be a part of a larger one.
-pub(super) fn read_part(payload: Payload<'_>) -> Result<Object<'_>, DecodeError> {
+/// Reads all of `payload`, which must be one JSON object in which no key stands twice, and may be a part of a larger
+/// one.
+pub(super) fn read(payload: Payload<'_>) -> Result<Members<'_>, DecodeError> {
     let text = payload.text();
     let content = text.trim_start_matches([' ', '\t', '\r', '\n']);
     let start = text.len() - content.len();
@@ -49,7 +42,7 @@ pub(super) fn read_part(payload: Payload<'_>) -> Result<Object<'_>, DecodeError>
         let problem = field.map_or(Problem::UnknownTwice, Problem::KnownTwice);
         return Err(payload.error(problem, offset));
     }
-    Ok(Object::new(payload, members.known, members.unknown))
+    Ok(members)
 }
 
 /// Reads all of `payload` as one value.
@@ -60,7 +53,7 @@ fn whole<'a, S: DeserializeSeed<'a>>(
     let mut deserializer = serde_json::Deserializer::from_str(payload.text());
     let read = seed.deserialize(&mut deserializer);
     read.and_then(|value| deserializer.end().map(|()| value))
-        .map_err(|error| DecodeError::json(&error, payload))
+        .map_err(|error| payload.json_error(&error))
 }
 
 /// The value of a known field, of whatever kind.
@@ -104,7 +97,7 @@ struct Reader<'c> {
 
 impl Reader<'_> {
     fn has_too_many(self) -> bool {
-        self.count.get() > MOST_VALUES
+        self.count.get() > MOST_JSON_VALUES
     }
 
     fn count(self) {
@@ -181,9 +174,9 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
 /// The members of the outermost object.
 #[derive(Default)]
-struct Members<'a> {
-    known: [Option<FieldValue<'a>>; Field::ALL.len()],
-    unknown: Map<String, Value>,
+pub(super) struct Members<'a> {
+    pub known: [Option<FieldValue<'a>>; Field::ALL.len()],
+    pub unknown: Map<String, Value>,
     /// The first member whose key had stood before, and the field if it is a known one.
     twice: Option<(usize, Option<Field>)>,
 }

@@ -6,8 +6,9 @@
 //! `type`, `id` and `timestamp` have no meaning here: they are metadata like any other.
 
 use super::error::{DecodeError, Problem};
-use super::object::{Field, Object};
-use super::{Decoded, Envelope, EventKind, json};
+use super::field::Field;
+use super::object::Object;
+use super::{Decoded, Envelope, EventKind};
 use crate::outcome::SkipReason;
 
 /// What is known about an event before its payload is read.
@@ -22,7 +23,7 @@ enum Told {
 pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
     match told(envelope) {
         Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
-        _ => decode_object(envelope, json::read(&envelope.payload)?),
+        _ => decode_object(envelope, Object::read(&envelope.payload)?),
     }
 }
 
@@ -34,7 +35,7 @@ pub(super) fn decode_sent(
 ) -> Result<Decoded<'_>, DecodeError> {
     match told(envelope) {
         Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
-        _ => json::read(&envelope.payload)?.into_event(kind, None, None),
+        _ => Object::read(&envelope.payload)?.into_event(kind, None, None),
     }
 }
 

@@ -1,7 +1,8 @@
 //! The project's own format: a JSON object with a `type`.
 
 use super::error::{DecodeError, Problem};
-use super::object::{Field, Object};
+use super::field::Field;
+use super::object::Object;
 use super::{Decoded, EventKind};
 use crate::outcome::SkipReason;
 

@@ -1,7 +1,6 @@
 //! A JSON object whose known fields are asked for by name and kind.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Range;
 
 use jid::Jid;
@@ -9,100 +8,13 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::error::{DecodeError, Problem};
-use super::json::FieldValue;
+use super::field::{Field, Kind};
+use super::json::{FieldValue, Members};
 use super::payload::Payload;
 use super::{
     Decoded, Event, EventKind, Message, MessageKind, Meta, Presence, address, json, locate,
 };
 use crate::outcome::SkipReason;
-
-/// The fields that some format knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Field {
-    Type,
-    UserId,
-    Present,
-    FromUserId,
-    ToUserId,
-    Message,
-    Id,
-    Timestamp,
-    SpecVersion,
-    Source,
-    Time,
-    Data,
-    DataBase64,
-}
-
-impl Field {
-    pub(super) const ALL: [Self; 13] = [
-        Self::Type,
-        Self::UserId,
-        Self::Present,
-        Self::FromUserId,
-        Self::ToUserId,
-        Self::Message,
-        Self::Id,
-        Self::Timestamp,
-        Self::SpecVersion,
-        Self::Source,
-        Self::Time,
-        Self::Data,
-        Self::DataBase64,
-    ];
-
-    pub(super) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|field| field.name() == name)
-    }
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Type => "type",
-            Self::UserId => "user_id",
-            Self::Present => "present",
-            Self::FromUserId => "from_user_id",
-            Self::ToUserId => "to_user_id",
-            Self::Message => "message",
-            Self::Id => "id",
-            Self::Timestamp => "timestamp",
-            Self::SpecVersion => "specversion",
-            Self::Source => "source",
-            Self::Time => "time",
-            Self::Data => "data",
-            Self::DataBase64 => "data_base64",
-        }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The kinds of JSON value: all that an error may say about one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Null,
-    Boolean,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Null => "null",
-            Self::Boolean => "a boolean",
-            Self::Number => "a number",
-            Self::String => "a string",
-            Self::Array => "an array",
-            Self::Object => "an object",
-        })
-    }
-}
 
 /// An object from which a format takes what it knows. What nobody takes is metadata.
 pub(super) struct Object<'a> {
@@ -112,12 +24,14 @@ pub(super) struct Object<'a> {
 }
 
 impl<'a> Object<'a> {
-    pub(super) const fn new(
-        payload: Payload<'a>,
-        known: [Option<FieldValue<'a>>; Field::ALL.len()],
-        unknown: Map<String, Value>,
-    ) -> Self {
-        Self { payload, known, unknown }
+    /// Reads a payload, which must be one JSON object in UTF-8.
+    pub(super) fn read(payload: &'a [u8]) -> Result<Self, DecodeError> {
+        Self::of(Payload::read(payload)?)
+    }
+
+    fn of(payload: Payload<'a>) -> Result<Self, DecodeError> {
+        let Members { known, unknown, .. } = json::read(payload)?;
+        Ok(Self { payload, known, unknown })
     }
 
     /// Whether the field is there and not `null`.
@@ -151,7 +65,7 @@ impl<'a> Object<'a> {
                 // It may be large.
                 drop(read);
                 let range = self.locate(field).unwrap_or_default();
-                json::read_part(self.payload.part(range))
+                Self::of(self.payload.part(range))
             }
             Some(other) => Err(self.wrong_kind(field, Kind::Object, other.kind())),
         }

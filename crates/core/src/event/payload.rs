@@ -3,9 +3,7 @@
 use std::ops::Range;
 
 use super::error::{DecodeError, Position, Problem};
-
-/// SNS takes 1 MiB at most; escapes and what only plugins read make the event longer than its message.
-pub(super) const LONGEST: usize = 8 << 20;
+use crate::limits::LONGEST_PAYLOAD;
 
 /// A payload that is UTF-8, or a part of it. Offsets count from the part's beginning.
 #[derive(Debug, Clone, Copy)]
@@ -19,9 +17,9 @@ impl<'a> Payload<'a> {
     /// UTF-8 is the encoding of JSON between systems (RFC 8259, section 8.1) and of XMPP (RFC
     /// 6120, section 11.6). A byte order mark, which both let a reader ignore, is left out.
     pub(super) fn read(whole: &'a [u8]) -> Result<Self, DecodeError> {
-        if whole.len() > LONGEST {
+        if whole.len() > LONGEST_PAYLOAD {
             let problem = Problem::TooLong { bytes: whole.len() };
-            return Err(DecodeError::new(problem, Position::of(whole, LONGEST)));
+            return Err(DecodeError::new(problem, Position::of(whole, LONGEST_PAYLOAD)));
         }
         if matches!(whole, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
             return Err(DecodeError::new(Problem::Utf16, Position::of(whole, 0)));
@@ -52,5 +50,16 @@ impl<'a> Payload<'a> {
 
     pub(super) fn error(self, problem: Problem, offset: usize) -> DecodeError {
         DecodeError::new(problem, self.position(offset))
+    }
+
+    /// A fault of the JSON text itself. All of `serde_json`'s own syntax messages are fixed
+    /// texts; those that would quote a value are never asked for.
+    pub(super) fn json_error(self, error: &serde_json::Error) -> DecodeError {
+        let first = self.position(0);
+        let column = error.column().max(1) + if error.line() == 1 { first.column - 1 } else { 0 };
+        let position = Position { line: error.line() + first.line - 1, column };
+        let text = error.to_string();
+        let what = text.split_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        DecodeError::new(Problem::Json(what.to_owned()), position)
     }
 }

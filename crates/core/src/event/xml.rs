@@ -8,7 +8,6 @@
 
 mod attributes;
 mod characters;
-mod fault;
 mod namespace;
 
 use std::borrow::Cow;
@@ -18,14 +17,12 @@ use quick_xml::events::{BytesDecl, BytesRef, Event};
 use quick_xml::name::QName;
 
 pub(super) use self::attributes::{Attribute, Attributes};
-pub(super) use self::fault::Fault;
 pub(super) use self::namespace::Namespace;
 use self::namespace::Scope;
 use super::error::{DecodeError, Position, Problem};
 use super::payload::Payload;
-
-/// Longest stanza, in bytes. XMPP servers allow their clients a quarter of that.
-pub(super) const LONGEST: usize = 1 << 20;
+use super::xml_fault::Fault;
+use crate::limits::LONGEST_STANZA;
 
 /// Elements in each other.
 const DEEPEST: usize = 64;
@@ -65,9 +62,9 @@ pub(super) struct Xml<'a> {
 
 impl<'a> Xml<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        if bytes.len() > LONGEST {
+        if bytes.len() > LONGEST_STANZA {
             let problem = Fault::TooLong { bytes: bytes.len() }.into();
-            return Err(DecodeError::new(problem, Position::of(bytes, LONGEST)));
+            return Err(DecodeError::new(problem, Position::of(bytes, LONGEST_STANZA)));
         }
         let payload = Payload::read(bytes)?;
         if let Some((offset, character)) = characters::forbidden(payload.text()) {
@@ -161,7 +158,7 @@ impl<'a> Xml<'a> {
             return Err(Fault::Name);
         }
         let namespace = self.scope.of_element(name)?;
-        self.attributes.check_prefixes(&self.scope)?;
+        self.scope.check_prefixes(&self.attributes)?;
         let name = name.local_name().into_inner();
         Ok(Some(Step::Open(Element { namespace, name, offset })))
     }

@@ -4,6 +4,7 @@
 //! take is bounded by [`Bounds`], and counted in operations, not in seconds, so that an event ends in the
 //! same way on every machine.
 
+mod bounds;
 mod cost;
 mod fault;
 mod functions;
@@ -23,10 +24,10 @@ use jid::Jid;
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, ImmutableString, Scope};
 use thiserror::Error;
 
+pub use self::bounds::Bounds;
 use self::fault::Place;
 use self::functions::{Defined, Function};
 use self::outline::Outline;
-pub use self::sandbox::Bounds;
 use self::values::{EventView, JidView};
 use super::{Attributes, Metadata, Plugin, PluginError};
 use crate::arn::TopicArn;

@@ -143,7 +143,7 @@ fn json_in_a_text_is_never_read_whatever_the_key_is_called() {
 
 #[test]
 fn so_many_values_that_they_would_fill_the_memory_are_not_read() {
-    let most = crate::event::json::MOST_VALUES;
+    let most = crate::limits::MOST_JSON_VALUES;
     for (value, each) in [("{\"a\":0}", 2), ("0", 1), ("[[]]", 2), ("\"\"", 1)] {
         let with = |count: usize| {
             let beside = format!("\"m\":[{}],", vec![value; count].join(","));

@@ -4,11 +4,9 @@ use std::borrow::Cow;
 
 use quick_xml::XmlVersion;
 use quick_xml::events::attributes::Attributes as Raw;
-use quick_xml::name::QName;
 
+use super::super::xml_fault::Fault;
 use super::characters::{is_allowed, is_qualified_name};
-use super::fault::Fault;
-use super::namespace::Scope;
 
 #[derive(Debug)]
 pub(in super::super) struct Attribute<'a> {
@@ -65,14 +63,6 @@ impl<'a> Attributes<'a> {
             self.0.push(Attribute { name, value, offset });
         }
         Ok(())
-    }
-
-    pub(super) fn check_prefixes(&self, scope: &Scope) -> Result<(), Fault> {
-        if self.0.iter().all(|attribute| scope.knows(QName(attribute.name))) {
-            Ok(())
-        } else {
-            Err(Fault::Prefix)
-        }
     }
 }
 

@@ -4,8 +4,8 @@ use quick_xml::name::{
     Namespace as Uri, NamespaceError, NamespaceResolver, PrefixDeclaration, QName, ResolveResult,
 };
 
+use super::super::xml_fault::Fault;
 use super::Attributes;
-use super::fault::Fault;
 
 /// Declared around one element. Looking a prefix up passes all of them, so this bounds the cost
 /// of a document.
@@ -100,8 +100,17 @@ impl Scope {
         }
     }
 
+    /// Finds a prefix that is declared nowhere.
+    pub(super) fn check_prefixes(&self, attributes: &Attributes<'_>) -> Result<(), Fault> {
+        if attributes.iter().all(|attribute| self.knows(QName(attribute.name))) {
+            Ok(())
+        } else {
+            Err(Fault::Prefix)
+        }
+    }
+
     /// Whether the attribute's prefix, if it has one, is declared.
-    pub(super) fn knows(&self, attribute: QName<'_>) -> bool {
+    fn knows(&self, attribute: QName<'_>) -> bool {
         let is_declaration = attribute.as_namespace_binding().is_some();
         is_declaration
             || !matches!(self.0.resolve_attribute(attribute).0, ResolveResult::Unknown(_))

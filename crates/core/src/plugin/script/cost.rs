@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use rhai::{Array, Blob, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, Position};
 
-use super::Bounds;
+use super::bounds::Bounds;
 
 pub(super) type Charged<T = ()> = Result<T, Box<EvalAltResult>>;
 

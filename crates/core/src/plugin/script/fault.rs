@@ -4,7 +4,7 @@ use std::fmt;
 
 use rhai::{EvalAltResult, ParseErrorType, Position};
 
-use super::Bounds;
+use super::bounds::Bounds;
 
 /// Where in the script, as far as it is known; shown as `:LINE:COLUMN`.
 #[derive(Debug, Clone, Copy, Default)]

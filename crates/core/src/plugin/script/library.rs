@@ -15,7 +15,7 @@ use rhai::{
 };
 
 use self::table::{Entry, OPERATORS, Price};
-use super::Bounds;
+use super::bounds::Bounds;
 use super::cost::{Charged, READ, REBUILT, SCANNED, Size, charge, give, too_large};
 
 type Answer = Result<Dynamic, Box<EvalAltResult>>;

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use rhai::{AST, ASTFlags, ASTNode, Dynamic, Expr, FnCallExpr, ImmutableString, Stmt};
 
-use super::Bounds;
+use super::bounds::Bounds;
 use super::cost::{Charged, MADE, REBUILT, SCANNED, SOUGHT, Size, TRIED, charge};
 
 /// What a script does with its texts, wherever it does it.

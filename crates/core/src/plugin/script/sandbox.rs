@@ -9,35 +9,8 @@ use rhai::packages::{
 };
 use rhai::{Dynamic, Engine, OptimizationLevel};
 
+use super::bounds::Bounds;
 use super::{cost, library, values};
-use crate::limits;
-
-/// What one call of a function may take; the reasons stand in `limits.rs`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bounds;
-
-impl Bounds {
-    /// Steps of the script.
-    pub const OPERATIONS: u64 = limits::SCRIPT_OPERATIONS;
-    /// Units of weight: what its operations and its functions touch.
-    pub const WEIGHT: u64 = limits::SCRIPT_WEIGHT;
-    /// Bytes of a text that stands in the script itself.
-    pub const LITERAL: usize = limits::SCRIPT_LITERAL;
-    /// Functions within functions.
-    pub const CALLS: usize = limits::SCRIPT_CALLS;
-    /// Expressions and blocks within each other.
-    pub const NESTING: usize = limits::SCRIPT_NESTING;
-    /// Bytes of a text, or of all texts in an array or map.
-    pub const TEXT: usize = limits::SCRIPT_TEXT;
-    /// Elements of an array, those of arrays in it included.
-    pub const ARRAY: usize = limits::SCRIPT_ARRAY;
-    /// Entries of a map, those of maps in it included.
-    pub const MAP: usize = limits::SCRIPT_MAP;
-    /// Variables that a function has at one time.
-    pub const VARIABLES: usize = limits::SCRIPT_VARIABLES;
-    /// Functions of the script.
-    pub const FUNCTIONS: usize = limits::SCRIPT_FUNCTIONS;
-}
 
 /// Words that would reach beyond the event, and `this`: what it stands for is named nowhere, and would not be paid for.
 const FORBIDDEN: [&str; 4] = ["eval", "print", "debug", "this"];

@@ -6,7 +6,7 @@ use jid::Jid;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use serde_json::{Number, Value as Json};
 
-use super::Bounds;
+use super::bounds::Bounds;
 use super::cost::{Charged, Size, give, too_large};
 use crate::event::{Event, Message, Presence, bare};
 use crate::limits::{DEEPEST_METADATA, LONGEST_SHOWN_NAME};

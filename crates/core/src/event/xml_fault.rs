@@ -8,7 +8,7 @@ use thiserror::Error;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub(crate) enum Fault {
-    #[error("it has {bytes} bytes, and more than {} are not read", super::LONGEST)]
+    #[error("it has {bytes} bytes, and more than {} are not read", crate::limits::LONGEST_STANZA)]
     TooLong { bytes: usize },
     #[error("elements nest more than {most} deep")]
     TooDeep { most: usize },
