@@ -16,6 +16,9 @@ mod logging;
 mod run;
 mod scripts;
 mod signing;
+#[cfg(test)]
+mod tests;
+mod wiring;
 
 use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;

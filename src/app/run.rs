@@ -5,36 +5,28 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tracing_subscriber::EnvFilter;
 
+use super::wiring::Wiring;
 use super::{
     FAILED, INVALID_CONFIGURATION, cannot_start, start_logging, stop_on_signals, worker_name,
 };
-use crate::admin::{self, Pulse, Setup, Status};
+use crate::admin::{self, Setup, Status};
 use crate::app::descriptors;
-use crate::arn::TopicArn;
 use crate::cli::check;
 use crate::config::{Config, Source};
 use crate::observe::metrics::Metrics;
 use crate::observe::monitor::Monitor;
-use crate::observe::recent::Recent;
-use crate::observe::trace::{Exporter, Tracer};
-use crate::pipeline::relay::Relay;
-use crate::pipeline::worker::{Stop, Worker};
+use crate::observe::trace::Exporter;
+use crate::pipeline::worker::Stop;
 use crate::plugin::{Plugins, running};
-use crate::publish;
-use crate::publish::hold::WaitBudget;
-use crate::publish::{Measures, Publisher};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::consume::RabbitQueue;
 use crate::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
 use crate::route::Router;
 use crate::sns::Sns;
-
-const REPORT_EVERY: Duration = Duration::from_mins(1);
 
 /// For the collector to take the last spans, when all else is done.
 const SPANS_WITHIN: Duration = Duration::from_secs(2);
@@ -127,102 +119,22 @@ async fn work(config: Config, prepared: Prepared) {
     running::watch_this_thread();
     let name = worker_name();
     tracing::info!(worker = name, sources = config.amqp.sources.len(), "starting");
-    let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
-    if topics.is_empty() {
+    if config.topics().next().is_none() {
         tracing::warn!("no topic is set in [sns]: every event will be skipped as topic_unset");
     }
-    let recent = Rc::new(Recent::default());
     let broker = Rc::new(Broker::new(config.amqp.clone(), name));
-    let shared = Shared {
-        router,
-        publisher: publisher(&config, &topics, &metrics, &recent).await,
-        dead_letters: Rc::new(DeadLetterExchange::new(Rc::clone(&broker))),
-        broker,
-        recent,
-        metrics,
-        exporter,
+    let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
+    let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
+    let spans = exporter.as_ref().map(Exporter::spans);
+    let wiring = Wiring::new(&config, router, Arc::clone(&metrics), spans, sns);
+    let queue = |source: &Source, monitor: &Rc<Monitor>| {
+        let letters = Rc::clone(&dead_letters);
+        RabbitQueue::new(Rc::clone(&broker), source.clone(), letters).monitored(Rc::clone(monitor))
     };
-    let sources = config.amqp.sources.iter();
-    let workers: Vec<_> = sources.map(|source| shared.worker(&config, source)).collect();
-    let Shared { publisher, dead_letters, recent, metrics, exporter, .. } = shared;
-    let pulse = Pulse {
-        monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
-        publisher,
-        topics,
-        recent,
-        metrics: Arc::clone(&metrics),
-        stop: stop.clone(),
-        status,
-    };
-    let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
-    tokio::select! {
-        _ = working => {}
-        () = report_progress(&metrics) => {}
-        () = pulse.beat() => {}
-    }
+    wiring.run(&config, queue, stop, status).await;
     dead_letters.close().await;
     if let Some(exporter) = exporter {
         exporter.close(SPANS_WITHIN).await;
     }
     tracing::info!("stopped. {}", metrics.reading().totals());
-}
-
-async fn publisher(
-    config: &Config,
-    topics: &[TopicArn],
-    metrics: &Arc<Metrics>,
-    recent: &Rc<Recent>,
-) -> Rc<Publisher<Sns>> {
-    let sns = Sns::new(&config.sns, topics.iter().cloned()).await;
-    let measures = Measures::new(Arc::clone(metrics), topics).noting(Rc::clone(recent));
-    Rc::new(publish::measured_stack(&config.sns, &config.outage, sns, measures))
-}
-
-/// What the workers of all sources have in common.
-struct Shared {
-    router: Rc<Router>,
-    publisher: Rc<Publisher<Sns>>,
-    broker: Rc<Broker>,
-    dead_letters: Rc<DeadLetterExchange>,
-    recent: Rc<Recent>,
-    metrics: Arc<Metrics>,
-    exporter: Option<Exporter>,
-}
-
-impl Shared {
-    fn worker(&self, config: &Config, source: &Source) -> Worker<RabbitQueue, Sns> {
-        let prefetch = config.amqp.prefetch;
-        let monitor = Monitor::new(&source.name, Arc::clone(&self.metrics));
-        let monitor = Rc::new(monitor.with_prefetch(prefetch).noting(Rc::clone(&self.recent)));
-        let spans = self.exporter.as_ref().map(Exporter::spans);
-        let tracer = Tracer::new(&config.trace, config.sns.max_message_bytes, &source.queue, spans);
-        let relay = Relay::new(source.format, Rc::clone(&self.router), Rc::clone(&self.publisher));
-        let queue = RabbitQueue::new(
-            Rc::clone(&self.broker),
-            source.clone(),
-            Rc::clone(&self.dead_letters),
-        );
-        let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after);
-        Worker {
-            name: source.name.clone(),
-            relay: relay.traced(tracer),
-            budget: budget.with_bytes(config.amqp.in_flight_bytes_of_a_source()),
-            source: queue.monitored(Rc::clone(&monitor)),
-            monitor,
-            grace: config.shutdown.grace,
-        }
-    }
-}
-
-/// Says each minute what has come since, so that the log tells more than how it began.
-async fn report_progress(metrics: &Metrics) {
-    let mut before = metrics.reading().totals();
-    loop {
-        tokio::time::sleep(REPORT_EVERY).await;
-        let now = metrics.reading().totals();
-        if now.received != before.received || now.ended() != before.ended() {
-            tracing::info!("so far: {now}");
-        }
-        before = now;
-    }
 }

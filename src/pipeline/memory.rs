@@ -23,6 +23,8 @@ pub struct MemoryQueue(Rc<Inner>);
 struct Inner {
     state: RefCell<State>,
     changed: Notify,
+    /// Deliveries without an acknowledgement, at most; `None`: as many as are taken.
+    prefetch: Option<u16>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +51,12 @@ struct Message {
 }
 
 impl MemoryQueue {
+    /// A queue whose consumer gets no more than this many deliveries before it settles some.
+    #[must_use]
+    pub fn with_prefetch(prefetch: u16) -> Self {
+        Self(Rc::new(Inner { prefetch: Some(prefetch), ..Inner::default() }))
+    }
+
     /// Enqueues an event.
     pub fn publish(&self, envelope: Envelope) {
         self.0.state.borrow_mut().ready.push_back(Message { envelope, returns: 0 });
@@ -130,6 +138,9 @@ impl MemorySession {
         let mut state = self.queue.0.state.borrow_mut();
         if state.session != self.id {
             return Some(Err(SourceError::Failed("the session was cut".to_owned())));
+        }
+        if self.queue.0.prefetch.is_some_and(|most| state.unacked.len() >= most.into()) {
+            return None;
         }
         let message = state.returned.pop_front().or_else(|| state.ready.pop_front())?;
         state.delivered += 1;

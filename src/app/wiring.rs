@@ -1,0 +1,115 @@
+//! A worker for each source and one publisher for all, over any queues and any place to publish to: RabbitMQ and SNS in
+//! `run`, memory in tests.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use crate::admin::{Pulse, Status};
+use crate::arn::TopicArn;
+use crate::config::{self, Config};
+use crate::observe::metrics::Metrics;
+use crate::observe::monitor::Monitor;
+use crate::observe::recent::Recent;
+use crate::observe::trace::{Spans, Tracer};
+use crate::pipeline::ports::Source;
+use crate::pipeline::relay::Relay;
+use crate::pipeline::worker::{Stop, Worker};
+use crate::publish::hold::WaitBudget;
+use crate::publish::{self, Measures, Publish, Publisher};
+use crate::route::Router;
+
+const REPORT_EVERY: Duration = Duration::from_mins(1);
+
+/// What the workers of all sources have in common.
+pub(super) struct Wiring<P> {
+    router: Rc<Router>,
+    topics: Vec<TopicArn>,
+    pub(super) publisher: Rc<Publisher<P>>,
+    recent: Rc<Recent>,
+    metrics: Arc<Metrics>,
+    spans: Option<Spans>,
+}
+
+impl<P: Publish + 'static> Wiring<P> {
+    pub(super) fn new(
+        config: &Config,
+        router: Rc<Router>,
+        metrics: Arc<Metrics>,
+        spans: Option<Spans>,
+        place: P,
+    ) -> Self {
+        let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
+        let recent = Rc::new(Recent::default());
+        let measures = Measures::new(Arc::clone(&metrics), &topics).noting(Rc::clone(&recent));
+        let publisher = publish::measured_stack(&config.sns, &config.outage, place, measures);
+        Self { router, topics, publisher: Rc::new(publisher), recent, metrics, spans }
+    }
+
+    /// Works until all sources have stopped. `queue_of` gives each its queue.
+    pub(super) async fn run<S: Source>(
+        self,
+        config: &Config,
+        queue_of: impl Fn(&config::Source, &Rc<Monitor>) -> S,
+        stop: Stop,
+        status: watch::Sender<Status>,
+    ) {
+        let sources = config.amqp.sources.iter();
+        let workers: Vec<_> =
+            sources.map(|source| self.worker(config, source, &queue_of)).collect();
+        let pulse = Pulse {
+            monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
+            publisher: self.publisher,
+            topics: self.topics,
+            recent: self.recent,
+            metrics: Arc::clone(&self.metrics),
+            stop: stop.clone(),
+            status,
+        };
+        let working = join_all(workers.iter().map(|worker| worker.run(stop.clone())));
+        tokio::select! {
+            _ = working => {}
+            () = report_progress(&self.metrics) => {}
+            () = pulse.beat() => {}
+        }
+    }
+
+    fn worker<S: Source>(
+        &self,
+        config: &Config,
+        source: &config::Source,
+        queue_of: impl Fn(&config::Source, &Rc<Monitor>) -> S,
+    ) -> Worker<S, P> {
+        let prefetch = config.amqp.prefetch;
+        let monitor = Monitor::new(&source.name, Arc::clone(&self.metrics));
+        let monitor = Rc::new(monitor.with_prefetch(prefetch).noting(Rc::clone(&self.recent)));
+        let limit = config.sns.max_message_bytes;
+        let tracer = Tracer::new(&config.trace, limit, &source.queue, self.spans.clone());
+        let relay = Relay::new(source.format, Rc::clone(&self.router), Rc::clone(&self.publisher));
+        let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after);
+        Worker {
+            name: source.name.clone(),
+            relay: relay.traced(tracer),
+            budget: budget.with_bytes(config.amqp.in_flight_bytes_of_a_source()),
+            source: queue_of(source, &monitor),
+            monitor,
+            grace: config.shutdown.grace,
+        }
+    }
+}
+
+/// Says each minute what has come since, so that the log tells more than how it began.
+async fn report_progress(metrics: &Metrics) {
+    let mut before = metrics.reading().totals();
+    loop {
+        tokio::time::sleep(REPORT_EVERY).await;
+        let now = metrics.reading().totals();
+        if now.received != before.received || now.ended() != before.ended() {
+            tracing::info!("so far: {now}");
+        }
+        before = now;
+    }
+}
