@@ -10,8 +10,12 @@ EVENTS ?= 100000 # of `make chaos`
 LETTERS ?= 100000 # of `make dead-letters`
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
-# Promises that `make test` tries on RabbitMQ 4.3 once more, by their modules: what others send stops no worker.
+# Parts of the names of tests that take a minute or a gigabyte each: storms, kills, memory, a real XMPP server, a browser.
+LONG := chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
+# Promises that `make check-long` tries on RabbitMQ 4.3 once more, by their modules: what others send stops no worker.
 ON_4_3 := poison:: trust:: in_flight_bytes:: visitors told:: descriptors:: output::
+# One more at once than there are processors, since most of them wait for something.
+export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
 .NOTPARALLEL:
 
 ##@ See it work
@@ -23,13 +27,17 @@ run: ## The worker, with config/local.toml
 	@$(CARGO) run --locked -- run
 
 ##@ Change it
-.PHONY: test unit fmt check
-test: ## Every test, against real RabbitMQs (3.10, 4.3) and the emulator
+.PHONY: test unit fmt check check-long
+test: ## Every test but the long ones, against a real RabbitMQ and the emulator
+	@scripts/services install
+	@scripts/services run -- $(CARGO) test --locked --workspace -- $(LONG:%=--skip %)
+
+check-long: ## The long tests: storms, kills, memory, a browser; and what others send, on RabbitMQ 4.3 once more
 	@scripts/services install
 	@scripts/services browser
-	@# One more at once than there are processors, since most of them wait for something.
-	@export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-$$(($$(nproc) + 1))}; scripts/services run -- bash -c \
-		'$(CARGO) test --locked --workspace && EVENT_PUSHER_TEST_AMQP=$$EVENT_PUSHER_TEST_AMQP_NEXT $(CARGO) test --locked --test promises -- $(ON_4_3)'
+	@scripts/services run -- bash -c '\
+		$(CARGO) test --locked --test promises --test browser -- $(LONG) && \
+		EVENT_PUSHER_TEST_AMQP=$$EVENT_PUSHER_TEST_AMQP_NEXT $(CARGO) test --locked --test promises -- $(ON_4_3)'
 
 unit: ## Only the tests that need no service
 	@$(CARGO) test --locked --workspace --lib --bins
@@ -37,7 +45,7 @@ unit: ## Only the tests that need no service
 fmt: ## Format the code
 	@$(CARGO) fmt --all
 
-check: ## All that CI runs, the quick things first
+check: ## All but the long tests, the quick things first; CI runs `make check check-long`
 	@times=; for part in $(CHECKS); do \
 		printf '\n== make %s\n' "$$part"; began=$$SECONDS; \
 		$(MAKE) "$$part"; \
