@@ -28,7 +28,7 @@
 
 #[doc(inline)]
 pub use event_pusher_core::{arn, event, forecast, outcome, plugin, route, schema};
-use event_pusher_core::{causes, headers, limits, panics, pause, signature, text, untrusted};
+use event_pusher_core::{error_chain, headers, limits, panics, pause, signature, text, untrusted};
 
 mod admin;
 pub mod app;

@@ -3,7 +3,7 @@
 //! [`FaultPolicy`] decides whose fault an error is and waits for open circuits, [`Retry`] repeats what
 //! failed for a passing reason, [`Batcher`] gathers what can go in one request and
 //! bounds the requests in flight, and [`Sns`](crate::sns::Sns) makes the request and says how far a fault
-//! reaches. Beside them, [`Lanes`] keep the order where it is asked for.
+//! reaches. Beside them, [`KeyQueues`] keep the order where it is asked for.
 
 mod batch;
 mod breaker;
@@ -11,7 +11,7 @@ pub(crate) mod classify;
 pub(crate) mod fault;
 mod fault_policy;
 pub mod hold;
-mod lanes;
+mod key_queues;
 mod limit;
 mod measure;
 pub(crate) mod memory;
@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 pub use batch::{Batcher, Batching};
 pub use fault_policy::{FaultPolicy, Unpublished};
-pub use lanes::{Lanes, Turn};
+pub use key_queues::{KeyQueues, Turn};
 pub use measure::Measures;
 pub use memory::MemoryTopics;
 pub use retry::{Accepted, Failure, Retry};

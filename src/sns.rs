@@ -4,9 +4,9 @@ mod answer;
 mod confidential;
 mod credentials;
 mod endpoint;
-mod exchange;
 mod form;
 mod masked;
+mod request;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -21,7 +21,7 @@ use secrecy::ExposeSecret;
 use self::answer::Answer;
 use self::confidential::{Confidential, refusal, verdicts};
 use self::endpoint::Endpoint;
-use self::exchange::{Answered, Exchange};
+use self::request::{Answered, Requester};
 use self::verdicts::Misfits;
 use crate::arn::TopicArn;
 use crate::limits::LONGEST_SAID;
@@ -42,7 +42,7 @@ pub struct Sns {
 /// What is reached by one access.
 #[derive(Debug, Clone)]
 struct Client {
-    exchange: Rc<Exchange>,
+    requester: Rc<Requester>,
     /// One for each region that a topic is in: an endpoint takes only its own region's ARNs.
     endpoints: BTreeMap<String, Result<Endpoint, String>>,
 }
@@ -76,8 +76,8 @@ impl Sns {
         form: String,
         events: &'a [&'a Notification],
     ) -> Result<(Answer, Confidential<'a>), Fault> {
-        let (exchange, endpoint) = self.way_to(topic)?;
-        let Answered { status, body, signed_with } = exchange.post(endpoint, form).await?;
+        let (requester, endpoint) = self.way_to(topic)?;
+        let Answered { status, body, signed_with } = requester.post(endpoint, form).await?;
         let confidential = Confidential { events, signed_with };
         let answer = Answer::read(&body);
         if (200..300).contains(&status) {
@@ -90,16 +90,16 @@ impl Sns {
         }
         let fault = refusal(status, answer.unwrap_or_default(), &confidential);
         if fault.scope == Scope::Service {
-            exchange.forget_credentials();
+            requester.forget_credentials();
         }
         Err(fault)
     }
 
-    fn way_to(&self, topic: &TopicArn) -> Result<(&Exchange, &Endpoint), Fault> {
+    fn way_to(&self, topic: &TopicArn) -> Result<(&Requester, &Endpoint), Fault> {
         let unknown = |detail| Fault { scope: Scope::Route, code: "region".to_owned(), detail };
         let client = self.clients.get(&topic.access());
         match client.and_then(|it| Some((it, it.endpoints.get(topic.region())?))) {
-            Some((client, Ok(endpoint))) => Ok((&client.exchange, endpoint)),
+            Some((client, Ok(endpoint))) => Ok((&client.requester, endpoint)),
             Some((_, Err(error))) => Err(unknown(one_line(error, LONGEST_SAID))),
             None => Err(unknown(format!("nothing was set up for the region of {topic}"))),
         }
@@ -114,14 +114,14 @@ impl Client {
         idle: usize,
     ) -> Self {
         let shared = shared_config(config, access).await;
-        let exchange = Rc::new(Exchange::new(config, shared.credentials_provider(), idle));
+        let requester = Rc::new(Requester::new(config, shared.credentials_provider(), idle));
         let regions: BTreeSet<_> = topics.iter().map(|topic| topic.region().to_owned()).collect();
         let mut endpoints = BTreeMap::new();
         for region in regions {
             let endpoint = Endpoint::resolve(&shared, &region, access.endpoint.as_ref()).await;
             endpoints.insert(region, endpoint);
         }
-        Self { exchange, endpoints }
+        Self { requester, endpoints }
     }
 }
 

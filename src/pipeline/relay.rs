@@ -12,7 +12,7 @@ use crate::event::{Decoded, Envelope, EventKind, Format};
 use crate::observe::trace::{Trace, Tracer};
 use crate::outcome::{Circuit, DeadLetter, Outcome, Reason, Scope};
 use crate::publish::hold::{Deadline, NotNow};
-use crate::publish::{Failure, Lanes, Publish, Publisher, Turn, Unpublished};
+use crate::publish::{Failure, KeyQueues, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
 use crate::{event, panics};
 
@@ -22,7 +22,7 @@ pub struct Relay<P> {
     format: Format,
     router: Rc<Router>,
     publisher: Rc<Publisher<P>>,
-    lanes: Lanes,
+    key_queues: KeyQueues,
     advice: Advice,
     tracer: Tracer,
 }
@@ -54,8 +54,8 @@ impl Started {
 impl<P: Publish + 'static> Relay<P> {
     /// Reads payloads as `format`; sources share the router and the publisher.
     pub fn new(format: Format, router: Rc<Router>, publisher: Rc<Publisher<P>>) -> Self {
-        let (lanes, advice, tracer) = Default::default();
-        Self { format, router, publisher, lanes, advice, tracer }
+        let (key_queues, advice, tracer) = Default::default();
+        Self { format, router, publisher, key_queues, advice, tracer }
     }
 
     /// Goes on with the producers' traces, too.
@@ -123,7 +123,7 @@ impl<P: Publish + 'static> Relay<P> {
             Ok(Routed::Notification(mut notification)) => {
                 self.advice.on(&notification);
                 trace.on(&mut notification);
-                let turn = notification.order.as_ref().map(|key| self.lanes.queue_up(key));
+                let turn = notification.order.as_ref().map(|key| self.key_queues.queue_up(key));
                 Next::Routed(Rc::new(notification), turn)
             }
             Ok(Routed::Skip(reason)) => Next::Decided(Outcome::Skipped(reason)),

@@ -8,7 +8,7 @@
 //! ```
 
 pub mod arn;
-pub mod causes;
+pub mod error_chain;
 pub mod event;
 pub mod forecast;
 pub mod headers;

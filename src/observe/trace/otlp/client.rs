@@ -9,7 +9,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 
-use crate::causes::causes;
+use crate::error_chain::error_chain;
 
 /// What the last request met that failed.
 #[derive(Debug, Clone, Default)]
@@ -51,7 +51,7 @@ impl HttpClient for Client {
         match &answer {
             Ok(response) if response.status().is_success() => {}
             Ok(response) => self.trouble.note(format!("it answers {}", response.status())),
-            Err(error) => self.trouble.note(causes(&**error)),
+            Err(error) => self.trouble.note(error_chain(&**error)),
         }
         answer
     }

@@ -179,7 +179,7 @@ async fn a_stop_waits_for_what_is_under_way_while_something_else_is_held() {
     assert_eq!((place.accepted.borrow().len(), queue.ready()), (10, 10));
 }
 
-/// A probe that is under way at the stop may close the circuit: what is behind the others in their lanes must
+/// A probe that is under way at the stop may close the circuit: what is behind the others of their key must
 /// not overtake them then.
 #[tokio::test(start_paused = true)]
 async fn a_stop_in_the_midst_of_a_recovery_breaks_no_order() {

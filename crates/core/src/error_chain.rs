@@ -7,7 +7,7 @@ use crate::untrusted::one_line;
 
 /// What happened, and why, without the request and the answer that `Debug` would show. Whoever is at the other
 /// end may have chosen the words: they are one visible line, cut.
-pub fn causes(error: &dyn Error) -> String {
+pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {

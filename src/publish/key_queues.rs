@@ -1,4 +1,4 @@
-//! One lane for each key: who comes first goes first, and the next only when the first is done.
+//! Per-key queues: of events with the same key, the next goes only when the one before is done.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -8,36 +8,36 @@ use tokio::sync::oneshot;
 
 use crate::route::OrderKey;
 
-/// All lanes that somebody is in.
+/// The queues of all keys that have an event under way.
 #[derive(Debug, Clone, Default)]
-pub struct Lanes(Rc<RefCell<HashMap<OrderKey, Lane>>>);
+pub struct KeyQueues(Rc<RefCell<HashMap<OrderKey, Waiting>>>);
 
-/// Those who wait behind the one at the front.
-type Lane = VecDeque<oneshot::Sender<()>>;
+/// The events that wait behind the one at the front.
+type Waiting = VecDeque<oneshot::Sender<()>>;
 
-/// A place in a lane. Dropping it calls whoever is next, if it was at the front.
+/// A place in the queue of a key. Dropping it calls the next, if it was at the front.
 #[derive(Debug)]
 #[must_use = "dropping it gives the place up"]
 pub struct Turn {
-    lanes: Lanes,
+    queues: KeyQueues,
     key: OrderKey,
     /// `None`: at the front.
     called: Option<oneshot::Receiver<()>>,
 }
 
-impl Lanes {
-    /// Takes the place behind all that are in this lane.
+impl KeyQueues {
+    /// Takes the place behind all that are in the queue of this key.
     pub fn queue_up(&self, key: &OrderKey) -> Turn {
-        let mut lanes = self.0.borrow_mut();
-        let called = if let Some(lane) = lanes.get_mut(key) {
+        let mut queues = self.0.borrow_mut();
+        let called = if let Some(queue) = queues.get_mut(key) {
             let (call, called) = oneshot::channel();
-            lane.push_back(call);
+            queue.push_back(call);
             Some(called)
         } else {
-            lanes.insert(key.clone(), Lane::new());
+            queues.insert(key.clone(), Waiting::new());
             None
         };
-        Turn { lanes: self.clone(), key: key.clone(), called }
+        Turn { queues: self.clone(), key: key.clone(), called }
     }
 }
 
@@ -45,7 +45,7 @@ impl Turn {
     /// Waits until all who queued up before are done.
     pub async fn come(&mut self) {
         if let Some(called) = &mut self.called {
-            // A lane with somebody in it always has one at the front, who calls the next.
+            // A queue that is not empty always has one at the front, which calls the next.
             let _ = called.await;
             self.called = None;
         }
@@ -62,14 +62,14 @@ impl Drop for Turn {
         if !self.is_at_the_front() {
             return;
         }
-        let mut lanes = self.lanes.0.borrow_mut();
-        let Some(lane) = lanes.get_mut(&self.key) else { return };
-        while let Some(next) = lane.pop_front() {
+        let mut queues = self.queues.0.borrow_mut();
+        let Some(queue) = queues.get_mut(&self.key) else { return };
+        while let Some(next) = queue.pop_front() {
             if next.send(()).is_ok() {
                 return;
             }
         }
-        lanes.remove(&self.key);
+        queues.remove(&self.key);
     }
 }
 
@@ -84,12 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_goes_in_order_and_other_lanes_go_freely() {
-        let lanes = Lanes::default();
-        let mut first = lanes.queue_up(&key("a"));
-        let mut second = lanes.queue_up(&key("a"));
-        let mut third = lanes.queue_up(&key("a"));
-        let mut other = lanes.queue_up(&key("b"));
+    fn events_of_a_key_go_in_order_and_those_of_other_keys_go_freely() {
+        let queues = KeyQueues::default();
+        let mut first = queues.queue_up(&key("a"));
+        let mut second = queues.queue_up(&key("a"));
+        let mut third = queues.queue_up(&key("a"));
+        let mut other = queues.queue_up(&key("b"));
         assert!(first.come().now_or_never().is_some());
         assert!(other.come().now_or_never().is_some());
         assert!(second.come().now_or_never().is_none());
@@ -99,16 +99,16 @@ mod tests {
         drop(second);
         assert!(third.come().now_or_never().is_some());
         drop((third, other));
-        assert!(lanes.0.borrow().is_empty(), "an empty lane takes no memory");
+        assert!(queues.0.borrow().is_empty(), "an empty queue takes no memory");
     }
 
     #[test]
     fn one_that_gives_up_blocks_nobody() {
-        let lanes = Lanes::default();
-        let first = lanes.queue_up(&key("a"));
-        let waits = lanes.queue_up(&key("a"));
-        let called_but_gone = lanes.queue_up(&key("a"));
-        let mut last = lanes.queue_up(&key("a"));
+        let queues = KeyQueues::default();
+        let first = queues.queue_up(&key("a"));
+        let waits = queues.queue_up(&key("a"));
+        let called_but_gone = queues.queue_up(&key("a"));
+        let mut last = queues.queue_up(&key("a"));
         drop(waits);
         drop(first);
         drop(called_but_gone);

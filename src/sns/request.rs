@@ -20,8 +20,8 @@ use tokio::time::timeout;
 
 use super::credentials::Keys;
 use super::endpoint::Endpoint;
-use crate::causes::causes;
 use crate::config;
+use crate::error_chain::error_chain;
 use crate::limits::{LONGEST_ANSWER, LONGEST_SAID};
 use crate::outcome::{Fault, Scope};
 use crate::publish::fault::UNREACHABLE;
@@ -43,13 +43,13 @@ pub(super) struct Answered {
 /// These are the SDK's own parts (its signer, its HTTP connector with TLS, proxies and kept
 /// connections) without the orchestrator around them, whose layers cost more than all of these together.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct Requester {
     connector: Connector,
     keys: Keys,
     patience: Duration,
 }
 
-impl Exchange {
+impl Requester {
     /// Nothing is connected yet.
     /// `idle` connections are kept for each region.
     pub(super) fn new(
@@ -76,7 +76,7 @@ impl Exchange {
     ///
     /// There was no answer, or none that could be read.
     pub(super) async fn post(&self, endpoint: &Endpoint, form: String) -> Result<Answered, Fault> {
-        let exchange = async {
+        let answering = async {
             let identity = self.keys.get().await?;
             let request = request(endpoint, form, &identity)?;
             let response = self.connector.call(request).await;
@@ -85,7 +85,7 @@ impl Exchange {
         let late = |_| {
             fault(Scope::Transient, "timeout", &format!("no answer within {:?}", self.patience))
         };
-        timeout(self.patience, exchange).await.map_err(late)?
+        timeout(self.patience, answering).await.map_err(late)?
     }
 
     /// SNS refused the credentials.
@@ -95,7 +95,7 @@ impl Exchange {
 }
 
 fn request(endpoint: &Endpoint, form: String, identity: &Identity) -> Result<HttpRequest, Fault> {
-    let unbuilt = |error: &dyn Error| fault(Scope::Service, "request", &causes(error));
+    let unbuilt = |error: &dyn Error| fault(Scope::Service, "request", &error_chain(error));
     let signed = [("content-type", CONTENT_TYPE), ("host", endpoint.host())];
     let signable = SignableRequest::new(
         "POST",
@@ -132,12 +132,12 @@ async fn answered(response: HttpResponse, signed_with: Identity) -> Result<Answe
     let status = response.status().as_u16();
     let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
     // An answer that can't be read tells nothing about whether SNS took the message.
-    let body = body.map_err(|error| fault(Scope::Transient, "response", &causes(&*error)))?;
+    let body = body.map_err(|error| fault(Scope::Transient, "response", &error_chain(&*error)))?;
     Ok(Answered { status, body: body.to_bytes().into(), signed_with })
 }
 
 fn unreached(error: &ConnectorError) -> Fault {
-    let causes = causes(error);
+    let causes = error_chain(error);
     let code = match error {
         // Name resolution, TCP and TLS: no request has left.
         error if is_connecting(error) => UNREACHABLE,
