@@ -36,7 +36,7 @@ check-long: ## The long tests: storms, kills, memory, a browser; and what others
 	@scripts/services install
 	@scripts/services browser
 	@scripts/services run -- bash -c '\
-		$(CARGO) test --locked --test promises --test browser -- $(LONG) && \
+		$(CARGO) test --locked --examples --test promises --test browser -- $(LONG) && \
 		EVENT_PUSHER_TEST_AMQP=$$EVENT_PUSHER_TEST_AMQP_NEXT $(CARGO) test --locked --test promises -- $(ON_4_3)'
 
 unit: ## Only the tests that need no service

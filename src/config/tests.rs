@@ -2,6 +2,7 @@
 
 mod layering;
 mod problems;
+mod rules;
 mod secrets;
 
 use std::ffi::OsString;

@@ -1,5 +1,8 @@
 //! What can be seen of one source from outside: its state, and what becomes of its deliveries.
 
+#[cfg(test)]
+mod tests;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -284,25 +287,5 @@ impl End {
             Self::Skipped(reason) => ("skipped", reason.label()),
             Self::DeadLettered(reason) => ("dead_lettered", reason.label()),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_backlog_counts_what_was_delivered_and_not_taken_yet() {
-        let metrics = Arc::new(Metrics::new());
-        let monitor = Rc::new(Monitor::new("s", Arc::clone(&metrics)).with_prefetch(5));
-        let backlog = || {
-            monitor.refresh();
-            metrics.backlog.with_label_values(&["s"]).get()
-        };
-        let _taken = (monitor.taken(None), monitor.taken(None));
-        monitor.queue(Some((0, 2)));
-        assert!((backlog() - 2.0).abs() < f64::EPSILON, "the queue is empty: there are no more");
-        monitor.queue(Some((6, 2)));
-        assert!((backlog() - 8.0).abs() < f64::EPSILON, "a half of six, and five that came");
     }
 }

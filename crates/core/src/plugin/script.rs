@@ -10,6 +10,7 @@ mod fault;
 mod functions;
 mod library;
 mod outline;
+mod returned;
 mod sandbox;
 #[cfg(test)]
 mod tests;
@@ -137,7 +138,7 @@ impl Script {
         function: Function,
         said: Result<Dynamic, PluginError>,
     ) -> Result<Attributes, PluginError> {
-        values::attributes(&self.engine, said?).map_err(|what| self.unfit(function, &what))
+        returned::attributes(&self.engine, said?).map_err(|what| self.unfit(function, &what))
     }
 }
 
@@ -148,7 +149,7 @@ impl Plugin for Script {
         };
         let said = said?;
         said.as_bool().map_err(|_| {
-            let given = values::described(&self.engine, &said);
+            let given = returned::described(&self.engine, &said);
             self.unfit(Function::Keep, &format!("{given}, where it is to give true or false"))
         })
     }
@@ -160,7 +161,7 @@ impl Plugin for Script {
         };
         let said = said?;
         if !said.is_string() {
-            let given = values::described(&self.engine, &said);
+            let given = returned::described(&self.engine, &said);
             return Err(self.unfit(function, &format!("{given}, where it is to give a text")));
         }
         Ok(Cow::Owned(said.into_string().unwrap_or_default()))
@@ -200,7 +201,7 @@ impl Plugin for Script {
         let function = Function::Metadata;
         match self.ask(function, || (EventView::of(event),)) {
             Some(said) => {
-                values::metadata(&self.engine, said?).map_err(|what| self.unfit(function, &what))
+                returned::metadata(&self.engine, said?).map_err(|what| self.unfit(function, &what))
             }
             None => Ok(Metadata::new()),
         }
