@@ -62,7 +62,7 @@ pub(crate) struct Setup {
 /// In words for the operator.
 pub(crate) fn listen_for_probes(address: &str) -> Result<TcpListener, String> {
     let (at, listener) = bind("admin.health_listen", address)?;
-    tracing::info!(%at, paths = "/livez /readyz /metrics", "probes have an address of their own");
+    tracing::info!(event = "health_listening", %at, paths = "/livez /readyz /metrics", "probes are served at an address of their own");
     Ok(listener)
 }
 
@@ -80,20 +80,28 @@ pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String
     let (at, listener) = bind("admin.listen", address)?;
     let paths = "/ /livez /readyz /metrics";
     if at.ip().is_loopback() {
-        tracing::info!(%at, paths, "health and metrics are served");
+        tracing::info!(event = "admin_listening", %at, paths, "page, health and metrics are served");
     } else {
-        let page = match admin.usable_token() {
-            Some(_) => "seeing a dead letter or changing anything on the page takes admin.token",
-            None if admin.token_is_short() => {
-                "the page shows no dead letter and changes nothing, since admin.token is too short"
+        let (token, page) = match admin.usable_token() {
+            Some(_) => {
+                ("set", "seeing a dead letter or changing anything on the page takes admin.token")
             }
-            None => "the page shows no dead letter and changes nothing, since admin.token is unset",
+            None if admin.token_is_short() => (
+                "too_short",
+                "the page shows no dead letter and changes nothing, since admin.token is too short",
+            ),
+            None => (
+                "unset",
+                "the page shows no dead letter and changes nothing, since admin.token is unset",
+            ),
         };
         tracing::warn!(
+            event = "open_to_network",
             %at,
             paths,
+            token,
             "health and metrics are open to the network: whoever reaches this address can read them, without a password; \
-             {page}; keep it inside, or set admin.listen to \"127.0.0.1:{}\"",
+             {page}; keep the address inside, or set admin.listen to \"127.0.0.1:{}\"",
             at.port()
         );
     }
@@ -139,7 +147,7 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
                         watch_for_standstill(status)
                     );
                 }
-                Err(error) => tracing::error!(%error, "cannot serve health and metrics"),
+                Err(error) => tracing::error!(event = "admin_failed", %error, "cannot serve health and metrics"),
             }
         });
     };
@@ -154,7 +162,7 @@ async fn watch_for_standstill(status: watch::Receiver<Status>) {
         let stuck = status.borrow().stuck();
         if let Some(problem) = stuck.as_ref().filter(|_| !was_stuck) {
             let error = problem.error.as_deref().unwrap_or("it does not turn any more");
-            tracing::error!(since = %problem.since, error, what_to_do = %problem.what_to_do, "the event loop is stuck");
+            tracing::error!(event = "loop_stuck", since = %problem.since, error, what_to_do = %problem.what_to_do, "event loop stuck");
         }
         was_stuck = stuck.is_some();
         tokio::time::sleep(pulse::BEAT).await;
@@ -186,7 +194,9 @@ pub(crate) fn serve_probes(
                     let nobody: server::Knows = Arc::new(|_, _| false);
                     server::serve(&listener, &server::guarded(router), &nobody, visitors).await;
                 }
-                Err(error) => tracing::error!(%error, "cannot serve probes"),
+                Err(error) => {
+                    tracing::error!(event = "health_failed", %error, "cannot serve probes")
+                }
             }
         });
     };

@@ -172,7 +172,7 @@ fn start_logging(config: &Config, filter: EnvFilter) {
 }
 
 fn cannot_start(error: &str, status: u8) -> ExitCode {
-    tracing::error!(error, "cannot start");
+    tracing::error!(event = "cannot_start", error, "cannot start");
     ExitCode::from(status)
 }
 
@@ -220,7 +220,8 @@ fn stop_on_signals() -> Result<Stop, String> {
             }
             if ask.send_replace(true) {
                 tracing::warn!(
-                    "told to stop twice: leaving at once; what was in flight comes again"
+                    event = "stopping_at_once",
+                    "second signal: the process ends at once; events in flight are delivered again"
                 );
                 std::process::exit(FAILED.into());
             }

@@ -83,7 +83,7 @@ impl Worker {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let line = self.next(deadline, "it doesn't begin to consume").await?;
-            if line["message"] == "consuming" {
+            if line["event"] == "consuming" {
                 return Ok(());
             }
             if line["level"] == "ERROR" {

@@ -64,7 +64,7 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows
                 (stream, Visitor::new(peer, DONE_WITHIN).at(place))
             }
             Err(error) => {
-                tracing::debug!(%error, "cannot take a connection to the operator's side");
+                tracing::debug!(event = "accept_failed", %error, "cannot accept a connection to an admin address");
                 sleep(ACCEPT_AGAIN).await;
                 continue;
             }

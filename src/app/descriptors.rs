@@ -102,7 +102,12 @@ pub(crate) fn claim(config: &Config) -> Result<Share, String> {
     if given.current.is_some_and(|current| current < wanted) {
         let raised = Rlimit { current: Some(wanted), maximum: given.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, wanted, "cannot raise the limit of open files");
+            tracing::warn!(
+                event = "open_files_not_raised",
+                %error,
+                wanted,
+                "cannot raise the limit of open files"
+            );
         }
     }
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
@@ -110,7 +115,7 @@ pub(crate) fn claim(config: &Config) -> Result<Share, String> {
     match (need.share(limit), complaint) {
         (Some(share), None) => Ok(share),
         (Some(share), Some(complaint)) => {
-            tracing::warn!("{complaint}");
+            tracing::warn!(event = "open_files_low", "{complaint}");
             Ok(share)
         }
         (None, complaint) => Err(complaint.unwrap_or_default()),

@@ -1,5 +1,7 @@
 //! What is logged, and how.
 
+mod fields;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -13,7 +15,11 @@ pub(super) fn report_panics_without_their_message() {
             return;
         }
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, "panicked; this is a bug in event-pusher-sns or in a plugin");
+        tracing::error!(
+            event = "panicked",
+            place,
+            "thread panicked: a bug in event-pusher-sns or in a plugin"
+        );
     }));
 }
 
@@ -73,7 +79,8 @@ pub(super) fn start(config: &Config, filter: EnvFilter) {
     match config.log.format {
         LogFormat::Text => {
             use std::io::IsTerminal;
-            logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).init();
+            let logs = logs.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            logs.fmt_fields(fields::Quoted).init();
         }
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }

@@ -17,7 +17,7 @@ use crate::admin::{self, Setup, Status};
 use crate::app::descriptors;
 use crate::cli::check;
 use crate::config::{Config, Source};
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::Monitor;
 use crate::observe::trace::Exporter;
 use crate::pipeline::worker::Stop;
@@ -63,7 +63,7 @@ fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, 
     let router =
         config.router(plugins).map_err(|error| (error.to_string(), INVALID_CONFIGURATION))?;
     for remark in check::remarks(config, plugins).filter(|it| it.is_fault) {
-        tracing::warn!(%remark, "a plugin fails on a sample event; `check` shows all that is to be said of it");
+        tracing::warn!(event = "plugin_sample_failed", %remark, "plugin fails on a sample event; `check` shows all findings");
     }
     let metrics = Arc::new(Metrics::new());
     let status = open_admin(config, plugins, &metrics, &stop, share.visitors).map_err(failed)?;
@@ -81,7 +81,7 @@ fn open_admin(
 ) -> Result<watch::Sender<Status>, String> {
     let (say, status) = watch::channel(Status::starting());
     if config.admin.token_is_short() {
-        tracing::warn!("{}", check::SHORT_TOKEN);
+        tracing::warn!(event = "token_too_short", "{}", check::SHORT_TOKEN);
     }
     // Two addresses share the open files there are for visitors.
     let visitors = if config.admin.health_listen.is_some() { visitors / 2 } else { visitors };
@@ -118,9 +118,13 @@ async fn work(config: Config, prepared: Prepared) {
     let Prepared { router, stop, metrics, status, exporter } = prepared;
     running::watch_this_thread();
     let name = worker_name();
-    tracing::info!(worker = name, sources = config.amqp.sources.len(), "starting");
+    let sources = config.amqp.sources.len();
+    tracing::info!(event = "starting", worker = name, sources, "worker starting");
     if config.topics().next().is_none() {
-        tracing::warn!("no topic is set in [sns]: every event will be skipped as topic_unset");
+        tracing::warn!(
+            event = "no_topics",
+            "no topic is set in [sns]: every event will be skipped as topic_unset"
+        );
     }
     let broker = Rc::new(Broker::new(config.amqp.clone(), name));
     let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
@@ -136,5 +140,15 @@ async fn work(config: Config, prepared: Prepared) {
     if let Some(exporter) = exporter {
         exporter.close(SPANS_WITHIN).await;
     }
-    tracing::info!("stopped. {}", metrics.reading().totals());
+    let totals = metrics.reading().totals();
+    tracing::info!(
+        event = "stopped",
+        received = totals.received,
+        published = totals.published,
+        skipped = sum(&totals.skipped),
+        dead_lettered = sum(&totals.dead_lettered),
+        handed_back = totals.handed_back,
+        reasons = totals.reasons(),
+        "worker stopped. {totals}"
+    );
 }

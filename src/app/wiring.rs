@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::admin::{Pulse, Status};
 use crate::arn::TopicArn;
 use crate::config::{self, Config};
-use crate::observe::metrics::Metrics;
+use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::Monitor;
 use crate::observe::recent::Recent;
 use crate::observe::trace::{Spans, Tracer};
@@ -108,7 +108,17 @@ async fn report_progress(metrics: &Metrics) {
         tokio::time::sleep(REPORT_EVERY).await;
         let now = metrics.reading().totals();
         if now.received != before.received || now.ended() != before.ended() {
-            tracing::info!("so far: {now}");
+            tracing::info!(
+                event = "progress",
+                received = now.received,
+                published = now.published,
+                skipped = sum(&now.skipped),
+                dead_lettered = sum(&now.dead_lettered),
+                handed_back = now.handed_back,
+                reasons = now.reasons(),
+                in_flight = now.in_flight,
+                "so far: {now}"
+            );
         }
         before = now;
     }

@@ -150,11 +150,12 @@ impl Rules {
         if !self.add(notification, PARENT, context.to_parent()) {
             if !self.said.replace(true) {
                 tracing::warn!(
+                    event = "no_room_for_trace",
                     topic = %notification.topic,
                     attributes = notification.attributes.len(),
                     bytes = notification.size(),
-                    "a notification has no room for `traceparent`, within 10 attributes and sns.max_message_bytes: \
-                     its subscribers get it without; said once"
+                    "notification has no room for `traceparent` within 10 attributes and sns.max_message_bytes: \
+                     subscribers get the notification without a trace; logged once"
                 );
             }
             return;

@@ -86,11 +86,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             };
             let error = match opened {
                 Ok(session) => {
-                    if mem::take(&mut nothing_new) {
-                        tracing::debug!(source = self.name, "consuming in a new session");
-                    } else {
-                        tracing::info!(source = self.name, "consuming");
-                    }
+                    self.log_session(mem::take(&mut nothing_new));
                     self.monitor.is(State::Consuming);
                     let since = Instant::now();
                     let end = self.serve(session, &mut stop).await;
@@ -122,13 +118,22 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             self.monitor.is(State::Disconnected(error.clone()));
             // Each trouble once until it consumes again; two that alternate say nothing new either.
             if !said.contains(&error) {
-                tracing::error!(source = self.name, %error, "not consuming, trying again");
+                tracing::error!(event = "not_consuming", source = self.name, %error, "not consuming; trying again");
                 said.push(error);
             }
             tokio::select! {
                 () = requested(&mut stop) => return,
                 () = sleep(pauses.draw()) => {}
             }
+        }
+    }
+
+    fn log_session(&self, renewed: bool) {
+        let source = &*self.name;
+        if renewed {
+            tracing::debug!(event = "consuming_again", source, "consuming in a new session");
+        } else {
+            tracing::info!(event = "consuming", source, "consuming");
         }
     }
 
@@ -184,7 +189,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         drop(in_flight);
         self.budget.begin_anew();
         if !matches!(end, End::Lost(_)) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
-            tracing::warn!(source = self.name, "the broker did not say goodbye; left all the same");
+            tracing::warn!(
+                event = "close_unconfirmed",
+                source = self.name,
+                "broker did not confirm the close of the connection"
+            );
         }
         end
     }

@@ -167,7 +167,8 @@ impl CircuitBreaker {
         let mut state = self.state.borrow_mut();
         if let State::Open(opened) = &*state {
             let (held, lasted) = (&self.circuit, opened.since.1.elapsed());
-            tracing::info!(%held, ?lasted, "an answer got through: going on, few events at first");
+            let what = report::noun(held);
+            tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: an answer of SNS got through");
             *state = State::HalfOpen(FIRST_PERMITS);
         }
         self.changed.notify_one();

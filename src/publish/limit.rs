@@ -93,7 +93,11 @@ impl Limit {
         self.shrunk_at = Some(now);
         self.current = (self.current / 2.0).max(1.0);
         self.known_good = self.current;
-        tracing::debug!(limit = self.current, "fewer requests at once");
+        tracing::debug!(
+            event = "requests_reduced",
+            limit = self.current,
+            "limit of requests in flight reduced"
+        );
     }
 }
 

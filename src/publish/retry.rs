@@ -104,7 +104,13 @@ impl<P: Attempt> Retry<P> {
         };
         let log = |fault: Fault, pause: Duration| {
             self.measures.retry(&notification.topic, &fault);
-            tracing::debug!(topic = %notification.topic, %fault, ?pause, "publish failed, retrying");
+            tracing::debug!(
+                event = "retrying",
+                topic = %notification.topic,
+                %fault,
+                ?pause,
+                "publish failed; retrying after a pause"
+            );
         };
         let pauses = AncestorPauses { count: self.count, base: self.base, drawn: 0 };
         match backoff::future::retry_notify(pauses, attempt, log).await {

@@ -105,15 +105,21 @@ impl Misfits {
         let now = Instant::now();
         let goes_on = self.last.replace(Some(now)).is_some_and(|last| now - last < OVER);
         if goes_on {
-            tracing::debug!(surplus, unanswered, "another such answer");
+            tracing::debug!(
+                event = "answer_mismatch_again",
+                surplus,
+                unanswered,
+                "another answer of SNS does not fit its request"
+            );
             return;
         }
         tracing::warn!(
+            event = "answer_mismatch",
             surplus,
             unanswered,
-            "an answer of SNS does not fit it: it does not name each event of the request once; those \
-             that it does not plainly call accepted are tried again. Is there a proxy that changes \
-             answers? Said once until it is over"
+            "answer of SNS does not fit its request: the answer does not name each event once; events that \
+             it does not plainly call accepted are tried again. Is there a proxy that changes answers? \
+             Logged once, until a minute has passed without such an answer"
         );
     }
 }

@@ -5,7 +5,9 @@ use lapin::options::QueueDeleteOptions;
 use lapin::types::AMQPValue;
 
 use crate::fake_sns::{FakeSns, RequestFault};
-use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, header, quorum, wait_for};
+use crate::support::{
+    Door, Event, OwnBroker, Proxy, Stand, Totals, Worker, header, quorum, wait_for,
+};
 
 /// What a worker holds before it has settled something.
 const FIRST: u32 = 10;
@@ -72,7 +74,7 @@ async fn a_worker_that_lives_takes_its_full_prefetch_whatever_becomes_of_the_fir
     sns.set(Door::Open);
     worker.settles(2 * EVENTS as usize).await;
     let exit = worker.stop().await;
-    assert!(exit.report.contains("120 received: 120 published"), "{exit:?}");
+    assert_eq!(exit.totals(), Totals::published(120), "{exit:?}");
     stand.leave_nothing().await;
 }
 
@@ -142,7 +144,7 @@ async fn a_consumer_that_the_broker_has_forgotten_is_noticed_and_a_full_one_is_n
     ];
     sns.fail_requests(|request| request.topic.ends_with("muc").then_some(RequestFault::Silence));
     let worker = Worker::start_with(&stand, &settings).await;
-    wait_for("both sources", async || (worker.count("\"consuming\"") == 2).then_some(())).await;
+    wait_for("both sources", async || (worker.count("consuming") == 2).then_some(())).await;
     let group = |text: &str| Event::groupchat("ann@localhost", "room@conference.localhost", text);
     for number in 0..9 {
         stand.publish_to(&full, group(&number.to_string())).await;
@@ -152,11 +154,13 @@ async fn a_consumer_that_the_broker_has_forgotten_is_noticed_and_a_full_one_is_n
     forget_consumers(broker, &stand.queue()).await;
     stand.publish(chat(1)).await;
     worker.settles(2).await;
-    let line = worker.logged("not consuming, trying again").await["error"].to_string();
+    let line = worker.logged("not_consuming").await["error"].to_string();
     let forgotten = "where 1 messages wait; it seems to have forgotten the consumer";
     assert!(line.contains(&stand.queue()) && line.contains(forgotten), "{line}");
-    assert_eq!(worker.count("seems to have forgotten"), 1, "{:#?}", worker.log());
-    assert_eq!((worker.count(&full), stand.ready(&full).await), (0, 4), "{:#?}", worker.log());
+    let all = worker.all("not_consuming");
+    let of_it = all.iter().filter(|it| it["error"].as_str().unwrap().contains(forgotten));
+    assert_eq!(of_it.count(), 1, "{all:#?}");
+    assert_eq!((worker.shows(&full), stand.ready(&full).await), (false, 4), "{:#?}", worker.log());
     // In order, so that what it has published is acknowledged.
     worker.stop().await;
     stand.channel.queue_delete(full.into(), QueueDeleteOptions::default()).await.unwrap();

@@ -27,7 +27,7 @@ async fn all_arrive(stand: &Stand) {
 }
 
 async fn leave(stand: Stand, worker: Worker) {
-    worker.logged("dead letters are taken again").await;
+    worker.logged("dead_letters_taken_again").await;
     assert_eq!(worker.stop().await.status.code(), Some(0));
     assert!(stand.dead_letter_now().await.is_none(), "a letter came twice");
     stand.leave_nothing().await;
@@ -47,7 +47,7 @@ async fn a_dead_letter_exchange_that_is_deleted_is_declared_again() {
     delete_dead_letter_exchange(&stand).await;
     publish_garbage(&stand).await;
     all_arrive(&stand).await;
-    assert_eq!(worker.count("cannot dead-letter"), 1, "{:#?}", worker.log());
+    assert_eq!(worker.count("cannot_dead_letter"), 1, "{:#?}", worker.log());
     leave(stand, worker).await;
 }
 
@@ -59,7 +59,7 @@ async fn somebody_elses_dead_letter_exchange_that_is_deleted_is_waited_for() {
     let worker = Worker::start_with(&stand, &BY_HAND).await;
     delete_dead_letter_exchange(&stand).await;
     publish_garbage(&stand).await;
-    let line = worker.logged("cannot dead-letter").await["error"].to_string();
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
     let exchange = stand.dead_letter_queue();
     assert!(line.contains(&format!("no exchange '{exchange}'")), "{line}");
     worker.crash().await;
@@ -68,10 +68,12 @@ async fn somebody_elses_dead_letter_exchange_that_is_deleted_is_waited_for() {
     // A worker does not start without; this one loses it again.
     stand.declare_exchange(&exchange, ExchangeKind::Fanout, true).await;
     let worker = Worker::start_with(&stand, &BY_HAND).await;
-    worker.logged("no queue is bound to it").await;
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
+    assert!(line.contains("no queue is bound to it"), "{line}");
     delete_dead_letter_exchange(&stand).await;
-    worker.logged(&format!("no exchange '{exchange}'")).await;
-    assert_eq!(worker.count("cannot dead-letter"), 2, "{:#?}", worker.log());
+    let line = worker.logged_times("cannot_dead_letter", 2).await["error"].to_string();
+    assert!(line.contains(&format!("no exchange '{exchange}'")), "{line}");
+    assert_eq!(worker.count("cannot_dead_letter"), 2, "{:#?}", worker.log());
     stand.declare_exchange(&exchange, ExchangeKind::Fanout, true).await;
     stand.bind_dead_letter_queue().await;
     all_arrive(&stand).await;
@@ -94,7 +96,7 @@ async fn a_full_dead_letter_queue_is_waited_for() {
     let worker = Worker::start_with(&stand, &settings).await;
     let admin = Admin::of(&worker).await;
     publish_garbage(&stand).await;
-    let line = worker.logged("cannot dead-letter").await["error"].to_string();
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
     assert!(line.contains("refused; is the dead-letter queue full?"), "{line}");
     stand.has_ready(&dead, ROOM).await;
     let safe = |it: &Scrape| it.sum("outcomes_total", &[]) == i64::from(ROOM);
@@ -105,7 +107,8 @@ async fn a_full_dead_letter_queue_is_waited_for() {
     stand.has_ready(&stand.queue(), LETTERS - ROOM).await;
 
     let worker = Worker::start_with(&stand, &BY_HAND).await;
-    worker.logged("is the dead-letter queue full?").await;
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
+    assert!(line.contains("is the dead-letter queue full?"), "{line}");
     all_arrive(&stand).await;
     leave(stand, worker).await;
 }
@@ -132,7 +135,7 @@ async fn a_letter_that_no_queue_takes_is_not_taken_for_one_that_a_queue_took() {
         (stand.ready(&stand.dead_letter_queue()).await >= 5).then_some(())
     })
     .await;
-    worker.logged("cannot dead-letter").await;
+    worker.logged("cannot_dead_letter").await;
     worker.crash().await;
     // What has landed may be here too: the crash can come before the acknowledgement.
     let mut missing: BTreeSet<_> = (0..EACH).map(|it| garbage(2 * it + 1).payload).collect();
@@ -157,12 +160,12 @@ async fn what_is_wrong_with_one_source_keeps_no_dead_letter_of_another() {
     let settings =
         [("AMQP__SOURCES__OTHER__EXCHANGE", &*other), ("AMQP__SOURCES__OTHER__QUEUE", &*other)];
     let worker = Worker::start_with(&stand, &settings).await;
-    let line = worker.logged("not consuming, trying again").await;
+    let line = worker.logged("not_consuming").await;
     assert_eq!(line["source"], "other", "{line}");
     assert!(line["error"].to_string().contains(&held), "{line}");
     publish_garbage(&stand).await;
     all_arrive(&stand).await;
-    assert_eq!(worker.count("cannot dead-letter"), 0, "{:#?}", worker.log());
+    assert_eq!(worker.count("cannot_dead_letter"), 0, "{:#?}", worker.log());
     assert_eq!(worker.stop().await.status.code(), Some(0));
     for queue in [other.as_str(), &held] {
         stand.channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
@@ -186,7 +189,7 @@ async fn an_alarm_that_blocks_publishing_delays_dead_letters_and_nothing_else() 
     broker.eval(0, &format!("{set}(0.00001).")).await;
 
     let worker = Worker::start_with(&stand, &BY_HAND).await;
-    let line = worker.logged("cannot dead-letter").await["error"].to_string();
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
     assert!(
         line.contains("RabbitMQ has a memory or disk alarm and blocks who publishes"),
         "{line}"
@@ -198,6 +201,6 @@ async fn an_alarm_that_blocks_publishing_delays_dead_letters_and_nothing_else() 
 
     broker.eval(0, &format!("{set}({before}).")).await;
     all_arrive(&stand).await;
-    assert_eq!(worker.count("cannot dead-letter"), 1, "{:#?}", worker.log());
+    assert_eq!(worker.count("cannot_dead_letter"), 1, "{:#?}", worker.log());
     leave(stand, worker).await;
 }

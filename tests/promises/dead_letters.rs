@@ -7,7 +7,7 @@ use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable, L
 use tokio::net::TcpListener;
 
 use crate::fake_sns::{FakeSns, RequestFault, next};
-use crate::support::{Event, Stand, Worker, header};
+use crate::support::{Event, Stand, Totals, Worker, header};
 
 const PERSISTENT: Option<u8> = Some(2);
 
@@ -214,21 +214,24 @@ async fn an_original_is_acknowledged_only_after_its_dead_letter_is_safe() {
     let by_hand = [("AMQP__DECLARE", "false")];
     let worker = Worker::start_with(&stand, &by_hand).await;
     stand.publish_all((0..3).map(|_| Event::new(GARBAGE))).await;
-    worker.logged("no queue is bound to it").await;
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
+    assert!(line.contains("no queue is bound to it"), "{line}");
     worker.settles(3).await;
     assert_eq!(stand.ready(&stand.queue()).await, 0, "the events are not with the worker");
     worker.crash().await;
     stand.has_ready(&stand.queue(), 3).await;
 
     let worker = Worker::start_with(&stand, &by_hand).await;
-    worker.logged("no queue is bound to it").await;
+    let line = worker.logged("cannot_dead_letter").await["error"].to_string();
+    assert!(line.contains("no queue is bound to it"), "{line}");
     stand.bind_dead_letter_queue().await;
     assert_eq!(stand.take_dead_letters(3).await.len(), 3);
-    worker.logged("dead letters are taken again").await;
-    assert_eq!(worker.count("no queue is bound to it"), 1, "{:#?}", worker.log());
-    assert_eq!(worker.count(&format!("{GARBAGE:?}")), 0, "a log line shows a payload");
+    worker.logged("dead_letters_taken_again").await;
+    assert_eq!(worker.count("cannot_dead_letter"), 1, "{:#?}", worker.log());
+    assert!(!worker.shows(&format!("{GARBAGE:?}")), "a log line shows a payload");
     let exit = worker.stop().await;
-    assert!(exit.report.contains("3 dead-lettered (undecodable 3), 0 handed back"), "{exit:?}");
+    let totals = Totals { received: 3, dead_lettered: 3, ..Totals::default() };
+    assert_eq!((exit.totals(), exit.reasons()), (totals, "undecodable 3"), "{exit:?}");
     assert!(stand.dead_letter_now().await.is_none());
     stand.leave_nothing().await;
 }

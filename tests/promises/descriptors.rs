@@ -37,7 +37,7 @@ async fn with_few_open_files_requests_are_fewer_and_probes_are_answered() {
     ];
     let worker = Worker::spawn_by(&stand, limited(FILES, FILES), &settings);
     let admin = Admin::of(&worker).await;
-    assert!(worker.find("open files").is_some(), "{:?}", worker.log());
+    assert!(worker.find("open_files_low").is_some(), "{:?}", worker.log());
     admin.is_ready().await;
     sns.set_latency(Duration::from_millis(200));
     let chat = |number: usize| Event::chat("ann@h", "bob@h", &number.to_string());
@@ -54,7 +54,7 @@ async fn with_few_open_files_requests_are_fewer_and_probes_are_answered() {
     assert!(sns.counts().most_in_flight > 4, "{:?}", sns.counts());
     let exit = worker.stop().await;
     assert_eq!(exit.status.code(), Some(0), "{exit:?}");
-    assert!(exit.report.contains("500 published"), "{exit:?}");
+    assert_eq!(exit.totals().published, 500, "{exit:?}");
     stand.leave_nothing().await;
 }
 
@@ -81,7 +81,7 @@ async fn a_stop_while_sns_is_slow_and_open_files_are_few_is_one_in_order() {
     sns.until(|counts| counts.in_flight > 8).await;
     assert_eq!(admin.get("/livez").await.0, 200);
     worker.signal(nix::sys::signal::Signal::SIGTERM);
-    worker.logged("stopped.").await;
+    worker.logged("stopped").await;
     assert!(worker.find("panicked").is_none(), "{:?}", worker.log());
     let exit = worker.wait().await;
     assert_eq!(exit.status.code(), Some(0), "{exit:?}");
@@ -110,7 +110,7 @@ async fn the_limit_of_open_files_is_raised_as_far_as_it_may() {
     let worker = Worker::spawn_by(&stand, limited(64, 4096), &settings);
     let _ = Admin::of(&worker).await;
     assert!((2000..=4096).contains(&limit_of(&worker)), "{}", limit_of(&worker));
-    assert!(worker.find("open files").is_none(), "{:?}", worker.log());
+    assert!(worker.find("open_files_low").is_none(), "{:?}", worker.log());
     worker.stop().await;
 }
 

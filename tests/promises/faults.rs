@@ -7,7 +7,7 @@ mod whole;
 use std::collections::BTreeSet;
 
 use crate::fake_sns::{EntryFault, FakeSns, RequestFault, next, share};
-use crate::support::{Event, Stand, Worker};
+use crate::support::{Event, Stand, Totals, Worker};
 
 const EVENTS: usize = 300;
 
@@ -34,8 +34,7 @@ async fn all_came_once(stand: Stand, sns: &FakeSns, worker: Worker) {
     let distinct: BTreeSet<_> = accepted.iter().map(|message| message.body.clone()).collect();
     assert_eq!((accepted.len(), distinct.len()), (EVENTS, EVENTS));
     let exit = worker.stop().await;
-    let report = format!("{EVENTS} received: {EVENTS} published, 0 skipped, 0 dead-lettered");
-    assert!(exit.report.contains(&report), "{}", exit.report);
+    assert_eq!(exit.totals(), Totals::published(EVENTS as u64), "{exit:?}");
     stand.leave_nothing().await;
 }
 
@@ -74,10 +73,10 @@ async fn an_answer_that_lacks_entries_counts_as_not_published_and_is_told_of_onc
     });
     let worker = worker_on(&stand, &sns).await;
     stand.publish_all(messages()).await;
-    worker.logged("another such answer").await;
+    worker.logged("answer_mismatch_again").await;
     sns.heal();
     worker.settles(EVENTS).await;
-    assert_eq!(worker.count("does not fit it"), 1);
+    assert_eq!(worker.count("answer_mismatch"), 1);
     all_came_once(stand, &sns, worker).await;
 }
 
@@ -88,10 +87,10 @@ async fn expired_credentials_hold_everything_and_dead_letter_nothing() {
     sns.fail_requests(next(u64::MAX, RequestFault::EXPIRED_TOKEN));
     let worker = worker_on(&stand, &sns).await;
     stand.publish_all(messages()).await;
-    worker.logged("holding").await;
+    worker.logged("held").await;
     sns.until(|counts| counts.requests > 40).await;
     assert!(stand.dead_letter_now().await.is_none());
     sns.heal();
-    worker.logged("going on").await;
+    worker.logged("hold_over").await;
     all_came_once(stand, &sns, worker).await;
 }

@@ -79,7 +79,7 @@ async fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_i
     Worker::create_queue(&stand, &[]).await;
     stand.publish_all((0..events).map(chat)).await;
     let worker = worker_on(&stand, &sns, &[]).await;
-    let line = worker.logged("\"holding").await;
+    let line = worker.logged("held").await;
     assert_eq!((&line["held"], &line["scope"]), (&"service".into(), &"service".into()), "{line}");
     // All that was in flight has run out of retries, and single events probe.
     wait_for("probes", async || (single.load(Ordering::Relaxed) > 10).then_some(())).await;
@@ -102,12 +102,12 @@ async fn bad_credentials_hold_everything_at_once_and_say_so() {
         sns.fail_requests(next(u64::MAX, fault));
         let worker = worker_on(&stand, &sns, &[]).await;
         stand.publish_all((0..5).map(chat)).await;
-        let line = worker.logged("\"holding").await;
+        let line = worker.logged("held").await;
         assert_eq!(line["held"], "service", "{line}");
         assert!(line["advice"].as_str().unwrap().contains("sns.access_key_id"), "{line}");
         sns.until(|counts| counts.requests > 5).await;
         sns.heal();
-        worker.logged("going on").await;
+        worker.logged("hold_over").await;
         leave_after(stand, &sns, worker, "pm", 5).await;
     }
 }
@@ -121,7 +121,7 @@ async fn an_endpoint_out_of_reach_is_an_outage_from_the_first_event_on() {
     let settings = [("SNS__SNS_HOST", &*url), ("OUTAGE__PROBE_MAX_MS", "300")];
     let worker = Worker::start_with(&stand, &settings).await;
     stand.publish(chat(0)).await;
-    let line = worker.logged("\"holding").await;
+    let line = worker.logged("held").await;
     assert_eq!(line["held"], "service", "{line}");
     assert!(line["error"].as_str().unwrap().starts_with("unreachable: "), "{line}");
     assert!(line["advice"].as_str().unwrap().contains("sns.sns_host"), "{line}");
@@ -152,8 +152,8 @@ async fn a_hold_is_explained_when_it_begins_from_time_to_time_and_when_it_ends()
     delete_topic(&stand, &sns, "muc");
     let worker = worker_on(&stand, &sns, &[]).await;
     stand.publish_all((0..25).map(room)).await;
-    let begin = worker.logged("\"holding").await;
-    let reminder = worker.logged("held still").await;
+    let begin = worker.logged("held").await;
+    let reminder = worker.logged("still_held").await;
     for line in [&begin, &reminder] {
         assert_eq!(line["held"], stand.topic_arn("muc"), "{line}");
         assert_eq!(line["scope"], "route", "{line}");
@@ -164,10 +164,10 @@ async fn a_hold_is_explained_when_it_begins_from_time_to_time_and_when_it_ends()
     }
     assert_eq!(reminder["waiting"], 25, "the one that has probed included: {reminder}");
     sns.heal();
-    let end = worker.logged("going on").await;
+    let end = worker.logged("hold_over").await;
     assert!(end["lasted"].is_string(), "{end}");
-    for text in ["\"holding", "held still", "going on"] {
-        assert_eq!(worker.count(text), 1, "{text}: {:#?}", worker.log());
+    for event in ["held", "still_held", "hold_over"] {
+        assert_eq!(worker.count(event), 1, "{event}: {:#?}", worker.log());
     }
     leave_after(stand, &sns, worker, "muc", 25).await;
 }

@@ -32,8 +32,8 @@ async fn survive(stand: &Stand, workers: usize, events: u32, marks: &[u32]) -> u
     falls_to(stand, events, 0).await;
     for worker in running {
         let exit = worker.stop().await;
-        assert!(exit.status.success(), "{}", exit.report);
-        assert!(exit.report.ends_with(" 0 handed back"), "{}", exit.report);
+        assert!(exit.status.success(), "{exit:?}");
+        assert_eq!(exit.totals().handed_back, 0, "{exit:?}");
     }
     let mut ends = BTreeMap::new();
     for (topic, message) in arriving.finish().await {
@@ -58,7 +58,7 @@ async fn falls_to(stand: &Stand, events: u32, mark: u32) {
 async fn replace(stand: &Stand, workers: Vec<Worker>, settings: &[(&str, &str)]) -> Vec<Worker> {
     let mut others = Vec::new();
     for worker in workers {
-        worker.logged("first event published").await;
+        worker.logged("first_published").await;
         worker.crash().await;
         others.push(Worker::start_with(stand, settings).await);
     }

@@ -64,7 +64,7 @@ async fn memory_stays_flat_when_sns_is_slow_and_the_queue_is_long() {
     assert!(sns.counts().most_in_flight <= pool_size);
 
     let exit = worker.stop().await;
-    assert!(exit.report.contains(" 0 dead-lettered"), "{}", exit.report);
+    assert_eq!(exit.totals().dead_lettered, 0, "{exit:?}");
     stand.purge(&stand.queue()).await;
     stand.leave_nothing().await;
 }

@@ -137,7 +137,8 @@ async fn no_secret_shows_in_the_log_of_a_worker_that_fails_on_both_sides() {
     assert_ne!(refused, stand.amqp_uri);
     let filter = ("LOG__FILTER", "debug");
     let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &refused), filter]);
-    worker.logged("check user and password in amqp.uri").await;
+    let refusal = worker.logged("not_consuming").await["error"].to_string();
+    assert!(refusal.contains("check user and password in amqp.uri"), "{refusal}");
     let secrets = [
         ("SNS__SNS_HOST", "127.0.0.1:1"),
         ("SNS__SECRET_ACCESS_KEY", "planted-secret"),
@@ -148,10 +149,10 @@ async fn no_secret_shows_in_the_log_of_a_worker_that_fails_on_both_sides() {
     ];
     let other = Worker::start_with(&stand, &secrets).await;
     stand.publish(crate::support::Event::chat("alice@localhost", "bob@localhost", "hi")).await;
-    other.logged("holding").await;
+    other.logged("held").await;
     for worker in [worker, other] {
         worker.signal(nix::sys::signal::Signal::SIGTERM);
-        worker.logged("stopped. ").await;
+        worker.logged("stopped").await;
         assert_no_secret(&format!("{:#?}", worker.log()));
     }
     // What is held goes back.

@@ -12,7 +12,7 @@ async fn a_worker_that_may_write_no_file_works_as_any_other() {
     limited.args(["-c", "ulimit -f 0 && exec \"$@\"", "sh"]).arg(binary());
     limited.current_dir(&home).env("HOME", home.path()).env("TMPDIR", home.path());
     let worker = Worker::spawn_by(&stand, limited, &[]);
-    worker.logged("\"consuming\"").await;
+    worker.logged("consuming").await;
     stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
     stand.publish(Event::new("garbage")).await;
     stand.receive("pm", 1).await;

@@ -85,14 +85,14 @@ async fn an_attribute_within_the_rules_arrives_and_more_than_ten_are_warned_of_o
         let found = found.unwrap_or_else(|| panic!("{name} has not come"));
         assert_eq!((&*found.data_type, &*found.value), (*data_type, *value));
     }
-    assert_eq!(worker.count("more than 10 attributes"), 0);
+    assert_eq!(worker.count("too_many_attributes"), 0);
     let mut eleven =
         json!({"type": "chat", "from_user_id": "a@h", "to_user_id": "b@h", "message": "x"});
     (0..11).for_each(|number| eleven[format!("name{number}")] = "x".into());
     stand.publish_all([Event::json(&eleven), Event::json(&eleven)]).await;
     worker.settles(cases.len() + 2).await;
     assert_eq!(sns.accepted().last().unwrap().attributes.len(), 11);
-    assert_eq!(worker.count("more than 10 attributes"), 1);
+    assert_eq!(worker.count("too_many_attributes"), 1);
     worker.stop().await;
     stand.leave_nothing().await;
 }

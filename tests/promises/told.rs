@@ -83,7 +83,7 @@ impl Scene {
     async fn leave(self) {
         self.is_clean().await;
         let exit = self.worker.stop().await;
-        assert_clean("the report", &exit.report);
+        assert_clean("the report", &exit.last.to_string());
         self.stand.leave_nothing().await;
     }
 }

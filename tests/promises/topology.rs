@@ -6,7 +6,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ExchangeKind};
 use serde_json::{Value, json};
 
-use crate::support::{Door, Event, Proxy, Stand, Worker, binary, quorum, wait_for};
+use crate::support::{Door, Event, Proxy, Stand, Totals, Worker, binary, quorum, wait_for};
 
 const ALICE: &str = "alice@localhost/res1";
 const BOB: &str = "bob@localhost/res1";
@@ -128,7 +128,7 @@ async fn a_queue_with_other_arguments_is_one_clear_line_until_it_is_gone() {
         let broker = Proxy::start(&stand.amqp_uri, Door::Open).await;
         let uri = broker.instead_of(&stand.amqp_uri);
         let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*uri)]);
-        let line = worker.logged("not consuming").await["error"].to_string();
+        let line = worker.logged("not_consuming").await["error"].to_string();
         let argument = format!("inequivalent arg '{argument}' for queue '{queue}'");
         for part in ["it exists with other arguments", &argument, &remedy, "amqp.declare"] {
             assert!(line.contains(part), "{part:?} is not in {line}");
@@ -136,8 +136,10 @@ async fn a_queue_with_other_arguments_is_one_clear_line_until_it_is_gone() {
         broker.takes(3).await;
         let options = QueueDeleteOptions::default();
         stand.channel.queue_delete(queue.into(), options).await.unwrap();
-        worker.logged("\"consuming\"").await;
-        assert_eq!(worker.count(&argument), 1, "{:#?}", worker.log());
+        worker.logged("consuming").await;
+        let all = worker.all("not_consuming");
+        let of_it = all.iter().filter(|it| it["error"].as_str().unwrap().contains(&argument));
+        assert_eq!(of_it.count(), 1, "{all:#?}");
         check_alive(&stand).await;
         worker.stop().await;
         for queue in [stand.queue(), stand.dead_letter_queue()] {
@@ -153,7 +155,7 @@ async fn an_exchange_of_another_type_is_a_clear_line_with_the_right_remedy() {
     let stand = Stand::new("type").await;
     stand.declare_exchange(&stand.exchange(), ExchangeKind::Direct, true).await;
     let worker = Worker::spawn(&stand, binary(), &[]);
-    let line = worker.logged("not consuming").await["error"].to_string();
+    let line = worker.logged("not_consuming").await["error"].to_string();
     assert!(line.contains("set the source's exchange_type to what it is"), "{line}");
     drop(worker);
     let settings = [("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "direct")];
@@ -169,12 +171,14 @@ async fn what_must_not_be_declared_is_waited_for() {
     let stand = Stand::new("awaited").await;
     let worker = Worker::spawn(&stand, binary(), &[("AMQP__DECLARE", "false")]);
     let missing = format!("no exchange '{}'", stand.dead_letter_queue());
-    worker.logged(&missing).await;
+    let line = worker.logged("not_consuming").await["error"].to_string();
+    assert!(line.contains(&missing), "{line}");
     stand.declare_dead_letters_by_hand().await;
-    worker.logged(&format!("no exchange '{}'", stand.exchange())).await;
+    let line = worker.logged_times("not_consuming", 2).await["error"].to_string();
+    assert!(line.contains(&format!("no exchange '{}'", stand.exchange())), "{line}");
     stand.declare_events_by_hand().await;
-    worker.logged("\"consuming\"").await;
-    assert_eq!(worker.count("not consuming"), 2, "{:#?}", worker.log());
+    worker.logged("consuming").await;
+    assert_eq!(worker.count("not_consuming"), 2, "{:#?}", worker.log());
     check_alive(&stand).await;
     worker.stop().await;
     stand.leave_nothing().await;
@@ -220,13 +224,13 @@ async fn a_deleted_queue_is_declared_again_and_consumed() {
     worker.settles(1).await;
     let options = QueueDeleteOptions::default();
     stand.channel.queue_delete(stand.queue().as_str().into(), options).await.unwrap();
-    let line = worker.logged("not consuming").await["error"].to_string();
+    let line = worker.logged("not_consuming").await["error"].to_string();
     assert!(line.contains(&stand.queue()) && line.contains("was the queue deleted?"), "{line}");
-    let again = async || (worker.count("\"consuming\"") == 2).then_some(());
+    let again = async || (worker.count("consuming") == 2).then_some(());
     wait_for("the worker to consume again", again).await;
     check_alive(&stand).await;
     let exit = worker.stop().await;
-    assert!(exit.report.contains("2 received: 2 published"), "{exit:?}");
+    assert_eq!(exit.totals(), Totals::published(2), "{exit:?}");
     stand.leave_nothing().await;
 }
 
@@ -254,7 +258,7 @@ async fn mongooseims_exchanges_are_consumed_as_it_declared_them() {
     }
     let settings: Vec<_> = settings.iter().map(|(key, value)| (&**key, &**value)).collect();
     let worker = Worker::start_with(&stand, &settings).await;
-    let consuming = async || (worker.count("\"consuming\"") == 3).then_some(());
+    let consuming = async || (worker.count("consuming") == 3).then_some(());
     wait_for("three sources to be consumed", consuming).await;
 
     let presence = json!({"user_id": ALICE, "present": true});
@@ -279,8 +283,8 @@ async fn mongooseims_exchanges_are_consumed_as_it_declared_them() {
         assert!(stand.received_now(topic).await.is_empty());
     }
     let exit = worker.stop().await;
-    let report = "5 received: 3 published, 2 skipped (received 2), 0 dead-lettered";
-    assert!(exit.report.contains(report), "{exit:?}");
+    let totals = Totals { received: 5, published: 3, skipped: 2, ..Totals::default() };
+    assert_eq!((exit.totals(), exit.reasons()), (totals, "received 2"), "{exit:?}");
     for exchange in &names {
         let refusal = stand.redeclare_exchange(exchange, ExchangeKind::Topic, false).await;
         assert_eq!(refusal, None);

@@ -282,7 +282,7 @@ impl Access {
             return Ok(());
         }
         self.state().failures.note(peer.ip(), Instant::now());
-        tracing::warn!(%peer, "a wrong token was sent to the operator's page");
+        tracing::warn!(event = "page_wrong_token", %peer, "wrong token sent to the operator's page");
         sleep(SLOW).await;
         Err(WRONG_TOKEN)
     }

@@ -49,7 +49,7 @@ pub(super) async fn log_in(State(page): State<Arc<Page>>, asked: Asked, sent: By
         Err(refusal) => refused(&refusal),
         Ok(id) => {
             let (peer, who) = (asked.peer(), session::shown(&id));
-            tracing::info!(%peer, session = who, "logged in to the operator's page");
+            tracing::info!(event = "page_login", %peer, session = who, "login to the operator's page");
             with_cookie(Some(&id), &asked)
         }
     }
@@ -57,7 +57,7 @@ pub(super) async fn log_in(State(page): State<Arc<Page>>, asked: Asked, sent: By
 
 pub(super) async fn log_out(State(page): State<Arc<Page>>, asked: Asked) -> Response {
     if let Some(session) = page.access.log_out(&asked.headers) {
-        tracing::info!(peer = %asked.peer(), session, "logged out of the operator's page");
+        tracing::info!(event = "page_logout", peer = %asked.peer(), session, "logout from the operator's page");
     }
     with_cookie(None, &asked)
 }

@@ -285,11 +285,11 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
         Ok(report) => {
             let json = report_as_json(&report);
             let (replayed, came_back) = (report.replayed, report.came_back);
-            tracing::info!(%peer, by, replayed, left = report.left(), came_back, ended = %json["ended"], "a replay from the page has ended");
+            tracing::info!(event = "page_replay_ended", %peer, by, replayed, left = report.left(), came_back, ended = json["ended"].as_str(), "replay from the page ended");
             update(&|job| (job.report, job.running) = (Some(json.clone()), false));
         }
         Err(trouble) => {
-            tracing::warn!(%peer, by, error = %trouble, "a replay from the page could not begin");
+            tracing::warn!(event = "page_replay_failed", %peer, by, error = %trouble, "replay from the page could not begin");
             update(&|job| (job.error, job.running) = (Some(trouble.to_string()), false));
         }
     }

@@ -74,7 +74,7 @@ pub(super) async fn one(
     };
     if wants_body {
         let peer = asked.peer();
-        tracing::info!(%peer, by = %who, letter = id, "a dead letter's body is shown on the page");
+        tracing::info!(event = "page_body_shown", %peer, by = %who, letter = id, "body of a dead letter shown on the page");
     }
     asked.visitor.may_stay(LONG_ANSWER);
     let found = page.clerk.ask(async move |desk, stop| {
@@ -169,7 +169,7 @@ pub(super) async fn replay(State(page): State<Arc<Page>>, asked: Asked, sent: By
     }
     let Wanted { filter, canary, rate, max_failures } = wanted;
     let peer = asked.peer();
-    tracing::warn!(%peer, by = %who, ?filter, canary, rate, max_failures, "dead letters are replayed from the page");
+    tracing::warn!(event = "page_replay_started", %peer, by = %who, ?filter, canary, rate, max_failures, "replay of dead letters started from the page");
     StatusCode::ACCEPTED.into_response()
 }
 
@@ -181,7 +181,7 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, asked: Asked) -> Respons
     if !page.clerk.stop() {
         return failed(StatusCode::CONFLICT, "no replay is under way");
     }
-    tracing::warn!(peer = %asked.peer(), by = %who, "the replay is stopped from the page");
+    tracing::warn!(event = "page_replay_stopped", peer = %asked.peer(), by = %who, "replay stopped from the page");
     StatusCode::ACCEPTED.into_response()
 }
 

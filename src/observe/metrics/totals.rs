@@ -29,6 +29,15 @@ impl Totals {
         self.published + sum(&self.skipped) + sum(&self.dead_lettered) + self.handed_back
     }
 
+    /// Counts of skipped and dead-lettered events by reason, such as `no_text 2, undecodable 1`. `None`: no such event.
+    #[must_use]
+    pub fn reasons(&self) -> Option<String> {
+        let skipped = self.skipped.iter().map(|(reason, count)| format!("{reason} {count}"));
+        let dead = self.dead_lettered.iter().map(|(reason, count)| format!("{reason} {count}"));
+        let reasons: Vec<_> = skipped.chain(dead).collect();
+        (!reasons.is_empty()).then(|| reasons.join(", "))
+    }
+
     /// Deliveries that are neither in flight nor have ended: none, but for those that end while the numbers are read.
     #[must_use]
     #[allow(clippy::cast_possible_wrap, reason = "nobody counts that far")]
@@ -95,6 +104,7 @@ mod tests {
             totals.to_string(),
             "7 received: 1 published, 2 skipped (no_text 2), 0 dead-lettered, 3 handed back"
         );
+        assert_eq!(totals.reasons().as_deref(), Some("no_text 2"));
         drop(in_flight);
     }
 }

@@ -114,7 +114,7 @@ impl Exporter {
         };
         let started = thread::Builder::new().name("traces".to_owned()).spawn(thread);
         started.map_err(|error| cannot(&error.to_string()))?;
-        tracing::info!(%endpoint, "spans are exported");
+        tracing::info!(event = "spans_exported", %endpoint, "spans are exported");
         let sender = RefCell::new(Some(sender));
         Ok(Self { spans: Spans(Rc::new(Queue { sender, metrics })), done })
     }
@@ -130,8 +130,9 @@ impl Exporter {
         self.spans.0.sender.take();
         if timeout(within, self.done).await.is_err() {
             tracing::warn!(
+                event = "last_spans_lost",
                 ?within,
-                "the collector did not take the last spans in time; they are lost"
+                "last spans lost: the collector did not take them in time"
             );
         }
     }
@@ -184,11 +185,14 @@ impl Sending {
         self.metrics.trace_spans.with_label_values(&[result]).inc_by(count);
         let was_failing = std::mem::replace(&mut self.failing, sent.is_err());
         match sent {
-            Ok(()) if was_failing => tracing::info!("the collector takes spans again"),
+            Ok(()) if was_failing => {
+                tracing::info!(event = "spans_taken_again", "collector takes spans again")
+            }
             Err(error) if !was_failing => tracing::warn!(
+                event = "spans_lost",
                 error = self.trouble.take().unwrap_or_else(|| error.to_string()),
-                "the collector takes no spans, and they are lost until it does; events are none the worse for it: see \
-                 to the collector, or correct trace.otlp_endpoint"
+                "collector takes no spans: spans are lost until the collector takes them again; events flow on. \
+                 Mend the collector, or correct trace.otlp_endpoint"
             ),
             Ok(()) | Err(_) => {}
         }

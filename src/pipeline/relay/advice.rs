@@ -19,10 +19,11 @@ impl Advice {
             && self.too_many_attributes.borrow_mut().insert(topic.clone())
         {
             tracing::warn!(
+                event = "too_many_attributes",
                 %topic,
                 attributes = attributes.len(),
-                "the plugin gives a notification more than 10 attributes: SQS queues that are \
-                 subscribed with raw delivery will not get it; said once for each topic"
+                "plugin gives a notification more than 10 attributes: SQS queues that are subscribed with \
+                 raw delivery will not get the notification; logged once for each topic"
             );
         }
     }

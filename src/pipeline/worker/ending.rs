@@ -46,15 +46,20 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         begin: impl Fn(DeliveryOf<S>) -> F,
     ) {
         tracing::info!(
+            event = "stopping",
             source = self.name,
             in_flight = in_flight.len(),
             grace = ?self.grace,
-            "stopping: nothing more is taken"
+            "stopping: no further deliveries are taken"
         );
         self.budget.drain();
         let begin = |delivery| Some(begin(delivery));
         if !self.finish(session, in_flight, begin, sleep(self.grace)).await {
-            tracing::warn!(source = self.name, "the grace is over: handing back the rest");
+            tracing::warn!(
+                event = "grace_over",
+                source = self.name,
+                "grace over: deliveries still in flight are handed back"
+            );
         }
     }
 
@@ -68,14 +73,15 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     ) {
         let (source, count) = (&self.name, in_flight.len());
         if let End::Open(held) = why {
-            tracing::warn!(source, %held, in_flight = count + 1, "held for too long: handing the deliveries back; \
-                consuming again when it is over");
+            tracing::warn!(event = "requeued_held_too_long", source, %held, in_flight = count + 1, "hold lasts too long: \
+                deliveries are handed back; the source consumes again when the hold is over");
         } else {
             tracing::info!(
+                event = "requeued_too_many_bytes",
                 source,
                 in_flight = count,
-                "more bytes came than amqp.max_in_flight_bytes, and none \
-                could be settled: handing the deliveries back; consuming again with a smaller prefetch"
+                "more bytes came than amqp.max_in_flight_bytes, and no delivery could be settled: deliveries \
+                are handed back; the source consumes again with a smaller prefetch"
             );
         }
         self.budget.drain();
@@ -111,7 +117,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     Some(_) = in_flight.next() => {}
                 }
             };
-            tracing::debug!(source = self.name, "the broker delivers no more");
+            tracing::debug!(
+                event = "deliveries_ended",
+                source = self.name,
+                "broker delivers no more"
+            );
             in_flight.extend(come.into_iter().filter_map(begin));
             while in_flight.next().await.is_some() {}
         };

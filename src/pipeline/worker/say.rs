@@ -10,12 +10,21 @@ impl<S, P> Worker<S, P> {
         let (id, key) = (envelope.message_id.as_deref(), &*envelope.routing_key);
         match outcome {
             Outcome::Published(sns) => {
-                tracing::debug!(source = self.name, id, key, outcome = "published", sns_id = sns.0);
+                let sns_id = &*sns.0;
+                tracing::debug!(
+                    event = "settled",
+                    source = self.name,
+                    id,
+                    key,
+                    outcome = "published",
+                    sns_id
+                );
             }
             Outcome::Skipped(reason) => {
-                tracing::debug!(source = self.name, id, key, outcome = "skipped", %reason);
+                tracing::debug!(event = "settled", source = self.name, id, key, outcome = "skipped", %reason);
             }
             Outcome::DeadLettered(letter) => tracing::debug!(
+                event = "settled",
                 source = self.name,
                 id,
                 key,
@@ -31,13 +40,21 @@ impl<S, P> Worker<S, P> {
     /// The first of each way to end is worth a line, all of them are not.
     pub(super) fn announce(&self, outcome: &Outcome) {
         match outcome {
-            Outcome::Published(_) => tracing::info!(source = self.name, "first event published"),
+            Outcome::Published(_) => {
+                tracing::info!(
+                    event = "first_published",
+                    source = self.name,
+                    "first event published"
+                );
+            }
             Outcome::Skipped(reason) => tracing::info!(
+                event = "first_skipped",
                 source = self.name,
                 %reason,
                 "first event skipped for this reason; further ones are only counted"
             ),
             Outcome::DeadLettered(letter) => tracing::warn!(
+                event = "first_dead_lettered",
                 source = self.name,
                 reason = %letter.reason,
                 error = letter.error,

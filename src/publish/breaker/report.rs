@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::field::debug;
 
+use crate::outcome::Circuit;
 use crate::publish::hold::OpenCircuit;
 
 /// Until the first reminder; each further one takes twice as long, up to the longest.
@@ -35,13 +36,25 @@ impl Reminder {
     }
 }
 
+/// What a circuit stands before, for people.
+pub(super) fn noun(circuit: &Circuit) -> &'static str {
+    match circuit {
+        Circuit::Service => "service",
+        Circuit::Topic(_) => "topic",
+    }
+}
+
 /// Logs that a circuit has opened, or is open `still`.
 pub(super) fn open(seen: &OpenCircuit, still: bool) {
     let OpenCircuit { circuit: held, since, waiting, next_probe, fault: error, advice, .. } = seen;
     let (scope, lasted) = (held.scope(), still.then(|| debug(seen.lasted)));
-    let begins = "holding: its events wait unacknowledged until a probe gets through";
-    let message = if still { "held still" } else { begins };
-    tracing::warn!(%held, %scope, %error, %since, lasted, waiting, ?next_probe, advice, "{message}");
+    let what = noun(held);
+    if still {
+        tracing::warn!(event = "still_held", %held, %scope, %error, %since, lasted, waiting, ?next_probe, advice, "{what} still held");
+    } else {
+        tracing::warn!(event = "held", %held, %scope, %error, %since, waiting, ?next_probe, advice,
+            "{what} held: its events wait unacknowledged until a probe gets through");
+    }
 }
 
 #[cfg(test)]

@@ -121,9 +121,10 @@ impl WaitBudget {
         let mut refused = self.refused.borrow_mut();
         if !matches!(&*refused, Some((before, _)) if *before == why) {
             tracing::warn!(
+                event = "cannot_park",
                 source = self.source,
                 error = why,
-                "cannot park a held topic's events: they fill the \
+                "cannot park the events of a held topic: they fill the \
                 prefetch, and the source's other topics wait too"
             );
         }
@@ -141,11 +142,11 @@ impl WaitBudget {
         }
         let (source, (waiting, _)) = (&self.source, self.used.get());
         if parked {
-            tracing::info!(source, %topic, waiting, "a held topic has its share of the prefetch: what comes \
-                beyond is parked, and comes back from time to time");
+            tracing::info!(event = "parking", source, %topic, waiting, "held topic has used its share of the prefetch: \
+                further events are parked, and come back from time to time");
         } else {
-            tracing::warn!(source, %topic, waiting, "a held topic exceeds its share of the prefetch and can't be \
-                parked: the source's other topics will wait too; give it a source of its own");
+            tracing::warn!(event = "share_exceeded", source, %topic, waiting, "held topic exceeds its share of the prefetch, \
+                and its events cannot be parked: the source's other topics will wait too; give the topic a source of its own");
         }
     }
 }

@@ -76,7 +76,9 @@ async fn ask_again(channel: Channel, queue: String, mut tell: impl FnMut(QueueSt
     while channel.status().connected() {
         match QueueState::of(&channel, &queue).await {
             Ok(state) => tell(state),
-            Err(error) => tracing::debug!(queue, %error, "cannot tell how much is in the queue"),
+            Err(error) => {
+                tracing::debug!(event = "depth_unknown", queue, %error, "cannot read the depth of the queue")
+            }
         }
         sleep(a_while()).await;
     }

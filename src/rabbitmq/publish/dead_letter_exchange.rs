@@ -224,11 +224,12 @@ impl DeadLetterExchange {
         }
         if let Some(error) = &now {
             tracing::error!(
+                event = "cannot_dead_letter",
                 error,
-                "cannot dead-letter: the originals stay unacknowledged, trying again"
+                "cannot dead-letter: the originals stay unacknowledged; trying again"
             );
         } else {
-            tracing::info!("dead letters are taken again");
+            tracing::info!(event = "dead_letters_taken_again", "broker takes dead letters again");
         }
         *before = now;
     }

@@ -50,7 +50,7 @@ async fn comes_and_goes(fault: usize) {
     stand.publish_all(events(EVENTS / 3..EVENTS)).await;
     let holds = matches!(FAULTS[fault].1, Fault::Request(_)) && !THROTTLED.contains(&name);
     if holds {
-        worker.logged("holding").await;
+        worker.logged("held").await;
         requests(sns.counts().requests + 3).await;
     } else {
         requests(before + 10).await;

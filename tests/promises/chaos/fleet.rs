@@ -33,7 +33,7 @@ impl Fleet {
             fleet.launch(slot);
         }
         for slot in &fleet.slots {
-            let consumes = async || slot.log().contains("\"consuming\"").then_some(());
+            let consumes = async || (slot.count("consuming") > 0).then_some(());
             wait_for("the workers to consume", consumes).await;
         }
         fleet
@@ -65,20 +65,19 @@ impl Fleet {
 
     /// How often a worker has begun to consume: at each start, and after each lost connection.
     pub fn sessions(&self) -> usize {
-        self.slots.iter().map(|slot| slot.log().matches("\"consuming\"").count()).sum()
+        self.slots.iter().map(|slot| slot.count("consuming")).sum()
     }
 
     /// How often a worker was stopped while SNS did not answer within the grace, so that what it had
     /// in flight went back to the queue.
     pub fn stops_in_vain(&self) -> usize {
-        self.slots.iter().map(|slot| slot.log().matches("the grace is over").count()).sum()
+        self.slots.iter().map(|slot| slot.count("grace_over")).sum()
     }
 
     /// Ids of the events that a worker has said it skips.
     pub fn skipped(&self) -> Vec<u32> {
-        let logs: Vec<_> = self.slots.iter().map(Slot::log).collect();
-        let lines = logs.iter().flat_map(|log| log.lines());
-        lines.filter(|line| line.contains("\"skipped\"")).filter_map(id_of).collect()
+        let lines = self.slots.iter().flat_map(|slot| slot.all("settled"));
+        lines.filter(|line| line["outcome"] == "skipped").filter_map(|line| id_of(&line)).collect()
     }
 }
 
@@ -106,11 +105,22 @@ impl Slot {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// All lines of an event, of all workers that were in this place.
+    fn all(&self, event: &str) -> Vec<Value> {
+        let log = self.log();
+        let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        lines.filter(|line| line["event"] == event).collect()
+    }
+
+    fn count(&self, event: &str) -> usize {
+        self.all(event).len()
+    }
+
     fn last_line(&self) -> String {
         self.log().lines().next_back().unwrap_or_default().to_owned()
     }
 }
 
-fn id_of(line: &str) -> Option<u32> {
-    serde_json::from_str::<Value>(line).ok()?["id"].as_str()?.parse().ok()
+fn id_of(line: &Value) -> Option<u32> {
+    line["id"].as_str()?.parse().ok()
 }

@@ -47,7 +47,7 @@ async fn ends_in_order(stand: Stand, worker: Worker, said: &Conversations, sns: 
     };
     wait_for("all messages, and an empty queue", all).await;
     let exit = worker.stop().await;
-    assert!(exit.report.contains(" 0 dead-lettered"), "{}", exit.report);
+    assert_eq!(exit.totals().dead_lettered, 0, "{exit:?}");
     said.came_in_order(&sns.accepted());
     stand.leave_nothing().await;
 }
@@ -64,7 +64,7 @@ async fn a_stop_and_a_start_keep_the_order_and_repeat_nothing() {
     for _ in 0..2 {
         is_in_the_middle(&sns).await;
         let exit = worker.stop().await;
-        assert!(exit.report.contains(" 0 dead-lettered"), "{}", exit.report);
+        assert_eq!(exit.totals().dead_lettered, 0, "{exit:?}");
         worker = worker_on(&stand, &sns, &[PREFETCH_SETTING]).await;
     }
     ends_in_order(stand, worker, &said, &sns).await;

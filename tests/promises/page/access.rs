@@ -89,13 +89,13 @@ async fn foreign_names_and_sites_get_nothing_while_health_answers_to_any_name() 
     let form = ["Content-Type: application/x-www-form-urlencoded", &cookie, &own];
     let answer = admin.request("POST /api/dead-letters/replay", &form, "filter=x").await;
     assert_eq!(answer.status, 415, "what a foreign form could send: {answer:?}");
-    assert_eq!(worker.count("dead letters are replayed"), 0);
+    assert_eq!(worker.count("page_replay_started"), 0);
     assert_eq!(replay(&[&cookie, &own]).await, 202);
-    let log = worker.logged("dead letters are replayed").await;
+    let log = worker.logged("page_replay_started").await;
     assert!(log["by"].as_str().unwrap().starts_with("session "), "{log}");
     assert!(log["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{log}");
     assert!(log["filter"].to_string().contains("none-such"), "{log}");
-    worker.logged("a replay from the page has ended").await;
+    worker.logged("page_replay_ended").await;
     let out = admin.write("/api/logout", &[&cookie, &own], &json!({})).await;
     assert_eq!(out.status, 204);
     assert_eq!(replay(&[&cookie, &own]).await, 401, "logged out");
@@ -120,7 +120,7 @@ async fn a_wrong_token_is_refused_slowly_and_soon_not_looked_at() {
     let login = admin.write("/api/login", &[], &json!({"token": TOKEN})).await;
     assert_eq!(login.status, 429, "from there, not even the right one");
     assert_eq!(admin.get("/livez").await.0, 200);
-    assert_eq!(worker.count("a wrong token"), 5);
+    assert_eq!(worker.count("page_wrong_token"), 5);
     let log = format!("{:?}", worker.log());
     assert!(!log.contains("guessed") && !log.contains(TOKEN), "a token is in the log");
     worker.stop().await;
@@ -171,7 +171,7 @@ async fn without_the_token_nobody_sees_a_letter_or_changes_anything() {
     assert!(shown["letter"]["origin"]["routing_key"].as_str().unwrap().starts_with("user-"));
     assert!(shown["now"]["order"].as_str().unwrap().contains("bob@localhost"), "{shown}");
     assert!(shown["body"].as_str().unwrap().contains("bob@localhost"), "{shown}");
-    let log = worker.logged("a dead letter's body is shown").await;
+    let log = worker.logged("page_body_shown").await;
     assert_eq!((&log["by"], &log["letter"]), (&"token".into(), &(&*id).into()), "{log}");
     // All are there still, or come back when the last look's connection is gone.
     stand.has_ready(&stand.dead_letter_queue(), 3).await;
@@ -210,9 +210,9 @@ async fn writes_are_limited_and_the_log_says_who_wrote_what() {
     let here = [&*cookie, "Sec-Fetch-Site: same-origin"];
     let order = json!({"rate": 1});
     assert_eq!(admin.write("/api/dead-letters/replay", &here, &order).await.status, 202);
-    let session = worker.logged("dead letters are replayed from the page").await["by"].clone();
+    let session = worker.logged("page_replay_started").await["by"].clone();
     assert_eq!(admin.write("/api/dead-letters/replay/stop", &here, &json!({})).await.status, 202);
-    let stopped = worker.logged("the replay is stopped from the page").await;
+    let stopped = worker.logged("page_replay_stopped").await;
     assert!(session.as_str().unwrap().starts_with("session "), "{session}");
     assert_eq!(stopped["by"], session, "{stopped}");
     assert!(stopped["peer"].as_str().unwrap().starts_with("127.0.0.1:"), "{stopped}");
@@ -225,7 +225,7 @@ async fn writes_are_limited_and_the_log_says_who_wrote_what() {
     assert!(statuses.contains(&429) && !statuses.starts_with(&[429]), "{statuses:?}");
 
     admin.write("/api/logout", &here, &json!({})).await;
-    let left = worker.logged("logged out of the operator's page").await;
+    let left = worker.logged("page_logout").await;
     assert_eq!(format!("session {}", left["session"].as_str().unwrap()), session, "{left}");
     worker.stop().await;
     while stand.dead_letter_now().await.is_some() {}

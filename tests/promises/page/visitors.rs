@@ -73,7 +73,7 @@ async fn probes_can_have_an_address_of_their_own() {
     let (stand, sns) = (Stand::new("page-probes").await, FakeSns::start());
     let own = [("ADMIN__HEALTH_LISTEN", "127.0.0.1:0")];
     let (worker, admin) = worker_on(&stand, &sns, &own).await;
-    let line = worker.logged("probes have an address of their own").await;
+    let line = worker.logged("health_listening").await;
     let probes = Admin::at(line["at"].as_str().unwrap());
     assert_ne!(probes.address(), admin.address());
     probes.is_ready().await;
@@ -178,7 +178,7 @@ async fn a_token_that_could_be_guessed_lets_nobody_in_and_stops_no_event() {
     let (stand, sns) = (Stand::new("page-short").await, FakeSns::start());
     let short = &TOKEN[..23];
     let (worker, admin) = worker_on(&stand, &sns, &[("ADMIN__TOKEN", short)]).await;
-    let line = worker.logged("fewer than 24 characters").await;
+    let line = worker.logged("token_too_short").await;
     assert_eq!(line["level"], "WARN", "{line}");
     let login = admin.write("/api/login", &[], &json!({"token": short})).await;
     let sent = format!("Authorization: Bearer {short}");

@@ -17,7 +17,7 @@ pub struct Admin(String);
 impl Admin {
     /// Of a worker that was started with [`ADMIN`].
     pub async fn of(worker: &Worker) -> Self {
-        let line = worker.logged("health and metrics are served").await;
+        let line = worker.logged("admin_listening").await;
         Self::at(line["at"].as_str().unwrap())
     }
 

@@ -6,6 +6,7 @@ mod by_hand;
 mod collector;
 mod desk;
 mod event;
+mod exit;
 mod fifo;
 mod mix;
 mod own_broker;
@@ -23,6 +24,7 @@ pub use by_hand::quorum;
 pub use collector::Collector;
 pub use desk::{Letter, dlq, dlq_program, id, message_id};
 pub use event::Event;
+pub use exit::{Exit, Totals};
 pub use fifo::FifoTopic;
 pub use mix::{End, event_of, number_in};
 pub use own_broker::{Authority, OwnBroker, Supervised, free_port};
@@ -30,7 +32,7 @@ pub use program::{Ended, Program, Running};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};
 pub use stand::{Stand, header, number_from};
-pub use worker::{Exit, Worker, binary, custom_plugin};
+pub use worker::{Worker, binary, custom_plugin};
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! The binary, running.
 
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::{PATIENCE, Stand, wait_for};
+use super::{Exit, PATIENCE, Stand, wait_for};
 
 /// A worker process. It is killed when dropped, so that no test leaves one behind.
 pub struct Worker {
@@ -25,33 +25,43 @@ pub struct Worker {
 /// What a worker wrote, and what tests ask of it again and again.
 #[derive(Default)]
 struct Log {
-    /// Each line, and what it says.
-    lines: Vec<(String, Value)>,
+    lines: Vec<Line>,
     /// Lines that say how an event ended.
     settled: usize,
 }
 
-impl Log {
-    fn push(&mut self, line: String) {
-        let said = serde_json::from_str(&line).unwrap_or_else(|_| Value::String(line.clone()));
-        self.settled += usize::from(said.get("outcome").is_some());
-        self.lines.push((line, said));
-    }
+struct Line {
+    /// The name of what happened, which the lines of libraries lack.
+    event: Option<String>,
+    text: String,
+    /// The line itself if it is not JSON.
+    json: Value,
+}
 
-    /// The first line from the given one on that contains `text`.
-    fn find(&self, text: &str, from: usize) -> Option<Value> {
-        self.lines[from..].iter().find(|(line, _)| line.contains(text)).map(|(_, it)| it.clone())
+impl Line {
+    fn new(text: String) -> Self {
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| Value::String(text.clone()));
+        let event = match &json {
+            Value::String(text) => {
+                text.split_once("event=\"").and_then(|(_, it)| it.split('"').next())
+            }
+            json => json["event"].as_str(),
+        };
+        Self { event: event.map(ToOwned::to_owned), text, json }
     }
 }
 
-/// How a worker ended.
-#[derive(Debug)]
-pub struct Exit {
-    pub status: ExitStatus,
-    /// Its last line, which says how many deliveries ended in which way.
-    pub report: String,
-    /// Whether it said that something panicked.
-    pub panicked: bool,
+impl Log {
+    fn push(&mut self, line: String) {
+        let line = Line::new(line);
+        self.settled += usize::from(line.json.get("outcome").is_some());
+        self.lines.push(line);
+    }
+
+    fn of<'a>(&'a self, event: &'a str) -> impl Iterator<Item = &'a Value> {
+        let lines = self.lines.iter().filter(move |line| line.event.as_deref() == Some(event));
+        lines.map(|line| &line.json)
+    }
 }
 
 impl Worker {
@@ -80,14 +90,9 @@ impl Worker {
         worker
     }
 
-    /// Waits until a source consumes, in whatever format that is said; "not consuming" is said of others.
+    /// Waits until a source consumes.
     async fn consumes(&self) {
-        let says_so = |line: &str| line.contains("consuming") && !line.contains("not consuming");
-        let look = async || {
-            let log = self.log.lock().unwrap();
-            log.lines.iter().any(|(line, _)| says_so(line)).then_some(())
-        };
-        wait_for("a worker that consumes", look).await;
+        wait_for("a worker that consumes", async || self.find("consuming")).await;
     }
 
     /// Starts a worker without waiting for anything.
@@ -122,32 +127,42 @@ impl Worker {
 
     /// All that it logged so far.
     pub fn log(&self) -> Vec<Value> {
-        self.log.lock().unwrap().lines.iter().map(|(_, it)| it.clone()).collect()
+        self.log.lock().unwrap().lines.iter().map(|line| line.json.clone()).collect()
     }
 
-    /// Waits for a line that contains `text`.
-    pub async fn logged(&self, text: &str) -> Value {
-        let what = format!("a log line with {text:?}");
-        let mut seen = 0;
-        let look = async || {
-            let log = self.log.lock().unwrap();
-            let found = log.find(text, seen);
-            seen = log.lines.len();
-            found
-        };
+    /// Waits for the first line of an event, by the event's name; see `docs/logs.md`.
+    pub async fn logged(&self, event: &str) -> Value {
+        self.logged_times(event, 1).await
+    }
+
+    /// Waits until an event is logged for the so-many-th time, and returns that line.
+    pub async fn logged_times(&self, event: &str, times: usize) -> Value {
+        let what = format!("a line of the event `{event}`, number {times}");
+        let look = async || self.log.lock().unwrap().of(event).nth(times - 1).cloned();
         let found = tokio::time::timeout(PATIENCE, wait_for(&what, look));
         found.await.unwrap_or_else(|_elapsed| {
             panic!("{what} never came; the log is {:#?}", self.log());
         })
     }
 
-    pub fn find(&self, text: &str) -> Option<Value> {
-        self.log.lock().unwrap().find(text, 0)
+    /// The first line of an event, if there is one.
+    pub fn find(&self, event: &str) -> Option<Value> {
+        self.log.lock().unwrap().of(event).next().cloned()
     }
 
-    /// How many lines contain `text`.
-    pub fn count(&self, text: &str) -> usize {
-        self.log.lock().unwrap().lines.iter().filter(|(line, _)| line.contains(text)).count()
+    /// All lines of an event.
+    pub fn all(&self, event: &str) -> Vec<Value> {
+        self.log.lock().unwrap().of(event).cloned().collect()
+    }
+
+    /// How many lines an event has.
+    pub fn count(&self, event: &str) -> usize {
+        self.log.lock().unwrap().of(event).count()
+    }
+
+    /// Whether any line shows a secret, a text of an event, or a name that is none of this worker's business.
+    pub fn shows(&self, text: &str) -> bool {
+        self.log.lock().unwrap().lines.iter().any(|line| line.text.contains(text))
     }
 
     /// Lines that say how an event ended.
@@ -199,12 +214,9 @@ impl Worker {
         let status = ended.expect("the worker does not end").unwrap();
         self.reading.await.unwrap();
         let log = self.log.lock().unwrap();
-        let report = log.lines.last().map(|(line, said)| match said.get("message") {
-            Some(Value::String(message)) => message.clone(),
-            _ => line.clone(),
-        });
-        let panicked = log.lines.iter().any(|(line, _)| line.contains("panicked"));
-        Exit { status, report: report.unwrap_or_default(), panicked }
+        let last = log.lines.last().map(|line| line.json.clone()).unwrap_or_default();
+        let panicked = log.of("panicked").next().is_some();
+        Exit { status, last, panicked }
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn keep(
         };
         tokio::select! {
             Err(trouble) = desk.dead_letters.count(COUNT_EVERY, show) => {
-                tracing::debug!(error = %trouble, "cannot count the dead letters");
+                tracing::debug!(event = "page_count_failed", error = %trouble, "cannot count the dead letters");
                 count.send_replace(None);
                 sleep(COUNT_AGAIN).await;
             }

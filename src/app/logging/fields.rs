@@ -1,0 +1,107 @@
+//! The fields of a text line: `name="value"`, with quotes around every value but numbers and true or false.
+//!
+//! The formatter of `tracing-subscriber` quotes only what is logged as a text, and not what is logged by its
+//! `Display`, so that a value with spaces could not be told from the next field.
+
+use std::fmt::{self, Debug};
+
+use tracing::field::{Field, Visit};
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
+
+pub(super) struct Quoted;
+
+impl<'w> FormatFields<'w> for Quoted {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = Line { writer, begun: false, result: Ok(()) };
+        fields.record(&mut line);
+        line.result
+    }
+}
+
+struct Line<'w> {
+    writer: Writer<'w>,
+    begun: bool,
+    result: fmt::Result,
+}
+
+impl Line<'_> {
+    fn write(&mut self, name: &str, value: &dyn Debug) -> fmt::Result {
+        if std::mem::replace(&mut self.begun, true) {
+            self.writer.write_char(' ')?;
+        }
+        if name == "message" {
+            return write!(self.writer, "{value:?}");
+        }
+        match self.writer.has_ansi_escapes() {
+            true => write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?,
+            false => write!(self.writer, "{name}=")?,
+        }
+        let value = format!("{value:?}");
+        if is_plain(&value) {
+            self.writer.write_str(&value)
+        } else {
+            write!(self.writer, "{value:?}")
+        }
+    }
+}
+
+impl Visit for Line<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // What the `log` crate's records have beside their text is said by level and target.
+        if self.result.is_ok() && !field.name().starts_with("log.") {
+            self.result = self.write(field.name(), value);
+        }
+    }
+}
+
+/// Whether a value is a number, true or false, or quoted already.
+fn is_plain(value: &str) -> bool {
+    let is_quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
+    is_quoted || value.parse::<f64>().is_ok() || value.parse::<bool>().is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn values_are_quoted_alike_however_they_are_logged() {
+        let written = Written::default();
+        let writer = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .without_time()
+            .with_ansi(false)
+            .with_target(false)
+            .fmt_fields(Quoted)
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let (text, error) = ("a \"b\"", "not = found");
+            tracing::info!(event = "held", %error, text, lasted = ?std::time::Duration::from_secs(2),
+                count = 3, sure = true, none = None::<&str>, "topic held");
+        });
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let expected = "topic held event=\"held\" error=\"not = found\" text=\"a \\\"b\\\"\" \
+                        lasted=\"2s\" count=3 sure=true\n";
+        assert!(written.ends_with(expected), "{written}");
+    }
+}
