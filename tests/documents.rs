@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, that is the report")]
 
+#[path = "documents/logs.rs"]
+mod logs;
 #[path = "documents/schemas.rs"]
 mod schemas;
 
