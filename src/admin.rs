@@ -195,7 +195,7 @@ pub(crate) fn serve_probes(
                     server::serve(&listener, &server::guarded(router), &nobody, visitors).await;
                 }
                 Err(error) => {
-                    tracing::error!(event = "health_failed", %error, "cannot serve probes")
+                    tracing::error!(event = "health_failed", %error, "cannot serve probes");
                 }
             }
         });

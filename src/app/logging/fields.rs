@@ -34,9 +34,10 @@ impl Line<'_> {
         if name == "message" {
             return write!(self.writer, "{value:?}");
         }
-        match self.writer.has_ansi_escapes() {
-            true => write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?,
-            false => write!(self.writer, "{name}=")?,
+        if self.writer.has_ansi_escapes() {
+            write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
+        } else {
+            write!(self.writer, "{name}=")?;
         }
         let value = format!("{value:?}");
         if is_plain(&value) {

@@ -186,7 +186,7 @@ impl Sending {
         let was_failing = std::mem::replace(&mut self.failing, sent.is_err());
         match sent {
             Ok(()) if was_failing => {
-                tracing::info!(event = "spans_taken_again", "collector takes spans again")
+                tracing::info!(event = "spans_taken_again", "collector takes spans again");
             }
             Err(error) if !was_failing => tracing::warn!(
                 event = "spans_lost",

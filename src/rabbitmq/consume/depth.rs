@@ -77,7 +77,7 @@ async fn ask_again(channel: Channel, queue: String, mut tell: impl FnMut(QueueSt
         match QueueState::of(&channel, &queue).await {
             Ok(state) => tell(state),
             Err(error) => {
-                tracing::debug!(event = "depth_unknown", queue, %error, "cannot read the depth of the queue")
+                tracing::debug!(event = "depth_unknown", queue, %error, "cannot read the depth of the queue");
             }
         }
         sleep(a_while()).await;
