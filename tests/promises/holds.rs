@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fake_sns::{FakeSns, RequestFault, next, share};
+use crate::fake_sns::{FakeSns, RequestFault, next};
 use crate::support::{Event, Stand, Worker, number_from, wait_for};
 
 fn chat(number: usize) -> Event {
@@ -129,20 +129,6 @@ async fn an_endpoint_out_of_reach_is_an_outage_from_the_first_event_on() {
     let sns = FakeSns::start_on(port);
     sns.record();
     leave_after(stand, &sns, worker, "pm", 1).await;
-}
-
-#[tokio::test]
-async fn a_throttled_backlog_is_slow_and_not_dead() {
-    const EVENTS: usize = 800;
-    let (stand, sns) = (Stand::new("throttled-long").await, FakeSns::start());
-    sns.record();
-    let worker = worker_on(&stand, &sns, &[]).await;
-    stand.publish(chat(0)).await;
-    accepts(&stand, &sns, "pm", 1).await;
-    // At half of all requests, one event of eight would be out of its two retries.
-    sns.fail_requests(share(50, 7, RequestFault::THROTTLING));
-    stand.publish_all((1..EVENTS).map(chat)).await;
-    leave_after(stand, &sns, worker, "pm", EVENTS).await;
 }
 
 #[tokio::test]

@@ -32,7 +32,6 @@ mod operator;
 mod order;
 mod output;
 mod page;
-mod panics;
 mod plugins;
 mod poison;
 mod ports;

@@ -6,9 +6,9 @@ mod fifo;
 mod restarts;
 mod storm;
 
-use crate::fake_sns::{EntryFault, FakeSns, RequestFault};
+use crate::fake_sns::FakeSns;
 use crate::support::{Stand, Totals, Worker};
-use conversations::{Conversations, number_of, repetitions};
+use conversations::{Conversations, repetitions};
 use storm::Storm;
 
 /// Chats, which go to one topic, and rooms, which go to another.
@@ -52,43 +52,5 @@ async fn every_key_keeps_its_order_in_a_storm_of_faults_and_others_overtake() {
     assert_eq!(repetitions(&accepted, &storm.lost_answers()), 0, "more than was lost");
     said.came_in_order(&accepted);
     assert!(said.some_overtook(&accepted), "in the order of delivery, as if there were one key");
-    all_was_published(stand, worker, said.count()).await;
-}
-
-#[tokio::test]
-async fn a_key_that_is_retried_blocks_only_itself() {
-    let (stand, sns) = (Stand::new("order-blocked").await, FakeSns::start());
-    sns.record();
-    let said = Conversations::new(KEYS, EACH, 1);
-    sns.fail_entries(|message| {
-        let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
-        (number_of(message) == (0, 0)).then_some(fault)
-    });
-    let worker = worker_on(&stand, &sns, &[]).await;
-    stand.publish_all(said.events()).await;
-    let others = said.count() - EACH;
-    worker.settles(others).await;
-    assert!(sns.accepted().iter().all(|message| number_of(message).0 != 0));
-    sns.heal();
-    worker.settles(said.count()).await;
-    said.came_in_order(&sns.accepted());
-    all_was_published(stand, worker, said.count()).await;
-}
-
-#[tokio::test]
-async fn a_held_topic_keeps_the_order_of_what_it_holds_and_other_topics_overtake() {
-    let (stand, sns) = (Stand::new("order-held").await, FakeSns::start());
-    sns.record();
-    let said = Conversations::new(KEYS, EACH, 2);
-    sns.fail_requests(|request| request.topic.ends_with("-pm").then_some(RequestFault::NOT_FOUND));
-    let worker = worker_on(&stand, &sns, &[]).await;
-    stand.publish_all(said.events()).await;
-    worker.logged("held").await;
-    // Half of the keys are rooms.
-    worker.settles(said.count() / 2).await;
-    assert!(sns.accepted().iter().all(|message| message.topic.ends_with("-muc")));
-    sns.heal();
-    worker.settles(said.count()).await;
-    said.came_in_order(&sns.accepted());
     all_was_published(stand, worker, said.count()).await;
 }

@@ -139,32 +139,6 @@ async fn with_a_fifo_topic_all_go_back_together_whatever_is_held() {
     }
 }
 
-/// Nothing could be published in its grace of 25 s.
-#[tokio::test]
-async fn a_stop_during_a_hold_hands_back_at_once_and_publishes_nothing_twice() {
-    for fault in [RequestFault::EXPIRED_TOKEN, RequestFault::NOT_FOUND] {
-        let (stand, sns) = (Stand::new("held-stop").await, FakeSns::start());
-        sns.record();
-        let worker = worker_on(&stand, &sns, &[]).await;
-        stand.publish_all((0..20).map(chat)).await;
-        accepts(&stand, &sns, "pm", 20).await;
-        sns.fail_requests(next(u64::MAX, fault));
-        stand.publish_all((20..70).map(chat)).await;
-        worker.logged("held").await;
-        stand.has_ready(&stand.queue(), 0).await;
-        let asked = std::time::Instant::now();
-        let exit = worker.stop().await;
-        assert!(asked.elapsed().as_secs() < 15, "took {:?}", asked.elapsed());
-        assert_eq!(exit.status.code(), Some(0));
-        let Totals { published, skipped, dead_lettered, handed_back, .. } = exit.totals();
-        assert_eq!((published, skipped, dead_lettered, handed_back), (20, 0, 0, 50), "{exit:?}");
-        stand.has_ready(&stand.queue(), 50).await;
-        sns.heal();
-        let worker = worker_on(&stand, &sns, &[]).await;
-        leave_after(stand, &sns, worker, "pm", 70).await;
-    }
-}
-
 #[tokio::test]
 async fn a_stop_while_everything_is_handed_back_is_prompt() {
     let (stand, sns) = (Stand::new("handed-stop").await, FakeSns::start());
