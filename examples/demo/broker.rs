@@ -1,7 +1,7 @@
 //! RabbitMQ's end: events go in, dead letters come out.
 
 use event_pusher_sns::rabbitmq::connection;
-use event_pusher_sns::rabbitmq::connection::link::Link;
+use event_pusher_sns::rabbitmq::connection::broker_connection::BrokerConnection;
 use lapin::message::Delivery;
 use lapin::options::{
     BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
@@ -17,7 +17,7 @@ use crate::trouble::{START, Trouble};
 use crate::{LOOK_AGAIN, PATIENCE};
 
 pub(crate) struct Broker {
-    connection: Link,
+    connection: BrokerConnection,
     channel: Channel,
     exchange: String,
     queue: String,

@@ -24,7 +24,7 @@ use crate::pipeline::worker::Stop;
 use crate::plugin::{Plugins, running};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::consume::RabbitQueue;
-use crate::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
+use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 use crate::route::Router;
 use crate::sns::Sns;
 
@@ -127,7 +127,7 @@ async fn work(config: Config, prepared: Prepared) {
         );
     }
     let broker = Rc::new(Broker::new(config.amqp.clone(), name));
-    let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
+    let dead_letters = Rc::new(DeadLetterPublisher::new(Rc::clone(&broker)));
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
     let spans = exporter.as_ref().map(Exporter::spans);
     let wiring = Wiring::new(&config, router, Arc::clone(&metrics), spans, sns);

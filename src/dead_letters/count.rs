@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{DeadLetters, Trouble};
-use crate::rabbitmq::publish::outlet::Outlet;
-use crate::rabbitmq::topology::queue_state::Doubt;
+use crate::rabbitmq::topology::queue_state::{Doubt, QueueState};
 
 impl DeadLetters {
     /// Asks again and again, on a connection of its own. `show` gets the number whenever it is known: not
@@ -20,13 +19,13 @@ impl DeadLetters {
         pause: Duration,
         mut show: impl FnMut(u64),
     ) -> Result<std::convert::Infallible, Trouble> {
-        let outlet = Outlet::open(&self.broker, "counts dead letters").await?;
+        let connection = self.broker.connect("counts dead letters").await?;
         let mut doubt = Doubt::default();
         loop {
-            let state = match outlet.queue(self.queue()).await {
+            let state = match QueueState::on(&connection, self.queue()).await {
                 Ok(state) => state,
                 Err(error) => {
-                    outlet.close().await;
+                    connection.close().await;
                     return Err(error.into());
                 }
             };

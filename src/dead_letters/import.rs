@@ -12,7 +12,8 @@ use super::letter::LetterId;
 use super::{DeadLetters, Stop, Trouble, stopped};
 use crate::outcome::SourceError;
 use crate::rabbitmq::message::Message;
-use crate::rabbitmq::publish::outlet::{NotTaken, Outlet, Sent};
+use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
+use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
 
 /// Messages that may be unconfirmed at once.
 const WINDOW: usize = 256;
@@ -71,18 +72,18 @@ impl DeadLetters {
             );
             return Err(SourceError::Failed(unseen).into());
         }
-        let outlet = Outlet::open(&self.broker, "imports dead letters").await?;
+        let publisher = ConfirmedPublisher::open(&self.broker, "imports dead letters").await?;
         let exchange = &self.broker.config().dead_letter_exchange;
-        let sender = Sender { outlet, exchange, done, under_way: VecDeque::new() };
+        let sender = Sender { publisher, exchange, done, under_way: VecDeque::new() };
         sender.send_all(Reader::new(from)?, there, stop, waits).await
     }
 }
 
 struct Sender<'a> {
-    outlet: Outlet,
+    publisher: ConfirmedPublisher,
     exchange: &'a str,
     done: &'a mut Imported,
-    under_way: VecDeque<Sent>,
+    under_way: VecDeque<PendingConfirm>,
 }
 
 impl Sender<'_> {
@@ -93,8 +94,8 @@ impl Sender<'_> {
         stop: &Stop,
         mut waits: impl FnMut(Option<&'static str>),
     ) -> Result<(), Trouble> {
-        self.outlet.find_exchange(self.exchange).await?;
-        let (alarm, mut told, mut blocked) = (self.outlet.alarm().clone(), stop.clone(), None);
+        self.publisher.find_exchange(self.exchange).await?;
+        let (alarm, mut told, mut blocked) = (self.publisher.alarm().clone(), stop.clone(), None);
         {
             let mut sending = pin!(self.send_each(&mut reader, &mut there, stop));
             loop {
@@ -109,7 +110,7 @@ impl Sender<'_> {
                 }
             }
         }
-        self.outlet.close().await;
+        self.publisher.close().await;
         if *stop.borrow() { Err(Trouble::Stopped) } else { Ok(()) }
     }
 
@@ -142,21 +143,21 @@ impl Sender<'_> {
             self.confirm().await?;
         }
         // Its own routing key: the exchange fans out whatever that is.
-        let sent = self.outlet.send(self.exchange, &message.routing_key, message).await?;
-        self.under_way.push_back(sent);
+        let to = (self.exchange, &*message.routing_key);
+        self.under_way.push_back(self.publisher.publish(to, message).await?);
         Ok(())
     }
 
     async fn confirm(&mut self) -> Result<(), Trouble> {
         let Some(mut sent) = self.under_way.pop_front() else { return Ok(()) };
-        let what = match sent.taken().await {
+        let what = match sent.confirmed().await {
             Ok(()) => {
                 self.done.added += 1;
                 return Ok(());
             }
-            Err(NotTaken::Unroutable) => "no queue is bound to it; bind the dead-letter queue",
-            Err(NotTaken::Refused) => "refused; is the dead-letter queue full?",
-            Err(NotTaken::Lost(error)) => return Err(error.into()),
+            Err(PublishError::Unroutable) => "no queue is bound to it; bind the dead-letter queue",
+            Err(PublishError::Refused) => "refused; is the dead-letter queue full?",
+            Err(PublishError::Lost(error)) => return Err(error.into()),
         };
         let exchange = self.exchange;
         Err(SourceError::Failed(format!("dead-letter exchange `{exchange}`: {what}")).into())

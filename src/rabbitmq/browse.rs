@@ -38,7 +38,7 @@ pub(crate) use self::turn::InLine;
 use self::turn::Turn;
 use super::connection::{Broker, CALL_TIMEOUT, bounded};
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::line::Line;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::topology::queue_state::QueueState;
@@ -56,8 +56,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Look<T> {
     broker: Broker,
-    line: Line,
-    /// Until the line is closed.
+    connection: BrokerConnection,
+    /// Until the connection is closed.
     turn: Option<Turn>,
     channel: Channel,
     queue: String,
@@ -105,15 +105,16 @@ impl<T: Send + 'static> Look<T> {
         in_line: &InLine,
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> Result<Self, SourceError> {
-        let line = Line::open(broker, "looks at dead letters").await?;
+        let connection = broker.connect("looks at dead letters").await?;
         let deadline = Instant::now() + in_line.patience;
         let waits = |waits| (in_line.waits)(waits);
-        let turn = Turn::take(&line, queue, deadline, waits).await?;
-        let channel = line.channel().await?;
+        let turn = Turn::take(&connection, queue, deadline, waits).await?;
+        let channel = connection.channel().await?;
         // A look of a former version has no turn, nor has a program that takes from the queue.
         let ready = QueueState::alone(&channel, queue, deadline, waits).await?.ready.min(MOST);
-        limit::refuse_if_looking_counts(broker, &line, queue).await?;
-        let (mut consumers, arrivals) = Consumers::new(channel.clone(), line.notes().clone(), read);
+        limit::refuse_if_looking_counts(broker, &connection, queue).await?;
+        let (mut consumers, arrivals) =
+            Consumers::new(channel.clone(), connection.notes().clone(), read);
         consumers.add(queue, ready).await?;
         if ready == 0 {
             // It was empty, or said nothing.
@@ -125,7 +126,7 @@ impl<T: Send + 'static> Look<T> {
         let census = Census::begin(&channel, queue, &consumers);
         Ok(Self {
             broker: broker.clone(),
-            line,
+            connection,
             turn,
             channel,
             queue: queue.to_owned(),
@@ -218,7 +219,7 @@ impl<T: Send + 'static> Look<T> {
     /// Puts everything back.
     pub(crate) async fn close(mut self) {
         self.remove_probes().await;
-        let Self { line, channel, consumers, arrivals, acknowledged, .. } = self;
+        let Self { connection, channel, consumers, arrivals, acknowledged, .. } = self;
         // First, since a reader may wait until what it has read is taken.
         drop(arrivals);
         if acknowledged {
@@ -227,7 +228,7 @@ impl<T: Send + 'static> Look<T> {
         // It may be gone already, and with it all that was held.
         let _ = timeout(GOODBYE, async {
             let _ = channel.close(200, "bye".into()).await;
-            line.close().await;
+            connection.close().await;
         })
         .await;
         drop(consumers);

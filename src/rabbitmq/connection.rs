@@ -1,23 +1,21 @@
 //! Connections to RabbitMQ, and its refusals in words.
 
+pub mod broker_connection;
 pub(crate) mod bytes;
 pub(crate) mod greeting;
-pub(crate) mod line;
-pub mod link;
 pub(crate) mod refusal;
 pub(crate) mod tls;
 pub(crate) mod wire;
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use lapin::ConnectionProperties;
 use lapin::uri::AMQPUri;
-use lapin::{Channel, ConnectionProperties};
 use tokio::time::timeout;
 
-use self::link::Link;
+use self::broker_connection::BrokerConnection;
 use self::refusal::{explain_connecting, refused};
 use crate::config::{Amqp, AmqpUri};
 use crate::outcome::SourceError;
@@ -33,9 +31,6 @@ pub(in crate::rabbitmq) const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// What a connection is told that publishes while the broker has no room.
 pub(in crate::rabbitmq) const BLOCKED: &str =
     "RabbitMQ has a memory or disk alarm and blocks who publishes; make room there";
-
-/// How often it is looked whether a connection is blocked.
-const LOOK: Duration = Duration::from_secs(1);
 
 /// Seconds between heartbeats, where the URI asks for no other: a silent network is
 /// noticed after two.
@@ -76,16 +71,16 @@ impl Broker {
     /// # Errors
     ///
     /// What each node said, if none took the connection.
-    pub async fn connect(&self, purpose: &str) -> Result<Link, SourceError> {
+    pub async fn connect(&self, purpose: &str) -> Result<BrokerConnection, SourceError> {
         let uris = &self.amqp.uris;
         let last = self.last.load(Ordering::Relaxed);
         let mut refusals = Vec::new();
         for index in (0..uris.len()).map(|step| (last + step) % uris.len()) {
             let uri = &uris[index];
             match self.connect_to(uri, purpose).await {
-                Ok(link) => {
+                Ok(connection) => {
                     self.last.store(index, Ordering::Relaxed);
-                    return Ok(link);
+                    return Ok(connection);
                 }
                 Err(refusal) => refusals.push(format!("{uri}: {refusal}")),
             }
@@ -93,7 +88,7 @@ impl Broker {
         Err(SourceError::Failed(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
     }
 
-    async fn connect_to(&self, uri: &AmqpUri, purpose: &str) -> Result<Link, String> {
+    async fn connect_to(&self, uri: &AmqpUri, purpose: &str) -> Result<BrokerConnection, String> {
         let mut parsed: AMQPUri = uri.expose().parse()?;
         parsed.query.heartbeat.get_or_insert(HEARTBEAT);
         let tls = uri.is_tls().then(|| tls::connector(&self.amqp.tls)).transpose();
@@ -102,17 +97,13 @@ impl Broker {
             parsed.query.connection_timeout.map_or(CONNECT_TIMEOUT, Duration::from_millis);
         let properties = ConnectionProperties::default()
             .with_connection_name(format!("{} {purpose}", self.name).into());
-        let opening = Link::open(parsed, uri.host(), properties, tls.as_ref());
+        let opening = BrokerConnection::open(parsed, uri.host(), properties, tls.as_ref());
         match timeout(patience, opening).await {
-            Ok(Ok(link)) => Ok(link),
+            Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(explain_connecting(&error, &self.amqp.tls, tls.is_some())),
             Err(_) => Err(format!("no answer within {patience:?}")),
         }
     }
-}
-
-pub(in crate::rabbitmq) async fn open_channel(link: &Link) -> Result<Channel, SourceError> {
-    bounded("opening a channel", link.create_channel()).await
 }
 
 /// Bounds one call to the broker and puts its failure into words.
@@ -122,44 +113,12 @@ pub(in crate::rabbitmq) async fn bounded<T>(
 ) -> Result<T, SourceError> {
     match timeout(CALL_TIMEOUT, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => Err(failed(what, &error)),
-        Err(_) => Err(unanswered(what)),
-    }
-}
-
-/// As [`bounded`], for a call that publishes. While the broker blocks the connection it is waited
-/// for, however long that takes: what was sent is taken in the end, and sent again it would be there
-/// twice. The first time that this is so, `blocked` is told.
-pub(in crate::rabbitmq) async fn unless_blocked<T>(
-    link: &Link,
-    what: &str,
-    blocked: impl FnOnce(SourceError),
-    call: impl Future<Output = lapin::Result<T>>,
-) -> Result<T, SourceError> {
-    let mut call = pin!(call);
-    let mut blocked = Some(blocked);
-    let mut waited = Duration::ZERO;
-    loop {
-        match timeout(LOOK, &mut call).await {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => return Err(failed(what, &error)),
-            Err(_) if link.status().blocked() => {
-                waited = Duration::ZERO;
-                if let Some(blocked) = blocked.take() {
-                    blocked(SourceError::Failed(format!("{what}: {BLOCKED}")));
-                }
-            }
-            Err(_) if waited >= CALL_TIMEOUT => return Err(unanswered(what)),
-            Err(_) => waited += LOOK,
+        Ok(Err(error)) => Err(refused(&error, |said| format!("{what}: {said}"))),
+        Err(_) => {
+            let seconds = CALL_TIMEOUT.as_secs();
+            Err(SourceError::Failed(format!(
+                "{what}: the broker did not answer within {seconds} s"
+            )))
         }
     }
-}
-
-fn failed(what: &str, error: &lapin::Error) -> SourceError {
-    refused(error, |said| format!("{what}: {said}"))
-}
-
-fn unanswered(what: &str) -> SourceError {
-    let seconds = CALL_TIMEOUT.as_secs();
-    SourceError::Failed(format!("{what}: the broker did not answer within {seconds} s"))
 }

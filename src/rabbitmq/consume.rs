@@ -23,7 +23,7 @@ use self::ack_tracker::{AckTracker, Acknowledgements};
 use self::consumer::{Arrived, ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
 use self::watchdog::Watchdog;
-use super::connection::{Broker, HEARTBEAT, bounded, open_channel};
+use super::connection::{Broker, HEARTBEAT, bounded};
 use super::{headers, topology};
 use crate::config;
 use crate::event::Envelope;
@@ -31,13 +31,13 @@ use crate::observe::monitor::Monitor;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::bytes::{InFlightBytes, Sizes};
-use crate::rabbitmq::connection::link::Link;
 use crate::rabbitmq::connection::wire::Note;
 use crate::rabbitmq::headers::origin::{origin, take_forged};
 use crate::rabbitmq::headers::originals;
 use crate::rabbitmq::headers::parked::unparked_properties;
-use crate::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
+use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 use crate::signature::SigningKey;
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
@@ -60,7 +60,7 @@ fn heartbeat(negotiated: u16) -> Duration {
 pub struct RabbitQueue {
     broker: Rc<Broker>,
     source: config::Source,
-    dead_letters: Rc<DeadLetterExchange>,
+    dead_letters: Rc<DeadLetterPublisher>,
     /// See [`Watchdog`].
     silences: Rc<Cell<u32>>,
     sizes: Rc<Sizes>,
@@ -74,7 +74,7 @@ impl RabbitQueue {
     pub fn new(
         broker: Rc<Broker>,
         source: config::Source,
-        dead_letters: Rc<DeadLetterExchange>,
+        dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
         let (silences, sizes) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
@@ -94,7 +94,7 @@ impl Source for RabbitQueue {
     async fn open(&self) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
-        let channel = open_channel(&connection).await?;
+        let channel = connection.channel().await?;
         topology::ensure(&channel, amqp, &self.source).await?;
         let bytes = Arc::clone(connection.bytes());
         bytes.limit_to(amqp.in_flight_bytes_of_a_source());
@@ -144,7 +144,7 @@ impl Source for RabbitQueue {
 /// A consumer on a connection and a channel of its own.
 #[derive(Debug)]
 pub struct RabbitSession {
-    connection: Link,
+    connection: BrokerConnection,
     consumer: SourceConsumer,
     settler: RabbitSettler,
     telling: AbortOnDrop,
@@ -198,7 +198,7 @@ impl Session for RabbitSession {
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         // Either may be gone already; the broker requeues what is unsettled in any case.
         let _ = bounded("closing the channel", settling.channel.close(200, "bye".into())).await;
-        let _ = bounded("closing the connection", self.connection.close(200, "bye".into())).await;
+        self.connection.close().await;
     }
 }
 
@@ -258,7 +258,7 @@ pub struct RabbitSettler(Rc<Settling>);
 #[derive(Debug)]
 struct Settling {
     channel: Channel,
-    dead_letters: Rc<DeadLetterExchange>,
+    dead_letters: Rc<DeadLetterPublisher>,
     rate: Rc<DeadLetterRate>,
     /// The session is about to end: a letter that would have to wait for its turn goes back.
     ending: watch::Sender<bool>,

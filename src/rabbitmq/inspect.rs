@@ -1,15 +1,14 @@
 //! Looks at the broker as `check` does: finds what is there, and creates nothing that stays.
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::{BasicProperties, Channel};
 
-use super::connection::{Broker, bounded};
+use super::connection::Broker;
 use super::topology;
 use crate::config::{Amqp, AmqpUri, Parking, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::limit;
-use crate::rabbitmq::connection::line::Line;
 use crate::rabbitmq::connection::tls;
+use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// What is wrong with the files for TLS, where a node is to be reached by it.
@@ -23,12 +22,12 @@ pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
 /// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
 pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     let amqp = broker.config();
-    let line = match Line::open(broker, "check").await {
-        Ok(line) => line,
+    let connection = match broker.connect("check").await {
+        Ok(connection) => connection,
         Err(error) => return report(Finding::bad(error.to_string())),
     };
     report(Finding::good("RabbitMQ: connected and logged in"));
-    let inspector = Inspector { line, amqp };
+    let inspector = Inspector { publisher: ConfirmedPublisher::new(connection), amqp };
     let exchange = &amqp.dead_letter_exchange;
     let queue = &amqp.dead_letter_queue;
     report(inspector.dead_letter_exchange().await);
@@ -50,18 +49,18 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         }
     }
     // The process ends right after; a goodbye that fails changes no finding.
-    inspector.line.close().await;
+    inspector.publisher.close().await;
 }
 
 struct Inspector<'a> {
-    line: Line,
+    publisher: ConfirmedPublisher,
     amqp: &'a Amqp,
 }
 
 impl Inspector<'_> {
     /// A refusal closes its channel, so every question gets a new one.
     async fn channel(&self) -> Result<Channel, SourceError> {
-        self.line.channel().await
+        self.publisher.connection().channel().await
     }
 
     async fn exchange(&self, source: &Source) -> Finding {
@@ -92,7 +91,7 @@ impl Inspector<'_> {
     /// What is wrong with looking at the dead letters, or not known, if anything is.
     async fn looking(&self, broker: &Broker, queue: &str) -> Option<Finding> {
         topology::find_queue(&self.channel().await.ok()?, queue).await.ok()?;
-        match limit::inspect(broker, &self.line, queue).await {
+        match limit::inspect(broker, self.publisher.connection(), queue).await {
             Ok(None) => None,
             Ok(Some(why)) => Some(Finding::good(format!(
                 "dead letters: whether a policy limits deliveries of `{queue}` could not be measured ({why}), and each \
@@ -177,17 +176,14 @@ impl Inspector<'_> {
     }
 
     async fn probe(&self, exchange: &str) -> Result<bool, SourceError> {
-        let channel = self.channel().await?;
-        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        bounded("asking for confirms", confirms).await?;
         let expired = BasicProperties::default().with_expiration("0".into());
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let what = format!("publishing to `{exchange}`");
-        let confirmation = bounded(&what, async {
-            channel.basic_publish(exchange.into(), "".into(), options, b"", expired).await?.await
-        })
-        .await?;
-        Ok(matches!(confirmation, Confirmation::Ack(None)))
+        match self.publisher.publish_unless_blocked((exchange, ""), (b"", expired)).await {
+            Ok(()) => Ok(true),
+            Err(PublishError::Unroutable | PublishError::Refused) => Ok(false),
+            Err(PublishError::Lost(error)) => {
+                Err(error.reworded(|said| format!("publishing to `{exchange}`: {said}")))
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Publishes what is to be safe in a queue: mandatory and confirmed.
 
-pub mod dead_letter_exchange;
-pub(crate) mod outlet;
-pub(crate) mod pending_confirms;
-pub(crate) mod publishing_room;
-pub(crate) mod solo_channels;
+pub(crate) mod alarm;
+pub(in crate::rabbitmq) mod byte_budget;
+pub(crate) mod confirm_channel;
+pub(crate) mod confirmed_publisher;
+pub mod dead_letter_publisher;
+pub(in crate::rabbitmq) mod pending_confirms;

@@ -13,7 +13,8 @@ use crate::dead_letters::{Stop, stopped};
 use crate::event::EventKind;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::publish::outlet::{NotTaken, Outlet, Sent};
+use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
+use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
 
 /// Events that may be unconfirmed at once: enough to keep a broker busy that writes to its disk.
 const WINDOW: usize = 1000;
@@ -78,7 +79,7 @@ impl Report {
 /// What happens next.
 enum Step {
     Over(Ended),
-    Taken(Result<(), NotTaken>),
+    Confirmed(Result<(), PublishError>),
     Blocked,
     Send,
 }
@@ -87,7 +88,7 @@ struct UnderWay {
     kind: EventKind,
     /// Where to, for a message.
     address: (String, String),
-    sent: Sent,
+    sent: PendingConfirm,
 }
 
 impl Feed<'_> {
@@ -106,13 +107,13 @@ impl Feed<'_> {
             }
         };
         match opened {
-            Ok(outlet) => {
+            Ok(publisher) => {
                 let pace = Pace::new(self.rate);
                 let began = Instant::now();
                 let deadline = self.until.time.map(|time| began + time);
                 let feeding = Feeding {
                     feed: self,
-                    outlet: &outlet,
+                    publisher: &publisher,
                     stop,
                     pace,
                     began,
@@ -125,7 +126,7 @@ impl Feed<'_> {
                     report: Report::default(),
                 };
                 let report = feeding.run().await;
-                outlet.close().await;
+                publisher.close().await;
                 report
             }
             Err(error) => Report { ended: Ended::Broken(error.to_string()), ..Report::default() },
@@ -133,18 +134,18 @@ impl Feed<'_> {
     }
 
     /// Connects, and sees to the exchanges as a worker would.
-    async fn open(&self, broker: &Broker) -> Result<Outlet, SourceError> {
-        let outlet = Outlet::open(broker, "feed").await?;
+    async fn open(&self, broker: &Broker) -> Result<ConfirmedPublisher, SourceError> {
+        let publisher = ConfirmedPublisher::open(broker, "feed").await?;
         for source in self.routes.sources() {
-            outlet.ensure(broker.config(), source).await?;
+            publisher.ensure(broker.config(), source).await?;
         }
-        Ok(outlet)
+        Ok(publisher)
     }
 }
 
 struct Feeding<'a, S> {
     feed: Feed<'a>,
-    outlet: &'a Outlet,
+    publisher: &'a ConfirmedPublisher,
     stop: Stop,
     pace: Pace,
     began: Instant,
@@ -164,7 +165,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         let mut ended = None;
         while ended.is_none() || !self.under_way.is_empty() {
             if ended.is_some()
-                && let Some(why) = self.outlet.alarm().blocked()
+                && let Some(why) = self.publisher.alarm().blocked()
             {
                 // Nobody knows when what was sent is taken.
                 self.report.unconfirmed = self.under_way.len() as u64;
@@ -184,9 +185,9 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                     ended.get_or_insert(why);
                     Ok(())
                 }
-                Step::Taken(taken) => self.settle(taken),
+                Step::Confirmed(confirmed) => self.settle(confirmed),
                 Step::Blocked => {
-                    self.blocked(self.outlet.alarm().blocked());
+                    self.blocked(self.publisher.alarm().blocked());
                     Ok(())
                 }
                 Step::Send => self.send().await,
@@ -203,7 +204,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     }
 
     async fn step(&mut self, is_open: bool) -> Step {
-        let Self { stop, pace, deadline, under_way, outlet, blocked, .. } = self;
+        let Self { stop, pace, deadline, under_way, publisher, blocked, .. } = self;
         let may_send = is_open && blocked.is_none() && under_way.len() < WINDOW;
         let oldest = under_way.front_mut();
         let end = deadline.unwrap_or_else(Instant::now);
@@ -211,9 +212,9 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
             biased;
             () = stopped(stop), if is_open => Step::Over(Ended::Stopped),
             () = sleep_until(end), if is_open && deadline.is_some() => Step::Over(Ended::Done),
-            taken = async { oldest.expect("asked only if there is one").sent.taken().await },
-                if oldest.is_some() => Step::Taken(taken),
-            () = outlet.alarm().changes(*blocked) => Step::Blocked,
+            confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
+                if oldest.is_some() => Step::Confirmed(confirmed),
+            () = publisher.alarm().changes(*blocked) => Step::Blocked,
             () = pace.due(), if may_send => Step::Send,
         }
     }
@@ -229,10 +230,10 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         let message = wire::message(&event, routes.wire());
         let key = routes.routing_key(source).unwrap_or_else(|| message.routing_key.clone());
         let address = (source.exchange.clone(), key);
-        let (outlet, mut stop, blocked) = (self.outlet, self.stop.clone(), self.blocked);
+        let (publisher, mut stop, blocked) = (self.publisher, self.stop.clone(), self.blocked);
         let (to, stop) = ((&*address.0, &*address.1), stopped(&mut stop));
-        let sending = outlet
-            .send_unless_stopped(to, &message, stop, blocked, |blocked| self.blocked(blocked));
+        let sending = publisher
+            .publish_unless_stopped(to, &message, stop, blocked, |blocked| self.blocked(blocked));
         let Some(sent) = sending.await? else { return Ok(()) };
         self.sent += 1;
         self.pace.passed();
@@ -247,18 +248,18 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     }
 
     /// The oldest that was under way has arrived, or not.
-    fn settle(&mut self, taken: Result<(), NotTaken>) -> Result<(), SourceError> {
+    fn settle(&mut self, confirmed: Result<(), PublishError>) -> Result<(), SourceError> {
         let mut warning = None;
         // Kept until it is known that it is not lost.
-        if let Err(NotTaken::Lost(error)) = taken {
+        if let Err(PublishError::Lost(error)) = confirmed {
             return Err(error);
         }
         let Some(UnderWay { kind, address, .. }) = self.under_way.pop_front() else {
             return Ok(());
         };
-        match taken {
+        match confirmed {
             Ok(()) => self.report.published[kind as usize] += 1,
-            Err(NotTaken::Unroutable) => {
+            Err(PublishError::Unroutable) => {
                 self.report.unroutable += 1;
                 let (exchange, key) = address;
                 if self.complained.insert(exchange.clone()) {

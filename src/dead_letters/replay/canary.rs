@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::rabbitmq::publish::outlet::Outlet;
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
 /// Between two looks at the queues.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
@@ -96,14 +96,14 @@ impl Canary {
     }
 
     /// Asks.
-    pub(super) async fn ask(&mut self, outlet: &Outlet) -> Verdict {
+    pub(super) async fn ask(&mut self, publisher: &ConfirmedPublisher) -> Verdict {
         let now = Instant::now();
         match self.state {
             State::Watching { until } if now >= until => {
                 self.state = State::Over;
                 Verdict::Well
             }
-            State::Draining { until, .. } => match self.undrained(outlet).await {
+            State::Draining { until, .. } => match self.undrained(publisher).await {
                 None => {
                     self.state = State::Watching { until: now + self.watch };
                     Verdict::Wait
@@ -119,9 +119,9 @@ impl Canary {
     }
 
     /// A queue that has the canary yet, perhaps, and whether waiting is of no use.
-    async fn undrained(&self, outlet: &Outlet) -> Option<(String, bool)> {
+    async fn undrained(&self, publisher: &ConfirmedPublisher) -> Option<(String, bool)> {
         for queue in &self.queues {
-            match outlet.queue(queue).await {
+            match publisher.queue_state(queue).await {
                 Ok(state) if state.consumers == 0 => {
                     let why = format!("no worker takes from queue `{queue}`; start one");
                     return Some((why, !state.is_doubtful()));

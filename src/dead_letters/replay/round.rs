@@ -17,7 +17,7 @@ use super::{Address, Report, Run};
 use crate::dead_letters::letter::Letter;
 use crate::dead_letters::pace::Pace;
 use crate::rabbitmq::browse::Look;
-use crate::rabbitmq::publish::outlet::Outlet;
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
 /// A letter that is to be sent.
 pub(super) struct Pending {
@@ -48,34 +48,34 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         let (run, failed) = (self.id.clone(), self.failed.clone());
         let sift = Sift::new(sources, self.filter.clone(), keep)
             .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(&run));
-        let (mut look, outlet) = self.open(Arc::new(sift)).await?;
-        let caught = self.scan(&mut look, &outlet, frozen).await;
+        let (mut look, publisher) = self.open(Arc::new(sift)).await?;
+        let caught = self.scan(&mut look, &publisher, frozen).await;
         let Catch { pending, more, letters, .. } = match caught {
             Ok(caught) => caught,
             Err(trouble) => {
                 look.close().await;
-                outlet.close().await;
+                publisher.close().await;
                 return Err(trouble);
             }
         };
         // Where looking takes nearly as long as letters may be held, some are sent all the same.
         let deadline = deadline.max(Instant::now() + self.replay.hold / 4);
         let pace = Pace::new(self.replay.rate);
-        let sender = Sender::new(self, &mut look, &outlet, pending, pace);
+        let sender = Sender::new(self, &mut look, &publisher, pending, pace);
         let sent = sender.run(deadline, more).await;
         look.close().await;
-        outlet.close().await;
+        publisher.close().await;
         Ok(sent.goes_on.then_some(letters - sent.acknowledged))
     }
 
-    async fn open(&mut self, sift: Arc<Sift>) -> Result<(Look<Seen>, Outlet), Trouble> {
+    async fn open(&mut self, sift: Arc<Sift>) -> Result<(Look<Seen>, ConfirmedPublisher), Trouble> {
         let (broker, queue) = (&self.dead_letters.broker, self.dead_letters.queue());
         let opening = async {
-            let outlet = Outlet::open(broker, "replays dead letters").await?;
+            let publisher = ConfirmedPublisher::open(broker, "replays dead letters").await?;
             let in_line = &self.dead_letters.in_line;
             let look =
                 Look::open(broker, queue, in_line, move |message| sift.read(message)).await?;
-            Ok::<_, Trouble>((look, outlet))
+            Ok::<_, Trouble>((look, publisher))
         };
         tokio::select! {
             opened = opening => opened,
@@ -86,7 +86,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     async fn scan(
         &mut self,
         look: &mut Look<Seen>,
-        outlet: &Outlet,
+        publisher: &ConfirmedPublisher,
         frozen: Option<u64>,
     ) -> Result<Catch, Trouble> {
         let mut catch = Catch::default();
@@ -100,7 +100,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
             catch.letters += 1;
             self.note(&seen.letter);
             if seen.matches && self.counts(is_first, catch.pending.len() as u64) {
-                self.take(tag, seen, outlet, &mut catch).await;
+                self.take(tag, seen, publisher, &mut catch).await;
             }
         }
         tokio::select! {
@@ -126,10 +126,16 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         report.replayed + report.refusals() + pending < report.matching
     }
 
-    async fn take(&mut self, tag: u64, seen: Seen, outlet: &Outlet, catch: &mut Catch) {
+    async fn take(
+        &mut self,
+        tag: u64,
+        seen: Seen,
+        publisher: &ConfirmedPublisher,
+        catch: &mut Catch,
+    ) {
         let letter = seen.letter;
         let there = match address(&letter, &self.replay.target, &self.dead_letters.sources) {
-            Ok(address) => is_there(&address, outlet, &mut catch.known).await.map(|()| address),
+            Ok(address) => is_there(&address, publisher, &mut catch.known).await.map(|()| address),
             Err(why) => Err(why),
         };
         match there {
@@ -151,7 +157,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
 /// Whether an address is there. Each is asked for once: forty thousand letters may have it.
 async fn is_there(
     address: &Address,
-    outlet: &Outlet,
+    publisher: &ConfirmedPublisher,
     known: &mut HashMap<Address, Result<(), String>>,
 ) -> Result<(), String> {
     // An exchange is there for all of its routing keys.
@@ -163,9 +169,9 @@ async fn is_there(
         return known.clone();
     }
     let found = if asked.exchange.is_empty() {
-        outlet.queue(&asked.routing_key).await.map(drop)
+        publisher.queue_state(&asked.routing_key).await.map(drop)
     } else {
-        outlet.find_exchange(&asked.exchange).await
+        publisher.find_exchange(&asked.exchange).await
     };
     let found = found.map_err(|error| error.to_string());
     known.insert(asked, found.clone());

@@ -15,7 +15,8 @@ use crate::dead_letters::letter::{Letter, LetterId};
 use crate::dead_letters::pace::Pace;
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::Look;
-use crate::rabbitmq::publish::outlet::{NotTaken, Outlet, Sent};
+use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
+use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
 
 /// Letters that may be unconfirmed at once, and so may be there twice after a kill.
 const WINDOW: usize = 256;
@@ -24,7 +25,7 @@ const WINDOW: usize = 256;
 pub(super) struct Sender<'a, 'r, S> {
     run: &'a mut Run<'r, S>,
     look: &'a mut Look<Seen>,
-    outlet: &'a Outlet,
+    publisher: &'a ConfirmedPublisher,
     pending: VecDeque<Pending>,
     under_way: VecDeque<UnderWay>,
     pace: Pace,
@@ -40,7 +41,7 @@ struct UnderWay {
     id: LetterId,
     /// Where it goes, for a message.
     address: String,
-    sent: Sent,
+    sent: PendingConfirm,
 }
 
 /// Why no more is sent in this round.
@@ -61,7 +62,7 @@ pub(super) struct RoundEnd {
 enum Step {
     Stop,
     Held,
-    Taken(Result<(), NotTaken>),
+    Confirmed(Result<(), PublishError>),
     Arrived(Result<Box<Letter>, SourceError>),
     Canary,
     Blocked,
@@ -72,13 +73,13 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     pub(super) fn new(
         run: &'a mut Run<'r, S>,
         look: &'a mut Look<Seen>,
-        outlet: &'a Outlet,
+        publisher: &'a ConfirmedPublisher,
         pending: VecDeque<Pending>,
         pace: Pace,
     ) -> Self {
         let under_way = VecDeque::new();
         let (has_begun, acknowledged, closing) = (false, 0, None);
-        Self { run, look, outlet, pending, under_way, pace, has_begun, acknowledged, closing }
+        Self { run, look, publisher, pending, under_way, pace, has_begun, acknowledged, closing }
     }
 
     /// Sends all that is pending; `more` says that there is more for another round.
@@ -100,8 +101,8 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             }
         }
         self.run.report.unconfirmed += self.under_way.len() as u64;
-        if self.outlet.alarm().blocked().is_some() && self.run.report.blocked.is_none() {
-            self.run.report.blocked = self.outlet.alarm().blocked();
+        if self.publisher.alarm().blocked().is_some() && self.run.report.blocked.is_none() {
+            self.run.report.blocked = self.publisher.alarm().blocked();
             self.run.shown();
         }
         let goes_on = match self.closing.take() {
@@ -111,7 +112,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             }
             // They were held for as long as they may be, and would be sent once more.
             Some(Closing::Held) if !self.under_way.is_empty() => {
-                let why = self.outlet.alarm().blocked().unwrap_or("the broker is slow");
+                let why = self.publisher.alarm().blocked().unwrap_or("the broker is slow");
                 self.run.report.ended = Ended::Broken(why.to_owned());
                 false
             }
@@ -125,7 +126,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     fn is_over(&self) -> bool {
-        if self.closing.is_some() && self.outlet.alarm().blocked().is_some() {
+        if self.closing.is_some() && self.publisher.alarm().blocked().is_some() {
             // Nothing that was sent is taken before the alarm is over, and nobody knows when that is.
             return true;
         }
@@ -146,7 +147,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     async fn step(&mut self, deadline: Instant) -> Step {
-        let Self { run, look, outlet, pending, under_way, pace, has_begun, closing, .. } = self;
+        let Self { run, look, publisher, pending, under_way, pace, has_begun, closing, .. } = self;
         let is_open = closing.is_none();
         let blocked = run.report.blocked;
         let may_send = is_open
@@ -160,12 +161,12 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             biased;
             () = stopped(&mut run.stop), if is_open => Step::Stop,
             () = sleep_until(deadline), if gives_back => Step::Held,
-            taken = async { oldest.expect("asked only if there is one").sent.taken().await },
-                if oldest.is_some() => Step::Taken(taken),
+            confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
+                if oldest.is_some() => Step::Confirmed(confirmed),
             arrived = look.next() => {
                 Step::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
             }
-            () = outlet.alarm().changes(blocked) => Step::Blocked,
+            () = publisher.alarm().changes(blocked) => Step::Blocked,
             () = run.canary.due(), if is_open => Step::Canary,
             () = pace.due(), if may_send => Step::Send,
         }
@@ -177,11 +178,11 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     async fn take(&mut self, step: Step) -> Result<(), SourceError> {
         match step {
             Step::Stop => self.close(Ended::Stopped),
-            Step::Blocked => self.blocked(self.outlet.alarm().blocked()),
+            Step::Blocked => self.blocked(self.publisher.alarm().blocked()),
             Step::Held => self.closing = Some(Closing::Held),
-            Step::Taken(taken) => self.settle(taken).await?,
+            Step::Confirmed(confirmed) => self.settle(confirmed).await?,
             Step::Arrived(arrived) => self.note(&*arrived?),
-            Step::Canary => match self.run.canary.ask(self.outlet).await {
+            Step::Canary => match self.run.canary.ask(self.publisher).await {
                 Verdict::Wait => {}
                 Verdict::Well => {
                     self.run.report.watching = false;
@@ -203,11 +204,11 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let id = format!("{}.{}", self.run.id, self.run.sent);
         revive(&mut kept.message, &letter, &address, id);
         kept.message.sign(self.run.dead_letters.sources.key());
-        let (outlet, mut stop) = (self.outlet, self.run.stop.clone());
+        let (publisher, mut stop) = (self.publisher, self.run.stop.clone());
         let (to, stop) = ((&*address.exchange, &*address.routing_key), stopped(&mut stop));
         let blocked = self.run.report.blocked;
         let told = |blocked| self.blocked(blocked);
-        let sending = outlet.send_unless_stopped(to, &kept.message, stop, blocked, told);
+        let sending = publisher.publish_unless_stopped(to, &kept.message, stop, blocked, told);
         let Some(sent) = sending.await? else {
             // It may have been sent or not; it is among the dead letters still.
             self.run.report.unconfirmed += 1;
@@ -232,11 +233,11 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     /// The oldest that was under way has arrived, or not.
-    async fn settle(&mut self, taken: Result<(), NotTaken>) -> Result<(), SourceError> {
+    async fn settle(&mut self, confirmed: Result<(), PublishError>) -> Result<(), SourceError> {
         let Some(UnderWay { tag, id, address, .. }) = self.under_way.pop_front() else {
             return Ok(());
         };
-        match taken {
+        match confirmed {
             Ok(()) => {
                 self.look.acknowledge(tag).await?;
                 self.acknowledged += 1;
@@ -244,11 +245,11 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                 self.run.shown();
                 return Ok(());
             }
-            Err(NotTaken::Lost(error)) => return Err(error),
-            Err(NotTaken::Unroutable) => {
+            Err(PublishError::Lost(error)) => return Err(error),
+            Err(PublishError::Unroutable) => {
                 self.run.refuse(id, &format!("{address}: no queue takes it from there"));
             }
-            Err(NotTaken::Refused) => {
+            Err(PublishError::Refused) => {
                 self.run.refuse(id, &format!("{address}: a queue refused it; is it full?"));
             }
         }

@@ -16,8 +16,8 @@ use super::super::topology;
 use super::{InLine, Look, turn};
 use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::greeting;
-use crate::rabbitmq::connection::line::Line;
 use crate::rabbitmq::connection::refusal::{explain, soft_error};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
@@ -49,12 +49,12 @@ enum Limit {
 /// Looking is refused, or would be, and what to do about it.
 pub(in crate::rabbitmq) async fn inspect(
     broker: &Broker,
-    line: &Line,
+    connection: &BrokerConnection,
     queue: &str,
 ) -> Result<Option<String>, SourceError> {
-    refuse_if_looking_counts(broker, line, queue).await?;
-    turn::refuse_if_forbidden(line, queue).await?;
-    let state = QueueState::doubted(&line.channel().await?, queue).await?;
+    refuse_if_looking_counts(broker, connection, queue).await?;
+    turn::refuse_if_forbidden(connection, queue).await?;
+    let state = QueueState::doubted(&connection.channel().await?, queue).await?;
     if !state.is_doubtful() {
         return Ok(None);
     }
@@ -73,10 +73,10 @@ pub(in crate::rabbitmq) async fn inspect(
 /// That it does, and what to do about it.
 pub(super) async fn refuse_if_looking_counts(
     broker: &Broker,
-    line: &Line,
+    connection: &BrokerConnection,
     queue: &str,
 ) -> Result<(), SourceError> {
-    let limit = match ask(broker, line, queue).await? {
+    let limit = match ask(broker, connection, queue).await? {
         Limit::None => return Ok(()),
         Limit::Refused(why) => {
             return Err(SourceError::Failed(format!(
@@ -102,15 +102,19 @@ pub(super) async fn refuse_if_looking_counts(
     )))
 }
 
-async fn ask(broker: &Broker, line: &Line, queue: &str) -> Result<Limit, SourceError> {
+async fn ask(
+    broker: &Broker,
+    connection: &BrokerConnection,
+    queue: &str,
+) -> Result<Limit, SourceError> {
     // As it is declared by us, there is nothing to find out, and nothing for RabbitMQ to log.
     let ours = topology::dead_letter_arguments(broker.config());
-    if refusal(line, queue, ours).await?.is_none() {
+    if refusal(connection, queue, ours).await?.is_none() {
         return Ok(Limit::None);
     }
     let mut inquiry = Inquiry::begin();
     loop {
-        match refusal(line, queue, inquiry.arguments.clone()).await? {
+        match refusal(connection, queue, inquiry.arguments.clone()).await? {
             None => return Ok(Limit::Unset),
             Some(Refusal { of_access: true, said }) => return Ok(Limit::Refused(said)),
             Some(Refusal { of_access: false, said }) => {
@@ -170,11 +174,11 @@ struct Refusal {
 
 /// What RabbitMQ says of a queue with other arguments; each refusal closes its channel.
 async fn refusal(
-    line: &Line,
+    connection: &BrokerConnection,
     queue: &str,
     arguments: FieldTable,
 ) -> Result<Option<Refusal>, SourceError> {
-    let channel = line.channel().await?;
+    let channel = connection.channel().await?;
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.queue_declare(queue.into(), options, arguments);
     let what = format!("queue `{queue}`");

@@ -54,7 +54,7 @@ impl<T: Send + 'static> Look<T> {
         };
         // What was found is said, whatever becomes of the mark.
         let until = match &self.turn {
-            Some(turn) => turn.forbid(&self.line).await.unwrap_or_else(|error| {
+            Some(turn) => turn.forbid(&self.connection).await.unwrap_or_else(|error| {
                 format!("look again; looks could not be kept away until then ({error})")
             }),
             None => {

@@ -3,24 +3,19 @@
 use std::time::Duration;
 
 use lapin::BasicProperties;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::DeliveryTag;
-use tokio::time::sleep;
 
-use super::super::connection::{BLOCKED, Broker, bounded};
+use super::super::connection::Broker;
 use crate::headers::{COUNTS, DELIVERY_COUNT, PROBE};
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::line::Line;
 use crate::rabbitmq::message::{Message, Value};
+use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
 
 /// Milliseconds after which a probe that a killed look has left is gone by itself, once it is the first in its queue.
 const EXPIRATION: &str = "60000";
 
 /// Until then it has not expired.
 pub(super) const SURE_TO_LAST: Duration = Duration::from_secs(50);
-
-/// How often it is looked whether an alarm keeps the probe back.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// A probe that has come, of this look or of one that was killed.
 #[derive(Debug, Clone, Copy)]
@@ -79,39 +74,20 @@ pub(super) fn is_one(message: &Message, queue: &str) -> bool {
 
 /// By a connection of its own, since an alarm would block the one that holds the letters.
 pub(super) async fn publish(broker: &Broker, queue: &str, probe: &str) -> Result<(), SourceError> {
-    let line = Line::open(broker, "measures a delivery limit").await?;
-    let status = line.status();
-    let published = async {
-        let channel = line.channel().await?;
-        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
-        bounded("asking for confirms", confirms).await?;
-        let properties = BasicProperties::default()
-            .with_type(PROBE.into())
-            .with_message_id(probe.into())
-            .with_expiration(EXPIRATION.into());
-        let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let what = format!("publishing to queue `{queue}`");
-        let confirmed = bounded(&what, async {
-            channel.basic_publish("".into(), queue.into(), options, b"", properties).await?.await
-        })
-        .await?;
-        if confirmed.is_ack() && confirmed.take_message().is_none() {
-            Ok(())
-        } else {
-            Err(SourceError::Failed(format!("{what}: the broker did not take it")))
+    let publisher = ConfirmedPublisher::open(broker, "measures a delivery limit").await?;
+    let properties = BasicProperties::default()
+        .with_type(PROBE.into())
+        .with_message_id(probe.into())
+        .with_expiration(EXPIRATION.into());
+    let published = publisher.publish_unless_blocked(("", queue), (b"", properties)).await;
+    publisher.close().await;
+    let what = format!("publishing to queue `{queue}`");
+    published.map_err(|error| match error {
+        PublishError::Lost(error) => error.reworded(|said| format!("{what}: {said}")),
+        PublishError::Unroutable | PublishError::Refused => {
+            SourceError::Failed(format!("{what}: the broker did not take it"))
         }
-    };
-    let blocked = async {
-        while !status.blocked() {
-            sleep(LOOK).await;
-        }
-    };
-    let published = tokio::select! {
-        published = published => published,
-        () = blocked => return Err(SourceError::Failed(BLOCKED.to_owned())),
-    };
-    line.close().await;
-    published
+    })
 }
 
 #[cfg(test)]

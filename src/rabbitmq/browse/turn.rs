@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::super::connection::{CALL_TIMEOUT, bounded};
 use crate::limits::LONGEST_SHORT;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::line::Line;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::soft_error;
 use crate::rabbitmq::topology::queue_state::{QueueState, taken};
 
@@ -66,7 +66,7 @@ impl Turn {
     ///
     /// Others took too long, or a former look has found that looking is what drops letters.
     pub(super) async fn take(
-        line: &Line,
+        connection: &BrokerConnection,
         queue: &str,
         deadline: Instant,
         waits: impl Fn(bool),
@@ -77,10 +77,10 @@ impl Turn {
         }
         let mut is_told = false;
         let turn = loop {
-            match ask(line, &name, is_told).await? {
+            match ask(connection, &name, is_told).await? {
                 Answer::Given(channel) => break Ok(Some(Self { channel, name })),
                 Answer::None => break Ok(None),
-                Answer::Forbidden if allow_if_empty(line, queue, &name).await? => {}
+                Answer::Forbidden if allow_if_empty(connection, queue, &name).await? => {}
                 Answer::Forbidden => break Err(forbidden(queue, &name)),
                 Answer::Taken => {
                     if !std::mem::replace(&mut is_told, true) {
@@ -101,12 +101,15 @@ impl Turn {
 
     /// Lets nobody look any more: the queue stays, and is nobody's, until somebody deletes it, or a look finds that no
     /// letters are left. Returns how to end that.
-    pub(super) async fn forbid(&self, line: &Line) -> Result<String, SourceError> {
+    pub(super) async fn forbid(
+        &self,
+        connection: &BrokerConnection,
+    ) -> Result<String, SourceError> {
         let what = format!("queue `{}`", self.name);
         let gone =
             self.channel.queue_delete(self.name.as_str().into(), QueueDeleteOptions::default());
         bounded(&what, gone).await?;
-        let channel = line.channel().await?;
+        let channel = connection.channel().await?;
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
         let declared = channel.queue_declare(self.name.as_str().into(), options, classic());
         bounded(&what, declared).await?;
@@ -116,18 +119,24 @@ impl Turn {
 
 /// RabbitMQ refuses alike where somebody has the queue and where it is nobody's; asking whether it is there tells these
 /// apart. Who `waits` asks that first: each refusal closes a channel, and RabbitMQ logs it.
-async fn ask(line: &Line, name: &str, waits: bool) -> Result<Answer, SourceError> {
-    if waits && let Some(answer) = find(line, name).await? {
+async fn ask(
+    connection: &BrokerConnection,
+    name: &str,
+    waits: bool,
+) -> Result<Answer, SourceError> {
+    if waits && let Some(answer) = find(connection, name).await? {
         return Ok(answer);
     }
-    let channel = line.channel().await?;
+    let channel = connection.channel().await?;
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let declaring = channel.queue_declare(name.into(), options, classic());
     Ok(match timeout(CALL_TIMEOUT, declaring).await {
         Ok(Ok(_)) => Answer::Given(channel),
-        Ok(Err(error)) if is_locked(&error) => find(line, name).await?.unwrap_or(Answer::Taken),
+        Ok(Err(error)) if is_locked(&error) => {
+            find(connection, name).await?.unwrap_or(Answer::Taken)
+        }
         // Whoever may not take turns is kept away all the same, where looks are.
-        _ => match find(line, name).await? {
+        _ => match find(connection, name).await? {
             Some(Answer::Forbidden) => Answer::Forbidden,
             _ => Answer::None,
         },
@@ -135,8 +144,8 @@ async fn ask(line: &Line, name: &str, waits: bool) -> Result<Answer, SourceError
 }
 
 /// Whose the queue is, if it is there.
-async fn find(line: &Line, name: &str) -> Result<Option<Answer>, SourceError> {
-    let channel = line.channel().await?;
+async fn find(connection: &BrokerConnection, name: &str) -> Result<Option<Answer>, SourceError> {
+    let channel = connection.channel().await?;
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let finding = channel.queue_declare(name.into(), options, FieldTable::default());
     let answer = match timeout(CALL_TIMEOUT, finding).await {
@@ -157,8 +166,12 @@ fn classic() -> FieldTable {
 }
 
 /// Without letters there is nothing that a look could spend.
-async fn allow_if_empty(line: &Line, queue: &str, name: &str) -> Result<bool, SourceError> {
-    let channel = line.channel().await?;
+async fn allow_if_empty(
+    connection: &BrokerConnection,
+    queue: &str,
+    name: &str,
+) -> Result<bool, SourceError> {
+    let channel = connection.channel().await?;
     if !QueueState::doubted(&channel, queue).await?.is_doubtful() {
         return Ok(false);
     }
@@ -168,9 +181,12 @@ async fn allow_if_empty(line: &Line, queue: &str, name: &str) -> Result<bool, So
 }
 
 /// Fails if a former look has found that looking is what drops letters.
-pub(super) async fn refuse_if_forbidden(line: &Line, queue: &str) -> Result<(), SourceError> {
+pub(super) async fn refuse_if_forbidden(
+    connection: &BrokerConnection,
+    queue: &str,
+) -> Result<(), SourceError> {
     let name = format!("{queue}{SUFFIX}");
-    match find(line, &name).await? {
+    match find(connection, &name).await? {
         Some(Answer::Forbidden) => Err(forbidden(queue, &name)),
         _ => Ok(()),
     }

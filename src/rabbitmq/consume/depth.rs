@@ -10,8 +10,7 @@ use tokio::time::sleep;
 use crate::config::{Amqp, Source};
 use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::link::Link;
-use crate::rabbitmq::connection::open_channel;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::topology::queue_state::{Doubt, QueueState};
 
 /// Autoscalers look every ten to thirty seconds. By chance it is up to a second more or less, so that a queue
@@ -25,7 +24,7 @@ fn a_while() -> Duration {
 /// Tells the monitor of the source's queue, of the one where its events are parked, and of the dead letters. Each on a channel of its
 /// own: a refusal closes it, and must close neither the other nor the one that consumes.
 pub(in crate::rabbitmq) async fn watch(
-    connection: &Link,
+    connection: &BrokerConnection,
     amqp: &Amqp,
     source: &Source,
     monitor: Rc<Monitor>,
@@ -39,7 +38,7 @@ pub(in crate::rabbitmq) async fn watch(
                     monitor.parked(state.ready);
                 }
             };
-            Some(ask_again(open_channel(connection).await?, parking.queue.clone(), tell))
+            Some(ask_again(connection.channel().await?, parking.queue.clone(), tell))
         }
         None => None,
     };
@@ -52,7 +51,7 @@ pub(in crate::rabbitmq) async fn watch(
                 monitor.dead_letters(&name, state.ready);
             }
         };
-        let asking = ask_again(open_channel(connection).await?, queue, tell);
+        let asking = ask_again(connection.channel().await?, queue, tell);
         let monitor = Rc::clone(&told);
         // A queue that is not there ends the channel: what was told of it before is true no longer.
         async move {
@@ -66,7 +65,7 @@ pub(in crate::rabbitmq) async fn watch(
             monitor.queue(Some((state.ready, state.consumers)));
         }
     };
-    let ready = ask_again(open_channel(connection).await?, source.queue.clone(), tell);
+    let ready = ask_again(connection.channel().await?, source.queue.clone(), tell);
     Ok(async { _ = join3(ready, OptionFuture::from(parked), dead).await })
 }
 

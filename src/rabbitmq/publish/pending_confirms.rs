@@ -1,9 +1,9 @@
-//! What is on its way in a channel with confirms, and which of it no queue took.
+//! Unconfirmed messages of a channel in confirm mode, and which of them no queue took.
 //!
 //! lapin hands a returned message to whichever confirm it resolves next, and resolves those of one
-//! acknowledgement for several in no order (its `acknowledgement.rs`). So with several on their way,
-//! the confirm of one that went nowhere may well look like that of one that is safe. All that are on
-//! their way together are therefore judged together, once each is confirmed, by what was returned.
+//! acknowledgement for several in no order (its `acknowledgement.rs`). So with several unconfirmed messages,
+//! the confirm of one that went nowhere may well look like that of one that is safe. All that are
+//! unconfirmed together are therefore judged together, once each is confirmed, by what was returned.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -13,20 +13,20 @@ use std::task::{Context, Poll, ready};
 use lapin::message::BasicReturnMessage;
 use lapin::{Confirmation, PublisherConfirm};
 
-use super::outlet::NotTaken;
+use super::confirmed_publisher::PublishError;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::refusal::explain;
+use crate::rabbitmq::connection::refusal::refused;
 
-/// Messages that were sent before the first of them was confirmed.
+/// Messages that were sent before the first of them was confirmed. Errors do not say what was published.
 #[derive(Debug, Default)]
-pub(in crate::rabbitmq) struct PendingConfirms {
+pub(super) struct PendingConfirms {
     last: u64,
     /// In the order in which they were sent.
     open: VecDeque<(Sent, PublisherConfirm)>,
     /// By the broker; whether into a queue is not known yet.
     confirmed: Vec<(Sent, bool)>,
     returned: HashSet<u64>,
-    judged: HashMap<u64, Result<(), NotTaken>>,
+    judged: HashMap<u64, Result<(), PublishError>>,
     /// The channel is gone, and why.
     lost: Option<SourceError>,
     prints: RandomState,
@@ -42,7 +42,7 @@ struct Sent {
 
 impl PendingConfirms {
     /// Takes in a message that was just published; returns its number.
-    pub(in crate::rabbitmq) fn push(
+    pub(super) fn push(
         &mut self,
         exchange: &str,
         routing_key: &str,
@@ -60,23 +60,20 @@ impl PendingConfirms {
     /// # Errors
     ///
     /// The channel is gone, and what became of the others is unknown.
-    pub(in crate::rabbitmq) fn poll_room(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), SourceError>> {
+    pub(super) fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         if self.confirmed.is_empty() { Poll::Ready(Ok(())) } else { self.poll_end(context) }
     }
 
     /// What has become of a message; to be asked until it is ready, and no more.
-    pub(in crate::rabbitmq) fn poll_fate(
+    pub(super) fn poll_outcome(
         &mut self,
         number: u64,
         context: &mut Context<'_>,
-    ) -> Poll<Result<(), NotTaken>> {
+    ) -> Poll<Result<(), PublishError>> {
         if !self.judged.contains_key(&number) {
-            ready!(self.poll_end(context)).map_err(NotTaken::Lost)?;
+            ready!(self.poll_end(context)).map_err(PublishError::Lost)?;
         }
-        let lost = || Err(NotTaken::Lost(problem("its fate was told before")));
+        let lost = || Err(PublishError::Lost(problem("its outcome was told before")));
         Poll::Ready(self.judged.remove(&number).unwrap_or_else(lost))
     }
 
@@ -85,10 +82,7 @@ impl PendingConfirms {
     /// # Errors
     ///
     /// As [`poll_room`](Self::poll_room); the same for all who ask.
-    pub(in crate::rabbitmq) fn poll_end(
-        &mut self,
-        context: &mut Context<'_>,
-    ) -> Poll<Result<(), SourceError>> {
+    pub(super) fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SourceError>> {
         if let Some(why) = &self.lost {
             return Poll::Ready(Err(why.clone()));
         }
@@ -97,7 +91,7 @@ impl PendingConfirms {
             let confirmation = match ready!(Pin::new(confirm).poll(context)) {
                 Ok(confirmation) => confirmation,
                 Err(error) => {
-                    let why = problem(&explain(&error));
+                    let why = refused(&error, |said| said);
                     self.lost = Some(why.clone());
                     return Poll::Ready(Err(why));
                 }
@@ -127,18 +121,18 @@ impl PendingConfirms {
     fn judge(&mut self) {
         let returned = std::mem::take(&mut self.returned);
         for (Sent { number, print }, is_taken) in self.confirmed.drain(..) {
-            let fate = if returned.contains(&print) {
-                Err(NotTaken::Unroutable)
+            let outcome = if returned.contains(&print) {
+                Err(PublishError::Unroutable)
             } else if is_taken {
                 Ok(())
             } else {
-                Err(NotTaken::Refused)
+                Err(PublishError::Refused)
             };
-            self.judged.insert(number, fate);
+            self.judged.insert(number, outcome);
         }
     }
 }
 
-pub(in crate::rabbitmq) fn problem(why: &str) -> SourceError {
-    SourceError::Failed(format!("publishing: {why}"))
+fn problem(why: &str) -> SourceError {
+    SourceError::Failed(why.to_owned())
 }

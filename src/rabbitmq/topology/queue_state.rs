@@ -8,6 +8,7 @@ use lapin::types::FieldTable;
 use tokio::time::{Instant, sleep};
 
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::{CALL_TIMEOUT, bounded};
 
@@ -39,6 +40,17 @@ impl QueueState {
         queue: &str,
     ) -> Result<Self, SourceError> {
         bounded(&format!("queue `{queue}`"), Self::ask(channel, queue)).await
+    }
+
+    /// Asks on a channel of its own, which a refusal closes.
+    pub(crate) async fn on(
+        connection: &BrokerConnection,
+        queue: &str,
+    ) -> Result<Self, SourceError> {
+        let channel = connection.channel().await?;
+        let state = Self::of(&channel, queue).await?;
+        let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+        Ok(state)
     }
 
     /// The same, where the answer may be long in coming.

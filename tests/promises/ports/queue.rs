@@ -9,7 +9,7 @@ use event_pusher_sns::pipeline::memory::MemoryQueue;
 use event_pusher_sns::pipeline::ports::{Session, Source};
 use event_pusher_sns::rabbitmq::connection::Broker;
 use event_pusher_sns::rabbitmq::consume::RabbitQueue;
-use event_pusher_sns::rabbitmq::publish::dead_letter_exchange::DeadLetterExchange;
+use event_pusher_sns::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 
 use super::configuration;
 use crate::support::{Event, Stand, header};
@@ -88,7 +88,7 @@ impl Rabbit {
         let mut source = config.amqp.sources.remove(0);
         source.parking.as_mut().unwrap().time = time;
         let broker = Rc::new(Broker::new(config.amqp, "ports".to_owned()));
-        let dead_letters = Rc::new(DeadLetterExchange::new(Rc::clone(&broker)));
+        let dead_letters = Rc::new(DeadLetterPublisher::new(Rc::clone(&broker)));
         let source = RabbitQueue::new(broker, source, dead_letters);
         // Once opened, everything is declared.
         source.open().await.unwrap().close().await;

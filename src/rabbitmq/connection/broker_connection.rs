@@ -1,8 +1,8 @@
-//! One connection to one node.
+//! A connection to one node of the broker.
 //!
 //! lapin gives each connection a thread, which waits for its socket. Where the other side says
-//! nothing at all, that is for ever, whether or not somebody still waits for the connection. So
-//! there is a way out: a second handle of the socket, by which it is shut.
+//! nothing at all, the thread waits for ever, whether or not somebody still needs the connection. So
+//! a second handle of the socket is kept, by which the socket is shut.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -13,27 +13,29 @@ use std::time::Duration;
 
 use lapin::tcp::RustlsConnector;
 use lapin::uri::AMQPUri;
-use lapin::{AsyncTcpStream, Connection, ConnectionProperties};
+use lapin::{AsyncTcpStream, Channel, Connection, ConnectionProperties};
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
+use super::bounded;
 use super::bytes::InFlightBytes;
 use super::wire::{self, Notes, Reader};
+use crate::outcome::SourceError;
 
 /// For an answer to the goodbye of a connection that is given up.
 const GOODBYE: Duration = Duration::from_secs(3);
 
-/// A connection. Dropped, it takes its thread and its socket with it, in whatever state the
+/// A connection to the broker. Dropped, it takes its thread and its socket with it, in whatever state the
 /// network is.
 #[derive(Debug)]
-pub struct Link {
+pub struct BrokerConnection {
     connection: Connection,
     bytes: Arc<InFlightBytes>,
     notes: Notes,
-    way_out: Option<WayOut>,
+    socket: Option<SocketShutdown>,
 }
 
-impl Link {
+impl BrokerConnection {
     /// TCP, TLS if there is a connector for it, and AMQP's handshake. The host comes beside the
     /// URI, as lapin reads an IPv6 address as `localhost`.
     ///
@@ -50,8 +52,8 @@ impl Link {
         // Here and not in lapin's thread, where neither is given up by dropping it.
         let addresses = runtime.to_socket_addrs((host.clone(), uri.authority.port));
         let stream = AsyncTcpStream::connect(&runtime, addresses).await?;
-        let way_out = match &stream {
-            AsyncTcpStream::Plain(plain) => WayOut::of(plain.get_ref())?,
+        let socket = match &stream {
+            AsyncTcpStream::Plain(plain) => SocketShutdown::of(plain.get_ref())?,
             // Nothing else is made by `connect`.
             _ => return Err(io::Error::from(io::ErrorKind::Unsupported).into()),
         };
@@ -73,7 +75,23 @@ impl Link {
             },
             properties,
         );
-        Ok(Self { connection: connecting.await?, bytes, notes, way_out: Some(way_out) })
+        Ok(Self { connection: connecting.await?, bytes, notes, socket: Some(socket) })
+    }
+
+    pub(in crate::rabbitmq) async fn channel(&self) -> Result<Channel, SourceError> {
+        bounded("opening a channel", self.create_channel()).await
+    }
+
+    /// Bytes that a frame may have; 0 is any.
+    pub(in crate::rabbitmq) fn frame_max(&self) -> u32 {
+        self.configuration().frame_max()
+    }
+
+    /// Closes the connection, so that RabbitMQ does not log a client that vanished.
+    pub async fn close(&self) {
+        // It may be gone already.
+        let closing = self.connection.close(200, "bye".into());
+        let _ = bounded("closing the connection", closing).await;
     }
 
     /// What is delivered on it.
@@ -87,7 +105,7 @@ impl Link {
     }
 }
 
-impl Deref for Link {
+impl Deref for BrokerConnection {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -95,17 +113,17 @@ impl Deref for Link {
     }
 }
 
-impl Drop for Link {
+impl Drop for BrokerConnection {
     fn drop(&mut self) {
         // A reader that pauses would never be woken: nobody settles any more.
         self.bytes.shed();
         // lapin says goodbye when the connection and its channels are dropped.
         if self.connection.status().connected()
-            && let (Some(way_out), Ok(runtime)) = (self.way_out.take(), Handle::try_current())
+            && let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current())
         {
             runtime.spawn(async move {
                 sleep(GOODBYE).await;
-                drop(way_out);
+                drop(socket);
             });
         }
     }
@@ -113,15 +131,15 @@ impl Drop for Link {
 
 /// Another handle of a connection's socket; dropped, it shuts the socket.
 #[derive(Debug)]
-struct WayOut(TcpStream);
+struct SocketShutdown(TcpStream);
 
-impl WayOut {
+impl SocketShutdown {
     fn of(socket: &impl AsFd) -> io::Result<Self> {
         Ok(Self(socket.as_fd().try_clone_to_owned()?.into()))
     }
 }
 
-impl Drop for WayOut {
+impl Drop for SocketShutdown {
     fn drop(&mut self) {
         // It may be closed already.
         let _ = self.0.shutdown(Shutdown::Both);

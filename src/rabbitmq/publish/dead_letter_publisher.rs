@@ -1,4 +1,4 @@
-//! Publishes dead letters, and what is parked: confirmed and mandatory, on a connection of its own, since a
+//! Publishes a worker's dead letters and parked events: confirmed and mandatory, on a connection of its own, since a
 //! memory or disk alarm blocks every connection that publishes, and one that consumes
 //! must not be among them.
 
@@ -7,19 +7,18 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lapin::{BasicProperties, Channel, Confirmation};
+use lapin::{BasicProperties, Channel};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::publishing_room::PublishingRoom;
-use super::solo_channels::SoloChannels;
+use super::byte_budget::ByteBudget;
+use super::confirmed_publisher::{ConfirmedPublisher, PublishError};
 use crate::config::{Parking, Source};
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pause::Pauses;
-use crate::rabbitmq::connection::link::Link;
-use crate::rabbitmq::connection::{BLOCKED, Broker, bounded, open_channel};
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::headers::dead_letter::{Origin, dead_letter_properties};
-use crate::rabbitmq::headers::header_room::fitting;
 use crate::rabbitmq::headers::parked::parked_properties;
 use crate::rabbitmq::topology;
 
@@ -28,34 +27,33 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Where dead letters go. It connects when the first one comes, and again after a failure.
+/// Publishes dead letters and parked events. It connects when the first one comes, and again after a failure.
 #[derive(Debug)]
-pub struct DeadLetterExchange {
+pub struct DeadLetterPublisher {
     broker: Rc<Broker>,
     open: Mutex<Option<Rc<Open>>>,
     /// What was logged last, so that each change is logged once.
     trouble: RefCell<Option<String>>,
-    /// Who tries while there is trouble, and after which pause: one at a time, since a thousand that
+    /// While there is trouble, one caller at a time tries, after a pause: a thousand that
     /// each try for themselves are a storm.
     turn: Mutex<Option<Pauses>>,
-    /// For what is being published at once.
-    room: PublishingRoom,
+    /// Bytes that are being published at once, whichever connection they are on.
+    budget: ByteBudget,
 }
 
 #[derive(Debug)]
 struct Open {
-    channels: SoloChannels,
-    /// Queues for parked events that were found or declared since it was opened.
+    publisher: ConfirmedPublisher,
+    /// Queues for parked events that were found or declared since the connection was opened.
     parking: Mutex<BTreeSet<String>>,
-    connection: Link,
 }
 
-impl DeadLetterExchange {
+impl DeadLetterPublisher {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(broker: Rc<Broker>) -> Self {
         let (open, trouble, turn) = Default::default();
-        Self { broker, open, trouble, turn, room: PublishingRoom::default() }
+        Self { broker, open, trouble, turn, budget: ByteBudget::default() }
     }
 
     /// Publishes one dead letter and waits until the broker has it safe in a queue. After a failure
@@ -74,7 +72,7 @@ impl DeadLetterExchange {
         let key = self.broker.config().signing_key.as_ref();
         let origin = Origin { envelope, queue, worker: self.broker.name(), key };
         let exchange = &self.broker.config().dead_letter_exchange;
-        let copy = Copy {
+        let message = Outgoing {
             exchange,
             routing_key: &envelope.routing_key,
             payload: &envelope.payload,
@@ -85,7 +83,7 @@ impl DeadLetterExchange {
         };
         let mut turn = self.wait_for_turn().await;
         let blocked = |why| self.log_change(Some(&why));
-        let published = self.publish_confirmed(copy, blocked).await;
+        let published = self.publish_confirmed(message, blocked).await;
         self.log_change(published.as_ref().err());
         if let (Ok(()), Some(pauses)) = (&published, &mut turn) {
             **pauses = None;
@@ -125,14 +123,14 @@ impl DeadLetterExchange {
         let queue = &parking.queue;
         let what = &format!("parking in the queue `{queue}`");
         let open = self.open().await?;
-        // It can wait here as well as in a connection that nobody reads.
-        if open.connection.status().blocked() {
-            return Err(SourceError::Failed(format!("{what}: {BLOCKED}")));
+        // The event can wait here as well as in a connection that the broker does not read.
+        if let Some(blocked) = open.publisher.alarm().blocked() {
+            return Err(SourceError::Failed(format!("{what}: {blocked}")));
         }
         self.declare_parking(&open, source, queue).await?;
         let key = self.broker.config().signing_key.as_ref();
         let (home, time) = (&source.queue, parking.time);
-        let copy = Copy {
+        let message = Outgoing {
             exchange: "",
             routing_key: queue,
             payload: &envelope.payload,
@@ -141,19 +139,19 @@ impl DeadLetterExchange {
             unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
             refused: "refused; is it full?",
         };
-        self.publish_confirmed(copy, drop).await
+        self.publish_confirmed(message, drop).await
     }
 
     /// Whatever went wrong: the next try begins on a fresh connection, which finds or
     /// declares the topology anew.
     async fn publish_confirmed(
         &self,
-        copy: Copy<'_>,
-        blocked: impl FnOnce(SourceError),
+        message: Outgoing<'_>,
+        blocked: impl FnMut(SourceError),
     ) -> Result<(), SourceError> {
-        let _room = self.room.for_body(copy.payload).await;
+        let _reserved = self.budget.reserve(message.payload).await;
         let open = self.open().await?;
-        let published = copy.publish_on(&open, blocked).await;
+        let published = message.publish_on(&open.publisher, blocked).await;
         if published.is_err() {
             let mut current = self.open.lock().await;
             // Unless another dead letter has reconnected meanwhile.
@@ -167,7 +165,7 @@ impl DeadLetterExchange {
     async fn open(&self) -> Result<Rc<Open>, SourceError> {
         let mut current = self.open.lock().await;
         if let Some(open) = &*current
-            && open.connection.status().connected()
+            && open.publisher.connection().status().connected()
         {
             return Ok(Rc::clone(open));
         }
@@ -178,9 +176,8 @@ impl DeadLetterExchange {
             };
             on_channel(&connection, declare).await?;
         }
-        let open =
-            Open { channels: SoloChannels::default(), parking: Mutex::default(), connection };
-        let open = Rc::new(open);
+        let publisher = ConfirmedPublisher::new(connection);
+        let open = Rc::new(Open { publisher, parking: Mutex::default() });
         *current = Some(Rc::clone(&open));
         Ok(open)
     }
@@ -201,7 +198,7 @@ impl DeadLetterExchange {
             let declare = async |channel: &Channel| {
                 topology::declare_parking(channel, self.broker.config(), source).await
             };
-            on_channel(&open.connection, declare).await?;
+            on_channel(open.publisher.connection(), declare).await?;
             declared.insert(queue.to_owned());
         }
         Ok(())
@@ -210,9 +207,8 @@ impl DeadLetterExchange {
     /// Says goodbye, so that RabbitMQ does not log a client that vanished.
     pub async fn close(&self) {
         if let Some(open) = self.open.lock().await.take() {
-            let goodbye = open.connection.close(200, "bye".into());
             // Nothing is left on it; whether the broker answers changes nothing.
-            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+            let _ = tokio::time::timeout(GOODBYE, open.publisher.connection().close()).await;
         }
     }
 
@@ -237,16 +233,16 @@ impl DeadLetterExchange {
 
 /// Does something on a channel of its own, which a refusal closes.
 async fn on_channel(
-    connection: &Link,
+    connection: &BrokerConnection,
     what: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
 ) -> Result<(), SourceError> {
-    let channel = open_channel(connection).await?;
+    let channel = connection.channel().await?;
     what(&channel).await?;
     bounded("closing a channel", channel.close(200, "bye".into())).await
 }
 
-/// What is published, and how its failures are put.
-struct Copy<'a> {
+/// A message to be published, and how its failures are put.
+struct Outgoing<'a> {
     exchange: &'a str,
     routing_key: &'a str,
     payload: &'a [u8],
@@ -256,22 +252,22 @@ struct Copy<'a> {
     refused: &'a str,
 }
 
-impl Copy<'_> {
+impl Outgoing<'_> {
     async fn publish_on(
         self,
-        open: &Open,
-        blocked: impl FnOnce(SourceError),
+        publisher: &ConfirmedPublisher,
+        mut blocked: impl FnMut(SourceError),
     ) -> Result<(), SourceError> {
         let Self { exchange, routing_key, payload, properties, what, .. } = self;
-        let properties = fitting(properties, open.connection.configuration().frame_max());
         let (to, message) = ((exchange, routing_key), (payload, properties));
-        let confirmation =
-            open.channels.publish(&open.connection, what, blocked, to, message).await?;
-        let problem = match confirmation {
-            Confirmation::Ack(None) => return Ok(()),
-            Confirmation::Ack(Some(_)) => self.unrouted,
-            Confirmation::Nack(_) => self.refused,
-            Confirmation::NotRequested => "the broker did not confirm",
+        let blocked = |why| blocked(SourceError::Failed(format!("{what}: {why}")));
+        let problem = match publisher.publish_single(to, message, blocked).await {
+            Ok(()) => return Ok(()),
+            Err(PublishError::Unroutable) => self.unrouted,
+            Err(PublishError::Refused) => self.refused,
+            Err(PublishError::Lost(error)) => {
+                return Err(error.reworded(|said| format!("{what}: {said}")));
+            }
         };
         Err(SourceError::Failed(format!("{what}: {problem}")))
     }
