@@ -5,6 +5,7 @@
 //! The command line and the operator's page are skins over this.
 
 pub mod archive;
+pub(crate) mod argument_parsers;
 mod content;
 mod count;
 mod export;
@@ -13,14 +14,13 @@ mod forecast;
 mod import;
 mod json;
 pub(crate) mod letter;
-pub(crate) mod pace;
+pub(crate) mod rate_limiter;
 mod reading;
 mod replay;
-mod sift;
+mod selector;
 mod summary;
 #[cfg(test)]
 mod tests;
-pub(crate) mod words;
 
 use std::io;
 use std::sync::Arc;
@@ -42,10 +42,10 @@ pub use summary::{Group, Summary};
 
 use self::archive::ArchiveError;
 use self::reading::Reading;
-use self::sift::{Keep, Sift};
+use self::selector::{Keep, LetterSelector};
 use crate::config::Amqp;
 use crate::outcome::SourceError;
-use crate::rabbitmq::browse::{InLine, Look};
+use crate::rabbitmq::browse::{QueueBrowser, WaitOptions};
 use crate::rabbitmq::connection::Broker;
 
 /// Becomes true when an operation is to end early, and properly.
@@ -56,15 +56,15 @@ pub type Stop = watch::Receiver<bool>;
 pub struct DeadLetters {
     broker: Broker,
     sources: Sources,
-    in_line: InLine,
+    wait_options: WaitOptions,
 }
 
 /// For another look to end, unless told otherwise.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(1);
 
-/// Why an operation failed.
+/// Why an operation on the dead letters failed.
 #[derive(Debug, Error)]
-pub enum Trouble {
+pub enum DeadLettersError {
     /// The broker's side.
     #[error("{0}")]
     Broker(#[from] SourceError),
@@ -116,14 +116,14 @@ impl DeadLetters {
     #[must_use]
     pub fn new(amqp: Amqp, name: String) -> Self {
         let sources = Sources::new(&amqp);
-        let in_line = InLine { patience: PATIENCE_WITH_OTHERS, waits: Arc::new(|_| {}) };
-        Self { broker: Broker::new(amqp, name), sources, in_line }
+        let wait_options = WaitOptions { patience: PATIENCE_WITH_OTHERS, waits: Arc::new(|_| {}) };
+        Self { broker: Broker::new(amqp, name), sources, wait_options }
     }
 
-    /// The same that waits so long for another look to end, and tells when such a wait begins and ends.
+    /// With so much patience until another browser of the queue has ended; `waits` is told when such a wait begins and ends.
     #[must_use]
     pub fn waiting(self, patience: Duration, waits: impl Fn(bool) + Send + Sync + 'static) -> Self {
-        Self { in_line: InLine { patience, waits: Arc::new(waits) }, ..self }
+        Self { wait_options: WaitOptions { patience, waits: Arc::new(waits) }, ..self }
     }
 
     /// The queue's name.
@@ -148,7 +148,7 @@ impl DeadLetters {
         filter: &Filter,
         stop: &Stop,
         mut show: impl FnMut(&Letter),
-    ) -> Result<Looked, Trouble> {
+    ) -> Result<Looked, DeadLettersError> {
         let mut reading = self.read(filter, Keep::Nothing, stop).await?;
         let read = async {
             while let Some((_, seen)) = reading.next().await? {
@@ -159,7 +159,7 @@ impl DeadLetters {
             Ok(reading.looked.clone())
         };
         let looked = read.await;
-        reading.look.close().await;
+        reading.browser.close().await;
         looked
     }
 
@@ -168,7 +168,7 @@ impl DeadLetters {
     /// # Errors
     ///
     /// As [`Self::list`].
-    pub async fn find(&self, name: &str, stop: &Stop) -> Result<Vec<Found>, Trouble> {
+    pub async fn find(&self, name: &str, stop: &Stop) -> Result<Vec<Found>, DeadLettersError> {
         /// A name that means more letters than one can mean very many.
         const MOST: usize = 10;
         let filter = Filter { ids: vec![name.to_owned()], ..Filter::default() };
@@ -186,7 +186,7 @@ impl DeadLetters {
             Ok(found)
         };
         let found = read.await;
-        reading.look.close().await;
+        reading.browser.close().await;
         found
     }
 
@@ -202,7 +202,7 @@ impl DeadLetters {
         filter: &Filter,
         stop: &Stop,
         may: impl AsyncFnOnce(u64) -> bool,
-    ) -> Result<Discarded, Trouble> {
+    ) -> Result<Discarded, DeadLettersError> {
         let mut reading = self.read(filter, Keep::Nothing, stop).await?.doubting(filter);
         let discard = async {
             let mut tags = Vec::new();
@@ -214,27 +214,32 @@ impl DeadLetters {
             reading.discard(tags, may).await
         };
         let discarded = discard.await;
-        reading.look.close().await;
+        reading.browser.close().await;
         discarded
     }
 
-    async fn read(&self, filter: &Filter, keep: Keep, stop: &Stop) -> Result<Reading, Trouble> {
-        let sift = Arc::new(Sift::new(self.sources.clone(), filter.clone(), keep));
-        let reading = Arc::clone(&sift);
+    async fn read(
+        &self,
+        filter: &Filter,
+        keep: Keep,
+        stop: &Stop,
+    ) -> Result<Reading, DeadLettersError> {
+        let selector = Arc::new(LetterSelector::new(self.sources.clone(), filter.clone(), keep));
+        let reading = Arc::clone(&selector);
         let mut stop = stop.clone();
-        let look = tokio::select! {
-            look = Look::open(&self.broker, self.queue(), &self.in_line, move |message| reading.read(message)) => look?,
-            () = stopped(&mut stop) => return Err(Trouble::Stopped),
+        let browser = tokio::select! {
+            browser = QueueBrowser::open(&self.broker, self.queue(), &self.wait_options, move |message| reading.read(message)) => browser?,
+            () = stopped(&mut stop) => return Err(DeadLettersError::Stopped),
         };
-        sift.begin();
-        Ok(Reading::new(look, self.broker.clone(), stop, filter.limit))
+        selector.begin();
+        Ok(Reading::new(browser, self.broker.clone(), stop, filter.limit))
     }
 }
 
 /// Waits until told to stop.
 pub(crate) async fn stopped(stop: &mut Stop) {
     if stop.wait_for(|stop| *stop).await.is_err() {
-        // Whoever could tell is gone.
+        // Nobody is left who could send a stop.
         std::future::pending::<()>().await;
     }
 }

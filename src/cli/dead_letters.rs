@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cli::output::say_json;
 use crate::cli::{End, arguments};
 use crate::config::Config;
-use crate::dead_letters::{DeadLetters, Filter, Looked, Stop, Trouble};
+use crate::dead_letters::{DeadLetters, DeadLettersError, Filter, Looked, Stop};
 use crate::plugin::Plugins;
 use crate::text::printable;
 
@@ -101,9 +101,9 @@ impl Desk<'_> {
 }
 
 /// Says what went wrong, and what to do about it.
-fn explain(trouble: &Trouble) {
+fn explain(trouble: &DeadLettersError) {
     let remedy = match trouble {
-        Trouble::Broker(error) if error.is_not_found() => {
+        DeadLettersError::Broker(error) if error.is_not_found() => {
             "; is amqp.dead_letter_queue its name? `event-pusher-sns run` creates it"
         }
         _ => "",

@@ -1,15 +1,15 @@
-//! How many dead letters there are, without a look at them.
+//! Counts the dead letters without browsing them.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{DeadLetters, Trouble};
-use crate::rabbitmq::topology::queue_state::{Doubt, QueueState};
+use super::{DeadLetters, DeadLettersError};
+use crate::rabbitmq::topology::queue_state::{EmptyDebounce, QueueState};
 
 impl DeadLetters {
-    /// Asks again and again, on a connection of its own. `show` gets the number whenever it is known: not
-    /// while somebody looks at the letters, who holds them all.
+    /// Asks the queue again and again, on a connection of its own. `show` gets the number whenever it is known: not
+    /// while a browser holds all letters.
     ///
     /// # Errors
     ///
@@ -18,9 +18,9 @@ impl DeadLetters {
         &self,
         pause: Duration,
         mut show: impl FnMut(u64),
-    ) -> Result<std::convert::Infallible, Trouble> {
+    ) -> Result<std::convert::Infallible, DeadLettersError> {
         let connection = self.broker.connect("counts dead letters").await?;
-        let mut doubt = Doubt::default();
+        let mut debounce = EmptyDebounce::default();
         loop {
             let state = match QueueState::on(&connection, self.queue()).await {
                 Ok(state) => state,
@@ -29,7 +29,7 @@ impl DeadLetters {
                     return Err(error.into());
                 }
             };
-            if doubt.believes(state) && state.consumers == 0 {
+            if debounce.believes(state) && state.consumers == 0 {
                 show(state.ready.into());
             }
             sleep(pause).await;

@@ -5,8 +5,8 @@ use std::io::Write;
 use super::archive::Writer;
 use super::filter::Filter;
 use super::reading::Reading;
-use super::sift::Keep;
-use super::{DeadLetters, Discarded, Looked, Stop, Trouble};
+use super::selector::Keep;
+use super::{DeadLetters, DeadLettersError, Discarded, Looked, Stop};
 
 impl DeadLetters {
     /// Copies the letters that the filter means, in their order. They stay in the queue.
@@ -19,10 +19,10 @@ impl DeadLetters {
         filter: &Filter,
         stop: &Stop,
         to: impl Write,
-    ) -> Result<Looked, Trouble> {
+    ) -> Result<Looked, DeadLettersError> {
         let mut reading = self.read(filter, Keep::All, stop).await?;
         let exported = write(&mut reading, Writer::new(to, self.queue())).await;
-        reading.look.close().await;
+        reading.browser.close().await;
         exported.map(|_| reading.looked)
     }
 
@@ -39,7 +39,7 @@ impl DeadLetters {
         to: W,
         safe: impl FnOnce(W) -> std::io::Result<()>,
         may: impl AsyncFnOnce(u64) -> bool,
-    ) -> Result<Discarded, Trouble> {
+    ) -> Result<Discarded, DeadLettersError> {
         let mut reading = self.read(filter, Keep::All, stop).await?.doubting(filter);
         let discard = async {
             let (to, tags) = write(&mut reading, Writer::new(to, self.queue())).await?;
@@ -47,7 +47,7 @@ impl DeadLetters {
             reading.discard(tags, may).await
         };
         let discarded = discard.await;
-        reading.look.close().await;
+        reading.browser.close().await;
         discarded
     }
 }
@@ -55,7 +55,7 @@ impl DeadLetters {
 async fn write<W: Write>(
     reading: &mut Reading,
     writer: std::io::Result<Writer<W>>,
-) -> Result<(W, Vec<u64>), Trouble> {
+) -> Result<(W, Vec<u64>), DeadLettersError> {
     let mut writer = writer?;
     let mut tags = Vec::new();
     while let Some((tag, seen)) = reading.next().await? {

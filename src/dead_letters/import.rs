@@ -1,4 +1,4 @@
-//! Puts exported dead letters back.
+//! Imports an archive: puts exported dead letters back into the queue.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, Seek, SeekFrom};
@@ -9,7 +9,7 @@ use tokio::task::yield_now;
 use super::archive::{ArchiveError, Reader};
 use super::filter::Filter;
 use super::letter::LetterId;
-use super::{DeadLetters, Stop, Trouble, stopped};
+use super::{DeadLetters, DeadLettersError, Stop, stopped};
 use crate::outcome::SourceError;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
@@ -46,7 +46,7 @@ impl DeadLetters {
         stop: &Stop,
         done: &mut Imported,
         waits: impl FnMut(Option<&'static str>),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DeadLettersError> {
         let begin = from.stream_position().map_err(ArchiveError::Io)?;
         let mut reader = Reader::new(&mut from)?;
         while reader.next_letter()?.is_some() {
@@ -56,7 +56,7 @@ impl DeadLetters {
                 yield_now().await;
             }
             if *stop.borrow() {
-                return Err(Trouble::Stopped);
+                return Err(DeadLettersError::Stopped);
             }
         }
         from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
@@ -93,7 +93,7 @@ impl Sender<'_> {
         mut there: HashMap<LetterId, u64>,
         stop: &Stop,
         mut waits: impl FnMut(Option<&'static str>),
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DeadLettersError> {
         self.publisher.find_exchange(self.exchange).await?;
         let (alarm, mut told, mut blocked) = (self.publisher.alarm().clone(), stop.clone(), None);
         {
@@ -111,7 +111,7 @@ impl Sender<'_> {
             }
         }
         self.publisher.close().await;
-        if *stop.borrow() { Err(Trouble::Stopped) } else { Ok(()) }
+        if *stop.borrow() { Err(DeadLettersError::Stopped) } else { Ok(()) }
     }
 
     async fn send_each(
@@ -119,7 +119,7 @@ impl Sender<'_> {
         reader: &mut Reader<impl BufRead>,
         there: &mut HashMap<LetterId, u64>,
         stop: &Stop,
-    ) -> Result<(), Trouble> {
+    ) -> Result<(), DeadLettersError> {
         while let Some(mut message) = reader.next_letter()? {
             if *stop.borrow() {
                 break;
@@ -138,7 +138,7 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn send(&mut self, message: &Message) -> Result<(), Trouble> {
+    async fn send(&mut self, message: &Message) -> Result<(), DeadLettersError> {
         if self.under_way.len() >= WINDOW {
             self.confirm().await?;
         }
@@ -148,7 +148,7 @@ impl Sender<'_> {
         Ok(())
     }
 
-    async fn confirm(&mut self) -> Result<(), Trouble> {
+    async fn confirm(&mut self) -> Result<(), DeadLettersError> {
         let Some(mut sent) = self.under_way.pop_front() else { return Ok(()) };
         let what = match sent.confirmed().await {
             Ok(()) => {

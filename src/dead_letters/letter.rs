@@ -61,7 +61,7 @@ pub struct Letter {
     pub id: LetterId,
     /// Why it is here; `unknown` if nothing says.
     pub reason: String,
-    /// Who says so.
+    /// Whether a worker or RabbitMQ gave the reason.
     pub by: By,
     /// Whether it is known to be so.
     pub trust: Trust,

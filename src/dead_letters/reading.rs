@@ -1,9 +1,9 @@
-//! A look at all letters, one after the other, of which some are meant.
+//! Browses all letters, one after the other, and applies the filter.
 
 use super::filter::Filter;
-use super::sift::Seen;
-use super::{Discarded, Looked, Stop, Trouble, stopped};
-use crate::rabbitmq::browse::Look;
+use super::selector::Seen;
+use super::{DeadLettersError, Discarded, Looked, Stop, stopped};
+use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::greeting::major_version;
 
@@ -16,10 +16,10 @@ enum Version {
     Major(Option<u32>),
 }
 
-/// A look at all letters, of which some are meant.
+/// Browses all letters, of which some match the filter.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) look: Look<Seen>,
+    pub(super) browser: QueueBrowser<Seen>,
     broker: Broker,
     version: Version,
     stop: Stop,
@@ -30,12 +30,17 @@ pub(super) struct Reading {
 }
 
 impl Reading {
-    pub(super) fn new(look: Look<Seen>, broker: Broker, stop: Stop, limit: Option<u64>) -> Self {
+    pub(super) fn new(
+        browser: QueueBrowser<Seen>,
+        broker: Broker,
+        stop: Stop,
+        limit: Option<u64>,
+    ) -> Self {
         let (version, looked) = (Version::Unasked, Looked::default());
-        Self { look, broker, version, stop, limit, timeless: None, looked }
+        Self { browser, broker, version, stop, limit, timeless: None, looked }
     }
 
-    /// The same for what is discarded for good: where this filter goes by times, it means no letter whose time anybody
+    /// For letters that are discarded for good: where this filter goes by times, it means no letter whose time anybody
     /// may have written, unless it says that it does.
     pub(super) fn doubting(mut self, filter: &Filter) -> Self {
         let has_times = filter.since.is_some() || filter.until.is_some();
@@ -48,13 +53,13 @@ impl Reading {
     }
 
     /// The next letter; past the limit, none matches any more.
-    pub(super) async fn next(&mut self) -> Result<Option<(u64, Seen)>, Trouble> {
+    pub(super) async fn next(&mut self) -> Result<Option<(u64, Seen)>, DeadLettersError> {
         let next = tokio::select! {
-            next = self.look.next_there() => next?,
-            () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+            next = self.browser.next_there() => next?,
+            () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
         };
         let Some((tag, mut seen)) = next else {
-            self.looked.unseen = self.look.unseen();
+            self.looked.unseen = self.browser.unseen();
             return Ok(None);
         };
         self.looked.letters += 1;
@@ -68,13 +73,13 @@ impl Reading {
     }
 
     /// Tells what of its deaths is RabbitMQ's own word.
-    async fn judge(&mut self, seen: &mut Seen) -> Result<(), Trouble> {
+    async fn judge(&mut self, seen: &mut Seen) -> Result<(), DeadLettersError> {
         if !seen.letter.deaths.is_empty() {
             let version = match self.version {
                 Version::Major(version) => version,
                 Version::Unasked => tokio::select! {
                     version = major_version(&self.broker) => version,
-                    () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+                    () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
                 },
             };
             self.version = Version::Major(version);
@@ -93,12 +98,12 @@ impl Reading {
         &mut self,
         tags: Vec<u64>,
         may: impl AsyncFnOnce(u64) -> bool,
-    ) -> Result<Discarded, Trouble> {
+    ) -> Result<Discarded, DeadLettersError> {
         let count = tags.len() as u64;
         let done = count > 0 && may(count).await;
         if done {
             for (gone, tag) in (0..).zip(tags) {
-                self.look.acknowledge(tag).await.map_err(|error| {
+                self.browser.acknowledge(tag).await.map_err(|error| {
                     error.reworded(|why| {
                         format!("{why}; {gone} of {count} were discarded, or so it seems")
                     })

@@ -19,7 +19,7 @@ use self::canary::Canary;
 pub(super) use self::revive::revived_headers;
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
-use super::{DeadLetters, Stop, Trouble};
+use super::{DeadLetters, DeadLettersError, Stop};
 use crate::config::Config;
 
 /// What can't be published comes back within milliseconds, if a worker is there.
@@ -184,7 +184,7 @@ impl DeadLetters {
         replay: &Replay,
         stop: &Stop,
         show: impl FnMut(&Report),
-    ) -> Result<Report, Trouble> {
+    ) -> Result<Report, DeadLettersError> {
         let began = Instant::now();
         let mut run = Run {
             dead_letters: self,
@@ -206,14 +206,14 @@ impl DeadLetters {
                 Ok(Some(left)) => frozen = Some(left),
                 Ok(None) => break,
                 // What was done before is to be reported.
-                Err(trouble) if frozen.is_some() => {
-                    run.report.ended = match trouble {
-                        Trouble::Stopped => Ended::Stopped,
-                        trouble => Ended::Broken(trouble.to_string()),
+                Err(error) if frozen.is_some() => {
+                    run.report.ended = match error {
+                        DeadLettersError::Stopped => Ended::Stopped,
+                        error => Ended::Broken(error.to_string()),
                     };
                     break;
                 }
-                Err(trouble) => return Err(trouble),
+                Err(error) => return Err(error),
             }
         }
         run.report.took = began.elapsed();

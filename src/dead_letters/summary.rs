@@ -24,7 +24,7 @@ const OTHERS: &str = "(further errors)";
 pub struct Group {
     /// Why they are here.
     pub reason: String,
-    /// Who says so.
+    /// Whether a worker or RabbitMQ gave the reason.
     pub by: By,
     /// Whether it is known to be so.
     pub trust: Trust,

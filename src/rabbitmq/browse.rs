@@ -1,4 +1,4 @@
-//! Looks at a queue without consuming: every message is delivered, none is acknowledged
+//! Browses a queue without consuming: every message is delivered, none is acknowledged
 //! unless it is meant to go, and all others are back in their places when the channel ends, however
 //! it ends.
 //!
@@ -9,18 +9,19 @@
 //! - Consumers ask for more than there is. A quorum queue then hands everything out at once, in
 //!   one step of its own, however long it takes until it has arrived here.
 //! - A look is the only one. Two at once would share the messages, and return them as two lists. Later ones wait in
-//!   line; `turn.rs` says how.
+//!   line; `lock.rs` says how.
 //! - There are few consumers. Of up to 32, a quorum queue takes back what they hold in the
 //!   order of their tags; of more, in any order.
 //!
 //! Measured on RabbitMQ 3.10.8 and 4.0.5; `tests/promises/operator/look.rs` asks it of any other.
 
-mod census;
+mod completion;
 mod consumers;
 pub(in crate::rabbitmq) mod limit;
+mod lock;
 mod measure;
 mod probe;
-mod turn;
+mod progress;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,38 +32,33 @@ use lapin::types::DeliveryTag;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, sleep, timeout};
 
-use self::census::Census;
+use self::completion::CompletionCheck;
 use self::consumers::{Arrival, Consumers, MOST};
+use self::lock::BrowseLock;
+pub(crate) use self::lock::WaitOptions;
 use self::probe::Probe;
-pub(crate) use self::turn::InLine;
-use self::turn::Turn;
-use super::connection::{Broker, CALL_TIMEOUT, bounded};
+use self::progress::Extent;
+use super::connection::{Broker, bounded};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
-/// In a cluster, messages may come from another node than the word that they are handed out.
-const SILENCE: Duration = Duration::from_millis(750);
-
-/// The same where some are missing. They have expired, or were removed, if none comes for so long.
-const LONG_SILENCE: Duration = Duration::from_secs(5);
-
 /// For a goodbye. A channel that is not closed by then is gone with its connection.
 const GOODBYE: Duration = Duration::from_secs(5);
 
-/// A look at a queue. `T` is what is made of each message where it is received.
+/// Browses a queue. `T` is what is made of each message where it is received.
 #[derive(Debug)]
-pub(crate) struct Look<T> {
+pub(crate) struct QueueBrowser<T> {
     broker: Broker,
     connection: BrokerConnection,
     /// Until the connection is closed.
-    turn: Option<Turn>,
+    lock: Option<BrowseLock>,
     channel: Channel,
     queue: String,
     consumers: Consumers<T>,
-    _census: Census,
+    _completion: CompletionCheck,
     arrivals: UnboundedReceiver<Arrival<T>>,
     /// Those that came before their turn: several consumers' streams are not in step.
     /// Probes are nothing.
@@ -82,18 +78,7 @@ pub(crate) struct Look<T> {
     is_disturbed: bool,
 }
 
-/// What is known of how many messages there were.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Extent {
-    /// More may come.
-    Open,
-    /// All are on their way.
-    HandedOut,
-    /// So many have come, and they are all.
-    All(u64),
-}
-
-impl<T: Send + 'static> Look<T> {
+impl<T: Send + 'static> QueueBrowser<T> {
     /// Begins to look at what is in the queue now.
     ///
     /// # Errors
@@ -102,13 +87,13 @@ impl<T: Send + 'static> Look<T> {
     pub(crate) async fn open(
         broker: &Broker,
         queue: &str,
-        in_line: &InLine,
+        wait_options: &WaitOptions,
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> Result<Self, SourceError> {
         let connection = broker.connect("looks at dead letters").await?;
-        let deadline = Instant::now() + in_line.patience;
-        let waits = |waits| (in_line.waits)(waits);
-        let turn = Turn::take(&connection, queue, deadline, waits).await?;
+        let deadline = Instant::now() + wait_options.patience;
+        let waits = |waits| (wait_options.waits)(waits);
+        let lock = BrowseLock::take(&connection, queue, deadline, waits).await?;
         let channel = connection.channel().await?;
         // A look of a former version has no turn, nor has a program that takes from the queue.
         let ready = QueueState::alone(&channel, queue, deadline, waits).await?.ready.min(MOST);
@@ -123,15 +108,15 @@ impl<T: Send + 'static> Look<T> {
                 consumers.add(queue, state.ready).await?;
             }
         }
-        let census = Census::begin(&channel, queue, &consumers);
+        let completion = CompletionCheck::begin(&channel, queue, &consumers);
         Ok(Self {
             broker: broker.clone(),
             connection,
-            turn,
+            lock,
             channel,
             queue: queue.to_owned(),
             consumers,
-            _census: census,
+            _completion: completion,
             arrivals,
             early: BTreeMap::new(),
             next: 1,
@@ -232,76 +217,5 @@ impl<T: Send + 'static> Look<T> {
         })
         .await;
         drop(consumers);
-    }
-
-    fn take_next(&mut self) -> Option<(DeliveryTag, T)> {
-        let read = self.early.remove(&self.next)??;
-        self.next += 1;
-        Some((self.next - 1, read))
-    }
-
-    fn skip_probes(&mut self) {
-        while let Some(None) = self.early.get(&self.next) {
-            self.early.remove(&self.next);
-            self.next += 1;
-        }
-    }
-
-    /// Waits for one of those that are to come; a broker that is silent while some are missing
-    /// is an error, never an end.
-    async fn arrive_in_time(&mut self) -> Result<(), SourceError> {
-        let patience = match self.extent {
-            Extent::Open => CALL_TIMEOUT,
-            _ if self.arrived < self.expected => LONG_SILENCE,
-            _ => SILENCE,
-        };
-        match timeout(patience, self.arrivals.recv()).await {
-            Ok(arrival) => self.note(arrival),
-            Err(_) if self.extent == Extent::Open => Err(self.ended(&format!(
-                "{} messages have come, and then nothing for {} s; try again",
-                self.arrived,
-                patience.as_secs()
-            ))),
-            Err(_) => {
-                self.extent = Extent::All(self.arrived);
-                Ok(())
-            }
-        }
-    }
-
-    fn note(&mut self, arrival: Option<Arrival<T>>) -> Result<(), SourceError> {
-        match arrival {
-            Some(Arrival::Message(tag, read)) => {
-                self.early.insert(tag, Some(read));
-                self.arrived += 1;
-            }
-            Some(Arrival::Probe(probe)) => {
-                self.early.insert(probe.tag, None);
-                if probe.is_ours {
-                    self.probe = Some(probe);
-                } else {
-                    self.stale.push(probe.tag);
-                    self.arrived += 1;
-                }
-            }
-            Some(Arrival::HandedOut { beyond }) => {
-                self.beyond = beyond;
-                self.extent = Extent::HandedOut;
-            }
-            Some(Arrival::End(error)) => return Err(error.reworded(|why| self.words_of_end(&why))),
-            None => return Err(self.ended("its channel is gone")),
-        }
-        if self.extent == Extent::HandedOut && self.expected > 0 && self.arrived >= self.expected {
-            self.extent = Extent::All(self.arrived);
-        }
-        Ok(())
-    }
-
-    fn ended(&self, why: &str) -> SourceError {
-        SourceError::Failed(self.words_of_end(why))
-    }
-
-    fn words_of_end(&self, why: &str) -> String {
-        format!("looking at queue `{}` ended: {why}", self.queue)
     }
 }

@@ -21,7 +21,9 @@ use tokio::time::{Instant, sleep};
 
 use super::Watchers;
 use crate::config::Config;
-use crate::dead_letters::{DeadLetters, Filter, Replay, Report, Stop, Trouble, report_as_json};
+use crate::dead_letters::{
+    DeadLetters, DeadLettersError, Filter, Replay, Report, Stop, report_as_json,
+};
 use crate::route::Router;
 
 /// What waits for its turn; more is refused.
@@ -182,7 +184,7 @@ impl Clerk {
     ) -> Result<T, NotDone>
     where
         T: Send + 'static,
-        F: Future<Output = Result<T, Trouble>> + 'static,
+        F: Future<Output = Result<T, DeadLettersError>> + 'static,
     {
         if self.is_replaying() {
             return Err(NotDone::Busy(

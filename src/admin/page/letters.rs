@@ -18,7 +18,7 @@ use super::access::Who;
 use super::asked::{Asked, answer, body, failed, refused};
 use super::clerk::{Desk, NotDone, Order};
 use super::{LONG_ANSWER, Page};
-use crate::dead_letters::words::{jid, kind, moment, rate};
+use crate::dead_letters::argument_parsers::{jid, kind, moment, rate};
 use crate::dead_letters::{
     Filter, FoundAsJson, Letter, Replay, Summary, Watching, forecast, report_as_json,
 };

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jid::Jid;
 use jiff::Timestamp;
 
-use crate::dead_letters::words::{duration, jid, kind, moment, rate};
+use crate::dead_letters::argument_parsers::{duration, jid, kind, moment, rate};
 use crate::dead_letters::{Filter, Target};
 use crate::event::EventKind;
 use crate::limits::LONGEST_SHORT;

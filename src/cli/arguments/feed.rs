@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::dead_letters::words::{duration, jid, kind, rate};
+use crate::dead_letters::argument_parsers::{duration, jid, kind, rate};
 use crate::event::EventKind;
 
 /// What its help ends with.

@@ -5,13 +5,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::{Desk, End, complain, dead_letters, explain, say};
-use crate::dead_letters::{Filter, Imported, Trouble};
+use crate::dead_letters::{DeadLettersError, Filter, Imported};
 
 /// Stands for standard output.
 const STDOUT: &str = "-";
 
 impl Desk<'_> {
-    pub(super) async fn export(&self, file: &Path, filter: Filter) -> Result<End, Trouble> {
+    pub(super) async fn export(
+        &self,
+        file: &Path,
+        filter: Filter,
+    ) -> Result<End, DeadLettersError> {
         if file == Path::new(STDOUT) {
             let to = BufWriter::new(io::stdout().lock());
             let looked = self.dead_letters.export(&filter, self.stop, to).await?;
@@ -31,7 +35,7 @@ impl Desk<'_> {
         Ok(end)
     }
 
-    pub(super) async fn import(&self, file: &Path) -> Result<End, Trouble> {
+    pub(super) async fn import(&self, file: &Path) -> Result<End, DeadLettersError> {
         let shown = file.display();
         // It is asked for before it is opened, which takes for ever with a pipe that nobody writes to.
         let opened = std::fs::metadata(file)
@@ -62,7 +66,7 @@ impl Desk<'_> {
                 say(&format!("imported {added} of {} from {shown}{there}", dead_letters(letters)));
                 Ok(End::Done)
             }
-            Err(Trouble::Archive(error)) if added == 0 => {
+            Err(DeadLettersError::Archive(error)) if added == 0 => {
                 complain(&format!("{shown}: {error}. Nothing was imported"));
                 Ok(End::Failed)
             }

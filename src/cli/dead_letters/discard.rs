@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 
 use super::archive::NewFile;
 use super::{Desk, End, complain, dead_letters, say};
-use crate::dead_letters::{Discarded, Filter, Trouble};
+use crate::dead_letters::{DeadLettersError, Discarded, Filter};
 
 impl Desk<'_> {
     pub(super) async fn discard(
@@ -13,7 +13,7 @@ impl Desk<'_> {
         filter: Filter,
         yes: bool,
         export: Option<&Path>,
-    ) -> Result<End, Trouble> {
+    ) -> Result<End, DeadLettersError> {
         if !yes && !std::io::stdin().is_terminal() {
             complain("discarding is for good, and here is nobody to ask: confirm it with --yes");
             return Ok(End::WrongArguments);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{Desk, End, dead_letters, say, say_json};
-use crate::dead_letters::{Filter, Group, Letter, Looked, Summary, Trouble, cause};
+use crate::dead_letters::{DeadLettersError, Filter, Group, Letter, Looked, Summary, cause};
 use crate::text::printable;
 
 /// Characters of a reason or an error that a list shows; `show` and `--json` show all of it.
@@ -27,7 +27,7 @@ impl Desk<'_> {
         filter: Filter,
         each: bool,
         json: bool,
-    ) -> Result<End, Trouble> {
+    ) -> Result<End, DeadLettersError> {
         let mut summary = Summary::default();
         let looked = self.dead_letters.list(&filter, self.stop, |letter| match (each, json) {
             (false, _) => summary.add(letter),

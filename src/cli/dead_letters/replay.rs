@@ -4,12 +4,12 @@ use super::progress::Progress;
 use super::{Desk, End, complain, dead_letters, say, say_json};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
-    Ended, Filter, Looked, Replay, Report, Trouble, Watching, report_as_json,
+    DeadLettersError, Ended, Filter, Looked, Replay, Report, Watching, report_as_json,
 };
 use crate::text::printable;
 
 impl Desk<'_> {
-    pub(super) async fn replay(&self, arguments: ReplayArguments) -> Result<End, Trouble> {
+    pub(super) async fn replay(&self, arguments: ReplayArguments) -> Result<End, DeadLettersError> {
         let mut replay = Replay {
             target: arguments.target(),
             canary: arguments.canary,

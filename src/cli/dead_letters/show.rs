@@ -2,7 +2,7 @@ use serde_json::Value as Json;
 
 use super::list::{died, row, time};
 use super::{Desk, End, complain, say, say_json};
-use crate::dead_letters::{By, Found, FoundAsJson, Letter, Trouble, Trust, forecast};
+use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, forecast};
 use crate::forecast::{Forecast, Prospect};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
@@ -17,7 +17,7 @@ impl Desk<'_> {
         body: bool,
         json: bool,
         plugins: &Plugins,
-    ) -> Result<End, Trouble> {
+    ) -> Result<End, DeadLettersError> {
         let router = match self.config.router(plugins) {
             Ok(router) => router,
             Err(error) => {

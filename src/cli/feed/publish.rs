@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::routes::Routes;
 use super::traffic::Traffic;
 use super::wire;
-use crate::dead_letters::pace::Pace;
+use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::dead_letters::{Stop, stopped};
 use crate::event::EventKind;
 use crate::outcome::SourceError;
@@ -108,14 +108,14 @@ impl Feed<'_> {
         };
         match opened {
             Ok(publisher) => {
-                let pace = Pace::new(self.rate);
+                let rate_limiter = RateLimiter::new(self.rate);
                 let began = Instant::now();
                 let deadline = self.until.time.map(|time| began + time);
                 let feeding = Feeding {
                     feed: self,
                     publisher: &publisher,
                     stop,
-                    pace,
+                    rate_limiter,
                     began,
                     deadline,
                     show,
@@ -147,7 +147,7 @@ struct Feeding<'a, S> {
     feed: Feed<'a>,
     publisher: &'a ConfirmedPublisher,
     stop: Stop,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     began: Instant,
     deadline: Option<Instant>,
     show: S,
@@ -204,7 +204,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     }
 
     async fn step(&mut self, is_open: bool) -> Step {
-        let Self { stop, pace, deadline, under_way, publisher, blocked, .. } = self;
+        let Self { stop, rate_limiter, deadline, under_way, publisher, blocked, .. } = self;
         let may_send = is_open && blocked.is_none() && under_way.len() < WINDOW;
         let oldest = under_way.front_mut();
         let end = deadline.unwrap_or_else(Instant::now);
@@ -215,7 +215,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
             confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
                 if oldest.is_some() => Step::Confirmed(confirmed),
             () = publisher.alarm().changes(*blocked) => Step::Blocked,
-            () = pace.due(), if may_send => Step::Send,
+            () = rate_limiter.due(), if may_send => Step::Send,
         }
     }
 
@@ -236,7 +236,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
             .publish_unless_stopped(to, &message, stop, blocked, |blocked| self.blocked(blocked));
         let Some(sent) = sending.await? else { return Ok(()) };
         self.sent += 1;
-        self.pace.passed();
+        self.rate_limiter.passed();
         self.under_way.push_back(UnderWay { kind, address, sent });
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! A few letters that go first, and what becomes of them.
 //!
-//! A worker tells nobody but SNS that it has published. So the canary is well if its queue has
+//! A worker tells only SNS that it has published. So the canary is well if its queue has
 //! no more to hand out, and then none of it has come back in the time in which a worker gives up.
 
 use std::collections::BTreeSet;
@@ -67,7 +67,7 @@ impl Canary {
         }
     }
 
-    /// Whether any of it was sent, and nobody has begun to watch.
+    /// Whether any of the canary was sent, and is not watched yet.
     pub(super) const fn is_sent(&self) -> bool {
         self.is_sent && matches!(self.state, State::Sending(_))
     }

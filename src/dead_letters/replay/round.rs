@@ -1,4 +1,4 @@
-//! One look at the queue, and the sending of what it finds.
+//! One round of a replay: browses the queue, and sends what it finds.
 //!
 //! Letters that wait to be sent are kept in memory, so a round takes only as many as there is room
 //! for; and it ends before the broker takes back what was held for too long. What is left over
@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::sift::{Keep, Kept, Seen, Sift};
-use super::super::{Trouble, stopped};
+use super::super::selector::{Keep, Kept, LetterSelector, Seen};
+use super::super::{DeadLettersError, stopped};
 use super::revive::address;
 use super::sender::Sender;
 use super::{Address, Report, Run};
 use crate::dead_letters::letter::Letter;
-use crate::dead_letters::pace::Pace;
-use crate::rabbitmq::browse::Look;
+use crate::dead_letters::rate_limiter::RateLimiter;
+use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
 /// A letter that is to be sent.
@@ -27,9 +27,9 @@ pub(super) struct Pending {
     pub(super) address: Address,
 }
 
-/// What a look has found.
+/// What browsing has found.
 #[derive(Default)]
-struct Catch {
+struct Scanned {
     letters: u64,
     pending: VecDeque<Pending>,
     /// There were more than there is room for.
@@ -41,77 +41,85 @@ struct Catch {
 impl<S: FnMut(&Report)> Run<'_, S> {
     /// Looks at the first `frozen` letters, or at all that there are, and sends what is meant.
     /// Returns how many of them are left to look at, if there is to be another round.
-    pub(super) async fn round(&mut self, frozen: Option<u64>) -> Result<Option<u64>, Trouble> {
+    pub(super) async fn round(
+        &mut self,
+        frozen: Option<u64>,
+    ) -> Result<Option<u64>, DeadLettersError> {
         let deadline = Instant::now() + self.replay.hold;
         let keep = if self.replay.dry_run { Keep::Nothing } else { Keep::SomeOf };
         let sources = self.dead_letters.sources.clone();
         let (run, failed) = (self.id.clone(), self.failed.clone());
-        let sift = Sift::new(sources, self.filter.clone(), keep)
+        let selector = LetterSelector::new(sources, self.filter.clone(), keep)
             .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(&run));
-        let (mut look, publisher) = self.open(Arc::new(sift)).await?;
-        let caught = self.scan(&mut look, &publisher, frozen).await;
-        let Catch { pending, more, letters, .. } = match caught {
+        let (mut browser, publisher) = self.open(Arc::new(selector)).await?;
+        let caught = self.scan(&mut browser, &publisher, frozen).await;
+        let Scanned { pending, more, letters, .. } = match caught {
             Ok(caught) => caught,
-            Err(trouble) => {
-                look.close().await;
+            Err(error) => {
+                browser.close().await;
                 publisher.close().await;
-                return Err(trouble);
+                return Err(error);
             }
         };
         // Where looking takes nearly as long as letters may be held, some are sent all the same.
         let deadline = deadline.max(Instant::now() + self.replay.hold / 4);
-        let pace = Pace::new(self.replay.rate);
-        let sender = Sender::new(self, &mut look, &publisher, pending, pace);
+        let rate_limiter = RateLimiter::new(self.replay.rate);
+        let sender = Sender::new(self, &mut browser, &publisher, pending, rate_limiter);
         let sent = sender.run(deadline, more).await;
-        look.close().await;
+        browser.close().await;
         publisher.close().await;
         Ok(sent.goes_on.then_some(letters - sent.acknowledged))
     }
 
-    async fn open(&mut self, sift: Arc<Sift>) -> Result<(Look<Seen>, ConfirmedPublisher), Trouble> {
+    async fn open(
+        &mut self,
+        selector: Arc<LetterSelector>,
+    ) -> Result<(QueueBrowser<Seen>, ConfirmedPublisher), DeadLettersError> {
         let (broker, queue) = (&self.dead_letters.broker, self.dead_letters.queue());
         let opening = async {
             let publisher = ConfirmedPublisher::open(broker, "replays dead letters").await?;
-            let in_line = &self.dead_letters.in_line;
-            let look =
-                Look::open(broker, queue, in_line, move |message| sift.read(message)).await?;
-            Ok::<_, Trouble>((look, publisher))
+            let wait_options = &self.dead_letters.wait_options;
+            let browser = QueueBrowser::open(broker, queue, wait_options, move |message| {
+                selector.read(message)
+            })
+            .await?;
+            Ok::<_, DeadLettersError>((browser, publisher))
         };
         tokio::select! {
             opened = opening => opened,
-            () = stopped(&mut self.stop) => Err(Trouble::Stopped),
+            () = stopped(&mut self.stop) => Err(DeadLettersError::Stopped),
         }
     }
 
     async fn scan(
         &mut self,
-        look: &mut Look<Seen>,
+        browser: &mut QueueBrowser<Seen>,
         publisher: &ConfirmedPublisher,
         frozen: Option<u64>,
-    ) -> Result<Catch, Trouble> {
-        let mut catch = Catch::default();
+    ) -> Result<Scanned, DeadLettersError> {
+        let mut scanned = Scanned::default();
         let is_first = frozen.is_none();
-        while frozen.is_none_or(|frozen| catch.letters < frozen) {
+        while frozen.is_none_or(|frozen| scanned.letters < frozen) {
             let next = tokio::select! {
-                next = look.next_there() => next?,
-                () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+                next = browser.next_there() => next?,
+                () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
             };
             let Some((tag, seen)) = next else { break };
-            catch.letters += 1;
+            scanned.letters += 1;
             self.note(&seen.letter);
-            if seen.matches && self.counts(is_first, catch.pending.len() as u64) {
-                self.take(tag, seen, publisher, &mut catch).await;
+            if seen.matches && self.counts(is_first, scanned.pending.len() as u64) {
+                self.take(tag, seen, publisher, &mut scanned).await;
             }
         }
         tokio::select! {
-            confirmed = look.confirm() => confirmed?,
-            () = stopped(&mut self.stop) => return Err(Trouble::Stopped),
+            confirmed = browser.confirm() => confirmed?,
+            () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
         }
         if is_first {
-            (self.report.letters, self.report.unseen) = (catch.letters, look.unseen());
+            (self.report.letters, self.report.unseen) = (scanned.letters, browser.unseen());
         }
         self.shown();
-        Ok(catch)
+        Ok(scanned)
     }
 
     /// Whether a letter that matches is one of those meant: the first round says how many there
@@ -131,11 +139,13 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         tag: u64,
         seen: Seen,
         publisher: &ConfirmedPublisher,
-        catch: &mut Catch,
+        scanned: &mut Scanned,
     ) {
         let letter = seen.letter;
         let there = match address(&letter, &self.replay.target, &self.dead_letters.sources) {
-            Ok(address) => is_there(&address, publisher, &mut catch.known).await.map(|()| address),
+            Ok(address) => {
+                is_there(&address, publisher, &mut scanned.known).await.map(|()| address)
+            }
             Err(why) => Err(why),
         };
         match there {
@@ -145,10 +155,10 @@ impl<S: FnMut(&Report)> Run<'_, S> {
             }
             Ok(address) => match seen.message {
                 // None overtakes one that there was no room for.
-                Some(kept) if !catch.more => {
-                    catch.pending.push_back(Pending { tag, letter, kept, address });
+                Some(kept) if !scanned.more => {
+                    scanned.pending.push_back(Pending { tag, letter, kept, address });
                 }
-                _ => catch.more = true,
+                _ => scanned.more = true,
             },
         }
     }

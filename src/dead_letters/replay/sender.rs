@@ -1,20 +1,22 @@
 //! Sends, in order: publish, wait for the confirm, acknowledge. Meanwhile it watches what comes
 //! back.
 
+mod outcome;
+
 use std::collections::VecDeque;
 
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
-use super::super::sift::Seen;
+use super::super::selector::Seen;
 use super::super::stopped;
 use super::canary::Verdict;
 use super::revive::revive;
 use super::round::Pending;
 use super::{Ended, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
-use crate::dead_letters::pace::Pace;
+use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::outcome::SourceError;
-use crate::rabbitmq::browse::Look;
+use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
 use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
 
@@ -24,11 +26,11 @@ const WINDOW: usize = 256;
 /// A round's sending.
 pub(super) struct Sender<'a, 'r, S> {
     run: &'a mut Run<'r, S>,
-    look: &'a mut Look<Seen>,
+    browser: &'a mut QueueBrowser<Seen>,
     publisher: &'a ConfirmedPublisher,
     pending: VecDeque<Pending>,
     under_way: VecDeque<UnderWay>,
-    pace: Pace,
+    rate_limiter: RateLimiter,
     /// A round that sends nothing would be followed by others like it for ever.
     has_begun: bool,
     acknowledged: u64,
@@ -72,14 +74,24 @@ enum Step {
 impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     pub(super) fn new(
         run: &'a mut Run<'r, S>,
-        look: &'a mut Look<Seen>,
+        browser: &'a mut QueueBrowser<Seen>,
         publisher: &'a ConfirmedPublisher,
         pending: VecDeque<Pending>,
-        pace: Pace,
+        rate_limiter: RateLimiter,
     ) -> Self {
         let under_way = VecDeque::new();
         let (has_begun, acknowledged, closing) = (false, 0, None);
-        Self { run, look, publisher, pending, under_way, pace, has_begun, acknowledged, closing }
+        Self {
+            run,
+            browser,
+            publisher,
+            pending,
+            under_way,
+            rate_limiter,
+            has_begun,
+            acknowledged,
+            closing,
+        }
     }
 
     /// Sends all that is pending; `more` says that there is more for another round.
@@ -127,7 +139,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
 
     fn is_over(&self) -> bool {
         if self.closing.is_some() && self.publisher.alarm().blocked().is_some() {
-            // Nothing that was sent is taken before the alarm is over, and nobody knows when that is.
+            // The broker takes nothing that was sent before the alarm is over, which may be long.
             return true;
         }
         let waits = self.run.canary.is_watched() || !self.pending.is_empty();
@@ -147,7 +159,17 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     }
 
     async fn step(&mut self, deadline: Instant) -> Step {
-        let Self { run, look, publisher, pending, under_way, pace, has_begun, closing, .. } = self;
+        let Self {
+            run,
+            browser,
+            publisher,
+            pending,
+            under_way,
+            rate_limiter,
+            has_begun,
+            closing,
+            ..
+        } = self;
         let is_open = closing.is_none();
         let blocked = run.report.blocked;
         let may_send = is_open
@@ -163,12 +185,12 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             () = sleep_until(deadline), if gives_back => Step::Held,
             confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
                 if oldest.is_some() => Step::Confirmed(confirmed),
-            arrived = look.next() => {
+            arrived = browser.next() => {
                 Step::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
             }
             () = publisher.alarm().changes(blocked) => Step::Blocked,
             () = run.canary.due(), if is_open => Step::Canary,
-            () = pace.due(), if may_send => Step::Send,
+            () = rate_limiter.due(), if may_send => Step::Send,
         }
     }
 
@@ -215,7 +237,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             self.close(Ended::Stopped);
             return Ok(());
         };
-        self.pace.passed();
+        self.rate_limiter.passed();
         let queue = if address.exchange.is_empty() {
             Some(address.routing_key.as_str())
         } else {
@@ -230,74 +252,5 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     fn blocked(&mut self, blocked: Option<&'static str>) {
         self.run.report.blocked = blocked;
         self.run.shown();
-    }
-
-    /// The oldest that was under way has arrived, or not.
-    async fn settle(&mut self, confirmed: Result<(), PublishError>) -> Result<(), SourceError> {
-        let Some(UnderWay { tag, id, address, .. }) = self.under_way.pop_front() else {
-            return Ok(());
-        };
-        match confirmed {
-            Ok(()) => {
-                self.look.acknowledge(tag).await?;
-                self.acknowledged += 1;
-                self.run.report.replayed += 1;
-                self.run.shown();
-                return Ok(());
-            }
-            Err(PublishError::Lost(error)) => return Err(error),
-            Err(PublishError::Unroutable) => {
-                self.run.refuse(id, &format!("{address}: no queue takes it from there"));
-            }
-            Err(PublishError::Refused) => {
-                self.run.refuse(id, &format!("{address}: a queue refused it; is it full?"));
-            }
-        }
-        if !self.run.canary.is_over() {
-            self.close(Ended::CanaryFailed);
-        }
-        self.stop_if_too_many_failed();
-        Ok(())
-    }
-
-    fn note(&mut self, letter: &Letter) {
-        let before = self.run.report.came_back;
-        self.run.note(letter);
-        if self.run.report.came_back > before && !self.run.canary.is_over() {
-            self.close(Ended::CanaryFailed);
-        }
-        self.stop_if_too_many_failed();
-    }
-
-    fn stop_if_too_many_failed(&mut self) {
-        if self.run.has_failed_too_often() {
-            self.close(Ended::TooManyFailures);
-        }
-    }
-
-    /// The first reason stands.
-    fn close(&mut self, ended: Ended) {
-        if !matches!(self.closing, Some(Closing::Over(_))) {
-            self.closing = Some(Closing::Over(ended));
-        }
-    }
-
-    /// What can't be published comes back soon, and belongs into the report.
-    async fn watch_the_end(&mut self) {
-        let until = Instant::now() + self.run.replay.watching.end;
-        self.run.report.watching = true;
-        self.run.shown();
-        let mut stop = self.run.stop.clone();
-        while self.run.report.came_back < self.run.report.replayed {
-            tokio::select! {
-                arrived = timeout_at(until, self.look.next()) => match arrived {
-                    Ok(Ok((_, seen))) => self.run.note(&seen.letter),
-                    // All is replayed; that the look ended early changes nothing.
-                    Ok(Err(_)) | Err(_) => break,
-                },
-                () = stopped(&mut stop) => break,
-            }
-        }
-        self.run.report.watching = false;
     }
 }

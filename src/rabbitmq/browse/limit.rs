@@ -13,7 +13,7 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::super::connection::{Broker, bounded};
 use super::super::topology;
-use super::{InLine, Look, turn};
+use super::{QueueBrowser, WaitOptions, lock};
 use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -53,14 +53,16 @@ pub(in crate::rabbitmq) async fn inspect(
     queue: &str,
 ) -> Result<Option<String>, SourceError> {
     refuse_if_looking_counts(broker, connection, queue).await?;
-    turn::refuse_if_forbidden(connection, queue).await?;
+    lock::refuse_if_forbidden(connection, queue).await?;
     let state = QueueState::doubted(&connection.channel().await?, queue).await?;
     if !state.is_doubtful() {
         return Ok(None);
     }
-    let at_once = InLine { patience: Duration::ZERO, waits: Arc::new(|_| {}) };
+    let at_once = WaitOptions { patience: Duration::ZERO, waits: Arc::new(|_| {}) };
     // Somebody else looks, or whatever it is that hinders a look: that is not what is asked here.
-    let Ok(mut look) = Look::open(broker, queue, &at_once, drop).await else { return Ok(None) };
+    let Ok(mut look) = QueueBrowser::open(broker, queue, &at_once, drop).await else {
+        return Ok(None);
+    };
     let measured = look.measure_empty().await;
     look.close().await;
     measured
@@ -182,7 +184,7 @@ async fn refusal(
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.queue_declare(queue.into(), options, arguments);
     let what = format!("queue `{queue}`");
-    // Only a refusal is an answer: whoever did not answer in time may have a limit.
+    // Only a refusal is an answer: a queue of which the broker did not answer in time may have a limit.
     let declared = async {
         match declared.await {
             Err(error) => match soft_error(&error) {

@@ -7,8 +7,9 @@ use lapin::options::{BasicAckOptions, BasicRejectOptions};
 use tokio::time::{Instant, timeout};
 
 use super::super::connection::{CALL_TIMEOUT, bounded};
+use super::QueueBrowser;
 use super::probe::{self, Probe, Returns};
-use super::{Look, SILENCE};
+use super::progress::SILENCE;
 use crate::limits::{
     LOOKS_AHEAD, MEASURED_EACH_TIME, MOST_MEASURED_RETURNS, MOST_UNMEASURED_RETURNS,
 };
@@ -32,7 +33,7 @@ enum Measured {
     Disturbed,
 }
 
-impl<T: Send + 'static> Look<T> {
+impl<T: Send + 'static> QueueBrowser<T> {
     /// Makes sure, once all letters have come, that putting them back is not what drops them soon.
     pub(super) async fn measure(&mut self) -> Result<(), SourceError> {
         let returns = self.consumers.most_returns();
@@ -53,8 +54,8 @@ impl<T: Send + 'static> Look<T> {
             Measured::Disturbed => return Err(self.ended(DISTURBED)),
         };
         // What was found is said, whatever becomes of the mark.
-        let until = match &self.turn {
-            Some(turn) => turn.forbid(&self.connection).await.unwrap_or_else(|error| {
+        let until = match &self.lock {
+            Some(lock) => lock.forbid(&self.connection).await.unwrap_or_else(|error| {
                 format!("look again; looks could not be kept away until then ({error})")
             }),
             None => {
@@ -67,7 +68,7 @@ impl<T: Send + 'static> Look<T> {
         )))
     }
 
-    /// The same of a queue that is empty, as its second look would. Returns why it could not be measured, if so.
+    /// As [`Self::measure`], for an empty queue, as its second look would. Returns why it could not be measured, if so.
     pub(super) async fn measure_empty(&mut self) -> Result<Option<String>, SourceError> {
         match self.probe(LOOKS_AHEAD + 1).await? {
             Measured::Limit(limit) => Err(SourceError::Failed(format!(

@@ -19,7 +19,7 @@ pub(in crate::rabbitmq) use self::sizes::Sizes;
 use super::wire::Observer;
 use crate::limits::{DELIVERY_OVERHEAD, HEADER_WEIGHT, LARGE_HEADERS};
 
-/// The deliveries of one connection, in bytes. The connection's reader adds, whoever settles takes away.
+/// The deliveries of one connection, in bytes. The connection's reader adds bytes, settling a delivery takes them away.
 #[derive(Debug)]
 pub(crate) struct InFlightBytes {
     /// More are not read; `u64::MAX` until a source asks for a limit.

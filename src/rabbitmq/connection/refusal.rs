@@ -50,7 +50,7 @@ pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
     format!("{said} ({remedy})")
 }
 
-/// The same for an error before the broker has taken the connection.
+/// As [`explain`], for an error before the broker has taken the connection.
 pub(in crate::rabbitmq) fn explain_connecting(
     error: &lapin::Error,
     tls: &Tls,

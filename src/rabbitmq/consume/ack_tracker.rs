@@ -1,24 +1,24 @@
-//! Which deliveries of a channel are settled, and what to tell the broker about it.
+//! Tracks which deliveries of a channel are settled, and which acknowledgements to send.
 //!
 //! An acknowledgement costs lapin more than all the rest of a delivery, so they are gathered:
 //! one, with `multiple`, for all up to the oldest delivery that is still open. What is settled
-//! beyond it mostly gets into that prefix by waiting a little, and is told one by one only if not.
+//! beyond it mostly gets into that prefix by waiting a little, and is acknowledged one by one only if not.
 
 use std::collections::VecDeque;
 
 use lapin::types::DeliveryTag;
 
-/// The deliveries of one channel that the broker has not been told about, by tag.
+/// The deliveries of one channel that are not acknowledged to the broker, by tag.
 ///
 /// Tags of a channel with one consumer go up by one from 1, so that a tag's place is known.
 #[derive(Debug, Default)]
 pub(in crate::rabbitmq) struct AckTracker {
     /// The tag of the first entry, less one: all up to here are acknowledged.
-    told: DeliveryTag,
+    acked_up_to: DeliveryTag,
     entries: VecDeque<Entry>,
     settled: usize,
     /// Entries that are acknowledged singly.
-    told_singly: usize,
+    acked_singly: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum Entry {
     Open,
     Settled,
     /// Acknowledged singly, while an older one was open.
-    Told,
+    Acked,
 }
 
 /// What to send.
@@ -40,24 +40,24 @@ pub(in crate::rabbitmq) struct Acknowledgements {
 
 impl AckTracker {
     /// All up to this one are acknowledged.
-    pub(in crate::rabbitmq) fn told(&self) -> DeliveryTag {
-        self.told
+    pub(in crate::rabbitmq) fn acked_up_to(&self) -> DeliveryTag {
+        self.acked_up_to
     }
 
     /// How many are acknowledged.
     pub(in crate::rabbitmq) fn acknowledged(&self) -> u64 {
-        self.told + self.told_singly as u64
+        self.acked_up_to + self.acked_singly as u64
     }
 
     /// For how many the broker waits.
     pub(in crate::rabbitmq) fn unacknowledged(&self) -> usize {
-        self.entries.len() - self.told_singly
+        self.entries.len() - self.acked_singly
     }
 
     /// A delivery has come.
     pub(in crate::rabbitmq) fn open(&mut self, tag: DeliveryTag) {
         // One passed over, were there any, would stay open and come again.
-        while self.told + (self.entries.len() as u64) < tag {
+        while self.acked_up_to + (self.entries.len() as u64) < tag {
             self.entries.push_back(Entry::Open);
         }
     }
@@ -65,7 +65,7 @@ impl AckTracker {
     /// Its outcome is safe.
     pub(in crate::rabbitmq) fn settle(&mut self, tag: DeliveryTag) {
         let entry = tag
-            .checked_sub(self.told + 1)
+            .checked_sub(self.acked_up_to + 1)
             .and_then(|place| self.entries.get_mut(usize::try_from(place).ok()?));
         if let Some(entry @ Entry::Open) = entry {
             *entry = Entry::Settled;
@@ -73,12 +73,12 @@ impl AckTracker {
         }
     }
 
-    /// Deliveries that are settled, and of which the broker has not been told.
-    pub(in crate::rabbitmq) fn untold(&self) -> usize {
+    /// Deliveries that are settled and not yet acknowledged to the broker.
+    pub(in crate::rabbitmq) fn unflushed(&self) -> usize {
         self.settled
     }
 
-    /// Takes all that the broker can be told.
+    /// Takes all acknowledgements that can be sent.
     pub(in crate::rabbitmq) fn take_all(&mut self) -> Acknowledgements {
         self.take_but(0)
     }
@@ -86,33 +86,33 @@ impl AckTracker {
     /// Takes the prefix, and of what is settled beyond it the oldest until no more than so many are left.
     pub(in crate::rabbitmq) fn take_but(&mut self, most: usize) -> Acknowledgements {
         let mut acknowledgements = self.take_prefix();
-        let mut tags = (self.told + 1..).zip(&mut self.entries);
+        let mut tags = (self.acked_up_to + 1..).zip(&mut self.entries);
         while self.settled > most
             && let Some((tag, entry)) = tags.next()
         {
             if *entry == Entry::Settled {
-                *entry = Entry::Told;
+                *entry = Entry::Acked;
                 self.settled -= 1;
-                self.told_singly += 1;
+                self.acked_singly += 1;
                 acknowledgements.single.push(tag);
             }
         }
         acknowledgements
     }
 
-    /// Takes what one word tells: all up to the oldest delivery that is open.
+    /// Takes what one acknowledgement covers: all up to the oldest delivery that is open.
     fn take_prefix(&mut self) -> Acknowledgements {
         let mut acknowledgements = Acknowledgements::default();
         while let Some(entry) = self.entries.front()
             && *entry != Entry::Open
         {
-            self.told += 1;
-            // One that was told singly needs no further word, unless others of the prefix do.
+            self.acked_up_to += 1;
+            // One that was acknowledged singly needs no further acknowledgement, unless others of the prefix do.
             if *entry == Entry::Settled {
                 self.settled -= 1;
-                acknowledgements.up_to = Some(self.told);
+                acknowledgements.up_to = Some(self.acked_up_to);
             } else {
-                self.told_singly -= 1;
+                self.acked_singly -= 1;
             }
             self.entries.pop_front();
         }
@@ -137,7 +137,7 @@ mod tests {
         }
         let prefix = |tag| Acknowledgements { up_to: Some(tag), single: vec![] };
         assert_eq!(tracker.take_but(2), prefix(2));
-        assert_eq!(tracker.untold(), 2);
+        assert_eq!(tracker.unflushed(), 2);
         let single = |tag| Acknowledgements { up_to: None, single: vec![tag] };
         assert_eq!(tracker.take_but(1), single(4), "the oldest first");
         assert_eq!(tracker.take_all(), single(6));
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(tracker.take_prefix(), prefix(3));
         tracker.settle(5);
         assert_eq!(tracker.take_all(), prefix(5));
-        assert_eq!(tracker.untold(), 0);
+        assert_eq!(tracker.unflushed(), 0);
         assert!(tracker.entries.is_empty());
     }
 
@@ -176,7 +176,7 @@ mod tests {
                     }
                     _ => {
                         let most = if step == 3 { 0 } else { pick.index(10) };
-                        let before = tracker.untold();
+                        let before = tracker.unflushed();
                         let Acknowledgements { up_to, single } = tracker.take_but(most);
                         if let Some(up_to) = up_to {
                             let told: Vec<_> = unacked.range(..=up_to).copied().collect();
@@ -190,11 +190,11 @@ mod tests {
                         for tag in single {
                             prop_assert!(settled.contains(&tag) && unacked.remove(&tag));
                         }
-                        prop_assert_eq!(tracker.untold(), unacked.len() - open.len());
+                        prop_assert_eq!(tracker.unflushed(), unacked.len() - open.len());
                         prop_assert_eq!(tracker.unacknowledged(), unacked.len());
                         prop_assert_eq!(tracker.acknowledged(), last - unacked.len() as u64);
                         prop_assert!(most > 0 || unacked == open);
-                        prop_assert!(tracker.untold() <= most, "too many are kept from the broker");
+                        prop_assert!(tracker.unflushed() <= most, "too many are kept from the broker");
                         prop_assert!(before > most || told_singly == 0, "told one by one too soon");
                     }
                 }

@@ -1,6 +1,7 @@
 //! Consuming: a small prefetch first, then the full one.
 
 pub(crate) mod options;
+mod prefetch;
 mod stage;
 
 use std::cell::RefCell;
@@ -33,11 +34,8 @@ use crate::rabbitmq::topology::queue_state::QueueState;
 /// the delivery limit of these few only, since what came back is delivered first.
 const FIRST_PREFETCH: u16 = 10;
 
-/// Whoever has lived so long does not die of its start, and must not wait for what is held, either.
+/// A worker that has lived so long does not die of its start, and must not wait for held deliveries, either.
 const ESTABLISHED: Duration = Duration::from_secs(5);
-
-/// Between two looks at whether all is acknowledged.
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A delivery, and what it counts for in bytes.
 pub(in crate::rabbitmq) type Arrived = (Delivery, u64);
@@ -45,14 +43,14 @@ pub(in crate::rabbitmq) type Arrived = (Delivery, u64);
 /// Consumers of one channel, one after the other, so that deliveries come in the order of their tags.
 pub(in crate::rabbitmq) struct SourceConsumer {
     options: ConsumeOptions,
-    watch: Watchdog,
+    watchdog: Watchdog,
     consumer: Consumer,
     prefetch: u16,
-    /// What all consumers together are to have by now.
+    /// The prefetch that all consumers together are to have by now.
     full: u16,
-    /// What was acknowledged when it was full.
+    /// How many deliveries were acknowledged when the prefetch was reached.
     full_since: u64,
-    /// It ends because of what has come in bytes.
+    /// The session ends because more bytes have come than may be in flight.
     too_much: bool,
     /// What has come and was not asked for yet.
     come: VecDeque<Arrived>,
@@ -63,8 +61,8 @@ pub(in crate::rabbitmq) struct SourceConsumer {
     last: DeliveryTag,
     /// How many consumers there have been.
     consumers: u32,
-    /// What the broker is being asked beside.
-    errand: Option<LocalBoxFuture<'static, Result<Answer, SourceError>>>,
+    /// A request to the broker that is not answered yet.
+    pending_request: Option<LocalBoxFuture<'static, Result<Answer, SourceError>>>,
 }
 
 enum Answer {
@@ -77,7 +75,7 @@ enum Answer {
 impl SourceConsumer {
     pub(in crate::rabbitmq) async fn start(
         options: ConsumeOptions,
-        watch: Watchdog,
+        watchdog: Watchdog,
     ) -> Result<Self, SourceError> {
         let stage = Stage::First(Instant::now() + ESTABLISHED);
         let prefetch = options.fitting().min(FIRST_PREFETCH);
@@ -85,7 +83,7 @@ impl SourceConsumer {
         let is_small = prefetch < options.prefetch;
         Ok(Self {
             options,
-            watch,
+            watchdog,
             consumer,
             prefetch,
             full: prefetch,
@@ -96,7 +94,7 @@ impl SourceConsumer {
             due: Box::pin(sleep(ESTABLISHED)),
             last: 0,
             consumers: 1,
-            errand: None,
+            pending_request: None,
         })
     }
 
@@ -116,11 +114,11 @@ impl SourceConsumer {
             tokio::select! {
                 biased;
                 came = self.consumer.next() => self.came(came)?,
-                Some(answer) = OptionFuture::from(self.errand.as_mut()) => self.answered(answer, &tracker.borrow())?,
+                Some(answer) = OptionFuture::from(self.pending_request.as_mut()) => self.answered(answer, &tracker.borrow())?,
                 () = self.due.as_mut(), if self.stage != Stage::Full => {
                     self.due.as_mut().reset(Instant::now() + ESTABLISHED);
                 }
-                () = self.watch.alarm() => self.rang(&tracker.borrow())?,
+                () = self.watchdog.alarm() => self.rang(&tracker.borrow())?,
                 // Were one delivery alone too much, fewer would not help.
                 fits = self.options.bytes.stuck(LONGEST_PAUSE.min(self.options.heartbeat)), if self.full > 1 => {
                     return Err(self.stuck(fits));
@@ -138,7 +136,9 @@ impl SourceConsumer {
             return self.rest();
         }
         // One that is being begun must be there to be cancelled.
-        if let Some(Ok(Answer::Begun(begun))) = OptionFuture::from(self.errand.take()).await {
+        if let Some(Ok(Answer::Begun(begun))) =
+            OptionFuture::from(self.pending_request.take()).await
+        {
             self.consumer = begun;
         }
         let options = BasicCancelOptions::default();
@@ -181,7 +181,7 @@ impl SourceConsumer {
     fn came(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
         match came {
             Some(Ok(delivery)) => {
-                self.watch.hear();
+                self.watchdog.hear();
                 self.arrive(delivery);
                 Ok(())
             }
@@ -193,85 +193,6 @@ impl SourceConsumer {
     /// How many deliveries are here and the broker waits for.
     fn open(&self, tracker: &AckTracker) -> usize {
         tracker.unacknowledged() + self.come.len()
-    }
-
-    /// Goes on to the next stage when it is time.
-    fn grow(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
-        let now = Instant::now();
-        let until = match self.stage {
-            _ if self.errand.is_some() => None,
-            Stage::First(until)
-                if (now >= until || tracker.acknowledged() >= self.prefetch.into())
-                    && self.options.fitting() <= self.prefetch =>
-            {
-                (self.stage, self.full_since) = (Stage::Full, tracker.acknowledged());
-                None
-            }
-            Stage::First(until) if now >= until => Some(now),
-            Stage::First(_) if tracker.acknowledged() >= self.prefetch.into() => {
-                Some(now + ESTABLISHED)
-            }
-            Stage::Short(open) if tracker.told() >= open => Some(now + ESTABLISHED),
-            Stage::Draining(until) => {
-                let open = self.open(tracker);
-                if open == 0 || now >= until {
-                    // A smaller one while something is open would break the order, should both go back.
-                    let fitting = self.options.fitting();
-                    self.full = if open == 0 { fitting } else { fitting.max(self.full) };
-                    self.begin(open);
-                } else {
-                    self.due.as_mut().reset(now + LOOK_AGAIN);
-                }
-                None
-            }
-            Stage::Full if self.may_be_more(tracker) => Some(now + ESTABLISHED),
-            _ => None,
-        };
-        match until {
-            Some(until) if self.open(tracker) >= self.prefetch.into() => {
-                self.cancel(until, tracker)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether many more than it has would fit by now: it had been given little since its deliveries were large.
-    fn may_be_more(&self, tracker: &AckTracker) -> bool {
-        let settled = tracker.acknowledged().saturating_sub(self.full_since);
-        if self.full == self.options.prefetch || settled < u64::from(self.full.max(FIRST_PREFETCH))
-        {
-            return false;
-        }
-        self.options.sizes.have_moved();
-        self.options.fitting() >= self.options.prefetch.min(self.full.saturating_mul(2))
-    }
-
-    fn cancel(&mut self, until: Instant, tracker: &AckTracker) -> Result<(), SourceError> {
-        let (options, tag) = (self.options.clone(), self.consumer.tag());
-        self.stage = Stage::Cancelling(until);
-        let mut errand: LocalBoxFuture<'static, _> = Box::pin(async move {
-            let cancel = options.channel.basic_cancel(tag, BasicCancelOptions::default());
-            bounded(&format!("raising the prefetch on `{}`", options.queue), cancel).await?;
-            Ok(Answer::Cancelled)
-        });
-        // It leaves at the first poll, and must do so before an acknowledgement brings something new.
-        let answer = (&mut errand).now_or_never();
-        self.errand = Some(errand);
-        answer.map_or(Ok(()), |answer| self.answered(answer, tracker))
-    }
-
-    fn begin(&mut self, open: usize) {
-        self.consumers += 1;
-        let (options, number) = (self.options.clone(), self.consumers);
-        // 0 would be no limit at all.
-        let room = usize::from(self.full).saturating_sub(open).max(1);
-        self.prefetch = u16::try_from(room).unwrap_or(self.full);
-        let prefetch = self.prefetch;
-        self.stage = Stage::Beginning;
-        self.errand =
-            Some(Box::pin(
-                async move { consume(&options, number, prefetch).await.map(Answer::Begun) },
-            ));
     }
 
     /// The consumer has no more to give.
@@ -291,7 +212,7 @@ impl SourceConsumer {
         answer: Result<Answer, SourceError>,
         tracker: &AckTracker,
     ) -> Result<(), SourceError> {
-        self.errand = None;
+        self.pending_request = None;
         match answer? {
             Answer::Begun(consumer) => {
                 self.consumer = consumer;
@@ -300,7 +221,7 @@ impl SourceConsumer {
                 self.stage = if is_full { Stage::Full } else { Stage::Short(self.last) };
             }
             // The answer came on the consumer's own channel, behind all that was delivered before.
-            Answer::Waiting(waiting) if self.watch.is_forgotten(waiting) => {
+            Answer::Waiting(waiting) if self.watchdog.is_forgotten(waiting) => {
                 let queue = &self.options.queue;
                 return Err(SourceError::Failed(format!(
                     "the broker delivers nothing from `{queue}`, where {waiting} messages wait; it \
@@ -313,11 +234,13 @@ impl SourceConsumer {
     }
 
     fn rang(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
-        match self.watch.judge(self.open(tracker), self.prefetch) {
+        match self.watchdog.judge(self.open(tracker), self.prefetch) {
             Verdict::Renew => return Err(SourceError::Renewal),
-            Verdict::Look if self.errand.is_none() && !matches!(self.stage, Stage::Draining(_)) => {
+            Verdict::Look
+                if self.pending_request.is_none() && !matches!(self.stage, Stage::Draining(_)) =>
+            {
                 let ConsumeOptions { channel, queue, .. } = self.options.clone();
-                self.errand = Some(Box::pin(async move {
+                self.pending_request = Some(Box::pin(async move {
                     QueueState::of(&channel, &queue).await.map(|it| Answer::Waiting(it.ready))
                 }));
             }

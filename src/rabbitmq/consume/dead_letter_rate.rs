@@ -41,19 +41,19 @@ impl DeadLetterRate {
         if wait.is_zero() {
             return;
         }
-        let turn = Turn { through, interval: self.interval };
+        let turn = BrowseLock { through, interval: self.interval };
         sleep_until(now + wait).await;
         std::mem::forget(turn);
     }
 }
 
 /// Of one that waits.
-struct Turn<'a> {
+struct BrowseLock<'a> {
     through: &'a Cell<Option<Instant>>,
     interval: Duration,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for BrowseLock<'_> {
     fn drop(&mut self) {
         let back = self.through.get().and_then(|it| it.checked_sub(self.interval));
         self.through.set(back.or(self.through.get()));

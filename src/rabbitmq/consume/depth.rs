@@ -11,7 +11,7 @@ use crate::config::{Amqp, Source};
 use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::topology::queue_state::{Doubt, QueueState};
+use crate::rabbitmq::topology::queue_state::{EmptyDebounce, QueueState};
 
 /// Autoscalers look every ten to thirty seconds. By chance it is up to a second more or less, so that a queue
 /// which fills and empties in time with it does not look the same each time.
@@ -32,9 +32,9 @@ pub(in crate::rabbitmq) async fn watch(
     let parked = match &source.parking {
         Some(parking) => {
             let monitor = Rc::clone(&monitor);
-            let mut doubt = Doubt::default();
+            let mut debounce = EmptyDebounce::default();
             let tell = move |state| {
-                if doubt.believes(state) {
+                if debounce.believes(state) {
                     monitor.parked(state.ready);
                 }
             };
@@ -45,9 +45,9 @@ pub(in crate::rabbitmq) async fn watch(
     let told = Rc::clone(&monitor);
     let dead = {
         let (monitor, queue) = (Rc::clone(&monitor), amqp.dead_letter_queue.clone());
-        let (mut doubt, name) = (Doubt::default(), queue.clone());
+        let (mut debounce, name) = (EmptyDebounce::default(), queue.clone());
         let tell = move |state: QueueState| {
-            if doubt.believes(state) {
+            if debounce.believes(state) {
                 monitor.dead_letters(&name, state.ready);
             }
         };

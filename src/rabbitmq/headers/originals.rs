@@ -45,7 +45,7 @@ pub(crate) fn too_many() -> Box<str> {
     said.into()
 }
 
-/// Why nothing was read of the properties of a message that somebody looks at.
+/// Why the properties of a browsed message were not read.
 pub(in crate::rabbitmq) fn unread(note: &Note) -> Option<String> {
     let why = note.0.iter().find_map(|altered| match altered.part {
         Part::Everything => Some("they are not as AMQP has them".to_owned()),

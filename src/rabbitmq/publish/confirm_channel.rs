@@ -30,12 +30,13 @@ impl ConfirmChannel {
     pub(super) async fn open(
         connection: &BrokerConnection,
         alarm: &Alarm,
+        pending: PendingConfirms,
     ) -> Result<Self, SourceError> {
         let channel = connection.channel().await?;
         let confirms = channel.confirm_select(ConfirmSelectOptions::default());
         bounded("asking for confirms", confirms).await?;
-        let frame_max = connection.frame_max();
-        Ok(Self { channel, alarm: alarm.clone(), frame_max, pending: Arc::default() })
+        let (alarm, frame_max) = (alarm.clone(), connection.frame_max());
+        Ok(Self { channel, alarm, frame_max, pending: Arc::new(Mutex::new(pending)) })
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::alarm::Alarm;
 use super::confirm_channel::{ConfirmChannel, PendingConfirm};
+use super::pending_confirms::PendingConfirms;
 use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -51,7 +52,7 @@ pub(crate) enum PublishError {
 }
 
 impl PublishError {
-    /// The same with what was being done before the words.
+    /// The error with what was being published before its words.
     pub(super) fn about(self, what: &str) -> Self {
         match self {
             Self::Lost(error) => Self::Lost(about(what, error)),
@@ -89,7 +90,7 @@ impl ConfirmedPublisher {
         to: (&str, &str),
         message: &Message,
     ) -> Result<PendingConfirm, SourceError> {
-        let open = || ConfirmChannel::open(&self.connection, &self.alarm);
+        let open = || self.open_channel(PendingConfirms::of_many());
         let channel = self.in_order.get_or_try_init(open).await?;
         let message = (&*message.body, basic_properties(&message.properties));
         let sent = channel.publish(to, message, drop).await;
@@ -133,7 +134,7 @@ impl ConfirmedPublisher {
         let channel = match self.take_idle() {
             Some(channel) => channel,
             None => {
-                let opened = ConfirmChannel::open(&self.connection, &self.alarm).await;
+                let opened = self.open_channel(PendingConfirms::default()).await;
                 opened.map_err(PublishError::Lost)?
             }
         };
@@ -158,6 +159,10 @@ impl ConfirmedPublisher {
                 Err(PublishError::Lost(SourceError::Failed(BLOCKED.to_owned())))
             }
         }
+    }
+
+    async fn open_channel(&self, pending: PendingConfirms) -> Result<ConfirmChannel, SourceError> {
+        ConfirmChannel::open(&self.connection, &self.alarm, pending).await
     }
 
     fn take_idle(&self) -> Option<ConfirmChannel> {

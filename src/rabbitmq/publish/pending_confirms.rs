@@ -29,7 +29,8 @@ pub(super) struct PendingConfirms {
     judged: HashMap<u64, Result<(), PublishError>>,
     /// The channel is gone, and why.
     lost: Option<SourceError>,
-    prints: RandomState,
+    /// `None` where one message at a time is unconfirmed: a message that is returned can only be that one.
+    prints: Option<RandomState>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,11 @@ struct Sent {
 }
 
 impl PendingConfirms {
+    /// For a channel with many unconfirmed messages; the default is for one message at a time.
+    pub(super) fn of_many() -> Self {
+        Self { prints: Some(RandomState::new()), ..Self::default() }
+    }
+
     /// Takes in a message that was just published; returns its number.
     pub(super) fn push(
         &mut self,
@@ -50,7 +56,7 @@ impl PendingConfirms {
         confirm: PublisherConfirm,
     ) -> u64 {
         self.last += 1;
-        let print = self.prints.hash_one((exchange, routing_key, body));
+        let print = self.print(exchange, routing_key, body);
         self.open.push_back((Sent { number: self.last, print }, confirm));
         self.last
     }
@@ -115,7 +121,12 @@ impl PendingConfirms {
 
     fn print_of(&self, returned: &BasicReturnMessage) -> u64 {
         let it = &returned.delivery;
-        self.prints.hash_one((it.exchange.as_str(), it.routing_key.as_str(), &*it.data))
+        self.print(it.exchange.as_str(), it.routing_key.as_str(), &it.data)
+    }
+
+    fn print(&self, exchange: &str, routing_key: &str, body: &[u8]) -> u64 {
+        let of = |prints: &RandomState| prints.hash_one((exchange, routing_key, body));
+        self.prints.as_ref().map_or(0, of)
     }
 
     fn judge(&mut self) {

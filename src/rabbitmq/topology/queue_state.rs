@@ -15,7 +15,7 @@ use crate::rabbitmq::connection::{CALL_TIMEOUT, bounded};
 /// Between two questions to a queue.
 pub(in crate::rabbitmq) const ASK_AGAIN: Duration = Duration::from_millis(150);
 
-/// The same for who waits in line.
+/// Between two questions to a queue by a browser that waits until others have ended.
 pub(in crate::rabbitmq) const ASK_IN_LINE: Duration = Duration::from_millis(50);
 
 /// How often a queue that seems to be empty, and perhaps is only busy, is asked.
@@ -53,7 +53,7 @@ impl QueueState {
         Ok(state)
     }
 
-    /// The same, where the answer may be long in coming.
+    /// As [`Self::of`], without a timeout.
     pub(in crate::rabbitmq) async fn unbounded(
         channel: &Channel,
         queue: &str,
@@ -83,7 +83,7 @@ impl QueueState {
         Ok(state)
     }
 
-    /// Waits in line until nobody consumes, and says so once if there is somebody.
+    /// Waits until the queue has no consumer, and says so once if it has one.
     pub(in crate::rabbitmq) async fn alone(
         channel: &Channel,
         queue: &str,
@@ -137,7 +137,7 @@ impl QueueState {
     }
 }
 
-/// What to tell whoever has waited in vain.
+/// The error of a browser that has waited in vain.
 pub(in crate::rabbitmq) fn taken(queue: &str) -> SourceError {
     SourceError::Failed(format!(
         "queue `{queue}` is being read by another consumer: another look or replay, or a program that takes from it. Two \
@@ -145,13 +145,13 @@ pub(in crate::rabbitmq) fn taken(queue: &str) -> SourceError {
     ))
 }
 
-/// What is said of one queue time after time: twice nothing is nothing.
+/// Debounces the answers of one queue: zeros are believed when they come twice in a row.
 #[derive(Debug, Default)]
-pub(crate) struct Doubt {
+pub(crate) struct EmptyDebounce {
     empty_before: bool,
 }
 
-impl Doubt {
+impl EmptyDebounce {
     /// Whether what it says now is to be believed.
     pub(crate) fn believes(&mut self, state: QueueState) -> bool {
         let empty_before = std::mem::replace(&mut self.empty_before, state.is_doubtful());
@@ -165,10 +165,10 @@ mod tests {
 
     #[test]
     fn nothing_is_believed_only_when_it_is_said_twice_in_a_row() {
-        let mut doubt = Doubt::default();
+        let mut debounce = EmptyDebounce::default();
         let said = [(0, 0), (0, 0), (3, 0), (0, 0), (0, 1), (0, 0), (0, 0)];
         let believed =
-            said.map(|(ready, consumers)| doubt.believes(QueueState { ready, consumers }));
+            said.map(|(ready, consumers)| debounce.believes(QueueState { ready, consumers }));
         assert_eq!(believed, [false, true, true, false, true, false, true]);
     }
 }

@@ -66,7 +66,7 @@ impl<O: Observer> Frames<O> {
         }
     }
 
-    /// The same for whoever looks at what comes out: a heartbeat is there or not by how the stream is cut.
+    /// As [`Self::new`], for tests that compare what comes out: a heartbeat is there or not by how the stream is cut.
     #[allow(dead_code, reason = "for tests and fuzz targets, which compile this by itself")]
     pub(crate) fn without_heartbeats(notes: Notes, observer: O) -> Self {
         Self { beats: false, ..Self::new(notes, observer) }

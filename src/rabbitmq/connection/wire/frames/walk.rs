@@ -1,15 +1,13 @@
-//! Walks a payload, strictly, and mends what it comes by.
+//! Reads a payload strictly, field by field, and mends what lapin could not read.
 
-use std::collections::HashSet;
+mod mend;
+
 use std::ops::Range;
 
 use super::counts::without_counts;
 use super::notes::{Altered, Part};
 use crate::headers;
 use crate::limits::{DEEPEST_HEADER, MOST_HEADERS_ADDED, MOST_MENDED_NAMES};
-
-/// Stands for each byte that is part of no character.
-const REPLACEMENT: u8 = b'?';
 
 /// A type of RabbitMQ's own, for which lapin takes any bytes.
 const BYTES: u8 = b'x';
@@ -21,11 +19,11 @@ const CONTENT_TYPE: u16 = 0x8000;
 const CONTENT_ENCODING: u16 = 0x4000;
 const HEADERS: u16 = 0x2000;
 
-/// So begin the names of headers that workers, and that RabbitMQ, put on what they deliver again. A message with such
-/// ones may have so many entries more.
+/// How the names of headers begin that workers, and RabbitMQ, put on what they deliver again. A message with such
+/// headers may have [`MOST_HEADERS_ADDED`] entries more.
 const OURS: [&[u8]; 2] = [headers::PREFIX.as_bytes(), b"x-"];
 
-/// `None` from any of its functions: it ends too early, or is no such thing.
+/// Reads a payload. `None` from any of its functions: the payload ends too early, or has no such field there.
 pub(super) struct Walk<'a> {
     bytes: &'a mut [u8],
     at: usize,
@@ -101,7 +99,7 @@ impl<'a> Walk<'a> {
         self.long().map(|length| length as usize)
     }
 
-    /// A short string that is nobody else's.
+    /// Skips a short string.
     pub(super) fn skip_text(&mut self) -> Option<()> {
         self.short().map(|_| ())
     }
@@ -162,34 +160,6 @@ impl<'a> Walk<'a> {
         let from = self.at;
         self.skip(usize::from(length))?;
         Some(from..self.at)
-    }
-
-    /// Makes it UTF-8, with as many bytes. `false` if it was.
-    fn mend(&mut self, range: Range<usize>) -> bool {
-        let text = &self.bytes[range.clone()];
-        if text.is_ascii() || str::from_utf8(text).is_ok() {
-            return false;
-        }
-        self.replace(range);
-        true
-    }
-
-    fn replace(&mut self, range: Range<usize>) {
-        let original = self.keep_original();
-        let mut at = range.start;
-        let mut bad = Vec::new();
-        for chunk in original[range].utf8_chunks() {
-            at += chunk.valid().len();
-            bad.push(at..at + chunk.invalid().len());
-            at += chunk.invalid().len();
-        }
-        for range in bad {
-            self.bytes[range].fill(REPLACEMENT);
-        }
-    }
-
-    fn keep_original(&mut self) -> &[u8] {
-        self.original.get_or_insert_with(|| self.bytes.to_vec())
     }
 
     /// Reads with nothing beyond `to`, which must be where it ends.
@@ -276,57 +246,5 @@ impl<'a> Walk<'a> {
             _ => return None,
         };
         self.skip(length)
-    }
-
-    /// Makes bytes of a table or a list that can't be read: the layout is the same, and what is in it
-    /// stays as it came.
-    fn flatten(&mut self, kind_at: usize, content: Range<usize>) {
-        self.keep_original();
-        if let Some(original) = &self.original {
-            self.bytes[content.clone()].copy_from_slice(&original[content.clone()]);
-        }
-        self.bytes[kind_at] = BYTES;
-        self.at = content.end;
-        self.changed(Part::Nested);
-    }
-
-    fn changed(&mut self, part: Part) {
-        if self.changed != Some(Part::HeaderName) {
-            self.changed = Some(part);
-        }
-    }
-
-    /// Makes the names that were mended different from all others of their table, which ends here: of two
-    /// that are the same, one would be lost.
-    fn tell_apart(&mut self, begin: usize) -> Option<()> {
-        let original = self.original.take()?;
-        let told = self.tell_apart_from(begin, &original);
-        self.original = Some(original);
-        told
-    }
-
-    fn tell_apart_from(&mut self, begin: usize, original: &[u8]) -> Option<()> {
-        let end = self.at;
-        let mut taken = HashSet::new();
-        let mut mended = Vec::new();
-        self.at = begin;
-        while self.at < end {
-            let name = self.short()?;
-            let (now, then) = (&self.bytes[name.clone()], &original[name.clone()]);
-            match now.iter().zip(then).position(|(now, then)| now != then) {
-                Some(first) => mended.push((name, first)),
-                None => _ = taken.insert(now.to_vec()),
-            }
-            let kind = self.kind()?;
-            self.skip_value(kind)?;
-        }
-        for (name, first) in mended {
-            // All that ASCII has, those that can be seen first.
-            let mut others = (b'!'..=b'~').chain(1..b'!');
-            while !taken.insert(self.bytes[name.clone()].to_vec()) {
-                self.bytes[name.start + first] = others.next()?;
-            }
-        }
-        Some(())
     }
 }

@@ -1,4 +1,4 @@
-//! How people write kinds, users, times and rates, at a shell and on the page.
+//! Parses kinds, users, times and rates as people write them, at a shell and on the page.
 
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,20 +1,20 @@
-//! So many in a second.
+//! Limits a rate: so many messages in a second.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// What a late sender may catch up with at once.
+/// A sender that is late may catch up with so much at once.
 const CATCH_UP: Duration = Duration::from_millis(100);
 
-/// Lets so many pass in a second.
+/// Lets so many messages pass in a second.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     interval: Duration,
     next: Instant,
 }
 
-impl Pace {
+impl RateLimiter {
     /// `None`: as fast as it goes.
     pub(crate) fn new(rate: Option<f64>) -> Self {
         let interval = rate.map_or(Duration::ZERO, |rate| Duration::from_secs_f64(1.0 / rate));
@@ -41,19 +41,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn no_more_pass_than_the_rate_says() {
-        let mut pace = Pace::new(Some(500.0));
+        let mut rate_limiter = RateLimiter::new(Some(500.0));
         let began = Instant::now();
         for _ in 0..1001 {
-            pace.due().await;
-            pace.passed();
+            rate_limiter.due().await;
+            rate_limiter.passed();
         }
         let took = began.elapsed();
         assert!(took >= Duration::from_secs(2) && took < Duration::from_millis(2010), "{took:?}");
         tokio::time::sleep(Duration::from_mins(1)).await;
         let began = Instant::now();
         for _ in 0..500 {
-            pace.due().await;
-            pace.passed();
+            rate_limiter.due().await;
+            rate_limiter.passed();
         }
         assert!(began.elapsed() >= Duration::from_millis(890), "it caught up with a whole minute");
     }

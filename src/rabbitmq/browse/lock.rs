@@ -1,6 +1,6 @@
-//! Whose turn it is. Two looks that begin together would share the messages and break their order, and asking who
-//! consumes does not tell of one that is about to. So each first declares an exclusive queue, which the broker lets
-//! one connection have, and takes away with it.
+//! The lock that one browser of a queue holds. Two that begin together would share the messages and break their order, and
+//! asking who consumes does not tell of one that is about to. So each first declares an exclusive queue, which the broker
+//! lets one connection have, and deletes with that connection.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,39 +27,39 @@ const SUFFIX: &str = ".look";
 /// What is told of a wait in line: that it begins, and that it ends.
 pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
 
-/// How long a look waits until others have ended, and who is told.
+/// How long a browser waits until others have ended, and the callback that is told of that.
 #[derive(Clone)]
-pub(crate) struct InLine {
+pub(crate) struct WaitOptions {
     pub(crate) patience: Duration,
     pub(crate) waits: Waits,
 }
 
-impl std::fmt::Debug for InLine {
+impl std::fmt::Debug for WaitOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("InLine").field("patience", &self.patience).finish_non_exhaustive()
+        f.debug_struct("WaitOptions").field("patience", &self.patience).finish_non_exhaustive()
     }
 }
 
-/// Ours until the connection ends.
+/// The lock of a queue; ours until the connection ends.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct BrowseLock {
     /// It keeps the queue.
     channel: Channel,
     name: String,
 }
 
-/// What RabbitMQ says to whoever wants a turn.
+/// What RabbitMQ answers to a browser that wants the lock.
 enum Answer {
     Given(Channel),
     Taken,
-    /// See [`Turn::forbid`].
+    /// See [`BrowseLock::forbid`].
     Forbidden,
     /// Whatever is wrong, the look itself will say.
     None,
 }
 
-impl Turn {
-    /// Waits in line, and says so once if somebody has it. `None` where the user may declare no such queue: then others
+impl BrowseLock {
+    /// Waits until the lock is free, and says so once if another browser has it. `None` where the user may declare no such queue: then others
     /// are only seen once they consume.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Turn {
             return Ok(None);
         }
         let mut is_told = false;
-        let turn = loop {
+        let lock = loop {
             match ask(connection, &name, is_told).await? {
                 Answer::Given(channel) => break Ok(Some(Self { channel, name })),
                 Answer::None => break Ok(None),
@@ -96,10 +96,10 @@ impl Turn {
         if is_told {
             waits(false);
         }
-        turn
+        lock
     }
 
-    /// Lets nobody look any more: the queue stays, and is nobody's, until somebody deletes it, or a look finds that no
+    /// Lets no browser have the lock any more: its queue stays, and belongs to no connection, until somebody deletes it, or a look finds that no
     /// letters are left. Returns how to end that.
     pub(super) async fn forbid(
         &self,
@@ -117,8 +117,8 @@ impl Turn {
     }
 }
 
-/// RabbitMQ refuses alike where somebody has the queue and where it is nobody's; asking whether it is there tells these
-/// apart. Who `waits` asks that first: each refusal closes a channel, and RabbitMQ logs it.
+/// RabbitMQ refuses alike where a connection has the queue and where none has it; asking whether the queue is there tells
+/// these apart. A browser that `waits` asks that first: each refusal closes a channel, and RabbitMQ logs it.
 async fn ask(
     connection: &BrokerConnection,
     name: &str,
@@ -135,7 +135,7 @@ async fn ask(
         Ok(Err(error)) if is_locked(&error) => {
             find(connection, name).await?.unwrap_or(Answer::Taken)
         }
-        // Whoever may not take turns is kept away all the same, where looks are.
+        // A user who may not declare the lock must not browse, either, where browsing is forbidden.
         _ => match find(connection, name).await? {
             Some(Answer::Forbidden) => Answer::Forbidden,
             _ => Answer::None,

@@ -1,4 +1,4 @@
-//! Reads dead letters as they arrive and keeps of each only what is asked for.
+//! Reads dead letters as they arrive, applies the filter, and keeps bodies of those that match.
 //!
 //! This runs where frames are read. So bodies that nobody wants pile up nowhere, and, where
 //! all are wanted, the broker waits while they are written away.
@@ -12,7 +12,7 @@ use super::letter::Letter;
 use crate::rabbitmq::message::Message;
 
 /// Bytes of messages that are kept in memory at once.
-const ROOM: usize = 64 * 1024 * 1024;
+const BUDGET: usize = 64 * 1024 * 1024;
 
 /// A dead letter that was looked at.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Seen {
     pub(crate) message: Option<Kept>,
 }
 
-/// What becomes of the messages of those that are meant.
+/// Which messages of matching letters are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keep {
     Nothing,
@@ -34,20 +34,21 @@ pub(crate) enum Keep {
     All,
 }
 
-pub(crate) struct Sift {
+/// Makes a [`Seen`] of each message, within a budget of memory.
+pub(crate) struct LetterSelector {
     sources: Sources,
     filter: Filter,
     without: Box<dyn Fn(&Letter) -> bool + Send + Sync>,
     keep: Keep,
-    room: Arc<Room>,
+    budget: Arc<MemoryBudget>,
 }
 
-impl Sift {
+impl LetterSelector {
     pub(crate) fn new(sources: Sources, filter: Filter, keep: Keep) -> Self {
-        Self { sources, filter, without: Box::new(|_| false), keep, room: Arc::default() }
+        Self { sources, filter, without: Box::new(|_| false), keep, budget: Arc::default() }
     }
 
-    /// None of these is meant, whatever the filter says.
+    /// Letters for which `without` is true never match, whatever the filter says.
     pub(crate) fn without(self, without: impl Fn(&Letter) -> bool + Send + Sync + 'static) -> Self {
         Self { without: Box::new(without), ..self }
     }
@@ -59,32 +60,32 @@ impl Sift {
         let kept = matches
             && match self.keep {
                 Keep::Nothing => false,
-                Keep::SomeOf => self.room.take(weight, false),
-                Keep::All => self.room.take(weight, true),
+                Keep::SomeOf => self.budget.take(weight, false),
+                Keep::All => self.budget.take(weight, true),
             };
-        let room = &self.room;
-        let message = kept.then(|| Kept { message, weight, room: Arc::clone(room) });
+        let budget = &self.budget;
+        let message = kept.then(|| Kept { message, weight, budget: Arc::clone(budget) });
         Seen { letter, matches, message }
     }
 
-    /// From now on somebody takes what comes, so that it is safe to wait for room.
+    /// From now on somebody takes the letters that come, so that it is safe to wait for memory.
     pub(crate) fn begin(&self) {
-        self.room.is_emptied.store(true, Ordering::SeqCst);
+        self.budget.is_emptied.store(true, Ordering::SeqCst);
     }
 }
 
 #[derive(Debug, Default)]
-struct Room {
+struct MemoryBudget {
     used: Mutex<usize>,
     freed: Condvar,
     is_emptied: AtomicBool,
 }
 
-impl Room {
+impl MemoryBudget {
     /// A message that is larger than all the room is taken alone.
     fn take(&self, weight: usize, wait: bool) -> bool {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        while *used > 0 && *used + weight > ROOM {
+        while *used > 0 && *used + weight > BUDGET {
             if !wait {
                 return false;
             }
@@ -103,13 +104,13 @@ impl Room {
 pub(crate) struct Kept {
     pub(crate) message: Message,
     weight: usize,
-    room: Arc<Room>,
+    budget: Arc<MemoryBudget>,
 }
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        *self.room.used.lock().unwrap_or_else(PoisonError::into_inner) -= self.weight;
-        self.room.freed.notify_all();
+        *self.budget.used.lock().unwrap_or_else(PoisonError::into_inner) -= self.weight;
+        self.budget.freed.notify_all();
     }
 }
 
@@ -123,25 +124,26 @@ mod tests {
 
     #[test]
     fn what_there_is_no_room_for_is_seen_but_not_kept() {
-        let sift = Sift::new(Sources::default(), Filter::default(), Keep::SomeOf);
-        let first = sift.read(large(ROOM));
+        let selector = LetterSelector::new(Sources::default(), Filter::default(), Keep::SomeOf);
+        let first = selector.read(large(BUDGET));
         assert!(first.message.is_some(), "alone it may be larger than the room");
-        let second = sift.read(large(1));
+        let second = selector.read(large(1));
         assert!(second.matches && second.message.is_none());
         drop(first);
-        assert!(sift.read(large(1)).message.is_some());
+        assert!(selector.read(large(1)).message.is_some());
     }
 
     #[test]
     fn where_all_are_kept_the_next_waits_until_there_is_room() {
-        let sift = Arc::new(Sift::new(Sources::default(), Filter::default(), Keep::All));
-        let first = sift.read(large(ROOM));
-        let early = sift.read(large(1));
+        let selector =
+            Arc::new(LetterSelector::new(Sources::default(), Filter::default(), Keep::All));
+        let first = selector.read(large(BUDGET));
+        let early = selector.read(large(1));
         assert!(early.message.is_some(), "nobody empties it yet");
         drop(early);
-        sift.begin();
+        selector.begin();
         let (tell, told) = std::sync::mpsc::channel();
-        let reading = Arc::clone(&sift);
+        let reading = Arc::clone(&selector);
         let thread = std::thread::spawn(move || {
             let seen = reading.read(large(1));
             tell.send(()).unwrap();

@@ -1,4 +1,4 @@
-//! Whether a look has been handed all that there was, and is the only one.
+//! Checks whether a browser has been handed all messages that there were, and is the only one.
 //!
 //! The number of messages that a queue gives is no measure of that: a busy queue gives none,
 //! and what is there may expire. But a consumer with room to spare gets all there is; so once
@@ -17,9 +17,9 @@ use crate::rabbitmq::topology::queue_state::{ASK_AGAIN, QueueState};
 
 /// Asks on the look's own channel, beside the look; what it finds arrives in line with the messages.
 #[derive(Debug)]
-pub(super) struct Census(JoinHandle<()>);
+pub(super) struct CompletionCheck(JoinHandle<()>);
 
-impl Census {
+impl CompletionCheck {
     pub(super) fn begin<T: Send + 'static>(
         channel: &Channel,
         queue: &str,
@@ -62,7 +62,7 @@ async fn take(
     }
 }
 
-impl Drop for Census {
+impl Drop for CompletionCheck {
     fn drop(&mut self) {
         self.0.abort();
     }

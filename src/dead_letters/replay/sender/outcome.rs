@@ -1,0 +1,86 @@
+//! What becomes of letters that were sent: confirmed, refused or come back; and when that ends a replay.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::super::{Ended, Report};
+use super::{Closing, Sender, UnderWay};
+use crate::dead_letters::letter::Letter;
+use crate::dead_letters::stopped;
+use crate::outcome::SourceError;
+use crate::rabbitmq::publish::confirmed_publisher::PublishError;
+
+impl<S: FnMut(&Report)> Sender<'_, '_, S> {
+    /// The oldest that was under way has arrived, or not.
+    pub(super) async fn settle(
+        &mut self,
+        confirmed: Result<(), PublishError>,
+    ) -> Result<(), SourceError> {
+        let Some(UnderWay { tag, id, address, .. }) = self.under_way.pop_front() else {
+            return Ok(());
+        };
+        match confirmed {
+            Ok(()) => {
+                self.browser.acknowledge(tag).await?;
+                self.acknowledged += 1;
+                self.run.report.replayed += 1;
+                self.run.shown();
+                return Ok(());
+            }
+            Err(PublishError::Lost(error)) => return Err(error),
+            Err(PublishError::Unroutable) => {
+                self.run.refuse(id, &format!("{address}: no queue takes it from there"));
+            }
+            Err(PublishError::Refused) => {
+                self.run.refuse(id, &format!("{address}: a queue refused it; is it full?"));
+            }
+        }
+        self.stop_if_failed(true);
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, letter: &Letter) {
+        let before = self.run.report.came_back;
+        self.run.note(letter);
+        self.stop_if_failed(self.run.report.came_back > before);
+    }
+
+    /// `has_failed`: a letter came back or was refused, which must not happen to the canary.
+    fn stop_if_failed(&mut self, has_failed: bool) {
+        if has_failed && !self.run.canary.is_over() {
+            self.close(Ended::CanaryFailed);
+        }
+        self.stop_if_too_many_failed();
+    }
+
+    pub(super) fn stop_if_too_many_failed(&mut self) {
+        if self.run.has_failed_too_often() {
+            self.close(Ended::TooManyFailures);
+        }
+    }
+
+    /// The first reason stands.
+    pub(super) fn close(&mut self, ended: Ended) {
+        if !matches!(self.closing, Some(Closing::Over(_))) {
+            self.closing = Some(Closing::Over(ended));
+        }
+    }
+
+    /// What can't be published comes back soon, and belongs into the report.
+    pub(super) async fn watch_the_end(&mut self) {
+        let until = Instant::now() + self.run.replay.watching.end;
+        self.run.report.watching = true;
+        self.run.shown();
+        let mut stop = self.run.stop.clone();
+        while self.run.report.came_back < self.run.report.replayed {
+            tokio::select! {
+                arrived = timeout_at(until, self.browser.next()) => match arrived {
+                    Ok(Ok((_, seen))) => self.run.note(&seen.letter),
+                    // All is replayed; that the look ended early changes nothing.
+                    Ok(Err(_)) | Err(_) => break,
+                },
+                () = stopped(&mut stop) => break,
+            }
+        }
+        self.run.report.watching = false;
+    }
+}
