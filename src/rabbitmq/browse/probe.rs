@@ -79,10 +79,10 @@ pub(super) async fn publish(broker: &Broker, queue: &str, probe: &str) -> Result
         .with_type(PROBE.into())
         .with_message_id(probe.into())
         .with_expiration(EXPIRATION.into());
-    let published = publisher.publish_unless_blocked(("", queue), (b"", properties)).await;
+    let outcome = publisher.publish_unless_blocked(("", queue), (b"", properties)).await;
     publisher.close().await;
     let what = format!("publishing to queue `{queue}`");
-    published.map_err(|error| match error {
+    outcome.map_err(|error| match error {
         PublishError::Lost(error) => error.reworded(|said| format!("{what}: {said}")),
         PublishError::Unroutable | PublishError::Refused => {
             SourceError::Failed(format!("{what}: the broker did not take it"))

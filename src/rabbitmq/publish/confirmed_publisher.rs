@@ -131,12 +131,11 @@ impl ConfirmedPublisher {
         mut blocked: impl FnMut(&'static str),
     ) -> Result<(), PublishError> {
         let _permit = self.single.acquire().await;
-        let channel = match self.take_idle() {
-            Some(channel) => channel,
-            None => {
-                let opened = self.open_channel(PendingConfirms::default()).await;
-                opened.map_err(PublishError::Lost)?
-            }
+        let channel = if let Some(channel) = self.take_idle() {
+            channel
+        } else {
+            let opened = self.open_channel(PendingConfirms::default()).await;
+            opened.map_err(PublishError::Lost)?
         };
         let sent = channel.publish(to, message, &mut blocked).await;
         let outcome = sent.map_err(PublishError::Lost)?.outcome(blocked).await;
