@@ -83,16 +83,14 @@ pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String
         tracing::info!(event = "admin_listening", %at, paths, "page, health and metrics are served");
     } else {
         let (token, page) = match admin.usable_token() {
-            Some(_) => {
-                ("set", "seeing a dead letter or changing anything on the page takes admin.token")
-            }
+            Some(_) => ("set", "the page shows and replays dead letters only with admin.token"),
             None if admin.token_is_short() => (
                 "too_short",
-                "the page shows no dead letter and changes nothing, since admin.token is too short",
+                "the page shows no dead letters and can't replay them, since admin.token is too short",
             ),
             None => (
                 "unset",
-                "the page shows no dead letter and changes nothing, since admin.token is unset",
+                "the page shows no dead letters and can't replay them, since admin.token is not set",
             ),
         };
         tracing::warn!(
@@ -100,7 +98,7 @@ pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String
             %at,
             paths,
             token,
-            "health and metrics are open to the network: whoever reaches this address can read them, without a password; \
+            "health and metrics are open to the network: everyone who can connect to this address can read them without a password; \
              {page}; keep the address inside, or set admin.listen to \"127.0.0.1:{}\"",
             at.port()
         );
@@ -111,11 +109,13 @@ pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String
 fn refusal(key: &str, address: &str, error: &io::Error) -> String {
     let remedy = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "something else listens there, perhaps another worker: give each its own, or switch this off with an empty one"
+            "another program, perhaps another worker, listens there: give each an address of its own, or set an empty address to disable this one"
         }
-        io::ErrorKind::AddrNotAvailable => "this machine has no such address: name one of its own",
+        io::ErrorKind::AddrNotAvailable => {
+            "this machine has no such address: use one of its own addresses"
+        }
         io::ErrorKind::PermissionDenied => "choose a port of 1024 or more",
-        _ => "name a host and port of this machine, such as \"127.0.0.1:9464\"",
+        _ => "give a host and port of this machine, such as \"127.0.0.1:9464\"",
     };
     format!("{key} = \"{address}\": cannot listen there: {error}; {remedy}")
 }
@@ -161,7 +161,7 @@ async fn watch_for_standstill(status: watch::Receiver<Status>) {
     loop {
         let stuck = status.borrow().stuck();
         if let Some(problem) = stuck.as_ref().filter(|_| !was_stuck) {
-            let error = problem.error.as_deref().unwrap_or("it does not turn any more");
+            let error = problem.error.as_deref().unwrap_or("the event loop does not run any more");
             tracing::error!(event = "loop_stuck", since = %problem.since, error, what_to_do = %problem.what_to_do, "event loop stuck");
         }
         was_stuck = stuck.is_some();
@@ -188,7 +188,7 @@ pub(crate) fn serve_probes(
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
                     let router = health(View { status, metrics }).fallback(async || {
-                        let there = "there are /livez, /readyz and /metrics\n";
+                        let there = "not found; the paths are /livez, /readyz and /metrics\n";
                         (StatusCode::NOT_FOUND, there)
                     });
                     let nobody: server::Knows = Arc::new(|_, _| false);
@@ -214,7 +214,7 @@ fn health(view: View) -> Router {
 
 fn router(view: View, page: Arc<Page>) -> Router {
     let router = health(view).merge(page::router(page)).fallback(async || {
-        let there = "there are /, /livez, /readyz and /metrics\n";
+        let there = "not found; the paths are /, /livez, /readyz and /metrics\n";
         (StatusCode::NOT_FOUND, there)
     });
     server::guarded(router)

@@ -75,7 +75,7 @@ pub enum DeadLettersError {
     #[error("{0}")]
     Archive(#[from] ArchiveError),
     /// The operation was told to stop.
-    #[error("stopped, as it was told")]
+    #[error("stopped by a signal")]
     Stopped,
 }
 

@@ -107,7 +107,7 @@ fn the_output_is_for_its_owner_only_and_never_overwritten_unasked() {
     fs::write(&file, "mine").unwrap();
     let refused = import(&[]);
     assert_eq!(refused.status.code(), Some(1));
-    let said = "made.toml is there already; name a new file, or replace it with --force\n";
+    let said = "made.toml already exists; name a new file, or replace it with --force\n";
     assert_eq!(text(&refused.stderr), said);
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 
@@ -135,7 +135,7 @@ fn what_can_not_be_imported_says_why_and_leaves_nothing() {
             1,
             "cannot read latin.cfg: it is not UTF-8; the first bad byte is at offset 20",
         ),
-        ("large.toml", 1, "cannot read large.toml: it has more than 1 MiB"),
+        ("large.toml", 1, "cannot read large.toml: it is larger than 1 MiB"),
         ("absent.toml", 1, "cannot read absent.toml: No such file or directory"),
         ("--force", 2, "required"),
     ] {

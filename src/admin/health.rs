@@ -101,14 +101,14 @@ impl Status {
             source: None,
             since,
             error: None,
-            what_to_do: "nothing: it was told to stop, and finishes what it has".to_owned(),
+            what_to_do: "no action is needed: the worker was told to stop, and finishes the events in flight".to_owned(),
         });
         let starting = self.sources.is_empty().then(|| Problem {
             reason: "starting",
             source: None,
             since: self.clock,
             error: None,
-            what_to_do: "wait a moment".to_owned(),
+            what_to_do: "wait a few seconds: the worker is starting".to_owned(),
         });
         let held =
             self.holds.iter().filter(|hold| hold.circuit == Circuit::Service).map(|hold| Problem {
@@ -142,13 +142,15 @@ impl Status {
         let plugin = running::name();
         let what_to_do = match &plugin {
             Some(name) => format!(
-                "restart it: the plugin `{name}` was asked about an event and does not answer, and everything waits for \
-                 it; nothing is lost by that. Mend the plugin: it must neither wait nor compute for long"
+                "restart the worker, which loses no event; then correct the plugin `{name}`: it does not return from a call, \
+                 and the worker waits for it. A plugin must neither block nor compute for long"
             ),
-            None => "restart it: its event loop does not turn any more; nothing is lost by that"
-                .to_owned(),
+            None => {
+                "restart the worker, which loses no event: its event loop does not run any more"
+                    .to_owned()
+            }
         };
-        let error = plugin.map(|name| format!("the plugin `{name}` does not answer"));
+        let error = plugin.map(|name| format!("the plugin `{name}` does not return"));
         Some(Problem { reason: "stuck", source: None, since: self.clock, error, what_to_do })
     }
 }
@@ -157,16 +159,19 @@ impl Status {
 fn idle(seen: &Seen) -> Option<Problem> {
     let (reason, error, what_to_do) = match &seen.state {
         State::Consuming | State::Waiting(Circuit::Topic(_)) => return None,
-        State::Connecting => ("connecting", None, "wait a moment"),
+        State::Connecting => {
+            ("connecting", None, "wait a few seconds: the worker is connecting to RabbitMQ")
+        }
         State::Disconnected(error) => (
             "disconnected",
             Some(error.to_string()),
-            "see to what the error names; it is tried again by itself",
+            "correct what the error says; the worker keeps trying to connect by itself",
         ),
         State::Waiting(Circuit::Service) => (
             WAITING,
             None,
-            "see to what holds the service; its deliveries were handed back, and it consumes again by itself",
+            "do what is said for the held service; the source's events are back in its queue, and it consumes them by \
+             itself when SNS accepts events again",
         ),
     };
     Some(Problem {

@@ -112,7 +112,7 @@ async fn guard(request: Request, next: Next) -> Response {
             Err(refusal) => refusal.into_response(),
         }
     } else {
-        (StatusCode::PAYLOAD_TOO_LARGE, "no request here needs such a body\n").into_response()
+        (StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large\n").into_response()
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -126,11 +126,11 @@ async fn whole(request: Request) -> Result<Request, (StatusCode, &'static str)> 
     let Ok(read) = timeout(BODY_WITHIN, to_bytes(body, BODY_BYTES)).await else {
         return Err((
             StatusCode::REQUEST_TIMEOUT,
-            "the rest of the request did not come in time\n",
+            "the rest of the request did not arrive in time\n",
         ));
     };
     let Ok(body) = read else {
-        return Err((StatusCode::BAD_REQUEST, "the rest of the request is not as it should be\n"));
+        return Err((StatusCode::BAD_REQUEST, "the rest of the request is malformed\n"));
     };
     if let Some(visitor) = parts.extensions.get::<Visitor>() {
         visitor.has_asked();

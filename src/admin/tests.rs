@@ -164,7 +164,7 @@ fn a_loop_that_does_not_turn_is_not_live_although_somebody_still_answers() {
         crate::plugin::running::watch_this_thread();
         let _asked = crate::plugin::running::Mark::of("sleepy").asked();
         let body = server.get("/livez").1;
-        assert_eq!(body["problems"][0]["error"], "the plugin `sleepy` does not answer", "{body}");
+        assert_eq!(body["problems"][0]["error"], "the plugin `sleepy` does not return", "{body}");
     }
     server.see(SourceState::Consuming, vec![]);
     assert_eq!((server.get("/livez").0, server.get("/readyz").0), (200, 200), "it turns again");
@@ -267,5 +267,5 @@ fn an_address_that_is_taken_is_told_with_its_key() {
     };
     let error = listen(&address, &admin).unwrap_err();
     assert!(error.contains("admin.listen") && error.contains("another worker"), "{error}");
-    assert!(listen("host.invalid:1", &admin).unwrap_err().contains("name a host and port"));
+    assert!(listen("host.invalid:1", &admin).unwrap_err().contains("give a host and port"));
 }

@@ -43,11 +43,11 @@ fn scripts(config: &Config) -> impl Iterator<Item = (&Effective, &str)> {
 fn compile(path: &str) -> Result<Script, (String, &'static str)> {
     let text = read(path).map_err(|error| {
         let wrong = format!("{path} can't be read: {error}");
-        (wrong, "name a script that this user may read; a relative path is meant from the folder of the file that names it")
+        (wrong, "name a script that the worker's user may read; a relative path starts at the folder of the configuration file")
     })?;
     let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     Script::compile(&name, &text).map_err(|error| {
-        (error.to_string(), "correct the script; docs/plugins.md has all that it may say")
+        (error.to_string(), "correct the script; docs/plugins.md describes the language")
     })
 }
 

@@ -18,7 +18,7 @@ pub(super) fn with_key(mut config: Config) -> Result<Config, Problems> {
     match read(&path) {
         Ok(key) => config.amqp.signing_key = Some(key),
         Err(wrong) => {
-            let remedy = "make one with `openssl rand -out FILE 64`, and give all workers and whoever replays the same";
+            let remedy = "create a key with `openssl rand -out FILE 64`, and use the same key for all workers and all replays";
             let problem = config.problem(&Key::from("amqp.signing_key_file"), wrong, remedy);
             return Err(Problems::from(problem));
         }

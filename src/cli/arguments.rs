@@ -19,8 +19,8 @@ pub(crate) use try_events::TryArguments;
 #[derive(Debug, Parser)]
 #[command(version, name = "event-pusher-sns", after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// Configuration file (TOML); may be given more than once, the later one wins.
-    /// Without it, config/local.toml is read if it is there.
+    /// Configuration file (TOML). If the option is given more than once, later files override earlier ones.
+    /// Without it, config/local.toml is read if that file exists
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Vec<PathBuf>,
 
@@ -32,35 +32,36 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the worker until SIGTERM or Ctrl-C
     Run,
-    /// Check the configuration, then RabbitMQ, then each SNS topic; all stays as it is
+    /// Check the configuration, then RabbitMQ, then each SNS topic, without changing them
     #[command(after_help = CHECK_HELP)]
     Check {
         /// Check the configuration only; connect to nothing
         #[arg(long)]
         offline: bool,
     },
-    /// Show what would be published of sample events, or compare it; connect to nothing
+    /// Show what sample events would become, or compare that with a file, without connecting to anything
     #[command(after_help = try_events::HELP)]
     Try(Box<TryArguments>),
-    /// Publish realistic chat traffic to a source's exchange, for demos and load
+    /// Publish generated chat traffic to a source's exchange, for demos and load tests
     #[command(after_help = feed::HELP)]
     Feed(Box<FeedArguments>),
-    /// Make a configuration of MongooseIM's mongooseim.toml, or of its older mongooseim.cfg
+    /// Convert MongooseIM's mongooseim.toml, or its older mongooseim.cfg, into a configuration
     Import(Import),
-    /// See why events are among the dead letters; replay, keep or discard them
+    /// List, show, replay, export, import or discard dead letters
     #[command(subcommand, visible_alias = "dlq")]
     DeadLetters(Box<DeadLetters>),
 }
 
 const CHECK_HELP: &str = "\
-Nothing is created or declared anew. While no dead letters wait, empty messages of check's own are
-in their queue for a moment: one that expires at once, by which it sees whether dead letters arrive,
-and one by which it measures a delivery limit that a policy may set. Whoever consumes from that
-queue, or from another one on the dead-letter exchange, may see them.
+`check` declares no exchange, queue or binding. If the dead-letter queue is empty, `check` publishes
+two empty messages to it and removes them: one expires at once and shows whether dead letters reach
+the queue, the other measures whether a policy sets a delivery limit. Other consumers of that queue,
+or of other queues bound to the dead-letter exchange, may receive these messages.
 
-Exit status: 0 all is well; 1 there are problems, or output failed; 78 invalid configuration.";
+Exit status: 0 no problems; 1 problems were found, or the output could not be written; 78 the
+configuration is invalid.";
 
 const AFTER_HELP: &str = "\
-Any key can also come from the environment: EVENT_PUSHER__SNS__REGION sets sns.region.
+Environment variables override the files: EVENT_PUSHER__SNS__REGION sets sns.region.
 
-Exit status: 0 done; 1 failed while running; 2 wrong arguments; 78 invalid configuration.";
+Exit status: 0 success; 1 failure while running; 2 wrong arguments; 78 invalid configuration.";

@@ -1,4 +1,4 @@
-//! `check`: is all that `run` needs there, and as configured?
+//! `check`: whether everything that `run` needs exists and is as configured.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn configuration(
     }
     for (name, remarks) in conformances(config, plugins) {
         if remarks.is_empty() {
-            report(Finding::good(format!("plugin {name}: answers well on all sample events")));
+            report(Finding::good(format!("plugin {name}: no problem with any sample event")));
         }
         for Remark { is_fault, text } in remarks {
             let text = format!("plugin {name}: {text}");
@@ -84,8 +84,8 @@ fn configuration(
     if config.has_fifo_topic() {
         for source in config.amqp.sources.iter().filter(|it| it.format.is_without_ids()) {
             report(Finding::good(format!(
-                "source {}: MongooseIM's events have no id, so a FIFO topic drops one that is like \
-                 another of the last five minutes; docs/from-mongooseim.md",
+                "source {}: events of MongooseIM have no id, so a FIFO topic drops an event that equals another event of \
+                 the last five minutes; see docs/from-mongooseim.md",
                 source.name
             )));
         }
@@ -97,7 +97,7 @@ fn configuration(
         ("muc_messages_topic", &routing.muc_messages_topic),
     ] {
         if topic.is_none() {
-            report(Finding::good(format!("sns.{key} is not set: such events are skipped")));
+            report(Finding::good(format!("sns.{key} is not set: events of this type are skipped")));
         }
     }
 }
@@ -133,7 +133,7 @@ async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
     for (key, topic) in config.topics() {
         match sns.find_topic(topic).await {
-            Ok(()) => report(Finding::good(format!("topic {topic} ({key}): there"))),
+            Ok(()) => report(Finding::good(format!("topic {topic} ({key}): exists"))),
             Err(fault) => {
                 let remedy = remedy(&fault, config.sns.access_to(topic));
                 report(Finding::bad(format!("topic {topic} ({key}): {fault}; {remedy}")));
@@ -145,21 +145,22 @@ async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
 fn remedy(fault: &Fault, access: &Access) -> String {
     match (fault.scope, fault.code.as_str()) {
         (_, "unreachable" | "connection" | "timeout") => match &access.endpoint {
-            Some(endpoint) => format!("is SNS at sns.sns_host ({endpoint})?"),
-            None => "is the region's endpoint reachable from here?".to_owned(),
+            Some(endpoint) => format!("check that an SNS endpoint answers at sns.sns_host ({endpoint})"),
+            None => "check that this machine's network (DNS, firewall, proxy) reaches the SNS endpoint of the region".to_owned(),
         },
         (Scope::Service, _) => {
-            "check sns.access_key_id and sns.secret_access_key, or the host's own in \
-                                [hosts], or the environment that the SDK takes credentials from"
+            "check sns.access_key_id and sns.secret_access_key, those of the host under [hosts], or the credentials \
+             that the AWS SDK finds (environment variables, profile, IAM role)"
                 .to_owned()
         }
         (Scope::Route, code) if code.starts_with("NotFound") => {
-            "create the topic, or correct name, region and account".to_owned()
+            "create the topic in the SNS console, or correct its name, region or account in the configuration".to_owned()
         }
         (Scope::Route, _) => {
-            "allow sns:GetTopicAttributes and sns:Publish on it, and check its KMS key".to_owned()
+            "in the IAM console, allow sns:GetTopicAttributes and sns:Publish on the topic; if the topic is encrypted, \
+             also check its KMS key".to_owned()
         }
-        (Scope::Message, _) => "correct the topic".to_owned(),
-        (Scope::Transient, _) => "try again".to_owned(),
+        (Scope::Message, _) => "correct the topic in the configuration".to_owned(),
+        (Scope::Transient, _) => "run `check` again".to_owned(),
     }
 }

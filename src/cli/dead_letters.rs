@@ -32,8 +32,8 @@ pub(crate) async fn run(
     let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
         if waits {
             complain(&format!(
-                "waiting in line: another look or replay, from the page or a command, or a program that takes from it has \
-                 the dead letters in `{queue}`; it is this one's turn when that has ended. Ctrl-C ends the wait"
+                "waiting: another command, the operator's page or another consumer is reading `{queue}`; this command \
+                 continues when that one has finished. Press Ctrl-C to stop waiting"
             ));
         }
     });
@@ -77,7 +77,7 @@ impl Desk<'_> {
         match looked {
             Looked { letters: 0, .. } => say(&format!("no dead letters in `{queue}`")),
             Looked { letters, matching: 0, .. } if !filter.is_empty() => {
-                say(&format!("none of the {letters} dead letters in `{queue}` is meant"));
+                say(&format!("none of the {letters} dead letters in `{queue}` matches the filter"));
             }
             _ => return false,
         }
@@ -91,8 +91,8 @@ impl Desk<'_> {
             return End::Done;
         }
         complain(&format!(
-            "{} in `{}` could not be seen: expired or taken while this looked, or more than it \
-             has room for; try again",
+            "{} in `{}` could not be read: they expired or were consumed meanwhile, or there are more than this \
+             command can hold; run it again",
             dead_letters(*unseen),
             self.queue()
         ));
@@ -104,7 +104,7 @@ impl Desk<'_> {
 fn explain(trouble: &DeadLettersError) {
     let remedy = match trouble {
         DeadLettersError::Broker(error) if error.is_not_found() => {
-            "; is amqp.dead_letter_queue its name? `event-pusher-sns run` creates it"
+            "; check the name in amqp.dead_letter_queue, or start `event-pusher-sns run`, which creates the queue"
         }
         _ => "",
     };

@@ -72,10 +72,12 @@ fn people(arguments: &FeedArguments, config: &Config) -> People {
 fn opening(arguments: &FeedArguments, routes: &Routes, seed: u64) -> String {
     let pace = match arguments.rate.0 {
         Some(rate) => format!("{rate}/s"),
-        None => "as fast as it goes".to_owned(),
+        None => "as fast as the broker confirms".to_owned(),
     };
     let (format, exchanges) = (routes.wire().name(), routes.exchanges());
-    format!("feeding {exchanges} in the format {format}, {pace}, seed {seed}; Ctrl-C stops")
+    format!(
+        "publishing to {exchanges} in the format {format}, {pace}, seed {seed}; press Ctrl-C to stop"
+    )
 }
 
 fn show(progress: &mut Progress, report: &Report, arguments: &FeedArguments) {
@@ -84,7 +86,7 @@ fn show(progress: &mut Progress, report: &Report, arguments: &FeedArguments) {
         state.push(format!("until {} s have passed", time.as_secs_f64()));
     }
     if report.unroutable > 0 {
-        state.push(format!("{} reached no queue", report.unroutable));
+        state.push(format!("{} not routed to any queue", report.unroutable));
     }
     if report.refused > 0 {
         state.push(format!("{} refused", report.refused));
@@ -102,7 +104,7 @@ fn tell(report: &Report) {
     let Report { unroutable, refused, unconfirmed, ended, took, .. } = report;
     match ended {
         Ended::Done => {}
-        Ended::Stopped => complain("stopped, as it was told"),
+        Ended::Stopped => complain("stopped by a signal"),
         Ended::Broken(why) => complain(&printable(why, false)),
     }
     let published = report.published();
@@ -117,9 +119,9 @@ fn tell(report: &Report) {
         kinds.join(", ")
     ));
     for (count, what) in [
-        (unroutable, "reached no queue"),
-        (refused, "refused by a queue; is it full?"),
-        (unconfirmed, "unconfirmed: they may be in a queue or not"),
+        (unroutable, "not routed to any queue: bind a queue to the exchange"),
+        (refused, "refused by a queue; check whether it is full"),
+        (unconfirmed, "not confirmed: they may or may not be in a queue"),
     ] {
         if *count > 0 {
             say(&format!("{count:>7}  {what}"));

@@ -63,7 +63,9 @@ fn read(path: &Path) -> io::Result<String> {
     // One more than may be, so that more is noticed.
     from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > MAX_BYTES {
-        return Err(io::Error::other("it has more than 1 MiB, which is no configuration"));
+        return Err(io::Error::other(
+            "it is larger than 1 MiB, which is too large for a configuration",
+        ));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -82,9 +84,9 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), String> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
     let mut file = file.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            format!("{shown} is there already; name a new file, or replace it with --force")
+            format!("{shown} already exists; name a new file, or replace it with --force")
         }
-        io::ErrorKind::NotFound => format!("cannot write {shown}: its folder is not there"),
+        io::ErrorKind::NotFound => format!("cannot write {shown}: its folder does not exist"),
         _ => format!("cannot write {shown}: {error}"),
     })?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
@@ -107,13 +109,15 @@ fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path
     let Imported { choices, left_out, secrets, .. } = imported;
     let written = output.map(|path| format!("wrote {}: ", path.display())).unwrap_or_default();
     complain(&format!(
-        "{written}{}, {} not carried over, {} left to the environment; the comments tell each",
+        "{written}{}, {} not converted, {} to be set in the environment; comments in the result explain each",
         counted(*choices, "choice", "choices"),
         counted(*left_out, "option", "options"),
         counted(*secrets, "secret", "secrets"),
     ));
     let Some(problems) = problems else { return ExitCode::SUCCESS };
-    complain(&format!("the result is of no use before this is corrected:\n{problems}"));
+    complain(&format!(
+        "the result is not a valid configuration until these problems are corrected:\n{problems}"
+    ));
     ExitCode::from(INVALID_CONFIGURATION)
 }
 

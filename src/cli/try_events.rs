@@ -72,13 +72,14 @@ fn source_of<'a>(arguments: &TryArguments, sources: &'a [Source]) -> Result<&'a 
     };
     if let Some(name) = &arguments.source {
         let found = sources.iter().find(|source| source.name == *name);
-        return found.ok_or_else(|| format!("there is no source `{name}`, but {}", names()));
+        return found
+            .ok_or_else(|| format!("there is no source `{name}`; the sources are {}", names()));
     }
     let exchange = arguments.exchange.as_ref();
     let mut fitting = sources.iter().filter(|it| exchange.is_none_or(|name| *name == it.exchange));
     match (fitting.next(), fitting.next(), sources) {
         (Some(source), None, _) | (None, _, [source]) => Ok(source),
-        _ => Err(format!("the events of which source are these? Give --source: {}", names())),
+        _ => Err(format!("there are several sources; name one with --source: {}", names())),
     }
 }
 
@@ -140,7 +141,7 @@ impl<'a> Trial<'a> {
         }
         if self.tally.is_empty() {
             let name = self.samples.name();
-            complain(&format!("no event in {name}: nothing was tried"));
+            complain(&format!("{name} contains no event"));
             return Ok(End::Failed);
         }
         self.conclude()
@@ -176,8 +177,8 @@ impl<'a> Trial<'a> {
         };
         if self.tally.spans_lines() {
             complain(
-                "an event that spans several lines has to be a file of its own: put it into a folder, \
-                 and try that",
+                "an event of several lines must be a file of its own: put the files into a folder, and run `try` with \
+                 the folder",
             );
         }
         if !good && self.json && self.arguments.expect.is_none() {

@@ -66,7 +66,7 @@ impl DeadLetters {
             .await?;
         if looked.unseen > 0 {
             let unseen = format!(
-                "{} letters in `{}` could not be seen, so nobody knows what is there already; try again",
+                "{} letters in `{}` could not be read, so it is unknown which letters are already there; try again",
                 looked.unseen,
                 self.queue()
             );
@@ -155,8 +155,12 @@ impl Sender<'_> {
                 self.done.added += 1;
                 return Ok(());
             }
-            Err(PublishError::Unroutable) => "no queue is bound to it; bind the dead-letter queue",
-            Err(PublishError::Refused) => "refused; is the dead-letter queue full?",
+            Err(PublishError::Unroutable) => {
+                "no queue is bound to it; bind the dead-letter queue to it"
+            }
+            Err(PublishError::Refused) => {
+                "the queue refused a letter; check whether the dead-letter queue is full"
+            }
             Err(PublishError::Lost(error)) => return Err(error.into()),
         };
         let exchange = self.exchange;

@@ -104,9 +104,7 @@ impl Reading {
         if done {
             for (gone, tag) in (0..).zip(tags) {
                 self.browser.acknowledge(tag).await.map_err(|error| {
-                    error.reworded(|why| {
-                        format!("{why}; {gone} of {count} were discarded, or so it seems")
-                    })
+                    error.reworded(|why| format!("{why}; about {gone} of {count} were discarded"))
                 })?;
             }
         }

@@ -22,14 +22,23 @@ pub(crate) fn is_throttle(fault: &Fault) -> bool {
     fault.scope == Scope::Transient && (THROTTLES.contains(&fault.code.as_str()) || by_status())
 }
 
-/// What an operator can do about it: a sentence's second half. All goes on by itself once it is done.
+/// What an operator can do about a fault. Once that is done, the worker publishes again by itself.
 pub(crate) fn advice(fault: &Fault) -> &'static str {
     match (fault.scope, fault.code.as_str()) {
-        _ if is_unreachable(fault) => "check sns.sns_host, and the network on the way to SNS",
-        _ if is_denial(fault) => "allow sns:Publish on the topic",
-        _ if is_throttle(fault) => "nothing if it passes; else ask AWS for a larger quota",
+        _ if is_unreachable(fault) => {
+            "check the address in sns.sns_host, and that the worker's network (DNS, firewall, proxy) reaches it"
+        }
+        _ if is_denial(fault) => {
+            "in the IAM console, allow sns:Publish on the topic for the worker's user or role; if the topic has an \
+             access policy of its own, allow it there, too"
+        }
+        _ if is_throttle(fault) => {
+            "no action is needed if the throttling ends within minutes; if it does not, request a higher SNS publish \
+             quota in the Service Quotas console"
+        }
         (Scope::Service, "credentials") => {
-            "see to the credentials that the SDK finds in the environment, or set sns.access_key_id"
+            "give the worker AWS credentials: set sns.access_key_id and sns.secret_access_key and restart it, or provide \
+             them where the AWS SDK looks (environment variables, profile, IAM role)"
         }
         (
             Scope::Service,
@@ -38,20 +47,30 @@ pub(crate) fn advice(fault: &Fault) -> &'static str {
             | "MissingParameter"
             | "MalformedQueryString"
             | "InvalidQueryParameter",
-        ) => "check sns.sns_host: what answers there does not speak SNS's protocol",
+        ) => {
+            "check the address in sns.sns_host: the server there does not speak the protocol of SNS"
+        }
         (Scope::Service, "RequestExpired" | "SignatureDoesNotMatch") => {
-            "check this machine's clock and sns.secret_access_key"
+            "check the clock of the worker's machine (NTP), and the value of sns.secret_access_key"
         }
         (Scope::Service, _) => {
-            "renew the credentials in sns.access_key_id, or where the SDK finds them; restart if they are configured"
+            "create a new access key in the IAM console; put it into sns.access_key_id and sns.secret_access_key and \
+             restart the worker, or renew it where the AWS SDK finds it (no restart is needed then)"
         }
         (Scope::Route, code) if code.starts_with("KMS") => {
-            "check the topic's KMS key and its policy"
+            "in the KMS console, check that the topic's key is enabled and that its key policy allows the worker's user \
+             or role kms:GenerateDataKey and kms:Decrypt"
         }
-        (Scope::Route, "EndpointDisabled" | "PlatformApplicationDisabled") => "enable the endpoint",
-        (Scope::Route, _) => "create the topic, or correct its name, region and account",
+        (Scope::Route, "EndpointDisabled" | "PlatformApplicationDisabled") => {
+            "enable the platform application or endpoint in the SNS console, under Mobile"
+        }
+        (Scope::Route, _) => {
+            "create the topic in the SNS console, or correct its name, region or account in the worker's configuration \
+             and restart the worker"
+        }
         (Scope::Transient | Scope::Message, _) => {
-            "nothing if it passes; else see the AWS Health Dashboard"
+            "no action is needed if the errors end within minutes; if they do not, look for an SNS incident on the AWS \
+             Health Dashboard"
         }
     }
 }

@@ -112,7 +112,7 @@ impl<P: Attempt> Retry<P> {
                 "publish failed; retrying after a pause"
             );
         };
-        let pauses = AncestorPauses { count: self.count, base: self.base, drawn: 0 };
+        let pauses = MongooseImPauses { count: self.count, base: self.base, drawn: 0 };
         match backoff::future::retry_notify(pauses, attempt, log).await {
             Ok(id) => Ok(Accepted { id, attempts: attempts.get() }),
             Err(fault) => Err(Failure { fault, attempts: attempts.get() }),
@@ -156,13 +156,13 @@ struct Throttled {
 
 /// The pauses of `mod_event_pusher_sns`: before retry `k`, counted from 0, uniformly
 /// between (2^k − 1) and 2^k times the base.
-struct AncestorPauses {
+struct MongooseImPauses {
     count: u32,
     base: Duration,
     drawn: u32,
 }
 
-impl Backoff for AncestorPauses {
+impl Backoff for MongooseImPauses {
     fn reset(&mut self) {
         self.drawn = 0;
     }

@@ -38,8 +38,8 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     }
     report(inspector.dead_letter_route(exchange, queue).await);
     report(Finding::good(format!(
-        "dead letters: nothing seen here limits how long `{queue}` gets, and a full disk blocks all who publish; \
-         alert on its length (docs/dead-letters.md)"
+        "dead letters: no limit of the length of `{queue}` is visible, and a full disk of the broker blocks all \
+         publishers; set an alert on the length (docs/dead-letters.md)"
     )));
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
@@ -94,8 +94,8 @@ impl Inspector<'_> {
         match limit::inspect(broker, self.publisher.connection(), queue).await {
             Ok(None) => None,
             Ok(Some(why)) => Some(Finding::good(format!(
-                "dead letters: whether a policy limits deliveries of `{queue}` could not be measured ({why}), and each \
-                 look is one; looks end when its letters have come back ten times"
+                "dead letters: it could not be measured whether a policy sets a delivery limit for `{queue}` ({why}). \
+                 Each browse of the queue counts as a delivery; browsing ends after ten deliveries of its letters"
             ))),
             Err(error) => Some(Finding::bad(format!("dead letters: {error}"))),
         }
@@ -109,8 +109,8 @@ impl Inspector<'_> {
             return found;
         }
         Finding::good(format!(
-            "queue `{queue}` (events of held topics): not there, so a held topic will keep the source's others \
-             waiting; to avoid that create it, durable, with x-dead-letter-exchange \"\" and \
+            "queue `{queue}` (events of held topics): does not exist, so a held topic will keep the source's other \
+             topics waiting; to avoid that, create the queue, durable, with x-dead-letter-exchange \"\" and \
              x-dead-letter-routing-key \"{home}\""
         ))
     }
@@ -138,15 +138,15 @@ impl Inspector<'_> {
     ) -> Finding {
         match (found, self.amqp.declare) {
             (Ok(()), true) => match compare.await {
-                Ok(()) => Finding::good(format!("{wanted}: there, as configured")),
+                Ok(()) => Finding::good(format!("{wanted}: exists, as configured")),
                 Err(error) => Finding::bad(error.to_string()),
             },
-            (Ok(()), false) => Finding::good(format!("{wanted}: there, taken as it is")),
+            (Ok(()), false) => Finding::good(format!("{wanted}: exists, used as it is")),
             (Err(error), true) if error.is_not_found() => {
-                Finding::good(format!("{wanted}: not there yet; `run` declares it"))
+                Finding::good(format!("{wanted}: does not exist yet; `run` declares it"))
             }
             (Err(error), _) => Finding::bad(format!(
-                "{error}; create it, or set amqp.declare = true to let `run` do it"
+                "{error}; create it, or set amqp.declare = true to let `run` create it"
             )),
         }
     }

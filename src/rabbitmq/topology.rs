@@ -262,14 +262,18 @@ fn remedied(said: String, keys: &[(&str, &str)]) -> String {
         .find(|(argument, _)| said.contains(&format!("inequivalent arg '{argument}'")))
         // An argument that isn't there at all can't be configured.
         .filter(|_| !said.contains("current is none"))
-        .map_or(String::new(), |(_, key)| format!("set {key} to what it is, or "));
+        .map_or(String::new(), |(_, key)| {
+            format!("set {key} to the value of the existing one, or ")
+        });
     // Only the dead-letter queue's is configured by nothing.
     let counts_looks = key.is_empty() && said.contains("inequivalent arg 'x-delivery-limit'");
     let last = if counts_looks && keys.len() == 1 {
-        "or give amqp.dead_letter_queue a new name and move the letters there; amqp.declare = false \
-         would take it as it is, and above its limit RabbitMQ drops letters for being looked at"
+        "or give amqp.dead_letter_queue a new name and move the letters there; with amqp.declare = false the \
+         queue would be used as it is, and RabbitMQ would drop letters that are browsed more often than its limit"
     } else {
-        "or set amqp.declare = false to take it as it is"
+        "or set amqp.declare = false to use it as it is"
     };
-    format!("it exists with other arguments: {said}; {key}delete it when it is empty, {last}")
+    format!(
+        "it exists with other arguments: {said}; {key}delete the existing one when it is empty, {last}"
+    )
 }

@@ -115,7 +115,7 @@ async fn numbers_move(browser: &Browser) {
     browser.shows("cost", |it| it.starts_with("$0.")).await;
     browser.shows("title", |it| it == "All is well: events flow").await;
     browser.shows("sources", |it| it.contains("chat.queue") && it.contains("consuming")).await;
-    browser.shows("topics", |it| it.matches("open").count() == 3).await;
+    browser.shows("topics", |it| it.matches("flowing").count() == 3).await;
     if std::env::var_os("UPDATE_DOCUMENTS").is_some() {
         // So that the charts have something to show.
         tokio::time::sleep(Duration::from_mins(2)).await;
@@ -132,13 +132,16 @@ async fn numbers_move(browser: &Browser) {
 
 async fn a_hold_appears_and_vanishes(browser: &Browser, sns: &FakeSns) {
     sns.fail_requests(next(u64::MAX, RequestFault::INVALID_TOKEN));
-    browser.shows("title", |it| it.starts_with("Everything is held")).await;
+    browser.shows("title", |it| it.starts_with("All topics are held")).await;
     let holds = browser.shows("holds-list", |it| it.contains("probe")).await;
-    for part in ["InvalidClientTokenId", "events wait here", "Since ", "sns.access_key_id"] {
+    for part in ["InvalidClientTokenId", "in flight wait for it", "Since ", "sns.access_key_id"] {
         assert!(holds.contains(part), "no {part:?} in {holds}");
     }
     let points = browser.text("points").await;
-    assert!(points.contains("service_held") && points.contains("sns.access_key_id"), "{points}");
+    assert!(
+        points.contains("the service is held") && points.contains("sns.access_key_id"),
+        "{points}"
+    );
     browser.shows("errors", |it| it.contains("InvalidClientTokenId")).await;
     browser.shows("topics", |it| it.matches("held").count() == 3).await;
     is_accessible(browser, "held").await;
@@ -151,7 +154,7 @@ async fn a_hold_appears_and_vanishes(browser: &Browser, sns: &FakeSns) {
 async fn a_topic_is_held(browser: &Browser, stand: &Stand, sns: &FakeSns) {
     let gone = stand.topic_arn("muc");
     sns.fail_requests(move |it| (it.topic == gone).then_some(RequestFault::NOT_FOUND));
-    browser.shows("title", |it| it == "One topic is held; the others flow").await;
+    browser.shows("title", |it| it == "One topic is held; the others are flowing").await;
     browser.shows("topics", |it| it.matches("held").count() == 1).await;
     sns.heal();
     browser.shows("title", |it| it == "All is well: events flow").await;
@@ -174,8 +177,8 @@ async fn some_die(stand: &Stand, sns: &FakeSns) {
 
 async fn dead_letters_are_replayed(browser: &Browser, stand: &Stand) {
     browser.shows("dead", |it| it == "9").await;
-    browser.shows("title", |it| it == "9 dead letters wait for you; all else is well").await;
-    let locked = browser.shows("looked", |it| it.starts_with("Log in to see them")).await;
+    browser.shows("title", |it| it == "9 dead letters to handle; no other problem").await;
+    let locked = browser.shows("looked", |it| it.starts_with("Log in to see")).await;
     assert!(!locked.contains("rejected") && browser.text("groups").await.is_empty(), "{locked}");
     logs_in(browser).await;
     browser.click_on("#filter button[type=submit]").await;
@@ -192,7 +195,7 @@ async fn dead_letters_are_replayed(browser: &Browser, stand: &Stand) {
     reads_one(browser).await;
     browser.write("[name=reason]", "rejected").await;
     browser.click_on("#filter button[type=submit]").await;
-    browser.shows("looked", |it| it == "7 of 9 dead letters are meant.").await;
+    browser.shows("looked", |it| it == "7 of 9 dead letters match the filter.").await;
     assert_eq!(
         browser.script("return document.getElementById('replay-now').disabled").await,
         true,
@@ -208,7 +211,8 @@ async fn dead_letters_are_replayed(browser: &Browser, stand: &Stand) {
     browser.click("replay-now").await;
     browser
         .shows("replay-word", |it| {
-            it.starts_with("Replayed 7 of 7 dead letters") && it.ends_with("None came back.")
+            it.starts_with("Replayed 7 of 7 dead letters")
+                && it.ends_with("None was dead-lettered again.")
         })
         .await;
     browser.shows("dead", |it| it == "2").await;
@@ -220,7 +224,7 @@ async fn logs_in(browser: &Browser) {
     browser.click("log-in").await;
     browser.write("[name=token]", "wrong").await;
     browser.press(Key::Enter).await;
-    browser.shows("login-error", |it| it.contains("not the token")).await;
+    browser.shows("login-error", |it| it.contains("wrong token")).await;
     is_accessible(browser, "a wrong token").await;
     browser.write("[name=token]", TOKEN).await;
     browser.click_on("#login button[type=submit]").await;
@@ -262,11 +266,11 @@ async fn keys_are_enough(browser: &Browser) {
         "reason",
         "error",
         "kind",
-        "Look",
+        "Search",
         "list-each",
         "canary",
         "dry-run",
-        "Only these",
+        "Filter for these",
         "Show one",
     ] {
         assert!(reached.contains(control), "{control} is not among {reached:?}");

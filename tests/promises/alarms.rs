@@ -100,7 +100,7 @@ async fn the_page_says_that_a_replay_waits_for_an_alarm_to_end() {
         Some(status["frame"]["headline"]["title"].as_str()?.to_owned())
     };
     wait_for("a headline that says so", async || {
-        title().await.filter(|it| it == "A replay waits: RabbitMQ takes no messages")
+        title().await.filter(|it| it == "A replay is blocked: RabbitMQ accepts no messages")
     })
     .await;
     let stopped = admin.write("/api/dead-letters/replay/stop", &[&bearer], &json!({})).await;

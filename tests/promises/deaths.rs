@@ -129,7 +129,7 @@ on_both_brokers! {
             let file = directory.path().join("letters.jsonl").display().to_string();
             for export in [&[][..], &["--export", &file]] {
                 let left = dlq(&stand, &[&old[..], export].concat()).await;
-                expect(&left, 0, &["not discarded: 1 dead letter whose time of death is only claimed"]);
+                expect(&left, 0, &["not discarded: 1 dead letter whose time of dead-lettering is only claimed"]);
                 assert!(!left.all().contains("discarded 1"), "{left:?}");
             }
             // Nor is anything said of what no time has chosen.

@@ -209,7 +209,7 @@ async fn a_signal_stops_it_with_what_was_published() {
         wait_for("events in the queue", fed).await;
         running.signal(signal);
         let ended = running.wait().await;
-        expect(&ended, 0, &["stopped, as it was told", "published "]);
+        expect(&ended, 0, &["stopped by a signal", "published "]);
         stand.has_ready(&queue, published(&ended)).await;
         stand.purge(&queue).await;
     }
@@ -228,7 +228,7 @@ async fn an_exchange_that_is_not_there_or_leads_nowhere_is_named() {
     stand.declare_exchange(&exchange, ExchangeKind::Topic, true).await;
     let ended = undeclared().run().await;
     let unbound = format!("exchange `{exchange}`: no queue is bound to it for the routing key `");
-    expect(&ended, 1, &[&unbound, "published 0 events", "     20  reached no queue\n"]);
+    expect(&ended, 1, &[&unbound, "published 0 events", "     20  not routed to any queue"]);
     assert_eq!(ended.stderr.matches("no queue is bound").count(), 1, "{}", ended.stderr);
     // Some kinds lead somewhere.
     stand.declare_queue(&stand.queue(), FieldTable::default()).await;
@@ -263,7 +263,7 @@ async fn a_broker_that_is_not_there_is_named_and_wrong_arguments_are_status_2() 
         expect(&Program::new(&[&["feed"], arguments].concat()).run().await, 2, &["--help"]);
     }
     let ended = Program::new(&["feed", "--source", "evnts"]).run().await;
-    expect(&ended, 2, &["there is no source `evnts`, but events"]);
+    expect(&ended, 2, &["there is no source `evnts`; the sources are events"]);
     let invalid = Program::new(&["feed"]).with("AMQP__PREFETCH", "-1").run().await;
     expect(&invalid, 78, &["amqp.prefetch"]);
 }

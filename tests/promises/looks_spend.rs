@@ -52,7 +52,7 @@ on_both_own_brokers! {
         let listed = dlq(&stand, &["list"]).await;
         expect(&listed, 0, &["10 dead letters"]);
         let mark = format!("delete queue `{queue}.look`");
-        let found = format!("drops what has come back more than {LIMIT} times");
+        let found = format!("drops letters there after {LIMIT} redeliveries");
         expect(&dlq(&stand, &["list"]).await, 1, &[&found, "`delivery-limit`", &mark]);
         // However often it is asked from now on, and for whatever.
         for command in [&["list"][..], &["replay"], &["discard", "--all", "--yes"], &["export", "-"]] {
@@ -79,8 +79,8 @@ on_both_own_brokers! {
         stand.declare_all("quorum").await;
         broker.limit_deliveries(&stand.dead_letter_queue(), Some(1)).await;
         stand.bury_numbers(0..LETTERS).await;
-        expect(&dlq(&stand, &["list"]).await, 1, &["is looked at no more"]);
-        expect(&dlq(&stand, &["list"]).await, 1, &["is not looked at"]);
+        expect(&dlq(&stand, &["list"]).await, 1, &["is not browsed any more"]);
+        expect(&dlq(&stand, &["list"]).await, 1, &["is not browsed"]);
         has_all(&stand, 1).await;
         expect(&dlq(&stand, &["list"]).await, 0, &["no dead letters"]);
         stand.leave_nothing().await;
@@ -92,12 +92,12 @@ on_both_own_brokers! {
         broker.limit_deliveries(&queue, Some(LIMIT)).await;
         stand.bury_numbers(0..LETTERS).await;
         expect(&dlq(&stand, &["list"]).await, 0, &["10 dead letters"]);
-        expect(&dlq(&stand, &["list"]).await, 1, &["is looked at no more"]);
+        expect(&dlq(&stand, &["list"]).await, 1, &["is not browsed any more"]);
         broker.permit(user, &format!("^{queue}$"), ".*").await;
         let uri = format!("amqp://{user}:planted@127.0.0.1:{}/%2f", broker.port(0));
         for _ in 0..3 {
             let ended = dlq_program(&stand, &["list"]).with("AMQP__URI", &uri).run().await;
-            expect(&ended, 1, &["is not looked at", "a policy limits"]);
+            expect(&ended, 1, &["is not browsed", "a policy limits"]);
         }
         has_all(&stand, 2).await;
         expect(&dlq(&stand, &["list"]).await, 0, &["no dead letters"]);
@@ -112,7 +112,7 @@ on_both_own_brokers! {
         broker.limit_deliveries(&queue, Some(LIMIT)).await;
         stand.bury_numbers(0..LETTERS).await;
         expect(&dlq(&stand, &["list"]).await, 0, &["10 dead letters"]);
-        expect(&dlq(&stand, &["list"]).await, 1, &["is looked at no more"]);
+        expect(&dlq(&stand, &["list"]).await, 1, &["is not browsed any more"]);
         has_all(&stand, 2).await;
         expect(&dlq(&stand, &["list"]).await, 0, &["no dead letters"]);
         assert!(!stand.has_queue(&format!("{queue}.look")).await);
@@ -125,8 +125,8 @@ on_both_own_brokers! {
         let well = check(&stand, &[]).await;
         expect(&well, 0, &["dead letters"]);
         broker.limit_deliveries(&queue, Some(LIMIT)).await;
-        let found = format!("✗ dead letters: queue `{queue}` must not be looked at");
-        expect(&check(&stand, &[]).await, 1, &[&found, "more than 20 times", "`delivery-limit`"]);
+        let found = format!("✗ dead letters: queue `{queue}` must not be browsed");
+        expect(&check(&stand, &[]).await, 1, &[&found, "after 20 redeliveries", "`delivery-limit`"]);
         broker.limit_deliveries(&queue, Some(21)).await;
         expect(&check(&stand, &[]).await, 0, &["dead letters"]);
         stand.has_ready(&queue, 0).await;
@@ -147,7 +147,7 @@ on_both_own_brokers! {
         let why = format!("Give this user the `configure` permission on `{queue}` and `{queue}.look`");
         for command in [&["list"][..], &["replay"], &["discard", "--all", "--yes"], &["show", "m-1"]] {
             let ended = run(command).await;
-            expect(&ended, 1, &["is not looked at", &why, "ACCESS_REFUSED"]);
+            expect(&ended, 1, &["is not browsed", &why, "ACCESS_REFUSED"]);
             assert!(!ended.all().contains("planted"), "{ended:?}");
         }
         expect(&check(&stand, &settings).await, 1, &["✗ dead letters: queue", &why]);
@@ -173,7 +173,7 @@ on_both_own_brokers! {
                     expect(&ended, 1, &["can't be measured", "`write` permission on `amq.default`"]);
                     refused = Some(look);
                 }
-                _ => expect(&ended, 1, &["is not looked at", &format!("{queue}.look")]),
+                _ => expect(&ended, 1, &["is not browsed", &format!("{queue}.look")]),
             }
         }
         has_all(&stand, 11).await;

@@ -7,7 +7,6 @@
 
 mod admin;
 mod alarms;
-mod ancestor;
 mod bad_input;
 mod broker;
 mod chaos;
@@ -27,6 +26,7 @@ mod in_flight_bytes;
 mod kills;
 mod looks_spend;
 mod memory;
+mod mod_event_pusher_sns;
 mod mongooseim;
 mod operator;
 mod order;

@@ -69,7 +69,7 @@ async fn who_waits_for_a_pipe_that_nobody_writes_to_ends_at_once_when_told_to() 
     make_pipe(&import);
     let ended = import.run().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("pipe is no file"), "{ended:?}");
+    assert!(ended.stderr.contains("pipe is not a regular file"), "{ended:?}");
     for (arguments, signal, status) in [
         (&["import", "pipe"][..], Signal::SIGINT, 130),
         (&["import", "pipe"], Signal::SIGTERM, 143),

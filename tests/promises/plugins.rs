@@ -110,7 +110,7 @@ async fn a_script_that_fails_costs_the_event_that_it_fails_on_and_no_other() {
 async fn a_bad_script_is_one_finding_with_its_place_and_neither_run_nor_check_begins() {
     let bad = [
         ("fn keep(event) {\n  tru }", "policy.rhai:2:3: there is no variable `tru`"),
-        ("fn user_giud(jid) { `x` }", "policy.rhai:1:1: nobody asks a function `user_giud`"),
+        ("fn user_giud(jid) { `x` }", "policy.rhai:1:1: a plugin has no function `user_giud`"),
         ("fn keep() { true }", "policy.rhai:1:1: `keep` has 0 parameters"),
     ];
     for (text, expected) in bad {
@@ -142,7 +142,7 @@ async fn check_tries_a_script_on_sample_events() {
     };
     let ended = check(include_str!("../../examples/policy.rhai")).await;
     assert_eq!(ended.code, Some(0), "{}", ended.all());
-    ended.line("✓ plugin policy.rhai: answers well on all sample events");
+    ended.line("✓ plugin policy.rhai: no problem with any sample event");
     let ended = check("fn user_guid(jid) { jid.nick }").await;
     assert_eq!(ended.code, Some(1), "{}", ended.all());
     let expected = "✗ plugin policy.rhai: `user_guid`, on a presence: policy.rhai:1:25: Unknown property 'nick'";
@@ -279,9 +279,9 @@ async fn a_plugin_that_blocks_is_named_by_livez_and_once_in_the_log() {
     let problem = &body["problems"][0];
     assert_eq!(
         (&problem["reason"], &problem["error"]),
-        (&json!("stuck"), &json!("the plugin `sleepy` does not answer"))
+        (&json!("stuck"), &json!("the plugin `sleepy` does not return"))
     );
-    assert!(problem["what_to_do"].as_str().unwrap().contains("Mend the plugin"), "{body}");
+    assert!(problem["what_to_do"].as_str().unwrap().contains("correct the plugin"), "{body}");
     let stuck = worker.logged("loop_stuck").await;
     assert!(stuck["error"].as_str().unwrap().contains("`sleepy`"), "{stuck}");
     assert_eq!(admin.get("/livez").await.0, 503);

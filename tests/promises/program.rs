@@ -112,7 +112,7 @@ async fn the_help_lists_commands_and_exit_statuses_even_with_a_broken_configurat
                 "\n  dead-letters  See",
                 "--config <FILE>",
                 "EVENT_PUSHER__SNS__REGION",
-                "0 done; 1 failed while running; 2 wrong arguments; 78 invalid configuration",
+                "0 success; 1 failure while running; 2 wrong arguments; 78 invalid configuration",
             ],
         );
         assert_no_secret(&ended.all());

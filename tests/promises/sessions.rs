@@ -155,7 +155,7 @@ async fn a_user_that_is_refused_is_let_in_when_it_is_allowed() {
             format!("rabbit_vhost:add(<<\"{name}\">>, <<\"test\">>)."),
         ),
         ("access to vhost", "check the virtual host", permit("^$")),
-        ("ACCESS_REFUSED - access to exchange", "the user lacks a permission on it", permit(".*")),
+        ("ACCESS_REFUSED - access to exchange", "the permission that is missing", permit(".*")),
     ];
     for (number, (refusal, remedy, allow)) in steps.iter().enumerate() {
         let next = async || (troubles(&worker).len() > number).then_some(());

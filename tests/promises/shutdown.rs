@@ -187,7 +187,7 @@ async fn without_a_broker_it_says_so_and_stops_when_told() {
     let error = line["error"].as_str().unwrap();
     assert!(error.starts_with(&masked), "{error}");
     assert!(error.contains("Connection refused"), "{error}");
-    assert!(error.ends_with("(is RabbitMQ running there?)"), "{error}");
+    assert!(error.contains("check that RabbitMQ is running"), "{error}");
     assert_eq!((line["level"].as_str(), line["source"].as_str()), (Some("ERROR"), Some("events")));
     let exit = worker.stop().await;
     assert_eq!(exit.status.code(), Some(0));

@@ -106,8 +106,13 @@ fn mismatches(stand: &Stand) -> [(String, FieldTable, &'static str, String); 5] 
     };
     let mut limited = quorum();
     limited.insert("x-delivery-limit".into(), 7_i64.into());
-    let set = |key: &str| format!("; set amqp.{key} to what it is, or delete it when it is empty");
-    let delete = || "; delete it when it is empty, or set amqp.declare = false".to_owned();
+    let set = |key: &str| {
+        format!(
+            "; set amqp.{key} to the value of the existing one, or delete the existing one when it is empty"
+        )
+    };
+    let delete =
+        || "; delete the existing one when it is empty, or set amqp.declare = false".to_owned();
     let mut classic = FieldTable::default();
     classic.insert("x-queue-type".into(), text("classic"));
     let exchange = "x-dead-letter-exchange";
@@ -156,7 +161,10 @@ async fn an_exchange_of_another_type_is_a_clear_line_with_the_right_remedy() {
     stand.declare_exchange(&stand.exchange(), ExchangeKind::Direct, true).await;
     let worker = Worker::spawn(&stand, binary(), &[]);
     let line = worker.logged("not_consuming").await["error"].to_string();
-    assert!(line.contains("set the source's exchange_type to what it is"), "{line}");
+    assert!(
+        line.contains("set the source's exchange_type to the value of the existing one"),
+        "{line}"
+    );
     drop(worker);
     let settings = [("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "direct")];
     let settings = [settings[0], ("AMQP__SOURCES__EVENTS__ROUTING_KEYS", "test")];

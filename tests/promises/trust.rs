@@ -56,7 +56,7 @@ async fn dead_letters_whose_queue_counts_looks_are_not_looked_at() {
     stand.bind_dead_letter_queue().await;
     stand.declare_events_by_hand().await;
     stand.bury_numbers(0..10).await;
-    let refused = ["is not looked at: it has x-delivery-limit = 20", "amqp.dead_letter_queue"];
+    let refused = ["is not browsed: it has x-delivery-limit = 20", "amqp.dead_letter_queue"];
     for arguments in [&["list"][..], &["show", "m-1"], &["export", "-"], &["replay"]] {
         let ended = dlq_program(&stand, arguments).with(BY_HAND.0, BY_HAND.1).run().await;
         expect(&ended, 1, &refused);
@@ -110,13 +110,14 @@ async fn a_letter_goes_to_no_queue_that_is_not_a_sources_unless_it_is_named() {
     expect(&within(&["export", "letters.jsonl"]).run().await, 0, &["exported 2"]);
     stand.drain_dead_letters(2).await;
     expect(&within(&["import", "letters.jsonl"]).run().await, 0, &["imported 2 of 2"]);
-    let astray = "astray     1 came from no configured source's queue: a replay needs --to-queue";
+    let astray =
+        "astray     1 came from a queue of no configured source: a replay needs --to-queue";
     expect(&dlq(&stand, &["list"]).await, 0, &[astray]);
     for (target, option) in
         [("--to-queue", "--to-queue QUEUE"), ("--to-exchange", "--to-exchange EXCHANGE")]
     {
         let ended = dlq(&stand, &["replay", "--watch", "0s", "--id", "m-0", target]).await;
-        expect(&ended, 1, &["is no source's", option, "replayed 0 of 1"]);
+        expect(&ended, 1, &["belongs to no configured source", option, "replayed 0 of 1"]);
     }
     let ended = dlq(&stand, &["replay", "--watch", "0s"]).await;
     expect(&ended, 1, &["replayed 1 of 2"]);
@@ -168,7 +169,11 @@ async fn with_a_key_only_what_a_worker_or_an_operator_has_signed_is_believed() {
     // Nor is what is not signed discarded by the time that it says.
     let until = ["discard", "--yes", "--until", "2026-02-01T00:00:00Z"];
     let left = dlq_program(&stand, &until).with(keyed[0].0, keyed[0].1).run().await;
-    expect(&left, 0, &["not discarded: 1 dead letter whose time of death is only claimed"]);
+    expect(
+        &left,
+        0,
+        &["not discarded: 1 dead letter whose time of dead-lettering is only claimed"],
+    );
     stand.drain(&stand.dead_letter_queue(), 2).await;
 
     // What comes back keeps where it came from if the operator has the key, and else is as it was delivered.

@@ -124,7 +124,7 @@ async fn what_would_be_a_dead_letter_says_why_and_fails() {
         "but max_message_bytes allows 1000\n",
         &format!("topic      {}\n", arn("presences")),
         "✗ 6 events: 0 would be published, 0 skipped, 6 dead-lettered\n",
-        "an event that spans several lines has to be a file of its own",
+        "an event of several lines must be a file of its own",
     ];
     expect(&ended, 1, &parts);
     let obeyed = |c: char| c != '\n' && c.is_control();
@@ -148,7 +148,7 @@ async fn a_folder_holds_one_event_in_each_file() {
         .with_file("samples/expected.jsonl", "x")
         .with_file("samples/inner/3.xml", "x");
     let ended = program.run().await;
-    expect(&ended, 0, &["passed over: `samples/inner` is a folder"]);
+    expect(&ended, 0, &["ignored: `samples/inner` is a folder"]);
     let names: Vec<_> = lines(&ended).iter().map(|line| line["file"].clone()).collect();
     assert_eq!(names, ["1-json", "2.xml"]);
 }
@@ -165,8 +165,12 @@ async fn events_are_taken_as_the_named_source_takes_them() {
             .with_input(sample);
         program.run().await
     };
-    expect(&run(&[]).await, 2, &["Give --source: native, rooms"]);
-    expect(&run(&["--source", "room"]).await, 2, &["there is no source `room`, but native, rooms"]);
+    expect(&run(&[]).await, 2, &["--source: native, rooms"]);
+    expect(
+        &run(&["--source", "room"]).await,
+        2,
+        &["there is no source `room`; the sources are native, rooms"],
+    );
     expect(&run(&["--source", "native"]).await, 1, &["`type` is missing"]);
     let key = ["--routing-key", "a@b.groupchat_msg_sent"];
     let published = [&*format!("groupchat  → {}", arn("rooms"))];
@@ -217,13 +221,9 @@ async fn what_can_not_be_read_is_named() {
     expect(&program(&["gone"]).run().await, 1, &["cannot read `gone`: No such file"]);
     let ended = program(&["--expect", "gone"]).run().await;
     expect(&ended, 1, &["cannot read `gone`: No such file"]);
-    expect(
-        &tried(&[], b"\n# nothing\n").await,
-        1,
-        &["no event in standard input: nothing was tried"],
-    );
+    expect(&tried(&[], b"\n# nothing\n").await, 1, &["standard input contains no event"]);
     let empty = program(&["empty"]).with_file("empty/.keep", "").run().await;
-    expect(&empty, 1, &["no event in `empty`: nothing was tried"]);
+    expect(&empty, 1, &["`empty` contains no event"]);
     let mut long = SAMPLES.as_bytes().to_vec();
     long.extend(vec![b'x'; 17 << 20]);
     let ended = program(&[]).with_memory(100_000).with_input(&long).run().await;
@@ -262,8 +262,8 @@ async fn at_a_terminal_it_says_what_it_waits_for() {
         r#"{"type":"presence","user_id":"Alice@Example.org/phone","present":true}"#,
         "\n\x04"
     );
-    let answer = ("Ctrl-D ends them", event);
+    let answer = ("press Ctrl-D", event);
     let (ended, said) = program(&[]).run_at_terminal("xterm", Some(answer)).await;
-    assert!(said.contains("waiting for events, one on each line"), "{said:?}");
+    assert!(said.contains("reading events from the terminal"), "{said:?}");
     expect(&ended, 0, &["line 1   presence  → ", "✓ 1 event: 1 would be published"]);
 }

@@ -98,28 +98,30 @@ pub(super) struct Refusal(pub(super) StatusCode, pub(super) &'static str);
 
 const FOREIGN_HOST: Refusal = Refusal(
     StatusCode::MISDIRECTED_REQUEST,
-    "the page does not go by this name; reach it by its address or localhost, or add the name to admin.hosts",
+    "the page is not served under this host name; open it by IP address or as localhost, or add the name to admin.hosts",
 );
 const FOREIGN_SITE: Refusal = Refusal(
     StatusCode::FORBIDDEN,
-    "another site asks; only the page itself may, or a program that sends the token",
+    "this request comes from another site; only the page itself, or a program that sends the token, may make it",
 );
-const WRONG_TOKEN: Refusal =
-    Refusal(StatusCode::UNAUTHORIZED, "this is not the token; it is the value of admin.token");
+const WRONG_TOKEN: Refusal = Refusal(
+    StatusCode::UNAUTHORIZED,
+    "wrong token; the token is the value of admin.token in the worker's configuration",
+);
 const NO_TOKEN: Refusal = Refusal(
     StatusCode::FORBIDDEN,
-    "this worker has no admin.token, so its page shows no dead letter and changes nothing; set admin.token to what \
-     `openssl rand -hex 32` prints and restart the worker, or use `event-pusher-sns dead-letters`",
+    "this worker has no admin.token, so the page shows no dead letters and can't replay them; set admin.token to the \
+     output of `openssl rand -hex 32` and restart the worker, or use `event-pusher-sns dead-letters`",
 );
 const SHORT_TOKEN: Refusal = Refusal(
     StatusCode::FORBIDDEN,
-    "this worker's admin.token has fewer than 24 characters and could be guessed, so nobody can log in; set admin.token to \
-     what `openssl rand -hex 32` prints and restart the worker, or use `event-pusher-sns dead-letters`",
+    "this worker's admin.token has fewer than 24 characters, could be guessed, and so is not accepted; set admin.token to the \
+     output of `openssl rand -hex 32` and restart the worker, or use `event-pusher-sns dead-letters`",
 );
 const LOG_IN: Refusal = Refusal(
     StatusCode::UNAUTHORIZED,
-    "dead letters are shown to who has the token: log in first, or send Authorization: Bearer TOKEN, the value of \
-     admin.token",
+    "dead letters are shown only with the token: log in first, or send `Authorization: Bearer TOKEN`; the token is the \
+     value of admin.token",
 );
 const TOO_MANY_TRIES: Refusal = Refusal(
     StatusCode::TOO_MANY_REQUESTS,

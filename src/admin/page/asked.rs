@@ -58,12 +58,13 @@ pub(super) fn body<T: DeserializeOwned>(
         headers.get(header::CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"))
     {
-        let wrong = "send JSON, with Content-Type: application/json";
+        let wrong = "send JSON with `Content-Type: application/json`";
         return Err(Box::new(failed(StatusCode::UNSUPPORTED_MEDIA_TYPE, wrong)));
     }
     serde_json::from_slice(body).map_err(|error| {
         // Its words may quote the body, and with it the token.
-        let wrong = format!("not the JSON that is wanted here, at column {}", error.column());
+        let wrong =
+            format!("the JSON does not have the expected form, at column {}", error.column());
         Box::new(failed(StatusCode::BAD_REQUEST, &wrong))
     })
 }

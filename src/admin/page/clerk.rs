@@ -188,7 +188,7 @@ impl Clerk {
     {
         if self.is_replaying() {
             return Err(NotDone::Busy(
-                "a replay holds the dead letters; wait for its end, or stop it",
+                "a replay uses the dead-letter queue; wait until it has ended, or stop it",
             ));
         }
         let (mut reply, answer) = oneshot::channel();
@@ -207,26 +207,28 @@ impl Clerk {
             };
             working.boxed_local()
         });
-        let busy = "others look at the dead letters; try again in a moment";
+        let busy = "too many requests for dead letters are waiting; try again in a moment";
         self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
         match answer.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(trouble)) => Err(NotDone::Failed(trouble.to_string())),
-            Err(_) => Err(NotDone::Failed("it was given up".to_owned())),
+            Err(_) => Err(NotDone::Failed("the request was cancelled".to_owned())),
         }
     }
 
     /// Begins a replay, which goes on whoever watches.
     pub(super) fn replay(&self, order: Order) -> Result<(), NotDone> {
         if self.is_replaying() {
-            return Err(NotDone::Busy("a replay is under way; wait for its end, or stop it"));
+            return Err(NotDone::Busy(
+                "a replay is already running; wait until it has ended, or stop it",
+            ));
         }
         let (job, stop) = (self.job.clone(), self.stop.clone());
         let by = order.by.clone();
         let task: Task = Box::new(move |desk| {
             async move { replay(&desk, order, &job, stop.subscribe()).await }.boxed_local()
         });
-        let busy = "others look at the dead letters; try again in a moment";
+        let busy = "too many requests for dead letters are waiting; try again in a moment";
         self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
         self.stop.send_replace(false);
         self.job.send_replace(Some(Job {

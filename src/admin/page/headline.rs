@@ -1,4 +1,4 @@
-//! Is all well? In one line, and what to do if not, in the words of `/readyz`.
+//! The headline of the page: whether all is well, and what to do if not, in the words of `/readyz`.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -60,29 +60,31 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     points.extend(waiting.iter().map(|it| point_of_waiting(it)));
     if signs.missing > 0 {
         points.push(Point {
-            what: format!("unaccounted for: {}, and it stays so", deliveries(signs.missing)),
+            what: format!("{} cannot be accounted for, and the number does not change", deliveries(signs.missing)),
             since: None,
-            what_to_do: "keep the log and /metrics, restart this worker, so that they come again, and report it: \
-                         it is a bug"
+            what_to_do: "save the log and the output of /metrics, restart this worker (RabbitMQ then delivers the events again), \
+                         and report this as a bug"
                 .to_owned(),
         });
-        let title = format!("This worker has lost track of {}", deliveries(signs.missing));
+        let title = format!("This worker cannot account for {}", deliveries(signs.missing));
         return Headline { level: Level::Bad, title, points };
     }
     if signs.throttled_per_second > 0.0 {
         points.push(Point {
-            what: "SNS throttles, and the worker slows down".to_owned(),
+            what: "SNS throttles requests, and the worker publishes more slowly".to_owned(),
             since: None,
-            what_to_do: "nothing if it passes; else ask AWS for a larger quota".to_owned(),
+            what_to_do: "no action is needed if the throttling ends within minutes; if it does not, request a higher SNS publish \
+                         quota in the Service Quotas console"
+                .to_owned(),
         });
     }
     if signs.replay_waits {
         points.push(Point {
-            what: "a replay waits: RabbitMQ has a memory or disk alarm and blocks who publishes"
+            what: "a replay is blocked: RabbitMQ has a memory or disk alarm and accepts no messages"
                 .to_owned(),
             since: None,
             what_to_do:
-                "make room there, and it goes on by itself; or stop it, and nothing is lost"
+                "free memory or disk space on the RabbitMQ nodes, and the replay continues by itself; or stop the replay, which loses no dead letter"
                     .to_owned(),
         });
     }
@@ -91,16 +93,22 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         points.push(Point {
             what: format!("{} in the dead-letter queue", dead_letters(dead)),
             since: None,
-            what_to_do: "see below why they are there; mend the cause, then replay them".to_owned(),
+            what_to_do:
+                "read the reasons under Dead letters below, correct the cause, then replay them"
+                    .to_owned(),
         });
     }
     let title = match (held.len(), points.is_empty()) {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
-        (0, true) => "All is well: it is quiet, and ready".to_owned(),
-        (0, false) if !waiting.is_empty() => "A topic that was held is back".to_owned(),
-        (0, false) if signs.replay_waits => "A replay waits: RabbitMQ takes no messages".to_owned(),
-        (0, false) if dead > 0 => format!("{} wait for you; all else is well", dead_letters(dead)),
-        (0, false) => "Events flow, slowed down by SNS".to_owned(),
+        (0, true) => "All is well: no events arrive, and the worker is ready".to_owned(),
+        (0, false) if !waiting.is_empty() => {
+            "A topic is flowing again, and its source resumes".to_owned()
+        }
+        (0, false) if signs.replay_waits => {
+            "A replay is blocked: RabbitMQ accepts no messages".to_owned()
+        }
+        (0, false) if dead > 0 => format!("{} to handle; no other problem", dead_letters(dead)),
+        (0, false) => "Events flow, but SNS throttles requests".to_owned(),
         (count, _) => held_topics(count, &waiting, signs.per_second),
     };
     let level = match points.len() {
@@ -119,7 +127,7 @@ fn held_topics(count: usize, waiting: &[&Source], per_second: f64) -> String {
         count => (format!("{count} topics are held"), "one of them"),
     };
     match waiting {
-        [] if per_second > 0.0 => format!("{held}; the others flow"),
+        [] if per_second > 0.0 => format!("{held}; the others are flowing"),
         [] => format!("{held}; nothing else is published now"),
         [one] => format!("{held}, and source {} waits for {it}", one.name),
         many => format!("{held}, and {} sources wait for {it}", many.len()),
@@ -128,31 +136,44 @@ fn held_topics(count: usize, waiting: &[&Source], per_second: f64) -> String {
 
 fn worst(reason: &str) -> (Level, &'static str) {
     match reason {
-        "stuck" => (Level::Bad, "Stuck: nothing moves any more"),
-        "stopping" => (Level::Attention, "Stopping: it finishes what it has"),
+        "stuck" => (Level::Bad, "The worker is stuck and publishes nothing"),
+        "stopping" => (Level::Attention, "Stopping: the worker finishes the events in flight"),
         "starting" => (Level::Attention, "Starting"),
-        "service_held" => (Level::Bad, "Everything is held: SNS takes no events, and they wait"),
+        "service_held" => (Level::Bad, "All topics are held: SNS accepts no events"),
         "connecting" => (Level::Attention, "Connecting to RabbitMQ"),
-        "disconnected" => (Level::Bad, "Not connected to RabbitMQ: no events come in"),
-        "waiting" => (Level::Bad, "Waiting for SNS: its events are back in their queue"),
+        "disconnected" => (Level::Bad, "Not connected to RabbitMQ: no events arrive"),
+        "waiting" => {
+            (Level::Bad, "Not consuming: the events wait in their queue until SNS accepts events")
+        }
         _ => (Level::Bad, "Not ready"),
     }
 }
 
 fn point_of_problem(problem: &crate::admin::health::Problem) -> Point {
-    let of = problem.source.as_ref().map(|source| format!(" (source {source})"));
+    let source = problem.source.as_deref().unwrap_or_default();
+    let what = match problem.reason {
+        "stuck" => "the worker is stuck".to_owned(),
+        "stopping" => "the worker is stopping".to_owned(),
+        "starting" => "the worker is starting".to_owned(),
+        "service_held" => "the service is held".to_owned(),
+        "connecting" => format!("source {source} is connecting to RabbitMQ"),
+        "disconnected" => format!("source {source} is not connected to RabbitMQ"),
+        "waiting" => format!("source {source} is not consuming: the service is held"),
+        other => other.to_owned(),
+    };
     let error = problem.error.as_ref().map(|error| format!(": {error}"));
     Point {
-        what: format!("{}{}{}", problem.reason, of.unwrap_or_default(), error.unwrap_or_default()),
+        what: format!("{what}{}", error.unwrap_or_default()),
         since: Some(problem.since),
         what_to_do: problem.what_to_do.clone(),
     }
 }
 
 fn point_of_hold(hold: &HeldNow) -> Point {
-    let topic = hold.topic.as_deref().unwrap_or("service");
+    let what =
+        hold.topic.as_ref().map_or_else(|| "the service".to_owned(), |it| format!("topic {it}"));
     Point {
-        what: format!("{topic} is held: {}", hold.error),
+        what: format!("{what} is held: {}", hold.error),
         since: Some(hold.since),
         what_to_do: hold.what_to_do.to_owned(),
     }
@@ -160,10 +181,10 @@ fn point_of_hold(hold: &HeldNow) -> Point {
 
 fn point_of_waiting(source: &Source) -> Point {
     Point {
-        what: format!("source {} consumes nothing: its deliveries are back in their queue", source.name),
+        what: format!("source {} is not consuming: its events are back in its queue", source.name),
         since: Some(source.since),
-        what_to_do: "see to the held topic; it consumes again by itself. With a source of its own that topic \
-                     would let the others flow"
+        what_to_do: "do what is said for the held topic; the source then consumes again by itself. To keep the source's other \
+                     topics flowing next time, give that topic a source of its own"
             .to_owned(),
     }
 }
@@ -199,7 +220,7 @@ mod tests {
         let quiet = of(Signs::default());
         assert_eq!(
             (quiet.level, &*quiet.title),
-            (Level::Good, "All is well: it is quiet, and ready")
+            (Level::Good, "All is well: no events arrive, and the worker is ready")
         );
         let flowing = of(Signs { per_second: 1.0, dead_letters: Some(0), ..Signs::default() });
         assert_eq!((flowing.level, &*flowing.title), (Level::Good, "All is well: events flow"));
@@ -214,7 +235,7 @@ mod tests {
         }
         let lost = of(Signs { missing: 2, ..Signs::default() });
         assert_eq!((lost.level, lost.points.len()), (Level::Bad, 1), "{lost:?}");
-        assert!(lost.title.contains("lost track of 2 deliveries"), "{lost:?}");
+        assert!(lost.title.contains("cannot account for 2 deliveries"), "{lost:?}");
     }
 
     #[test]
@@ -255,13 +276,13 @@ mod tests {
         let (flows, waits) = ([("a", false)], [("a", true)]);
         let (both, one) = ([("a", true), ("b", true)], [("a", true), ("b", false)]);
         for (sources, held, per_second, level, title) in [
-            (&flows[..], 1, 1.0, Attention, "One topic is held; the others flow"),
-            (&flows, 2, 1.0, Attention, "2 topics are held; the others flow"),
+            (&flows[..], 1, 1.0, Attention, "One topic is held; the others are flowing"),
+            (&flows, 2, 1.0, Attention, "2 topics are held; the others are flowing"),
             (&flows, 1, 0.0, Attention, "One topic is held; nothing else is published now"),
             (&waits, 1, 0.0, Bad, "One topic is held, and source a waits for it"),
             (&one, 2, 1.0, Attention, "2 topics are held, and source a waits for one of them"),
             (&both, 1, 0.0, Bad, "One topic is held, and 2 sources wait for it"),
-            (&waits, 0, 0.0, Attention, "A topic that was held is back"),
+            (&waits, 0, 0.0, Attention, "A topic is flowing again, and its source resumes"),
         ] {
             assert_eq!(of(sources, held, per_second), (level, title.to_owned()));
         }

@@ -138,7 +138,7 @@ impl Wanted {
     fn order(&self, who: &Who, asked: &Asked) -> Result<Order, String> {
         let zero = |it: Option<u64>| it == Some(0);
         if zero(self.canary) || zero(self.max_failures) {
-            return Err("canary and max_failures are numbers from 1 on, or left out".to_owned());
+            return Err("canary and max_failures must be 1 or more, or be left out".to_owned());
         }
         Ok(Order {
             filter: filter(&self.pairs())?,
@@ -179,7 +179,7 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, asked: Asked) -> Respons
         Err(refusal) => return refused(&refusal),
     };
     if !page.clerk.stop() {
-        return failed(StatusCode::CONFLICT, "no replay is under way");
+        return failed(StatusCode::CONFLICT, "no replay is running");
     }
     tracing::warn!(event = "page_replay_stopped", peer = %asked.peer(), by = %who, "replay stopped from the page");
     StatusCode::ACCEPTED.into_response()
@@ -189,7 +189,7 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, asked: Asked) -> Respons
 async fn reader(page: &Page, asked: &Asked) -> Result<(Who, Filter), Box<Response>> {
     let refuse = |refusal| Box::new(refused(&refusal));
     let who = page.access.reader(&asked.headers, asked.peer()).await.map_err(refuse)?;
-    let query = asked.query.as_ref().ok_or_else(|| "too many filters at once".to_owned());
+    let query = asked.query.as_ref().ok_or_else(|| "too many filters".to_owned());
     let filter = query
         .and_then(|query| filter(query))
         .map_err(|wrong| Box::new(failed(StatusCode::BAD_REQUEST, &wrong)))?;
@@ -228,7 +228,7 @@ fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
             "limit" => {
                 let number = value.parse().ok().filter(|it| *it > 0);
                 filter.limit =
-                    Some(number.ok_or_else(|| wrong("give a number from 1 on".to_owned()))?);
+                    Some(number.ok_or_else(|| wrong("give a number of 1 or more".to_owned()))?);
             }
             _ => return Err(format!("there is no filter `{name}`")),
         }

@@ -23,8 +23,7 @@ const LASTS: Duration = Duration::from_mins(15);
 pub(super) async fn stream(State(page): State<Arc<Page>>, asked: Asked) -> Response {
     let trusted = page.access.knows(&asked.headers, asked.peer());
     let Some(place) = Place::take(&page.watchers, trusted) else {
-        let wrong =
-            "as many pages as this worker serves with a stream are open; ask /api/status instead";
+        let wrong = "the limit of open streams is reached; poll /api/status instead";
         let mut response = failed(StatusCode::SERVICE_UNAVAILABLE, wrong);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         return response;

@@ -14,68 +14,68 @@ use crate::limits::LONGEST_SHORT;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// What is there, grouped by reason and error; takes nothing, however often it runs
+    /// List dead letters, grouped by reason and error; they stay in the queue
     #[command(after_help = LIST_HELP)]
     List {
         /// One line for each dead letter instead of groups
         #[arg(long)]
         each: bool,
-        /// For machines: one JSON object, or, with --each, one on each line
+        /// Print JSON: one object, or with --each one object per line
         #[arg(long)]
         json: bool,
         #[command(flatten)]
         filter: FilterArguments,
     },
-    /// One dead letter, and what it would become now; changes and sends nothing
+    /// Show one dead letter, and what it would become if it were replayed now
     #[command(after_help = SHOW_HELP)]
     Show {
-        /// The beginning of its id, as `list --each` shows it, or its AMQP message id
+        /// The beginning of the id that `list --each` shows, or the AMQP message id
         id: String,
-        /// Its body too, and that of the notification
+        /// Also show the body, and the body of the notification that it would become
         #[arg(long)]
         body: bool,
-        /// For machines: one JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Send dead letters back, by default straight to the queues that they came from
+    /// Send dead letters back, by default directly to the queues that they came from
     #[command(after_help = REPLAY_HELP)]
     Replay(Box<ReplayArguments>),
-    /// Copy dead letters into a file, losing nothing of them; they stay in the queue
+    /// Copy dead letters completely into a file; they stay in the queue
     #[command(after_help = EXPORT_HELP)]
     Export {
-        /// A new file, readable by its owner only; `-`: standard output
+        /// A new file, which only its owner can read; `-`: standard output
         file: PathBuf,
         #[command(flatten)]
         filter: FilterArguments,
     },
     /// Put the dead letters of an exported file back into the queue
     ///
-    /// All of the file is checked first: if a line was cut off or edited, nothing is imported. What
-    /// is in the queue already is not put there twice, so an import that was interrupted is
-    /// finished by another.
+    /// The whole file is checked first: if a line was cut off or edited, nothing is imported. Letters
+    /// that are already in the queue are not imported again, so an interrupted import can be
+    /// completed by running it once more.
     #[command(after_help = IMPORT_HELP)]
     Import {
-        /// What `export` wrote
+        /// A file that `export` wrote
         file: PathBuf,
     },
-    /// Remove dead letters for good: those that a filter means, or --all
+    /// Delete the dead letters that match a filter, or --all; they can't be restored
     #[command(after_help = DISCARD_HELP)]
     Discard {
-        /// All of them; without it, a filter has to say which
+        /// Delete all dead letters; without this option a filter is required
         #[arg(
             long,
             conflicts_with = "FilterArguments",
             required_unless_present = "FilterArguments"
         )]
         all: bool,
-        /// Don't ask
+        /// Don't ask for confirmation
         #[arg(long)]
         yes: bool,
-        /// Copy them into this new file first
+        /// First copy the letters into this new file
         #[arg(long, value_name = "FILE")]
         export: Option<PathBuf>,
-        /// With --since or --until, also letters whose time of death is only claimed: RabbitMQ 3 lets producers write it
+        /// With --since or --until, also letters whose time is only claimed: on RabbitMQ 3 a producer can set it
         #[arg(long)]
         claimed_times: bool,
         #[command(flatten)]
@@ -89,42 +89,45 @@ Examples:
   event-pusher-sns dead-letters list --each --reason too_large --user alice@example.org
   event-pusher-sns dead-letters list --each --json | jq -r .id
 
-A time of death with (claimed) may be the event's producer's: RabbitMQ 3 keeps what an event brings.
-A look puts an empty message into the queue now and then, for a moment, to measure its delivery limit.
+A time marked (claimed) may have been written by the event's producer: RabbitMQ 3 keeps the x-death
+header that an event brings. From time to time this command publishes one empty message to the queue
+and removes it, to measure the queue's delivery limit.
 
-Exit status: 0 done, also if there is nothing; 1 the queue can't be read, or not all of it.";
+Exit status: 0 success, also if there are no dead letters; 1 the queue, or a part of it, can't be read.";
 
 const SHOW_HELP: &str = "\
 Examples:
   event-pusher-sns dead-letters show 3f1c9a77e0b2
   event-pusher-sns dead-letters show 3f1c --json --body
 
-Exit status: 0 shown; 1 none is called so, or more than one, or the queue can't be read.";
+Exit status: 0 success; 1 no letter or more than one has this id, or the queue can't be read.";
 
 const EXPORT_HELP: &str = "\
 Examples:
   event-pusher-sns dead-letters export letters.jsonl
   event-pusher-sns dead-letters export - --reason undecodable | gzip > undecodable.jsonl.gz
 
-Exit status: 0 done, also if none is meant; 1 the file can't be written, or the queue not be read.";
+Exit status: 0 success, also if no letter matches; 1 the file can't be written, or the queue can't
+be read.";
 
 const IMPORT_HELP: &str = "\
 Example:
   event-pusher-sns dead-letters import letters.jsonl
 
-Exit status: 0 all are in the queue; 1 nothing was imported, or not all.";
+Exit status: 0 all letters of the file are in the queue; 1 some or all were not imported.";
 
 const DISCARD_HELP: &str = "\
 Examples:
   event-pusher-sns dead-letters discard --reason undecodable --export undecodable.jsonl
   event-pusher-sns dead-letters discard --until 30d --yes
 
-It asks first, with their number; a script has nobody to ask, and gives --yes.
+`discard` shows the number of letters and asks for confirmation. In a script, without a terminal,
+--yes is required.
 
---since and --until choose no letter whose time of death is only claimed (`list` marks those); it
-says how many it left. They can be chosen by other filters, or with --claimed-times.
+--since and --until select no letter whose time is only claimed (`list` marks those); `discard` says
+how many it left for that reason. Select them with other filters, or with --claimed-times.
 
-Exit status: 0 done, also if none is meant or the answer was no; 1 failed.";
+Exit status: 0 success, also if no letter matches or the answer was no; 1 failure; 2 --yes is missing.";
 
 const REPLAY_HELP: &str = "\
 Examples:
@@ -132,46 +135,48 @@ Examples:
   event-pusher-sns dead-letters replay --canary 10 --rate 500/s --max-failures 100
   event-pusher-sns dead-letters replay --id 3f1c9a77e0b2
 
-By default a letter goes straight to the queue that it came from, so that other consumers
-of its exchange see nothing twice, and bindings that have changed since change nothing. It
-takes exchange and routing key along in headers, and the worker goes by those.
+By default a letter is sent directly to the queue that it came from, so that queues of other
+consumers don't get it twice, and changed bindings don't matter. Headers carry the original exchange
+and routing key, which the worker uses.
 
-A letter is removed only after the broker has confirmed its copy. Whatever interrupts a replay,
-nothing is lost; run it again for the rest.
+A letter is removed only after the broker has confirmed its copy. An interrupted replay loses
+nothing; run it again for the rest.
 
-Exit status: 0 all were replayed, or none is meant; 1 some are left, or came back.";
+Exit status: 0 all matching letters were replayed, or none matches; 1 some were not replayed, or were
+dead-lettered again.";
 
 /// Stands for what each letter came from; nothing else has no name.
 const SOURCE: &str = "";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReplayArguments {
-    /// Straight to this queue; without a name, to the queue that each came from (default)
+    /// Send to this queue; without a name, to the queue that each letter came from (default)
     #[arg(long, value_name = "QUEUE", num_args = 0..=1, default_missing_value = SOURCE)]
     #[arg(value_parser = name, conflicts_with = "to_exchange")]
     pub to_queue: Option<String>,
-    /// To this exchange, each under its routing key; without a name, to the exchange that each was
-    /// published to
+    /// Send to this exchange with the original routing key; without a name, to the exchange that each
+    /// letter was published to
     #[arg(long, value_name = "EXCHANGE", num_args = 0..=1, default_missing_value = SOURCE)]
     #[arg(value_parser = name)]
     pub to_exchange: Option<String>,
-    /// Say what would go where, and send nothing
+    /// Show where each letter would be sent, and send nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Replay so many first, and the others only if none of these comes back
+    /// Replay this many letters first, and the others only if none of these is dead-lettered again
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
-    /// How long to watch for what comes back, such as 30s or 5m. Default after a canary: as long as a
-    /// worker of this configuration tries; at the end: 2s, or until all are back
+    /// How long to watch the dead-letter queue for replayed letters, such as 30s or 5m. Default: after
+    /// the canary, as long as a worker with this configuration retries; at the end, 2s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
-    /// No more than so many in a second, such as 500/s
+    /// Maximum number of letters per second, such as 500/s
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub rate: Option<f64>,
-    /// Stop when so many were refused by RabbitMQ or have come back; what the plan leaves out does not count
+    /// Stop after this many letters were refused by RabbitMQ or dead-lettered again; letters that are not sent at
+    /// all (see --dry-run) don't count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_failures: Option<u64>,
-    /// The report as one JSON object
+    /// Print the report as one JSON object
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
@@ -189,43 +194,45 @@ impl ReplayArguments {
     }
 }
 
-const REASON_HELP: &str = "A worker's reason (retries_exhausted, ...), RabbitMQ's (delivery_limit, \
-                           expired, ...), or unknown";
+const REASON_HELP: &str = "The reason: one that a worker writes (retries_exhausted, ...), one that \
+                           RabbitMQ writes (delivery_limit, expired, ...), or unknown";
 
 /// Which dead letters. Last among a command's arguments, since its heading is over all that follow.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Filters (all must hold; of one that is given more than once, any)")]
+#[command(
+    next_help_heading = "Filters (a letter must match every option; of an option given more than once, one value)"
+)]
 pub(crate) struct FilterArguments {
     #[arg(long, value_name = "REASON", help = REASON_HELP)]
     reason: Vec<String>,
     /// presence, chat or groupchat
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Vec<EventKind>,
-    /// The topic that was chosen: its name or its ARN
+    /// The topic that the event was for: its name or ARN
     #[arg(long, value_name = "TOPIC")]
     topic: Vec<String>,
-    /// The source that it came from, by its name, or its queue's
+    /// The source that the event came from: its name, or the name of its queue
     #[arg(long, value_name = "SOURCE")]
     source: Vec<String>,
-    /// Who came, went, wrote or was written to
+    /// The user of a presence, or the sender or recipient of a message
     #[arg(long, value_name = "JID", value_parser = jid)]
     user: Vec<Jid>,
-    /// The room that was written to
+    /// The room that the message was sent to
     #[arg(long, value_name = "JID", value_parser = jid)]
     room: Vec<Jid>,
-    /// It died then or later: a time such as 2026-01-31T02:00:00Z, or so long ago, such as 2h
+    /// Dead-lettered at this time or later: a time such as 2026-01-31T02:00:00Z, or an age such as 2h
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     since: Option<Timestamp>,
-    /// It died before then
+    /// Dead-lettered before this time: a time or an age
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     until: Option<Timestamp>,
-    /// Part of its error, in capital or small letters
+    /// A part of the error; upper and lower case are the same
     #[arg(long, value_name = "TEXT")]
     error: Option<String>,
-    /// The beginning of its id, or its AMQP message id
+    /// The beginning of the id, or the AMQP message id
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
-    /// Only the first so many, the oldest in the queue first
+    /// Only the first N matching letters, in the order of the queue
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }

@@ -9,50 +9,51 @@ use crate::event::EventKind;
 
 /// What its help ends with.
 pub(super) const HELP: &str = "\
-Events are persistent, and counted when the broker has confirmed them. With amqp.declare,
-exchange and queue are declared as a worker does it, so that nothing is lost before one is
-there.
+Events are persistent, and are counted when the broker has confirmed them. With amqp.declare = true,
+`feed` declares exchange and queue as a worker does, so that no event is lost before a worker has
+started.
 
-Exit status: 0 done, or stopped by Ctrl-C, and all that was sent is in a queue;
+Exit status: 0 success, or stopped by Ctrl-C, and all events that were sent are in a queue;
 1 otherwise; 2 wrong arguments; 78 invalid configuration.";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FeedArguments {
-    /// How events are written; by default as the source reads them. `cloudevents` is structured mode
+    /// The format of the events; by default the one that the source reads. `cloudevents` is structured mode
     #[arg(long, value_enum)]
     pub format: Option<Wire>,
-    /// The source to whose exchange they go; needed where there are several. `mongooseim` needs none:
-    /// each kind goes to the exchange of its own
+    /// Publish to the exchange of this source; required if there are several sources. With the format
+    /// `mongooseim` it is not needed: each kind of event has an exchange of its own
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
-    /// Events in a second, such as 200/s, or `max`: as fast as the broker confirms
+    /// Events per second, such as 200/s, or `max`: as fast as the broker confirms
     #[arg(long, value_name = "N/s", default_value = "10/s", value_parser = pace)]
     pub rate: Rate,
-    /// Stop after so many events
+    /// Stop after this many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub count: Option<u64>,
-    /// Stop after so long, such as 30s; without it and --count: at Ctrl-C
+    /// Stop after this time, such as 30s; without this option and --count, Ctrl-C stops
     #[arg(long = "for", value_name = "DURATION", value_parser = duration)]
     pub time: Option<Duration>,
-    /// Users, a few of whom are far more active than most
+    /// Number of users; a few of them are much more active than the others
     #[arg(long, value_name = "N", default_value_t = 100)]
     #[arg(value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     pub users: u32,
-    /// Rooms, on the domain's own MUC host
+    /// Number of rooms, on the MUC host of the domain
     #[arg(long, value_name = "N", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub rooms: u32,
-    /// The users' XMPP domain
+    /// The XMPP domain of the users
     #[arg(long, value_name = "DOMAIN", default_value = "example.org", value_parser = domain)]
     pub domain: String,
-    /// The shares of the kinds; what is left out has none
+    /// The share of each kind of event; a kind that is left out gets none
     #[arg(long, value_name = "KIND=SHARE,...", value_parser = mix)]
     #[arg(default_value = "presence=30,chat=50,groupchat=20")]
     pub mix: Mix,
-    /// Feed the same events again, ids included: on FIFO topics they are duplicates for five minutes
+    /// Seed of the generator: the same seed makes the same events, with the same ids, which a FIFO topic drops as
+    /// duplicates for five minutes
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The routing key, in place of the event's kind (or of what MongooseIM has)
+    /// The routing key, instead of the event's kind (or of the key that MongooseIM uses)
     #[arg(long, value_name = "KEY")]
     pub routing_key: Option<String>,
 }
@@ -117,7 +118,7 @@ fn mix(text: &str) -> Result<Mix, String> {
         mix.0[kind as usize] = share.into();
     }
     if mix.0 == [0; 3] {
-        return Err("something must have a share".to_owned());
+        return Err("at least one kind needs a share above 0".to_owned());
     }
     Ok(mix)
 }

@@ -4,25 +4,25 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-/// Make a configuration of MongooseIM's mongooseim.toml, or of its older mongooseim.cfg
+/// Convert MongooseIM's mongooseim.toml, or its older mongooseim.cfg, into a configuration
 ///
-/// Reads `mod_event_pusher`'s sns and rabbit backends, what hosts have of their own, and the
-/// connection to RabbitMQ. Every choice, and everything that has no counterpart, is a comment in the
-/// result.
+/// Reads the sns and rabbit backends of `mod_event_pusher`, the options of single hosts, and the
+/// connection to RabbitMQ. Comments in the result explain each choice, and name each option that has no
+/// counterpart.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Exit status: 0 done; 1 the input can't be read, or the output is there \
-already; 78 the result has problems, which are shown, and must be corrected.")]
+#[command(after_help = "Exit status: 0 success; 1 the input can't be read, or the output file \
+already exists; 78 the result is not a valid configuration yet: correct the problems that are shown.")]
 pub(crate) struct Import {
-    /// MongooseIM's configuration, or the part of it that matters; `-`: standard input
+    /// MongooseIM's configuration file, or the part of it with these options; `-`: standard input
     pub file: PathBuf,
-    /// A new file, readable by its owner only; without it, the result goes to standard output
+    /// A new file, which only its owner can read; without this option, standard output
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace the output if it is there
+    /// Replace the output file if it exists
     #[arg(long, requires = "output")]
     pub force: bool,
-    /// Where password and AWS keys go: `env` writes comments that name the environment variables
-    /// for them, `file` writes them into the result
+    /// Where the password and the AWS keys go: `env` writes comments that name the environment variables
+    /// to set, `file` writes the secrets into the result
     #[arg(long, value_name = "WHERE", default_value = "env")]
     pub secrets: Secrets,
 }

@@ -8,45 +8,45 @@ use crate::event::Format;
 
 /// Exit statuses, for its help.
 pub(super) const HELP: &str = "\
-Blank lines, and lines that begin with #, are passed over. A policy's unit test is a file
-of events, and what was shown of them once:
+Blank lines and lines that begin with # are ignored. To test a policy, keep a file of events and the
+output that is expected for them:
 
   event-pusher-sns try events.jsonl --json > expected.jsonl
   event-pusher-sns try events.jsonl --expect expected.jsonl
 
-Exit status: 0 all as expected, or, without --expect, no event would be dead-lettered;
-1 otherwise, or nothing was tried; 2 wrong arguments; 78 invalid configuration.";
+Exit status: 0 all events are as expected or, without --expect, no event would be dead-lettered;
+1 otherwise, or there was no event; 2 wrong arguments; 78 invalid configuration.";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TryArguments {
-    /// A file of events, one on each line; or a folder of files, each of which is one event, on as
-    /// many lines as it likes; `-`, or nothing: standard input
+    /// A file with one event per line, or a folder of files with one event each, which may have several
+    /// lines; `-` or no argument: standard input
     #[arg(value_name = "FILE|FOLDER")]
     pub samples: Option<PathBuf>,
-    /// One JSON object on each line, for machines and for --expect
+    /// Print one JSON object per event and line; --expect reads this format
     #[arg(long)]
     pub json: bool,
-    /// Compare with what this file expects: a JSON object on each line, as --json writes them
+    /// Compare the results with this file, which has one JSON object per line, as --json prints them
     #[arg(long, value_name = "FILE")]
     pub expect: Option<PathBuf>,
-    /// As a worker takes them from this source: by its format, and from its exchange. Needed where
-    /// there are several
+    /// Read the events as a worker reads events of this source: in its format, and as published to its
+    /// exchange. Required if there are several sources
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
-    /// Read them as this instead: auto, native, mongooseim, mongooseim-chat, mongooseim-groupchat, xmpp
-    /// or cloudevents
+    /// Read the events in this format instead: auto, native, mongooseim, mongooseim-chat,
+    /// mongooseim-groupchat, xmpp or cloudevents
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub format: Option<Format>,
-    /// The exchange that they are published to
+    /// The exchange that the events are published to
     #[arg(long, value_name = "NAME")]
     pub exchange: Option<String>,
-    /// The routing key that they are published with
+    /// The routing key that the events are published with
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub routing_key: String,
-    /// The AMQP property
+    /// The AMQP property content_type
     #[arg(long, value_name = "TYPE")]
     pub content_type: Option<String>,
-    /// An AMQP header; may be given more than once
+    /// An AMQP header; the option may be given more than once
     #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
 }

@@ -31,7 +31,7 @@ impl Desk<'_> {
         }
         new.keep()?;
         let (matching, file) = (dead_letters(looked.matching), file.display());
-        say(&format!("exported {matching} to {file}; they are in the queue still"));
+        say(&format!("exported {matching} to {file}; they are still in the queue"));
         Ok(end)
     }
 
@@ -42,7 +42,9 @@ impl Desk<'_> {
             .and_then(|it| it.is_file().then(|| File::open(file)).transpose());
         let from = match opened {
             Ok(None) => {
-                complain(&format!("{shown} is no file; it is read twice, so it can't be a pipe"));
+                complain(&format!(
+                    "{shown} is not a regular file; `import` reads the file twice, so it can't be a pipe"
+                ));
                 return Ok(End::Failed);
             }
             Ok(Some(from)) => BufReader::new(from),
@@ -55,14 +57,17 @@ impl Desk<'_> {
         let imported =
             self.dead_letters.import(from, self.stop, &mut done, |blocked| match blocked {
                 Some(why) => complain(&format!("waiting: {why}")),
-                None => complain("RabbitMQ takes messages again"),
+                None => complain("RabbitMQ accepts messages again"),
             });
         let imported = imported.await;
         let Imported { letters, added, there } = done;
         match imported {
             Ok(()) => {
-                let there =
-                    if there > 0 { format!("; {there} were there already") } else { String::new() };
+                let there = if there > 0 {
+                    format!("; {there} were already in the queue")
+                } else {
+                    String::new()
+                };
                 say(&format!("imported {added} of {} from {shown}{there}", dead_letters(letters)));
                 Ok(End::Done)
             }
@@ -73,7 +78,7 @@ impl Desk<'_> {
             Err(trouble) if added > 0 => {
                 explain(&trouble);
                 complain(&format!(
-                    "{added} of {} were imported; run it again for the rest",
+                    "{added} of {} were imported; run `import` again for the rest",
                     dead_letters(letters)
                 ));
                 Ok(End::Failed)
@@ -97,7 +102,7 @@ impl NewFile {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(file) => Some(Self { file, path: path.to_owned(), is_kept: Cell::new(false) }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                complain(&format!("{shown} is there already; name a new file, or remove it"));
+                complain(&format!("{shown} already exists; name a new file, or remove it"));
                 None
             }
             Err(error) => {

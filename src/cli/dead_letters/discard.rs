@@ -15,7 +15,9 @@ impl Desk<'_> {
         export: Option<&Path>,
     ) -> Result<End, DeadLettersError> {
         if !yes && !std::io::stdin().is_terminal() {
-            complain("discarding is for good, and here is nobody to ask: confirm it with --yes");
+            complain(
+                "discarded letters can't be restored, so `discard` asks for confirmation, and standard input is not a terminal: confirm with --yes",
+            );
             return Ok(End::WrongArguments);
         }
         let may = async |count| yes || self.confirms(count).await;
@@ -38,8 +40,8 @@ impl Desk<'_> {
         if looked.claimed > 0 {
             let letters = dead_letters(looked.claimed);
             complain(&format!(
-                "not discarded: {letters} whose time of death is only claimed; `list` marks them. Choose them by other \
-                 filters, or add --claimed-times to go by what they claim"
+                "not discarded: {letters} whose time of dead-lettering is only claimed (`list` marks them). Select them \
+                 with other filters, or add --claimed-times to trust the claimed times"
             ));
         }
         if self.found_none(&looked, &filter) {
@@ -49,7 +51,8 @@ impl Desk<'_> {
             say("nothing was discarded");
             return Ok(end);
         }
-        let exported = export.map(|it| format!("; {} has them", it.display())).unwrap_or_default();
+        let exported =
+            export.map(|it| format!("; {} contains them", it.display())).unwrap_or_default();
         say(&format!("discarded {}{exported}", dead_letters(looked.matching)));
         Ok(end)
     }
@@ -58,7 +61,8 @@ impl Desk<'_> {
     async fn confirms(&self, count: u64) -> bool {
         let (count, queue) = (dead_letters(count), self.queue());
         let mut terminal = anstream::stderr();
-        let asked = write!(terminal, "Discard {count} of `{queue}` for good? [y/N] ");
+        let asked =
+            write!(terminal, "Discard {count} of `{queue}`? They can't be restored. [y/N] ");
         if asked.and_then(|()| terminal.flush()).is_err() {
             return false;
         }

@@ -51,7 +51,7 @@ impl Desk<'_> {
             say(&paragraph(group));
         }
         let shown = if looked.matching < looked.letters {
-            format!(", {} of them meant", looked.matching)
+            format!(", {} of them match the filter", looked.matching)
         } else {
             String::new()
         };
@@ -103,7 +103,7 @@ fn paragraph(group: &Group) -> String {
         add(format!("sources    {}", counts(&group.sources)));
     }
     if group.astray > 0 {
-        let from = "no configured source's queue: a replay needs --to-queue";
+        let from = "a queue of no configured source: a replay needs --to-queue";
         add(format!("astray     {} came from {from}", group.astray));
     }
     add(format!("such as    {}", group.example));

@@ -4,7 +4,7 @@ use crate::cli::progress::Progress as Bar;
 use crate::dead_letters::Report;
 
 /// A long queue takes a while.
-const LOOKING: &str = "looking at all dead letters";
+const LOOKING: &str = "reading all dead letters";
 
 /// Shows reports as they grow.
 pub(super) struct Progress {
@@ -22,13 +22,13 @@ impl Progress {
         let Report { matching, replayed, came_back, watching, .. } = report;
         let mut state = Vec::new();
         if *came_back > 0 {
-            state.push(format!("{came_back} came back"));
+            state.push(format!("{came_back} dead-lettered again"));
         }
         if report.refusals() > 0 {
             state.push(format!("{} refused", report.refusals()));
         }
         if *watching {
-            state.push("watching what becomes of them".to_owned());
+            state.push("waiting to see whether any is dead-lettered again".to_owned());
         }
         state.extend(report.blocked.map(|why| format!("waiting: {why}")));
         let is_blocked = report.blocked.is_some();

@@ -55,29 +55,36 @@ fn tell_plan(report: &Report) {
 fn tell(report: &Report) {
     match &report.ended {
         Ended::Done => {}
-        Ended::Stopped => complain("stopped, as it was told"),
-        Ended::CanaryFailed => complain("the canary failed; the others were not sent"),
+        Ended::Stopped => complain("stopped by a signal"),
+        Ended::CanaryFailed => complain("the canary failed, so the other letters were not sent"),
         Ended::CanaryUnknown(why) => {
-            complain(&format!("nobody can tell what became of the canary: {why}"));
-            complain("the others were not sent");
+            complain(&format!("the result of the canary is unknown: {why}"));
+            complain("so the other letters were not sent");
         }
-        Ended::TooManyFailures => complain("stopped, since as many failed as --max-failures says"),
+        Ended::TooManyFailures => {
+            complain("stopped: the number of failures reached --max-failures")
+        }
         Ended::Broken(why) => {
             complain(why);
-            complain("what is left is among the dead letters still; run it again");
+            complain(
+                "the letters that were not replayed are still in the dead-letter queue; run the replay again",
+            );
         }
     }
     let seconds = report.took.as_secs_f64();
     let all = dead_letters(report.matching);
     say(&format!("replayed {} of {all} in {seconds:.1} s", report.replayed));
-    tell_each("came back", &report.came_back_as);
+    tell_each("dead-lettered again", &report.came_back_as);
     tell_each("could not be sent", &report.refused);
     if report.left() > 0 {
-        say(&format!("{:>7}  left, where they were", report.left()));
+        say(&format!(
+            "{:>7}  not replayed; they are still in the dead-letter queue",
+            report.left()
+        ));
     }
     if report.unconfirmed > 0 {
         say(&format!(
-            "{:>7}  of them were on their way, and may arrive all the same",
+            "{:>7}  of them were sent but not confirmed, and may have arrived",
             report.unconfirmed
         ));
     }

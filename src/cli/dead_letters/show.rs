@@ -31,7 +31,9 @@ impl Desk<'_> {
         found.sort_by_key(|found| found.letter.id);
         found.dedup_by_key(|found| found.letter.id);
         if found.len() > 1 {
-            complain(&format!("more than one dead letter is called `{shown}`; name one of them:"));
+            complain(&format!(
+                "more than one dead letter has an id that begins with `{shown}`; give the id of one of them:"
+            ));
             for found in &found {
                 complain(&row(&found.letter));
             }
@@ -39,7 +41,7 @@ impl Desk<'_> {
         }
         let Some(mut found) = found.pop() else {
             complain(&format!(
-                "no dead letter in `{}` is called `{shown}`; `list --each` shows their ids",
+                "no dead letter in `{}` has the id `{shown}`; `list --each` shows the ids",
                 self.queue()
             ));
             return Ok(End::Failed);
@@ -84,7 +86,9 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     lines.add_if("exchange", letter.origin.exchange.as_ref());
     lines.add_if("routing key", letter.origin.routing_key.as_ref());
     lines.add_if("queue", letter.origin.queue.as_ref());
-    let astray = "none: no source takes from that queue, so a replay needs --to-queue".to_owned();
+    let astray =
+        "none: no configured source consumes from that queue, so a replay needs --to-queue"
+            .to_owned();
     lines.add("source", letter.source.as_ref().unwrap_or(&astray));
     lines.add_if("kind", letter.content.kind.map(str::to_owned).as_ref());
     lines.add_if("from", letter.content.from.as_ref());
@@ -97,7 +101,12 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
         lines.add("death", &format!("{who}: {reason} in {queue}, {count}×  {}", time(death.time)));
     }
     for name in &letter.odd_headers {
-        lines.add("wrong type", &format!("header {name}, or too long: it counts as not there"));
+        lines.add(
+            "wrong type",
+            &format!(
+                "header {name} has another type than expected, or is too long, and is ignored"
+            ),
+        );
     }
     if let Ok(Json::Object(properties)) = serde_json::to_value(&message.properties) {
         for (name, value) in properties.iter().filter(|(name, _)| *name != "headers") {
@@ -115,7 +124,7 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     if with_body {
         lines.0.push(format!("\nbody, {} bytes:\n{}", letter.bytes, body(&message.body)));
     } else {
-        lines.add("body", &format!("{} bytes; --body shows them", letter.bytes));
+        lines.add("body", &format!("{} bytes; --body shows the body", letter.bytes));
     }
     lines.0.join("\n")
 }
@@ -124,8 +133,8 @@ fn signature(letter: &Letter) -> Option<&'static str> {
     match (letter.trust, letter.by) {
         (Trust::Unchecked, _) => None,
         (Trust::Signed, _) => Some("a worker's"),
-        (Trust::Claimed, By::Broker) => Some("none: RabbitMQ signs nothing"),
-        (Trust::Claimed, _) => Some("none, or another key's: what it says is only claimed"),
+        (Trust::Claimed, By::Broker) => Some("none: RabbitMQ does not sign"),
+        (Trust::Claimed, _) => Some("none, or made with another key: the headers are only claimed"),
     }
 }
 

@@ -265,7 +265,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 if self.complained.insert(exchange.clone()) {
                     warning = Some(format!(
                         "exchange `{exchange}`: no queue is bound to it for the routing key `{key}`; \
-                         bind one, or see to amqp.declare and the source's routing_keys"
+                         bind a queue, or check amqp.declare and the source's routing_keys"
                     ));
                 }
             }

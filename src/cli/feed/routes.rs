@@ -65,7 +65,9 @@ fn meant<'a>(arguments: &FeedArguments, sources: &'a [Source]) -> Result<Vec<&'a
     let names = names.join(", ");
     if let Some(name) = &arguments.source {
         let found = sources.iter().find(|source| source.name == *name);
-        return found.map(|it| vec![it]).ok_or(format!("there is no source `{name}`, but {names}"));
+        return found
+            .map(|it| vec![it])
+            .ok_or(format!("there is no source `{name}`; the sources are {names}"));
     }
     let of_format = |format| {
         let has = |it: &&Source| {
@@ -83,7 +85,7 @@ fn meant<'a>(arguments: &FeedArguments, sources: &'a [Source]) -> Result<Vec<&'a
     if fitting.len() == 1 || (several && !fitting.is_empty()) {
         return Ok(fitting);
     }
-    Err(format!("which source is to be fed? Give --source: {names}"))
+    Err(format!("there are several sources; name one with --source: {names}"))
 }
 
 fn is_mongooseims(format: Format) -> bool {

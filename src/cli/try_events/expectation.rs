@@ -39,7 +39,7 @@ impl Expectations {
         let mut left = VecDeque::new();
         for line in Lines::open(path)? {
             let (line, text) = line?;
-            let remedy = "give a JSON object on each line, as `try --json` writes them";
+            let remedy = "write one JSON object per line, as `try --json` prints them";
             let fields = serde_json::from_slice(&text)
                 .map_err(|error| format!("{name}:{line}: {error}; {remedy}"))?;
             left.push_back(Expected { line, fields });
@@ -55,7 +55,7 @@ impl Expectations {
             self.different += 1;
             let found = shown(Some(found), 0);
             return Some(format!(
-                "{BAD}✗{BAD:#} {where_found}: nothing is expected\n    found {found}"
+                "{BAD}✗{BAD:#} {where_found}: not in the expected file\n    found {found}"
             ));
         };
         let mut differences = Vec::new();
@@ -85,7 +85,8 @@ impl Expectations {
         let Self { name, left, compared, different } = self;
         let mut lines = Vec::new();
         for Expected { line, .. } in &left {
-            lines.push(format!("{BAD}✗{BAD:#} {name}:{line}: there is no such event"));
+            lines
+                .push(format!("{BAD}✗{BAD:#} {name}:{line}: expected, but there is no such event"));
         }
         let good = different == 0 && left.is_empty();
         lines.push(if good {

@@ -57,7 +57,7 @@ impl Samples {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, String> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             if io::stdin().is_terminal() {
-                complain("waiting for events, one on each line; Ctrl-D ends them");
+                complain("reading events from the terminal, one per line; press Ctrl-D at the end");
             }
             let from = From::Lines(Lines::new("standard input", io::stdin().lock()));
             return Ok(Self { name: "standard input".to_owned(), from });
@@ -100,7 +100,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
         let many = path.extension().is_some_and(|extension| extension == MANY);
         if path.is_dir() && !hidden {
-            complain(&format!("passed over: `{}` is a folder", path.display()));
+            complain(&format!("ignored: `{}` is a folder in the folder", path.display()));
         } else if !hidden && !many {
             files.push(path);
         }
@@ -129,7 +129,7 @@ fn unreadable(path: &Path, error: &io::Error) -> String {
 }
 
 fn too_long(what: &str) -> String {
-    format!("{what} is longer than 16 MiB, which is the longest message that RabbitMQ takes")
+    format!("{what} is longer than 16 MiB, the longest message that RabbitMQ accepts")
 }
 
 /// The lines of a file that are neither blank nor a comment, byte for byte and with their numbers.

@@ -17,7 +17,7 @@ const LONGEST_HEAD: u64 = 4096;
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// It can't be read at all.
-    #[error("cannot read it: {0}")]
+    #[error("cannot read the file: {0}")]
     Io(#[from] io::Error),
     /// It is not as it was written.
     #[error("line {line}: {what}")]
@@ -54,7 +54,7 @@ impl<R: BufRead> Reader<R> {
         let is_whole = text.ends_with(b"\n");
         let head = serde_json::from_slice::<Head>(&text).ok().filter(|_| is_whole);
         let head =
-            head.ok_or_else(|| reader.broken("this is no file that `dead-letters export` wrote"))?;
+            head.ok_or_else(|| reader.broken("`dead-letters export` did not write this file"))?;
         if head.format != FORMAT || head.version != VERSION {
             let what = format!("this program reads version {VERSION} of \"{FORMAT}\" only");
             return Err(reader.broken(what));
@@ -96,7 +96,9 @@ impl<R: BufRead> Reader<R> {
             return Err(self.broken("a text in it is longer than AMQP allows (255 bytes)"));
         }
         if LetterId::of(&message).in_full() != sha256 {
-            return Err(self.broken("it was edited: its checksum differs; export it again"));
+            return Err(
+                self.broken("the line was edited: its checksum differs; export the letters again")
+            );
         }
         Ok(message)
     }
@@ -104,17 +106,17 @@ impl<R: BufRead> Reader<R> {
     fn end(&mut self, tail: &Tail) -> Result<(), ArchiveError> {
         if tail.letters != self.letters {
             let what =
-                format!("the file had {} letters, and {} are left", tail.letters, self.letters);
+                format!("the file had {} letters, and has {} now", tail.letters, self.letters);
             return Err(self.broken(what));
         }
         if tail.sha256 != hexadecimal(&self.hash.clone().finalize()) {
-            return Err(self.broken("lines before were edited or changed places"));
+            return Err(self.broken("lines before this one were edited or moved"));
         }
         let mut rest = Vec::new();
         self.from.read_until(b'\n', &mut rest)?;
         if !rest.is_empty() {
             self.line += 1;
-            return Err(self.broken("there is more after the file's end"));
+            return Err(self.broken("there is text after the last line of the export"));
         }
         self.ended = true;
         Ok(())
@@ -144,10 +146,10 @@ impl<R: BufRead> Reader<R> {
 fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, String> {
     serde_json::from_slice(text).map_err(|error| {
         let what = match error.classify() {
-            serde_json::error::Category::Data => "has not what a dead letter has",
+            serde_json::error::Category::Data => "does not have the fields of a dead letter",
             _ => "is not JSON",
         };
-        format!("it {what} (column {}); export it again", error.column())
+        format!("the line {what} (column {}); export the letters again", error.column())
     })
 }
 

@@ -123,13 +123,13 @@ impl Canary {
         for queue in &self.queues {
             match publisher.queue_state(queue).await {
                 Ok(state) if state.consumers == 0 => {
-                    let why = format!("no worker takes from queue `{queue}`; start one");
+                    let why = format!("no worker consumes from queue `{queue}`; start one");
                     return Some((why, !state.is_doubtful()));
                 }
                 Ok(state) if state.ready > 0 => {
                     let why = format!(
-                        "queue `{queue}` has {} events waiting, the canary perhaps among them; give \
-                         it longer with --watch",
+                        "queue `{queue}` still has {} events queued, perhaps with the canary among them; wait longer \
+                         with --watch",
                         state.ready
                     );
                     return Some((why, false));

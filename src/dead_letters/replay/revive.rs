@@ -22,11 +22,11 @@ pub(super) fn address(
 ) -> Result<Address, String> {
     let origin = &letter.origin;
     let unknown = |what: &str, option: &str| {
-        format!("nothing says which {what} it came from; name one with {option}")
+        format!("the letter does not say which {what} it came from; name one with {option}")
     };
     let foreign = |what: &str, name: &str, option: &str| {
         format!(
-            "{what} `{name}`, which it says it came from, is no source's; if it is meant, name it with {option}"
+            "{what} `{name}`, which the letter says it came from, belongs to no configured source; to send it there, add {option}"
         )
     };
     let straight = |queue: &str| Address { exchange: String::new(), routing_key: queue.to_owned() };
@@ -248,7 +248,10 @@ mod tests {
             [(Target::SourceQueue, "--to-queue"), (Target::SourceExchange, "--to-exchange")]
         {
             let why = address(&victim, &target).unwrap_err();
-            assert!(why.contains("is no source's") && why.contains(option), "{why}");
+            assert!(
+                why.contains("belongs to no configured source") && why.contains(option),
+                "{why}"
+            );
         }
         assert!(address(&victim, &Target::Queue("victim-payments".into())).is_ok(), "told so");
         assert!(address(&claims("chat", "chat.events"), &Target::SourceExchange).is_ok());

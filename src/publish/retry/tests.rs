@@ -36,7 +36,7 @@ async fn a_transient_fault_is_retried_so_often_and_no_oftener() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_pause_is_drawn_between_the_ancestors_bounds() {
+async fn each_pause_is_drawn_between_the_bounds_of_mongooseim() {
     let base = 50.0;
     let mut means = [0.0; 5];
     for _ in 0..200 {
@@ -125,6 +125,6 @@ async fn where_nothing_gets_through_a_throttle_is_a_fault_like_others() {
 
 #[test]
 fn a_huge_retry_count_overflows_nothing() {
-    let mut pauses = AncestorPauses { count: 200, base: Duration::from_hours(1), drawn: 0 };
+    let mut pauses = MongooseImPauses { count: 200, base: Duration::from_hours(1), drawn: 0 };
     assert_eq!(std::iter::from_fn(|| pauses.next_backoff()).count(), 200);
 }

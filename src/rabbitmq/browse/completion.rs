@@ -51,7 +51,7 @@ async fn take(
     loop {
         let state = QueueState::unbounded(channel, queue).await?;
         if state.consumers > ours {
-            let why = "another look began in the same moment; try again";
+            let why = "another command began to browse at the same moment; try again";
             return Err(SourceError::Failed(why.to_owned()));
         }
         if !state.is_doubtful() && (state.ready == 0 || is_full()) {

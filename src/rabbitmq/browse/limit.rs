@@ -82,23 +82,25 @@ pub(super) async fn refuse_if_looking_counts(
         Limit::None => return Ok(()),
         Limit::Refused(why) => {
             return Err(SourceError::Failed(format!(
-                "queue `{queue}` is not looked at: each look is a delivery, what exceeds the queue's delivery limit is \
-                 dropped, and RabbitMQ tells that limit only to a user who may configure the queue. Give this user the \
+                "queue `{queue}` is not browsed: each browse counts as a delivery, RabbitMQ drops letters beyond the queue's \
+                 delivery limit, and shows that limit only to a user who may configure the queue. Give this user the \
                  `configure` permission on `{queue}` and `{queue}.look` (`rabbitmqctl set_permissions`), or give \
-                 amqp.uri a user who has it; nothing of the queue is changed. RabbitMQ says: {why}"
+                 amqp.uri a user who has it; the program changes nothing of the queue. RabbitMQ says: {why}"
             )));
         }
-        Limit::Unknown(why) => format!("arguments that can't be told ({why})"),
+        Limit::Unknown(why) => format!("arguments that could not be read ({why})"),
         Limit::At(limit) => format!("x-delivery-limit = {limit}"),
         Limit::Unset => match greeting::major_version(broker).await {
             Some(..LIMITED_BY_DEFAULT) => return Ok(()),
-            Some(version) => format!("no x-delivery-limit, and so RabbitMQ {version}'s own, 20"),
-            None => "no x-delivery-limit, and RabbitMQ from 4.0 on has 20 then".to_owned(),
+            Some(version) => {
+                format!("no x-delivery-limit, and so the default of RabbitMQ {version}, 20")
+            }
+            None => "no x-delivery-limit, and RabbitMQ 4.0 and later use 20 then".to_owned(),
         },
     };
     Err(SourceError::Failed(format!(
-        "queue `{queue}` is not looked at: it has {limit}, each look is a delivery, and what exceeds the limit is \
-         dropped. Set amqp.dead_letter_queue to a new name, which `run` creates with a limit that is never reached \
+        "queue `{queue}` is not browsed: it has {limit}, each browse counts as a delivery, and RabbitMQ drops letters \
+         beyond the limit. Set amqp.dead_letter_queue to a new name, which `run` creates with a limit that is never reached \
          (amqp.declare = true; else give the new queue x-delivery-limit = 1000000000), and move the letters there, \
          with a shovel for example"
     )))

@@ -113,7 +113,7 @@ impl BrowseLock {
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
         let declared = channel.queue_declare(self.name.as_str().into(), options, classic());
         bounded(&what, declared).await?;
-        Ok(format!("delete queue `{}`, which keeps looks away until then", self.name))
+        Ok(format!("delete queue `{}`, which prevents browsing until then", self.name))
     }
 }
 
@@ -194,9 +194,9 @@ pub(super) async fn refuse_if_forbidden(
 
 fn forbidden(queue: &str, name: &str) -> SourceError {
     SourceError::Failed(format!(
-        "queue `{queue}` is not looked at: a look has found that a policy limits its deliveries, or may do so, and each \
-         look is one. Take `delivery-limit` out of that policy (`rabbitmqctl list_policies`, `list_operator_policies`), \
-         or set it to 1000000000, and then delete queue `{name}`, which keeps looks away until then, or until \
+        "queue `{queue}` is not browsed: an earlier browse found that a policy limits its deliveries, or may do so, and \
+         each browse counts as one. Remove `delivery-limit` from that policy (`rabbitmqctl list_policies`, `list_operator_policies`), \
+         or set it to 1000000000, and then delete queue `{name}`, which prevents browsing until then, or until \
          `{queue}` is empty"
     ))
 }

@@ -54,17 +54,16 @@ impl<T: Send + 'static> QueueBrowser<T> {
             Measured::Disturbed => return Err(self.ended(DISTURBED)),
         };
         // What was found is said, whatever becomes of the mark.
-        let until = match &self.lock {
             Some(lock) => lock.forbid(&self.connection).await.unwrap_or_else(|error| {
-                format!("look again; looks could not be kept away until then ({error})")
+                format!("browse again, and not before: other commands could not be kept from browsing ({error})")
             }),
             None => {
-                "look again, and not before: looks could not be kept away until then".to_owned()
+                "browse again, and not before: other commands could not be kept from browsing".to_owned()
             }
         };
         Err(SourceError::Failed(format!(
-            "queue `{queue}` is looked at no more: {why}. Its letters have come back up to {returns} times, and each \
-             look is one time more. When that is done, {until}"
+            "queue `{queue}` is not browsed any more: {why}. Its letters were redelivered up to {returns} times, and each \
+             browse adds one. When that is done, {until}"
         )))
     }
 
@@ -72,7 +71,7 @@ impl<T: Send + 'static> QueueBrowser<T> {
     pub(super) async fn measure_empty(&mut self) -> Result<Option<String>, SourceError> {
         match self.probe(LOOKS_AHEAD + 1).await? {
             Measured::Limit(limit) => Err(SourceError::Failed(format!(
-                "queue `{}` must not be looked at: {}",
+                "queue `{}` must not be browsed: {}",
                 self.queue,
                 limited(limit)
             ))),
@@ -142,7 +141,7 @@ impl<T: Send + 'static> QueueBrowser<T> {
                 return Ok(self.probe);
             }
         }
-        Err(self.ended("its queue does not answer; try again"))
+        Err(self.ended("the queue does not answer; try again"))
     }
 
     /// The probe, if it was only late: a queue that is slow to write shows a rejected message nowhere until it has. What is
@@ -150,7 +149,9 @@ impl<T: Send + 'static> QueueBrowser<T> {
     async fn probe_comes_late(&mut self) -> Result<Option<Probe>, SourceError> {
         let others = self.stale.len();
         probe::publish(&self.broker, &self.queue, &probe::new()).await.map_err(|error| {
-            self.ended(&format!("its delivery limit could not be measured: {error}; try again"))
+            self.ended(&format!(
+                "the delivery limit of the queue could not be measured: {error}; try again"
+            ))
         })?;
         let deadline = Instant::now() + CALL_TIMEOUT;
         while Instant::now() < deadline {
@@ -195,13 +196,12 @@ impl<T: Send + 'static> QueueBrowser<T> {
     }
 }
 
-const DISTURBED: &str =
-    "its delivery limit was not measured in time, or somebody else consumes from it; try again";
+const DISTURBED: &str = "the delivery limit of the queue was not measured in time, or another consumer reads it; try again";
 
 fn limited(limit: u64) -> String {
     format!(
-        "RabbitMQ drops what has come back more than {limit} times there, which was measured, and no argument of the \
-         queue says it; so a policy does. Take `delivery-limit` out of that policy (`rabbitmqctl list_policies`, \
+        "RabbitMQ drops letters there after {limit} redeliveries, which was measured. The queue's arguments don't set \
+         this limit, so a policy does. Remove `delivery-limit` from that policy (`rabbitmqctl list_policies`, \
          `list_operator_policies`), or set it to 1000000000"
     )
 }

@@ -36,7 +36,9 @@ pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
     let said = said(error);
     let remedy = match said.as_str() {
         s if s.starts_with("ACCESS_REFUSED - Login") => "check user and password in amqp.uri",
-        s if s.starts_with("ACCESS_REFUSED") => "the user lacks a permission on it",
+        s if s.starts_with("ACCESS_REFUSED") => {
+            "give the user of amqp.uri the permission that is missing (`rabbitmqctl set_permissions`)"
+        }
         s if s.contains("vhost") && s.starts_with("NOT_ALLOWED") => {
             "check the virtual host in amqp.uri, and the user's permission for it; the default one \
              is written %2f"
@@ -58,26 +60,26 @@ pub(in crate::rabbitmq) fn explain_connecting(
 ) -> String {
     let said = said(error);
     let remedy = match said.as_str() {
-        s if s.contains("Connection refused") => "is RabbitMQ running there?".to_owned(),
+        s if s.contains("Connection refused") => "check that RabbitMQ is running and listens on this host and port".to_owned(),
         s if s.contains("failed to lookup address") => "check the host in amqp.uri".to_owned(),
         s if s.contains("UnknownIssuer") => unknown_authority(tls),
         s if s.contains("not valid for name") => {
-            "write a name that the certificate is for into amqp.uri".to_owned()
+            "use a host name in amqp.uri that the broker's certificate is valid for".to_owned()
         }
         s if s.contains("invalid peer certificate") => {
-            "the broker needs another certificate".to_owned()
+            "the broker's certificate is not valid: replace it".to_owned()
         }
         s if s.contains("CertificateRequired") || s.contains("HandshakeFailure") => {
             client_certificate(tls).to_owned()
         }
         s if s.contains("received fatal alert") => {
-            "the broker does not take the certificate of amqp.cert_file".to_owned()
+            "the broker does not accept the certificate in amqp.cert_file: check that it is valid and signed by an authority that the broker trusts".to_owned()
         }
         s if s.contains("received corrupt message") => {
-            "no TLS is spoken there; give the port for TLS, mostly 5671, or write amqp://"
+            "this port does not speak TLS; use the port for TLS, usually 5671, or write amqp:// instead of amqps://"
                 .to_owned()
         }
-        _ if hung_up(error) && !by_tls => "if that is the port for TLS, write amqps://".to_owned(),
+        _ if hung_up(error) && !by_tls => "if this is the port for TLS, write amqps:// instead of amqp://".to_owned(),
         // The reason may have been on its way when the connection was reset.
         _ if hung_up(error) && tls.cert_file.is_none() => {
             "if the broker asks for a client certificate, set amqp.cert_file and amqp.key_file"
@@ -91,12 +93,14 @@ pub(in crate::rabbitmq) fn explain_connecting(
 fn unknown_authority(tls: &Tls) -> String {
     match &tls.ca_file {
         Some(file) => format!(
-            "who signed the broker's certificate is not in amqp.ca_file, {}; give that authority's",
+            "the authority that signed the broker's certificate is not in amqp.ca_file, {}; add its certificate",
             file.display()
         ),
-        None => "the system does not know who signed the broker's certificate; give that \
-                 authority's in amqp.ca_file"
-            .to_owned(),
+        None => {
+            "the system does not trust the authority that signed the broker's certificate; put the \
+                 authority's certificate into amqp.ca_file"
+                .to_owned()
+        }
     }
 }
 
@@ -105,7 +109,7 @@ fn client_certificate(tls: &Tls) -> &'static str {
     if tls.cert_file.is_none() {
         "the broker asks for a client certificate; set amqp.cert_file and amqp.key_file"
     } else {
-        "the broker does not take the certificate of amqp.cert_file"
+        "the broker does not accept the certificate in amqp.cert_file: check that it is valid and signed by an authority that the broker trusts"
     }
 }
 

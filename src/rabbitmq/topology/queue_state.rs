@@ -124,7 +124,7 @@ impl QueueState {
             }
             if Instant::now() > deadline {
                 return Err(SourceError::Failed(format!(
-                    "queue `{queue}` does not answer; has it a leader?"
+                    "queue `{queue}` does not answer; check that it has a leader (`rabbitmq-queues quorum_status`)"
                 )));
             }
             sleep(ASK_AGAIN).await;
@@ -140,8 +140,8 @@ impl QueueState {
 /// The error of a browser that has waited in vain.
 pub(in crate::rabbitmq) fn taken(queue: &str) -> SourceError {
     SourceError::Failed(format!(
-        "queue `{queue}` is being read by another consumer: another look or replay, or a program that takes from it. Two \
-         at once would hide messages from each other and change their order; try again when the other has ended"
+        "queue `{queue}` is being read by another consumer: another command, the operator's page, or another program. Two \
+         readers would hide messages from each other and change their order; try again when the other has ended"
     ))
 }
 

@@ -151,11 +151,11 @@ async fn check_knows_where_held_events_are_parked() {
         settings.iter().fold(program, |it, (key, value)| it.with(key, value)).run().await
     };
     let wanted = format!("queue `{}` (quorum)", stand.held_queue());
-    assert!(check(&[]).await.line(&wanted).ends_with(": there, as configured"));
+    assert!(check(&[]).await.line(&wanted).ends_with(": exists, as configured"));
     let deleted =
         stand.channel.queue_delete(stand.held_queue().into(), QueueDeleteOptions::default());
     deleted.await.unwrap();
-    assert!(check(&[]).await.line(&wanted).ends_with("not there yet; `run` declares it"));
+    assert!(check(&[]).await.line(&wanted).ends_with("does not exist yet; `run` declares it"));
     // It can do without, so that is no problem; how to make it is said.
     let ended = check(&[("AMQP__DECLARE", "false")]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.all());

@@ -74,14 +74,18 @@ async fn what_is_exported_and_imported_is_the_same_to_the_last_header() {
         let original = stand.drain(&stand.dead_letter_queue(), 3).await;
         stand.bury(letters()).await;
         let exported = within(directory.path(), &stand, &["export", "letters.jsonl"]).await;
-        expect(&exported, 0, &["exported 3 dead letters to letters.jsonl; they are in the queue"]);
+        expect(
+            &exported,
+            0,
+            &["exported 3 dead letters to letters.jsonl; they are still in the queue"],
+        );
         let file = directory.path().join("letters.jsonl");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         stand.drain_dead_letters(3).await;
         let imported = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
         expect(&imported, 0, &["imported 3 of 3 dead letters from letters.jsonl"]);
         let again = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
-        expect(&again, 0, &["imported 0 of 3 dead letters", "3 were there already"]);
+        expect(&again, 0, &["imported 0 of 3 dead letters", "3 were already in the queue"]);
         let back = stand.drain(&stand.dead_letter_queue(), 3).await;
         for (before, after) in original.iter().zip(&back) {
             assert_eq!(content(after), content(before), "{queue_type}");
@@ -101,7 +105,7 @@ async fn an_import_that_was_cut_short_is_finished_by_another() {
     stand.drain_dead_letters(50).await;
     stand.bury_numbers(0..20).await;
     let imported = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
-    expect(&imported, 0, &["imported 30 of 50 dead letters", "20 were there already"]);
+    expect(&imported, 0, &["imported 30 of 50 dead letters", "20 were already in the queue"]);
     assert_eq!(stand.drain_dead_letters(50).await, ids(0..50));
     stand.leave_nothing().await;
 }
@@ -118,14 +122,14 @@ async fn a_file_that_was_cut_or_edited_is_refused_with_its_line_and_nothing_is_i
     let cases = [
         (whole[..whole.len() - 20].to_owned(), "line 7: the file is cut off within this line"),
         (lines[..4].concat(), "line 5: the file is cut off: its last line is missing"),
-        (whole.replacen("\"m-2\"", "\"m-9\"", 1), "line 4: it was edited"),
+        (whole.replacen("\"m-2\"", "\"m-9\"", 1), "line 4: the line was edited"),
         (
             whole.replacen("\"message_id\":\"m-4\"", "\"message_id\":5", 1),
-            "line 6: it has not what",
+            "line 6: the line does not have",
         ),
-        ([&lines[..3], &lines[4..]].concat().concat(), "line 6: the file had 5 letters, and 4 are"),
-        (String::new(), "line 1: this is no file that `dead-letters export` wrote"),
-        (stand.configuration(), "line 1: this is no file that `dead-letters export` wrote"),
+        ([&lines[..3], &lines[4..]].concat().concat(), "line 6: the file had 5 letters, and has 4"),
+        (String::new(), "line 1: `dead-letters export` did not write this file"),
+        (stand.configuration(), "line 1: `dead-letters export` did not write this file"),
     ];
     for (text, said) in cases {
         std::fs::write(directory.path().join("edited.jsonl"), text).unwrap();
@@ -136,7 +140,7 @@ async fn a_file_that_was_cut_or_edited_is_refused_with_its_line_and_nothing_is_i
     let gone = within(directory.path(), &stand, &["import", "gone.jsonl"]).await;
     expect(&gone, 1, &["cannot read gone.jsonl: No such file"]);
     let pipe = within(directory.path(), &stand, &["import", "/dev/null"]).await;
-    expect(&pipe, 1, &["/dev/null is no file; it is read twice"]);
+    expect(&pipe, 1, &["/dev/null is not a regular file"]);
     stand.leave_nothing().await;
 }
 
@@ -147,7 +151,7 @@ async fn an_export_overwrites_nothing_and_leaves_no_half_a_file() {
     stand.bury_numbers(0..5).await;
     std::fs::write(directory.path().join("there.jsonl"), "mine").unwrap();
     let refused = within(directory.path(), &stand, &["export", "there.jsonl"]).await;
-    expect(&refused, 1, &["there.jsonl is there already"]);
+    expect(&refused, 1, &["there.jsonl already exists"]);
     assert_eq!(std::fs::read(directory.path().join("there.jsonl")).unwrap(), b"mine");
     let nowhere = within(directory.path(), &stand, &["export", "gone/letters.jsonl"]).await;
     expect(&nowhere, 1, &["cannot create gone/letters.jsonl: No such file"]);

@@ -25,7 +25,7 @@ async fn nothing_is_discarded_without_a_filter_or_all_nor_where_nobody_can_be_as
     stand.bury_numbers(0..5).await;
     expect(&dlq(&stand, &["discard", "--yes"]).await, 2, &["--all"]);
     expect(&dlq(&stand, &["discard", "--all", "--reason", "rejected"]).await, 2, &["--all"]);
-    expect(&dlq(&stand, &["discard", "--all"]).await, 2, &["confirm it with --yes"]);
+    expect(&dlq(&stand, &["discard", "--all"]).await, 2, &["confirm with --yes"]);
     let none = dlq(&stand, &["discard", "--yes", "--reason", "rejected"]).await;
     expect(&none, 0, &["none of the 5 dead letters"]);
     assert_eq!(stand.drain_dead_letters(5).await, ids(0..5));
@@ -40,8 +40,7 @@ async fn at_a_terminal_it_asks_with_the_count_and_does_what_it_is_told() {
         stand.bury_numbers(0..5).await;
         let program = dlq_program(&stand, &["discard", "--all"]);
         let (ended, asked) = program.run_at_terminal("xterm", Some(("[y/N] ", answer))).await;
-        let question =
-            format!("Discard 5 dead letters of `{}` for good?", stand.dead_letter_queue());
+        let question = format!("Discard 5 dead letters of `{}`?", stand.dead_letter_queue());
         assert!(asked.contains(&question), "{asked:?}");
         let said = if left == 0 { "discarded 5 dead letters" } else { "nothing was discarded" };
         expect(&ended, code, &[said]);
@@ -63,10 +62,10 @@ async fn what_is_exported_first_can_be_imported_back() {
         };
         let export = ["--export", "gone.jsonl", "--until", "2026-01-31T02:03:20Z"];
         let ended = run(&[&["discard", "--yes"], &export[..]].concat()).await;
-        expect(&ended, 0, &["discarded 200 dead letters; gone.jsonl has them"]);
+        expect(&ended, 0, &["discarded 200 dead letters; gone.jsonl contains them"]);
         stand.has_ready(&stand.dead_letter_queue(), 100).await;
         let again = run(&[&["discard", "--yes"], &export[..]].concat()).await;
-        expect(&again, 1, &["gone.jsonl is there already"]);
+        expect(&again, 1, &["gone.jsonl already exists"]);
         expect(&run(&["import", "gone.jsonl"]).await, 0, &["imported 200 of 200"]);
         let order = ids((200..300).chain(0..200));
         assert_eq!(stand.drain_dead_letters(300).await, order, "{queue_type}");

@@ -85,7 +85,7 @@ async fn a_filter_is_given_as_people_write_it() {
         let ended = dlq(&stand, &[&["list"], filter].concat()).await;
         let said = match count {
             0 => "none of the 20 dead letters in".to_owned(),
-            count => format!(", {count} of them meant"),
+            count => format!(", {count} of them match the filter"),
         };
         expect(&ended, 0, &[&said]);
     }

@@ -98,7 +98,7 @@ async fn a_look_is_the_only_one_and_the_next_waits_for_it_but_not_for_ever() {
                 let refused =
                     Box::pin(impatient.list(&Filter::default(), &stop, |_| told.set(1))).await;
                 let refused = refused.unwrap_err().to_string();
-                for part in ["another look or replay", "try again"] {
+                for part in ["another command", "try again"] {
                     assert!(refused.contains(part), "{refused}");
                 }
                 assert_eq!(
@@ -114,7 +114,7 @@ async fn a_look_is_the_only_one_and_the_next_waits_for_it_but_not_for_ever() {
                 // Longer than any wait was before this one.
                 tokio::time::sleep(FORMER_PATIENCE).await;
                 holding.abort();
-                expect(&waiting.wait().await, 0, &["50 dead letters", "waiting in line"]);
+                expect(&waiting.wait().await, 0, &["50 dead letters", "waiting: another command"]);
             })
             .await;
         assert_eq!(stand.drain_dead_letters(50).await, ids(0..50));

@@ -149,7 +149,7 @@ async fn what_comes_back_dead_is_counted_and_not_replayed_again() {
         let ended = dlq(&stand, &["replay", "--rate", "200/s", "--watch", "10m"]).await;
         let said = [
             "replayed 30 of 30 dead letters in",
-            "     30  came back: undecodable: line 1, column 1",
+            "     30  dead-lettered again: undecodable: line 1, column 1",
         ];
         expect(&ended, 1, &said);
         stand.has_ready(&stand.dead_letter_queue(), 30).await;

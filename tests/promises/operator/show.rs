@@ -26,7 +26,7 @@ async fn a_letter_shows_why_it_failed_and_what_it_would_become_now() {
         "replays        0\n",
         "header         trace = 7\n",
         &format!("now            would be published to {pm}: "),
-        " bytes; --body shows them\n",
+        " bytes; --body shows the body\n",
     ];
     expect(&ended, 0, &said);
     assert!(!ended.stdout.contains("\"message\""), "a body shows: {}", ended.stdout);
@@ -127,7 +127,7 @@ async fn nor_by_a_refusal_of_a_name_that_a_letter_holds() {
         &["replay", "--canary", "1", "--id", "m-0"],
     ] {
         let ended = dlq(&stand, arguments).await;
-        expect(&ended, 1, &["is no source's", "9b"]);
+        expect(&ended, 1, &["belongs to no configured source", "9b"]);
         assert_eq!(ended.all().find(obeyed), None, "{arguments:?}: {ended:?}");
     }
     stand.drain_dead_letters(2).await;
@@ -139,9 +139,9 @@ async fn a_name_that_means_none_or_many_is_said_to() {
     let stand = stand("show-names", "quorum").await;
     let twice = Letter::number(&stand, 0);
     stand.bury([twice.clone(), twice.saying("worker", "another"), Letter::number(&stand, 1)]).await;
-    expect(&dlq(&stand, &["show", "gone"]).await, 1, &["no dead letter in `", "is called `gone`"]);
+    expect(&dlq(&stand, &["show", "gone"]).await, 1, &["no dead letter in `", "has the id `gone`"]);
     let ended = dlq(&stand, &["show", "m-0"]).await;
-    expect(&ended, 1, &["more than one dead letter is called `m-0`"]);
+    expect(&ended, 1, &["more than one dead letter has an id that begins with `m-0`"]);
     assert_eq!(ended.stderr.matches("user-0@localhost → bob@localhost").count(), 2, "{ended:?}");
     stand.drain_dead_letters(3).await;
     stand.leave_nothing().await;

@@ -30,16 +30,16 @@ async fn what_was_shown_once_is_expected_from_then_on() {
     let parts = ["✗ line 4 (expected at e.jsonl:2)\n    body.message\n", "\"Hi!\"", "\"Ho!\""];
     expect(&ended, 1, &parts);
     let fewer: String = SAMPLES.split_inclusive('\n').take(4).collect();
-    let parts = ["✗ e.jsonl:3: there is no such event\n", "0 not as expected, 4 missing"];
+    let parts = ["✗ e.jsonl:3: expected, but", "0 not as expected, 4 missing"];
     expect(&expecting(&[], &fewer, &expected).run().await, 1, &parts);
     let fewer: String = expected.split_inclusive('\n').take(5).collect();
     let ended = expecting(&[], SAMPLES, &fewer).run().await;
-    expect(&ended, 1, &["✗ line 9: nothing is expected\n    found {"]);
+    expect(&ended, 1, &["✗ line 9: not in the expected file\n    found {"]);
     // What is expected may be a dead letter.
     let dead = tried(&["--json"], b"{}").await.stdout;
     expect(&expecting(&[], "{}", &dead).run().await, 0, &["✓ 1 event, all as expected"]);
     let ended = expecting(&[], SAMPLES, "{}\nnonsense\n").run().await;
-    expect(&ended, 1, &["e.jsonl:2: ", "give a JSON object on each line"]);
+    expect(&ended, 1, &["e.jsonl:2: ", "write one JSON object per line"]);
 }
 
 #[tokio::test]
@@ -57,5 +57,5 @@ async fn a_files_expectation_is_the_one_that_names_it() {
     let reversed: Vec<_> = a.lines().rev().collect();
     expect(&folder(&reversed.join("\n")).run().await, 0, &["✓ 2 events, all as expected"]);
     let ended = folder(a.lines().next().unwrap()).run().await;
-    expect(&ended, 1, &["✗ b: nothing is expected", "1 not as expected"]);
+    expect(&ended, 1, &["✗ b: not in the expected file", "1 not as expected"]);
 }

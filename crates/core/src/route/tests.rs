@@ -16,7 +16,7 @@ fn topic(name: &str) -> TopicArn {
     TopicArn::parse(&format!("arn:aws:sns:eu-west-1:123456789012:{name}")).unwrap()
 }
 
-/// The three topics, the ancestor's `muc_host`, and two further MUC hosts.
+/// The three topics, MongooseIM's `muc_host`, and two further MUC hosts.
 fn routing() -> Routing {
     Routing {
         presence_updates_topic: Some(topic("presences")),
@@ -78,7 +78,7 @@ fn to_room(from: &str, room: &str) -> String {
 }
 
 #[test]
-fn bodies_are_the_ancestors_with_bare_jids() {
+fn bodies_are_those_of_mongooseim_with_bare_jids() {
     let router = router_of(&routing());
     assert_eq!(
         notification(&router, PRESENCE).body,

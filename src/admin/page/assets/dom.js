@@ -84,11 +84,11 @@ export async function ask(path, options = {}) {
   try {
     answer = await fetch(path, { cache: "no-store", credentials: "same-origin", ...options });
   } catch {
-    throw new Error("the worker does not answer; is it running?");
+    throw new Error("the worker does not answer; check that it is running");
   }
   const text = await answer.text();
   const body = text && answer.headers.get("content-type")?.includes("json") ? JSON.parse(text) : text;
-  if (!answer.ok) throw Object.assign(new Error(body.error ?? `answered ${answer.status}`), { status: answer.status });
+  if (!answer.ok) throw Object.assign(new Error(body.error ?? `the worker answered with HTTP status ${answer.status}`), { status: answer.status });
   return body;
 }
 

@@ -1,4 +1,4 @@
-// The dead letters: look, narrow down, read one, try dry, replay, stop.
+// The dead letters: search, filter, show one, dry run, replay, stop.
 
 import { $, ask, element, moment, plural, rows, say, send, whole } from "/dom.js";
 
@@ -35,14 +35,14 @@ function forgetLetters() {
   $("groups").replaceChildren();
   $("each").replaceChildren();
   $("each-box").hidden = $("order").hidden = true;
-  const locked = hasToken ? "Log in to see them, and to replay them: their number is all that this page tells without the token." : `${whyNoLogin}.`;
+  const locked = hasToken ? "Log in to see and replay the dead letters. Without the token this page shows only how many there are." : `${whyNoLogin}.`;
   say("looked", locked[0].toUpperCase() + locked.slice(1));
 }
 
 // --- updates ---
 
 export function update({ dead_letters: letters, replay, waits_in_line: waits }) {
-  if (looking) say("looked", waits ? "Waiting in line: another look or replay has the dead letters; it is this one's turn when that has ended …" : "Looking …");
+  if (looking) say("looked", waits ? "Waiting: another search or replay uses the dead-letter queue; this one starts when that one has ended …" : "Searching …");
   if (trusted && !looked && letters > 0 && letters <= AUTOMATIC && !replay?.running) look();
   showReplay(replay);
 }
@@ -60,7 +60,7 @@ function showReplay(replay) {
   else if (replay.running) bar.removeAttribute("value");
   bar.hidden = !replay.running && !report;
   say("replay-word", told(replay));
-  const texts = Object.entries(report?.came_back_as ?? {}).map(([text, number]) => `${whole(number)} came back: ${text}`)
+  const texts = Object.entries(report?.came_back_as ?? {}).map(([text, number]) => `${whole(number)} dead-lettered again: ${text}`)
     .concat(Object.entries(report?.refused ?? {}).map(([text, number]) => `${whole(number)} could not be sent: ${text}`));
   $("replay-texts").replaceChildren(...texts.map((text) => element("li", {}, text)));
   if (trusted && wasRunning && !replay.running) look();
@@ -68,17 +68,17 @@ function showReplay(replay) {
 
 function told({ running, stopping, watching, report, error, by }) {
   if (error) return `The replay could not begin: ${error}`;
-  if (!report) return `A replay by ${by} begins: it takes hold of the letters.`;
+  if (!report) return `A replay by ${by} begins: it reads the dead letters.`;
   const so = `${whole(report.replayed)} of ${plural(report.matching, "dead letter")}`;
-  if (running && report.blocked && !stopping) return `Waiting: ${report.blocked}. ${so} (by ${by}).`;
-  if (running) return `${stopping ? "Stopping" : watching ? "Watching what comes back" : "Replaying"}: ${so} (by ${by}).`;
+  if (running && report.blocked && !stopping) return `Replay blocked: ${report.blocked}. ${so} (by ${by}).`;
+  if (running) return `${stopping ? "Stopping" : watching ? "Waiting to see whether any is dead-lettered again" : "Replaying"}: ${so} (by ${by}).`;
   const end = {
-    done: report.came_back ? `${whole(report.came_back)} came back.` : "None came back.",
-    stopped: "It was stopped.",
-    canary_failed: "The canary failed; the others were not sent.",
-    canary_unknown: `Nobody can tell what became of the canary, so the others were not sent: ${report.why}.`,
-    too_many_failures: "As many failed as it was to stop at.",
-    broken: `It broke off: ${report.why}. What is left is here still.`,
+    done: report.came_back ? `${whole(report.came_back)} dead-lettered again.` : "None was dead-lettered again.",
+    stopped: "The replay was stopped.",
+    canary_failed: "The canary failed, so the other letters were not sent.",
+    canary_unknown: `The result of the canary is unknown, so the other letters were not sent: ${report.why}.`,
+    too_many_failures: "The replay stopped because the limit of failures was reached.",
+    broken: `The replay was interrupted: ${report.why}. The letters that were not replayed are still in the dead-letter queue.`,
   }[report.ended];
   return `Replayed ${so} in ${report.seconds.toFixed(1)} s. ${end}`;
 }
@@ -89,12 +89,12 @@ async function look() {
   looked = true;
   forgetPlan();
   $("each-box").hidden = true;
-  say("looked", "Looking …");
+  say("looked", "Searching …");
   looking = true;
   try {
     const { letters, matching, groups } = await ask(`/api/dead-letters?${query()}`);
     looking = false;
-    say("looked", letters === 0 ? "There are none." : matching === letters ? `${plural(letters, "dead letter")}.` : `${whole(matching)} of ${plural(letters, "dead letter")} are meant.`);
+    say("looked", letters === 0 ? "There are no dead letters." : matching === letters ? `${plural(letters, "dead letter")}.` : `${whole(matching)} of ${plural(letters, "dead letter")} match the filter.`);
     $("groups").replaceChildren(...groups.map(group));
     $("order").hidden = matching === 0;
   } catch (error) {
@@ -115,7 +115,7 @@ const died = (it) => moment(it.failed_at) + claimed(it.failed_at_claimed);
 function group(it) {
   const numbers = (counts) => Object.entries(counts).map(([name, number]) => `${name} ${whole(number)}`).join(", ");
   const facts = [
-    it.oldest ? `died ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}${claimed(it.claimed_times > 0)}` : "",
+    it.oldest ? `dead-lettered ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}${claimed(it.claimed_times > 0)}` : "",
     numbers(it.kinds), numbers(it.topics), numbers(it.sources),
   ].filter((text) => text).join(" · ");
   return element("li", {},
@@ -125,7 +125,7 @@ function group(it) {
       it.error ? element("p", {}, it.error) : null,
       element("p", { class: "quiet" }, facts)),
     element("div", { class: "bar" },
-      element("button", { type: "button", onclick: () => narrow(it) }, "Only these"),
+      element("button", { type: "button", onclick: () => narrow(it) }, "Filter for these"),
       element("button", { type: "button", onclick: (event) => open(it.example, event.target) }, "Show one")));
 }
 
@@ -140,12 +140,12 @@ function narrow({ reason, error }) {
 
 async function listEach() {
   forgetPlan();
-  say("looked", "Looking …");
+  say("looked", "Searching …");
   looking = true;
   try {
     const { letters, rows: found } = await ask(`/api/dead-letters/each?${query()}`);
     looking = false;
-    say("looked", `${plural(found.length, "letter")} of ${whole(letters)}, the oldest in the queue first.`);
+    say("looked", `${plural(found.length, "letter")} of ${whole(letters)}, in the order of the queue.`);
     $("groups").replaceChildren();
     $("each-box").hidden = found.length === 0;
     $("order").hidden = found.length === 0;
@@ -173,7 +173,7 @@ async function open(id) {
   say("letter-title", `Dead letter ${id}`);
   $("letter").replaceChildren();
   $("letter-body").replaceChildren();
-  say("letter-word", "Looking …");
+  say("letter-word", "Searching …");
   $("letter-box").showModal();
   await fetchLetter(id, false);
 }
@@ -200,11 +200,11 @@ function showLetter({ letter, properties, now }) {
     dead_lettered: () => `would be dead-lettered again: ${now.reason}: ${now.error}`,
   }[now.outcome]();
   const pairs = [
-    ["Now", prospect], ["Reason", cause(letter)], ["Error", letter.error], ["Attempts", letter.attempts],
-    ["Topic", letter.topic], ["Died", died(letter)], ["Worker", letter.worker], ["Source", letter.source],
+    ["If replayed now", prospect], ["Reason", cause(letter)], ["Error", letter.error], ["Attempts", letter.attempts],
+    ["Topic", letter.topic], ["Dead-lettered", died(letter)], ["Worker", letter.worker], ["Source", letter.source],
     ["Queue", letter.origin.queue], ["Exchange", letter.origin.exchange], ["Routing key", letter.origin.routing_key],
     ["Kind", letter.kind], ["From", letter.from], ["To", letter.to], ["Message id", letter.message_id],
-    ["Replays", letter.replays], ["Body", plural(letter.bytes, "byte")],
+    ["Replays before", letter.replays], ["Body", plural(letter.bytes, "byte")],
   ];
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (name !== "headers") pairs.push([`Property ${name}`, value]);
@@ -227,12 +227,12 @@ function forgetPlan() {
 }
 
 function word() {
-  say("order-word", "A dry run says what would go where; then replay.");
+  say("order-word", "Do a dry run first: it shows where each letter would be sent.");
 }
 
 async function dryRun() {
   forgetPlan();
-  say("order-word", "Looking …");
+  say("order-word", "Searching …");
   const asked = query();
   try {
     const { matching, plan, refused } = await ask(`/api/dead-letters/plan?${asked}`);
@@ -267,7 +267,7 @@ async function replay(event) {
     await send("/api/dead-letters/replay", order);
     replaying = true;
     forgetPlan();
-    say("order-word", "It has begun.");
+    say("order-word", "The replay has started.");
     $("replay").scrollIntoView({ block: "nearest" });
   } catch (error) {
     failed("order-word", error);

@@ -48,9 +48,9 @@ function watchLink() {
   const lost = last !== 0 && age > STALE_MS + (polling ? POLL_MS : 0);
   document.body.classList.toggle("stale", lost);
   $("link").className = `link ${last === 0 ? "" : lost ? "lost" : "live"}`;
-  const live = polling ? "live, every 3 s" : "live";
-  say("link", last === 0 ? "connecting" : lost ? "connection lost: what you see is old" : live);
-  if (lost) $("link").title = `The last update came ${span(age / 1000)} ago. It is tried again by itself.`;
+  const live = polling ? "live, updated every 3 s" : "live";
+  say("link", last === 0 ? "connecting" : lost ? "connection lost: the numbers are old" : live);
+  if (lost) $("link").title = `The last update came ${span(age / 1000)} ago. The page reconnects by itself.`;
   else $("link").removeAttribute("title");
 }
 
@@ -91,10 +91,10 @@ function showFigures({ figures, held, dead_letters: dead, at }) {
   say("out", rate(figures.published_per_second));
   say("in-flight", count(figures.in_flight));
   const waiting = held.reduce((sum, it) => sum + it.waiting, 0);
-  say("in-flight-sub", waiting ? `${count(waiting)} of them held` : "taken, not settled yet");
+  say("in-flight-sub", waiting ? `${count(waiting)} of them held` : "delivered, not acknowledged yet");
   say("ready", count(figures.ready));
   say("latency", seconds(latency.p95));
-  say("latency-sub", latency.p95 === null ? "nothing settled just now" : "95 of 100 settle within");
+  say("latency-sub", latency.p95 === null ? "nothing acknowledged in the last 10 s" : "95th percentile");
   say("dead", count(dead));
   $("dead").className = dead ? "warm" : "";
   const most = about?.entries_per_request ?? 10;
@@ -103,9 +103,9 @@ function showFigures({ figures, held, dead_letters: dead, at }) {
   say("fill", requests.entries === null ? "–" : `${requests.entries.toFixed(1)} of ${most} events`);
   say("per-event", requests.per_event === null ? "–" : requests.per_event.toFixed(3));
   const price = requests.usd_per_million_events;
-  say("cost", price === null ? "–" : `$${price.toFixed(3)} a million events; $${requests.usd_spent.toFixed(4)} since the start`);
-  say("requests", `${rate(requests.per_second)}/s; ${count(requests.in_flight)} of ${count(requests.limit)} at once`);
-  const often = (all, now) => (all === 0 ? "none" : `${count(all)} since the start; ${rate(now)}/s now`);
+  say("cost", price === null ? "–" : `$${price.toFixed(3)} per million events; $${requests.usd_spent.toFixed(4)} since the worker started`);
+  say("requests", `${rate(requests.per_second)}/s; ${count(requests.in_flight)} in flight, limit ${count(requests.limit)}`);
+  const often = (all, now) => (all === 0 ? "none" : `${count(all)} since the worker started; ${rate(now)}/s now`);
   say("retries", often(requests.retries, requests.retries_per_second));
   say("throttled", often(requests.throttled, requests.throttled_per_second));
   showBooks(figures);
@@ -117,8 +117,8 @@ function showBooks({ books, missing }) {
   for (const [id, key] of Object.entries(shown)) say(`b-${id}`, count(books[key]));
   // Numbers that are read while they change may differ by a few.
   const off = Math.abs(books.unaccounted);
-  const word = missing > 0 ? `Perhaps: ${whole(missing)} unaccounted for, and it stays so. Restart this worker: they come again.`
-    : off === 0 ? "No: every delivery is accounted for." : `No: ${whole(off)} moved while they were counted.`;
+  const word = missing > 0 ? `Perhaps: ${plural(missing, "event")} cannot be accounted for, and the number does not change. Restart this worker: RabbitMQ then delivers them again.`
+    : off === 0 ? "No: every delivery is accounted for." : `No: the numbers were read while ${plural(off, "event")} moved.`;
   say("books-word", word);
 }
 
@@ -133,9 +133,9 @@ function showCharts({ figures }) {
   const newest = points.at(-1)?.at ?? "";
   if (drawn === newest) return;
   drawn = newest;
-  chart($("rate-chart"), points, RATES, rate, `Events a second over ten minutes; now in ${rate(received)}, out ${rate(published)}`);
-  const now = LATENCIES.map(({ key }) => `${key.slice(1)} percent within ${seconds(latency[key])}`).join(", ");
-  chart($("latency-chart"), points, LATENCIES, seconds, `Time from received to settled over ten minutes; now ${now}`);
+  chart($("rate-chart"), points, RATES, rate, `Events per second over ten minutes; now in ${rate(received)}, out ${rate(published)}`);
+  const now = LATENCIES.map(({ key }) => `${key.slice(1)}th percentile ${seconds(latency[key])}`).join(", ");
+  chart($("latency-chart"), points, LATENCIES, seconds, `Latency from delivery to acknowledgement over ten minutes; now ${now}`);
 }
 
 function showHolds({ held, at }) {
@@ -147,16 +147,20 @@ function showHolds({ held, at }) {
       list.append(element("li", {}, element("p", { class: "what" }), element("p"), element("p", { class: "advice" })));
     }
     const [what, why, advice] = list.children[index].children;
-    say(what, hold.topic ?? "Everything: the service");
-    const next = hold.next_probe_seconds > 0 ? `next probe in ${seconds(Math.ceil(hold.next_probe_seconds))}` : "a probe is under way";
+    say(what, hold.topic ?? "The service (all topics)");
+    const next = hold.next_probe_seconds > 0 ? `next probe in ${seconds(Math.ceil(hold.next_probe_seconds))}` : "a probe is in progress";
     const lasted = span((Date.parse(at) - Date.parse(hold.since)) / 1000);
-    say(why, `${hold.error}. Since ${clock(hold.since)} (${lasted}); ${plural(hold.waiting, "event")} wait here; ${next}.`);
+    say(why, `${hold.error}. Since ${clock(hold.since)} (${lasted}); ${plural(hold.waiting, "event")} in flight ${hold.waiting === 1 ? "waits" : "wait"} for it; ${next}.`);
     say(advice, `→ ${hold.what_to_do}`);
   });
 }
 
+// What the worker's words for a state are on the page, and how bad each is.
+const STATES = { open: "flowing", waiting: "not consuming" };
+const LEVELS = { consuming: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" };
+
 function showTables({ sources, topics, at }) {
-  const pill = (state) => ({ text: state, class: `pill ${{ consuming: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" }[state] ?? "attention"}` });
+  const pill = (state) => ({ text: STATES[state] ?? state, class: `pill ${LEVELS[state] ?? "attention"}` });
   rows($("sources"), sources.map((it) => [
     it.name, it.queue, pill(it.state), it.since ? span((Date.parse(at) - Date.parse(it.since)) / 1000) : "–",
     rate(it.received_per_second), count(it.ready), count(it.parked), count(it.in_flight), count(it.consumers),

@@ -28,10 +28,14 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
             }
             Err(PublishError::Lost(error)) => return Err(error),
             Err(PublishError::Unroutable) => {
-                self.run.refuse(id, &format!("{address}: no queue takes it from there"));
+                self.run
+                    .refuse(id, &format!("{address}: no queue is bound there for its routing key"));
             }
             Err(PublishError::Refused) => {
-                self.run.refuse(id, &format!("{address}: a queue refused it; is it full?"));
+                self.run.refuse(
+                    id,
+                    &format!("{address}: a queue refused it; check whether the queue is full"),
+                );
             }
         }
         self.stop_if_failed(true);

@@ -74,7 +74,7 @@ impl Defined {
                 if given != wanted {
                     let signature = function.signature();
                     let what = format!(
-                        "`{}` has {given} parameters, where it is asked as {signature}",
+                        "`{}` has {given} parameters, but is called as {signature}",
                         it.name
                     );
                     return Err((Place::line(line), what));
@@ -82,7 +82,7 @@ impl Defined {
                 defined.0[function as usize] = Some(line);
             } else if let Some(near) = nearest(it.name).filter(|_| it.access == FnAccess::Public) {
                 let what = format!(
-                    "nobody asks a function `{}`: did you mean `{}`? If it is a helper, write `private fn`",
+                    "a plugin has no function `{}`: did you mean `{}`? If it is a helper, write `private fn`",
                     it.name,
                     near.signature()
                 );
@@ -91,7 +91,8 @@ impl Defined {
         }
         if defined.0.iter().all(Option::is_none) {
             let known: Vec<_> = Function::ALL.into_iter().map(Function::signature).collect();
-            let what = format!("defines no function of a plugin, which are {}", known.join(", "));
+            let what =
+                format!("the script defines none of a plugin's functions: {}", known.join(", "));
             return Err((Place::default(), what));
         }
         Ok(defined)

@@ -117,24 +117,27 @@ fn a_text_that_is_no_policy_is_refused_with_file_line_and_column() {
         ("fn keep(event) {\n  if event.kind == `chat` {", "p.rhai:2:"),
         ("fn keep(event) { x }", "p.rhai:1:18: there is no variable `x`: a function sees"),
         ("let x = 1;\nfn keep(event) { x }", "p.rhai:2:18: there is no variable `x`"),
-        ("", "p.rhai: defines no function of a plugin, which are keep(event), user_guid(jid), "),
-        ("fn other() { 1 }", "p.rhai: defines no function of a plugin"),
+        (
+            "",
+            "p.rhai: the script defines none of a plugin's functions: keep(event), user_guid(jid), ",
+        ),
+        ("fn other() { 1 }", "p.rhai: the script defines none of a plugin's functions"),
         (
             "\n\nfn keep() { true }",
-            "p.rhai:3:1: `keep` has 0 parameters, where it is asked as keep(event)",
+            "p.rhai:3:1: `keep` has 0 parameters, but is called as keep(event)",
         ),
         ("fn keep (a, b) { true }", "p.rhai:1:1: `keep` has 2 parameters"),
         (
             "// fn user_giud(\nfn user_giud(jid) { `x` }",
-            "p.rhai:2:1: nobody asks a function `user_giud`: did you mean `user_guid(jid)`?",
+            "p.rhai:2:1: a plugin has no function `user_giud`: did you mean `user_guid(jid)`?",
         ),
         (
             "fn message_atributes(a, b, c, d, e) { #{} }",
-            "p.rhai:1:1: nobody asks a function `message_atributes`",
+            "p.rhai:1:1: a plugin has no function `message_atributes`",
         ),
         (
             "fn keeps(event) { true }",
-            "p.rhai:1:1: nobody asks a function `keeps`: did you mean `keep(event)`? If it is a helper, write `private fn`",
+            "p.rhai:1:1: a plugin has no function `keeps`: did you mean `keep(event)`? If it is a helper, write `private fn`",
         ),
         ("fn keep(event) { true } fn keep(other) { true }", "p.rhai:1:25: "),
         (

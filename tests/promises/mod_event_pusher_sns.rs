@@ -1,4 +1,4 @@
-//! The cases of the ancestor's own suite, on the running binary.
+//! The cases of the test suite of MongooseIM's `mod_event_pusher_sns`, on the running binary.
 
 use serde_json::json;
 
