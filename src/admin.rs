@@ -1,16 +1,16 @@
 //! The operator's side, over HTTP: is it alive, is it ready, what does it count, and a page for people.
 //!
 //! It is served from a thread of its own, so that it can tell when the workers' thread has got stuck, and takes
-//! nothing from it but a look every [`pulse::BEAT`].
+//! nothing from it but a look every [`status_publisher::STATUS_EVERY`].
 
+mod client;
 mod health;
 mod page;
 mod places;
-mod pulse;
 mod server;
+mod status_publisher;
 #[cfg(test)]
 mod tests;
-mod visitor;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::health::Status;
 use self::page::Page;
-pub(crate) use self::pulse::Pulse;
+pub(crate) use self::status_publisher::StatusPublisher;
 use crate::config::{Admin, Config};
 use crate::dead_letters::Stop;
 use crate::observe::metrics::Metrics;
@@ -52,7 +52,7 @@ pub(crate) struct Setup {
     /// The worker's.
     pub(crate) stop: Stop,
     /// Connections at once.
-    pub(crate) visitors: usize,
+    pub(crate) connections: usize,
 }
 
 /// Takes the address for probes alone, and says so.
@@ -134,7 +134,7 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
         let beside = tokio::task::LocalSet::new();
         beside.block_on(&runtime, async {
             let view = View { status: setup.status.clone(), metrics: Arc::clone(&setup.metrics) };
-            let visitors = setup.visitors;
+            let connections = setup.connections;
             let status = setup.status.clone();
             let (page, working) = Page::new(setup);
             match tokio::net::TcpListener::from_std(listener) {
@@ -142,7 +142,7 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
                     let knows = page::knows(&page);
                     let router = router(view, page);
                     tokio::join!(
-                        server::serve(&listener, &router, &knows, visitors),
+                        server::serve(&listener, &router, &knows, connections),
                         working,
                         watch_for_standstill(status)
                     );
@@ -165,7 +165,7 @@ async fn watch_for_standstill(status: watch::Receiver<Status>) {
             tracing::error!(event = "loop_stuck", since = %problem.since, error, what_to_do = %problem.what_to_do, "event loop stuck");
         }
         was_stuck = stuck.is_some();
-        tokio::time::sleep(pulse::BEAT).await;
+        tokio::time::sleep(status_publisher::STATUS_EVERY).await;
     }
 }
 
@@ -178,7 +178,7 @@ pub(crate) fn serve_probes(
     listener: TcpListener,
     status: watch::Receiver<Status>,
     metrics: Arc<Metrics>,
-    visitors: usize,
+    connections: usize,
 ) -> io::Result<SocketAddr> {
     let at = listener.local_addr()?;
     listener.set_nonblocking(true)?;
@@ -192,7 +192,7 @@ pub(crate) fn serve_probes(
                         (StatusCode::NOT_FOUND, there)
                     });
                     let nobody: server::Knows = Arc::new(|_, _| false);
-                    server::serve(&listener, &server::guarded(router), &nobody, visitors).await;
+                    server::serve(&listener, &server::guarded(router), &nobody, connections).await;
                 }
                 Err(error) => {
                     tracing::error!(event = "health_failed", %error, "cannot serve probes");

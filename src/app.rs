@@ -32,7 +32,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::run::run;
 use crate::cli::arguments::{self, Arguments, Command};
-use crate::cli::output::{all_is_said, complain};
+use crate::cli::output::{everything_is_printed, print_error};
 use crate::cli::{
     FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed, import, try_events,
 };
@@ -54,21 +54,25 @@ pub fn main(plugins: &Plugins) -> ExitCode {
         Ok(arguments) => carry_out(arguments, plugins),
         Err(told) => match told.print() {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                complain(&format!("cannot write to standard output: {error}"));
+                print_error(&format!("cannot write to standard output: {error}"));
                 ExitCode::from(FAILED)
             }
             _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(WRONG_ARGUMENTS)),
         },
     };
     // What nobody could read is not done.
-    if all_is_said() || status != ExitCode::SUCCESS { status } else { ExitCode::from(FAILED) }
+    if everything_is_printed() || status != ExitCode::SUCCESS {
+        status
+    } else {
+        ExitCode::from(FAILED)
+    }
 }
 
 fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     if matches!(arguments.command, Command::Import(_) | Command::Try(_))
         && let Err(error) = end_on_signals()
     {
-        complain(&format!("cannot start: {error}"));
+        print_error(&format!("cannot start: {error}"));
         return ExitCode::from(FAILED);
     }
     if let Command::Import(command) = &arguments.command {

@@ -5,16 +5,16 @@
 
 mod access;
 mod api;
-mod asked;
 mod assets;
 mod attempts;
-mod clerk;
+mod dead_letter_jobs;
 mod figures;
-mod frame;
 mod headline;
 mod letters;
 mod parse;
+mod parsed_request;
 mod session;
+mod snapshot;
 mod stream;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,9 +29,9 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
 use self::access::Access;
-use self::clerk::{Clerk, Desk};
+use self::dead_letter_jobs::{DeadLetterJobs, OperatorContext};
 use self::figures::History;
-use self::frame::{About, Frames};
+use self::snapshot::{About, Snapshots};
 use super::{Setup, Status, server};
 use crate::limits;
 use crate::observe::metrics::Metrics;
@@ -47,9 +47,9 @@ pub(super) struct Page {
     status: watch::Receiver<Status>,
     metrics: Arc<Metrics>,
     history: Mutex<History>,
-    clerk: Clerk,
+    jobs: DeadLetterJobs,
     /// The last update, ready to be sent.
-    frames: watch::Sender<Frames>,
+    snapshots: watch::Sender<Snapshots>,
     /// Open streams.
     watchers: watch::Sender<Watchers>,
 }
@@ -73,20 +73,20 @@ impl Page {
         let watchers = watch::Sender::new(Watchers::default());
         let about = About::new(&setup.config, &setup.name);
         let access = Access::new(&setup.config.admin);
-        let desk = Desk::new(setup.config, setup.router, setup.name);
-        let (clerk, clerking) = Clerk::new(desk, watchers.subscribe(), setup.stop);
+        let context = OperatorContext::new(setup.config, setup.router, setup.name);
+        let (jobs, running_jobs) = DeadLetterJobs::new(context, watchers.subscribe(), setup.stop);
         let page = Arc::new(Self {
             access,
             about,
             status: setup.status,
             metrics: setup.metrics,
             history: Mutex::default(),
-            clerk,
-            frames: watch::Sender::default(),
+            jobs,
+            snapshots: watch::Sender::default(),
             watchers,
         });
         let reading = Arc::clone(&page).read_on();
-        let working = async { tokio::join!(clerking, reading) };
+        let working = async { tokio::join!(running_jobs, reading) };
         (page, async {
             let ((), ()) = working.await;
         })
@@ -100,7 +100,7 @@ impl Page {
             ticks.tick().await;
             self.history().add(self.metrics.reading());
             if self.watchers.borrow().are_any() {
-                self.frames.send_replace(self.frames());
+                self.snapshots.send_replace(self.snapshots());
             }
         }
     }
@@ -152,7 +152,7 @@ async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> R
         page.access.check_host(uri, headers).and_then(|()| Access::check_site(uri, headers));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
-        Err(refusal) => asked::refused(&refusal),
+        Err(refusal) => parsed_request::refused(&refusal),
     };
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, POLICY),

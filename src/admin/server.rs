@@ -1,4 +1,4 @@
-//! Connections, so bounded that no visitor gets in the workers' way.
+//! Connections, so bounded that no client gets in the workers' way.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use tokio::net::TcpListener;
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
+use super::client::Client;
 use super::places::{Class, Places};
-use super::visitor::Visitor;
 use crate::limits::ARRIVING_CONNECTIONS;
 
 /// For a request's head to arrive.
@@ -58,10 +58,10 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows
         if number.is_multiple_of(AT_A_TIME) {
             yield_now().await;
         }
-        let (stream, visitor) = match listener.accept().await {
+        let (stream, client) = match listener.accept().await {
             Ok((stream, peer)) => {
                 let place = places.take(peer.ip());
-                (stream, Visitor::new(peer, DONE_WITHIN).at(place))
+                (stream, Client::new(peer, DONE_WITHIN).at(place))
             }
             Err(error) => {
                 tracing::debug!(event = "accept_failed", %error, "cannot accept a connection to an admin address");
@@ -70,7 +70,7 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows
             }
         };
         let answering = TowerToHyperService::new(router.clone());
-        let (theirs, knows) = (visitor.clone(), Arc::clone(knows));
+        let (theirs, knows) = (client.clone(), Arc::clone(knows));
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let path = request.uri().path();
             if let Some(place) = theirs.place() {
@@ -90,10 +90,10 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows
             .keep_alive(false)
             .serve_connection(TokioIo::new(stream), service);
         tokio::spawn(async move {
-            // A visitor who is too slow, or talks something else, has been told or is gone.
+            // A client who is too slow, or talks something else, has been told or is gone.
             tokio::select! {
                 _ = connection => {}
-                () = visitor.overstays() => {}
+                () = client.overstays() => {}
             }
         });
     }
@@ -132,8 +132,8 @@ async fn whole(request: Request) -> Result<Request, (StatusCode, &'static str)> 
     let Ok(body) = read else {
         return Err((StatusCode::BAD_REQUEST, "the rest of the request is malformed\n"));
     };
-    if let Some(visitor) = parts.extensions.get::<Visitor>() {
-        visitor.has_asked();
+    if let Some(client) = parts.extensions.get::<Client>() {
+        client.has_asked();
     }
     Ok(Request::from_parts(parts, Body::from(body)))
 }

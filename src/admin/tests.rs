@@ -39,7 +39,8 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let name = "test".to_owned();
         let metrics = Arc::default();
-        let setup = Setup { status, metrics, config, router, name, stop: stopped, visitors: 128 };
+        let setup =
+            Setup { status, metrics, config, router, name, stop: stopped, connections: 128 };
         Self { at: serve(listener, setup).unwrap(), say, _stop: stop }
     }
 

@@ -99,7 +99,7 @@ fn open_admin(
             router: config.router(plugins).map_err(|error| error.to_string())?,
             name: worker_name(),
             stop: stop.clone(),
-            visitors,
+            connections: visitors,
         };
         admin::serve(listener, setup)
             .map_err(|error| format!("cannot serve admin.listen: {error}"))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use crate::admin::{Pulse, Status};
+use crate::admin::{StatusPublisher, Status};
 use crate::arn::TopicArn;
 use crate::config::{self, Config};
 use crate::observe::metrics::{Metrics, sum};
@@ -60,7 +60,7 @@ impl<P: Publish + 'static> Wiring<P> {
         let sources = config.amqp.sources.iter();
         let workers: Vec<_> =
             sources.map(|source| self.worker(config, source, &queue_of)).collect();
-        let pulse = Pulse {
+        let status_publisher = StatusPublisher {
             monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
             publisher: self.publisher,
             topics: self.topics,
@@ -73,7 +73,7 @@ impl<P: Publish + 'static> Wiring<P> {
         tokio::select! {
             _ = working => {}
             () = report_progress(&self.metrics) => {}
-            () = pulse.beat() => {}
+            () = status_publisher.run() => {}
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::cli::output::say;
+use crate::cli::output::print_line;
 use crate::config::{Access, Config};
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
@@ -36,7 +36,7 @@ pub(crate) async fn run(
     let mut problems = 0_u32;
     let mut report = |finding: Finding| {
         problems += u32::from(!finding.good);
-        say(&line(&finding));
+        print_line(&line(&finding));
     };
     configuration(config, plugins, complaint, &mut report);
     let unusable = inspect::tls_files(&config.amqp);
@@ -51,7 +51,7 @@ pub(crate) async fn run(
         topics(config, &mut report).await;
     }
     if problems > 0 {
-        say(&counted(problems, "problem", "problems"));
+        print_line(&counted(problems, "problem", "problems"));
     }
     problems == 0
 }

@@ -9,7 +9,7 @@ mod show;
 
 use std::time::Duration;
 
-use crate::cli::output::say_json;
+use crate::cli::output::print_json;
 use crate::cli::{End, arguments};
 use crate::config::Config;
 use crate::dead_letters::{DeadLetters, DeadLettersError, Filter, Looked, Stop};
@@ -31,26 +31,28 @@ pub(crate) async fn run(
     let dead_letters = DeadLetters::new(config.amqp.clone(), name);
     let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
         if waits {
-            complain(&format!(
+            print_error(&format!(
                 "waiting: another command, the operator's page or another consumer is reading `{queue}`; this command \
                  continues when that one has finished. Press Ctrl-C to stop waiting"
             ));
         }
     });
-    let desk = Desk { dead_letters, config, stop };
+    let context = OperatorContext { dead_letters, config, stop };
     let ended = match command {
         arguments::DeadLetters::List { filter, each, json } => {
-            desk.list(filter.into(), each, json).await
+            context.list(filter.into(), each, json).await
         }
         arguments::DeadLetters::Show { id, body, json } => {
-            desk.show(&id, body, json, plugins).await
+            context.show(&id, body, json, plugins).await
         }
-        arguments::DeadLetters::Replay(arguments) => desk.replay(*arguments).await,
-        arguments::DeadLetters::Export { file, filter } => desk.export(&file, filter.into()).await,
-        arguments::DeadLetters::Import { file } => desk.import(&file).await,
+        arguments::DeadLetters::Replay(arguments) => context.replay(*arguments).await,
+        arguments::DeadLetters::Export { file, filter } => {
+            context.export(&file, filter.into()).await
+        }
+        arguments::DeadLetters::Import { file } => context.import(&file).await,
         arguments::DeadLetters::Discard { filter, all: _, yes, export, claimed_times } => {
             let filter = Filter { claimed_times, ..filter.into() };
-            desk.discard(filter, yes, export.as_deref()).await
+            context.discard(filter, yes, export.as_deref()).await
         }
     };
     ended.unwrap_or_else(|trouble| {
@@ -60,13 +62,13 @@ pub(crate) async fn run(
 }
 
 /// What every command works with.
-struct Desk<'a> {
+struct OperatorContext<'a> {
     dead_letters: DeadLetters,
     config: &'a Config,
     stop: &'a Stop,
 }
 
-impl Desk<'_> {
+impl OperatorContext<'_> {
     fn queue(&self) -> &str {
         self.dead_letters.queue()
     }
@@ -75,9 +77,11 @@ impl Desk<'_> {
     fn found_none(&self, looked: &Looked, filter: &Filter) -> bool {
         let queue = self.queue();
         match looked {
-            Looked { letters: 0, .. } => say(&format!("no dead letters in `{queue}`")),
+            Looked { letters: 0, .. } => print_line(&format!("no dead letters in `{queue}`")),
             Looked { letters, matching: 0, .. } if !filter.is_empty() => {
-                say(&format!("none of the {letters} dead letters in `{queue}` matches the filter"));
+                print_line(&format!(
+                    "none of the {letters} dead letters in `{queue}` matches the filter"
+                ));
             }
             _ => return false,
         }
@@ -90,7 +94,7 @@ impl Desk<'_> {
         if *unseen == 0 {
             return End::Done;
         }
-        complain(&format!(
+        print_error(&format!(
             "{} in `{}` could not be read: they expired or were consumed meanwhile, or there are more than this \
              command can hold; run it again",
             dead_letters(*unseen),
@@ -108,17 +112,17 @@ fn explain(trouble: &DeadLettersError) {
         }
         _ => "",
     };
-    complain(&format!("{trouble}{remedy}"));
+    print_error(&format!("{trouble}{remedy}"));
 }
 
 /// Lines for whoever asked. Whatever a letter holds, the terminal shows it and does not obey.
-fn say(lines: &str) {
-    crate::cli::output::say(&printable(lines, true));
+fn print_line(lines: &str) {
+    crate::cli::output::print_line(&printable(lines, true));
 }
 
 /// Lines about what is not as it should be; names in the broker's answers may be a letter's.
-fn complain(lines: &str) {
-    crate::cli::output::complain(&printable(lines, true));
+fn print_error(lines: &str) {
+    crate::cli::output::print_error(&printable(lines, true));
 }
 
 /// `1 dead letter`, `2 dead letters`.

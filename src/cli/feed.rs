@@ -13,7 +13,7 @@ use self::routes::Routes;
 use self::traffic::{People, Traffic};
 use crate::cli::End;
 use crate::cli::arguments::FeedArguments;
-use crate::cli::output::{complain, say};
+use crate::cli::output::{print_error, print_line};
 use crate::cli::progress::Progress;
 use crate::config::Config;
 use crate::dead_letters::Stop;
@@ -33,7 +33,7 @@ pub(crate) async fn run(
     let routes = match Routes::new(arguments, &config.amqp.sources) {
         Ok(routes) => routes,
         Err(wrong) => {
-            complain(&wrong);
+            print_error(&wrong);
             return End::WrongArguments;
         }
     };
@@ -44,18 +44,18 @@ pub(crate) async fn run(
         traffic: Traffic::new(seed, people(arguments, config), arguments.mix),
         routes: &routes,
     };
-    complain(&opening(arguments, &routes, seed));
+    print_error(&opening(arguments, &routes, seed));
     let mut progress = Progress::new(arguments.count.is_some());
     let broker = Broker::new(config.amqp.clone(), name);
     let report = feed.run(&broker, stop.clone(), |report, warning| {
         if let Some(warning) = warning {
-            progress.complain(warning);
+            progress.print_error(warning);
         }
         show(&mut progress, report, arguments);
     });
     let report = report.await;
     progress.end();
-    tell(&report);
+    print_report(&report);
     if report.is_good() { End::Done } else { End::Failed }
 }
 
@@ -100,12 +100,12 @@ fn of(arguments: &FeedArguments) -> String {
     arguments.count.map(|count| format!(" of {count}")).unwrap_or_default()
 }
 
-fn tell(report: &Report) {
+fn print_report(report: &Report) {
     let Report { unroutable, refused, unconfirmed, ended, took, .. } = report;
     match ended {
         Ended::Done => {}
-        Ended::Stopped => complain("stopped by a signal"),
-        Ended::Broken(why) => complain(&printable(why, false)),
+        Ended::Stopped => print_error("stopped by a signal"),
+        Ended::Broken(why) => print_error(&printable(why, false)),
     }
     let published = report.published();
     let seconds = took.as_secs_f64();
@@ -113,7 +113,7 @@ fn tell(report: &Report) {
     let rate = per_second(published, *took);
     let kinds: Vec<_> =
         EventKind::ALL.iter().map(|kind| format!("{kind} {}", report.of(*kind))).collect();
-    say(&format!(
+    print_line(&format!(
         "published {} in {seconds:.1} s ({rate}/s): {}",
         counted(published, "event", "events"),
         kinds.join(", ")
@@ -124,7 +124,7 @@ fn tell(report: &Report) {
         (unconfirmed, "not confirmed: they may or may not be in a queue"),
     ] {
         if *count > 0 {
-            say(&format!("{count:>7}  {what}"));
+            print_line(&format!("{count:>7}  {what}"));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use event_pusher_import::{ImportError, Imported, Input, MAX_BYTES, Secrets, import};
 
-use crate::cli::output::{complain, say_plainly};
+use crate::cli::output::{print_error, print_raw};
 use crate::cli::{FAILED, INVALID_CONFIGURATION, arguments};
 use crate::config::{Config, HOST_KEYS, Inputs, Key, Problems};
 use crate::plugin::Plugins;
@@ -21,7 +21,7 @@ pub(crate) fn run(command: &arguments::Import, plugins: &Plugins) -> ExitCode {
     match carry_out(command, plugins) {
         Ok(status) => status,
         Err(wrong) => {
-            complain(&wrong);
+            print_error(&wrong);
             ExitCode::from(FAILED)
         }
     }
@@ -40,7 +40,7 @@ fn carry_out(command: &arguments::Import, plugins: &Plugins) -> Result<ExitCode,
     let problems = problems(&imported, &names);
     match &command.output {
         Some(path) => write(path, &imported.toml, command.force)?,
-        None => say_plainly(&imported.toml),
+        None => print_raw(&imported.toml),
     }
     Ok(report(&imported, problems.as_ref(), command.output.as_deref()))
 }
@@ -108,14 +108,14 @@ fn beside(path: &Path) -> PathBuf {
 fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path>) -> ExitCode {
     let Imported { choices, left_out, secrets, .. } = imported;
     let written = output.map(|path| format!("wrote {}: ", path.display())).unwrap_or_default();
-    complain(&format!(
+    print_error(&format!(
         "{written}{}, {} not converted, {} to be set in the environment; comments in the result explain each",
         counted(*choices, "choice", "choices"),
         counted(*left_out, "option", "options"),
         counted(*secrets, "secret", "secrets"),
     ));
     let Some(problems) = problems else { return ExitCode::SUCCESS };
-    complain(&format!(
+    print_error(&format!(
         "the result is not a valid configuration until these problems are corrected:\n{problems}"
     ));
     ExitCode::from(INVALID_CONFIGURATION)

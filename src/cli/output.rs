@@ -9,17 +9,17 @@ use crate::text::printable_json;
 static FAILED: AtomicBool = AtomicBool::new(false);
 
 /// A line of what was asked for.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     note(writeln!(anstream::stdout(), "{line}"));
 }
 
 /// What was asked for, as it is.
-pub(crate) fn say_plainly(text: &str) {
+pub(crate) fn print_raw(text: &str) {
     note(io::stdout().write_all(text.as_bytes()));
 }
 
 /// Whether all that was said has reached standard output. To be asked at the end.
-pub(crate) fn all_is_said() -> bool {
+pub(crate) fn everything_is_printed() -> bool {
     note(io::stdout().flush());
     !FAILED.load(Ordering::Relaxed)
 }
@@ -30,19 +30,19 @@ fn note(written: io::Result<()>) {
         && error.kind() != ErrorKind::BrokenPipe
         && !FAILED.swap(true, Ordering::Relaxed)
     {
-        complain(&format!("cannot write to standard output: {error}"));
+        print_error(&format!("cannot write to standard output: {error}"));
     }
 }
 
 /// A line about what is not as it should be.
-pub(crate) fn complain(line: &str) {
+pub(crate) fn print_error(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 /// A value as a line of JSON.
-pub(crate) fn say_json(value: &impl serde::Serialize) {
+pub(crate) fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => say(&printable_json(&text)),
-        Err(error) => complain(&format!("cannot write this as JSON: {error}")),
+        Ok(text) => print_line(&printable_json(&text)),
+        Err(error) => print_error(&format!("cannot write this as JSON: {error}")),
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::cli::output::complain;
+use crate::cli::output::print_error;
 
 /// Between two lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -71,15 +71,15 @@ impl Progress {
         } else if news || self.lined.elapsed() >= LINE_EVERY {
             self.lined = Instant::now();
             let state = if state.is_empty() { String::new() } else { format!("; {state}") };
-            complain(&format!("{}{state}", line()));
+            print_error(&format!("{}{state}", line()));
         }
     }
 
     /// Says something without the bar in its way.
-    pub(crate) fn complain(&self, line: &str) {
+    pub(crate) fn print_error(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| complain(line)),
-            None => complain(line),
+            Some(bar) => bar.suspend(|| print_error(line)),
+            None => print_error(line),
         }
     }
 

@@ -13,7 +13,7 @@ use self::samples::{Place, Sample, Samples};
 use self::text::Tally;
 use crate::cli::End;
 use crate::cli::arguments::TryArguments;
-use crate::cli::output::complain;
+use crate::cli::output::print_error;
 use crate::config::{Config, Source};
 use crate::event::{Envelope, Format};
 use crate::forecast::{Forecast, Told, forecast};
@@ -25,20 +25,20 @@ pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) 
     let source = match source_of(arguments, &config.amqp.sources) {
         Ok(source) => source,
         Err(wrong) => {
-            complain(&wrong);
+            print_error(&wrong);
             return End::WrongArguments;
         }
     };
-    match Trial::open(arguments, config, plugins, source).and_then(Trial::run) {
+    match DryRuns::open(arguments, config, plugins, source).and_then(DryRuns::run) {
         Ok(end) => end,
         // Whoever read has read enough.
         Err(Trouble::Write(error)) if error.kind() == ErrorKind::BrokenPipe => End::Done,
         Err(Trouble::Write(error)) => {
-            complain(&format!("cannot write to standard output: {error}"));
+            print_error(&format!("cannot write to standard output: {error}"));
             End::Failed
         }
         Err(Trouble::Told(why)) => {
-            complain(&why);
+            print_error(&why);
             End::Failed
         }
     }
@@ -83,7 +83,7 @@ fn source_of<'a>(arguments: &TryArguments, sources: &'a [Source]) -> Result<&'a 
     }
 }
 
-struct Trial<'a> {
+struct DryRuns<'a> {
     samples: Samples,
     router: Router,
     format: Format,
@@ -104,7 +104,7 @@ struct Line<'a> {
     told: Told<'a>,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> DryRuns<'a> {
     fn open(
         arguments: &'a TryArguments,
         config: &Config,
@@ -141,7 +141,7 @@ impl<'a> Trial<'a> {
         }
         if self.tally.is_empty() {
             let name = self.samples.name();
-            complain(&format!("{name} contains no event"));
+            print_error(&format!("{name} contains no event"));
             return Ok(End::Failed);
         }
         self.conclude()
@@ -152,7 +152,7 @@ impl<'a> Trial<'a> {
         if let Some(expectations) = &mut self.expectations {
             let found = serde_json::to_value(&line).map_err(|error| error.to_string())?;
             if let Some(difference) = expectations.compare(place, &found) {
-                say(self.json, &difference)?;
+                print_line(self.json, &difference)?;
             }
         }
         if self.json {
@@ -167,7 +167,7 @@ impl<'a> Trial<'a> {
     fn conclude(self) -> Result<End, Trouble> {
         let good = if let Some(expectations) = self.expectations {
             let (verdict, good) = expectations.conclude();
-            say(self.json, &verdict)?;
+            print_line(self.json, &verdict)?;
             good
         } else {
             if !self.json {
@@ -176,21 +176,21 @@ impl<'a> Trial<'a> {
             self.tally.dead_letters() == 0
         };
         if self.tally.spans_lines() {
-            complain(
+            print_error(
                 "an event of several lines must be a file of its own: put the files into a folder, and run `try` with \
                  the folder",
             );
         }
         if !good && self.json && self.arguments.expect.is_none() {
             let dead = self.tally.dead_letters();
-            complain(&format!("{dead} of {} would be dead letters", self.tally.events()));
+            print_error(&format!("{dead} of {} would be dead letters", self.tally.events()));
         }
         Ok(if good { End::Done } else { End::Failed })
     }
 }
 
 /// To people: where lines are for machines, beside them.
-fn say(beside: bool, text: &str) -> io::Result<()> {
+fn print_line(beside: bool, text: &str) -> io::Result<()> {
     if beside {
         writeln!(anstream::stderr(), "{text}")
     } else {

@@ -10,12 +10,12 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::access::Who;
-use super::asked::{Asked, answer, body, refused};
+use super::parsed_request::{ParsedRequest, answer, body, refused};
 use super::{Page, session};
 
-/// What does not change, and what this visitor may do.
-pub(super) async fn about(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    match page.access.who(&asked.headers, asked.peer()).await {
+/// What does not change, and what this client may do.
+pub(super) async fn about(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    match page.access.who(&request.headers, request.peer()).await {
         Err(refusal) => refused(&refusal),
         Ok(who) => answer(&json!({
             "worker": page.about,
@@ -27,10 +27,10 @@ pub(super) async fn about(State(page): State<Arc<Page>>, asked: Asked) -> Respon
 }
 
 /// One update with the whole chart, for those who get no stream.
-pub(super) async fn status(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let trusted = page.access.knows(&asked.headers, asked.peer());
-    let frames = page.frames();
-    let text = format!(r#"{{"points":{},"frame":{}}}"#, page.points(), frames.of(trusted));
+pub(super) async fn status(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    let trusted = page.access.knows(&request.headers, request.peer());
+    let snapshots = page.snapshots();
+    let text = format!(r#"{{"points":{},"frame":{}}}"#, page.points(), snapshots.of(trusted));
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
@@ -40,31 +40,35 @@ struct LogIn {
     token: String,
 }
 
-pub(super) async fn log_in(State(page): State<Arc<Page>>, asked: Asked, sent: Bytes) -> Response {
-    let LogIn { token } = match body(&asked.headers, &sent) {
+pub(super) async fn log_in(
+    State(page): State<Arc<Page>>,
+    request: ParsedRequest,
+    sent: Bytes,
+) -> Response {
+    let LogIn { token } = match body(&request.headers, &sent) {
         Ok(it) => it,
         Err(response) => return *response,
     };
-    match page.access.log_in(&token, asked.peer()).await {
+    match page.access.log_in(&token, request.peer()).await {
         Err(refusal) => refused(&refusal),
         Ok(id) => {
-            let (peer, who) = (asked.peer(), session::shown(&id));
+            let (peer, who) = (request.peer(), session::shown(&id));
             tracing::info!(event = "page_login", %peer, session = who, "login to the operator's page");
-            with_cookie(Some(&id), &asked)
+            with_cookie(Some(&id), &request)
         }
     }
 }
 
-pub(super) async fn log_out(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    if let Some(session) = page.access.log_out(&asked.headers) {
-        tracing::info!(event = "page_logout", peer = %asked.peer(), session, "logout from the operator's page");
+pub(super) async fn log_out(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    if let Some(session) = page.access.log_out(&request.headers) {
+        tracing::info!(event = "page_logout", peer = %request.peer(), session, "logout from the operator's page");
     }
-    with_cookie(None, &asked)
+    with_cookie(None, &request)
 }
 
-fn with_cookie(id: Option<&str>, asked: &Asked) -> Response {
+fn with_cookie(id: Option<&str>, request: &ParsedRequest) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&session::cookie(id, asked.is_https())) {
+    if let Ok(cookie) = HeaderValue::from_str(&session::cookie(id, request.is_https())) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     response

@@ -52,7 +52,7 @@ impl Latency {
 
 /// Every delivery and what became of it, since the start.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Books {
+pub(super) struct DeliveryTotals {
     received: u64,
     published: u64,
     skipped: u64,
@@ -63,7 +63,7 @@ pub(super) struct Books {
     unaccounted: i64,
 }
 
-impl From<Totals> for Books {
+impl From<Totals> for DeliveryTotals {
     fn from(totals: Totals) -> Self {
         Self {
             received: totals.received,
@@ -122,7 +122,9 @@ pub(super) struct Figures {
     in_flight: i64,
     ready: Option<i64>,
     latency: Latency,
-    books: Books,
+    /// In JSON, `books` is part of the contract.
+    #[serde(rename = "books")]
+    totals: DeliveryTotals,
     /// As many deliveries have been unaccounted for in all the last readings: they were forgotten.
     pub(super) missing: u64,
     pub(super) requests: Requests,
@@ -180,7 +182,7 @@ impl History {
             in_flight: now.sources.values().map(|it| it.in_flight).sum(),
             ready: ready.map(|it| it.iter().sum()),
             latency: Latency::of(&span.times()),
-            books: now.totals().into(),
+            totals: now.totals().into(),
             missing: self.missing(),
             requests: span.requests(usd_per_million),
             topics: topics.collect(),

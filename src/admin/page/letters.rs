@@ -15,8 +15,8 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
 use super::access::Who;
-use super::asked::{Asked, answer, body, failed, refused};
-use super::clerk::{Desk, NotDone, Order};
+use super::dead_letter_jobs::{NotDone, OperatorContext, Order};
+use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
 use super::{LONG_ANSWER, Page};
 use crate::dead_letters::argument_parsers::{jid, kind, moment, rate};
 use crate::dead_letters::{
@@ -27,14 +27,15 @@ use crate::dead_letters::{
 const MOST_ROWS: u64 = 200;
 
 /// Letters by reason and error.
-pub(super) async fn groups(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let (_, filter) = match reader(&page, &asked).await {
+pub(super) async fn groups(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    let (_, filter) = match reader(&page, &request).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
-    let looked = page.clerk.ask(async move |desk, stop| {
+    let looked = page.jobs.ask(async move |context, stop| {
         let mut summary = Summary::default();
-        let looked = desk.dead_letters.list(&filter, &stop, |letter| summary.add(letter)).await?;
+        let looked =
+            context.dead_letters.list(&filter, &stop, |letter| summary.add(letter)).await?;
         Ok(json!({
             "letters": looked.letters,
             "matching": looked.matching,
@@ -45,16 +46,16 @@ pub(super) async fn groups(State(page): State<Arc<Page>>, asked: Asked) -> Respo
 }
 
 /// Letters one by one, the first few.
-pub(super) async fn each(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let (_, mut filter) = match reader(&page, &asked).await {
+pub(super) async fn each(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    let (_, mut filter) = match reader(&page, &request).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
     filter.limit = Some(filter.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS));
-    let looked = page.clerk.ask(async move |desk, stop| {
+    let looked = page.jobs.ask(async move |context, stop| {
         let mut rows = Vec::new();
         let show = |letter: &Letter| rows.push(as_json(letter));
-        let looked = desk.dead_letters.list(&filter, &stop, show).await?;
+        let looked = context.dead_letters.list(&filter, &stop, show).await?;
         Ok(json!({"letters": looked.letters, "rows": rows}))
     });
     said(looked.await)
@@ -64,26 +65,26 @@ pub(super) async fn each(State(page): State<Arc<Page>>, asked: Asked) -> Respons
 pub(super) async fn one(
     State(page): State<Arc<Page>>,
     Path(id): Path<String>,
-    asked: Asked,
+    request: ParsedRequest,
 ) -> Response {
-    let mut query = asked.query.iter().flatten();
+    let mut query = request.query.iter().flatten();
     let wants_body = query.any(|(name, value)| name == "body" && value == "yes");
-    let who = match page.access.reader(&asked.headers, asked.peer()).await {
+    let who = match page.access.reader(&request.headers, request.peer()).await {
         Ok(who) => who,
         Err(refusal) => return refused(&refusal),
     };
     if wants_body {
-        let peer = asked.peer();
+        let peer = request.peer();
         tracing::info!(event = "page_body_shown", %peer, by = %who, letter = id, "body of a dead letter shown on the page");
     }
-    asked.visitor.may_stay(LONG_ANSWER);
-    let found = page.clerk.ask(async move |desk, stop| {
-        let mut found = desk.dead_letters.find(&id, &stop).await?;
+    request.client.may_stay(LONG_ANSWER);
+    let found = page.jobs.ask(async move |context, stop| {
+        let mut found = context.dead_letters.find(&id, &stop).await?;
         // Some may be alike to the byte, and then it is all the same which is shown.
         found.sort_by_key(|found| found.letter.id);
         found.dedup_by_key(|found| found.letter.id);
         let [found] = &mut found[..] else { return Ok(None) };
-        let forecast = forecast(found, desk.dead_letters.sources(), &desk.router);
+        let forecast = forecast(found, context.dead_letters.sources(), &context.router);
         // In the order of its keys, which a body that is to be published has.
         let shown = to_raw_value(&FoundAsJson::new(found, &forecast, wants_body));
         Ok(Some(shown.unwrap_or_default()))
@@ -98,22 +99,22 @@ pub(super) async fn one(
 }
 
 /// What a replay would send where; nothing is sent.
-pub(super) async fn plan(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let (_, filter) = match reader(&page, &asked).await {
+pub(super) async fn plan(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    let (_, filter) = match reader(&page, &request).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
-    let planned = page.clerk.ask(async move |desk, stop| {
-        let report = desk.dead_letters.replay(&filter, &dry(&desk), &stop, |_| {}).await?;
+    let planned = page.jobs.ask(async move |context, stop| {
+        let report = context.dead_letters.replay(&filter, &dry(&context), &stop, |_| {}).await?;
         Ok(report_as_json(&report))
     });
     said(planned.await)
 }
 
-fn dry(desk: &Desk) -> Replay {
+fn dry(context: &OperatorContext) -> Replay {
     let at_once = std::time::Duration::ZERO;
     let watching = Watching { canary: at_once, end: at_once };
-    Replay { watching, dry_run: true, ..desk.replay() }
+    Replay { watching, dry_run: true, ..context.replay() }
 }
 
 /// What the page sends to have letters replayed.
@@ -135,7 +136,7 @@ impl Wanted {
         self.filter.iter().flat_map(each).collect()
     }
 
-    fn order(&self, who: &Who, asked: &Asked) -> Result<Order, String> {
+    fn order(&self, who: &Who, request: &ParsedRequest) -> Result<Order, String> {
         let zero = |it: Option<u64>| it == Some(0);
         if zero(self.canary) || zero(self.max_failures) {
             return Err("canary and max_failures must be 1 or more, or be left out".to_owned());
@@ -146,54 +147,58 @@ impl Wanted {
             rate: self.rate.map(|it| rate(&it.to_string())).transpose()?,
             max_failures: self.max_failures,
             by: who.to_string(),
-            peer: asked.peer(),
+            peer: request.peer(),
         })
     }
 }
 
-pub(super) async fn replay(State(page): State<Arc<Page>>, asked: Asked, sent: Bytes) -> Response {
-    let who = match page.access.writer(&asked.headers, asked.peer()).await {
+pub(super) async fn replay(
+    State(page): State<Arc<Page>>,
+    request: ParsedRequest,
+    sent: Bytes,
+) -> Response {
+    let who = match page.access.writer(&request.headers, request.peer()).await {
         Ok(who) => who,
         Err(refusal) => return refused(&refusal),
     };
-    let wanted: Wanted = match body(&asked.headers, &sent) {
+    let wanted: Wanted = match body(&request.headers, &sent) {
         Ok(it) => it,
         Err(response) => return *response,
     };
-    let order = match wanted.order(&who, &asked) {
+    let order = match wanted.order(&who, &request) {
         Ok(it) => it,
         Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
     };
-    if let Err(not_done) = page.clerk.replay(order) {
+    if let Err(not_done) = page.jobs.replay(order) {
         return said::<()>(Err(not_done));
     }
     let Wanted { filter, canary, rate, max_failures } = wanted;
-    let peer = asked.peer();
+    let peer = request.peer();
     tracing::warn!(event = "page_replay_started", %peer, by = %who, ?filter, canary, rate, max_failures, "replay of dead letters started from the page");
     StatusCode::ACCEPTED.into_response()
 }
 
-pub(super) async fn stop(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let who = match page.access.writer(&asked.headers, asked.peer()).await {
+pub(super) async fn stop(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    let who = match page.access.writer(&request.headers, request.peer()).await {
         Ok(who) => who,
         Err(refusal) => return refused(&refusal),
     };
-    if !page.clerk.stop() {
+    if !page.jobs.stop() {
         return failed(StatusCode::CONFLICT, "no replay is running");
     }
-    tracing::warn!(event = "page_replay_stopped", peer = %asked.peer(), by = %who, "replay stopped from the page");
+    tracing::warn!(event = "page_replay_stopped", peer = %request.peer(), by = %who, "replay stopped from the page");
     StatusCode::ACCEPTED.into_response()
 }
 
 /// Who looks, and at which letters.
-async fn reader(page: &Page, asked: &Asked) -> Result<(Who, Filter), Box<Response>> {
+async fn reader(page: &Page, request: &ParsedRequest) -> Result<(Who, Filter), Box<Response>> {
     let refuse = |refusal| Box::new(refused(&refusal));
-    let who = page.access.reader(&asked.headers, asked.peer()).await.map_err(refuse)?;
-    let query = asked.query.as_ref().ok_or_else(|| "too many filters".to_owned());
+    let who = page.access.reader(&request.headers, request.peer()).await.map_err(refuse)?;
+    let query = request.query.as_ref().ok_or_else(|| "too many filters".to_owned());
     let filter = query
         .and_then(|query| filter(query))
         .map_err(|wrong| Box::new(failed(StatusCode::BAD_REQUEST, &wrong)))?;
-    asked.visitor.may_stay(LONG_ANSWER);
+    request.client.may_stay(LONG_ANSWER);
     Ok((who, filter))
 }
 

@@ -12,30 +12,30 @@ use futures_util::stream;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::asked::{Asked, failed};
-use super::frame::Frames;
+use super::parsed_request::{ParsedRequest, failed};
+use super::snapshot::Snapshots;
 use super::{Page, Watchers};
 use crate::limits::{ANONYMOUS_STREAMS, TRUSTED_STREAMS};
 
 /// A stream ends then, and its page opens the next: so nothing that has hung stays for ever.
 const LASTS: Duration = Duration::from_mins(15);
 
-pub(super) async fn stream(State(page): State<Arc<Page>>, asked: Asked) -> Response {
-    let trusted = page.access.knows(&asked.headers, asked.peer());
+pub(super) async fn stream(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+    let trusted = page.access.knows(&request.headers, request.peer());
     let Some(place) = Place::take(&page.watchers, trusted) else {
         let wrong = "the limit of open streams is reached; poll /api/status instead";
         let mut response = failed(StatusCode::SERVICE_UNAVAILABLE, wrong);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         return response;
     };
-    asked.visitor.may_stay(LASTS + Duration::from_secs(5));
+    request.client.may_stay(LASTS + Duration::from_secs(5));
     let first = format!(
         "retry: 1000\nevent: points\ndata: {}\n\nevent: frame\ndata: {}\n\n",
         page.points(),
-        page.frames().of(trusted)
+        page.snapshots().of(trusted)
     );
     let updates = Updates {
-        frames: page.frames.subscribe(),
+        snapshots: page.snapshots.subscribe(),
         until: Instant::now() + LASTS,
         first: Some(first),
         place,
@@ -81,7 +81,7 @@ impl Drop for Place {
 }
 
 struct Updates {
-    frames: watch::Receiver<Frames>,
+    snapshots: watch::Receiver<Snapshots>,
     until: Instant,
     first: Option<String>,
     place: Place,
@@ -92,9 +92,9 @@ impl Updates {
         if let Some(first) = self.first.take() {
             return Some((Ok(first.into()), self));
         }
-        timeout_at(self.until, self.frames.changed()).await.ok()?.ok()?;
-        let frames = self.frames.borrow_and_update().clone();
-        let frame = frames.of(self.place.trusted);
+        timeout_at(self.until, self.snapshots.changed()).await.ok()?.ok()?;
+        let snapshots = self.snapshots.borrow_and_update().clone();
+        let frame = snapshots.of(self.place.trusted);
         Some((Ok(format!("event: frame\ndata: {frame}\n\n").into()), self))
     }
 }

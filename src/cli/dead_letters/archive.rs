@@ -4,13 +4,13 @@ use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Desk, End, complain, dead_letters, explain, say};
+use super::{OperatorContext, End, print_error, dead_letters, explain, print_line};
 use crate::dead_letters::{DeadLettersError, Filter, Imported};
 
 /// Stands for standard output.
 const STDOUT: &str = "-";
 
-impl Desk<'_> {
+impl OperatorContext<'_> {
     pub(super) async fn export(
         &self,
         file: &Path,
@@ -19,7 +19,7 @@ impl Desk<'_> {
         if file == Path::new(STDOUT) {
             let to = BufWriter::new(io::stdout().lock());
             let looked = self.dead_letters.export(&filter, self.stop, to).await?;
-            complain(&format!("exported {}", dead_letters(looked.matching)));
+            print_error(&format!("exported {}", dead_letters(looked.matching)));
             return Ok(self.end_of(&looked));
         }
         let Some(new) = NewFile::create(file) else { return Ok(End::Failed) };
@@ -31,7 +31,7 @@ impl Desk<'_> {
         }
         new.keep()?;
         let (matching, file) = (dead_letters(looked.matching), file.display());
-        say(&format!("exported {matching} to {file}; they are still in the queue"));
+        print_line(&format!("exported {matching} to {file}; they are still in the queue"));
         Ok(end)
     }
 
@@ -42,22 +42,22 @@ impl Desk<'_> {
             .and_then(|it| it.is_file().then(|| File::open(file)).transpose());
         let from = match opened {
             Ok(None) => {
-                complain(&format!(
+                print_error(&format!(
                     "{shown} is not a regular file; `import` reads the file twice, so it can't be a pipe"
                 ));
                 return Ok(End::Failed);
             }
             Ok(Some(from)) => BufReader::new(from),
             Err(error) => {
-                complain(&format!("cannot read {shown}: {error}"));
+                print_error(&format!("cannot read {shown}: {error}"));
                 return Ok(End::Failed);
             }
         };
         let mut done = Imported::default();
         let imported =
             self.dead_letters.import(from, self.stop, &mut done, |blocked| match blocked {
-                Some(why) => complain(&format!("waiting: {why}")),
-                None => complain("RabbitMQ accepts messages again"),
+                Some(why) => print_error(&format!("waiting: {why}")),
+                None => print_error("RabbitMQ accepts messages again"),
             });
         let imported = imported.await;
         let Imported { letters, added, there } = done;
@@ -68,16 +68,19 @@ impl Desk<'_> {
                 } else {
                     String::new()
                 };
-                say(&format!("imported {added} of {} from {shown}{there}", dead_letters(letters)));
+                print_line(&format!(
+                    "imported {added} of {} from {shown}{there}",
+                    dead_letters(letters)
+                ));
                 Ok(End::Done)
             }
             Err(DeadLettersError::Archive(error)) if added == 0 => {
-                complain(&format!("{shown}: {error}. Nothing was imported"));
+                print_error(&format!("{shown}: {error}. Nothing was imported"));
                 Ok(End::Failed)
             }
             Err(trouble) if added > 0 => {
                 explain(&trouble);
-                complain(&format!(
+                print_error(&format!(
                     "{added} of {} were imported; run `import` again for the rest",
                     dead_letters(letters)
                 ));
@@ -102,11 +105,11 @@ impl NewFile {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(file) => Some(Self { file, path: path.to_owned(), is_kept: Cell::new(false) }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                complain(&format!("{shown} already exists; name a new file, or remove it"));
+                print_error(&format!("{shown} already exists; name a new file, or remove it"));
                 None
             }
             Err(error) => {
-                complain(&format!("cannot create {shown}: {error}"));
+                print_error(&format!("cannot create {shown}: {error}"));
                 None
             }
         }

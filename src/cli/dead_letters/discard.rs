@@ -4,10 +4,10 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::archive::NewFile;
-use super::{Desk, End, complain, dead_letters, say};
+use super::{OperatorContext, End, print_error, dead_letters, print_line};
 use crate::dead_letters::{DeadLettersError, Discarded, Filter};
 
-impl Desk<'_> {
+impl OperatorContext<'_> {
     pub(super) async fn discard(
         &self,
         filter: Filter,
@@ -15,7 +15,7 @@ impl Desk<'_> {
         export: Option<&Path>,
     ) -> Result<End, DeadLettersError> {
         if !yes && !std::io::stdin().is_terminal() {
-            complain(
+            print_error(
                 "discarded letters can't be restored, so `discard` asks for confirmation, and standard input is not a terminal: confirm with --yes",
             );
             return Ok(End::WrongArguments);
@@ -39,7 +39,7 @@ impl Desk<'_> {
         let end = self.end_of(&looked);
         if looked.claimed > 0 {
             let letters = dead_letters(looked.claimed);
-            complain(&format!(
+            print_error(&format!(
                 "not discarded: {letters} whose time of dead-lettering is only claimed (`list` marks them). Select them \
                  with other filters, or add --claimed-times to trust the claimed times"
             ));
@@ -48,12 +48,12 @@ impl Desk<'_> {
             return Ok(end);
         }
         if !done {
-            say("nothing was discarded");
+            print_line("nothing was discarded");
             return Ok(end);
         }
         let exported =
             export.map(|it| format!("; {} contains them", it.display())).unwrap_or_default();
-        say(&format!("discarded {}{exported}", dead_letters(looked.matching)));
+        print_line(&format!("discarded {}{exported}", dead_letters(looked.matching)));
         Ok(end)
     }
 

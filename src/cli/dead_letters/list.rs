@@ -4,7 +4,7 @@ use std::fmt::Display;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Desk, End, dead_letters, say, say_json};
+use super::{OperatorContext, End, dead_letters, print_line, print_json};
 use crate::dead_letters::{DeadLettersError, Filter, Group, Letter, Looked, Summary, cause};
 use crate::text::printable;
 
@@ -21,7 +21,7 @@ struct Listing<'a> {
     groups: Vec<Group>,
 }
 
-impl Desk<'_> {
+impl OperatorContext<'_> {
     pub(super) async fn list(
         &self,
         filter: Filter,
@@ -31,8 +31,8 @@ impl Desk<'_> {
         let mut summary = Summary::default();
         let looked = self.dead_letters.list(&filter, self.stop, |letter| match (each, json) {
             (false, _) => summary.add(letter),
-            (true, false) => say(&row(letter)),
-            (true, true) => say_json(letter),
+            (true, false) => print_line(&row(letter)),
+            (true, true) => print_json(letter),
         });
         let looked = looked.await?;
         let end = self.end_of(&looked);
@@ -40,7 +40,7 @@ impl Desk<'_> {
         if json {
             if !each {
                 let Looked { letters, matching, unseen, .. } = looked;
-                say_json(&Listing { queue: self.queue(), letters, matching, unseen, groups });
+                print_json(&Listing { queue: self.queue(), letters, matching, unseen, groups });
             }
             return Ok(end);
         }
@@ -48,14 +48,14 @@ impl Desk<'_> {
             return Ok(end);
         }
         for group in &groups {
-            say(&paragraph(group));
+            print_line(&paragraph(group));
         }
         let shown = if looked.matching < looked.letters {
             format!(", {} of them match the filter", looked.matching)
         } else {
             String::new()
         };
-        say(&format!("{} in `{}`{shown}", dead_letters(looked.letters), self.queue()));
+        print_line(&format!("{} in `{}`{shown}", dead_letters(looked.letters), self.queue()));
         Ok(end)
     }
 }

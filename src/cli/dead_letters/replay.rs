@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 
 use super::progress::Progress;
-use super::{Desk, End, complain, dead_letters, say, say_json};
+use super::{End, OperatorContext, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
     DeadLettersError, Ended, Filter, Looked, Replay, Report, Watching, report_as_json,
 };
 use crate::text::printable;
 
-impl Desk<'_> {
+impl OperatorContext<'_> {
     pub(super) async fn replay(&self, arguments: ReplayArguments) -> Result<End, DeadLettersError> {
         let mut replay = Replay {
             target: arguments.target(),
@@ -36,62 +36,62 @@ impl Desk<'_> {
         let Report { letters, matching, unseen, .. } = report;
         let looked = Looked { letters, matching, unseen, claimed: 0 };
         if arguments.json {
-            say_json(&report_as_json(&report));
+            print_json(&report_as_json(&report));
         } else if !self.found_none(&looked, &filter) {
-            if replay.dry_run { tell_plan(&report) } else { tell(&report) }
+            if replay.dry_run { print_plan(&report) } else { print_report(&report) }
         }
         let end = self.end_of(&looked);
         Ok(if good { end } else { End::Failed })
     }
 }
 
-fn tell_plan(report: &Report) {
+fn print_plan(report: &Report) {
     for (address, count) in &report.plan {
-        say(&format!("{count:>7}  would go to {}", printable(address, false)));
+        print_line(&format!("{count:>7}  would go to {}", printable(address, false)));
     }
-    tell_each("could not be sent", &report.refused);
+    print_counts("could not be sent", &report.refused);
 }
 
-fn tell(report: &Report) {
+fn print_report(report: &Report) {
     match &report.ended {
         Ended::Done => {}
-        Ended::Stopped => complain("stopped by a signal"),
-        Ended::CanaryFailed => complain("the canary failed, so the other letters were not sent"),
+        Ended::Stopped => print_error("stopped by a signal"),
+        Ended::CanaryFailed => print_error("the canary failed, so the other letters were not sent"),
         Ended::CanaryUnknown(why) => {
-            complain(&format!("the result of the canary is unknown: {why}"));
-            complain("so the other letters were not sent");
+            print_error(&format!("the result of the canary is unknown: {why}"));
+            print_error("so the other letters were not sent");
         }
         Ended::TooManyFailures => {
-            complain("stopped: the number of failures reached --max-failures")
+            print_error("stopped: the number of failures reached --max-failures")
         }
         Ended::Broken(why) => {
-            complain(why);
-            complain(
+            print_error(why);
+            print_error(
                 "the letters that were not replayed are still in the dead-letter queue; run the replay again",
             );
         }
     }
     let seconds = report.took.as_secs_f64();
     let all = dead_letters(report.matching);
-    say(&format!("replayed {} of {all} in {seconds:.1} s", report.replayed));
-    tell_each("dead-lettered again", &report.came_back_as);
-    tell_each("could not be sent", &report.refused);
+    print_line(&format!("replayed {} of {all} in {seconds:.1} s", report.replayed));
+    print_counts("dead-lettered again", &report.came_back_as);
+    print_counts("could not be sent", &report.refused);
     if report.left() > 0 {
-        say(&format!(
+        print_line(&format!(
             "{:>7}  not replayed; they are still in the dead-letter queue",
             report.left()
         ));
     }
     if report.unconfirmed > 0 {
-        say(&format!(
+        print_line(&format!(
             "{:>7}  of them were sent but not confirmed, and may have arrived",
             report.unconfirmed
         ));
     }
 }
 
-fn tell_each(what: &str, texts: &BTreeMap<String, u64>) {
+fn print_counts(what: &str, texts: &BTreeMap<String, u64>) {
     for (text, count) in texts {
-        say(&format!("{count:>7}  {what}: {}", printable(text, false)));
+        print_line(&format!("{count:>7}  {what}: {}", printable(text, false)));
     }
 }

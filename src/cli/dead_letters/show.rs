@@ -1,7 +1,7 @@
 use serde_json::Value as Json;
 
 use super::list::{died, row, time};
-use super::{Desk, End, complain, say, say_json};
+use super::{OperatorContext, End, print_error, print_line, print_json};
 use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, forecast};
 use crate::forecast::{Forecast, Prospect};
 use crate::outcome::DeadLetter;
@@ -10,7 +10,7 @@ use crate::rabbitmq::message::Value;
 use crate::route::Notification;
 use crate::text::printable;
 
-impl Desk<'_> {
+impl OperatorContext<'_> {
     pub(super) async fn show(
         &self,
         id: &str,
@@ -21,7 +21,7 @@ impl Desk<'_> {
         let router = match self.config.router(plugins) {
             Ok(router) => router,
             Err(error) => {
-                complain(&error.to_string());
+                print_error(&error.to_string());
                 return Ok(End::Failed);
             }
         };
@@ -31,16 +31,16 @@ impl Desk<'_> {
         found.sort_by_key(|found| found.letter.id);
         found.dedup_by_key(|found| found.letter.id);
         if found.len() > 1 {
-            complain(&format!(
+            print_error(&format!(
                 "more than one dead letter has an id that begins with `{shown}`; give the id of one of them:"
             ));
             for found in &found {
-                complain(&row(&found.letter));
+                print_error(&row(&found.letter));
             }
             return Ok(End::Failed);
         }
         let Some(mut found) = found.pop() else {
-            complain(&format!(
+            print_error(&format!(
                 "no dead letter in `{}` has the id `{shown}`; `list --each` shows the ids",
                 self.queue()
             ));
@@ -48,9 +48,9 @@ impl Desk<'_> {
         };
         let forecast = forecast(&mut found, self.dead_letters.sources(), &router);
         if json {
-            say_json(&FoundAsJson::new(&found, &forecast, body));
+            print_json(&FoundAsJson::new(&found, &forecast, body));
         } else {
-            say(&as_text(&found, &forecast, body));
+            print_line(&as_text(&found, &forecast, body));
         }
         Ok(End::Done)
     }

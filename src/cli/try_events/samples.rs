@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::cli::output::complain;
+use crate::cli::output::print_error;
 
 /// The longest event that is read, in bytes. RabbitMQ 4 takes no longer message unless it is told to.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -57,7 +57,9 @@ impl Samples {
     pub(super) fn open(path: Option<&Path>) -> Result<Self, String> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             if io::stdin().is_terminal() {
-                complain("reading events from the terminal, one per line; press Ctrl-D at the end");
+                print_error(
+                    "reading events from the terminal, one per line; press Ctrl-D at the end",
+                );
             }
             let from = From::Lines(Lines::new("standard input", io::stdin().lock()));
             return Ok(Self { name: "standard input".to_owned(), from });
@@ -100,7 +102,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
         let many = path.extension().is_some_and(|extension| extension == MANY);
         if path.is_dir() && !hidden {
-            complain(&format!("ignored: `{}` is a folder in the folder", path.display()));
+            print_error(&format!("ignored: `{}` is a folder in the folder", path.display()));
         } else if !hidden && !many {
             files.push(path);
         }

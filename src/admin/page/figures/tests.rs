@@ -42,7 +42,7 @@ async fn rates_percentiles_and_cost_are_those_of_the_last_seconds() {
     near(figures.requests.usd_per_million_events.unwrap(), 0.05);
     near(figures.latency.p50.unwrap(), 0.5);
     assert_eq!((figures.ready, figures.in_flight), (Some(5), 3));
-    assert_eq!((figures.books.unaccounted, figures.missing), (0, 0));
+    assert_eq!((figures.totals.unaccounted, figures.missing), (0, 0));
     assert_eq!(figures.topics["pm"].failed_requests, 2);
     assert_eq!(history.points().len(), POINTS, "and no more, however long it runs");
     for _ in 0..=WINDOW {

@@ -1,4 +1,4 @@
-//! The workers' side: looks at them from within their own thread, and passes on what it sees.
+//! Publishes the workers' status to the admin thread, from within their own thread.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -18,12 +18,12 @@ use crate::pipeline::worker::Stop;
 use crate::publish::hold::OpenCircuit;
 use crate::publish::{Publish, Publisher};
 
-/// Between two looks.
-pub(super) const BEAT: Duration = Duration::from_millis(250);
+/// Between two readings of the status.
+pub(super) const STATUS_EVERY: Duration = Duration::from_millis(250);
 
-/// What there is to be looked at.
+/// What the status is read from.
 #[derive(Debug)]
-pub(crate) struct Pulse<P> {
+pub(crate) struct StatusPublisher<P> {
     pub(crate) monitors: Vec<Rc<Monitor>>,
     pub(crate) publisher: Rc<Publisher<P>>,
     pub(crate) topics: Vec<TopicArn>,
@@ -33,22 +33,22 @@ pub(crate) struct Pulse<P> {
     pub(crate) status: watch::Sender<Status>,
 }
 
-impl<P: Publish + 'static> Pulse<P> {
-    /// Looks again and again. To be polled in one future with the workers, so that it stops when they do.
-    pub(crate) async fn beat(&self) {
+impl<P: Publish + 'static> StatusPublisher<P> {
+    /// Reads and publishes the status again and again. To be polled in one future with the workers, so that it stops when they do.
+    pub(crate) async fn run(&self) {
         let mut stopping_since = None;
         loop {
             if *self.stop.borrow() && stopping_since.is_none() {
                 stopping_since = Some(Timestamp::now());
             }
-            let status = self.look(stopping_since);
+            let status = self.read(stopping_since);
             self.measure(&status);
             self.status.send_replace(status);
-            tokio::time::sleep(BEAT).await;
+            tokio::time::sleep(STATUS_EVERY).await;
         }
     }
 
-    fn look(&self, stopping_since: Option<Timestamp>) -> Status {
+    fn read(&self, stopping_since: Option<Timestamp>) -> Status {
         Status {
             at: Instant::now(),
             clock: Timestamp::now(),

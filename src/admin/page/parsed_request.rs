@@ -1,4 +1,4 @@
-//! A request as the handlers want it, and answers as the page reads them.
+//! The parsed request that handlers take, and the answers that the page reads.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,37 +13,36 @@ use serde_json::json;
 
 use super::access::Refusal;
 use super::parse;
-use crate::admin::visitor::Visitor;
+use crate::admin::client::Client;
 
 /// All of a request but its body.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ParsedRequest {
     pub(super) headers: HeaderMap,
-    pub(super) visitor: Visitor,
+    pub(super) client: Client,
     /// The query's pairs; `None`: there are too many.
     pub(super) query: Option<Vec<(String, String)>>,
 }
 
-impl<S: Sync> FromRequestParts<S> for Asked {
+impl<S: Sync> FromRequestParts<S> for ParsedRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let nobody =
-            || Visitor::new(SocketAddr::from(([0, 0, 0, 0], 0)), std::time::Duration::ZERO);
+        let nobody = || Client::new(SocketAddr::from(([0, 0, 0, 0], 0)), std::time::Duration::ZERO);
         Ok(Self {
             headers: parts.headers.clone(),
-            visitor: parts.extensions.get().cloned().unwrap_or_else(nobody),
+            client: parts.extensions.get().cloned().unwrap_or_else(nobody),
             query: parse::pairs(parts.uri.query().unwrap_or_default()),
         })
     }
 }
 
-impl Asked {
+impl ParsedRequest {
     pub(super) fn peer(&self) -> SocketAddr {
-        self.visitor.peer
+        self.client.peer
     }
 
-    /// Whether a proxy says that its visitor came by TLS.
+    /// Whether a proxy says that its client came by TLS.
     pub(super) fn is_https(&self) -> bool {
         self.headers.get("x-forwarded-proto").is_some_and(|it| it == "https")
     }

@@ -1,4 +1,4 @@
-//! Who has connected, and for how long they may stay.
+//! The client of a connection, and how long its connection may last.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use super::places::{Phase, Place};
 
 /// A connection's other end. Each request carries it.
 #[derive(Debug, Clone)]
-pub(super) struct Visitor {
+pub(super) struct Client {
     pub(super) peer: SocketAddr,
     until: Arc<watch::Sender<Instant>>,
     place: Option<Arc<Place>>,
 }
 
-impl Visitor {
+impl Client {
     pub(super) fn new(peer: SocketAddr, stay: Duration) -> Self {
         let until = Arc::new(watch::Sender::new(Instant::now() + stay));
         Self { peer, until, place: None }

@@ -1,5 +1,5 @@
-//! Looks after the dead letters for the page: one thing after the other, on this thread and on connections of its
-//! own.
+//! Jobs on the dead letters for the page, such as a search or a replay: one after the other, on the admin thread and
+//! on connections of their own.
 
 mod count;
 
@@ -26,10 +26,10 @@ use crate::dead_letters::{
 };
 use crate::route::Router;
 
-/// What waits for its turn; more is refused.
+/// Jobs that may wait for their turn; further ones are refused.
 const WAITING: usize = 8;
 
-/// For another look to end: less than a visitor may wait for an answer.
+/// How long a job waits for another reader of the queue: less than a client may wait for an answer.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(90);
 
 /// Between two looks, so that those who wait in line beside this page get their turn.
@@ -38,9 +38,9 @@ const BREATH: Duration = Duration::from_millis(400);
 /// Between two reports of a replay's progress.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 
-/// What the clerk works with.
+/// What every job works with: the dead letters, and how to route them.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct OperatorContext {
     pub(super) dead_letters: DeadLetters,
     pub(super) router: Router,
     replay: Replay,
@@ -50,7 +50,7 @@ pub(super) struct Desk {
     waits_in_line: Arc<AtomicBool>,
 }
 
-impl Desk {
+impl OperatorContext {
     pub(super) fn new(config: Config, router: Router, name: String) -> Self {
         let waits_in_line = Arc::<AtomicBool>::default();
         let waits = Arc::clone(&waits_in_line);
@@ -70,7 +70,7 @@ impl Desk {
     }
 }
 
-type Task = Box<dyn FnOnce(Rc<Desk>) -> LocalBoxFuture<'static, ()> + Send>;
+type Task = Box<dyn FnOnce(Rc<OperatorContext>) -> LocalBoxFuture<'static, ()> + Send>;
 
 /// What a replay is to do.
 #[derive(Debug, Clone)]
@@ -97,12 +97,12 @@ pub(super) struct Job {
     error: Option<String>,
 }
 
-/// Stands for a text that only those get who have logged in.
+/// Replaces a text that is shown only after a login.
 const ASK_THE_LOG: &str = "the log says why";
 
 impl Job {
-    /// What of it those see who have not logged in: no text that may quote a letter.
-    pub(super) fn for_visitors(&self) -> Self {
+    /// What is shown without a login: no text that may quote a letter.
+    pub(super) fn for_anyone(&self) -> Self {
         let mut job = Self { by: "somebody who is logged in".to_owned(), ..self.clone() };
         job.error = job.error.map(|_| ASK_THE_LOG.to_owned());
         if let Some(Json::Object(report)) = &mut job.report {
@@ -130,7 +130,7 @@ pub(super) enum NotDone {
 }
 
 #[derive(Debug)]
-pub(super) struct Clerk {
+pub(super) struct DeadLetterJobs {
     tasks: mpsc::Sender<Task>,
     job: watch::Sender<Option<Job>>,
     stop: watch::Sender<bool>,
@@ -138,33 +138,33 @@ pub(super) struct Clerk {
     waits_in_line: Arc<AtomicBool>,
 }
 
-impl Clerk {
-    /// One who works while the second value is polled.
+impl DeadLetterJobs {
+    /// The queue of jobs; they run while the second value is polled.
     pub(super) fn new(
-        desk: Desk,
+        context: OperatorContext,
         watchers: watch::Receiver<Watchers>,
         worker: Stop,
     ) -> (Self, impl Future<Output = ()>) {
         let (tasks, todo) = mpsc::channel(WAITING);
         let (count, dead_letters) = watch::channel(None);
         let stop = watch::Sender::new(false);
-        let waits_in_line = Arc::clone(&desk.waits_in_line);
+        let waits_in_line = Arc::clone(&context.waits_in_line);
         let job = watch::Sender::new(None);
-        let clerk = Self { tasks, job, stop: stop.clone(), dead_letters, waits_in_line };
-        let desk = Rc::new(desk);
+        let jobs = Self { tasks, job, stop: stop.clone(), dead_letters, waits_in_line };
+        let context = Rc::new(context);
         let working = async move {
-            let counting = count::keep(Rc::clone(&desk), watchers, count);
-            tokio::join!(work(desk, todo), counting, stop_with_the_worker(worker, stop));
+            let counting = count::keep(Rc::clone(&context), watchers, count);
+            tokio::join!(work(context, todo), counting, stop_with_the_worker(worker, stop));
         };
-        (clerk, working)
+        (jobs, working)
     }
 
-    /// How many letters there are, if somebody has asked lately.
+    /// The number of dead letters, if it was counted lately.
     pub(super) fn dead_letters(&self) -> Option<u64> {
         *self.dead_letters.borrow()
     }
 
-    /// Whether what is to be done waits for others who look at the letters.
+    /// Whether the current job waits for another reader of the queue.
     pub(super) fn waits_in_line(&self) -> bool {
         self.waits_in_line.load(Ordering::Relaxed)
     }
@@ -177,10 +177,10 @@ impl Clerk {
         self.job.borrow().as_ref().is_some_and(|job| job.running)
     }
 
-    /// Has this done in its turn. When nobody waits for the answer any more, it is told to stop.
+    /// Runs a job in its turn, and returns its result. If the client has gone, the job is told to stop.
     pub(super) async fn ask<T, F>(
         &self,
-        work: impl FnOnce(Rc<Desk>, Stop) -> F + Send + 'static,
+        work: impl FnOnce(Rc<OperatorContext>, Stop) -> F + Send + 'static,
     ) -> Result<T, NotDone>
     where
         T: Send + 'static,
@@ -192,10 +192,10 @@ impl Clerk {
             ));
         }
         let (mut reply, answer) = oneshot::channel();
-        let task: Task = Box::new(move |desk| {
+        let task: Task = Box::new(move |context| {
             let working = async move {
                 let (tell, stop) = watch::channel(false);
-                let mut work = pin!(work(desk, stop));
+                let mut work = pin!(work(context, stop));
                 let done = tokio::select! {
                     done = &mut work => done,
                     () = reply.closed() => {
@@ -216,7 +216,7 @@ impl Clerk {
         }
     }
 
-    /// Begins a replay, which goes on whoever watches.
+    /// Starts a replay, which continues if the page is closed.
     pub(super) fn replay(&self, order: Order) -> Result<(), NotDone> {
         if self.is_replaying() {
             return Err(NotDone::Busy(
@@ -225,8 +225,8 @@ impl Clerk {
         }
         let (job, stop) = (self.job.clone(), self.stop.clone());
         let by = order.by.clone();
-        let task: Task = Box::new(move |desk| {
-            async move { replay(&desk, order, &job, stop.subscribe()).await }.boxed_local()
+        let task: Task = Box::new(move |context| {
+            async move { replay(&context, order, &job, stop.subscribe()).await }.boxed_local()
         });
         let busy = "too many requests for dead letters are waiting; try again in a moment";
         self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
@@ -243,7 +243,7 @@ impl Clerk {
         Ok(())
     }
 
-    /// Tells the replay to stop. Whether there is one.
+    /// Tells the running replay to stop, and returns whether there is one.
     pub(super) fn stop(&self) -> bool {
         let is_replaying = self.is_replaying();
         if is_replaying {
@@ -254,13 +254,13 @@ impl Clerk {
     }
 }
 
-async fn work(desk: Rc<Desk>, mut todo: mpsc::Receiver<Task>) {
+async fn work(context: Rc<OperatorContext>, mut todo: mpsc::Receiver<Task>) {
     while let Some(task) = todo.recv().await {
-        desk.is_looking.set(true);
-        task(Rc::clone(&desk)).await;
-        desk.is_looking.set(false);
+        context.is_looking.set(true);
+        task(Rc::clone(&context)).await;
+        context.is_looking.set(false);
         // It may have been given up while it waited.
-        desk.waits_in_line.store(false, Ordering::Relaxed);
+        context.waits_in_line.store(false, Ordering::Relaxed);
         sleep(BREATH).await;
     }
 }
@@ -272,9 +272,14 @@ async fn stop_with_the_worker(mut worker: Stop, stop: watch::Sender<bool>) {
     }
 }
 
-async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, stop: Stop) {
+async fn replay(
+    context: &OperatorContext,
+    order: Order,
+    job: &watch::Sender<Option<Job>>,
+    stop: Stop,
+) {
     let Order { filter, canary, rate, max_failures, by, peer } = order;
-    let replay = Replay { canary, rate, max_failures, ..desk.replay() };
+    let replay = Replay { canary, rate, max_failures, ..context.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
     let (mut reported, mut blocked): (Option<Instant>, _) = (None, None);
     let show = |report: &Report| {
@@ -285,7 +290,7 @@ async fn replay(desk: &Desk, order: Order, job: &watch::Sender<Option<Job>>, sto
             update(&|job| (job.report, job.watching) = (Some(json.clone()), report.watching));
         }
     };
-    match desk.dead_letters.replay(&filter, &replay, &stop, show).await {
+    match context.dead_letters.replay(&filter, &replay, &stop, show).await {
         Ok(report) => {
             let json = report_as_json(&report);
             let (replayed, came_back) = (report.replayed, report.came_back);

@@ -1,4 +1,4 @@
-//! How many dead letters there are, asked while somebody watches.
+//! The number of dead letters, counted while a page is open.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::{Desk, Watchers};
+use super::{OperatorContext, Watchers};
 
 /// Between two questions for the number of letters, while somebody watches.
 const COUNT_EVERY: Duration = Duration::from_secs(3);
@@ -16,18 +16,18 @@ const COUNT_AGAIN: Duration = Duration::from_secs(10);
 
 /// Asks how many letters there are, as long as somebody watches.
 pub(super) async fn keep(
-    desk: Rc<Desk>,
+    context: Rc<OperatorContext>,
     mut watchers: watch::Receiver<Watchers>,
     count: watch::Sender<Option<u64>>,
 ) {
     while watchers.wait_for(|watchers| watchers.are_any()).await.is_ok() {
         let show = |letters| {
-            if !desk.is_looking.get() {
+            if !context.is_looking.get() {
                 count.send_replace(Some(letters));
             }
         };
         tokio::select! {
-            Err(trouble) = desk.dead_letters.count(COUNT_EVERY, show) => {
+            Err(trouble) = context.dead_letters.count(COUNT_EVERY, show) => {
                 tracing::debug!(event = "page_count_failed", error = %trouble, "cannot count the dead letters");
                 count.send_replace(None);
                 sleep(COUNT_AGAIN).await;

@@ -1,4 +1,4 @@
-//! One update of the page, as JSON.
+//! A snapshot of the worker for the page, as JSON.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Page;
-use super::clerk::Job;
+use super::dead_letter_jobs::Job;
 use super::figures::{self, Figures};
 use super::headline::{Headline, Signs, headline};
 use crate::admin::health::{HeldNow, Readiness};
@@ -62,7 +62,7 @@ impl About {
 }
 
 #[derive(Serialize)]
-struct Frame<'a> {
+struct Snapshot<'a> {
     at: Timestamp,
     headline: Headline,
     figures: &'a Figures,
@@ -98,12 +98,12 @@ struct Source<'a> {
 
 /// An update, as who has not logged in gets it, and as who has.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Frames {
+pub(super) struct Snapshots {
     anonymous: Arc<str>,
     trusted: Arc<str>,
 }
 
-impl Frames {
+impl Snapshots {
     pub(super) fn of(&self, trusted: bool) -> &str {
         if trusted { &self.trusted } else { &self.anonymous }
     }
@@ -111,13 +111,13 @@ impl Frames {
 
 impl Page {
     /// How things are now.
-    pub(super) fn frames(&self) -> Frames {
+    pub(super) fn snapshots(&self) -> Snapshots {
         let status = self.status.borrow().clone();
         let ready = status.ready();
         let history = self.history();
         let figures = history.figures(self.about.usd_per_million_requests);
-        let job = self.clerk.job();
-        let dead_letters = self.clerk.dead_letters();
+        let job = self.jobs.job();
+        let dead_letters = self.jobs.dead_letters();
         let signs = Signs {
             per_second: figures.received_per_second,
             throttled_per_second: figures.requests.throttled_per_second,
@@ -125,7 +125,7 @@ impl Page {
             missing: figures.missing,
             replay_waits: job.as_ref().is_some_and(Job::is_blocked),
         };
-        let mut frame = Frame {
+        let mut snapshot = Snapshot {
             at: Timestamp::now(),
             headline: headline(&ready, signs),
             topics: self.about.topics(&ready, &figures),
@@ -134,16 +134,16 @@ impl Page {
             held: &ready.held,
             errors: &status.errors,
             dead_letters,
-            waits_in_line: self.clerk.waits_in_line(),
+            waits_in_line: self.jobs.waits_in_line(),
             replay: job.as_ref(),
             point: history.points().back(),
         };
         // Numbers and texts always are JSON.
-        let json = |frame: &Frame<'_>| serde_json::to_string(frame).unwrap_or_default();
-        let trusted = json(&frame);
-        let of_visitors = job.as_ref().map(Job::for_visitors);
-        frame.replay = of_visitors.as_ref();
-        Frames { anonymous: json(&frame).into(), trusted: trusted.into() }
+        let json = |snapshot: &Snapshot<'_>| serde_json::to_string(snapshot).unwrap_or_default();
+        let trusted = json(&snapshot);
+        let for_anyone = job.as_ref().map(Job::for_anyone);
+        snapshot.replay = for_anyone.as_ref();
+        Snapshots { anonymous: json(&snapshot).into(), trusted: trusted.into() }
     }
 
     /// The chart so far.
