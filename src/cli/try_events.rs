@@ -15,8 +15,8 @@ use crate::cli::End;
 use crate::cli::arguments::TryArguments;
 use crate::cli::output::print_error;
 use crate::config::{Config, Source};
+use crate::dry_run::{DryRun, DryRunJson, dry_run};
 use crate::event::{Envelope, Format};
-use crate::forecast::{Forecast, Told, forecast};
 use crate::plugin::Plugins;
 use crate::route::Router;
 
@@ -37,24 +37,24 @@ pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) 
             print_error(&format!("cannot write to standard output: {error}"));
             End::Failed
         }
-        Err(Trouble::Told(why)) => {
+        Err(Trouble::Message(why)) => {
             print_error(&why);
             End::Failed
         }
     }
 }
 
-/// Why a trial ends early.
+/// Why `try` ends early.
 enum Trouble {
     /// In words.
-    Told(String),
+    Message(String),
     /// Standard output takes no more.
     Write(io::Error),
 }
 
 impl From<String> for Trouble {
     fn from(why: String) -> Self {
-        Self::Told(why)
+        Self::Message(why)
     }
 }
 
@@ -101,7 +101,7 @@ struct Line<'a> {
     #[serde(flatten)]
     place: &'a Place,
     #[serde(flatten)]
-    told: Told<'a>,
+    dry_run: DryRunJson<'a>,
 }
 
 impl<'a> DryRuns<'a> {
@@ -135,9 +135,9 @@ impl<'a> DryRuns<'a> {
         while let Some(sample) = self.samples.next().transpose()? {
             let Sample { place, payload } = sample;
             self.envelope.payload = payload;
-            let forecast = forecast(&self.envelope, self.format, &self.router);
-            self.tally.count(&forecast, &place, &self.envelope.payload);
-            self.show(&place, &forecast)?;
+            let dry_run = dry_run(&self.envelope, self.format, &self.router);
+            self.tally.count(&dry_run, &place, &self.envelope.payload);
+            self.show(&place, &dry_run)?;
         }
         if self.tally.is_empty() {
             let name = self.samples.name();
@@ -147,8 +147,8 @@ impl<'a> DryRuns<'a> {
         self.conclude()
     }
 
-    fn show(&mut self, place: &Place, forecast: &Forecast) -> Result<(), Trouble> {
-        let line = Line { place, told: forecast.told() };
+    fn show(&mut self, place: &Place, dry_run: &DryRun) -> Result<(), Trouble> {
+        let line = Line { place, dry_run: dry_run.as_json() };
         if let Some(expectations) = &mut self.expectations {
             let found = serde_json::to_value(&line).map_err(|error| error.to_string())?;
             if let Some(difference) = expectations.compare(place, &found) {
@@ -159,7 +159,7 @@ impl<'a> DryRuns<'a> {
             let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;
             writeln!(anstream::stdout(), "{line}")?;
         } else if self.expectations.is_none() {
-            writeln!(anstream::stdout(), "{}", text::paragraph(place, forecast))?;
+            writeln!(anstream::stdout(), "{}", text::paragraph(place, dry_run))?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use super::Found;
 use super::content::{Sources, with_envelope};
 use super::replay::revived_headers;
-use crate::forecast::{self, Forecast};
+use crate::dry_run::{self, DryRun};
 use crate::limits::{MOST_HEADERS_ADDED, MOST_HEADERS_OF_EVENTS};
 use crate::rabbitmq::headers::originals::too_many as too_many_headers;
 use crate::rabbitmq::message::{Headers, Value};
@@ -11,14 +11,14 @@ use crate::route::Router;
 
 /// Decodes, routes and renders, as a worker would after a replay.
 #[must_use]
-pub fn forecast(found: &mut Found, sources: &Sources, router: &Router) -> Forecast {
+pub fn forecast(found: &mut Found, sources: &Sources, router: &Router) -> DryRun {
     let format = sources.format(found.letter.origin.queue.as_deref());
     // A look reads letters with more headers than a worker reads events with. A replay's own are among them.
     let entries = in_table(&revived_headers(found, sources.key()));
     let is_too_many = entries > MOST_HEADERS_OF_EVENTS + MOST_HEADERS_ADDED;
     let unreadable = is_too_many.then(too_many_headers);
     with_envelope(&mut found.message, &found.letter.origin, unreadable, |envelope| {
-        forecast::forecast(envelope, format, router)
+        dry_run::dry_run(envelope, format, router)
     })
 }
 

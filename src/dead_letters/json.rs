@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Ended, Found, Letter, Report};
-use crate::forecast::{Forecast, Told};
+use crate::dry_run::{DryRun, DryRunJson};
 use crate::rabbitmq::message::Properties;
 
 /// A letter, and what it would become now.
@@ -14,16 +14,16 @@ use crate::rabbitmq::message::Properties;
 pub(crate) struct FoundAsJson<'a> {
     letter: &'a Letter,
     properties: &'a Properties,
-    now: Told<'a>,
+    now: DryRunJson<'a>,
     /// What its user wrote, only on demand.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Cow<'a, str>>,
 }
 
 impl<'a> FoundAsJson<'a> {
-    pub(crate) fn new(found: &'a Found, forecast: &'a Forecast, with_body: bool) -> Self {
+    pub(crate) fn new(found: &'a Found, dry_run: &'a DryRun, with_body: bool) -> Self {
         let Found { letter, message } = found;
-        let now = if with_body { forecast.told() } else { forecast.told().discreet() };
+        let now = if with_body { dry_run.as_json() } else { dry_run.as_json().discreet() };
         let body = with_body.then(|| match std::str::from_utf8(&message.body) {
             Ok(text) => text.into(),
             Err(_) => message.body.escape_ascii().to_string().into(),

@@ -8,9 +8,9 @@
 //! ```
 
 pub mod arn;
+pub mod dry_run;
 pub mod error_chain;
 pub mod event;
-pub mod forecast;
 pub mod headers;
 pub mod limits;
 pub mod outcome;

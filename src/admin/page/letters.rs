@@ -84,9 +84,9 @@ pub(super) async fn one(
         found.sort_by_key(|found| found.letter.id);
         found.dedup_by_key(|found| found.letter.id);
         let [found] = &mut found[..] else { return Ok(None) };
-        let forecast = forecast(found, context.dead_letters.sources(), &context.router);
+        let dry_run = forecast(found, context.dead_letters.sources(), &context.router);
         // In the order of its keys, which a body that is to be published has.
-        let shown = to_raw_value(&FoundAsJson::new(found, &forecast, wants_body));
+        let shown = to_raw_value(&FoundAsJson::new(found, &dry_run, wants_body));
         Ok(Some(shown.unwrap_or_default()))
     });
     match found.await {

@@ -1,9 +1,9 @@
 use serde_json::Value as Json;
 
 use super::list::{died, row, time};
-use super::{OperatorContext, End, print_error, print_line, print_json};
+use super::{End, OperatorContext, print_error, print_json, print_line};
 use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, forecast};
-use crate::forecast::{Forecast, Prospect};
+use crate::dry_run::{DryRun, Prospect};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
 use crate::rabbitmq::message::Value;
@@ -46,11 +46,11 @@ impl OperatorContext<'_> {
             ));
             return Ok(End::Failed);
         };
-        let forecast = forecast(&mut found, self.dead_letters.sources(), &router);
+        let dry_run = forecast(&mut found, self.dead_letters.sources(), &router);
         if json {
-            print_json(&FoundAsJson::new(&found, &forecast, body));
+            print_json(&FoundAsJson::new(&found, &dry_run, body));
         } else {
-            print_line(&as_text(&found, &forecast, body));
+            print_line(&as_text(&found, &dry_run, body));
         }
         Ok(End::Done)
     }
@@ -71,7 +71,7 @@ impl Lines {
     }
 }
 
-fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
+fn as_text(found: &Found, dry_run: &DryRun, with_body: bool) -> String {
     let Found { letter, message } = found;
     let mut lines = Lines(Vec::new());
     lines.add("id", &letter.id.to_string());
@@ -117,8 +117,8 @@ fn as_text(found: &Found, forecast: &Forecast, with_body: bool) -> String {
     for (name, value) in message.properties.headers.iter().flatten() {
         lines.add("header", &format!("{name} = {}", header(value)));
     }
-    lines.add("now", &prospect(forecast));
-    if let (true, Prospect::Publish(notification)) = (with_body, &forecast.prospect) {
+    lines.add("now", &prospect(dry_run));
+    if let (true, Prospect::Publish(notification)) = (with_body, &dry_run.prospect) {
         lines.0.push(format!("\nnotification:\n{}", printable(&notification.body, true)));
     }
     if with_body {
@@ -155,8 +155,8 @@ fn body(body: &[u8]) -> String {
 }
 
 /// What would become of it, without what users wrote.
-fn prospect(forecast: &Forecast) -> String {
-    match &forecast.prospect {
+fn prospect(dry_run: &DryRun) -> String {
+    match &dry_run.prospect {
         Prospect::Publish(notification) => {
             let Notification { topic, attributes, order, dedup_id, .. } = &**notification;
             let names: Vec<_> = attributes.iter().map(|(name, _)| name).collect();

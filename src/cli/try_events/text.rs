@@ -5,8 +5,8 @@ use std::fmt;
 use anstyle::{AnsiColor, Style};
 
 use super::samples::Place;
+use crate::dry_run::{DryRun, Prospect};
 use crate::event::EventKind;
-use crate::forecast::{Forecast, Prospect};
 use crate::outcome::{DeadLetter, Reason, SkipReason};
 use crate::plugin::AttributeValue;
 use crate::route::Notification;
@@ -21,14 +21,14 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 const INDENT: &str = "         ";
 
 /// One event in some lines.
-pub(super) fn paragraph(place: &Place, forecast: &Forecast) -> String {
+pub(super) fn paragraph(place: &Place, dry_run: &DryRun) -> String {
     let on_a_line = matches!(place, Place::Line(_));
     let place = printable(&place.to_string(), false);
-    let kind = forecast.kind.map(|kind| format!("{kind}  ")).unwrap_or_default();
-    let (colour, title, more) = match &forecast.prospect {
+    let kind = dry_run.kind.map(|kind| format!("{kind}  ")).unwrap_or_default();
+    let (colour, title, more) = match &dry_run.prospect {
         Prospect::Publish(it) => (GOOD, format!("→ {}", it.topic), notification(it)),
         Prospect::Skip(reason) => {
-            let why = why(*reason, forecast.kind).into_iter().collect();
+            let why = why(*reason, dry_run.kind).into_iter().collect();
             (SKIPPED, format!("skipped: {reason}"), why)
         }
         Prospect::DeadLetter(DeadLetter { reason, error, topic, .. }) => {
@@ -102,8 +102,8 @@ pub(super) struct Tally {
 const UNCLOSED: &str = "it ends before all elements and markup do";
 
 impl Tally {
-    pub(super) fn count(&mut self, forecast: &Forecast, place: &Place, payload: &[u8]) {
-        match &forecast.prospect {
+    pub(super) fn count(&mut self, dry_run: &DryRun, place: &Place, payload: &[u8]) {
+        match &dry_run.prospect {
             Prospect::Publish(_) => self.published += 1,
             Prospect::Skip(_) => self.skipped += 1,
             Prospect::DeadLetter(letter) => {

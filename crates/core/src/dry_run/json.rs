@@ -5,16 +5,16 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Forecast, Prospect};
+use super::{DryRun, Prospect};
 use crate::arn::TopicArn;
 use crate::event::EventKind;
 use crate::plugin::AttributeValue;
 use crate::route::{Notification, OrderKey};
 
-/// A forecast for machines: what `try --json` and `dead-letters show --json` write, whose names
+/// A dry run as JSON: what `try --json` and `dead-letters show --json` write, whose names
 /// and meanings docs/try.md lists. What does not apply is left out.
 #[derive(Debug, Default, Serialize)]
-pub struct Told<'a> {
+pub struct DryRunJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     outcome: &'static str,
@@ -54,29 +54,30 @@ enum Value<'a> {
     Encoded(String),
 }
 
-impl Forecast {
+impl DryRun {
     /// All of it, with what users wrote.
     #[must_use]
-    pub fn told(&self) -> Told<'_> {
-        let mut told = Told { kind: self.kind.map(EventKind::label), ..Told::default() };
+    pub fn as_json(&self) -> DryRunJson<'_> {
+        let mut json =
+            DryRunJson { kind: self.kind.map(EventKind::label), ..DryRunJson::default() };
         match &self.prospect {
-            Prospect::Publish(notification) => told.publish(notification),
+            Prospect::Publish(notification) => json.publish(notification),
             Prospect::Skip(reason) => {
-                told.outcome = "skipped";
-                told.reason = Some(reason.label());
+                json.outcome = "skipped";
+                json.reason = Some(reason.label());
             }
             Prospect::DeadLetter(letter) => {
-                told.outcome = "dead_lettered";
-                told.reason = Some(letter.reason.label());
-                told.error = Some(&letter.error);
-                told.topic = letter.topic.as_ref().map(TopicArn::as_str);
+                json.outcome = "dead_lettered";
+                json.reason = Some(letter.reason.label());
+                json.error = Some(&letter.error);
+                json.topic = letter.topic.as_ref().map(TopicArn::as_str);
             }
         }
-        told
+        json
     }
 }
 
-impl<'a> Told<'a> {
+impl<'a> DryRunJson<'a> {
     fn publish(&mut self, notification: &'a Notification) {
         let Notification { topic, body, attributes, order, group, dedup_id } = notification;
         self.outcome = "published";

@@ -1,6 +1,6 @@
-//! What a worker of this configuration would make of an event. Nothing is sent.
+//! Dry run: what a worker with this configuration would make of an event. Nothing is sent.
 
-mod told;
+mod json;
 
 use std::panic::AssertUnwindSafe;
 
@@ -8,11 +8,11 @@ use crate::event::{self, Decoded, Envelope, EventKind, Format};
 use crate::outcome::{DeadLetter, Reason, SkipReason};
 use crate::route::{Notification, Routed, Router};
 
-pub use self::told::Told;
+pub use self::json::DryRunJson;
 
-/// What would become of an event if it were taken now.
+/// The result of a dry run: what would become of an event if a worker took it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Forecast {
+pub struct DryRun {
     /// Which kind of event it is, where it is one that is published.
     pub kind: Option<EventKind>,
     /// How it would end.
@@ -32,17 +32,17 @@ pub enum Prospect {
 
 /// Decodes, routes and renders, as a worker would.
 #[must_use]
-pub fn forecast(envelope: &Envelope, format: Format, router: &Router) -> Forecast {
+pub fn dry_run(envelope: &Envelope, format: Format, router: &Router) -> DryRun {
     let decide = AssertUnwindSafe(|| decide(envelope, format, router));
     std::panic::catch_unwind(decide).unwrap_or_else(|_| {
         crate::panics::caught();
         let error = "handling it panics, here in event-pusher-sns or in its plugin".to_owned();
         let letter = DeadLetter { reason: Reason::Panicked, error, attempts: 0, topic: None };
-        Forecast { kind: None, prospect: Prospect::DeadLetter(letter) }
+        DryRun { kind: None, prospect: Prospect::DeadLetter(letter) }
     })
 }
 
-fn decide(envelope: &Envelope, format: Format, router: &Router) -> Forecast {
+fn decide(envelope: &Envelope, format: Format, router: &Router) -> DryRun {
     let event = match event::decode(envelope, format) {
         Ok(Decoded::Event(event)) => event,
         Ok(Decoded::Skip(reason)) => return Prospect::Skip(reason).into(),
@@ -53,10 +53,10 @@ fn decide(envelope: &Envelope, format: Format, router: &Router) -> Forecast {
         Ok(Routed::Skip(reason)) => Prospect::Skip(reason),
         Err(letter) => Prospect::DeadLetter(letter),
     };
-    Forecast { kind: Some(event.kind()), prospect }
+    DryRun { kind: Some(event.kind()), prospect }
 }
 
-impl From<Prospect> for Forecast {
+impl From<Prospect> for DryRun {
     /// Of what is no event.
     fn from(prospect: Prospect) -> Self {
         Self { kind: None, prospect }
@@ -98,8 +98,8 @@ mod tests {
         let router = Router::new(&routing, &BTreeMap::new(), &plugins, rules).unwrap();
         let payload = br#"{"type":"presence","user_id":"a@b","present":true}"#.to_vec();
         let envelope = Envelope { payload, ..Envelope::default() };
-        let forecast = forecast(&envelope, Format::Native, &router);
-        let Prospect::DeadLetter(letter) = &forecast.prospect else { panic!("{forecast:?}") };
+        let dry_run = dry_run(&envelope, Format::Native, &router);
+        let Prospect::DeadLetter(letter) = &dry_run.prospect else { panic!("{dry_run:?}") };
         assert_eq!((letter.reason, letter.attempts), (Reason::Panicked, 0));
     }
 }
