@@ -54,6 +54,7 @@ impl<T: Send + 'static> QueueBrowser<T> {
             Measured::Disturbed => return Err(self.ended(DISTURBED)),
         };
         // What was found is said, whatever becomes of the mark.
+        let until = match &self.lock {
             Some(lock) => lock.forbid(&self.connection).await.unwrap_or_else(|error| {
                 format!("browse again, and not before: other commands could not be kept from browsing ({error})")
             }),
