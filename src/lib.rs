@@ -27,10 +27,8 @@
 //! - The crate `event_pusher_import`: MongooseIM's configuration into ours; pure, too.
 
 #[doc(inline)]
-pub use event_pusher_core::{arn, event, forecast, outcome, plugin, route, schema};
-use event_pusher_core::{error_chain, headers, limits, panics, pause, signature, text, untrusted};
 pub use event_pusher_core::{arn, dry_run, event, outcome, plugin, route, schema};
-use event_pusher_core::{causes, headers, limits, panics, pause, signature, text, untrusted};
+use event_pusher_core::{error_chain, headers, limits, panics, pause, signature, text, untrusted};
 
 mod admin;
 pub mod app;

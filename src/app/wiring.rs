@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::sync::watch;
 
-use crate::admin::{StatusPublisher, Status};
+use crate::admin::{Status, StatusPublisher};
 use crate::arn::TopicArn;
 use crate::config::{self, Config};
 use crate::observe::metrics::{Metrics, sum};

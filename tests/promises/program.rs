@@ -109,7 +109,7 @@ async fn the_help_lists_commands_and_exit_statuses_even_with_a_broken_configurat
                 "\n  check         Check",
                 "\n  try           Show",
                 "\n  feed          Publish",
-                "\n  dead-letters  See",
+                "\n  dead-letters  List",
                 "--config <FILE>",
                 "EVENT_PUSHER__SNS__REGION",
                 "0 success; 1 failure while running; 2 wrong arguments; 78 invalid configuration",

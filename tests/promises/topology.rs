@@ -106,13 +106,8 @@ fn mismatches(stand: &Stand) -> [(String, FieldTable, &'static str, String); 5] 
     };
     let mut limited = quorum();
     limited.insert("x-delivery-limit".into(), 7_i64.into());
-    let set = |key: &str| {
-        format!(
-            "; set amqp.{key} to the value of the existing one, or delete the existing one when it is empty"
-        )
-    };
-    let delete =
-        || "; delete the existing one when it is empty, or set amqp.declare = false".to_owned();
+    let set = |key: &str| format!("; set amqp.{key} to the value of the existing one, or delete");
+    let delete = || "; delete the existing one when it is empty, or set".to_owned();
     let mut classic = FieldTable::default();
     classic.insert("x-queue-type".into(), text("classic"));
     let exchange = "x-dead-letter-exchange";

@@ -1,5 +1,4 @@
-//! Jobs on the dead letters for the page, such as a search or a replay: one after the other, on the admin thread and
-//! on connections of their own.
+//! Jobs on the dead letters for the page, such as a search or a replay, one after the other on the admin thread.
 
 mod count;
 
@@ -38,7 +37,7 @@ const BREATH: Duration = Duration::from_millis(400);
 /// Between two reports of a replay's progress.
 const REPORT_EVERY: Duration = Duration::from_millis(250);
 
-/// What every job works with: the dead letters, and how to route them.
+/// What every job works with.
 #[derive(Debug)]
 pub(super) struct OperatorContext {
     pub(super) dead_letters: DeadLetters,
@@ -70,6 +69,7 @@ impl OperatorContext {
     }
 }
 
+type JobSender = watch::Sender<Option<Job>>;
 type Task = Box<dyn FnOnce(Rc<OperatorContext>) -> LocalBoxFuture<'static, ()> + Send>;
 
 /// What a replay is to do.
@@ -272,12 +272,7 @@ async fn stop_with_the_worker(mut worker: Stop, stop: watch::Sender<bool>) {
     }
 }
 
-async fn replay(
-    context: &OperatorContext,
-    order: Order,
-    job: &watch::Sender<Option<Job>>,
-    stop: Stop,
-) {
+async fn replay(context: &OperatorContext, order: Order, job: &JobSender, stop: Stop) {
     let Order { filter, canary, rate, max_failures, by, peer } = order;
     let replay = Replay { canary, rate, max_failures, ..context.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));

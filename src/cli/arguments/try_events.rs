@@ -43,7 +43,7 @@ pub(crate) struct TryArguments {
     /// The routing key that the events are published with
     #[arg(long, value_name = "KEY", default_value = "", hide_default_value = true)]
     pub routing_key: String,
-    /// The AMQP property content_type
+    /// The content type, an AMQP property
     #[arg(long, value_name = "TYPE")]
     pub content_type: Option<String>,
     /// An AMQP header; the option may be given more than once

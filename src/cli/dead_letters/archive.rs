@@ -4,7 +4,7 @@ use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{OperatorContext, End, print_error, dead_letters, explain, print_line};
+use super::{End, OperatorContext, dead_letters, explain, print_error, print_line};
 use crate::dead_letters::{DeadLettersError, Filter, Imported};
 
 /// Stands for standard output.

@@ -4,7 +4,7 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::archive::NewFile;
-use super::{OperatorContext, End, print_error, dead_letters, print_line};
+use super::{End, OperatorContext, dead_letters, print_error, print_line};
 use crate::dead_letters::{DeadLettersError, Discarded, Filter};
 
 impl OperatorContext<'_> {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{OperatorContext, End, dead_letters, print_line, print_json};
+use super::{End, OperatorContext, dead_letters, print_json, print_line};
 use crate::dead_letters::{DeadLettersError, Filter, Group, Letter, Looked, Summary, cause};
 use crate::text::printable;
 

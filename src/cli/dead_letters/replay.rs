@@ -62,7 +62,7 @@ fn print_report(report: &Report) {
             print_error("so the other letters were not sent");
         }
         Ended::TooManyFailures => {
-            print_error("stopped: the number of failures reached --max-failures")
+            print_error("stopped: the number of failures reached --max-failures");
         }
         Ended::Broken(why) => {
             print_error(why);
