@@ -14,6 +14,7 @@ mod forecast;
 mod import;
 mod json;
 pub(crate) mod letter;
+pub(crate) mod provenance;
 pub(crate) mod rate_limiter;
 mod reading;
 mod replay;
@@ -36,7 +37,8 @@ pub(crate) use filter::cause;
 pub use forecast::forecast;
 pub use import::Imported;
 pub(crate) use json::{FoundAsJson, report_as_json};
-pub use letter::{By, Death, Letter, LetterId, Origin, Trust};
+pub use letter::{Letter, LetterId};
+pub use provenance::{By, Death, Origin, Trust};
 pub use replay::{Address, Ended, Replay, Report, Target, Watching};
 pub use summary::{Group, Summary};
 

@@ -1,7 +1,8 @@
 //! One input, as fuzz targets and `tests/corpus.rs` give it to what reads it.
 
 use crate::classify::{scope_of, scope_of_entry};
-use crate::dead_letters::letter::told::{By, Told, Trust};
+use crate::dead_letters::letter::told::Told;
+use crate::dead_letters::provenance::{By, Trust};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
 use crate::limits::QUERY_PAIRS;

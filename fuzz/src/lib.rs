@@ -22,6 +22,7 @@ mod parse;
 #[path = "../../src/dead_letters"]
 #[allow(dead_code, reason = "not all of it is called here")]
 mod dead_letters {
+    pub mod provenance;
     pub mod letter {
         mod headers;
         pub mod told;

@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use serde::Serialize;
 
-use super::letter::Origin;
+use super::provenance::Origin;
 use crate::config::{Amqp, Source};
 use crate::event::{self, Decoded, Envelope, Event, Format, bare};
 use crate::headers::PREFIX;

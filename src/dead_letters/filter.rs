@@ -3,7 +3,8 @@
 use jid::Jid;
 use jiff::Timestamp;
 
-use super::letter::{By, Letter, Trust};
+use super::letter::Letter;
+use super::provenance::{By, Trust};
 use crate::event::{EventKind, bare};
 
 /// Conditions that a dead letter must fulfil, all of them. Of those that are lists, one of the

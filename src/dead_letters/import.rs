@@ -13,7 +13,8 @@ use super::{DeadLetters, DeadLettersError, Stop, stopped};
 use crate::outcome::SourceError;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
-use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::publish::error::PublishError;
 
 /// Messages that may be unconfirmed at once.
 const WINDOW: usize = 256;

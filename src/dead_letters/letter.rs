@@ -10,8 +10,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::told::Told;
-pub use self::told::{By, Death, Origin, Trust};
 use super::content::{Content, Sources};
+use super::provenance::{By, Death, Origin, Trust};
 use crate::headers::REASON;
 use crate::rabbitmq::message::{Headers, Message};
 use crate::text::hexadecimal;

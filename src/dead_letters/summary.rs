@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::letter::{By, Letter, Trust};
+use super::letter::Letter;
+use super::provenance::{By, Trust};
 
 /// Groups that are told apart; further errors share one for each reason.
 const MOST_GROUPS: usize = 200;

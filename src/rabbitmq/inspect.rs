@@ -8,7 +8,8 @@ use crate::config::{Amqp, AmqpUri, Parking, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::limit;
 use crate::rabbitmq::connection::tls;
-use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// What is wrong with the files for TLS, where a node is to be reached by it.

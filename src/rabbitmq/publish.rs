@@ -5,4 +5,5 @@ pub(in crate::rabbitmq) mod byte_budget;
 pub(crate) mod confirm_channel;
 pub(crate) mod confirmed_publisher;
 pub mod dead_letter_publisher;
+pub(crate) mod error;
 pub(in crate::rabbitmq) mod pending_confirms;

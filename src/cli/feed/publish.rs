@@ -14,7 +14,8 @@ use crate::event::EventKind;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
-use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::publish::error::PublishError;
 
 /// Events that may be unconfirmed at once: enough to keep a broker busy that writes to its disk.
 const WINDOW: usize = 1000;

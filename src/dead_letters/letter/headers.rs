@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::told::{By, Death, Origin};
+use super::super::provenance::{By, Death, Origin};
 use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY};
 use crate::limits::LONGEST_SHORT;
 use crate::rabbitmq::message::{Headers, Value};

@@ -3,7 +3,8 @@
 use super::{Address, Target};
 use crate::dead_letters::Found;
 use crate::dead_letters::content::Sources;
-use crate::dead_letters::letter::{By, Letter};
+use crate::dead_letters::letter::Letter;
+use crate::dead_letters::provenance::By;
 use crate::headers::{
     COVER, EXCHANGE, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY,
 };

@@ -9,23 +9,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::selector::{Keep, Kept, LetterSelector, Seen};
+use super::super::selector::{Keep, LetterSelector, Seen};
 use super::super::{DeadLettersError, stopped};
 use super::revive::address;
-use super::sender::Sender;
+use super::sender::{Pending, Sender};
 use super::{Address, Report, Run};
-use crate::dead_letters::letter::Letter;
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-
-/// A letter that is to be sent.
-pub(super) struct Pending {
-    pub(super) tag: u64,
-    pub(super) letter: Letter,
-    pub(super) kept: Kept,
-    pub(super) address: Address,
-}
 
 /// What browsing has found.
 #[derive(Default)]

@@ -7,18 +7,18 @@ use std::collections::VecDeque;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::super::selector::Seen;
+use super::super::selector::{Kept, Seen};
 use super::super::stopped;
 use super::canary::Verdict;
 use super::revive::revive;
-use super::round::Pending;
-use super::{Ended, Report, Run};
+use super::{Address, Ended, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
-use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::publish::error::PublishError;
 
 /// Letters that may be unconfirmed at once, and so may be there twice after a kill.
 const WINDOW: usize = 256;
@@ -51,6 +51,14 @@ enum Closing {
     /// Letters have been held for long; what is left is another round's.
     Held,
     Over(Ended),
+}
+
+/// A letter that is to be sent.
+pub(super) struct Pending {
+    pub(super) tag: u64,
+    pub(super) letter: Letter,
+    pub(super) kept: Kept,
+    pub(super) address: Address,
 }
 
 /// What a round has come to.

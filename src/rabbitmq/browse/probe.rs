@@ -9,7 +9,8 @@ use super::super::connection::Broker;
 use crate::headers::{COUNTS, DELIVERY_COUNT, PROBE};
 use crate::outcome::SourceError;
 use crate::rabbitmq::message::{Message, Value};
-use crate::rabbitmq::publish::confirmed_publisher::{ConfirmedPublisher, PublishError};
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::publish::error::PublishError;
 
 /// Milliseconds after which a probe that a killed look has left is gone by itself, once it is the first in its queue.
 const EXPIRATION: &str = "60000";

@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,6 @@ use lapin::types::DeliveryTag;
 use tokio::sync::Notify;
 
 pub(in crate::rabbitmq) use self::sizes::Sizes;
-use super::wire::Observer;
 use crate::limits::{DELIVERY_OVERHEAD, HEADER_WEIGHT, LARGE_HEADERS};
 
 /// The deliveries of one connection, in bytes. The connection's reader adds bytes, settling a delivery takes them away.
@@ -202,8 +201,10 @@ impl InFlightBytes {
     }
 }
 
-impl Observer for Arc<InFlightBytes> {
-    fn begin(&self, headers: u64) {
+/// What the reader tells of a delivery as it comes.
+impl InFlightBytes {
+    /// It has begun; its headers have so many bytes.
+    pub(in crate::rabbitmq) fn begin(&self, headers: u64) {
         let tag = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
         let mut charge = DELIVERY_OVERHEAD;
         if headers > LARGE_HEADERS {
@@ -214,15 +215,18 @@ impl Observer for Arc<InFlightBytes> {
         self.receive(charge);
     }
 
-    fn body(&self, bytes: u64) {
+    /// So many bytes of its body have come.
+    pub(in crate::rabbitmq) fn body(&self, bytes: u64) {
         self.receive(bytes);
     }
 
-    fn end(&self) {
+    /// It is whole.
+    pub(in crate::rabbitmq) fn end(&self) {
         self.whole.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn leaves_out(&self) -> bool {
+    /// Whether it is read and thrown away.
+    pub(in crate::rabbitmq) fn leaves_out(&self) -> bool {
         self.sheds() && self.is_full()
     }
 }

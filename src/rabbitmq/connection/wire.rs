@@ -8,6 +8,6 @@ pub(in crate::rabbitmq) mod frames;
 mod reactor;
 mod reader;
 
-pub(in crate::rabbitmq) use frames::{Note, Notes, Observer, Part};
+pub(in crate::rabbitmq) use frames::{Note, Notes, Part};
 pub(in crate::rabbitmq) use reactor::runtime;
 pub(in crate::rabbitmq) use reader::Reader;

@@ -8,7 +8,7 @@ use lapin::{BasicProperties, Channel};
 use tokio::time::{Instant, timeout};
 
 use super::alarm::Alarm;
-use super::confirmed_publisher::PublishError;
+use super::error::PublishError;
 use super::pending_confirms::PendingConfirms;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;

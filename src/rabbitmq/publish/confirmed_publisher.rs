@@ -9,6 +9,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::alarm::Alarm;
 use super::confirm_channel::{ConfirmChannel, PendingConfirm};
+use super::error::{PublishError, about};
 use super::pending_confirms::PendingConfirms;
 use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
@@ -38,27 +39,6 @@ pub(crate) struct ConfirmedPublisher {
     single: Semaphore,
     alarm: Alarm,
     connection: BrokerConnection,
-}
-
-/// Why a message is in no queue, or may be in none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum PublishError {
-    /// The exchange has no queue for it.
-    Unroutable,
-    /// A queue refused it.
-    Refused,
-    /// The channel is gone, or the broker does not answer.
-    Lost(SourceError),
-}
-
-impl PublishError {
-    /// The error with what was being published before its words.
-    pub(super) fn about(self, what: &str) -> Self {
-        match self {
-            Self::Lost(error) => Self::Lost(about(what, error)),
-            other => other,
-        }
-    }
 }
 
 impl ConfirmedPublisher {
@@ -206,8 +186,4 @@ impl ConfirmedPublisher {
             self.connection.close().await;
         }
     }
-}
-
-fn about(what: &str, error: SourceError) -> SourceError {
-    error.reworded(|said| format!("{what}: {said}"))
 }

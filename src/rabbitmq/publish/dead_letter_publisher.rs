@@ -11,7 +11,8 @@ use lapin::{BasicProperties, Channel};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::byte_budget::ByteBudget;
-use super::confirmed_publisher::{ConfirmedPublisher, PublishError};
+use super::confirmed_publisher::ConfirmedPublisher;
+use super::error::PublishError;
 use crate::config::{Parking, Source};
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};

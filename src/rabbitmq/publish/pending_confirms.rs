@@ -13,7 +13,7 @@ use std::task::{Context, Poll, ready};
 use lapin::message::BasicReturnMessage;
 use lapin::{Confirmation, PublisherConfirm};
 
-use super::confirmed_publisher::PublishError;
+use super::error::PublishError;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::refusal::refused;
 

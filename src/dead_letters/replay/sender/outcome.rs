@@ -7,7 +7,7 @@ use super::{Closing, Sender, UnderWay};
 use crate::dead_letters::letter::Letter;
 use crate::dead_letters::stopped;
 use crate::outcome::SourceError;
-use crate::rabbitmq::publish::confirmed_publisher::PublishError;
+use crate::rabbitmq::publish::error::PublishError;
 
 impl<S: FnMut(&Report)> Sender<'_, '_, S> {
     /// The oldest that was under way has arrived, or not.

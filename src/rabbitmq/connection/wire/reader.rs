@@ -9,7 +9,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 use super::super::bytes::InFlightBytes;
 use super::Notes;
-use super::frames::Frames;
+use super::frames::{Frames, Observer};
 
 /// What is read from `inner` comes out mended and counted; what is written goes in as it is.
 #[derive(Debug)]
@@ -24,6 +24,24 @@ impl<S> Reader<S> {
     /// `notes` learns what is mended, and `bytes` what is delivered, before it can be read from here.
     pub(in crate::rabbitmq) fn new(inner: S, notes: Notes, bytes: Arc<InFlightBytes>) -> Self {
         Self { inner, frames: Frames::new(notes, Arc::clone(&bytes)), bytes, ended: false }
+    }
+}
+
+impl Observer for Arc<InFlightBytes> {
+    fn begin(&self, headers: u64) {
+        InFlightBytes::begin(self, headers);
+    }
+
+    fn body(&self, bytes: u64) {
+        InFlightBytes::body(self, bytes);
+    }
+
+    fn end(&self) {
+        InFlightBytes::end(self);
+    }
+
+    fn leaves_out(&self) -> bool {
+        InFlightBytes::leaves_out(self)
     }
 }
 

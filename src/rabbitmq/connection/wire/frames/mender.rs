@@ -1,6 +1,6 @@
 //! Which frames carry text, and where in them.
 
-use super::counts::properties_without_counts;
+use super::counts::{properties_without_counts, without_counts};
 use super::notes::{Altered, Note, Notes, Part};
 use super::walk::Walk;
 use super::{AROUND, BARE_HEADER};
@@ -228,7 +228,10 @@ fn read_header(walk: &mut Walk<'_>, altered: &mut Vec<Altered>) -> Option<()> {
                     altered.push(Altered { part: Part::Property(name), original: Some(original) });
                 }
             }
-            Property::Headers => altered.extend(walk.headers()?),
+            Property::Headers => altered.extend(walk.headers()?.map(|altered| Altered {
+                original: altered.original.map(without_counts),
+                ..altered
+            })),
             Property::Fixed(bytes) => walk.skip(*bytes)?,
         }
     }

@@ -4,7 +4,6 @@ mod mend;
 
 use std::ops::Range;
 
-use super::counts::without_counts;
 use super::notes::{Altered, Part};
 use crate::headers;
 use crate::limits::{DEEPEST_HEADER, MOST_HEADERS_ADDED, MOST_MENDED_NAMES};
@@ -118,8 +117,8 @@ impl<'a> Walk<'a> {
         let range = self.at..self.at.checked_add(length).filter(|to| *to <= self.limit)?;
         self.within(range.end, |walk| walk.table(0))?;
         Some(self.changed.map(|part| {
-            let original = without_counts(self.original(range));
-            Altered { part, original: Some(original) }
+            let original = Some(self.original(range));
+            Altered { part, original }
         }))
     }
 
