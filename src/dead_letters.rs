@@ -77,7 +77,7 @@ pub enum DeadLettersError {
     #[error("{0}")]
     Archive(#[from] ArchiveError),
     /// The operation was told to stop.
-    #[error("stopped by a signal")]
+    #[error("stopped before it had finished")]
     Stopped,
 }
 

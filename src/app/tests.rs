@@ -93,14 +93,27 @@ impl Simulation {
 /// Runs a worker with these settings (TOML, besides [`CONFIGURATION`]) while `test` does something, then stops it.
 /// Nothing may be left in flight, and all that was received has ended.
 fn simulate(settings: &str, plugins: &Plugins, test: impl AsyncFnOnce(&Simulation)) -> Totals {
+    simulate_on(settings, plugins, None, test)
+}
+
+/// The same on the queue and the SNS of an earlier worker.
+fn simulate_on(
+    settings: &str,
+    plugins: &Plugins,
+    earlier: Option<(MemoryQueue, Service)>,
+    test: impl AsyncFnOnce(&Simulation),
+) -> Totals {
     let files = [("base.toml", CONFIGURATION), ("own.toml", settings)];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
     let inputs = Inputs { files, environment: Vec::new() };
     let config = Config::load(&inputs, &plugins.names().collect::<Vec<_>>()).unwrap();
-    let (sns, metrics) = (Service::default(), Arc::new(Metrics::new()));
+    let metrics = Arc::new(Metrics::new());
+    let (queue, sns) = earlier.unzip();
+    let sns = sns.unwrap_or_default();
     let router = Rc::new(config.router(plugins).unwrap());
     let wiring = Wiring::new(&config, router, Arc::clone(&metrics), None, sns.clone());
-    let queue = || MemoryQueue::with_prefetch(config.amqp.prefetch);
+    let queue =
+        || queue.clone().unwrap_or_else(|| MemoryQueue::with_prefetch(config.amqp.prefetch));
     let named = config.amqp.sources.iter().map(|it| (it.name.clone(), queue()));
     let (queues, publisher) = (named.collect(), Rc::clone(&wiring.publisher));
     let simulation = Simulation { queues, sns, metrics, publisher };

@@ -106,6 +106,9 @@ impl OperatorContext<'_> {
 
 /// Says what went wrong, and what to do about it.
 fn explain(trouble: &DeadLettersError) {
+    if matches!(trouble, DeadLettersError::Stopped) {
+        return print_error("stopped by a signal");
+    }
     let remedy = match trouble {
         DeadLettersError::Broker(error) if error.is_not_found() => {
             "; check the name in amqp.dead_letter_queue, or start `event-pusher-sns run`, which creates the queue"

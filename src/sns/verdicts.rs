@@ -118,7 +118,7 @@ impl Misfits {
             surplus,
             unanswered,
             "answer of SNS does not fit its request: the answer does not name each event once; events that \
-             it does not plainly call accepted are tried again. Is there a proxy that changes answers? \
+             it does not plainly call accepted are tried again. Check for a proxy that changes answers. \
              Logged once, until a minute has passed without such an answer"
         );
     }

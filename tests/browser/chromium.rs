@@ -14,7 +14,8 @@ use tokio::process::{Child, Command};
 use crate::support::wait_for;
 
 /// How to get what is missing.
-const FETCH: &str = "fetch it with `scripts/services browser`, or run all tests with `make test`";
+const FETCH: &str =
+    "fetch it with `scripts/services browser`, or run all tests with `make check-long`";
 
 /// What Chromium is told. It runs as root in CI, where its own sandbox does not work, and it is to ask nobody
 /// on the network for anything.

@@ -1,7 +1,7 @@
 //! Everything at once: workers killed, brokers crashed, networks cut and SNS at its worst, while
 //! events flow and every kind of poison among them. Then everything heals, and every event is accounted for.
 //!
-//! `make test` runs a short and fixed plan; `make chaos` draws a long one from a seed.
+//! `make check-long` runs a short and fixed plan; `make chaos` draws a long one from a seed.
 
 mod account;
 mod alone;

@@ -97,7 +97,7 @@ async fn a_full_dead_letter_queue_is_waited_for() {
     let admin = Admin::of(&worker).await;
     publish_garbage(&stand).await;
     let line = worker.logged("cannot_dead_letter").await["error"].to_string();
-    assert!(line.contains("refused; is the dead-letter queue full?"), "{line}");
+    assert!(line.contains("refused; check whether the dead-letter queue is full"), "{line}");
     stand.has_ready(&dead, ROOM).await;
     let safe = |it: &Scrape| it.sum("outcomes_total", &[]) == i64::from(ROOM);
     admin.shows("those that are safe", safe).await;
@@ -108,7 +108,7 @@ async fn a_full_dead_letter_queue_is_waited_for() {
 
     let worker = Worker::start_with(&stand, &BY_HAND).await;
     let line = worker.logged("cannot_dead_letter").await["error"].to_string();
-    assert!(line.contains("is the dead-letter queue full?"), "{line}");
+    assert!(line.contains("check whether the dead-letter queue is full"), "{line}");
     all_arrive(&stand).await;
     leave(stand, worker).await;
 }

@@ -1,5 +1,4 @@
-//! Exchanges, queues and bindings: declared as promised, taken as they are where they belong
-//! to somebody else, and found again when they are gone.
+//! Exchanges, queues and bindings: declared as promised, left alone where they are somebody else's, found again if gone.
 
 use lapin::options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
+use futures_util::future::{FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -31,7 +30,7 @@ const WAITING: usize = 8;
 /// How long a job waits for another reader of the queue: less than a client may wait for an answer.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(90);
 
-/// Between two looks, so that those who wait in line beside this page get their turn.
+/// Between two jobs, so that those who wait in line beside this page get their turn.
 const BREATH: Duration = Duration::from_millis(400);
 
 /// Between two reports of a replay's progress.

@@ -10,6 +10,8 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 
+use crate::text::printable;
+
 pub(super) struct Quoted;
 
 impl<'w> FormatFields<'w> for Quoted {
@@ -32,35 +34,36 @@ impl Line<'_> {
             self.writer.write_char(' ')?;
         }
         if name == "message" {
-            return write!(self.writer, "{value:?}");
+            // Libraries log what others sent: nothing in it may drive a terminal or begin a line of its own.
+            return self.writer.write_str(&printable(&format!("{value:?}"), false));
         }
         if self.writer.has_ansi_escapes() {
             write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
         } else {
             write!(self.writer, "{name}=")?;
         }
-        let value = format!("{value:?}");
-        if is_plain(&value) {
-            self.writer.write_str(&value)
-        } else {
-            write!(self.writer, "{value:?}")
-        }
+        write!(self.writer, "{value:?}")
     }
 }
 
 impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+    fn record_str(&mut self, field: &Field, value: &str) {
         // What the `log` crate's records have beside their text is said by level and target.
         if self.result.is_ok() && !field.name().starts_with("log.") {
+            self.result = self.write(field.name(), &value);
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        // Numbers and flags come this way, too, and values by their `Display`, of which any text may come.
+        let text = format!("{value:?}");
+        let is_plain = text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok();
+        if !is_plain && field.name() != "message" {
+            self.record_str(field, &text);
+        } else if self.result.is_ok() {
             self.result = self.write(field.name(), value);
         }
     }
-}
-
-/// Whether a value is a number, true or false, or quoted already.
-fn is_plain(value: &str) -> bool {
-    let is_quoted = value.len() > 1 && value.starts_with('"') && value.ends_with('"');
-    is_quoted || value.parse::<f64>().is_ok() || value.parse::<bool>().is_ok()
 }
 
 #[cfg(test)]
@@ -84,8 +87,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn values_are_quoted_alike_however_they_are_logged() {
+    /// What is written while something is logged.
+    fn lines(log: impl FnOnce()) -> String {
         let written = Written::default();
         let writer = written.clone();
         let subscriber = tracing_subscriber::fmt()
@@ -95,12 +98,32 @@ mod tests {
             .fmt_fields(Quoted)
             .with_writer(move || writer.clone())
             .finish();
-        tracing::subscriber::with_default(subscriber, || {
+        tracing::subscriber::with_default(subscriber, log);
+        let written = written.0.lock().unwrap().clone();
+        String::from_utf8(written).unwrap()
+    }
+
+    #[test]
+    fn no_value_forges_a_field_or_a_line_or_drives_a_terminal() {
+        let forged = "\"a\" event=\"held\"\n\u{1b}[31m\"";
+        let written = lines(|| {
+            tracing::info!(error = %forged, text = forged, "said: {forged}");
+        });
+        assert_eq!(written.lines().count(), 1, "{written}");
+        assert!(!written.contains('\u{1b}'), "{written}");
+        for name in ["error", "text"] {
+            let field = format!(r#"{name}="\"a\" event=\"held\"\n"#);
+            assert!(written.contains(&field), "{written}");
+        }
+    }
+
+    #[test]
+    fn values_are_quoted_alike_however_they_are_logged() {
+        let written = lines(|| {
             let (text, error) = ("a \"b\"", "not = found");
             tracing::info!(event = "held", %error, text, lasted = ?std::time::Duration::from_secs(2),
                 count = 3, sure = true, none = None::<&str>, "topic held");
         });
-        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
         let expected = "topic held event=\"held\" error=\"not = found\" text=\"a \\\"b\\\"\" \
                         lasted=\"2s\" count=3 sure=true\n";
         assert!(written.ends_with(expected), "{written}");

@@ -1,5 +1,7 @@
 //! What SNS does not take for a reason that is not the event's own is held.
 
+use std::cell::RefCell;
+
 use super::service::fault;
 use super::*;
 use crate::outcome::Scope;
@@ -83,13 +85,23 @@ fn bad_credentials_hold_everything_at_once_and_cost_no_event() {
 #[test]
 fn a_stop_during_a_hold_hands_back_and_publishes_nothing_twice() {
     for scope in [Scope::Service, Scope::Route] {
+        let handed_back = RefCell::new(None);
         let totals = simulate("", &Plugins::default(), async |it| {
             it.publish((0..20).map(chat));
             it.settles(20).await;
             it.sns.fail_requests(move |_, _| Some(fault(scope)));
             it.publish((20..70).map(chat));
             it.until("a hold", |it| !it.held().is_empty() && it.queue().ready() == 0).await;
+            handed_back.replace(Some((it.queue().clone(), it.sns.clone())));
         });
         assert_eq!((totals.published, totals.handed_back), (20, 50), "{totals}");
+        // What went back is taken by the next worker, and by no other.
+        let (queue, sns) = handed_back.take().unwrap();
+        assert_eq!((queue.ready(), sns.of("pm").len()), (50, 20));
+        sns.heal();
+        simulate_on("", &Plugins::default(), Some((queue, sns)), async |it| {
+            it.settles(50).await;
+            assert_eq!((it.sns.distinct("pm"), it.sns.of("pm").len()), (70, 70));
+        });
     }
 }

@@ -32,7 +32,7 @@ impl OperatorContext<'_> {
         found.dedup_by_key(|found| found.letter.id);
         if found.len() > 1 {
             print_error(&format!(
-                "more than one dead letter has an id that begins with `{shown}`; give the id of one of them:"
+                "more than one dead letter has the message id `{shown}`, or an id that begins with it; give the id of one of them:"
             ));
             for found in &found {
                 print_error(&row(&found.letter));

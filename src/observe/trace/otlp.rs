@@ -192,7 +192,7 @@ impl Sending {
                 event = "spans_lost",
                 error = self.trouble.take().unwrap_or_else(|| error.to_string()),
                 "collector takes no spans: spans are lost until the collector takes them again; events flow on. \
-                 Mend the collector, or correct trace.otlp_endpoint"
+                 Check the collector, or correct trace.otlp_endpoint"
             ),
             Ok(()) | Err(_) => {}
         }

@@ -174,7 +174,7 @@ impl<T: Send + 'static> QueueBrowser<T> {
         Ok(self.probe)
     }
 
-    /// See `census.rs`.
+    /// See `completion.rs`.
     async fn is_all_handed_out(&mut self) -> Result<bool, SourceError> {
         let state = QueueState::of(&self.channel, &self.queue).await?;
         self.is_disturbed |= state.consumers > self.consumers.count();

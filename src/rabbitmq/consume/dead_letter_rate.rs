@@ -41,19 +41,19 @@ impl DeadLetterRate {
         if wait.is_zero() {
             return;
         }
-        let turn = BrowseLock { through, interval: self.interval };
+        let turn = Reservation { through, interval: self.interval };
         sleep_until(now + wait).await;
         std::mem::forget(turn);
     }
 }
 
 /// Of one that waits.
-struct BrowseLock<'a> {
+struct Reservation<'a> {
     through: &'a Cell<Option<Instant>>,
     interval: Duration,
 }
 
-impl Drop for BrowseLock<'_> {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         let back = self.through.get().and_then(|it| it.checked_sub(self.interval));
         self.through.set(back.or(self.through.get()));

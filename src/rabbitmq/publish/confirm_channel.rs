@@ -70,7 +70,6 @@ impl ConfirmChannel {
             None => return Err(unconfirmed()),
         };
         let number = lock(&self.pending).push(exchange, routing_key, body, confirm);
-        let deadline = Instant::now() + CALL_TIMEOUT;
         let (pending, alarm) = (Arc::clone(&self.pending), self.alarm.clone());
         Ok(PendingConfirm { pending, number, alarm, deadline })
     }
@@ -120,7 +119,7 @@ impl PendingConfirm {
 fn unconfirmed() -> SourceError {
     let seconds = CALL_TIMEOUT.as_secs();
     SourceError::Failed(format!(
-        "the broker did not confirm within {seconds} s; has it a memory or disk alarm?"
+        "the broker did not confirm within {seconds} s; check whether it has a memory or disk alarm"
     ))
 }
 

@@ -80,7 +80,7 @@ impl DeadLetterPublisher {
             properties: dead_letter_properties(properties, &origin, letter),
             what: &format!("publishing to the dead-letter exchange `{exchange}`"),
             unrouted: "no queue is bound to it; bind one",
-            refused: "refused; is the dead-letter queue full?",
+            refused: "refused; check whether the dead-letter queue is full",
         };
         let mut turn = self.wait_for_turn().await;
         let blocked = |why| self.log_change(Some(&why));
@@ -138,7 +138,7 @@ impl DeadLetterPublisher {
             properties: parked_properties(properties, envelope, home, time, key),
             what,
             unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
-            refused: "refused; is it full?",
+            refused: "refused; check whether the queue is full",
         };
         self.publish_confirmed(message, drop).await
     }

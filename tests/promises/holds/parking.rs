@@ -121,7 +121,7 @@ async fn without_a_queue_to_park_in_a_held_topic_says_so_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn where_order_is_kept_nothing_is_parked_and_the_log_says_what_to_do() {
+async fn where_order_is_kept_nothing_is_parked_and_the_log_says_so() {
     let (stand, sns) = (Stand::new("ordered-hold").await, FakeSns::start());
     sns.record();
     delete_topic(&stand, &sns, "muc");

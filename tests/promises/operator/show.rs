@@ -141,7 +141,7 @@ async fn a_name_that_means_none_or_many_is_said_to() {
     stand.bury([twice.clone(), twice.saying("worker", "another"), Letter::number(&stand, 1)]).await;
     expect(&dlq(&stand, &["show", "gone"]).await, 1, &["no dead letter in `", "has the id `gone`"]);
     let ended = dlq(&stand, &["show", "m-0"]).await;
-    expect(&ended, 1, &["more than one dead letter has an id that begins with `m-0`"]);
+    expect(&ended, 1, &["more than one dead letter has the message id `m-0`"]);
     assert_eq!(ended.stderr.matches("user-0@localhost → bob@localhost").count(), 2, "{ended:?}");
     stand.drain_dead_letters(3).await;
     stand.leave_nothing().await;

@@ -10,11 +10,12 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
+use super::environment::{from_environment, newest_uri};
 use super::sns::{Collector, Topics};
 use super::{Event, Received, wait_for};
 
 /// How to start what is missing.
-const START: &str = "start it with `scripts/services up`, or run all tests with `make test`";
+const START: &str = "start it with `scripts/services up`, or run the tests with `make test`";
 
 /// What a test works with. Everything has a name of its own, so tests run side by side.
 pub struct Stand {
@@ -282,24 +283,5 @@ pub fn header(delivery: &lapin::message::Delivery, name: &str) -> Option<String>
         AMQPValue::LongString(text) => String::from_utf8(text.as_bytes().to_vec()).unwrap(),
         AMQPValue::LongLongInt(number) => number.to_string(),
         other => format!("{other:?}"),
-    })
-}
-
-/// A number that whoever runs the tests may set; empty is unset.
-pub fn number_from(variable: &str) -> Option<u64> {
-    let text = std::env::var(variable).ok().filter(|text| !text.is_empty())?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
-}
-
-fn newest_uri() -> String {
-    from_environment("EVENT_PUSHER_TEST_AMQP_NEXT", |base| {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", base + 4)
-    })
-}
-
-fn from_environment(name: &str, default: impl Fn(u16) -> String) -> String {
-    std::env::var(name).unwrap_or_else(|_| {
-        let base = std::env::var("EVENT_PUSHER_DEV_PORT").ok().and_then(|it| it.parse().ok());
-        default(base.unwrap_or(21_670))
     })
 }
