@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::service::Accepted;
 use super::*;
 
 const ROOM: &str = "room@conference.localhost";
@@ -20,7 +21,7 @@ fn said(from: &str, to: &str, text: &str) -> Value {
 
 /// The bodies behind a topic, whatever their order.
 fn bodies(simulation: &Simulation, topic: &str) -> Vec<Value> {
-    sorted(simulation.sns.of(topic).iter().map(|it| it.json()).collect())
+    sorted(simulation.sns.of(topic).iter().map(Accepted::json).collect())
 }
 
 fn sorted(mut bodies: Vec<Value>) -> Vec<Value> {

@@ -33,7 +33,7 @@ fn a_throttled_backlog_is_slow_and_not_dead() {
         let mut number = 0_u32;
         it.sns.fail_requests(move |_, _| {
             number += 1;
-            (number.wrapping_mul(2_654_435_761) >> 31 == 0).then(|| throttled())
+            (number.wrapping_mul(2_654_435_761) >> 31 == 0).then(throttled)
         });
         it.publish((0..EVENTS).map(chat));
         it.settles(EVENTS as u64).await;

@@ -19,6 +19,9 @@ const LATENCY: Duration = Duration::from_millis(10);
 /// What a request meets: `None` if it is accepted. Of a question for a topic, there are no notifications.
 type Faults = Box<dyn FnMut(&TopicArn, &[&Notification]) -> Option<Fault>>;
 
+/// What an entry of an accepted request meets.
+type EntryFaults = Box<dyn FnMut(&Notification) -> Option<Fault>>;
+
 /// Accepts what it has no fault for, and keeps it.
 #[derive(Clone, Default)]
 pub(super) struct Service(Rc<State>);
@@ -26,7 +29,7 @@ pub(super) struct Service(Rc<State>);
 #[derive(Default)]
 struct State {
     faults: RefCell<Option<Faults>>,
-    entries: RefCell<Option<Box<dyn FnMut(&Notification) -> Option<Fault>>>>,
+    entries: RefCell<Option<EntryFaults>>,
     accepted: RefCell<Vec<Accepted>>,
     requests: Cell<u64>,
 }
