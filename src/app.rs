@@ -87,7 +87,7 @@ fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     let (config, plugins, filter) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
-            eprintln!("{problems}");
+            print_error(&problems.to_string());
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
@@ -96,7 +96,7 @@ fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("cannot start: {error}");
+            print_error(&format!("cannot start: {error}"));
             return ExitCode::from(FAILED);
         }
     };

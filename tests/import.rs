@@ -151,6 +151,22 @@ fn what_can_not_be_imported_says_why_and_leaves_nothing() {
 }
 
 #[test]
+fn only_a_file_is_replaced_and_no_link_or_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = root().join("tests/import/6.0-documented.toml");
+    let (target, link) = (folder.path().join("target"), folder.path().join("made.toml"));
+    fs::write(&target, "kept").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    let arguments = ["import", input.to_str().unwrap(), "--output", "made.toml", "--force"];
+    let output = run(folder.path(), &arguments);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("made.toml") && said.contains("no regular file"), "{said}");
+    assert!(link.is_symlink());
+    assert_eq!(fs::read_to_string(target).unwrap(), "kept");
+}
+
+#[test]
 fn it_works_where_the_configuration_does_not() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("config")).unwrap();

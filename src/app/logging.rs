@@ -75,7 +75,9 @@ fn with_current_names(filter: &str) -> String {
 
 /// Logs go to standard error.
 pub(super) fn start(config: &Config, filter: EnvFilter) {
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that can't be written is lost: to say so would need a line, too, and would end the worker.
+    let logs = tracing_subscriber::fmt().log_internal_errors(false);
+    let logs = logs.with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => {
             use std::io::IsTerminal;

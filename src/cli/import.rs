@@ -75,6 +75,14 @@ fn read(path: &Path) -> io::Result<String> {
 
 /// Writes it for its owner's eyes only, and never half of it.
 fn write(path: &Path, text: &str, force: bool) -> Result<(), String> {
+    // A device, a pipe or a link would be replaced by a file.
+    let is_other = |it: fs::Metadata| !it.file_type().is_file();
+    if force && fs::symlink_metadata(path).is_ok_and(is_other) {
+        return Err(format!(
+            "cannot replace {}: it is no regular file; name another file, or remove it first",
+            path.display()
+        ));
+    }
     let new = if force { beside(path) } else { path.to_owned() };
     if force {
         // Left behind by a crash, it would stand in the way for ever.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::support::{Program, Stand, dlq_program, wait_for};
+use crate::fake_sns::FakeSns;
+use crate::support::{Event, Program, Stand, Worker, dlq_program, wait_for};
 
 /// Takes nothing, as a full disk does.
 fn full() -> File {
@@ -58,6 +59,29 @@ async fn a_command_whose_output_finds_no_room_fails_and_says_so() {
     stand.purge(&stand.queue()).await;
     stand.purge(&stand.dead_letter_queue()).await;
     stand.leave_nothing().await;
+}
+
+/// The log's reader may have gone, or its disk be full. Each line is lost then, and nothing else.
+#[tokio::test]
+async fn a_worker_whose_log_finds_no_room_works_on_and_stops_in_order() {
+    for format in ["text", "json"] {
+        let (stand, sns) = (Stand::new("log-full").await, FakeSns::start());
+        Worker::create_queue(&stand, &[]).await;
+        stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
+        let program = Program::new(&["run", "--config", "stand.toml"])
+            .with_file("stand.toml", &stand.configuration())
+            .with("SNS__SNS_HOST", &sns.url())
+            .with("LOG__FILTER", "debug")
+            .with("LOG__FORMAT", format);
+        let running = program.with_errors(full()).start();
+        sns.until(|counts| counts.messages == 1).await;
+        running.signal(Signal::SIGTERM);
+        let ended = running.wait().await;
+        assert_eq!(ended.code, Some(0), "{format}: {ended:?}");
+        stand.leave_nothing().await;
+    }
+    let invalid = Program::new(&["run", "--config", "absent.toml"]).with_errors(full()).run().await;
+    assert_eq!(invalid.code, Some(78), "{invalid:?}");
 }
 
 #[tokio::test]

@@ -109,6 +109,12 @@ impl Program {
         self
     }
 
+    /// With this as its standard error.
+    pub fn with_errors(mut self, errors: File) -> Self {
+        self.command.stderr(errors);
+        self
+    }
+
     /// Allows it so many KiB of memory of its own.
     pub fn with_memory(self, kib: usize) -> Self {
         let Self { command: inner, directory } = self;
