@@ -44,12 +44,14 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
 }
 
 /// The modules that log and have moved, and where their messages come from now. The longer name comes first.
-const MOVED: [(&str, &str); 10] = [
+const MOVED: [(&str, &str); 12] = [
+    ("admin::page::clerk", "admin::page::dead_letter_jobs"),
     ("descriptors", "app::descriptors"),
     ("hold", "publish::hold"),
     ("publisher::gate", "publish::breaker"),
     ("publisher::sns", "sns"),
     ("publisher", "publish"),
+    ("rabbitmq::publish::dead_letter_exchange", "rabbitmq::publish::dead_letter_publisher"),
     ("relay", "pipeline::relay"),
     ("source::look", "rabbitmq::browse"),
     ("source", "rabbitmq"),

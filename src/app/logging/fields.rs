@@ -29,40 +29,41 @@ struct Line<'w> {
 }
 
 impl Line<'_> {
-    fn write(&mut self, name: &str, value: &dyn Debug) -> fmt::Result {
+    /// `is_plain`: the value needs no quotes.
+    fn record(&mut self, field: &Field, value: &str, is_plain: bool) {
+        // What the `log` crate's records have beside their text is said by level and target.
+        if self.result.is_ok() && !field.name().starts_with("log.") {
+            self.result = self.write(field.name(), value, is_plain);
+        }
+    }
+
+    fn write(&mut self, name: &str, value: &str, is_plain: bool) -> fmt::Result {
         if std::mem::replace(&mut self.begun, true) {
             self.writer.write_char(' ')?;
         }
         if name == "message" {
             // Libraries log what others sent: nothing in it may drive a terminal or begin a line of its own.
-            return self.writer.write_str(&printable(&format!("{value:?}"), false));
+            return self.writer.write_str(&printable(value, false));
         }
         if self.writer.has_ansi_escapes() {
             write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m")?;
         } else {
             write!(self.writer, "{name}=")?;
         }
-        write!(self.writer, "{value:?}")
+        if is_plain { self.writer.write_str(value) } else { write!(self.writer, "{value:?}") }
     }
 }
 
 impl Visit for Line<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
-        // What the `log` crate's records have beside their text is said by level and target.
-        if self.result.is_ok() && !field.name().starts_with("log.") {
-            self.result = self.write(field.name(), &value);
-        }
+        self.record(field, value, false);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        // Numbers and flags come this way, too, and values by their `Display`, of which any text may come.
+        // Numbers and flags come this way, and values by their `Display`, of which any text may come.
         let text = format!("{value:?}");
         let is_plain = text.parse::<f64>().is_ok() || text.parse::<bool>().is_ok();
-        if !is_plain && field.name() != "message" {
-            self.record_str(field, &text);
-        } else if self.result.is_ok() {
-            self.result = self.write(field.name(), value);
-        }
+        self.record(field, &text, is_plain);
     }
 }
 
@@ -107,10 +108,11 @@ mod tests {
     fn no_value_forges_a_field_or_a_line_or_drives_a_terminal() {
         let forged = "\"a\" event=\"held\"\n\u{1b}[31m\"";
         let written = lines(|| {
-            tracing::info!(error = %forged, text = forged, "said: {forged}");
+            tracing::info!(error = %forged, text = forged, log.line = 25, "said: {forged}");
         });
         assert_eq!(written.lines().count(), 1, "{written}");
         assert!(!written.contains('\u{1b}'), "{written}");
+        assert!(!written.contains("log.line"), "{written}");
         for name in ["error", "text"] {
             let field = format!(r#"{name}="\"a\" event=\"held\"\n"#);
             assert!(written.contains(&field), "{written}");
