@@ -101,7 +101,7 @@ impl PendingConfirm {
     /// Waits until the message is safe in a queue, as long as an alarm lasts if there is one. May be dropped while it
     /// waits, and asked again.
     pub(crate) async fn confirmed(&mut self) -> Result<(), PublishError> {
-        self.outcome(drop).await.map_err(|error| error.about("publishing"))
+        self.outcome(drop).await.map_err(PublishError::in_order)
     }
 
     /// As [`Self::confirmed`], for an error that says not yet what was published; `blocked` is told of an alarm.

@@ -9,7 +9,7 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::alarm::Alarm;
 use super::confirm_channel::{ConfirmChannel, PendingConfirm};
-use super::error::{PublishError, about};
+use super::error::{PublishError, in_order};
 use super::pending_confirms::PendingConfirms;
 use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
@@ -74,7 +74,7 @@ impl ConfirmedPublisher {
         let channel = self.in_order.get_or_try_init(open).await?;
         let message = (&*message.body, basic_properties(&message.properties));
         let sent = channel.publish(to, message, drop).await;
-        sent.map_err(|error| about("publishing", error))
+        sent.map_err(|error| in_order(&error))
     }
 
     /// As [`Self::publish`], and tells of alarms: `told` gets what blocks whenever that is no longer what it was, which is

@@ -14,16 +14,17 @@ pub(crate) enum PublishError {
 }
 
 impl PublishError {
-    /// The error with what was being published before its words.
-    pub(super) fn about(self, what: &str) -> Self {
+    /// The error of a message that was published in order, among many.
+    pub(super) fn in_order(self) -> Self {
         match self {
-            Self::Lost(error) => Self::Lost(about(what, error)),
+            Self::Lost(error) => Self::Lost(in_order(&error)),
             other => other,
         }
     }
 }
 
-/// The error with what was being done before its words.
-pub(super) fn about(what: &str, error: SourceError) -> SourceError {
-    error.reworded(|said| format!("{what}: {said}"))
+/// The error, with what was being done before its words. An exchange that is gone by now is no answer to a question for
+/// a queue or an exchange, as `NotFound` would be.
+pub(super) fn in_order(error: &SourceError) -> SourceError {
+    SourceError::Failed(format!("publishing: {error}"))
 }

@@ -98,8 +98,6 @@ impl PendingConfirms {
                 Ok(confirmation) => confirmation,
                 Err(error) => {
                     let why = refused(&error, |said| said);
-                    // Of many, an exchange that is gone by now is no answer to what was asked for.
-                    let why = if self.prints.is_some() { problem(&why.to_string()) } else { why };
                     self.lost = Some(why.clone());
                     return Poll::Ready(Err(why));
                 }
