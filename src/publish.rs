@@ -36,7 +36,7 @@ use crate::route::Notification;
 
 /// Somewhere to publish: one request, one answer.
 pub trait Publish {
-    /// Publishes one notification.
+    /// Publishes one notification; as a batch of one, where that is no other request.
     ///
     /// # Errors
     ///
@@ -44,7 +44,13 @@ pub trait Publish {
     fn publish(
         &self,
         notification: &Notification,
-    ) -> impl Future<Output = Result<MessageId, Fault>>;
+    ) -> impl Future<Output = Result<MessageId, Fault>> {
+        async {
+            let answers = self.publish_batch(&[notification]).await?;
+            let nothing = || Err(Fault::unanswered("the answer names no message"));
+            answers.into_iter().next().unwrap_or_else(nothing)
+        }
+    }
 
     /// Publishes up to ten notifications of the same topic. Returns an answer for each,
     /// in their order.

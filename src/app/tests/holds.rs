@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use super::service::fault;
 use super::*;
 use crate::outcome::Scope;
+use crate::publish::memory::fault;
 
 #[test]
 fn with_sns_refusing_everything_from_the_start_few_are_dead_and_the_rest_is_published_later() {

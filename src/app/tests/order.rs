@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::service::fault;
 use super::*;
 use crate::outcome::Scope;
+use crate::publish::memory::fault;
 
 const PER_KEY: &str = "[sns]\nordering = \"per-key\"\n";
 

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::publish::Publish;
+use crate::publish::memory::fault;
 use crate::route::Notification;
 
 /// A round trip in a data centre.
@@ -53,11 +54,6 @@ impl Accepted {
     pub(super) fn number(&self) -> usize {
         self.json()["message"].as_str().unwrap().parse().unwrap()
     }
-}
-
-/// A fault with this reach.
-pub(super) fn fault(scope: Scope) -> Fault {
-    Fault { scope, code: "Test".to_owned(), detail: String::new() }
 }
 
 impl Service {
@@ -125,10 +121,6 @@ impl Service {
 }
 
 impl Publish for Service {
-    async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
-        self.publish_batch(&[notification]).await?.remove(0)
-    }
-
     async fn publish_batch(
         &self,
         batch: &[&Notification],

@@ -21,7 +21,7 @@ use crate::outcome::{Fault, MessageId, Reason, Scope};
 use crate::pipeline::memory::MemoryQueue;
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publish;
-use crate::publish::memory::under_a_paused_clock;
+use crate::publish::memory::{fault, under_a_paused_clock};
 use crate::route::Notification;
 
 const CONFIGURATION: &str = r#"
@@ -79,15 +79,7 @@ impl Flaky {
     }
 }
 
-fn fault(scope: Scope) -> Fault {
-    Fault { scope, code: "Test".to_owned(), detail: String::new() }
-}
-
 impl Publish for Flaky {
-    async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
-        self.publish_batch(&[notification]).await?.remove(0)
-    }
-
     async fn publish_batch(
         &self,
         batch: &[&Notification],

@@ -40,10 +40,6 @@ impl Recorder {
 }
 
 impl Publish for Recorder {
-    async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
-        self.publish_batch(&[notification]).await?.remove(0)
-    }
-
     async fn publish_batch(
         &self,
         batch: &[&Notification],
@@ -244,10 +240,6 @@ proptest! {
 struct Throttling(Cell<usize>);
 
 impl Publish for Rc<Throttling> {
-    async fn publish(&self, _: &Notification) -> Result<MessageId, Fault> {
-        unreachable!("batches only")
-    }
-
     async fn publish_batch(
         &self,
         _: &[&Notification],

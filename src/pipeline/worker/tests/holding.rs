@@ -44,10 +44,6 @@ impl Refusing {
 }
 
 impl Publish for Rc<Refusing> {
-    async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
-        self.publish_batch(&[notification]).await?.remove(0)
-    }
-
     async fn publish_batch(
         &self,
         batch: &[&Notification],

@@ -8,10 +8,6 @@ use crate::sns::Sns;
 struct Silent;
 
 impl Publish for Silent {
-    async fn publish(&self, _: &Notification) -> Result<MessageId, Fault> {
-        std::future::pending().await
-    }
-
     async fn publish_batch(
         &self,
         _: &[&Notification],
