@@ -8,7 +8,6 @@ mod circles;
 mod code;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use code::{code_of, words_of};
@@ -263,22 +262,9 @@ fn violations(file: &str, text: &str) -> Vec<String> {
 fn sources() -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (layer, folder) in [("", "src")].into_iter().chain(CRATES) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|it| it == "rs") {
-                    let name = Path::new(layer).join(path.strip_prefix(&root).unwrap());
-                    found.push((
-                        name.to_str().unwrap().to_owned(),
-                        fs::read_to_string(&path).unwrap(),
-                    ));
-                }
-            }
-        }
+        let files = code::files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));
+        let name = |file| Path::new(layer).join(file).to_str().unwrap().to_owned();
+        found.extend(files.into_iter().map(|(file, text)| (name(file), text)));
     }
     found.sort();
     found

@@ -2,10 +2,9 @@
 //! or moved, one at a time. A module and those inside it are one thing; among those inside one, imports go one way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::code::code_of;
+use super::code::{code_of, files};
 
 /// Where each crate begins.
 const ROOTS: [&str; 4] = ["src", "crates/core/src", "crates/import/src", "benches/relay"];
@@ -51,24 +50,12 @@ fn a_circle_is_found_whatever_form_its_imports_have() {
 
 /// The text of each module, without those of tests.
 fn sources(root: &Path) -> BTreeMap<Module, String> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let is_test = path.file_stem().is_some_and(|it| it == "tests");
-            if path.is_dir() && !is_test {
-                folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") && !is_test {
-                found.insert(module_of(root, &path), fs::read_to_string(&path).unwrap());
-            }
-        }
-    }
-    found
+    let modules = files(root).into_iter().map(|(file, text)| (module_of(&file), text));
+    modules.filter(|(module, _)| !module.iter().any(|name| name == "tests")).collect()
 }
 
-fn module_of(root: &Path, file: &Path) -> Module {
-    let path: PathBuf = file.strip_prefix(root).unwrap().with_extension("");
+fn module_of(file: &Path) -> Module {
+    let path = file.with_extension("");
     let names: Vec<_> = path.iter().map(|it| it.to_str().unwrap().to_owned()).collect();
     let is_root = names.len() == 1 && matches!(&*names[0], "lib" | "main");
     if is_root { Vec::new() } else { names }

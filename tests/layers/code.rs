@@ -1,4 +1,25 @@
-//! Rust without its comments and texts.
+//! The project's Rust, and Rust without its comments and texts.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All files of Rust below a folder, named from there, with their texts.
+pub(crate) fn files(root: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                found.push((path.strip_prefix(root).unwrap().to_owned(), text));
+            }
+        }
+    }
+    found
+}
 
 /// Keywords and identifiers with their lines.
 pub(crate) fn words_of(text: &str) -> Vec<(usize, String)> {
