@@ -1,6 +1,7 @@
 //! Jobs on the dead letters for the page, such as a search or a replay, one after the other on the admin thread.
 
 mod count;
+mod job;
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -12,11 +13,10 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
-use serde::Serialize;
-use serde_json::Value as Json;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep};
 
+pub(super) use self::job::Job;
 use super::Watchers;
 use crate::config::Config;
 use crate::dead_letters::{
@@ -82,41 +82,6 @@ pub(super) struct Order {
     pub(super) by: String,
     /// From where, for the log.
     pub(super) peer: SocketAddr,
-}
-
-/// The replay that is under way, or the last one.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Job {
-    by: String,
-    began: Timestamp,
-    pub(super) running: bool,
-    stopping: bool,
-    report: Option<Json>,
-    watching: bool,
-    error: Option<String>,
-}
-
-/// Replaces a text that is shown only after a login.
-const ASK_THE_LOG: &str = "the log says why";
-
-impl Job {
-    /// What is shown without a login: no text that may quote a letter.
-    pub(super) fn for_anyone(&self) -> Self {
-        let mut job = Self { by: "somebody who is logged in".to_owned(), ..self.clone() };
-        job.error = job.error.map(|_| ASK_THE_LOG.to_owned());
-        if let Some(Json::Object(report)) = &mut job.report {
-            report.retain(|name, _| !matches!(name.as_str(), "came_back_as" | "refused"));
-            if let Some(why) = report.get_mut("why").filter(|it| !it.is_null()) {
-                *why = ASK_THE_LOG.into();
-            }
-        }
-        job
-    }
-
-    /// Whether it waits until RabbitMQ takes messages again.
-    pub(super) fn is_blocked(&self) -> bool {
-        self.running && self.report.as_ref().is_some_and(|report| !report["blocked"].is_null())
-    }
 }
 
 /// Why something is not done now.
@@ -206,13 +171,17 @@ impl DeadLetterJobs {
             };
             working.boxed_local()
         });
-        let busy = "too many requests for dead letters are waiting; try again in a moment";
-        self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
+        self.enqueue(task)?;
         match answer.await {
             Ok(Ok(done)) => Ok(done),
             Ok(Err(trouble)) => Err(NotDone::Failed(trouble.to_string())),
             Err(_) => Err(NotDone::Failed("the request was cancelled".to_owned())),
         }
+    }
+
+    fn enqueue(&self, task: Task) -> Result<(), NotDone> {
+        let busy = "too many requests for dead letters are waiting; try again in a moment";
+        self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))
     }
 
     /// Starts a replay, which continues if the page is closed.
@@ -227,8 +196,7 @@ impl DeadLetterJobs {
         let task: Task = Box::new(move |context| {
             async move { replay(&context, order, &job, stop.subscribe()).await }.boxed_local()
         });
-        let busy = "too many requests for dead letters are waiting; try again in a moment";
-        self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))?;
+        self.enqueue(task)?;
         self.stop.send_replace(false);
         self.job.send_replace(Some(Job {
             by,

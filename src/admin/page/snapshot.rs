@@ -140,10 +140,13 @@ impl Page {
         };
         // Numbers and texts always are JSON.
         let json = |snapshot: &Snapshot<'_>| serde_json::to_string(snapshot).unwrap_or_default();
-        let trusted = json(&snapshot);
-        let for_anyone = job.as_ref().map(Job::for_anyone);
-        snapshot.replay = for_anyone.as_ref();
-        Snapshots { anonymous: json(&snapshot).into(), trusted: trusted.into() }
+        let trusted: Arc<str> = json(&snapshot).into();
+        // Without a replay there is nothing to keep from anyone.
+        let Some(for_anyone) = job.as_ref().map(Job::for_anyone) else {
+            return Snapshots { anonymous: Arc::clone(&trusted), trusted };
+        };
+        snapshot.replay = Some(&for_anyone);
+        Snapshots { anonymous: json(&snapshot).into(), trusted }
     }
 
     /// The chart so far.
