@@ -37,7 +37,7 @@ pub(crate) async fn run(
             ));
         }
     });
-    let context = OperatorContext { dead_letters, config, stop };
+    let context = CommandContext { dead_letters, config, stop };
     let ended = match command {
         arguments::DeadLetters::List { filter, each, json } => {
             context.list(filter.into(), each, json).await
@@ -62,13 +62,13 @@ pub(crate) async fn run(
 }
 
 /// What every command works with.
-struct OperatorContext<'a> {
+struct CommandContext<'a> {
     dead_letters: DeadLetters,
     config: &'a Config,
     stop: &'a Stop,
 }
 
-impl OperatorContext<'_> {
+impl CommandContext<'_> {
     fn queue(&self) -> &str {
         self.dead_letters.queue()
     }

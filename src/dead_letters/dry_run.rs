@@ -11,7 +11,7 @@ use crate::route::Router;
 
 /// Decodes, routes and renders, as a worker would after a replay.
 #[must_use]
-pub fn forecast(found: &mut Found, sources: &Sources, router: &Router) -> DryRun {
+pub fn dry_run(found: &mut Found, sources: &Sources, router: &Router) -> DryRun {
     let format = sources.format(found.letter.origin.queue.as_deref());
     // A look reads letters with more headers than a worker reads events with. A replay's own are among them.
     let entries = in_table(&revived_headers(found, sources.key()));

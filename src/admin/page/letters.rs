@@ -20,7 +20,7 @@ use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
 use super::{LONG_ANSWER, Page};
 use crate::dead_letters::argument_parsers::{jid, kind, moment, rate};
 use crate::dead_letters::{
-    Filter, FoundAsJson, Letter, Replay, Summary, Watching, forecast, report_as_json,
+    Filter, FoundAsJson, Letter, Replay, Summary, Watching, dry_run, report_as_json,
 };
 
 /// Rows at once.
@@ -84,7 +84,7 @@ pub(super) async fn one(
         found.sort_by_key(|found| found.letter.id);
         found.dedup_by_key(|found| found.letter.id);
         let [found] = &mut found[..] else { return Ok(None) };
-        let dry_run = forecast(found, context.dead_letters.sources(), &context.router);
+        let dry_run = dry_run(found, context.dead_letters.sources(), &context.router);
         // In the order of its keys, which a body that is to be published has.
         let shown = to_raw_value(&FoundAsJson::new(found, &dry_run, wants_body));
         Ok(Some(shown.unwrap_or_default()))

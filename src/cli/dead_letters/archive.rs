@@ -4,13 +4,13 @@ use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{End, OperatorContext, dead_letters, explain, print_error, print_line};
+use super::{CommandContext, End, dead_letters, explain, print_error, print_line};
 use crate::dead_letters::{DeadLettersError, Filter, Imported};
 
 /// Stands for standard output.
 const STDOUT: &str = "-";
 
-impl OperatorContext<'_> {
+impl CommandContext<'_> {
     pub(super) async fn export(
         &self,
         file: &Path,

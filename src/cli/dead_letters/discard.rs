@@ -4,10 +4,10 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::archive::NewFile;
-use super::{End, OperatorContext, dead_letters, print_error, print_line};
+use super::{CommandContext, End, dead_letters, print_error, print_line};
 use crate::dead_letters::{DeadLettersError, Discarded, Filter};
 
-impl OperatorContext<'_> {
+impl CommandContext<'_> {
     pub(super) async fn discard(
         &self,
         filter: Filter,

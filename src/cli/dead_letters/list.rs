@@ -4,7 +4,7 @@ use std::fmt::Display;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{End, OperatorContext, dead_letters, print_json, print_line};
+use super::{CommandContext, End, dead_letters, print_json, print_line};
 use crate::dead_letters::{DeadLettersError, Filter, Group, Letter, Looked, Summary, cause};
 use crate::text::printable;
 
@@ -21,7 +21,7 @@ struct Listing<'a> {
     groups: Vec<Group>,
 }
 
-impl OperatorContext<'_> {
+impl CommandContext<'_> {
     pub(super) async fn list(
         &self,
         filter: Filter,

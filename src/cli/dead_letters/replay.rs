@@ -1,14 +1,14 @@
 use std::collections::BTreeMap;
 
 use super::progress::Progress;
-use super::{End, OperatorContext, dead_letters, print_error, print_json, print_line};
+use super::{CommandContext, End, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
     DeadLettersError, Ended, Filter, Looked, Replay, Report, Watching, report_as_json,
 };
 use crate::text::printable;
 
-impl OperatorContext<'_> {
+impl CommandContext<'_> {
     pub(super) async fn replay(&self, arguments: ReplayArguments) -> Result<End, DeadLettersError> {
         let mut replay = Replay {
             target: arguments.target(),

@@ -1,8 +1,8 @@
 use serde_json::Value as Json;
 
 use super::list::{died, row, time};
-use super::{End, OperatorContext, print_error, print_json, print_line};
-use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, forecast};
+use super::{CommandContext, End, print_error, print_json, print_line};
+use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, dry_run};
 use crate::dry_run::{DryRun, Prospect};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
@@ -10,7 +10,7 @@ use crate::rabbitmq::message::Value;
 use crate::route::Notification;
 use crate::text::printable;
 
-impl OperatorContext<'_> {
+impl CommandContext<'_> {
     pub(super) async fn show(
         &self,
         id: &str,
@@ -46,7 +46,7 @@ impl OperatorContext<'_> {
             ));
             return Ok(End::Failed);
         };
-        let dry_run = forecast(&mut found, self.dead_letters.sources(), &router);
+        let dry_run = dry_run(&mut found, self.dead_letters.sources(), &router);
         if json {
             print_json(&FoundAsJson::new(&found, &dry_run, body));
         } else {
