@@ -60,6 +60,7 @@ pub fn main(plugins: &Plugins) -> ExitCode {
             _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(WRONG_ARGUMENTS)),
         },
     };
+    logging::finish();
     // What nobody could read is not done.
     if everything_is_printed() || status != ExitCode::SUCCESS {
         status
@@ -227,6 +228,7 @@ fn stop_on_signals() -> Result<Stop, String> {
                     event = "stopping_at_once",
                     "second signal: the process ends at once; events in flight are delivered again"
                 );
+                logging::finish();
                 std::process::exit(FAILED.into());
             }
         }

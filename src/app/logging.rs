@@ -2,10 +2,15 @@
 
 mod fields;
 
+use std::io::{IsTerminal, stderr};
+use std::sync::{Mutex, PoisonError};
+
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Key, LogFormat, Problems};
+use crate::limits::MOST_LOG_LINES;
 use crate::panics;
 
 /// A panic's message may quote the data it met; its place may not.
@@ -75,19 +80,30 @@ fn with_current_names(filter: &str) -> String {
     filter.split(',').map(renamed).collect::<Vec<_>>().join(",")
 }
 
-/// Logs go to standard error.
+/// Writes what waits to be written when it is dropped.
+static LINES: Mutex<Option<WorkerGuard>> = Mutex::new(None);
+
+/// Logs go to standard error, by a thread of their own: a reader that stands still keeps nobody waiting. What it leaves
+/// beyond [`MOST_LOG_LINES`], and what can't be written at all, is lost.
 pub(super) fn start(config: &Config, filter: EnvFilter) {
-    // A line that can't be written is lost: to say so would need a line, too, and would end the worker.
+    let writer = NonBlockingBuilder::default().buffered_lines_limit(MOST_LOG_LINES);
+    let (lines, guard) = writer.thread_name("log").finish(stderr());
+    *LINES.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    // To say that a line can't be written would need a line, too.
     let logs = tracing_subscriber::fmt().log_internal_errors(false);
-    let logs = logs.with_env_filter(filter).with_writer(std::io::stderr);
+    let logs = logs.with_env_filter(filter).with_writer(lines);
     match config.log.format {
         LogFormat::Text => {
-            use std::io::IsTerminal;
-            let logs = logs.with_ansi(std::io::stderr().is_terminal()).with_target(false);
+            let logs = logs.with_ansi(stderr().is_terminal()).with_target(false);
             logs.fmt_fields(fields::Quoted).init();
         }
         LogFormat::Json => logs.json().flatten_event(true).init(),
     }
+}
+
+/// Gives what waits to be written a second at most. To be called before the process ends.
+pub(super) fn finish() {
+    drop(LINES.lock().unwrap_or_else(PoisonError::into_inner).take());
 }
 
 #[cfg(test)]

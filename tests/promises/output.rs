@@ -84,6 +84,28 @@ async fn a_worker_whose_log_finds_no_room_works_on_and_stops_in_order() {
     assert_eq!(invalid.code, Some(78), "{invalid:?}");
 }
 
+/// As when a terminal is paused, or a log driver hangs.
+#[tokio::test]
+async fn a_worker_whose_log_is_not_read_works_on_and_stops_in_order() {
+    const EVENTS: u64 = 1000;
+    let (stand, sns) = (Stand::new("log-unread").await, FakeSns::start());
+    Worker::create_queue(&stand, &[]).await;
+    stand.publish_all((0..EVENTS).map(|it| Event::chat("ann@h", "bob@h", &it.to_string()))).await;
+    let (unread, errors) = nix::unistd::pipe().unwrap();
+    let program = Program::new(&["run", "--config", "stand.toml"])
+        .with_file("stand.toml", &stand.configuration())
+        .with("SNS__SNS_HOST", &sns.url())
+        .with("LOG__FILTER", "debug")
+        .with("LOG__FORMAT", "json");
+    let running = program.with_errors(errors.into()).start();
+    sns.until(|counts| counts.messages == EVENTS).await;
+    running.signal(Signal::SIGTERM);
+    let ended = running.wait().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    drop(unread);
+    stand.leave_nothing().await;
+}
+
 #[tokio::test]
 async fn who_waits_for_a_pipe_that_nobody_writes_to_ends_at_once_when_told_to() {
     let stand = Stand::new("output-pipe").await;

@@ -228,6 +228,9 @@ pub const DEEPEST_METADATA: usize = 16;
 /// Characters of a name that a script gives, where an error shows it.
 pub const LONGEST_SHOWN_NAME: usize = 64;
 
+/// Lines of the log that wait to be written, some megabytes: what a reader that stands still for a moment leaves.
+pub const MOST_LOG_LINES: usize = 10_000;
+
 /// Bytes of a payload. SNS takes 1 MiB at most; escapes and what only plugins read make the event longer than its
 /// message.
 pub const LONGEST_PAYLOAD: usize = 8 << 20;

@@ -73,10 +73,7 @@ pub(super) async fn one(
         Ok(who) => who,
         Err(refusal) => return refused(&refusal),
     };
-    if wants_body {
-        let peer = request.peer();
-        tracing::info!(event = "page_body_shown", %peer, by = %who, letter = id, "body of a dead letter shown on the page");
-    }
+    let letter = id.clone();
     request.client.may_stay(LONG_ANSWER);
     let found = page.jobs.ask(async move |context, stop| {
         let mut found = context.dead_letters.find(&id, &stop).await?;
@@ -94,7 +91,13 @@ pub(super) async fn one(
             StatusCode::NOT_FOUND,
             "no dead letter is called so, or more than one; list them again",
         ),
-        found => said(found),
+        found => {
+            if wants_body && found.is_ok() {
+                let peer = request.peer();
+                tracing::info!(event = "page_body_shown", %peer, by = %who, letter, "body of a dead letter shown on the page");
+            }
+            said(found)
+        }
     }
 }
 

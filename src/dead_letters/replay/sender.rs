@@ -116,6 +116,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             let step = self.step(deadline).await;
             if let Err(error) = self.take(step).await {
                 // What is under way may have arrived; its letters come back all the same.
+                self.run.report.unconfirmed += self.under_way.len() as u64;
                 self.under_way.clear();
                 self.closing = Some(Closing::Over(Ended::Broken(error.to_string())));
             }

@@ -26,7 +26,10 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
                 self.run.shown();
                 return Ok(());
             }
-            Err(PublishError::Lost(error)) => return Err(error),
+            Err(PublishError::Lost(error)) => {
+                self.run.report.unconfirmed += 1;
+                return Err(error);
+            }
             Err(PublishError::Unroutable) => {
                 self.run
                     .refuse(id, &format!("{address}: no queue is bound there for its routing key"));
