@@ -1,7 +1,7 @@
-//! The operator's side, over HTTP: is it alive, is it ready, what does it count, and a page for people.
+//! Serves health, readiness, metrics and the operator's page over HTTP.
 //!
-//! It is served from a thread of its own, so that it can tell when the workers' thread has got stuck, and takes
-//! nothing from it but a look every [`status_publisher::STATUS_EVERY`].
+//! The server runs on a thread of its own, so that it can detect that the workers' thread is blocked. The workers' thread only
+//! publishes its status every [`status_publisher::STATUS_EVERY`].
 
 mod client;
 mod health;

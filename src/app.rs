@@ -1,5 +1,5 @@
-//! The program: arguments, environment and signals come in here and nowhere else, and
-//! here it is decided with which status it exits.
+//! The program: reads arguments, environment and signals, which no other module does, and
+//! determines the exit status.
 //!
 //! A binary of your own, with plugins of your own, is [`main`] and a registry:
 //!

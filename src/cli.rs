@@ -1,4 +1,4 @@
-//! What the program prints and asks for: a module for each command, and the arguments of all.
+//! The command line: the arguments, and a module for each command.
 
 pub(crate) mod arguments;
 pub(crate) mod check;

@@ -1,8 +1,8 @@
-//! The dead-letter queue, for those who look after it: see why, replay, keep, discard.
+//! Operations on the dead-letter queue: list, show, replay, export, import and discard.
 //!
-//! Every operation looks at the whole queue and puts back what it does not take out for good,
-//! in its old order; none lasts longer than it must, since a look is the only one at a time.
-//! The command line and the operator's page are skins over this.
+//! Every operation browses the whole queue and requeues the letters that it does not remove,
+//! in their order. An operation should be short, since only one can browse at a time.
+//! The command line and the operator's page both use this module.
 
 pub mod archive;
 pub(crate) mod argument_parsers;
@@ -81,7 +81,7 @@ pub enum DeadLettersError {
     Stopped,
 }
 
-/// What a look has seen.
+/// The result of browsing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
     /// Letters in the queue.
@@ -95,7 +95,7 @@ pub struct Looked {
     pub claimed: u64,
 }
 
-/// What became of letters that were to be discarded.
+/// The result of a discard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discarded {
     /// What was looked at; those that match were meant.

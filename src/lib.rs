@@ -1,7 +1,7 @@
-//! Takes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges only
-//! what SNS has accepted.
+//! Consumes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges an event only when
+//! SNS has accepted it.
 //!
-//! One event, one way:
+//! The path of an event:
 //!
 //! ```text
 //! rabbitmq ──> event ──> route ──> publish ──> sns ──> outcome ──> settle

@@ -1,4 +1,4 @@
-//! What can be seen from outside: counters, the state of each source, recent errors, traces. It knows nobody who counts.
+//! Observability: counters, the state of each source, recent errors, traces.
 
 pub mod metrics;
 pub mod monitor;

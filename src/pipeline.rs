@@ -1,4 +1,4 @@
-//! The way of a delivery, and the port that it comes by.
+//! The path of a delivery, from its port to its settlement.
 
 pub mod memory;
 pub mod ports;

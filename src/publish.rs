@@ -1,9 +1,9 @@
-//! From a notification to SNS's answer, through four small layers:
+//! Publishes a notification through four layers:
 //!
-//! [`FaultPolicy`] decides whose fault an error is and waits for open circuits, [`Retry`] repeats what
-//! failed for a passing reason, [`Batcher`] gathers what can go in one request and
-//! bounds the requests in flight, and [`Sns`](crate::sns::Sns) makes the request and says how far a fault
-//! reaches. Beside them, [`KeyQueues`] keep the order where it is asked for.
+//! [`FaultPolicy`] decides whether a fault is the event's, the topic's or the service's and waits for open circuits,
+//! [`Retry`] repeats attempts after temporary faults, [`Batcher`] gathers entries into one request and
+//! limits the requests in flight, and [`Sns`](crate::sns::Sns) makes the request and classifies its
+//! fault. [`KeyQueues`] keep the order, if ordering is configured.
 
 mod batch;
 mod breaker;
@@ -34,7 +34,7 @@ use crate::config;
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
-/// Somewhere to publish: one request, one answer.
+/// The port for publishing: one request, one answer.
 pub trait Publish {
     /// Publishes one notification; as a batch of one, where that is no other request.
     ///
@@ -74,7 +74,7 @@ pub trait Publish {
     }
 }
 
-/// One attempt to publish a notification, in whichever company.
+/// One attempt to publish a notification, in a request with or without others.
 pub trait Attempt {
     /// Tries once. `taken` is when its delivery was: of those that wait, the oldest goes first.
     ///
@@ -115,7 +115,7 @@ pub fn stack<P: Publish + 'static>(
     measured_stack(sns, outage, place, Measures::default())
 }
 
-/// The same, and counts what they do.
+/// Stacks the layers as configured, with metrics.
 pub fn measured_stack<P: Publish + 'static>(
     sns: &config::Sns,
     outage: &config::Outage,

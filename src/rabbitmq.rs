@@ -1,4 +1,4 @@
-//! RabbitMQ: the only room that speaks AMQP, and TLS with it.
+//! RabbitMQ: connections, consuming, publishing, browsing and topology; the only module that uses AMQP and its TLS.
 
 pub mod browse;
 pub mod connection;

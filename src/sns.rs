@@ -31,7 +31,7 @@ use crate::route::Notification;
 use crate::untrusted::one_line;
 use crate::{arn, config};
 
-/// Amazon SNS, or whatever speaks its protocol at `sns_host`.
+/// Amazon SNS, or a compatible service at `sns_host`.
 #[derive(Debug, Clone)]
 pub struct Sns {
     /// One for each access: endpoint and credentials.

@@ -1,4 +1,4 @@
-//! The client of a connection, and how long its connection may last.
+//! The client of a connection, and the time limit of the connection.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Alive and ready: what that means, and what to do where it is not so.
+//! Liveness and readiness, with the advice for each problem.
 
 use std::time::{Duration, Instant};
 

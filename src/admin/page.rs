@@ -1,7 +1,7 @@
-//! The operator's page: what happens now, and the dead letters.
+//! The operator's page: the current state, and the dead letters.
 //!
-//! It reads counters that any thread may read, and a copy of the workers' state. What it does with dead letters goes
-//! by a connection of its own, on this thread. The workers' thread takes no part in any of it.
+//! The page reads counters that any thread may read, and a copy of the workers' state. Its jobs on dead letters use
+//! a connection of their own, on this thread. The workers' thread is not involved.
 
 mod access;
 mod api;

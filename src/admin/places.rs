@@ -1,9 +1,9 @@
-//! Places for connections: so many of each kind, and whoever has the most makes room.
+//! Limits the number of connections of each kind; beyond a limit, the client with the most connections loses one.
 //!
-//! A connection that has told nothing yet has a place among those that arrive. Its request's head then decides
-//! which kind it is of; so nobody who keeps a request back, and nobody who asks for the page, has the place of a
-//! probe. Where all places of a kind are taken, the newcomer gets one, and another goes: one of those who keep
-//! something back, of the client that has the most, its oldest.
+//! A connection whose request head has not arrived is of the kind "arriving". The head then decides its kind, so that
+//! neither an incomplete request nor a request for the page takes the place of a probe. If all places of a kind are
+//! taken, a new connection replaces the oldest connection of the client that has the most, first one with an incomplete
+//! request.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

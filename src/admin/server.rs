@@ -1,4 +1,4 @@
-//! Connections, so bounded that no client gets in the workers' way.
+//! Accepts connections, with limits, so that no client can delay the workers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

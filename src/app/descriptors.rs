@@ -1,7 +1,7 @@
-//! The open files that the process may have, and for how much they suffice.
+//! Calculates the open files that the process needs, raises its limit, and shares them out.
 //!
-//! Without one, a request fails as if SNS were out of reach, a probe gets no answer, and nobody says why. So it
-//! is reckoned before the first is opened.
+//! Without a file descriptor, a request fails as if SNS could not be reached, and a probe gets no answer. So the
+//! limit is checked before the first one is opened.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 

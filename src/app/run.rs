@@ -1,4 +1,4 @@
-//! `run`: puts the pieces together and works until it is told to stop.
+//! `run`: connects the parts of the program and runs the workers until a stop.
 
 use std::process::ExitCode;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! The scripts that the configuration names: read, and compiled once.
+//! Reads and compiles the scripts that the configuration names, once.
 
 use std::io::Read;
 use std::path::Path;

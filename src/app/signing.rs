@@ -1,4 +1,4 @@
-//! The key that the configuration names to sign by: read once.
+//! Reads the signing key that the configuration names, once.
 
 use std::fs::File;
 use std::io::Read;

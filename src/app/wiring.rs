@@ -1,5 +1,5 @@
-//! A worker for each source and one publisher for all, over any queues and any place to publish to: RabbitMQ and SNS in
-//! `run`, memory in tests.
+//! Wires a worker for each source and one publisher for all, generic over their ports: RabbitMQ and SNS in `run`, memory
+//! in tests.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `dead-letters`: what operators see of the dead letters, and what they do with them.
+//! `dead-letters`: lists, shows, replays, exports, imports and discards dead letters.
 
 mod archive;
 mod discard;

@@ -1,4 +1,4 @@
-//! Lines for whoever asked.
+//! Prints to standard output and standard error, and remembers failed writes.
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};

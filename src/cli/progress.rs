@@ -1,4 +1,4 @@
-//! How far a long command has come: a bar on a terminal, a line now and then elsewhere.
+//! Progress of long commands: a bar on a terminal, otherwise a line from time to time.
 
 use std::fmt::Write;
 use std::time::{Duration, Instant};

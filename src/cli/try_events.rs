@@ -1,4 +1,4 @@
-//! `try`: what would become of sample events. It connects to nothing.
+//! `try`: shows what sample events would become, without any connection.
 
 mod expectation;
 mod samples;

@@ -1,5 +1,5 @@
-//! Dead letters in a file: a line that says what it is, one line of JSON for each, and a
-//! line that says how many there were, so that a file that was cut or edited is found out.
+//! The file format of exports: a header line, one line of JSON for each letter, and a
+//! last line with their number and a checksum, so that a file that was cut or edited is detected.
 
 mod read;
 mod write;

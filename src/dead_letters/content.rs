@@ -1,4 +1,4 @@
-//! What a dead letter is about, as its source's format reads it now.
+//! Decodes the event in a dead letter with its source's current format.
 
 use std::panic::AssertUnwindSafe;
 
@@ -12,7 +12,7 @@ use crate::rabbitmq::headers::amqp_message::header_texts;
 use crate::rabbitmq::message::Message;
 use crate::signature::SigningKey;
 
-/// Kind and parties of an event; all `None` where the body is no event that is published.
+/// Kind and JIDs of an event; all `None` if the body is not an event that is published.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Content {
     /// `presence`, `chat` or `groupchat`.

@@ -1,4 +1,4 @@
-//! What would become of a dead letter if it were taken now. Nothing is sent.
+//! Dry run of a dead letter: the outcome that a worker would have now. Nothing is sent.
 
 use super::Found;
 use super::content::{Sources, with_envelope};

@@ -1,4 +1,4 @@
-//! Which dead letters are meant. The conditions are the same for every command.
+//! The filter of dead letters, the same for every command.
 
 use jid::Jid;
 use jiff::Timestamp;
@@ -7,8 +7,8 @@ use super::letter::Letter;
 use super::provenance::{By, Trust};
 use crate::event::{EventKind, bare};
 
-/// Conditions that a dead letter must fulfil, all of them. Of those that are lists, one of the
-/// list will do; an empty list asks for nothing.
+/// The conditions of a filter. A dead letter must match all of them; of a list, one
+/// value; an empty list matches everything.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
     /// A worker's reason, or RabbitMQ's.

@@ -1,4 +1,4 @@
-//! What machines read of a letter and of a replay: the command line's `--json` and the page are given the same.
+//! JSON of letters and replays, the same for the command line's `--json` and for the page.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! What a dead letter says about itself: headers that a worker wrote, or RabbitMQ's.
+//! A dead letter, with the reason and origin from its headers: a worker's or RabbitMQ's.
 
 mod headers;
 pub(crate) mod told;
@@ -16,7 +16,7 @@ use crate::headers::REASON;
 use crate::rabbitmq::message::{Headers, Message};
 use crate::text::hexadecimal;
 
-/// Names a dead letter by all that it holds, for as long as it is dead.
+/// The id of a dead letter: a hash of the whole letter, which does not change while the letter exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LetterId([u8; 32]);
 

@@ -1,9 +1,9 @@
-//! Who put a message among the dead letters, why, and whether that is known to be so.
+//! Who dead-lettered a message, for which reason, and whether that is proven or only claimed.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Who put a message among the dead letters.
+/// Who dead-lettered a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum By {
@@ -15,7 +15,7 @@ pub enum By {
     Unknown,
 }
 
-/// Whether what a letter says of itself is known to be so.
+/// Whether the headers of a letter are proven or only claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trust {
@@ -27,7 +27,7 @@ pub enum Trust {
     Unchecked,
 }
 
-/// Where an event came from, as far as anything says.
+/// The origin of an event, as far as it is known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Origin {
     /// The exchange to which its producer published.
@@ -38,7 +38,7 @@ pub struct Origin {
     pub queue: Option<String>,
 }
 
-/// One death that RabbitMQ has recorded.
+/// An entry of `x-death`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Death {
     /// Why, in RabbitMQ's words.

@@ -1,4 +1,4 @@
-//! Limits a rate: so many messages in a second.
+//! Limits the rate of messages per second.
 
 use std::time::Duration;
 

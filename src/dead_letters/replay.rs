@@ -1,8 +1,8 @@
-//! Sends dead letters back to where they came from.
+//! Replays dead letters: sends them back to the queues that they came from.
 //!
 //! A letter is acknowledged only when the broker has confirmed its copy, so a kill at any
-//! moment loses nothing; what was on its way then is there twice. The set is frozen at the
-//! start: what comes after it in the queue, or was sent by this very replay, is not sent again.
+//! moment loses nothing; unacknowledged letters may then exist twice. The set is fixed at the
+//! start: letters that arrive later, or were sent by this replay, are not sent again.
 
 mod canary;
 mod revive;
@@ -62,7 +62,7 @@ impl Replay {
     }
 }
 
-/// How long to watch.
+/// How long a replay watches the canary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Watching {
     /// After the canary was taken from its queue.
@@ -103,7 +103,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Why a replay is over.
+/// Why a replay ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Ended {
     /// All that could be sent was sent.

@@ -1,7 +1,7 @@
 //! Reads dead letters as they arrive, applies the filter, and keeps bodies of those that match.
 //!
-//! This runs where frames are read. So bodies that nobody wants pile up nowhere, and, where
-//! all are wanted, the broker waits while they are written away.
+//! This runs where frames are read. So bodies that are not needed are not stored, and if
+//! all are needed, the broker waits while they are written.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

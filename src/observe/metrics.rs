@@ -1,4 +1,4 @@
-//! What Prometheus gets to see: every metric, its labels, and what it means.
+//! The metrics for Prometheus: names, labels and descriptions.
 //!
 //! Handles are taken once and kept, so that counting an event is a few additions. All labels are from
 //! closed sets or from the configuration: never a user, never a room.

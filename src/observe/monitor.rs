@@ -1,4 +1,4 @@
-//! What can be seen of one source from outside: its state, and what becomes of its deliveries.
+//! Monitors one source: its state, and the outcomes of its deliveries.
 
 #[cfg(test)]
 mod tests;

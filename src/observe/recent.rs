@@ -1,4 +1,4 @@
-//! The last errors, for people who look: each kind once, with how often and when last.
+//! The latest errors for the operator's page: each kind once, with count and time.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,8 +1,8 @@
-//! Traces: a producer's trace goes on as a span from an event's receipt to its settlement, and from there to
+//! Traces: continues a producer's trace with a span from an event's receipt to its settlement, and propagates it to
 //! the subscribers.
 //!
-//! Switched off, as it is unless configured, an event costs a branch. Nothing here waits, and nothing that is
-//! wrong with a trace is held against its event.
+//! If tracing is off, the default, it costs a branch per event. Nothing here waits, and an invalid trace
+//! does not affect its event.
 
 mod context;
 mod otlp;
@@ -23,7 +23,7 @@ use crate::event::{Envelope, Event};
 use crate::outcome::Outcome;
 use crate::route::Notification;
 
-/// What is done about the traces of one source. The default: nothing.
+/// The tracing of one source. The default is off.
 #[derive(Debug, Clone, Default)]
 pub struct Tracer(Option<Rc<Rules>>);
 
@@ -176,7 +176,7 @@ impl Rules {
     }
 }
 
-/// Whoever has it ends the event's span. Dropped, it says that the event goes back to the queue.
+/// The guard that ends the event's span. If dropped, the span ends as handed back.
 #[derive(Debug)]
 pub struct Following(Trace);
 

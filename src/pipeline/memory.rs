@@ -1,4 +1,4 @@
-//! A queue in memory, which behaves as RabbitMQ does where the worker can tell.
+//! A queue in memory, which behaves like RabbitMQ as far as a worker can observe.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};

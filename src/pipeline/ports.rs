@@ -1,4 +1,4 @@
-//! The port to where deliveries come from: [RabbitMQ](crate::rabbitmq), or [memory](super::memory).
+//! The port for deliveries: [RabbitMQ](crate::rabbitmq), or [memory](super::memory).
 //!
 //! A [`Source`] opens sessions. A [`Session`] lives as long as its channel does; when it
 //! ends, its receipts are void and the broker delivers again what was not settled.
@@ -56,7 +56,7 @@ pub trait Session {
     fn close(self) -> impl Future<Output = ()>;
 }
 
-/// What a session offers to settle its deliveries with.
+/// Settles the deliveries of a session.
 pub trait Settle {
     /// The right to settle one delivery.
     type Receipt;

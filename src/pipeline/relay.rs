@@ -1,4 +1,4 @@
-//! The way of one event, from the envelope to its outcome.
+//! Relays one event, from the envelope to its outcome.
 
 mod advice;
 

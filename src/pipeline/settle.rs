@@ -1,4 +1,4 @@
-//! The one place where deliveries are acknowledged and dead-lettered.
+//! Settles deliveries: the only place that acknowledges and dead-letters.
 
 use std::fmt;
 
@@ -33,8 +33,8 @@ impl<R> From<StaleReceipt> for Unsettled<R> {
     }
 }
 
-/// Makes the outcome safe where it is not yet, and acknowledges the delivery then. One that is to be requeued is left
-/// alone: it goes back to the queue, in its place, when the session closes.
+/// Settles a delivery: publishes its dead letter or parked event if needed, then acknowledges. A delivery to be requeued
+/// stays unacknowledged, and RabbitMQ requeues it in its position when the session closes.
 ///
 /// # Errors
 ///

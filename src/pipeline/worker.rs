@@ -1,4 +1,4 @@
-//! Take, relay, settle, until told to stop; then drain.
+//! The worker of a source: receives, relays and settles deliveries until a stop, then drains.
 
 mod ending;
 mod say;
@@ -45,7 +45,7 @@ const LOOK: Duration = Duration::from_millis(50);
 /// Becomes true when the worker is to stop.
 pub type Stop = watch::Receiver<bool>;
 
-/// Works off one source.
+/// The worker of one source.
 #[derive(Debug)]
 pub struct Worker<S, P> {
     /// The source's name in the configuration.

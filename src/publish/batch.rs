@@ -37,8 +37,8 @@ pub struct Batching {
     pub max_requests: u16,
 }
 
-/// Publishes in batches. It lives on a [`tokio::task::LocalSet`], where its requests run:
-/// a caller that goes away takes nobody else's entry with it.
+/// Publishes in batches. Its requests run as tasks on a [`tokio::task::LocalSet`], so that
+/// a dropped caller does not cancel the entries of others.
 #[derive(Debug)]
 pub struct Batcher<P>(Rc<Inner<P>>);
 

@@ -1,7 +1,7 @@
 //! A circuit breaker: closed, open or half-open. One stands before each topic, and one before the service.
 //!
-//! Closed, it gives permits to all at once. Open, it gives one at a time, after growing pauses: a probe. What gets
-//! through makes it half-open: two permits at a time, and one more with each success, until it is closed. Whoever has
+//! Closed, it gives permits without a limit. Open, it gives one at a time, after growing pauses: a probe. A success
+//! makes it half-open: two permits at a time, and one more with each success, until it is closed. The event that has
 //! waited longest is next.
 
 mod report;

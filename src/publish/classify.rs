@@ -1,4 +1,4 @@
-//! Which error reaches how far.
+//! Classifies errors of SNS: by message, topic or service, temporary or throttling.
 //!
 //! By error code, not by the SDK's own list of what to retry, which lacks
 //! `KMSThrottling` and a bare 429; and by code before HTTP status, since a throttle can

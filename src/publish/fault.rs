@@ -1,4 +1,4 @@
-//! What a fault is like, beyond how far it reaches.
+//! Properties of a fault, besides its scope.
 
 use super::classify::{DENIALS, THROTTLES, code_of_status};
 use crate::outcome::{Fault, Scope};

@@ -1,7 +1,7 @@
-//! Decides whose fault it is that a notification was not accepted: its own, its topic's, or the service's.
+//! Decides whether a refusal is the fault of the event, of its topic or of the service.
 //!
-//! What is its own fault is a dead letter. What is not opens the circuit breaker of the topic or of the service, and the
-//! event waits there, unacknowledged: for the topic first, then for the service, so that nobody blocks anybody for ever.
+//! An event's own fault makes it a dead letter. Other faults open the circuit breaker of the topic or of the service, and the
+//! event waits, unacknowledged: for the topic first, then for the service, so that no deadlock occurs.
 
 #[cfg(test)]
 mod tests;
@@ -19,7 +19,7 @@ use crate::outcome::{Circuit, Fault, Scope};
 use crate::publish::hold::{Deadline, NotNow, OpenCircuit};
 use crate::route::Notification;
 
-/// Publishes past the circuit breakers of the topics and of the service.
+/// Publishes with a circuit breaker for each topic and one for the service.
 #[derive(Debug)]
 pub struct FaultPolicy<R> {
     retry: R,

@@ -1,8 +1,8 @@
-//! Open circuits, and how long a source's deliveries wait for them. For users, what is behind one is *held*.
+//! Open circuits, and how long a source's deliveries wait for them. For users, the topic or the service is *held*.
 //!
-//! A delivery that waits is neither acknowledged nor refused. It takes up a part of the source's prefetch, which the
-//! source's other topics need, and the broker takes it away when it stays for too long. So each source has a
-//! [`WaitBudget`] that bounds both.
+//! A delivery that waits is neither acknowledged nor refused. It uses a part of the source's prefetch, which the
+//! source's other topics need, and the broker closes the channel after its acknowledgement timeout. So each source has a
+//! [`WaitBudget`] that limits both.
 
 mod budget;
 
@@ -13,7 +13,7 @@ use jiff::Timestamp;
 pub use self::budget::{Deadline, WaitBudget};
 use crate::outcome::{Circuit, Fault};
 
-/// An open circuit at one moment, as an operator wants to know it.
+/// The state of an open circuit, for operators.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenCircuit {
     /// What is held.
@@ -36,7 +36,7 @@ pub struct OpenCircuit {
 /// A circuit, and a number for the time in which nothing gets through.
 pub(crate) type Outage = (Circuit, u64);
 
-/// What becomes of a delivery that may not go on waiting.
+/// What to do with a delivery that may not wait any longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotNow {
     /// It is parked.

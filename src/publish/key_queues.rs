@@ -1,4 +1,4 @@
-//! Per-key queues: of events with the same key, the next goes only when the one before is done.
+//! Per-key queues: an event is published only after the previous one with the same key.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
@@ -15,7 +15,7 @@ pub struct KeyQueues(Rc<RefCell<HashMap<OrderKey, Waiting>>>);
 /// The events that wait behind the one at the front.
 type Waiting = VecDeque<oneshot::Sender<()>>;
 
-/// A place in the queue of a key. Dropping it calls the next, if it was at the front.
+/// A slot in the queue of a key. Dropping it wakes the next one, if it was at the front.
 #[derive(Debug)]
 #[must_use = "dropping it gives the place up"]
 pub struct Turn {

@@ -1,10 +1,10 @@
 //! How many requests may be in flight: additive increase, multiplicative decrease.
 //!
-//! SNS's quota counts messages of the whole account. Workers that slow down when they are
-//! pushed back, each by itself, come to share it; workers that keep trying only get more refusals.
+//! SNS's quota counts messages of the whole account. Workers that each slow down when SNS throttles
+//! share the quota; workers that keep their rate only get more refusals.
 //!
-//! And no more than this process can serve: beyond that, requests only wait for each other here. They carry
-//! nothing more, but what waits for its turn behind one of them waits longer.
+//! The limit also decreases when this process is the bottleneck: further requests would only wait for each other,
+//! without a higher rate, and delay the events behind them.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Counts requests, retries and what was accepted, topic by topic, and notes what went wrong.
+//! Counts requests, retries and accepted messages by topic, and records errors.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

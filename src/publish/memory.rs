@@ -1,4 +1,4 @@
-//! Topics in memory, for tests and for whoever tries a plugin.
+//! Topics in memory, for tests, also of plugins.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -10,7 +10,7 @@ use super::{Attempt, Publish};
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
-/// Keeps what is published, and fails as it is told to.
+/// A publisher in memory: keeps notifications, and fails as a test configures.
 #[derive(Debug, Default)]
 pub struct MemoryTopics {
     published: RefCell<Vec<Notification>>,

@@ -1,4 +1,4 @@
-//! Repeats what failed for a reason that passes by itself.
+//! Retries after temporary faults.
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ const LIVELY: Duration = Duration::from_secs(15);
 const PATIENCE: Duration = Duration::from_mins(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// A notification that SNS took.
+/// A notification that SNS accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// SNS's id for it.
@@ -34,7 +34,7 @@ pub struct Accepted {
     pub attempts: u32,
 }
 
-/// A notification that SNS did not take.
+/// A notification that SNS did not accept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// What the last attempt met.

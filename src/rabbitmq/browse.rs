@@ -1,19 +1,19 @@
-//! Browses a queue without consuming: every message is delivered, none is acknowledged
-//! unless it is meant to go, and all others are back in their places when the channel ends, however
-//! it ends.
+//! Browses a queue without removing messages: every message is delivered, only those that are to be removed are
+//! acknowledged, and all others are requeued in their order when the channel closes, however
+//! it closes.
 //!
-//! Classic queues put what comes back where it was. Quorum queues put it at the end of a list
-//! of what came back before, which they deliver first; so the order is kept if, and only if, a
-//! look takes **all** that is there, and what it holds comes back in the order of delivery. Hence:
+//! Classic queues requeue messages in their old positions. Quorum queues append them to a list
+//! of requeued messages, which they deliver first; so the order is kept if, and only if, a
+//! browser receives **all** messages, and they are requeued in the order of delivery. Hence:
 //!
-//! - Consumers ask for more than there is. A quorum queue then hands everything out at once, in
-//!   one step of its own, however long it takes until it has arrived here.
-//! - A look is the only one. Two at once would share the messages, and return them as two lists. Later ones wait in
-//!   line; `lock.rs` says how.
-//! - There are few consumers. Of up to 32, a quorum queue takes back what they hold in the
-//!   order of their tags; of more, in any order.
+//! - Consumers have a prefetch larger than the queue. A quorum queue then delivers everything at once, in
+//!   one step of its own, however long the messages take to arrive here.
+//! - Only one browser runs at a time. Two at once would share the messages, and requeue them as two lists. Others wait;
+//!   see `lock.rs`.
+//! - There are few consumers. Of up to 32, a quorum queue requeues the messages in the
+//!   order of the consumers' tags; of more, in any order.
 //!
-//! Measured on RabbitMQ 3.10.8 and 4.0.5; `tests/promises/operator/look.rs` asks it of any other.
+//! Measured on RabbitMQ 3.10.8 and 4.0.5; `tests/promises/operator/look.rs` tests it on any other version.
 
 mod completion;
 mod consumers;

@@ -1,4 +1,4 @@
-//! Connections to RabbitMQ, and its refusals in words.
+//! Connections to RabbitMQ, and its refusals as texts for operators.
 
 pub mod broker_connection;
 pub(crate) mod bytes;

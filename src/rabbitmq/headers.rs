@@ -1,4 +1,4 @@
-//! A delivery's AMQP headers as what is pure may know them.
+//! Converts a delivery's AMQP headers to the types of the pure crate.
 
 pub(crate) mod amqp_message;
 pub(crate) mod dead_letter;

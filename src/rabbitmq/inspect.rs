@@ -1,4 +1,4 @@
-//! Looks at the broker as `check` does: finds what is there, and creates nothing that stays.
+//! Inspects the broker for `check`: finds exchanges, queues and bindings, and leaves nothing behind.
 
 use lapin::{BasicProperties, Channel};
 

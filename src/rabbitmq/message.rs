@@ -1,4 +1,4 @@
-//! A message as the broker keeps it, and as a line of JSON that loses nothing of it.
+//! A message of the broker, and its lossless form as a line of JSON.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::text::{base64_text, exact};
 /// The headers of a message, or a table within them.
 pub type Headers = BTreeMap<String, Value>;
 
-/// A message: everything but its place in the queue.
+/// A message: everything but its position in the queue.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Message {
     /// The exchange that it was last published to.
@@ -26,7 +26,7 @@ pub struct Message {
     pub unread: Option<String>,
 }
 
-/// The properties of AMQP 0-9-1. What is `None` was not there.
+/// The properties of AMQP 0-9-1. `None` means absent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "the names are AMQP's own, and so are their meanings")]

@@ -1,4 +1,4 @@
-//! Publishes what is to be safe in a queue: mandatory and confirmed.
+//! Publishes to RabbitMQ: mandatory and confirmed.
 
 pub(crate) mod alarm;
 pub(in crate::rabbitmq) mod byte_budget;

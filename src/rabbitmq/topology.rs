@@ -26,8 +26,8 @@ const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
 
 const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
 
-/// Makes the topology of one source true: declares it, or, with `declare = false`, checks
-/// that it is there.
+/// Declares the topology of one source, or, with `declare = false`, checks
+/// that it exists.
 ///
 /// # Errors
 ///
@@ -157,7 +157,7 @@ pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceErro
     QueueState::of(channel, queue).await.map(drop)
 }
 
-/// What a source's queue is declared with: at the delivery limit it dead-letters, at
+/// The arguments of a source's queue: at the delivery limit it dead-letters, at
 /// least once.
 #[must_use]
 pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
@@ -172,8 +172,8 @@ pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
     arguments
 }
 
-/// What a queue for parked events is declared with: those whose time is over go to the source's queue, at
-/// least once. Each brings its own time along, so that another one needs no other queue.
+/// The arguments of a parking queue: expired events go to the source's queue, at
+/// least once. Each event has its own expiration, so that a change of the time needs no new queue.
 #[must_use]
 pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
     let mut arguments = typed(amqp);
@@ -186,7 +186,7 @@ pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
     arguments
 }
 
-/// What the dead-letter queue is declared with.
+/// The arguments of the dead-letter queue.
 #[must_use]
 pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
     let mut arguments = typed(amqp);

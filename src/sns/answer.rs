@@ -1,4 +1,4 @@
-//! SNS's answers, out of their XML.
+//! Parses the XML of SNS's answers.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;

@@ -1,6 +1,6 @@
-//! What SNS says of a request that it did not take, without what it was told in confidence.
+//! SNS's error codes and messages, without the confidential parts of the request.
 //!
-//! Codes and explanations are data: whoever answers in SNS's place writes them, and SNS quotes events in them.
+//! Codes and messages are untrusted: a proxy may write them, and SNS quotes events in them.
 
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::identity::Identity;

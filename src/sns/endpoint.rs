@@ -1,4 +1,4 @@
-//! Where SNS is.
+//! The endpoint of SNS.
 
 use aws_config::SdkConfig;
 use aws_sdk_sns::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};

@@ -1,10 +1,10 @@
-//! Takes out of what SNS says what it was told in confidence: the events of the request, and the keys that
+//! Masks confidential parts in SNS's texts: the events of the request, and the keys that
 //! it was signed with.
 //!
-//! Both sides are read alike, with escapes of JSON, XML and URLs undone, in small letters, and with one
-//! separator for all that is neither a letter nor a digit. Whatever has [`GRAM`] such bytes in a row in common
-//! with something confidential is masked, to the borders of its words; so is a shorter one that stands in
-//! quotes, or that looks like an address or a number. Each side is gone through once.
+//! Both sides are normalized: escapes of JSON, XML and URLs are decoded, letters are lower case, and one
+//! separator replaces all characters that are neither letters nor digits. A part that has [`GRAM`] bytes in a row in common
+//! with something confidential is masked, up to the borders of its words; a shorter one is masked if it is in
+//! quotes, or looks like an address or a number. Each side is read once.
 
 mod folded;
 

@@ -1,4 +1,4 @@
-//! One signed HTTP request, one answer.
+//! Sends one signed HTTP request and reads its answer.
 
 use std::error::Error;
 use std::time::{Duration, SystemTime};

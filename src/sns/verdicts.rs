@@ -1,7 +1,7 @@
-//! What an answer says of each event of its request, and what to make of one that does not fit.
+//! Determines the result of each event in a request from the answer, also from an answer that does not match the request.
 //!
-//! Whatever the answer does not plainly call accepted counts as not published and is tried
-//! again: a message that comes twice is better than one that is lost.
+//! An event that the answer does not clearly accept counts as not published and is tried
+//! again: a duplicate is better than a lost message.
 
 use std::cell::Cell;
 use std::time::Duration;

@@ -38,8 +38,8 @@ pub struct TopicArn(Arc<str>, Access);
 /// Endpoint and credentials, by their number in the configuration; 0 are those of `[sns]`.
 pub type Access = u16;
 
-/// Why something is no topic ARN, or can't become part of one. Reads as the end of a
-/// sentence whose subject is the offending value.
+/// Why a text is not a topic ARN, or can't be part of one. Reads as the end of a
+/// sentence whose subject is the invalid value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ArnError {
     /// Not six parts between colons.

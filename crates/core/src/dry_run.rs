@@ -1,4 +1,4 @@
-//! Dry run: what a worker with this configuration would make of an event. Nothing is sent.
+//! Dry run: decodes, routes and renders an event as a worker would, and sends nothing.
 
 mod json;
 
@@ -10,7 +10,7 @@ use crate::route::{Notification, Routed, Router};
 
 pub use self::json::DryRunJson;
 
-/// The result of a dry run: what would become of an event if a worker took it now.
+/// The result of a dry run: the outcome that a worker would have now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DryRun {
     /// Which kind of event it is, where it is one that is published.
@@ -19,7 +19,7 @@ pub struct DryRun {
     pub prospect: Prospect,
 }
 
-/// How an event would end, as far as that is known before SNS is asked.
+/// The expected outcome of an event, as far as it is known without SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Prospect {
     /// A worker would try to publish this.

@@ -1,12 +1,12 @@
-//! Errors of other people's libraries, for ours.
+//! The error chain of a library as one line.
 
 use std::error::Error;
 
 use crate::limits::LONGEST_SAID;
 use crate::untrusted::one_line;
 
-/// What happened, and why, without the request and the answer that `Debug` would show. Whoever is at the other
-/// end may have chosen the words: they are one visible line, cut.
+/// The error and its causes, without the request and the answer that `Debug` would show. The texts are
+/// untrusted, so they are sanitized: one visible line, truncated.
 pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! From an [`Envelope`] to an [`Event`]: one file for each input format.
+//! Decodes an [`Envelope`] into an [`Event`]: one file for each input format.
 
 mod address;
 mod auto;
@@ -51,7 +51,7 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
     }
 }
 
-/// How a source's payloads are to be read.
+/// The input format of a source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Format {
     /// Decided for every delivery: by content type and headers, then by shape.
@@ -97,7 +97,7 @@ impl Format {
     ];
 }
 
-/// What a decoder makes of an envelope that it understands.
+/// The result of a decoder: an event, or the reason to skip it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
 pub enum Decoded<'a> {
@@ -220,7 +220,7 @@ impl fmt::Display for EventKind {
     }
 }
 
-/// A user's availability.
+/// The presence of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Presence<'a> {
     /// Whose, as a full or bare JID.

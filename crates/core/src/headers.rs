@@ -1,4 +1,4 @@
-//! The names of all headers that this program writes into messages, and of those of RabbitMQ's that it knows.
+//! The names of all headers that this program writes into messages, and of RabbitMQ's headers that it reads.
 
 /// How all headers of ours begin.
 pub const PREFIX: &str = "event-pusher-";
@@ -10,15 +10,15 @@ pub const ROUTING_KEY: &str = "event-pusher-routing-key";
 /// The source's queue.
 pub const QUEUE: &str = "event-pusher-queue";
 
-/// Why a letter is dead: a [`Reason`](crate::outcome::Reason).
+/// The reason of a dead letter: a [`Reason`](crate::outcome::Reason).
 pub const REASON: &str = "event-pusher-reason";
 /// What happened, in words.
 pub const ERROR: &str = "event-pusher-error";
-/// How often publishing was tried.
+/// Publish attempts made.
 pub const ATTEMPTS: &str = "event-pusher-attempts";
 /// The topic's ARN, where one was found.
 pub const TOPIC: &str = "event-pusher-topic";
-/// When, by RFC 3339.
+/// When the event was dead-lettered, by RFC 3339.
 pub const FAILED_AT: &str = "event-pusher-failed-at";
 /// Version and host of the worker.
 pub const WORKER: &str = "event-pusher-worker";
@@ -52,7 +52,7 @@ pub const SIGNATURE: &str = "event-pusher-signature";
 /// Marks the message by which a queue's delivery limit is measured.
 pub const PROBE: &str = "event-pusher-probe";
 
-/// How often a quorum queue has delivered a message in vain.
+/// How often a quorum queue has redelivered a message.
 pub const DELIVERY_COUNT: &str = "x-delivery-count";
 /// How often it has delivered it at all; from RabbitMQ 4.0 on.
 pub const ACQUIRED_COUNT: &str = "x-acquired-count";

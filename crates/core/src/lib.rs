@@ -1,6 +1,6 @@
-//! What event-pusher-sns makes of an event: the half that is pure. It knows no broker, no cloud, no network, no
-//! clock and no log. The compiler keeps libraries for them out, since this crate does not depend on any, and
-//! `tests/layers.rs` of the program what the standard library has.
+//! The pure half of event-pusher-sns: decodes, routes and renders an event, without broker, cloud, network,
+//! clock and log. The crate depends on no library for these, and `tests/layers.rs` of the program forbids those parts of
+//! the standard library.
 //!
 //! ```text
 //! Envelope ──> event ──> route (plugin) ──> outcome

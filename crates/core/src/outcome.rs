@@ -1,4 +1,4 @@
-//! The closed sets: how a delivery can end, and how a publish can fail.
+//! The outcomes of deliveries, and the faults of publishing.
 //!
 //! Every delivery ends in exactly one [`Outcome`]. The labels here are part of the
 //! contract: they appear in logs, metrics and dead-letter headers.
@@ -7,7 +7,7 @@ use std::fmt;
 
 use crate::arn::TopicArn;
 
-/// How a delivery ends, for good or for now. It is acknowledged in each case but the last, and only after the
+/// The outcome of a delivery. The delivery is acknowledged in each case but the last, and only after the
 /// outcome is safe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -98,7 +98,7 @@ labelled! {
     }
 }
 
-/// What goes with an event into the dead-letter queue.
+/// The reason, error and other details that a dead letter has in its headers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// Why it is there.
@@ -192,7 +192,7 @@ impl SourceError {
     }
 }
 
-/// What a circuit breaker stands before.
+/// The scope of a circuit breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Circuit {
     /// All topics.

@@ -1,5 +1,4 @@
-//! Counts panics, so that a process in which something else than the handling of an event panicked does not end as if
-//! all were well.
+//! Counts panics, so that a process with a panic outside of the handling of an event does not exit with success.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,18 +24,18 @@ impl Panics {
     }
 }
 
-/// Something panicked, on whichever thread. Returns whether it is to be told: not when the exit status is decided,
-/// where it is the last breath of a thread that has nothing left to do.
+/// Records a panic, on any thread. Returns whether to report it: not after the exit status is decided,
+/// when only threads without work are left.
 pub fn seen() -> bool {
     PANICS.see()
 }
 
-/// One of them was the fault of one event or of a plugin, and has cost nothing else.
+/// Records that a panic was caught, which affected only one event or a plugin.
 pub fn caught() {
     PANICS.caught.fetch_add(1, Ordering::SeqCst);
 }
 
-/// The process is about to end. Returns whether any panic was not caught; none that follows counts.
+/// Decides the exit status: returns whether any panic was not caught. Later panics do not count.
 pub fn conclude() -> bool {
     PANICS.conclude()
 }

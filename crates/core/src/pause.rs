@@ -1,4 +1,4 @@
-//! Growing, jittered pauses between tries of something that must go on for ever:
+//! Backoff: growing pauses with jitter between attempts of an operation that is repeated without a limit:
 //! reconnecting, probing a held topic, publishing a dead letter.
 
 use std::time::Duration;

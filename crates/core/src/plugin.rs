@@ -1,8 +1,8 @@
-//! What a deployment may decide by itself: which events are published, who a user is to its
-//! subscribers, which attributes a notification carries for their filters, and what else its body tells.
+//! Plugins: decide which events are published, the ids of users, the message attributes of notifications,
+//! and additional fields of their bodies.
 //!
-//! A policy is a [`Plugin`] in a binary of your own, or a [`Script`], which needs no compiler. Both say the
-//! same things, and [`conformance`] asks the same of both.
+//! A plugin is a [`Plugin`] in a binary of your own, or a [`Script`], which needs no compiler. Both have the same
+//! functions, and [`conformance`] tests both.
 
 mod attributes;
 mod conformance;
@@ -28,10 +28,10 @@ pub use self::script::{Bounds, EXTENSION, LONGEST_SCRIPT, Script, ScriptError, i
 use crate::arn::TopicArn;
 use crate::event::{Event, Message, Presence, bare};
 
-/// Fields for a notification's body, after its own. They stand there in the order of their names.
+/// Additional fields of a notification's body, after the standard ones, sorted by name.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
-/// The fields of bodies as subscribers of `mod_event_pusher_sns` know them: metadata can't have their names, in no
+/// The standard fields of bodies, those of `mod_event_pusher_sns`. Metadata can't have their names, in any
 /// body.
 pub const OWN_FIELDS: [&str; 5] = ["user_id", "present", "from_user_id", "to_user_id", "message"];
 

@@ -1,4 +1,4 @@
-//! From an [`Event`] to the [`Notification`] that its sender's domain asks for.
+//! Routes and renders: makes a [`Notification`] of an [`Event`], by the configuration of the sender's domain.
 
 mod muc;
 mod order;
@@ -23,7 +23,7 @@ use crate::outcome::{DeadLetter, Reason, SkipReason};
 use crate::plugin::running::Mark;
 use crate::plugin::{Attributes, Metadata, Plugin, PluginError, Plugins, overwritten};
 
-/// What is to be published where.
+/// A notification and its topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notification {
     /// The topic to publish to.
@@ -48,7 +48,7 @@ impl Notification {
     }
 }
 
-/// What policy makes of an event.
+/// The result of routing: a notification, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Routed {
     /// To be published.
@@ -75,7 +75,7 @@ pub struct Router {
     rules: Rules,
 }
 
-/// What holds for all domains.
+/// Settings that apply to all domains.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     /// Body and attributes of a message, as SNS counts them.

@@ -1,4 +1,4 @@
-//! JSON Schemas of what goes in and what comes out: files in schema/.
+//! JSON Schemas of events and notifications: the files in schema/.
 //!
 //! They are of draft 7, the newest that editors for TOML read.
 

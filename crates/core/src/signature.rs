@@ -1,7 +1,7 @@
-//! What a worker writes into headers, signed: who does not have the key can't claim it.
+//! Signs the headers that a worker writes (HMAC-SHA256), and verifies the signature.
 //!
-//! The signature covers the headers that say where an event came from and why it is dead, and the AMQP message
-//! id; never the body, which may be large and is the producer's in any case.
+//! The signature covers the headers with the event's origin and the reason why it was dead-lettered, and the AMQP message
+//! id; not the body, which may be large and is the producer's in any case.
 
 use std::fmt;
 

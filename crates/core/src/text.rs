@@ -1,5 +1,5 @@
-//! How bytes and numbers are written where JSON has no exact way, and texts where a terminal
-//! would obey them.
+//! Formats bytes and numbers that JSON can't represent exactly, and escapes texts for
+//! terminals.
 
 use std::fmt::{Display, Write};
 
@@ -29,7 +29,7 @@ pub mod base64_text {
     }
 }
 
-/// A number as the bits that it has, so that each that is not a number stays the one it is.
+/// Floating-point numbers as bits, so that each NaN keeps its value.
 pub mod exact {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -107,8 +107,8 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
     text
 }
 
-/// The text with all that a terminal would obey, or not show, escaped; lines stay lines if
-/// `lines` says so.
+/// Escapes control and invisible characters in a text; line breaks stay if
+/// `lines` is true.
 #[must_use]
 pub fn printable(text: &str, lines: bool) -> String {
     let mut shown = String::with_capacity(text.len());
@@ -122,7 +122,7 @@ pub fn printable(text: &str, lines: bool) -> String {
     shown
 }
 
-/// The same for JSON, which stays what it was: it may have such characters in its texts only.
+/// Escapes control and invisible characters in JSON, which has them in its texts only.
 #[must_use]
 pub fn printable_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());

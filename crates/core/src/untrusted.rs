@@ -1,5 +1,5 @@
-//! Texts that others wrote (SNS, a broker, a resolver, a proxy), made fit to be shown: in one line, cut, and
-//! without what a terminal would obey or nobody would see.
+//! Sanitizes texts of SNS, the broker, a resolver or a proxy for display: one line, of limited length, without
+//! control and invisible characters.
 
 /// The text in one visible line of at most `longest` bytes, and `…` where it was cut.
 ///
@@ -32,7 +32,7 @@ pub fn is_space(c: char) -> bool {
     c.is_control() || c.is_whitespace()
 }
 
-/// What takes no room, turns the direction of the text, or has no agreed look.
+/// Characters of no width, of changes of direction, or without a defined glyph.
 #[must_use]
 pub const fn is_invisible(c: char) -> bool {
     matches!(

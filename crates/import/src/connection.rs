@@ -1,4 +1,4 @@
-//! From MongooseIM's pool of connections to `[amqp]`.
+//! Converts MongooseIM's pool of connections to `[amqp]`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

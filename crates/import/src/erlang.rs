@@ -1,4 +1,4 @@
-//! `mongooseim.cfg`, the whole of it or the part that matters.
+//! Reads `mongooseim.cfg`, the whole file or only `mod_event_pusher`.
 
 use std::collections::BTreeMap;
 

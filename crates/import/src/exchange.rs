@@ -1,4 +1,4 @@
-//! An exchange of MongooseIM's RabbitMQ backend, and what stands in the way of a source for it.
+//! An exchange of MongooseIM's RabbitMQ backend, and what prevents a source for it.
 
 use event_pusher_core::event::EventKind;
 

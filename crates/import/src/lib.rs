@@ -40,7 +40,7 @@ pub enum Secrets {
     File,
 }
 
-/// What is imported, and how.
+/// The input of an import, and its options.
 pub struct Input<'a> {
     /// MongooseIM's configuration.
     pub text: &'a str,
@@ -54,7 +54,7 @@ pub struct Input<'a> {
     pub variable: &'a dyn Fn(&str) -> String,
 }
 
-/// What an import has made.
+/// The result of an import.
 pub struct Imported {
     /// Our configuration. It may hold secrets.
     pub toml: String,
@@ -66,7 +66,7 @@ pub struct Imported {
     pub secrets: usize,
 }
 
-/// What can't be imported. It shows nothing of the input.
+/// Why the input can't be imported. The text shows nothing of the input.
 #[derive(Debug)]
 pub enum ImportError {
     /// It is not what its form has.
@@ -95,7 +95,7 @@ impl fmt::Display for ImportError {
     }
 }
 
-/// Where a text is not what it should be.
+/// The position of an error in the input.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Malformed {
     line: usize,

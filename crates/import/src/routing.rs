@@ -1,4 +1,4 @@
-//! From MongooseIM's SNS backend to `[sns]` and `[hosts]`.
+//! Converts MongooseIM's SNS backend to `[sns]` and `[hosts]`.
 
 use super::server::{HostConfig, Server};
 use super::sns::{DEFAULT_PLUGIN, NUMBERS, Sns, TOPICS};

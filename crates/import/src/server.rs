@@ -1,4 +1,4 @@
-//! What MongooseIM's configuration says about events, whichever form it has.
+//! MongooseIM's settings for events, from either form of its configuration.
 
 use super::tree::Table;
 use super::writer::Unsupported;

@@ -1,4 +1,4 @@
-//! MongooseIM's SNS backend as it is set for one domain, or for all.
+//! Settings of MongooseIM's SNS backend for one domain, or for all.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! From the exchanges of MongooseIM's RabbitMQ backend to `[amqp.sources]`.
+//! Converts the exchanges of MongooseIM's RabbitMQ backend to `[amqp.sources]`.
 
 use event_pusher_core::event::EventKind;
 

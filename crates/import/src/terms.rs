@@ -1,4 +1,4 @@
-//! Erlang terms in text, as `mongooseim.cfg` has them. `erl_tokenize` finds the tokens.
+//! Parses Erlang terms in text, as in `mongooseim.cfg`. `erl_tokenize` finds the tokens.
 
 use erl_tokenize::{
     ErrorKind, Keyword, Position, Symbol, Token, TokenKind, TokenValue, scan_token,

@@ -1,4 +1,4 @@
-//! `mongooseim.toml`.
+//! Reads `mongooseim.toml`.
 
 use toml::de::{DeTable, DeValue};
 

@@ -1,4 +1,4 @@
-//! What both forms of MongooseIM's configuration are read into.
+//! The tree that both forms of MongooseIM's configuration are read into.
 
 use super::writer::Unsupported;
 

@@ -1,4 +1,4 @@
-//! The configuration that is written, with its comments.
+//! Writes the resulting configuration, with its comments.
 
 use std::fmt::{self, Display, Write};
 

@@ -1,4 +1,4 @@
-//! Who may do what: by which name the page is reached, from which site it is asked, and who has the token.
+//! Access control of the page: the requested host name, the site that sends the request, and the token.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What the page reads about the worker, and who logs in.
+//! The page's API: the worker's status, login and logout.
 
 use std::sync::Arc;
 

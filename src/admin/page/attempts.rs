@@ -1,4 +1,4 @@
-//! How fast, and how often in vain.
+//! A token bucket, and the count of wrong tokens by network.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What the page's numbers are: rates and percentiles, out of readings a few seconds apart.
+//! Calculates the page's numbers: rates and percentiles, from readings a few seconds apart.
 
 mod sums;
 #[cfg(test)]

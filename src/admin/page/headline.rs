@@ -1,4 +1,4 @@
-//! The headline of the page: whether all is well, and what to do if not, in the words of `/readyz`.
+//! The headline of the page: whether events flow, and what to do if not, as in `/readyz`.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! The dead letters over HTTP, for those who have logged in or have the token.
+//! The API for dead letters, for clients with a session or the token.
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! What a request's parts say. Pure, so that it can be fuzzed by itself: `fuzz/src/lib.rs` compiles it alone.
+//! Parses the parts of a request. Pure, so that it can be fuzzed separately: `fuzz/src/lib.rs` compiles it alone.
 
 use super::limits::QUERY_PAIRS;
 

@@ -1,4 +1,4 @@
-//! Who has logged in. Sessions live in this worker's memory, and end with it.
+//! Sessions of the page, in the memory of this worker.
 
 use std::collections::HashMap;
 use std::time::Duration;

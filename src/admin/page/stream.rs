@@ -1,4 +1,4 @@
-//! Updates as server-sent events.
+//! The page's updates as server-sent events.
 
 use std::convert::Infallible;
 use std::sync::Arc;

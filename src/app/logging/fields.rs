@@ -1,7 +1,7 @@
 //! The fields of a text line: `name="value"`, with quotes around every value but numbers and true or false.
 //!
-//! The formatter of `tracing-subscriber` quotes only what is logged as a text, and not what is logged by its
-//! `Display`, so that a value with spaces could not be told from the next field.
+//! The formatter of `tracing-subscriber` quotes only texts, and not values that are logged by their
+//! `Display`, so that a value with spaces could not be distinguished from the next field.
 
 use std::fmt::{self, Debug};
 

@@ -1,4 +1,4 @@
-//! How far a replay has come.
+//! The progress of a replay.
 
 use crate::cli::progress::Progress as Bar;
 use crate::dead_letters::Report;

@@ -1,4 +1,4 @@
-//! Publishes events in a window of unconfirmed ones, and counts what becomes of them.
+//! Publishes events with a window of unconfirmed ones, and counts the results.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which exchange gets which kind of event, and in which format.
+//! Selects exchange and format for each kind of event.
 
 use crate::cli::arguments::{FeedArguments, Mix, Wire};
 use crate::config::{ExchangeType, Format, Source};

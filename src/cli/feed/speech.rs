@@ -1,4 +1,4 @@
-//! What people say: mostly little, now and then much, in several scripts.
+//! Sample texts of messages: mostly short, some long, in several scripts.
 
 use fastrand::Rng;
 

@@ -1,4 +1,4 @@
-//! An invented chat service: people who come and go, talk to those they know, and meet in rooms.
+//! Simulates a chat service: users come and go, write to contacts, and write in rooms.
 
 use jiff::Timestamp;
 

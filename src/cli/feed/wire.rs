@@ -1,4 +1,4 @@
-//! An event as a message, in each format that there is a decoder for.
+//! Encodes an event as a message, in each input format.
 
 use quick_xml::escape::escape;
 use serde_json::{Value as Json, json};

@@ -1,4 +1,4 @@
-//! What is expected of samples, and how what is found differs from it.
+//! Compares results of samples with the expected ones.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::path::Path;

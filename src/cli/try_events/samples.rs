@@ -1,4 +1,4 @@
-//! Where sample events come from.
+//! Reads sample events from a file, a folder or standard input.
 
 use std::fmt;
 use std::fs::{self, File};

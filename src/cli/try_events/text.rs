@@ -1,4 +1,4 @@
-//! What would become of samples, for people.
+//! Prints the results of samples as text.
 
 use std::fmt;
 

@@ -13,7 +13,7 @@ use crate::text::hexadecimal;
 /// Bytes of a first line: a file that is none of ours may have no second one.
 const LONGEST_HEAD: u64 = 4096;
 
-/// An archive that can't be taken.
+/// Why an archive can't be imported.
 #[derive(Debug, Error)]
 pub enum ArchiveError {
     /// It can't be read at all.
@@ -29,8 +29,8 @@ pub enum ArchiveError {
     },
 }
 
-/// Reads an archive, letter by letter. Only the end tells that nothing is missing, so whoever
-/// must not take half of one reads it through first.
+/// Reads an archive, letter by letter. Only its end shows that it is complete, so a caller that
+/// must not import a part of it reads it to the end first.
 #[derive(Debug)]
 pub struct Reader<R> {
     from: R,

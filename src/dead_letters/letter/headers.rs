@@ -1,4 +1,4 @@
-//! Headers that a worker wrote, or RabbitMQ.
+//! Access to headers that a worker or RabbitMQ wrote.
 
 use jiff::Timestamp;
 

@@ -1,5 +1,5 @@
-//! What headers tell of a dead letter. Whoever could publish to its queue has written them: any may be missing, of a
-//! wrong type, or a lie. Fuzzed by itself (`make fuzz`), so it knows nothing but headers.
+//! Parses the headers of a dead letter. Any client that may publish to the queue can write them: a header may be
+//! missing, of a wrong type, or forged. Fuzzed separately (`make fuzz`), so this depends on headers only.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,7 +1,7 @@
-//! A few letters that go first, and what becomes of them.
+//! The canary: a few letters that are replayed first.
 //!
-//! A worker tells only SNS that it has published. So the canary is well if its queue has
-//! no more to hand out, and then none of it has come back in the time in which a worker gives up.
+//! A replay can't see that a worker has published an event. So the canary has passed if its queue is
+//! empty, and none of its letters is dead-lettered again within the time in which a worker gives up.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

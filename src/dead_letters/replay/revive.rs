@@ -1,4 +1,4 @@
-//! A dead letter as the event that it was.
+//! Restores the event from a dead letter.
 
 use super::{Address, Target};
 use crate::dead_letters::Found;

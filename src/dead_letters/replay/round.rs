@@ -1,8 +1,8 @@
-//! One round of a replay: browses the queue, and sends what it finds.
+//! One round of a replay: browses the queue, and sends the matching letters.
 //!
-//! Letters that wait to be sent are kept in memory, so a round takes only as many as there is room
-//! for; and it ends before the broker takes back what was held for too long. What is left over
-//! goes back, and is the next round's.
+//! Letters that wait to be sent are kept in memory, so a round is limited in bytes;
+//! it also ends before the broker's acknowledgement timeout. The remaining letters are
+//! requeued for the next round.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

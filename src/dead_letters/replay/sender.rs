@@ -1,5 +1,5 @@
-//! Sends, in order: publish, wait for the confirm, acknowledge. Meanwhile it watches what comes
-//! back.
+//! Sends letters in order: publishes, waits for the confirm, acknowledges. Meanwhile it watches for letters that
+//! are dead-lettered again.
 
 mod outcome;
 

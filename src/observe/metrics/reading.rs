@@ -1,4 +1,4 @@
-//! All numbers at one moment, as the operator's page wants them. Any thread may read.
+//! A reading of all metrics for the operator's page. Any thread may take one.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::Metrics;
 use super::totals::Totals;
 use crate::outcome::{Reason, SkipReason};
 
-/// What is counted so far, and what is so now.
+/// The values of all counters and gauges.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
     /// By source.

@@ -1,4 +1,4 @@
-//! What became of all deliveries of a process. What was received is the sum of all the rest.
+//! Totals of all deliveries of a process, by outcome. Received is the sum of the others.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! W3C Trace Context: where in its producer's trace an event stands.
+//! W3C Trace Context: the position of an event in its producer's trace.
 //!
 //! Source: W3C Recommendation "Trace Context", level 1, sections 3.2 (`traceparent`) and 3.3 (`tracestate`).
 

@@ -1,7 +1,7 @@
-//! Spans on their way to an OpenTelemetry collector, by OTLP over HTTP.
+//! Exports spans to an OpenTelemetry collector, by OTLP over HTTP.
 //!
-//! They are sent by a thread of its own from a bounded queue. Where the collector is slow or away, spans are
-//! dropped and counted; the workers never wait for it.
+//! A separate thread sends them from a bounded queue. If the collector is slow or can't be reached, spans are
+//! dropped and counted; the workers never wait.
 //!
 //! The SDK's own batch processor drops without telling how many, so only its exporter is used.
 
@@ -44,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Where spans are put down. Clones share the queue.
+/// The queue of finished spans. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Spans(Rc<Queue>);
 

@@ -1,4 +1,4 @@
-//! What is recorded of an event's way.
+//! The span of an event.
 
 use std::sync::Arc;
 use std::time::SystemTime;

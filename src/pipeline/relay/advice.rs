@@ -1,4 +1,4 @@
-//! What is published and yet is likely not meant: said once.
+//! Warns once of events that are published but probably not as intended.
 
 use std::cell::RefCell;
 use std::collections::HashSet;

@@ -1,4 +1,4 @@
-//! How a session ends: what is in flight comes to its end, or goes back.
+//! Ends a session: events in flight are finished, or handed back.
 
 use std::pin::pin;
 use std::time::Duration;

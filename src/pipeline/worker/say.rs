@@ -1,4 +1,4 @@
-//! What the worker says of what becomes of events.
+//! Log lines for the outcomes of events.
 
 use super::Worker;
 use crate::event::Envelope;

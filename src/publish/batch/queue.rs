@@ -1,4 +1,4 @@
-//! What waits to be sent, topic by topic.
+//! Entries that wait to be sent, by topic.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;

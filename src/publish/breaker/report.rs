@@ -1,4 +1,4 @@
-//! What the log says of a circuit when it opens, and from time to time while it is open.
+//! Logs that a circuit opens, and reminders while it is open.
 
 use std::time::Duration;
 

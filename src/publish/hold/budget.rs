@@ -1,4 +1,4 @@
-//! How many deliveries of one source may wait for open circuits, for how long, and what becomes of the others.
+//! The wait budget of a source: how many deliveries may wait for open circuits, and how long; others are parked or requeued.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -16,7 +16,7 @@ use crate::outcome::Circuit;
 /// After a refusal to park, events wait for so long before it is tried again.
 const PARK_AGAIN: Duration = Duration::from_mins(1);
 
-/// Bounds what waits for open circuits, and says what a session does about them.
+/// Limits the deliveries that wait for open circuits, and decides what a session does with them.
 #[derive(Debug)]
 pub struct WaitBudget {
     source: String,

@@ -1,9 +1,9 @@
-//! Checks whether a browser has been handed all messages that there were, and is the only one.
+//! Checks whether a browser has received all messages of the queue, and is the only consumer.
 //!
-//! The number of messages that a queue gives is no measure of that: a busy queue gives none,
-//! and what is there may expire. But a consumer with room to spare gets all there is; so once
-//! the queue says that nothing is left, everything is on its way to us. That answer may overtake
-//! messages within the broker's channel, the answer to a second question can't.
+//! The message count of a queue does not show this: a busy queue reports 0,
+//! and messages may expire. But a consumer with a free prefetch gets all messages; so once
+//! the queue reports that no message is ready, all of them have been sent. That answer may overtake
+//! messages within the broker's channel; the answer to a second request can't.
 
 use std::sync::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! The consumers of a look, and what they receive.
+//! The consumers of a browser, and the messages that they receive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,8 +1,8 @@
-//! Whether looking at a queue spends anything: a quorum queue counts each delivery, and above its limit it drops.
+//! Finds the delivery limit of a queue: a quorum queue counts each delivery, and drops messages above its limit.
 //!
-//! No question of AMQP 0-9-1 gives a queue's arguments. But declaring it once more does, one by one: RabbitMQ
-//! refuses, and names the argument that differs, with its value. What a policy says shows nowhere; `measure.rs` finds
-//! that out.
+//! No method of AMQP 0-9-1 returns a queue's arguments. But declaring the queue again does, one by one: RabbitMQ
+//! refuses, and names the argument that differs, with its value. The limit of a policy is not visible; `measure.rs`
+//! measures it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The lock that one browser of a queue holds. Two that begin together would share the messages and break their order, and
-//! asking who consumes does not tell of one that is about to. So each first declares an exclusive queue, which the broker
-//! lets one connection have, and deletes with that connection.
+//! The lock that one browser of a queue holds. Two browsers at once would share the messages and break their order, and
+//! the number of consumers does not include one that is about to begin. So each browser first declares an exclusive queue,
+//! which the broker allows to one connection, and deletes with that connection.
 
 use std::sync::Arc;
 use std::time::Duration;

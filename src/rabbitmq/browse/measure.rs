@@ -1,7 +1,7 @@
-//! What a queue's arguments don't say of its delivery limit: a policy may set a lower one, and no question of AMQP
-//! tells. So it is measured, by a message of our own. While the look holds every letter, a probe is put into the queue
-//! and rejected until it has come back more often than the letters will have in many looks; or until it comes no
-//! more. The limit that drops it is the one that would drop them.
+//! Measures the delivery limit that a policy sets, which a queue's arguments and AMQP do not show.
+//! While a browser holds every letter, it publishes a probe to the queue
+//! and rejects it until it has been redelivered more often than the letters will be in many browses, or until it is not
+//! delivered any more. The limit that drops the probe would drop the letters.
 
 use lapin::options::{BasicAckOptions, BasicRejectOptions};
 use tokio::time::{Instant, timeout};

@@ -1,4 +1,4 @@
-//! An empty message by which a look measures a queue's delivery limit.
+//! The probe: an empty message that measures a queue's delivery limit.
 
 use std::time::Duration;
 

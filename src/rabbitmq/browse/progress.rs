@@ -1,4 +1,4 @@
-//! How far a look has come: receives messages in the queue's order, and decides when all have come.
+//! Progress of a browser: receives messages in the queue's order, and decides when all have arrived.
 
 use std::time::Duration;
 

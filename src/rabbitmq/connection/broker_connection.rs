@@ -1,8 +1,8 @@
 //! A connection to one node of the broker.
 //!
-//! lapin gives each connection a thread, which waits for its socket. Where the other side says
-//! nothing at all, the thread waits for ever, whether or not somebody still needs the connection. So
-//! a second handle of the socket is kept, by which the socket is shut.
+//! lapin gives each connection a thread, which waits for its socket. If the broker sends
+//! nothing at all, the thread waits forever, even if the connection is not needed any more. So
+//! a second handle of the socket is kept, to shut it down.
 
 use std::io;
 use std::net::{Shutdown, TcpStream};
@@ -25,8 +25,8 @@ use crate::outcome::SourceError;
 /// For an answer to the goodbye of a connection that is given up.
 const GOODBYE: Duration = Duration::from_secs(3);
 
-/// A connection to the broker. Dropped, it takes its thread and its socket with it, in whatever state the
-/// network is.
+/// A connection to the broker. Dropping it ends its thread and closes its socket, in any state of the
+/// network.
 #[derive(Debug)]
 pub struct BrokerConnection {
     connection: Connection,

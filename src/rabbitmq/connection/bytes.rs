@@ -1,5 +1,5 @@
-//! Bounds the bytes that a source has in flight. RabbitMQ ignores `prefetch_size`, so it is done here: the reader
-//! between the socket and lapin tells what is delivered, and reads no more while there is too much.
+//! Limits the bytes that a source has in flight. RabbitMQ ignores `prefetch_size`, so this is done here: the reader
+//! between the socket and lapin counts deliveries, and stops reading while there are too many bytes.
 
 mod sizes;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Which RabbitMQ it is. It says so in its greeting, which lapin keeps to itself; so this greets it once more.
+//! Finds the version of RabbitMQ, which is in its greeting. lapin does not expose that, so this connects once more.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! RabbitMQ's refusals, and the network's, in words for the operator.
+//! Describes errors of RabbitMQ and of the network for the operator.
 
 use std::io;
 

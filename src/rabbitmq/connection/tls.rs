@@ -1,4 +1,4 @@
-//! The certificates for `amqps`, read anew for every connection: they may have been renewed.
+//! Reads the certificates for `amqps`, for every connection, since they may have been renewed.
 
 use std::io;
 use std::path::Path;

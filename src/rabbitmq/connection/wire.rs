@@ -1,4 +1,4 @@
-//! Between socket and lapin: a stream that hands on what lapin can read.
+//! The stream between socket and lapin, which mends frames that lapin could not read.
 //!
 //! lapin refuses a frame in which a short string is not UTF-8, and with it the connection; and it recurses
 //! as deep as headers are nested, until its thread's stack overflows. RabbitMQ delivers both. So frames

@@ -1,5 +1,5 @@
-//! Bounds how fast a source writes dead letters of one reason, so that a producer of rubbish does not fill the
-//! broker's disk: every letter beyond that waits its turn, and its delivery keeps its place in the prefetch.
+//! Limits the rate of dead letters by source and reason, so that a producer of invalid events does not fill the
+//! broker's disk: further letters wait, and their deliveries stay in the prefetch.
 
 use std::cell::Cell;
 use std::time::Duration;

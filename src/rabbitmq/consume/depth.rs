@@ -1,4 +1,4 @@
-//! How much waits in a source's queues, asked for every few seconds.
+//! Reads the depth of a source's queues every few seconds.
 
 use std::rc::Rc;
 use std::time::Duration;

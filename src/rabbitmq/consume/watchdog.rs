@@ -1,4 +1,4 @@
-//! Watches over a consumer to which nothing comes: is there nothing, or has the broker lost it?
+//! The watchdog of a consumer without deliveries: checks whether the queue is empty or the broker has lost the consumer.
 
 use std::cell::Cell;
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Messages in lapin's words and in our own, which lose nothing of them.
+//! Converts messages between lapin's types and ours, without loss.
 
 use lapin::BasicProperties;
 use lapin::message::Delivery;

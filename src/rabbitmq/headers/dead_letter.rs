@@ -1,4 +1,4 @@
-//! What a dead letter carries: everything that the original had, and why it is dead.
+//! Headers and properties of a dead letter: those of the original, and the reason.
 
 use jiff::Timestamp;
 use lapin::BasicProperties;

@@ -1,4 +1,4 @@
-//! Headers that fit into one frame: RabbitMQ closes the connection for a larger one, every time. The largest are left
+//! Makes headers fit into one frame, since RabbitMQ closes the connection for a larger one. The largest are left
 //! out, and named.
 
 use lapin::BasicProperties;

@@ -1,4 +1,4 @@
-//! Where an event came from in the first place, if it has come back to its queue since.
+//! The origin of an event that has been parked or replayed.
 //!
 //! What was parked, or replayed from the dead letters, comes through the default exchange,
 //! with the queue's name for its routing key. Headers have kept what the producer chose;

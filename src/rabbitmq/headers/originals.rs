@@ -1,4 +1,4 @@
-//! What a delivery had before it was mended: kept in headers of ours, and told in words.
+//! The original bytes of a mended delivery, in headers, and their description.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, ByteArray};

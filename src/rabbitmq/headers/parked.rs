@@ -1,5 +1,5 @@
-//! What an event carries while it is parked: all that it had, out of the broker's reach, and where
-//! it belongs.
+//! Headers and properties of a parked event: those of the original, in a form that the broker does not
+//! change, and its origin.
 //!
 //! The broker brings it back by dead-lettering it, which makes it meddle with properties and
 //! headers. In particular it drops, without a word, what has been dead-lettered from the queue that it is

@@ -1,4 +1,4 @@
-//! RabbitMQ's memory and disk alarms, as a connection that publishes meets them: the broker reads nothing more from it.
+//! RabbitMQ's memory and disk alarms: the broker stops reading from connections that publish.
 
 use std::pin::pin;
 use std::time::Duration;

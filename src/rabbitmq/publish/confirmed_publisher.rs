@@ -1,4 +1,4 @@
-//! Publishes what is to be safe in a queue, mandatory and confirmed, on a connection of its own: dead letters, parked
+//! The confirmed publisher: publishes mandatory messages with confirms, on a connection of its own: dead letters, parked
 //! events, replays, imports, fed events, probes.
 
 use std::pin::pin;

@@ -1,4 +1,4 @@
-//! Why a message is not safe in a queue.
+//! Errors of publishing: why a message is not confirmed in a queue.
 
 use crate::outcome::SourceError;
 

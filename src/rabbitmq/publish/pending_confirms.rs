@@ -1,4 +1,4 @@
-//! Unconfirmed messages of a channel in confirm mode, and which of them no queue took.
+//! Unconfirmed messages of a channel in confirm mode, and those that were returned.
 //!
 //! lapin hands a returned message to whichever confirm it resolves next, and resolves those of one
 //! acknowledgement for several in no order (its `acknowledgement.rs`). So with several unconfirmed messages,

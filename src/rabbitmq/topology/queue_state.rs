@@ -1,4 +1,4 @@
-//! How a queue is at a moment, as far as the broker says so.
+//! The state of a queue, as far as the broker reports it.
 
 use std::time::Duration;
 

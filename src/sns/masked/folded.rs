@@ -1,5 +1,5 @@
-//! A text as it is compared: without escapes, in small letters, with one separator for all that is neither a letter
-//! nor a digit.
+//! A text normalized for comparison: without escapes, in lower case, with one separator for all characters that are
+//! neither letters nor digits.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! JIDs, normalised as XMPP asks.
+//! Parses JIDs and normalises them (stringprep).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! Which format a delivery is in: by content type, else by headers, else by shape.
+//! Detects the format of a delivery: by content type, else by headers, else by the body.
 
 use super::envelope::MediaType;
 use super::error::DecodeError;

@@ -1,4 +1,4 @@
-//! A delivery, before anybody has read it.
+//! A delivery before decoding.
 
 /// A delivery as it came from the broker, without what is needed to settle it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

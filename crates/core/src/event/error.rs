@@ -1,5 +1,5 @@
-//! Why a payload is no event. No text here ever shows a value or an unknown key: they are
-//! what users wrote, and an error travels into logs and headers.
+//! Errors of decoding. Their texts never contain a value or an unknown key, which users
+//! wrote: errors appear in logs and headers.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ use super::xml_fault::Fault;
 use crate::limits::{LONGEST_PAYLOAD, MOST_JSON_VALUES};
 use crate::outcome::{DeadLetter, Reason};
 
-/// Why a payload is no event: one line that says where, what and, where sensible, what to do.
+/// Why a payload is not an event: one line with the position, the error and, if useful, what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
     problem: Problem,

@@ -1,4 +1,4 @@
-//! The fields of JSON that some format knows, and the kinds of JSON value.
+//! The JSON fields that the formats use, and the kinds of JSON values.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! The one reader of JSON objects, for every format.
+//! Reads JSON objects, for every format.
 //!
-//! Its visitors take whatever kind of value comes and leave judging to [`Object`](super::object::Object). So serde
-//! never words an error of its own, which would quote the value; what `serde_json` can still
-//! report are faults of syntax, depth (127 levels) among them.
+//! Its visitors accept every kind of value, which [`Object`](super::object::Object) then checks. So serde
+//! makes no errors of its own, which would quote the value; `serde_json` only
+//! reports errors of syntax, including depth (127 levels).
 
 use std::borrow::Cow;
 use std::cell::Cell;

@@ -1,5 +1,5 @@
-//! Where in the payload something stands. Only errors ask, and `CloudEvents` that hold an event
-//! in an event, so that reading keeps no book of positions.
+//! Finds positions in the payload. Only errors need them, and `CloudEvents` with an event
+//! in an event, so decoding does not record positions.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! What MongooseIM's RabbitMQ backend sends.
+//! Decodes the events of MongooseIM's RabbitMQ backend.
 //!
 //! Its objects have no type. Messages go out under `user@host.` and one of four topics, which
 //! tell kind and direction; presences under the bare JID, to an exchange of their own. Further

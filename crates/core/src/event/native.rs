@@ -1,4 +1,4 @@
-//! The project's own format: a JSON object with a `type`.
+//! Decodes the project's own format: a JSON object with a `type`.
 
 use super::error::{DecodeError, Problem};
 use super::field::Field;

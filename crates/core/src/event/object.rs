@@ -1,4 +1,4 @@
-//! A JSON object whose known fields are asked for by name and kind.
+//! A JSON object with access to known fields by name and kind.
 
 use std::borrow::Cow;
 use std::ops::Range;

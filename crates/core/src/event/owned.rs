@@ -1,4 +1,4 @@
-//! Events that outlive what they were read from.
+//! Events that own their data.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! A payload as text, and places in it.
+//! A payload as text, and positions in it.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! XML 1.0 with namespaces, read step by step, within bounds that hold before anything is kept.
+//! Reads XML 1.0 with namespaces step by step, with limits that are checked before anything is stored.
 //!
 //! quick-xml finds the markup; what it leaves to its caller is checked here: characters, names,
 //! prefixes, references, one element at the top. DTDs are refused, so that there are no entities

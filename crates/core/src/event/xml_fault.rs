@@ -1,5 +1,5 @@
-//! What can be wrong with XML. As everywhere in this module, no text shows what stands in the
-//! payload, names of elements included.
+//! Errors of XML. As everywhere in this module, no text contains any part of the
+//! payload, not even names of elements.
 
 use quick_xml::errors::{IllFormedError, SyntaxError};
 use quick_xml::escape::EscapeError;

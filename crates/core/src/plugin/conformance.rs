@@ -1,4 +1,4 @@
-//! What every plugin must keep to, whatever its policy is.
+//! Tests the rules that every plugin must follow.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use super::{Plugin, PluginError, overwritten};
 use crate::arn::TopicArn;
 use crate::event::Event;
 
-/// What is to be said of a plugin.
+/// A finding about a plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
     /// Whether such events become dead letters, or come out differently each time. Otherwise it is advice.
@@ -23,10 +23,10 @@ impl fmt::Display for Remark {
     }
 }
 
-/// Asks a plugin about sample events, common and odd ones, and tells what would go wrong with them in
-/// operation: errors and panics, answers that change from one time to the next, ids that are empty, attributes
-/// that SNS refuses, metadata that would overwrite the body's own fields. One remark for each
-/// function and kind of trouble; none is what is wanted.
+/// Tests a plugin with common and unusual sample events, and returns what would fail in
+/// operation: errors and panics, results that change between calls, empty ids, attributes
+/// that SNS refuses, metadata that would overwrite the body's standard fields. One remark for each
+/// function and kind of finding; a correct plugin has none.
 ///
 /// It is what `check` says of the plugins in use. For a plugin of your own, let a test ask for it:
 ///

@@ -1,4 +1,4 @@
-//! What a plugin says when it can't say what it was asked.
+//! The error of a plugin that can't return a result.
 
 use thiserror::Error;
 
@@ -7,8 +7,8 @@ use crate::untrusted::is_invisible;
 /// How much of a plugin's explanation is kept, in characters: it becomes a header.
 const LONGEST: usize = 512;
 
-/// Why a plugin failed: one line for an operator, with nothing of the event in it. It stands in the dead
-/// letter of the event.
+/// Why a plugin failed: one line for an operator, without any part of the event. The event's dead
+/// letter contains it.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct PluginError(String);

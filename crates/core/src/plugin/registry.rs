@@ -1,4 +1,4 @@
-//! The plugins by name.
+//! The registry of plugins, by name.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Which plugin has the workers' thread just now, for whoever sees that the thread does not come back.
+//! Records which plugin is running on the workers' thread, so that health can name one that blocks.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,12 +15,12 @@ thread_local! {
     static IS_WATCHED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What is asked on this thread is told from now on. Others, such as the page's, only ask what an event would become.
+/// Begins to record the plugins that run on this thread. Other threads, such as the page's, only do dry runs.
 pub fn watch_this_thread() {
     IS_WATCHED.set(true);
 }
 
-/// Stands for a plugin's name. Telling that it is asked, and that it has answered, takes a few instructions.
+/// The number of a plugin's name, so that recording its start and end takes a few instructions.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark(usize);
 
@@ -45,7 +45,7 @@ impl Mark {
     }
 }
 
-/// A plugin is asked.
+/// Records that a plugin is called.
 #[derive(Debug)]
 pub struct Asked {
     is_watched: bool,
@@ -59,7 +59,7 @@ impl Drop for Asked {
     }
 }
 
-/// The name of the plugin that is asked just now.
+/// The name of the plugin that is running.
 pub fn name() -> Option<String> {
     let asked = ASKED.load(Ordering::Relaxed);
     let names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);

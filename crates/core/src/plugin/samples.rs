@@ -1,4 +1,4 @@
-//! Events as they come and as few expect them, to try a plugin on.
+//! Common and unusual sample events for testing a plugin.
 
 use jid::Jid;
 use serde_json::json;

@@ -1,8 +1,7 @@
 //! Policies in [Rhai](https://rhai.rs), which need no compiler: `plugin_module = "policy.rhai"`.
 //!
-//! A script sees what it is given and nothing else: no files, no network, no clock, no other script. What it may
-//! take is bounded by [`Bounds`], and counted in operations, not in seconds, so that an event ends in the
-//! same way on every machine.
+//! A script has access to its arguments only: no files, no network, no clock, no other script. [`Bounds`] limits
+//! each call, in operations, not in seconds, so that an event has the same outcome on every machine.
 
 mod bounds;
 mod cost;
@@ -57,7 +56,7 @@ pub struct Script {
     given: usize,
 }
 
-/// Why a text is no policy: file, line and column, and what is wrong there.
+/// Why a script is invalid: file, line and column, and the error.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ScriptError(String);

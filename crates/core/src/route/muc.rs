@@ -1,4 +1,4 @@
-//! Which topic a room's messages go to: the one of the MUC host that the room's domain is.
+//! Selects the topic of a room's messages by the MUC host.
 
 use super::settings::{HOST_PLACEHOLDER, Routing};
 use crate::arn::TopicArn;

@@ -1,4 +1,4 @@
-//! Which events must keep their order among each other, and how SNS is told.
+//! Ordering keys of events, and the message group and deduplication id for SNS.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The bodies of notifications, as subscribers of `mod_event_pusher_sns` know them.
+//! Renders the bodies of notifications, in the form of `mod_event_pusher_sns`.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use serde_json::ser::{Formatter, Serializer};
 
 use crate::plugin::Metadata;
 
-/// What subscribers get of a presence. A plugin may add keys.
+/// The notification of a presence, as subscribers get it. A plugin may add keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PresenceBody<'a> {
     /// Who came or went, as the plugin calls users; by default the bare JID.
@@ -17,7 +17,7 @@ pub struct PresenceBody<'a> {
     pub present: bool,
 }
 
-/// What subscribers get of a message. A plugin may add keys.
+/// The notification of a message, as subscribers get it. A plugin may add keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct MessageBody<'a> {
     /// Who wrote, as the plugin calls users; by default the bare JID.

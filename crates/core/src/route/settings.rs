@@ -1,4 +1,4 @@
-//! What a configuration says of routing.
+//! The settings of routing.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::arn::{Access, TopicArn};
 
-/// In the name of a MUC host, it stands for the sender's domain.
+/// The placeholder for the sender's domain in the name of a MUC host.
 pub const HOST_PLACEHOLDER: &str = "@HOST@";
 
 /// Where events go, and what they become on the way.

@@ -1,4 +1,4 @@
-//! The native format as its producers write it.
+//! The JSON Schema of the native format.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -18,8 +18,8 @@ impl From<String> for JidText {
     }
 }
 
-/// An event that event-pusher-sns publishes, as the body of an AMQP message. What is no such object becomes
-/// a dead letter, or is skipped if it is of another type, or a message without a text. Any other key
+/// An event that event-pusher-sns publishes, as the body of an AMQP message. Objects of other types and messages
+/// without a text are skipped; anything else that is not such an object becomes a dead letter. Any other key
 /// is metadata for plugins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "lowercase")]

@@ -1,4 +1,4 @@
-//! The replay of the page, as the page shows it.
+//! A replay job, as the page shows it.
 
 use jiff::Timestamp;
 use serde::Serialize;

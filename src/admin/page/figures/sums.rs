@@ -1,4 +1,4 @@
-//! A reading's numbers over all sources, or all topics.
+//! Sums of a reading over all sources, or all topics.
 
 use crate::observe::metrics::Reading;
 

@@ -1,4 +1,4 @@
-//! What becomes of letters that were sent: confirmed, refused or come back; and when that ends a replay.
+//! The results of sent letters: confirmed, refused or dead-lettered again; and when these end a replay.
 
 use tokio::time::{Instant, timeout_at};
 

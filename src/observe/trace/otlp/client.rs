@@ -1,4 +1,4 @@
-//! HTTP for the exporter, which by itself would only say that something went wrong.
+//! The HTTP client of the exporter, which reports the cause of an error.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

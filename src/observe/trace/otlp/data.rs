@@ -1,4 +1,4 @@
-//! A span in OpenTelemetry's words.
+//! Converts a span to OpenTelemetry's form.
 //!
 //! Source: OpenTelemetry semantic conventions, "Messaging spans", "RabbitMQ" and "Service".
 

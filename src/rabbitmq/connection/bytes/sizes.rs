@@ -1,4 +1,4 @@
-//! What a source's deliveries weigh, remembered across its sessions, and the prefetch that follows.
+//! Sizes of a source's deliveries, remembered across its sessions, and the prefetch that they allow.
 
 use std::cell::Cell;
 

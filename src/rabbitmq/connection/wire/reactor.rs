@@ -1,4 +1,4 @@
-//! lapin takes a stream of the type that its reactor has: this is tokio's, but for that type.
+//! A reactor for lapin: tokio's, with our stream as its stream type.
 
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;

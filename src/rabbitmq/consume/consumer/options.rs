@@ -1,4 +1,4 @@
-//! What is consumed, and how.
+//! Consume options: the queue, the prefetch and other settings.
 
 use std::rc::Rc;
 use std::sync::Arc;

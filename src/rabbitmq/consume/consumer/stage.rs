@@ -1,4 +1,4 @@
-//! How a consumer with a small prefetch becomes one with a larger one.
+//! Stages of a consumer: from a small prefetch to a larger one.
 
 use lapin::types::DeliveryTag;
 use tokio::time::Instant;

@@ -1,4 +1,4 @@
-//! Which namespace a name is in. Source: Namespaces in XML 1.0.
+//! Resolves the namespace of a name. Source: Namespaces in XML 1.0.
 
 use quick_xml::name::{
     Namespace as Uri, NamespaceError, NamespaceResolver, PrefixDeclaration, QName, ResolveResult,

@@ -1,8 +1,8 @@
-//! How much a call of a script may take.
+//! The limits of a call of a script.
 
 use crate::limits;
 
-/// What one call of a function may take; the reasons stand in `limits.rs`.
+/// The limits of one call of a function; the reasons are in `limits.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds;
 

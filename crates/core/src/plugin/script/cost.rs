@@ -1,7 +1,7 @@
-//! What a call costs: counted, not timed, so that an event ends in the same way on every machine.
+//! The cost of a call: counted, not timed, so that an event has the same outcome on every machine.
 //!
-//! The engine counts operations, however long the texts are that they go through. So each operation is also weighed
-//! by what it touches: whatever names a value pays for its length, and so does each function of the library.
+//! The engine counts operations, however long their texts are. So each operation also costs units by the length of
+//! its values: each use of a value, and each function of the library.
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! What went wrong in a script, in our own words: the engine's may quote values, and those are the event's.
+//! Errors of scripts, with texts of our own: the engine's may quote values of the event.
 
 use std::fmt;
 

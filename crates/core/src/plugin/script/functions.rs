@@ -1,4 +1,4 @@
-//! The functions by which a script is a policy.
+//! The functions that a script may define.
 
 use rhai::{AST, FnAccess};
 use strsim::damerau_levenshtein;

@@ -1,5 +1,5 @@
-//! The functions of texts, arrays, maps and blobs, each of which pays for what it touches before it does anything,
-//! and makes nothing over the bounds. What is not in [`TABLE`] or in [`own`] is not there.
+//! The functions of texts, arrays, maps and blobs. Each is charged for its arguments before it runs, and returns
+//! nothing over the limits. Functions that are not in [`TABLE`] or in [`own`] do not exist.
 
 mod callbacks;
 mod own;

@@ -1,4 +1,4 @@
-//! What is to be known of a script before it runs: which of its operations are dear, and can't be weighed while it runs.
+//! Analyses a script before it runs: finds expensive operations whose cost can't be charged while it runs.
 //!
 //! The engine indexes texts by itself, and shows nobody that it does. A variable is seen when it is named, so it pays
 //! then for what may be done with it: `t[i] = 'x'` and `t[a..b]` build a text anew, letter by letter.

@@ -1,4 +1,4 @@
-//! What a script returns, as metadata and attributes.
+//! Converts the results of a script to metadata and attributes.
 
 use rhai::{Dynamic, Engine, Map};
 use serde_json::{Number, Value as Json};

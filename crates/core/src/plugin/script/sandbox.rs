@@ -1,4 +1,4 @@
-//! The engine: what a script may do, and how much of it.
+//! The script engine with its sandbox and limits.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What scripts see of an event.
+//! The values of an event as scripts see them.
 
 use std::sync::Arc;
 

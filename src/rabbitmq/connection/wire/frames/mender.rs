@@ -1,4 +1,4 @@
-//! Which frames carry text, and where in them.
+//! Finds the frames that contain text, and the positions of the text.
 
 use super::counts::{properties_without_counts, without_counts};
 use super::notes::{Altered, Note, Notes, Part};

@@ -1,4 +1,4 @@
-//! What was changed of deliveries, until they are taken.
+//! Records the mended parts of deliveries, until the consumer receives them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,5 +1,5 @@
-//! Functions of arrays that call a function of the script for each element. It pays for itself, and each call a little
-//! more: the engine makes what it needs for it anew.
+//! Functions of arrays that call a function of the script for each element. That function is charged for itself, and
+//! each call has a small additional cost, since the engine sets up each call anew.
 
 use rhai::{Array, Dynamic, EvalAltResult, FnPtr, FuncRegistration, Module, NativeCallContext};
 

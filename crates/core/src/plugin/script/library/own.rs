@@ -1,5 +1,4 @@
-//! Functions of texts that are written here, since those of the engine take far longer than they need, or make more
-//! than they may.
+//! Functions of texts that replace the engine's, which are too slow or may exceed the limits.
 
 use std::ops::{Range, RangeInclusive};
 

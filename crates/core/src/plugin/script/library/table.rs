@@ -1,4 +1,4 @@
-//! Every function that is weighed, with what it may cost; docs/plugins.md shows the same.
+//! The table of library functions with their costs, as in docs/plugins.md.
 
 /// What a function pays before it begins, by all that it is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
