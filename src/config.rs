@@ -1,17 +1,13 @@
 //! The configuration: layers, then one validated [`Config`].
 //!
-//! The layers are `config/default.toml`, which is compiled in and lists every key, then
-//! files, then `EVENT_PUSHER__` variables of the environment; the later wins, key by key.
-//! Everything comes in through [`Inputs`], so that nothing here depends on the process.
-//! What is wrong is found in one go: see [`Problems`].
+//! The layers are `config/default.toml`, which is compiled in and lists every key, then files, then `EVENT_PUSHER__`
+//! variables of the environment; the later wins, key by key. Everything comes in through [`Inputs`], so that nothing here
+//! depends on the process. What is wrong is found in one go: see [`Problems`].
 //!
-//! An empty text is an unset key: it takes back what a lower layer gave. Where a key can't
-//! do without a value, its default applies.
+//! An empty text is an unset key: it takes back what a lower layer gave. Where a key can't do without a value, its
+//! default applies.
 
-mod amqp_uri;
 mod broker;
-mod domain;
-mod endpoint;
 mod environment;
 mod file;
 mod inputs;
@@ -33,7 +29,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-pub use amqp_uri::AmqpUri;
+pub use crate::address::AmqpUri;
 pub use inputs::Inputs;
 pub use json_schema::json_schema;
 pub use key::{ENVIRONMENT_PREFIX, Key, Origin};
@@ -70,13 +66,13 @@ impl Config {
 
     /// Every topic that events can be routed to, with a key that names it.
     pub fn topics(&self) -> impl Iterator<Item = (Key, &TopicArn)> {
-        let base = routing::topics(&self.sns.routing, Key::from("sns"));
-        let hosts = self.hosts.iter().flat_map(|(host, routing)| {
-            routing::topics(routing, Key::from("hosts").child(host).child("sns"))
-        });
+        let hosts = self.hosts.iter();
+        let hosts = hosts.map(|(host, it)| (Key::from(["hosts", host, "sns"]), it));
+        let all = std::iter::once((Key::from("sns"), &self.sns.routing)).chain(hosts);
         // A host has the base's topics, where it doesn't override them.
         let mut seen = BTreeSet::new();
-        base.chain(hosts).filter(move |(_, topic)| seen.insert(*topic))
+        all.flat_map(|(group, it)| it.topics().map(move |(key, topic)| (group.below(&key), topic)))
+            .filter(move |(_, topic)| seen.insert(*topic))
     }
 
     /// Whether events can be routed to a FIFO topic.
@@ -110,12 +106,6 @@ impl Config {
             wrong,
             remedy: remedy.to_owned(),
         }
-    }
-
-    /// Every key that applies, with value and origin; fit for logs.
-    #[must_use]
-    pub fn summary(&self) -> &[Effective] {
-        &self.effective
     }
 }
 

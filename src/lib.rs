@@ -26,9 +26,11 @@
 //!   cloud nor clock.
 //! - The crate `event_pusher_import`: MongooseIM's configuration into ours; pure, too.
 
+use event_pusher_core::{
+    address, error_chain, headers, limits, nearest, panics, pause, signature, text, untrusted,
+};
 #[doc(inline)]
 pub use event_pusher_core::{arn, dry_run, event, outcome, plugin, route, schema};
-use event_pusher_core::{error_chain, headers, limits, panics, pause, signature, text, untrusted};
 
 mod admin;
 pub mod app;

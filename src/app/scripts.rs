@@ -34,7 +34,7 @@ fn scripts(config: &Config) -> impl Iterator<Item = (&Effective, &str)> {
         ["hosts", host, "sns", "plugin_module"] => config.hosts.get(*host),
         _ => None,
     };
-    let named = config.summary().iter().filter_map(move |it| Some((it, of(&it.key)?)));
+    let named = config.effective.iter().filter_map(move |it| Some((it, of(&it.key)?)));
     named
         .map(|(setting, routing)| (setting, &*routing.plugin_module))
         .filter(|(_, name)| is_script(name))

@@ -102,7 +102,7 @@ fn check_source(merged: &mut Merged, source: &Source) {
     {
         let wrong = format!(
             "is empty, so that a {} exchange would hand nothing on",
-            exchange_type.as_str()
+            exchange_type.into_str()
         );
         let remedy = "give at least one; \"#\" is everything in a topic exchange";
         merged.problem(&key.child("routing_keys"), wrong, remedy);

@@ -36,7 +36,8 @@ impl Inputs {
         let mut files = Vec::new();
         let mut environment = Vec::new();
         let mut problems = Vec::new();
-        let named = |(name, value): (OsString, OsString)| (lossy(name), value);
+        // A name of ours that is not UTF-8 has no key, which is said of it then.
+        let named = |(name, value): (OsString, _)| (name.to_string_lossy().into_owned(), value);
         for (name, value) in variables.into_iter().map(named).filter(|(it, _)| is_ours(it)) {
             match value.into_string() {
                 Ok(value) => environment.push((name, value)),
@@ -49,8 +50,7 @@ impl Inputs {
             }
         }
         let is_default = paths.is_empty();
-        let default_path = is_default.then_some(default_path);
-        let paths = paths.iter().map(PathBuf::as_path).chain(default_path);
+        let paths = paths.iter().map(PathBuf::as_path).chain(is_default.then_some(default_path));
         for (order, path) in paths.enumerate() {
             let name = path.display().to_string();
             match fs::read_to_string(path) {
@@ -67,11 +67,6 @@ impl Inputs {
         Problems::none_in(problems)?;
         Ok(Self { files, environment })
     }
-}
-
-/// A name of ours that is not UTF-8 has no key, which is said of it then.
-fn lossy(name: OsString) -> String {
-    name.into_string().unwrap_or_else(|name| name.to_string_lossy().into_owned())
 }
 
 impl fmt::Debug for Inputs {

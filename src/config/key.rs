@@ -21,9 +21,13 @@ impl Key {
     /// The key one level below.
     #[must_use]
     pub fn child(&self, name: &str) -> Self {
-        let mut segments = self.0.clone();
-        segments.push(name.to_owned());
-        Self(segments)
+        self.below(&[name])
+    }
+
+    /// The key some levels below.
+    #[must_use]
+    pub fn below(&self, names: &[&str]) -> Self {
+        Self(self.segments().iter().chain(names).map(|it| (*it).to_owned()).collect())
     }
 
     /// The names from the top level down.

@@ -8,8 +8,9 @@ use ::config::{ConfigError, Map, Source, Value, ValueKind};
 use super::key::{Key, Origin};
 use super::problem::Problem;
 use super::schema::{self, Place};
+use super::suggest;
 use super::value::{Kind, at, table};
-use super::{domain, suggest};
+use crate::address;
 
 #[derive(Clone, Default)]
 pub(super) struct Layer {
@@ -24,9 +25,9 @@ impl Layer {
     /// The key `name` below `parent`, with names that a user chooses in their one normal form.
     pub(super) fn child(&mut self, parent: &Key, name: &str, origin: &Origin) -> Option<Key> {
         let normal = match parent.segments().as_slice() {
-            ["hosts"] => domain::normalise(name),
-            ["amqp", "sources"] => source_name(name),
-            _ if schema::names_domains(parent) => domain::normalise_pattern(name),
+            ["hosts"] => address::normalise(name),
+            ["amqp", "sources"] => address::source_name(name),
+            _ if schema::names_domains(parent) => address::normalise_pattern(name),
             _ => Ok(name.to_owned()),
         };
         let noted = normal.map_err(|wrong| {
@@ -108,15 +109,6 @@ impl Layer {
         };
         self.problems.push(Problem::new(origin, key.clone(), wrong, remedy));
     }
-}
-
-/// A source's name is a label in metrics and a level in the names of environment variables, which are read in
-/// lower case. The schema has the same rule as a pattern.
-fn source_name(name: &str) -> Result<String, String> {
-    let usual = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
-    let wrong = "is not a source's name, which is lower-case letters, digits, `-` and `_`";
-    let is_usual = !name.is_empty() && name.bytes().all(usual);
-    is_usual.then(|| name.to_owned()).ok_or_else(|| wrong.to_owned())
 }
 
 impl Source for Layer {

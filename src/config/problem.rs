@@ -70,8 +70,9 @@ impl Problems {
     }
 
     /// The problems, by origin.
-    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
-        self.0.iter()
+    #[must_use]
+    pub fn as_slice(&self) -> &[Problem] {
+        &self.0
     }
 }
 
@@ -81,22 +82,13 @@ impl From<Problem> for Problems {
     }
 }
 
-impl<'a> IntoIterator for &'a Problems {
-    type Item = &'a Problem;
-    type IntoIter = std::slice::Iter<'a, Problem>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.len() {
             1 => f.write_str("1 problem in the configuration:")?,
             many => write!(f, "{many} problems in the configuration:")?,
         }
-        for problem in self {
+        for problem in &self.0 {
             write!(f, "\n\n  {}", problem.to_string().replace('\n', "\n  "))?;
         }
         Ok(())

@@ -9,9 +9,9 @@ use super::key::{Key, Origin};
 use super::merged::{self, Merged};
 use super::problem::Problems;
 use super::schema::{self, HOST_KEYS};
-use super::settings::{Access, Config, Overrides, Routing};
-use super::suggest::did_you_mean;
+use super::settings::{Access, Config, Overrides};
 use crate::arn::{self, TopicArn};
+use crate::nearest::did_you_mean;
 use crate::plugin::is_script;
 
 /// Those of one key pair belong together: a host takes none of them from elsewhere if it gives one.
@@ -172,20 +172,4 @@ impl Scope<'_> {
             self.merged.problem(unset, wrong, "set both parts of the credentials, or none");
         }
     }
-}
-
-/// The topics that are set, each with its key below `prefix`.
-pub(super) fn topics(routing: &Routing, prefix: Key) -> impl Iterator<Item = (Key, &TopicArn)> {
-    let muc_topics = prefix.child("muc_topics");
-    let own = [
-        ("presence_updates_topic", &routing.presence_updates_topic),
-        ("pm_messages_topic", &routing.pm_messages_topic),
-        ("muc_messages_topic", &routing.muc_messages_topic),
-    ];
-    let own = own
-        .into_iter()
-        .filter_map(move |(name, topic)| Some((prefix.child(name), topic.as_ref()?)));
-    let further =
-        routing.muc_topics.iter().map(move |(host, topic)| (muc_topics.child(host), topic));
-    own.chain(further)
 }

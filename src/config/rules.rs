@@ -3,12 +3,13 @@
 use ::config::{Value, ValueKind};
 use serde_json::Value as Json;
 
-use super::amqp_uri::AmqpUri;
 use super::key::Key;
+use super::schema;
 use super::value::{is_unset, texts};
-use super::{domain, endpoint, schema, suggest};
+use crate::address::{self, AmqpUri};
 use crate::arn;
 use crate::limits::LONGEST_SHORT;
+use crate::nearest::did_you_mean;
 
 /// What is wrong with a value, as the end of a sentence, and what to do about it.
 pub(super) type Broken = (String, String);
@@ -53,22 +54,16 @@ fn range(node: &Json, value: &Value) -> Option<Broken> {
 fn word(node: &Json, texts: &[&str]) -> Option<Broken> {
     let (words, text) = (schema::words(node)?, texts.first()?);
     let wrong = format!("must be one of {}", words.join(", "));
-    (!words.contains(text)).then(|| (wrong, suggest::did_you_mean(text, &words)))
+    (!words.contains(text)).then(|| (wrong, did_you_mean(text, &words)))
 }
 
 /// Checks a text by a `format` of the schema, and gives it as the program has it.
 pub(super) fn checked(format: &str, text: &str) -> Result<String, (String, &'static str)> {
     let wrong = |wrong: &str, remedy| Err((wrong.to_owned(), remedy));
+    let refused = |(it, remedy): (&str, &'static str)| wrong(it, remedy);
     match format {
-        "name" | "queue" if text.is_empty() => {
-            wrong("is empty", "give a name, or leave the key out for its default")
-        }
-        "name" | "queue" if text.len() > LONGEST_SHORT => {
-            wrong("has more than 255 bytes, which is AMQP's limit for a name", "shorten it")
-        }
-        "queue" if text.starts_with("amq.") => {
-            wrong("begins with `amq.`, which is the broker's own", "give it another name")
-        }
+        "name" => address::check_amqp_name(text).map(|()| text.to_owned()).or_else(refused),
+        "queue" => address::check_queue_name(text).map(|()| text.to_owned()).or_else(refused),
         "routing-key" if text.len() > LONGEST_SHORT => {
             wrong("has a routing key of more than 255 bytes, which is AMQP's limit", "shorten it")
         }
@@ -83,21 +78,21 @@ pub(super) fn checked(format: &str, text: &str) -> Result<String, (String, &'sta
                  in user, password and vhost escaped: the default vhost \"/\" is %2f",
             )
         }),
-        "endpoint" => endpoint::parse(text).map(String::from).map_err(|error| {
+        "endpoint" => address::endpoint(text).map(String::from).map_err(|error| {
             (error, "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"")
         }),
-        "collector" => endpoint::collector(text).map(String::from).map_err(|error| {
+        "collector" => address::collector(text).map(String::from).map_err(|error| {
             (
                 error,
                 "give the collector's URL, such as \"http://127.0.0.1:4318\"; a password belongs into \
                  OTEL_EXPORTER_OTLP_HEADERS",
             )
         }),
-        "address" if !is_address(text) => wrong(
+        "address" if !address::is_host_and_port(text) => wrong(
             "is not a host and port",
             "write host:port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",
         ),
-        "domain-pattern" => domain::normalise_pattern(text)
+        "domain-pattern" => address::normalise_pattern(text)
             .map_err(|error| (error, "give a domain, such as \"conference.@HOST@\"")),
         "region" if arn::check_region(text).is_err() => wrong(
             "must be lower-case letters, digits and hyphens",
@@ -108,10 +103,4 @@ pub(super) fn checked(format: &str, text: &str) -> Result<String, (String, &'sta
         }
         _ => Ok(text.to_owned()),
     }
-}
-
-fn is_address(text: &str) -> bool {
-    let (host, port) = text.rsplit_once(':').unwrap_or_default();
-    let host_is_whole = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
-    !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()
 }

@@ -44,8 +44,9 @@ pub struct Config {
     pub trace: Trace,
     /// Logging.
     pub log: Log,
+    /// Every key that applies, with value and origin; fit for logs.
     #[serde(skip)]
-    pub(super) effective: Vec<Effective>,
+    pub effective: Vec<Effective>,
 }
 
 /// What is known in `[hosts."example.org"]`.

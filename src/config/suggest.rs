@@ -4,6 +4,7 @@ use strsim::damerau_levenshtein;
 
 use super::key::Key;
 use super::schema;
+use crate::nearest::most_typing_errors;
 
 /// The key or group that was most likely meant by `unknown`.
 pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
@@ -16,31 +17,10 @@ pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
             let last = damerau_levenshtein(unknown.last(), key.last());
             // The right name on the wrong level is nearer than any other name.
             let near = whole.min(last + usize::from(last > 0));
-            (near <= tolerance(unknown.last())).then_some((near, whole, key))
+            (near <= most_typing_errors(unknown.last())).then_some((near, whole, key))
         })
         .min()
         .map(|(_, _, key)| key)
-}
-
-/// The remedy for a word that is none of `words`.
-pub(super) fn did_you_mean(unknown: &str, words: &[&str]) -> String {
-    match nearest_word(unknown, words) {
-        Some(word) => format!("did you mean {word:?}?"),
-        None => "give one of these".to_owned(),
-    }
-}
-
-/// The nearest of a set of words.
-fn nearest_word<'a>(unknown: &str, words: &[&'a str]) -> Option<&'a str> {
-    let unknown = unknown.to_lowercase();
-    let distances = words.iter().map(|word| (damerau_levenshtein(&unknown, word), *word));
-    let near = distances.filter(|(distance, _)| *distance <= tolerance(&unknown));
-    near.min().map(|(_, word)| word)
-}
-
-/// So many typing errors still leave a word recognisable.
-fn tolerance(word: &str) -> usize {
-    (word.chars().count() / 3).max(1)
 }
 
 fn groups() -> Vec<Key> {

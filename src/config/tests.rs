@@ -1,5 +1,6 @@
 //! The promises of the configuration as a whole.
 
+mod keys;
 mod layering;
 mod problems;
 mod rules;
@@ -37,7 +38,7 @@ fn problems(toml: &str, environment: &[(&str, &str)]) -> String {
 }
 
 fn origin_of(config: &Config, key: &str) -> String {
-    let row = config.summary().iter().find(|row| row.key.to_string() == key);
+    let row = config.effective.iter().find(|row| row.key.to_string() == key);
     row.map_or_else(|| "absent".to_owned(), |row| row.origin.to_string())
 }
 
@@ -52,7 +53,7 @@ fn the_defaults_alone_are_a_valid_configuration() {
     assert!(config.sns.access.credentials.is_none());
     assert_eq!(config.sns.pool_size, 100);
     assert_eq!(config.admin.listen.as_deref(), Some("127.0.0.1:9464"));
-    assert_eq!(config.summary().len(), schema::defaults().len());
+    assert_eq!(config.effective.len(), schema::defaults().len());
 }
 
 #[test]

@@ -65,7 +65,7 @@ impl Inspector<'_> {
     }
 
     async fn exchange(&self, source: &Source) -> Finding {
-        let kind = source.exchange_type.as_str();
+        let kind = source.exchange_type.into_str();
         let found = match self.channel().await {
             Ok(channel) => topology::find_exchange(&channel, &source.exchange).await,
             Err(error) => Err(error),
@@ -82,7 +82,7 @@ impl Inspector<'_> {
             Ok(channel) => topology::find_queue(&channel, queue).await,
             Err(error) => Err(error),
         };
-        let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.as_str());
+        let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.into_str());
         self.judge(&wanted, found, async {
             topology::declare_queue(&self.channel().await?, queue, arguments).await
         })

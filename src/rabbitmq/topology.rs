@@ -235,7 +235,7 @@ async fn bind(
 
 fn typed(amqp: &Amqp) -> FieldTable {
     let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), text(amqp.queue_type.as_str()));
+    arguments.insert("x-queue-type".into(), text(amqp.queue_type.into_str()));
     arguments
 }
 

@@ -7,12 +7,14 @@
 //!              decode    Notification, or why there is none
 //! ```
 
+pub mod address;
 pub mod arn;
 pub mod dry_run;
 pub mod error_chain;
 pub mod event;
 pub mod headers;
 pub mod limits;
+pub mod nearest;
 pub mod outcome;
 pub mod panics;
 pub mod pause;

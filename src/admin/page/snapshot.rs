@@ -54,7 +54,7 @@ impl About {
             dead_letter_queue: config.amqp.dead_letter_queue.clone(),
             usd_per_million_requests: config.admin.price_per_million_requests,
             entries_per_request: config.sns.batch_max_entries,
-            configuration: config.summary().iter().map(Setting::from).collect(),
+            configuration: config.effective.iter().map(Setting::from).collect(),
             topics: topics.collect(),
             queues: sources.map(|it| (it.name.clone(), it.queue.clone())).collect(),
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
+use strum::IntoStaticStr;
 
 use super::read;
-use crate::config::amqp_uri::AmqpUri;
+use crate::address::AmqpUri;
 use crate::event::Format;
 use crate::limits::LEAST_IN_FLIGHT_BYTES;
 use crate::signature::SigningKey;
@@ -70,23 +71,13 @@ pub struct Tls {
     pub key_file: Option<PathBuf>,
 }
 
-/// The types of queue that are supported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+/// The types of queue that are supported, as the argument `x-queue-type` names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum QueueType {
     Quorum,
     Classic,
-}
-
-impl QueueType {
-    /// The value of the argument `x-queue-type`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Quorum => "quorum",
-            Self::Classic => "classic",
-        }
-    }
 }
 
 /// A stream of events: a queue, and how it is fed.
@@ -126,25 +117,13 @@ pub struct Parking {
     pub time: Duration,
 }
 
-/// The exchange types of AMQP 0-9-1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+/// The exchange types of AMQP 0-9-1, by their names in the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum ExchangeType {
     Topic,
     Direct,
     Fanout,
     Headers,
-}
-
-impl ExchangeType {
-    /// The type's name in the protocol.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Topic => "topic",
-            Self::Direct => "direct",
-            Self::Fanout => "fanout",
-            Self::Headers => "headers",
-        }
-    }
 }

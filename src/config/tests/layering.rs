@@ -181,7 +181,7 @@ fn a_domain_in_the_name_of_a_variable_may_have_its_dots_spelled_out() {
     assert_eq!((topic.region(), topic.name()), ("us-east-2", "file"));
     assert_eq!(host.muc_topics["rooms.a.example"].name(), "rooms");
     assert_eq!(config.amqp.sources[0].name, "a_dot_b", "which is no domain");
-    let key = config.summary().iter().find(|it| it.key.to_string().contains("example.org\".sns.r"));
+    let key = config.effective.iter().find(|it| it.key.to_string().contains("example.org\".sns.r"));
     assert_eq!(key.unwrap().key.environment_name(), variables[0].0);
     assert_eq!(key.unwrap().origin.to_string(), format!("environment variable {}", variables[0].0));
 

@@ -62,7 +62,7 @@ fn all_problems_of_all_layers_are_reported_at_once_by_origin() {
       is unset, but needed to build the ARN of sns.pm_messages_topic
       remedy: set it, or give a whole ARN";
     let problems = load_files(&files, &environment).unwrap_err();
-    let parser = problems.iter().find(|problem| problem.key.is_none()).unwrap();
+    let parser = problems.as_slice().iter().find(|problem| problem.key.is_none()).unwrap();
     let expected = expected
         .replace("b.toml:1:5: PARSER", &format!("{}\n      {}", parser.origin, parser.wrong));
     assert_eq!(problems.to_string(), expected);
@@ -70,7 +70,8 @@ fn all_problems_of_all_layers_are_reported_at_once_by_origin() {
 
 #[test]
 fn an_unknown_key_names_the_nearest_known_one_on_whatever_level() {
-    let remedy = |toml: &str| load(toml, &[]).unwrap_err().iter().next().unwrap().remedy.clone();
+    let remedy =
+        |toml: &str| load(toml, &[]).unwrap_err().as_slice().first().unwrap().remedy.clone();
     for (toml, nearest) in [
         ("region = \"x\"", "sns.region"),
         ("[sns]\npm_message_topic = \"x\"", "sns.pm_messages_topic"),

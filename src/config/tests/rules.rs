@@ -57,8 +57,8 @@ fn every_rule_has_its_problem() {
         ("log = \"info\"", "must be a group of keys, not a text"),
     ] {
         let found = load(toml, &[]).expect_err(toml);
-        assert_eq!(found.iter().count(), 1, "{toml}: {found}");
-        let problem = found.iter().next().unwrap();
+        assert_eq!(found.as_slice().len(), 1, "{toml}: {found}");
+        let problem = found.as_slice().first().unwrap();
         assert!(problem.wrong.starts_with(wrong), "{toml}: {problem}");
     }
 }

@@ -30,7 +30,7 @@ fn neither_debug_nor_the_summary_shows_a_secret() {
     assert_clean(&format!("{config:?}"));
     assert_clean(&format!("{config:#?}"));
     let row = |key: &str| {
-        config.summary().iter().find(|row| row.key.to_string() == key).unwrap().value.clone()
+        config.effective.iter().find(|row| row.key.to_string() == key).unwrap().value.clone()
     };
     assert_eq!(row("sns.secret_access_key"), "***");
     assert_eq!(row("admin.token"), "***");
@@ -102,7 +102,7 @@ fn an_error_of_syntax_does_not_show_the_line() {
     }
     let problems =
         load_files(&[("a.toml", ""), ("b.toml", "[sns]\nregion = \"é\" oops")], &[]).unwrap_err();
-    let first = problems.iter().next().unwrap();
+    let first = problems.as_slice().first().unwrap();
     assert!(first.origin.to_string().starts_with("b.toml:2:"), "{first}");
     assert!(first.wrong.starts_with("is not valid TOML: "), "{first}");
     assert!(!first.wrong.contains('\n'), "{first}");

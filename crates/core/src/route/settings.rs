@@ -31,6 +31,18 @@ pub struct Routing {
 }
 
 impl Routing {
+    /// The topics that are set, each with the names of its key in the configuration.
+    pub fn topics(&self) -> impl Iterator<Item = (Vec<&str>, &TopicArn)> {
+        let own = [
+            ("presence_updates_topic", &self.presence_updates_topic),
+            ("pm_messages_topic", &self.pm_messages_topic),
+            ("muc_messages_topic", &self.muc_messages_topic),
+        ];
+        let own = own.into_iter().filter_map(|(name, topic)| Some((vec![name], topic.as_ref()?)));
+        let rooms = self.muc_topics.iter();
+        own.chain(rooms.map(|(host, topic)| (vec!["muc_topics", host.as_str()], topic)))
+    }
+
     /// The same, with its topics reached by one of the accesses.
     #[must_use]
     pub fn by(mut self, access: Access) -> Self {

@@ -14,7 +14,7 @@ const STAND_IN: &str = "q0host0q";
 /// # Errors
 ///
 /// What the rules say against it.
-pub(super) fn normalise(domain: &str) -> Result<String, String> {
+pub fn normalise(domain: &str) -> Result<String, String> {
     DomainPart::new(domain)
         .map(|domain| domain.as_str().to_owned())
         .map_err(|error| format!("is not an XMPP domain: {error}"))
@@ -26,7 +26,7 @@ pub(super) fn normalise(domain: &str) -> Result<String, String> {
 /// # Errors
 ///
 /// What the rules say against it.
-pub(super) fn normalise_pattern(pattern: &str) -> Result<String, String> {
+pub fn normalise_pattern(pattern: &str) -> Result<String, String> {
     let placeholder = HOST_PLACEHOLDER.to_ascii_lowercase();
     let pattern = match pattern.to_ascii_lowercase().find(&placeholder) {
         Some(at) => {

@@ -13,7 +13,7 @@ const TRACES: &str = "/v1/traces";
 /// # Errors
 ///
 /// What is wrong with it, as the end of a sentence, and nothing of the text.
-pub(super) fn parse(text: &str) -> Result<Url, String> {
+pub fn parse(text: &str) -> Result<Url, String> {
     let has_scheme = text.contains("://");
     let with_scheme = if has_scheme { text.to_owned() } else { format!("https://{text}") };
     let mut url =
@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Url, String> {
 /// # Errors
 ///
 /// As in [`parse`].
-pub(super) fn collector(text: &str) -> Result<Url, String> {
+pub fn collector(text: &str) -> Result<Url, String> {
     let mut url = parse(text)?;
     let base = url.path().trim_end_matches('/');
     if !base.ends_with(TRACES) {

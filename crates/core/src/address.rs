@@ -1,0 +1,62 @@
+//! Addresses and names as people write them, checked and in one normal form: of brokers, services, domains, queues.
+//!
+//! What is wrong with one reads as the end of a sentence whose subject is the value, and does not repeat the value,
+//! which may hold a password.
+
+mod amqp_uri;
+mod domain;
+mod endpoint;
+
+pub use self::amqp_uri::AmqpUri;
+pub use self::domain::{normalise, normalise_pattern};
+pub use self::endpoint::{collector, parse as endpoint};
+
+use crate::limits::LONGEST_SHORT;
+
+/// Checks the name of an exchange or a queue of AMQP 0-9-1.
+///
+/// # Errors
+///
+/// What is wrong with it, and what to do.
+pub fn check_amqp_name(name: &str) -> Result<(), (&'static str, &'static str)> {
+    if name.is_empty() {
+        return Err(("is empty", "give a name, or leave the key out for its default"));
+    }
+    if name.len() > LONGEST_SHORT {
+        return Err(("has more than 255 bytes, which is AMQP's limit for a name", "shorten it"));
+    }
+    Ok(())
+}
+
+/// Checks the name of a queue, of which the broker keeps some for itself.
+///
+/// # Errors
+///
+/// As in [`check_amqp_name`].
+pub fn check_queue_name(name: &str) -> Result<(), (&'static str, &'static str)> {
+    if name.starts_with("amq.") {
+        return Err(("begins with `amq.`, which is the broker's own", "give it another name"));
+    }
+    check_amqp_name(name)
+}
+
+/// Checks the name of a source, which is a label in metrics and a level in the names of environment variables, which are
+/// read in lower case. The schema has the same rule as a pattern.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn source_name(name: &str) -> Result<String, String> {
+    let usual = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
+    let wrong = "is not a source's name, which is lower-case letters, digits, `-` and `_`";
+    let is_usual = !name.is_empty() && name.bytes().all(usual);
+    is_usual.then(|| name.to_owned()).ok_or_else(|| wrong.to_owned())
+}
+
+/// Whether this is a host and a port to listen on, such as `127.0.0.1:9464` or `[::1]:9464`.
+#[must_use]
+pub fn is_host_and_port(text: &str) -> bool {
+    let (host, port) = text.rsplit_once(':').unwrap_or_default();
+    let host_is_whole = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
+    !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()
+}
