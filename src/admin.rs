@@ -4,9 +4,9 @@
 //! publishes its status every [`status_publisher::STATUS_EVERY`].
 
 mod client;
+mod connection_slots;
 mod health;
 mod page;
-mod places;
 mod server;
 mod status_publisher;
 #[cfg(test)]

@@ -142,7 +142,7 @@ fn plugins_of(command: &Command, plugins: &Plugins, config: &Config) -> Result<P
 }
 
 async fn check(config: &Config, plugins: &Plugins, offline: bool) -> ExitCode {
-    let all_well = check::run(config, plugins, offline, descriptors::complaint(config)).await;
+    let all_well = check::run(config, plugins, offline, descriptors::shortage(config)).await;
     if all_well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 

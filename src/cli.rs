@@ -20,9 +20,9 @@ pub(crate) const WRONG_ARGUMENTS: u8 = 2;
 /// The exit status of an invalid configuration: `EX_CONFIG` of sysexits.h.
 pub(crate) const INVALID_CONFIGURATION: u8 = 78;
 
-/// How a command has ended.
+/// The exit status of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ExitStatus {
     Done,
     /// Something failed, or is left.
     Failed,
@@ -30,12 +30,12 @@ pub(crate) enum End {
     WrongArguments,
 }
 
-impl From<End> for ExitCode {
-    fn from(end: End) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(end: ExitStatus) -> Self {
         match end {
-            End::Done => Self::SUCCESS,
-            End::Failed => Self::from(FAILED),
-            End::WrongArguments => Self::from(WRONG_ARGUMENTS),
+            ExitStatus::Done => Self::SUCCESS,
+            ExitStatus::Failed => Self::from(FAILED),
+            ExitStatus::WrongArguments => Self::from(WRONG_ARGUMENTS),
         }
     }
 }

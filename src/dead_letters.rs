@@ -81,9 +81,9 @@ pub enum DeadLettersError {
     Stopped,
 }
 
-/// The result of browsing.
+/// How many letters a browse of the queue has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Looked {
+pub struct BrowseCounts {
     /// Letters in the queue.
     pub letters: u64,
     /// Those that the filter means.
@@ -98,8 +98,8 @@ pub struct Looked {
 /// The result of a discard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discarded {
-    /// What was looked at; those that match were meant.
-    pub looked: Looked,
+    /// The letters that were seen; those that match were meant.
+    pub counts: BrowseCounts,
     /// Whether they were discarded; not if there were none, or if the answer was no.
     pub done: bool,
 }
@@ -150,7 +150,7 @@ impl DeadLetters {
         filter: &Filter,
         stop: &Stop,
         mut show: impl FnMut(&Letter),
-    ) -> Result<Looked, DeadLettersError> {
+    ) -> Result<BrowseCounts, DeadLettersError> {
         let mut reading = self.read(filter, Keep::Nothing, stop).await?;
         let read = async {
             while let Some((_, seen)) = reading.next().await? {
@@ -158,11 +158,11 @@ impl DeadLetters {
                     show(&seen.letter);
                 }
             }
-            Ok(reading.looked.clone())
+            Ok(reading.counts.clone())
         };
-        let looked = read.await;
+        let counts = read.await;
         reading.browser.close().await;
-        looked
+        counts
     }
 
     /// Looks for the letters that are called so: by the beginning of an id, or by a message id.

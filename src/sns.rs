@@ -1,12 +1,12 @@
 //! Requests to Amazon SNS, and what their answers mean.
 
-mod answer;
 mod confidential;
 mod credentials;
 mod endpoint;
 mod form;
 mod masked;
 mod request;
+mod response;
 #[cfg(test)]
 mod tests;
 mod verdicts;
@@ -18,10 +18,10 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use secrecy::ExposeSecret;
 
-use self::answer::Answer;
 use self::confidential::{Confidential, refusal, verdicts};
 use self::endpoint::Endpoint;
 use self::request::{Answered, Requester};
+use self::response::SnsResponse;
 use self::verdicts::Misfits;
 use crate::arn::TopicArn;
 use crate::limits::LONGEST_SAID;
@@ -35,7 +35,7 @@ use crate::{arn, config};
 #[derive(Debug, Clone)]
 pub struct Sns {
     /// One for each access: endpoint and credentials.
-    clients: BTreeMap<arn::Access, Client>,
+    clients: BTreeMap<arn::AccessId, Client>,
     misfits: Rc<Misfits>,
 }
 
@@ -75,11 +75,11 @@ impl Sns {
         topic: &TopicArn,
         form: String,
         events: &'a [&'a Notification],
-    ) -> Result<(Answer, Confidential<'a>), Fault> {
+    ) -> Result<(SnsResponse, Confidential<'a>), Fault> {
         let (requester, endpoint) = self.way_to(topic)?;
         let Answered { status, body, signed_with } = requester.post(endpoint, form).await?;
         let confidential = Confidential { events, signed_with };
-        let answer = Answer::read(&body);
+        let answer = SnsResponse::read(&body);
         if (200..300).contains(&status) {
             // One that can't be read tells nothing about whether SNS took the message.
             return answer.map(|it| (it, confidential)).map_err(|_| Fault {

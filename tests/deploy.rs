@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use event_pusher_sns::config::reference;
-use event_pusher_sns::observe::metrics::{Kind, REFERENCE};
+use event_pusher_sns::observe::metrics::{MetricKind, REFERENCE};
 
 use self::promtool::promtool;
 
@@ -45,7 +45,7 @@ fn known() -> Vec<(String, &'static [&'static str])> {
     let mut known = Vec::new();
     for it in REFERENCE {
         let endings: &[&str] =
-            if it.kind == Kind::Histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
+            if it.kind == MetricKind::Histogram { &["_bucket", "_sum", "_count"] } else { &[""] };
         known.extend(endings.iter().map(|ending| (it.name() + *ending, it.labels)));
     }
     known

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use event_pusher_sns::config::reference;
 use event_pusher_sns::event::Format;
-use event_pusher_sns::observe::metrics::{Kind, REFERENCE};
+use event_pusher_sns::observe::metrics::{MetricKind, REFERENCE};
 use event_pusher_sns::outcome::{Reason, SkipReason};
 
 const BEGIN: &str = "<!-- configuration: generated from config/default.toml; \
@@ -46,9 +46,9 @@ fn metrics_table() -> String {
     let mut table = "| metric | type | labels | |\n| --- | --- | --- | --- |\n".to_owned();
     for it in REFERENCE {
         let kind = match it.kind {
-            Kind::Counter => "counter",
-            Kind::Gauge => "gauge",
-            Kind::Histogram => "histogram",
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
         };
         let labels: Vec<_> = it.labels.iter().map(|label| format!("`{label}`")).collect();
         let labels = labels.join(", ");

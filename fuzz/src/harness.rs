@@ -1,7 +1,7 @@
 //! One input, as fuzz targets and `tests/corpus.rs` give it to what reads it.
 
 use crate::classify::{scope_of, scope_of_entry};
-use crate::dead_letters::letter::told::Told;
+use crate::dead_letters::letter::parsed_headers::ParsedHeaders;
 use crate::dead_letters::provenance::{By, Trust};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
@@ -217,9 +217,13 @@ pub fn dead_letter(input: &[u8]) {
     assert_eq!(json(&again), written, "an archive loses nothing");
     for signed in [None, Some(false), Some(true)] {
         for is_source in [false, true] {
-            let told = Told::read(&headers, signed, |_| is_source);
-            assert_eq!(told, Told::read(&headers, signed, |_| is_source), "the same twice");
-            check_told(&told, signed, input.len());
+            let parsed = ParsedHeaders::read(&headers, signed, |_| is_source);
+            assert_eq!(
+                parsed,
+                ParsedHeaders::read(&headers, signed, |_| is_source),
+                "the same twice"
+            );
+            check_headers(&parsed, signed, input.len());
         }
     }
     let properties = Properties { headers: Some(headers), ..Properties::default() };
@@ -231,21 +235,21 @@ pub fn dead_letter(input: &[u8]) {
     assert!(message.is_signed(&key) && !message.is_signed(&other), "signed by one");
 }
 
-fn check_told(told: &Told, signed: Option<bool>, bytes: usize) {
-    assert!(told.trust != Trust::Signed || signed == Some(true), "nothing signs itself");
-    if told.by == By::Broker {
-        let ours = [&told.error, &told.topic, &told.worker];
+fn check_headers(parsed: &ParsedHeaders, signed: Option<bool>, bytes: usize) {
+    assert!(parsed.trust != Trust::Signed || signed == Some(true), "nothing signs itself");
+    if parsed.by == By::Broker {
+        let ours = [&parsed.error, &parsed.topic, &parsed.worker];
         assert!(ours.iter().all(|it| it.is_none()), "what a producer wrote is not ours");
-        let queue = told.deaths.first().map(|death| &death.queue);
-        assert_eq!(told.origin.queue.as_ref(), queue, "RabbitMQ's own word");
+        let queue = parsed.deaths.first().map(|death| &death.queue);
+        assert_eq!(parsed.origin.queue.as_ref(), queue, "RabbitMQ's own word");
     }
-    let json = serde_json::to_string(told).expect("as JSON");
+    let json = serde_json::to_string(parsed).expect("as JSON");
     // Each text at most twice, and a byte that is escaped as six.
     assert!(json.len() <= 12 * bytes + 2048, "no more than was sent: {}", json.len());
     let shown = printable_json(&json);
     let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("JSON");
     assert_eq!(value(&shown), value(&json), "shown is what is there");
-    for line in [printable(&told.reason, false), printable(&json, false), shown] {
+    for line in [printable(&parsed.reason, false), printable(&json, false), shown] {
         let is_raw = |c: char| {
             c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         };

@@ -24,8 +24,8 @@ mod parse;
 mod dead_letters {
     pub mod provenance;
     pub mod letter {
-        mod headers;
-        pub mod told;
+        mod header_parser;
+        pub mod parsed_headers;
     }
 }
 #[path = "../../src/rabbitmq"]

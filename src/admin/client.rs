@@ -7,29 +7,29 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::places::{Phase, Place};
+use super::connection_slots::{ConnectionSlot, Phase};
 
 /// A connection's other end. Each request carries it.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     pub(super) peer: SocketAddr,
     until: Arc<watch::Sender<Instant>>,
-    place: Option<Arc<Place>>,
+    slot: Option<Arc<ConnectionSlot>>,
 }
 
 impl Client {
     pub(super) fn new(peer: SocketAddr, stay: Duration) -> Self {
         let until = Arc::new(watch::Sender::new(Instant::now() + stay));
-        Self { peer, until, place: None }
+        Self { peer, until, slot: None }
     }
 
-    /// With the place that it has.
-    pub(super) fn at(self, place: Place) -> Self {
-        Self { place: Some(Arc::new(place)), ..self }
+    /// With the slot that it has.
+    pub(super) fn in_slot(self, slot: ConnectionSlot) -> Self {
+        Self { slot: Some(Arc::new(slot)), ..self }
     }
 
-    pub(super) fn place(&self) -> Option<&Place> {
-        self.place.as_deref()
+    pub(super) fn slot(&self) -> Option<&ConnectionSlot> {
+        self.slot.as_deref()
     }
 
     /// The request has come to its end; only the answer is awaited.
@@ -46,8 +46,8 @@ impl Client {
     /// Waits until they have to go.
     pub(super) async fn overstays(&self) {
         let needed = async {
-            match &self.place {
-                Some(place) => place.is_needed().await,
+            match &self.slot {
+                Some(slot) => slot.is_needed().await,
                 None => std::future::pending().await,
             }
         };
@@ -68,8 +68,8 @@ impl Client {
     }
 
     fn comes_to(&self, phase: Phase) {
-        if let Some(place) = &self.place {
-            place.comes_to(phase);
+        if let Some(slot) = &self.slot {
+            slot.comes_to(phase);
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Liveness {
 pub(super) struct Readiness {
     pub(super) ready: bool,
     pub(super) problems: Vec<Problem>,
-    pub(super) sources: Vec<Source>,
+    pub(super) sources: Vec<SourceStatus>,
     pub(super) held: Vec<HeldNow>,
 }
 
@@ -56,8 +56,9 @@ pub(super) struct Problem {
     pub(super) what_to_do: String,
 }
 
+/// A source's state, as `/readyz` gives it.
 #[derive(Debug, Serialize)]
-pub(super) struct Source {
+pub(super) struct SourceStatus {
     pub(super) name: String,
     pub(super) state: &'static str,
     pub(super) since: Timestamp,
@@ -129,7 +130,7 @@ impl Status {
         Readiness {
             ready: problems.is_empty(),
             problems,
-            sources: self.sources.iter().map(Source::from).collect(),
+            sources: self.sources.iter().map(SourceStatus::from).collect(),
             held: self.holds.iter().map(HeldNow::from).collect(),
         }
     }
@@ -183,14 +184,14 @@ fn idle(seen: &Seen) -> Option<Problem> {
     })
 }
 
-impl Source {
+impl SourceStatus {
     /// Whether it handed its deliveries back and consumes nothing.
     pub(super) fn is_waiting(&self) -> bool {
         self.state == WAITING
     }
 }
 
-impl From<&Seen> for Source {
+impl From<&Seen> for SourceStatus {
     fn from(seen: &Seen) -> Self {
         let state = match seen.state {
             State::Connecting => "connecting",

@@ -28,7 +28,7 @@ use axum::routing::{get, post};
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::access::Access;
+use self::access::AccessControl;
 use self::dead_letter_jobs::{DeadLetterJobs, OperatorContext};
 use self::figures::History;
 use self::snapshot::{About, Snapshots};
@@ -42,7 +42,7 @@ const LONG_ANSWER: Duration = Duration::from_mins(2);
 /// Everything that the page's answers are made from.
 #[derive(Debug)]
 pub(super) struct Page {
-    access: Access,
+    access: AccessControl,
     about: About,
     status: watch::Receiver<Status>,
     metrics: Arc<Metrics>,
@@ -72,7 +72,7 @@ impl Page {
     pub(super) fn new(setup: Setup) -> (Arc<Self>, impl Future<Output = ()>) {
         let watchers = watch::Sender::new(Watchers::default());
         let about = About::new(&setup.config, &setup.name);
-        let access = Access::new(&setup.config.admin);
+        let access = AccessControl::new(&setup.config.admin);
         let context = OperatorContext::new(setup.config, setup.router, setup.name);
         let (jobs, running_jobs) = DeadLetterJobs::new(context, watchers.subscribe(), setup.stop);
         let page = Arc::new(Self {
@@ -149,7 +149,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
     let (uri, headers) = (request.uri(), request.headers());
     let checked =
-        page.access.check_host(uri, headers).and_then(|()| Access::check_site(uri, headers));
+        page.access.check_host(uri, headers).and_then(|()| AccessControl::check_site(uri, headers));
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => parsed_request::refused(&refusal),

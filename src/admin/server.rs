@@ -20,7 +20,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::client::Client;
-use super::places::{Class, Places};
+use super::connection_slots::{Class, ConnectionSlots};
 use crate::limits::ARRIVING_CONNECTIONS;
 
 /// For a request's head to arrive.
@@ -38,7 +38,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// Bytes of a request's body. The largest one is a filter of dead letters.
 const BODY_BYTES: usize = 64 * 1024;
 
-/// Connections that are taken before those that were are heard; a part of the places that there are.
+/// Connections that are taken before those that were are heard; a part of the slots that there are.
 const AT_A_TIME: usize = ARRIVING_CONNECTIONS / 4;
 
 /// After a failure to accept, which is mostly that the process has no descriptor left.
@@ -52,16 +52,16 @@ pub(super) type Knows = Arc<dyn Fn(&HeaderMap, SocketAddr) -> bool + Send + Sync
 
 /// `most` connections at once, each kind a share of them.
 pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows, most: usize) {
-    let places = Places::within(most);
+    let slots = ConnectionSlots::within(most);
     for number in 0_usize.. {
-        // Those who have come say what they want before many others may need their places.
+        // Those who have come say what they want before many others may need their slots.
         if number.is_multiple_of(AT_A_TIME) {
             yield_now().await;
         }
         let (stream, client) = match listener.accept().await {
             Ok((stream, peer)) => {
-                let place = places.take(peer.ip());
-                (stream, Client::new(peer, DONE_WITHIN).at(place))
+                let slot = slots.take(peer.ip());
+                (stream, Client::new(peer, DONE_WITHIN).in_slot(slot))
             }
             Err(error) => {
                 tracing::debug!(event = "accept_failed", %error, "cannot accept a connection to an admin address");
@@ -73,8 +73,8 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows
         let (theirs, knows) = (client.clone(), Arc::clone(knows));
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let path = request.uri().path();
-            if let Some(place) = theirs.place() {
-                place.becomes(match () {
+            if let Some(slot) = theirs.slot() {
+                slot.becomes(match () {
                     () if HEALTH.contains(&path) => Class::Probe,
                     () if knows(request.headers(), theirs.peer) => Class::Trusted,
                     () => Class::Anonymous,

@@ -17,7 +17,7 @@ use crate::publish::hold::OpenCircuit;
 
 struct Server {
     at: SocketAddr,
-    say: watch::Sender<Status>,
+    status: watch::Sender<Status>,
     _stop: watch::Sender<bool>,
 }
 
@@ -30,7 +30,7 @@ admin.token = "planted-and-long-enough-for-a-login"
 
 impl Server {
     fn start() -> Self {
-        let (say, status) = watch::channel(Status::starting());
+        let (sender, status) = watch::channel(Status::starting());
         let files = vec![("worker.toml".to_owned(), CONFIGURATION.to_owned())];
         let inputs = Inputs { files, environment: vec![] };
         let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
@@ -41,7 +41,7 @@ impl Server {
         let metrics = Arc::default();
         let setup =
             Setup { status, metrics, config, router, name, stop: stopped, connections: 128 };
-        Self { at: serve(listener, setup).unwrap(), say, _stop: stop }
+        Self { at: serve(listener, setup).unwrap(), status: sender, _stop: stop }
     }
 
     fn connect(&self) -> TcpStream {
@@ -76,7 +76,7 @@ impl Server {
 
     fn see(&self, state: SourceState, holds: Vec<OpenCircuit>) {
         let seen = Seen { source: "events".to_owned(), state, since: Timestamp::UNIX_EPOCH };
-        self.say.send_replace(Status { sources: vec![seen], holds, ..Status::starting() });
+        self.status.send_replace(Status { sources: vec![seen], holds, ..Status::starting() });
     }
 }
 
@@ -139,7 +139,7 @@ fn each_way_not_to_be_ready_says_why_since_when_and_what_to_do() {
         assert_eq!(server.get("/livez").0, 200, "{reason}: a restart would not help");
     }
     let stopping = Status { stopping_since: Some(Timestamp::UNIX_EPOCH), ..Status::starting() };
-    server.say.send_replace(stopping);
+    server.status.send_replace(stopping);
     assert_eq!(server.get("/readyz").1["problems"][0]["reason"], "stopping");
 }
 
@@ -147,7 +147,7 @@ fn each_way_not_to_be_ready_says_why_since_when_and_what_to_do() {
 fn a_loop_that_does_not_turn_is_not_live_although_somebody_still_answers() {
     let server = Server::start();
     let at = Instant::now().checked_sub(Duration::from_secs(9)).unwrap();
-    server.say.send_replace(Status { at, ..Status::starting() });
+    server.status.send_replace(Status { at, ..Status::starting() });
     assert_eq!(server.get("/livez").0, 200);
     let deadline = Instant::now() + Duration::from_mins(1);
     let body = loop {
@@ -244,7 +244,7 @@ fn what_is_not_asked_for_properly_is_refused() {
 }
 
 #[test]
-fn visitors_who_say_nothing_are_sent_away_and_others_get_their_turn() {
+fn clients_that_send_nothing_are_disconnected_and_others_get_their_turn() {
     let server = Server::start();
     let idle: Vec<_> = (0..200).map(|_| server.connect()).collect();
     let mut slow = server.connect();

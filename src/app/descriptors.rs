@@ -7,8 +7,8 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::Config;
 use crate::limits::{
-    CONNECTIONS_OF_A_SOURCE, FEWEST_VISITORS, FILES_OF_A_CONNECTION, FILES_OF_A_REQUEST,
-    MOST_VISITORS, OTHER_CONNECTIONS, OWN_FILES,
+    CONNECTIONS_OF_A_SOURCE, FEWEST_ADMIN_CONNECTIONS, FILES_OF_A_CONNECTION, FILES_OF_A_REQUEST,
+    MOST_ADMIN_CONNECTIONS, OTHER_CONNECTIONS, OWN_FILES,
 };
 
 /// How open files are shared out.
@@ -17,7 +17,7 @@ pub(crate) struct Share {
     /// Requests to SNS at once.
     pub(crate) requests: u16,
     /// Connections to `admin.listen` at once.
-    pub(crate) visitors: usize,
+    pub(crate) admin_connections: usize,
 }
 
 /// How many are needed, and for what.
@@ -37,32 +37,33 @@ impl Need {
     }
 
     fn all(self) -> u64 {
-        self.with(self.pool_size, MOST_VISITORS)
+        self.with(self.pool_size, MOST_ADMIN_CONNECTIONS)
     }
 
     fn least(self) -> u64 {
-        self.with(1, FEWEST_VISITORS)
+        self.with(1, FEWEST_ADMIN_CONNECTIONS)
     }
 
-    fn with(self, requests: u16, visitors: u64) -> u64 {
-        self.fixed + visitors + u64::from(requests) * FILES_OF_A_REQUEST
+    fn with(self, requests: u16, admin_connections: u64) -> u64 {
+        self.fixed + admin_connections + u64::from(requests) * FILES_OF_A_REQUEST
     }
 
     /// What `limit` suffices for. `None`: not for one request.
     fn share(self, limit: u64) -> Option<Share> {
         let rest = limit.checked_sub(self.fixed)?;
-        // A quarter for those who look, until they have all they may have.
-        let visitors = (rest / 4).clamp(FEWEST_VISITORS, MOST_VISITORS);
-        let requests = rest.checked_sub(visitors)? / FILES_OF_A_REQUEST;
+        // A quarter for admin connections, up to their limit.
+        let admin_connections = (rest / 4).clamp(FEWEST_ADMIN_CONNECTIONS, MOST_ADMIN_CONNECTIONS);
+        let requests = rest.checked_sub(admin_connections)? / FILES_OF_A_REQUEST;
         let requests = u16::try_from(requests).unwrap_or(u16::MAX).min(self.pool_size);
-        // What requests can't use, visitors may.
+        // What requests cannot use, admin connections may.
         let left = rest - u64::from(requests) * FILES_OF_A_REQUEST;
-        let visitors = usize::try_from(left.min(MOST_VISITORS)).unwrap_or(usize::MAX);
-        (requests > 0).then_some(Share { requests, visitors })
+        let admin_connections =
+            usize::try_from(left.min(MOST_ADMIN_CONNECTIONS)).unwrap_or(usize::MAX);
+        (requests > 0).then_some(Share { requests, admin_connections })
     }
 
     /// What there is to say of `limit`, if it does not suffice for all.
-    fn complaint(self, limit: u64) -> Option<String> {
+    fn shortage(self, limit: u64) -> Option<String> {
         let (all, least) = (self.all(), self.least());
         let remedy = "`ulimit -n`, LimitNOFILE= of systemd, --ulimit nofile of Docker";
         if limit >= all {
@@ -73,9 +74,9 @@ impl Need {
                 "a process may have {limit} open files here, and a worker needs {least} at least; raise the limit \
                  to {all} ({remedy})"
             ),
-            Some(Share { requests, visitors }) => format!(
+            Some(Share { requests, admin_connections }) => format!(
                 "a process may have {limit} open files here, and sns.pool_size = {} needs {all}: at most {requests} \
-                 requests to SNS are in flight at once, and {visitors} connections to admin.listen; raise the limit \
+                 requests to SNS are in flight at once, and {admin_connections} connections to admin.listen; raise the limit \
                  to {all} ({remedy}), or lower sns.pool_size",
                 self.pool_size
             ),
@@ -84,9 +85,9 @@ impl Need {
 }
 
 /// What a worker would say, if open files don't suffice for all that is configured.
-pub(crate) fn complaint(config: &Config) -> Option<String> {
+pub(crate) fn shortage(config: &Config) -> Option<String> {
     let need = Need::of(config);
-    need.complaint(within_reach(&getrlimit(Resource::Nofile), need.all()))
+    need.shortage(within_reach(&getrlimit(Resource::Nofile), need.all()))
 }
 
 /// Raises the process's own limit as far as it needs to and may, and shares out what there is. Says so if that is
@@ -95,7 +96,7 @@ pub(crate) fn complaint(config: &Config) -> Option<String> {
 /// # Errors
 ///
 /// It does not suffice for anything.
-pub(crate) fn claim(config: &Config) -> Result<Share, String> {
+pub(crate) fn reserve(config: &Config) -> Result<Share, String> {
     let need = Need::of(config);
     let given = getrlimit(Resource::Nofile);
     let wanted = within_reach(&given, need.all());
@@ -111,14 +112,14 @@ pub(crate) fn claim(config: &Config) -> Result<Share, String> {
         }
     }
     let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let complaint = need.complaint(limit);
-    match (need.share(limit), complaint) {
+    let shortage = need.shortage(limit);
+    match (need.share(limit), shortage) {
         (Some(share), None) => Ok(share),
-        (Some(share), Some(complaint)) => {
-            tracing::warn!(event = "open_files_low", "{complaint}");
+        (Some(share), Some(shortage)) => {
+            tracing::warn!(event = "open_files_low", "{shortage}");
             Ok(share)
         }
-        (None, complaint) => Err(complaint.unwrap_or_default()),
+        (None, shortage) => Err(shortage.unwrap_or_default()),
     }
 }
 
@@ -139,11 +140,11 @@ mod tests {
     #[test]
     fn one_file_too_few_is_said_and_lowers_the_requests() {
         let all = NEED.all();
-        assert_eq!(NEED.share(all), Some(Share { requests: 1000, visitors: 128 }));
-        assert_eq!(NEED.complaint(all), None);
+        assert_eq!(NEED.share(all), Some(Share { requests: 1000, admin_connections: 128 }));
+        assert_eq!(NEED.shortage(all), None);
         let fewer = NEED.share(all - 1).unwrap();
         assert_eq!(fewer.requests, 999);
-        let said = NEED.complaint(all - 1).unwrap();
+        let said = NEED.shortage(all - 1).unwrap();
         assert!(said.contains("at most 999 requests") && said.contains(&all.to_string()), "{said}");
         assert_eq!(NEED.share(NEED.least()).map(|it| it.requests), Some(1));
         assert_eq!(NEED.share(NEED.least() - 1), None);
@@ -162,11 +163,11 @@ mod tests {
         #[test]
         fn no_more_is_given_away_than_there_is(limit in 0..5000_u64, pool_size in 1..=1000_u16, fixed in 30..300_u64) {
             let need = Need { fixed, pool_size };
-            if let Some(Share { requests, visitors }) = need.share(limit) {
-                prop_assert!(need.with(requests, visitors as u64) <= limit);
+            if let Some(Share { requests, admin_connections }) = need.share(limit) {
+                prop_assert!(need.with(requests, admin_connections as u64) <= limit);
                 prop_assert!((1..=pool_size).contains(&requests));
-                prop_assert!((4..=128).contains(&visitors));
-                prop_assert_eq!(need.complaint(limit).is_none(), limit >= need.all());
+                prop_assert!((4..=128).contains(&admin_connections));
+                prop_assert_eq!(need.shortage(limit).is_none(), limit >= need.all());
             } else {
                 prop_assert!(limit < need.least());
             }

@@ -57,7 +57,7 @@ pub(super) async fn run(mut config: Config, filter: EnvFilter, plugins: &Plugins
 fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, u8)> {
     let failed = |error| (error, FAILED);
     let stop = stop_on_signals().map_err(failed)?;
-    let share = descriptors::claim(config).map_err(failed)?;
+    let share = descriptors::reserve(config).map_err(failed)?;
     config.sns.pool_size = share.requests;
     let config = &*config;
     let router =
@@ -66,7 +66,8 @@ fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, 
         tracing::warn!(event = "plugin_sample_failed", %remark, "plugin fails on a sample event; `check` shows all findings");
     }
     let metrics = Arc::new(Metrics::new());
-    let status = open_admin(config, plugins, &metrics, &stop, share.visitors).map_err(failed)?;
+    let status =
+        open_admin(config, plugins, &metrics, &stop, share.admin_connections).map_err(failed)?;
     let exporter = open_exporter(config, &metrics).map_err(failed)?;
     Ok(Prepared { router: Rc::new(router), stop, metrics, status, exporter })
 }
@@ -77,17 +78,18 @@ fn open_admin(
     plugins: &Plugins,
     metrics: &Arc<Metrics>,
     stop: &Stop,
-    visitors: usize,
+    connections: usize,
 ) -> Result<watch::Sender<Status>, String> {
-    let (say, status) = watch::channel(Status::starting());
+    let (status_sender, status) = watch::channel(Status::starting());
     if config.admin.token_is_short() {
         tracing::warn!(event = "token_too_short", "{}", check::SHORT_TOKEN);
     }
-    // Two addresses share the open files there are for visitors.
-    let visitors = if config.admin.health_listen.is_some() { visitors / 2 } else { visitors };
+    // Two addresses share the open files there are for connections to them.
+    let connections =
+        if config.admin.health_listen.is_some() { connections / 2 } else { connections };
     if let Some(address) = &config.admin.health_listen {
         let listener = admin::listen_for_probes(address)?;
-        admin::serve_probes(listener, status.clone(), Arc::clone(metrics), visitors)
+        admin::serve_probes(listener, status.clone(), Arc::clone(metrics), connections)
             .map_err(|error| format!("cannot serve admin.health_listen: {error}"))?;
     }
     if let Some(address) = &config.admin.listen {
@@ -99,12 +101,12 @@ fn open_admin(
             router: config.router(plugins).map_err(|error| error.to_string())?,
             name: worker_name(),
             stop: stop.clone(),
-            connections: visitors,
+            connections,
         };
         admin::serve(listener, setup)
             .map_err(|error| format!("cannot serve admin.listen: {error}"))?;
     }
-    Ok(say)
+    Ok(status_sender)
 }
 
 /// Exports spans, if that is configured.

@@ -118,7 +118,7 @@ fn simulate_on(
     let (queues, publisher) = (named.collect(), Rc::clone(&wiring.publisher));
     let simulation = Simulation { queues, sns, metrics, publisher };
     let (ask, stop) = watch::channel(false);
-    let (say, _status) = watch::channel(Status::starting());
+    let (status_sender, _status) = watch::channel(Status::starting());
     under_a_paused_clock(async {
         let queue_of =
             |source: &crate::config::Source, _: &_| simulation.queues[&source.name].clone();
@@ -126,7 +126,7 @@ fn simulate_on(
             test(&simulation).await;
             ask.send_replace(true);
         };
-        tokio::join!(wiring.run(&config, queue_of, stop, say), testing);
+        tokio::join!(wiring.run(&config, queue_of, stop, status_sender), testing);
     });
     let totals = simulation.totals();
     assert_eq!((totals.in_flight, totals.unaccounted()), (0, 0), "{totals}");

@@ -10,9 +10,9 @@ mod show;
 use std::time::Duration;
 
 use crate::cli::output::print_json;
-use crate::cli::{End, arguments};
+use crate::cli::{ExitStatus, arguments};
 use crate::config::Config;
-use crate::dead_letters::{DeadLetters, DeadLettersError, Filter, Looked, Stop};
+use crate::dead_letters::{BrowseCounts, DeadLetters, DeadLettersError, Filter, Stop};
 use crate::plugin::Plugins;
 use crate::text::printable;
 
@@ -26,7 +26,7 @@ pub(crate) async fn run(
     plugins: &Plugins,
     name: String,
     stop: &Stop,
-) -> End {
+) -> ExitStatus {
     let queue = config.amqp.dead_letter_queue.clone();
     let dead_letters = DeadLetters::new(config.amqp.clone(), name);
     let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
@@ -57,7 +57,7 @@ pub(crate) async fn run(
     };
     ended.unwrap_or_else(|trouble| {
         explain(&trouble);
-        End::Failed
+        ExitStatus::Failed
     })
 }
 
@@ -74,11 +74,11 @@ impl CommandContext<'_> {
     }
 
     /// Says that there is nothing to do, if so.
-    fn found_none(&self, looked: &Looked, filter: &Filter) -> bool {
+    fn found_none(&self, counts: &BrowseCounts, filter: &Filter) -> bool {
         let queue = self.queue();
-        match looked {
-            Looked { letters: 0, .. } => print_line(&format!("no dead letters in `{queue}`")),
-            Looked { letters, matching: 0, .. } if !filter.is_empty() => {
+        match counts {
+            BrowseCounts { letters: 0, .. } => print_line(&format!("no dead letters in `{queue}`")),
+            BrowseCounts { letters, matching: 0, .. } if !filter.is_empty() => {
                 print_line(&format!(
                     "none of the {letters} dead letters in `{queue}` matches the filter"
                 ));
@@ -89,10 +89,10 @@ impl CommandContext<'_> {
     }
 
     /// Says so if there is more than was seen, and how it ends then.
-    fn end_of(&self, looked: &Looked) -> End {
-        let Looked { unseen, .. } = looked;
+    fn end_of(&self, counts: &BrowseCounts) -> ExitStatus {
+        let BrowseCounts { unseen, .. } = counts;
         if *unseen == 0 {
-            return End::Done;
+            return ExitStatus::Done;
         }
         print_error(&format!(
             "{} in `{}` could not be read: they expired or were consumed meanwhile, or there are more than this \
@@ -100,7 +100,7 @@ impl CommandContext<'_> {
             dead_letters(*unseen),
             self.queue()
         ));
-        End::Failed
+        ExitStatus::Failed
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod publish;
 mod routes;
-mod speech;
+mod sample_texts;
 mod traffic;
 mod wire;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 use self::publish::{Ended, Feed, Report, Until};
 use self::routes::Routes;
 use self::traffic::{People, Traffic};
-use crate::cli::End;
+use crate::cli::ExitStatus;
 use crate::cli::arguments::FeedArguments;
 use crate::cli::output::{print_error, print_line};
 use crate::cli::progress::Progress;
@@ -29,12 +29,12 @@ pub(crate) async fn run(
     config: &Config,
     name: String,
     stop: &Stop,
-) -> End {
+) -> ExitStatus {
     let routes = match Routes::new(arguments, &config.amqp.sources) {
         Ok(routes) => routes,
         Err(wrong) => {
             print_error(&wrong);
-            return End::WrongArguments;
+            return ExitStatus::WrongArguments;
         }
     };
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
@@ -56,7 +56,7 @@ pub(crate) async fn run(
     let report = report.await;
     progress.end();
     print_report(&report);
-    if report.is_good() { End::Done } else { End::Failed }
+    if report.is_good() { ExitStatus::Done } else { ExitStatus::Failed }
 }
 
 fn people(arguments: &FeedArguments, config: &Config) -> People {

@@ -9,9 +9,9 @@ use std::io::{self, ErrorKind, Write};
 use serde::Serialize;
 
 use self::expectation::Expectations;
-use self::samples::{Place, Sample, Samples};
+use self::samples::{Sample, SampleLocation, Samples};
 use self::text::Tally;
-use crate::cli::End;
+use crate::cli::ExitStatus;
 use crate::cli::arguments::TryArguments;
 use crate::cli::output::print_error;
 use crate::config::{Config, Source};
@@ -21,25 +21,25 @@ use crate::plugin::Plugins;
 use crate::route::Router;
 
 /// Tries every sample, and says what would become of it, or whether that is as expected.
-pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) -> End {
+pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) -> ExitStatus {
     let source = match source_of(arguments, &config.amqp.sources) {
         Ok(source) => source,
         Err(wrong) => {
             print_error(&wrong);
-            return End::WrongArguments;
+            return ExitStatus::WrongArguments;
         }
     };
     match DryRuns::open(arguments, config, plugins, source).and_then(DryRuns::run) {
         Ok(end) => end,
         // Whoever read has read enough.
-        Err(Trouble::Write(error)) if error.kind() == ErrorKind::BrokenPipe => End::Done,
+        Err(Trouble::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Done,
         Err(Trouble::Write(error)) => {
             print_error(&format!("cannot write to standard output: {error}"));
-            End::Failed
+            ExitStatus::Failed
         }
         Err(Trouble::Message(why)) => {
             print_error(&why);
-            End::Failed
+            ExitStatus::Failed
         }
     }
 }
@@ -97,9 +97,9 @@ struct DryRuns<'a> {
 
 /// A sample and what would become of it, as a line of JSON.
 #[derive(Serialize)]
-struct Line<'a> {
+struct SampleJson<'a> {
     #[serde(flatten)]
-    place: &'a Place,
+    location: &'a SampleLocation,
     #[serde(flatten)]
     dry_run: DryRunJson<'a>,
 }
@@ -131,27 +131,27 @@ impl<'a> DryRuns<'a> {
         })
     }
 
-    fn run(mut self) -> Result<End, Trouble> {
+    fn run(mut self) -> Result<ExitStatus, Trouble> {
         while let Some(sample) = self.samples.next().transpose()? {
-            let Sample { place, payload } = sample;
+            let Sample { location, payload } = sample;
             self.envelope.payload = payload;
             let dry_run = dry_run(&self.envelope, self.format, &self.router);
-            self.tally.count(&dry_run, &place, &self.envelope.payload);
-            self.show(&place, &dry_run)?;
+            self.tally.count(&dry_run, &location, &self.envelope.payload);
+            self.show(&location, &dry_run)?;
         }
         if self.tally.is_empty() {
             let name = self.samples.name();
             print_error(&format!("{name} contains no event"));
-            return Ok(End::Failed);
+            return Ok(ExitStatus::Failed);
         }
         self.conclude()
     }
 
-    fn show(&mut self, place: &Place, dry_run: &DryRun) -> Result<(), Trouble> {
-        let line = Line { place, dry_run: dry_run.as_json() };
+    fn show(&mut self, location: &SampleLocation, dry_run: &DryRun) -> Result<(), Trouble> {
+        let line = SampleJson { location, dry_run: dry_run.as_json() };
         if let Some(expectations) = &mut self.expectations {
             let found = serde_json::to_value(&line).map_err(|error| error.to_string())?;
-            if let Some(difference) = expectations.compare(place, &found) {
+            if let Some(difference) = expectations.compare(location, &found) {
                 print_line(self.json, &difference)?;
             }
         }
@@ -159,12 +159,12 @@ impl<'a> DryRuns<'a> {
             let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;
             writeln!(anstream::stdout(), "{line}")?;
         } else if self.expectations.is_none() {
-            writeln!(anstream::stdout(), "{}", text::paragraph(place, dry_run))?;
+            writeln!(anstream::stdout(), "{}", text::paragraph(location, dry_run))?;
         }
         Ok(())
     }
 
-    fn conclude(self) -> Result<End, Trouble> {
+    fn conclude(self) -> Result<ExitStatus, Trouble> {
         let good = if let Some(expectations) = self.expectations {
             let (verdict, good) = expectations.conclude();
             print_line(self.json, &verdict)?;
@@ -185,7 +185,7 @@ impl<'a> DryRuns<'a> {
             let dead = self.tally.dead_letters();
             print_error(&format!("{dead} of {} would be dead letters", self.tally.events()));
         }
-        Ok(if good { End::Done } else { End::Failed })
+        Ok(if good { ExitStatus::Done } else { ExitStatus::Failed })
     }
 }
 

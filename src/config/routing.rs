@@ -39,7 +39,7 @@ pub(super) fn read(merged: &mut Merged, plugin_names: &[&str]) -> Result<Config,
 }
 
 /// The number of an access, each of which is there once; 0 is that of `[sns]`.
-fn number(config: &mut Config, access: Access) -> arn::Access {
+fn number(config: &mut Config, access: Access) -> arn::AccessId {
     let all = &mut config.sns.host_accesses;
     let number = match all.iter().position(|it| it.is_like(&access)) {
         _ if config.sns.access.is_like(&access) => 0,
@@ -49,7 +49,7 @@ fn number(config: &mut Config, access: Access) -> arn::Access {
             all.len()
         }
     };
-    arn::Access::try_from(number).unwrap_or_default()
+    arn::AccessId::try_from(number).unwrap_or_default()
 }
 
 /// All domains, or one of them.

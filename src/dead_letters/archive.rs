@@ -9,7 +9,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{ArchiveError, Reader};
+pub use read::{ArchiveError, ArchiveReader};
 pub use write::Writer;
 
 use crate::rabbitmq::message::{Message, Properties};
@@ -30,7 +30,7 @@ struct Head {
 /// One dead letter.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct ArchiveLine {
     /// The id in full: all the rest but the exchange goes into it.
     sha256: String,
     exchange: String,
@@ -60,9 +60,9 @@ impl From<Vec<u8>> for Body {
     }
 }
 
-impl From<Line> for Message {
-    fn from(line: Line) -> Self {
-        let Line { exchange, routing_key, properties, body, .. } = line;
+impl From<ArchiveLine> for Message {
+    fn from(line: ArchiveLine) -> Self {
+        let ArchiveLine { exchange, routing_key, properties, body, .. } = line;
         let body = match body {
             Body::Text(text) => text.into_bytes(),
             Body::Base64(bytes) => bytes,

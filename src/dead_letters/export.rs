@@ -6,7 +6,7 @@ use super::archive::Writer;
 use super::filter::Filter;
 use super::reading::Reading;
 use super::selector::Keep;
-use super::{DeadLetters, DeadLettersError, Discarded, Looked, Stop};
+use super::{BrowseCounts, DeadLetters, DeadLettersError, Discarded, Stop};
 
 impl DeadLetters {
     /// Copies the letters that the filter means, in their order. They stay in the queue.
@@ -19,11 +19,11 @@ impl DeadLetters {
         filter: &Filter,
         stop: &Stop,
         to: impl Write,
-    ) -> Result<Looked, DeadLettersError> {
+    ) -> Result<BrowseCounts, DeadLettersError> {
         let mut reading = self.read(filter, Keep::All, stop).await?;
         let exported = write(&mut reading, Writer::new(to, self.queue())).await;
         reading.browser.close().await;
-        exported.map(|_| reading.looked)
+        exported.map(|_| reading.counts)
     }
 
     /// Exports them, and then discards just those. `safe` makes sure that the archive is on

@@ -6,7 +6,7 @@ use std::pin::pin;
 
 use tokio::task::yield_now;
 
-use super::archive::{ArchiveError, Reader};
+use super::archive::{ArchiveError, ArchiveReader};
 use super::filter::Filter;
 use super::letter::LetterId;
 use super::{DeadLetters, DeadLettersError, Stop, stopped};
@@ -49,7 +49,7 @@ impl DeadLetters {
         waits: impl FnMut(Option<&'static str>),
     ) -> Result<(), DeadLettersError> {
         let begin = from.stream_position().map_err(ArchiveError::Io)?;
-        let mut reader = Reader::new(&mut from)?;
+        let mut reader = ArchiveReader::new(&mut from)?;
         while reader.next_letter()?.is_some() {
             done.letters += 1;
             if done.letters.is_multiple_of(HEARKEN_EVERY) {
@@ -62,13 +62,13 @@ impl DeadLetters {
         }
         from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
         let mut there: HashMap<LetterId, u64> = HashMap::new();
-        let looked = self
+        let counts = self
             .list(&Filter::default(), stop, |letter| *there.entry(letter.id).or_default() += 1)
             .await?;
-        if looked.unseen > 0 {
+        if counts.unseen > 0 {
             let unseen = format!(
                 "{} letters in `{}` could not be read, so it is unknown which letters are already there; try again",
-                looked.unseen,
+                counts.unseen,
                 self.queue()
             );
             return Err(SourceError::Failed(unseen).into());
@@ -76,7 +76,7 @@ impl DeadLetters {
         let publisher = ConfirmedPublisher::open(&self.broker, "imports dead letters").await?;
         let exchange = &self.broker.config().dead_letter_exchange;
         let sender = Sender { publisher, exchange, done, under_way: VecDeque::new() };
-        sender.send_all(Reader::new(from)?, there, stop, waits).await
+        sender.send_all(ArchiveReader::new(from)?, there, stop, waits).await
     }
 }
 
@@ -90,7 +90,7 @@ struct Sender<'a> {
 impl Sender<'_> {
     async fn send_all(
         mut self,
-        mut reader: Reader<impl BufRead>,
+        mut reader: ArchiveReader<impl BufRead>,
         mut there: HashMap<LetterId, u64>,
         stop: &Stop,
         mut waits: impl FnMut(Option<&'static str>),
@@ -117,7 +117,7 @@ impl Sender<'_> {
 
     async fn send_each(
         &mut self,
-        reader: &mut Reader<impl BufRead>,
+        reader: &mut ArchiveReader<impl BufRead>,
         there: &mut HashMap<LetterId, u64>,
         stop: &Stop,
     ) -> Result<(), DeadLettersError> {

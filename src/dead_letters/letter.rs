@@ -1,7 +1,7 @@
 //! A dead letter, with the reason and origin from its headers: a worker's or RabbitMQ's.
 
-mod headers;
-pub(crate) mod told;
+mod header_parser;
+pub(crate) mod parsed_headers;
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use self::told::Told;
+use self::parsed_headers::ParsedHeaders;
 use super::content::{Content, Sources};
 use super::provenance::{By, Death, Origin, Trust};
 use crate::headers::REASON;
@@ -115,30 +115,31 @@ impl Letter {
         let none = Headers::new();
         let headers = message.properties.headers.as_ref().unwrap_or(&none);
         let signed = sources.key().map(|key| message.is_signed(key));
-        let told = Told::read(headers, signed, |queue| sources.name(Some(queue)).is_some());
+        let parsed =
+            ParsedHeaders::read(headers, signed, |queue| sources.name(Some(queue)).is_some());
         let mut letter = Self {
             id: LetterId::of(message),
-            reason: told.reason,
-            by: told.by,
-            trust: told.trust,
-            error: told.error.or_else(|| message.unread.clone()),
-            attempts: told.attempts,
-            topic: told.topic,
-            source: sources.name(told.origin.queue.as_deref()).map(str::to_owned),
+            reason: parsed.reason,
+            by: parsed.by,
+            trust: parsed.trust,
+            error: parsed.error.or_else(|| message.unread.clone()),
+            attempts: parsed.attempts,
+            topic: parsed.topic,
+            source: sources.name(parsed.origin.queue.as_deref()).map(str::to_owned),
             content: Content::default(),
-            origin: told.origin,
-            failed_at_claimed: told.failed_at.is_some() && is_claimed(told.by, told.trust),
-            failed_at: told.failed_at,
-            worker: told.worker,
-            replays: told.replays,
+            origin: parsed.origin,
+            failed_at_claimed: parsed.failed_at.is_some() && is_claimed(parsed.by, parsed.trust),
+            failed_at: parsed.failed_at,
+            worker: parsed.worker,
+            replays: parsed.replays,
             message_id: message.properties.message_id.clone(),
             bytes: message.body.len(),
             routing_key: message.routing_key.clone(),
             looks,
             says_why: message.header(REASON).is_some(),
-            replay: told.replay,
-            deaths: told.deaths,
-            odd_headers: told.odd,
+            replay: parsed.replay,
+            deaths: parsed.deaths,
+            odd_headers: parsed.odd,
         };
         letter.content = Content::of(message, &letter.origin, sources);
         letter

@@ -2,7 +2,7 @@
 
 use super::filter::Filter;
 use super::selector::Seen;
-use super::{DeadLettersError, Discarded, Looked, Stop, stopped};
+use super::{BrowseCounts, DeadLettersError, Discarded, Stop, stopped};
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::greeting::major_version;
@@ -26,7 +26,7 @@ pub(super) struct Reading {
     limit: Option<u64>,
     /// The filter without its times, where letters are not to be chosen by times that they only claim.
     timeless: Option<Filter>,
-    pub(super) looked: Looked,
+    pub(super) counts: BrowseCounts,
 }
 
 impl Reading {
@@ -36,8 +36,8 @@ impl Reading {
         stop: Stop,
         limit: Option<u64>,
     ) -> Self {
-        let (version, looked) = (Version::Unasked, Looked::default());
-        Self { browser, broker, version, stop, limit, timeless: None, looked }
+        let (version, counts) = (Version::Unasked, BrowseCounts::default());
+        Self { browser, broker, version, stop, limit, timeless: None, counts }
     }
 
     /// For letters that are discarded for good: where this filter goes by times, it means no letter whose time anybody
@@ -59,16 +59,16 @@ impl Reading {
             () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
         };
         let Some((tag, mut seen)) = next else {
-            self.looked.unseen = self.browser.unseen();
+            self.counts.unseen = self.browser.unseen();
             return Ok(None);
         };
-        self.looked.letters += 1;
+        self.counts.letters += 1;
         self.judge(&mut seen).await?;
-        if self.limit.is_some_and(|limit| self.looked.matching >= limit) {
+        if self.limit.is_some_and(|limit| self.counts.matching >= limit) {
             seen.matches = false;
             seen.message = None;
         }
-        self.looked.matching += u64::from(seen.matches);
+        self.counts.matching += u64::from(seen.matches);
         Ok(Some((tag, seen)))
     }
 
@@ -87,7 +87,7 @@ impl Reading {
         }
         let is_doubted = |filter: &Filter| filter.matches(&seen.letter);
         if seen.letter.failed_at_claimed && self.timeless.as_ref().is_some_and(is_doubted) {
-            self.looked.claimed += 1;
+            self.counts.claimed += 1;
             seen.matches = false;
             seen.message = None;
         }
@@ -108,6 +108,6 @@ impl Reading {
                 })?;
             }
         }
-        Ok(Discarded { looked: self.looked.clone(), done })
+        Ok(Discarded { counts: self.counts.clone(), done })
     }
 }

@@ -126,7 +126,7 @@ pub enum Ended {
 pub struct Report {
     /// Letters that there were.
     pub letters: u64,
-    /// Of those that there were, the ones that could not be seen; as [`super::Looked::unseen`].
+    /// Of those that there were, the ones that could not be seen; as [`super::BrowseCounts::unseen`].
     pub unseen: u64,
     /// Those that are meant.
     pub matching: u64,

@@ -31,7 +31,7 @@ const ENTRIES: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0];
 
 /// How a metric behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// Only grows.
     Counter,
     /// Goes up and down.
@@ -46,7 +46,7 @@ pub struct Reference {
     /// The name without the common beginning.
     short: &'static str,
     /// How it behaves.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its labels.
     pub labels: &'static [&'static str],
     /// The upper bounds of a histogram's buckets.
@@ -57,7 +57,7 @@ pub struct Reference {
 
 impl Reference {
     const fn new(
-        kind: Kind,
+        kind: MetricKind,
         short: &'static str,
         labels: &'static [&'static str],
         help: &'static str,
@@ -71,7 +71,7 @@ impl Reference {
         buckets: &'static [f64],
         help: &'static str,
     ) -> Self {
-        Self { short, kind: Kind::Histogram, labels, buckets, help }
+        Self { short, kind: MetricKind::Histogram, labels, buckets, help }
     }
 
     /// The name under which Prometheus finds it.
@@ -117,47 +117,47 @@ macro_rules! metrics {
 
 metrics! {
     /// Deliveries taken.
-    deliveries: IntCounterVec = Reference::new(Kind::Counter, "deliveries_total", &["source"],
+    deliveries: IntCounterVec = Reference::new(MetricKind::Counter, "deliveries_total", &["source"],
         "Deliveries taken from the queue, those that came again included. Equals outcomes, handed back and in flight together.");
     /// Deliveries that are settled.
-    outcomes: IntCounterVec = Reference::new(Kind::Counter, "outcomes_total", &["source", "kind", "outcome", "reason"],
+    outcomes: IntCounterVec = Reference::new(MetricKind::Counter, "outcomes_total", &["source", "kind", "outcome", "reason"],
         "Deliveries that ended and are acknowledged: published, skipped or dead_lettered; kind is unknown for what is no event.");
     /// Deliveries that go back to the queue.
-    handed_back: IntCounterVec = Reference::new(Kind::Counter, "handed_back_total", &["source"],
+    handed_back: IntCounterVec = Reference::new(MetricKind::Counter, "handed_back_total", &["source"],
         "Deliveries that ended without an outcome and come again: returned to the broker, parked, or lost with their connection.");
     /// Deliveries without an end.
-    in_flight: IntGaugeVec = Reference::new(Kind::Gauge, "in_flight", &["source"],
+    in_flight: IntGaugeVec = Reference::new(MetricKind::Gauge, "in_flight", &["source"],
         "Deliveries taken that have neither an outcome nor gone back; held ones are among them.");
     /// From received to settled.
     delivery_seconds: HistogramVec = Reference::histogram("delivery_seconds", &["source"], SECONDS,
         "Seconds from taking a delivery to its outcome being safe, waiting for what is held included.");
     /// Ready in the queue.
-    queue_ready: IntGaugeVec = Reference::new(Kind::Gauge, "queue_ready", &["source"],
+    queue_ready: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_ready", &["source"],
         "Events ready in the source's queue, which all workers share; asked for every few seconds, absent without a connection.");
     /// Consumers of the queue.
-    queue_consumers: IntGaugeVec = Reference::new(Kind::Gauge, "queue_consumers", &["source"],
+    queue_consumers: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_consumers", &["source"],
         "Consumers of the source's queue: the workers that share it; absent without a connection.");
     /// Parked events.
-    queue_parked: IntGaugeVec = Reference::new(Kind::Gauge, "queue_parked", &["source"],
+    queue_parked: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_parked", &["source"],
         "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; asked \
          for every few seconds, absent without a connection or such a queue.");
     /// Dead letters that wait.
-    dead_letters_queued: IntGaugeVec = Reference::new(Kind::Gauge, "dead_letters_queued", &["queue"],
+    dead_letters_queued: IntGaugeVec = Reference::new(MetricKind::Gauge, "dead_letters_queued", &["queue"],
         "Dead letters that wait in the dead-letter queue, which all workers share, whoever put them there; asked for every few \
          seconds, absent without a connection or such a queue.");
     /// Work to be done.
-    backlog: GaugeVec = Reference::new(Kind::Gauge, "backlog", &["source"],
+    backlog: GaugeVec = Reference::new(MetricKind::Gauge, "backlog", &["source"],
         "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \
          or its whole prefetch while any are ready. \
          The sum over all workers is all that is ready or unacknowledged: scale by it, and busy workers stay.");
     /// Requests that were answered, or not.
-    publish_requests: IntCounterVec = Reference::new(Kind::Counter, "publish_requests_total", &["topic", "result"],
+    publish_requests: IntCounterVec = Reference::new(MetricKind::Counter, "publish_requests_total", &["topic", "result"],
         "Requests to SNS that ended: accepted, partial (some entries were refused), or the fault that all of it met.");
     /// Messages that were accepted.
-    published: IntCounterVec = Reference::new(Kind::Counter, "published_total", &["topic"],
+    published: IntCounterVec = Reference::new(MetricKind::Counter, "published_total", &["topic"],
         "Messages that SNS accepted; one that is delivered again after that counts again.");
     /// Retries.
-    retries: IntCounterVec = Reference::new(Kind::Counter, "retries_total", &["topic", "reason"],
+    retries: IntCounterVec = Reference::new(MetricKind::Counter, "retries_total", &["topic", "reason"],
         "Attempts to publish that are repeated after a pause, by what the attempt before met.");
     /// A request's time.
     publish_seconds: HistogramVec = Reference::histogram("publish_seconds", &["topic"], SECONDS,
@@ -166,24 +166,24 @@ metrics! {
     batch_entries: Histogram = Reference::histogram("batch_entries", &[], ENTRIES,
         "Messages in a request to SNS.");
     /// Requests under way.
-    requests_in_flight: IntGauge = Reference::new(Kind::Gauge, "requests_in_flight", &[],
+    requests_in_flight: IntGauge = Reference::new(MetricKind::Gauge, "requests_in_flight", &[],
         "Requests to SNS under way, those included that rest after a throttle.");
     /// How many there may be.
-    request_limit: Gauge = Reference::new(Kind::Gauge, "request_limit", &[],
+    request_limit: Gauge = Reference::new(MetricKind::Gauge, "request_limit", &[],
         "Requests to SNS that may be under way at once, sns.pool_size at most: 16 at first, more with each that goes well, \
          fewer when SNS throttles or fails, or when this process is what is slow.");
     /// What is held.
-    held: IntGaugeVec = Reference::new(Kind::Gauge, "held", &["scope", "topic"],
+    held: IntGaugeVec = Reference::new(MetricKind::Gauge, "held", &["scope", "topic"],
         "1 while the topic (scope route) or everything (scope service) is held, else 0.");
     /// Whether all is connected.
-    connected: IntGauge = Reference::new(Kind::Gauge, "connected", &[],
+    connected: IntGauge = Reference::new(MetricKind::Gauge, "connected", &[],
         "1 while every source is connected to the broker and consumes, else 0.");
     /// Spans.
-    trace_spans: IntCounterVec = Reference::new(Kind::Counter, "trace_spans_total", &["result"],
+    trace_spans: IntCounterVec = Reference::new(MetricKind::Counter, "trace_spans_total", &["result"],
         "Spans of events: exported, failed (the collector did not take them), or dropped, since more waited than may; absent where \
          trace.otlp_endpoint is empty.");
     /// The version.
-    build_info: IntGaugeVec = Reference::new(Kind::Gauge, "build_info", &["version"],
+    build_info: IntGaugeVec = Reference::new(MetricKind::Gauge, "build_info", &["version"],
         "Always 1; the version is in its label.");
 }
 

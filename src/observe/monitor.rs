@@ -93,14 +93,14 @@ impl Monitor {
         };
         // So that the first one of each is an increase, which alerts ask for.
         for kind in EventKind::ALL {
-            monitor.outcome(Some(kind), End::Published);
+            monitor.outcome(Some(kind), FinalOutcome::Published);
         }
         for reason in Reason::ALL {
             let of_no_event = matches!(reason, Reason::Undecodable | Reason::Panicked);
             let of_events = !matches!(reason, Reason::Undecodable);
             let kinds = EventKind::ALL.map(Some).into_iter().filter(|_| of_events);
             for kind in kinds.chain(of_no_event.then_some(None)) {
-                monitor.outcome(kind, End::DeadLettered(*reason));
+                monitor.outcome(kind, FinalOutcome::DeadLettered(*reason));
             }
         }
         monitor
@@ -206,7 +206,7 @@ impl Monitor {
         self.handed_back.inc();
     }
 
-    fn outcome(&self, kind: Option<EventKind>, end: End) -> &IntCounter {
+    fn outcome(&self, kind: Option<EventKind>, end: FinalOutcome) -> &IntCounter {
         let row = kind.map_or(EventKind::ALL.len(), |kind| kind as usize);
         self.outcomes[row][end.place()].get_or_init(|| {
             let kind = kind.map_or("unknown", EventKind::label);
@@ -231,7 +231,7 @@ impl Taken {
     #[must_use]
     pub fn end(mut self, outcome: &Outcome) -> bool {
         // What was parked or requeued is counted where this is dropped, as is what has not ended at all.
-        let Some(end) = End::of(outcome) else { return false };
+        let Some(end) = FinalOutcome::of(outcome) else { return false };
         self.ended = true;
         let Monitor { recent, source, seconds, metrics, .. } = &*self.monitor;
         if let Outcome::DeadLettered(letter) = outcome {
@@ -254,15 +254,15 @@ impl Drop for Taken {
     }
 }
 
-/// A way to end for good.
+/// An outcome after which the event does not come again.
 #[derive(Debug, Clone, Copy)]
-enum End {
+enum FinalOutcome {
     Published,
     Skipped(SkipReason),
     DeadLettered(Reason),
 }
 
-impl End {
+impl FinalOutcome {
     /// `None` for what comes again.
     fn of(outcome: &Outcome) -> Option<Self> {
         match outcome {

@@ -23,12 +23,13 @@ use crate::event::{Envelope, Event};
 use crate::outcome::Outcome;
 use crate::route::Notification;
 
-/// The tracing of one source. The default is off.
+/// Traces the events of one source. The default does nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Tracer(Option<Rc<Rules>>);
+pub struct Tracer(Option<Rc<TraceOptions>>);
 
+/// What is traced of a source's events.
 #[derive(Debug)]
-struct Rules {
+struct TraceOptions {
     queue: Arc<str>,
     attribute: bool,
     sample_one_in: u32,
@@ -48,7 +49,7 @@ impl Tracer {
         spans: Option<Spans>,
     ) -> Self {
         let config::Trace { attribute, sample_one_in, .. } = *trace;
-        let rules = Rules {
+        let options = TraceOptions {
             queue: queue.into(),
             attribute,
             sample_one_in,
@@ -56,46 +57,47 @@ impl Tracer {
             spans,
             said: Cell::new(false),
         };
-        Self((rules.attribute || rules.spans.is_some()).then(|| Rc::new(rules)))
+        Self((options.attribute || options.spans.is_some()).then(|| Rc::new(options)))
     }
 
     /// For an event that has just come; `event` is what was read of it, if anything could be.
     pub(crate) fn begin(&self, envelope: &Envelope, event: Option<&Event<'_>>) -> Trace {
-        Trace(self.0.as_ref().and_then(|rules| Way::begin(rules, envelope, event)))
+        Trace(self.0.as_ref().and_then(|options| EventTrace::begin(options, envelope, event)))
     }
 }
 
 /// One event's part of a trace. Clones are of the same.
 #[derive(Debug, Clone, Default)]
-pub struct Trace(Option<Rc<Way>>);
+pub struct Trace(Option<Rc<EventTrace>>);
 
+/// The trace of one event.
 #[derive(Debug)]
-struct Way {
-    rules: Rc<Rules>,
+struct EventTrace {
+    options: Rc<TraceOptions>,
     /// Whom subscribers are to name as their parent.
-    onward: Context,
+    outgoing: Context,
     /// What is recorded of it, if it is.
     span: RefCell<Option<Box<Span>>>,
 }
 
-impl Way {
+impl EventTrace {
     fn begin(
-        rules: &Rc<Rules>,
+        options: &Rc<TraceOptions>,
         envelope: &Envelope,
         event: Option<&Event<'_>>,
     ) -> Option<Rc<Self>> {
         let producer = producer(envelope, event);
         let sampled = match &producer {
             Some(producer) => producer.is_sampled(),
-            None => rules.sample_one_in != 0 && fastrand::u32(..rules.sample_one_in) == 0,
+            None => options.sample_one_in != 0 && fastrand::u32(..options.sample_one_in) == 0,
         };
-        let span = (rules.spans.is_some() && sampled).then(|| {
-            let mut span = Span::begin(producer.as_ref(), envelope, Arc::clone(&rules.queue));
+        let span = (options.spans.is_some() && sampled).then(|| {
+            let mut span = Span::begin(producer.as_ref(), envelope, Arc::clone(&options.queue));
             span.kind = event.map(Event::kind);
             Box::new(span)
         });
-        let onward = span.as_ref().map(|span| span.context.clone()).or(producer)?;
-        Some(Rc::new(Self { rules: Rc::clone(rules), onward, span: RefCell::new(span) }))
+        let outgoing = span.as_ref().map(|span| span.context.clone()).or(producer)?;
+        Some(Rc::new(Self { options: Rc::clone(options), outgoing, span: RefCell::new(span) }))
     }
 
     fn record(&self, what: impl FnOnce(&mut Span)) {
@@ -120,28 +122,28 @@ fn producer(envelope: &Envelope, event: Option<&Event<'_>>) -> Option<Context> {
 impl Trace {
     /// The event becomes this notification, which takes the context along if it is to, and if there is room.
     pub(crate) fn on(&self, notification: &mut Notification) {
-        let Some(way) = &self.0 else { return };
-        way.record(|span| span.topic = Some(notification.topic.clone()));
-        if way.rules.attribute {
-            way.rules.carry(&way.onward, notification);
+        let Some(trace) = &self.0 else { return };
+        trace.record(|span| span.topic = Some(notification.topic.clone()));
+        if trace.options.attribute {
+            trace.options.carry(&trace.outgoing, notification);
         }
     }
 
     /// So many attempts were made to publish it.
     pub(crate) fn attempted(&self, attempts: u32) {
-        if let Some(way) = &self.0 {
-            way.record(|span| span.attempts = attempts);
+        if let Some(trace) = &self.0 {
+            trace.record(|span| span.attempts = attempts);
         }
     }
 
     /// Sees it to its end, which is the event's.
     #[must_use]
-    pub fn follow(&self) -> Following {
-        Following(self.clone())
+    pub fn guard(&self) -> SpanGuard {
+        SpanGuard(self.clone())
     }
 }
 
-impl Rules {
+impl TraceOptions {
     fn carry(&self, context: &Context, notification: &mut Notification) {
         // A plugin that sets it knows better.
         if notification.attributes.get(PARENT).is_some() {
@@ -176,11 +178,11 @@ impl Rules {
     }
 }
 
-/// The guard that ends the event's span. If dropped, the span ends as handed back.
+/// Ends the span of an event. Dropped without an outcome, it records that the event goes back to the queue.
 #[derive(Debug)]
-pub struct Following(Trace);
+pub struct SpanGuard(Trace);
 
-impl Following {
+impl SpanGuard {
     /// What it follows.
     #[must_use]
     pub fn trace(&self) -> Trace {
@@ -189,16 +191,16 @@ impl Following {
 
     /// As it was settled.
     pub fn end(self, outcome: &Outcome) {
-        if let Some(way) = &self.0.0 {
-            way.record(|span| span.outcome = outcome.clone());
+        if let Some(trace) = &self.0.0 {
+            trace.record(|span| span.outcome = outcome.clone());
         }
     }
 }
 
-impl Drop for Following {
+impl Drop for SpanGuard {
     fn drop(&mut self) {
-        let Some(way) = &self.0.0 else { return };
-        if let (Some(mut span), Some(spans)) = (way.span.take(), &way.rules.spans) {
+        let Some(trace) = &self.0.0 else { return };
+        if let (Some(mut span), Some(spans)) = (trace.span.take(), &trace.options.spans) {
             span.settled = SystemTime::now();
             spans.send(span);
         }

@@ -1,7 +1,7 @@
 //! The worker of a source: receives, relays and settles deliveries until a stop, then drains.
 
 mod ending;
-mod say;
+mod log;
 #[cfg(test)]
 mod tests;
 
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::observe::monitor::{Monitor, State};
-use crate::observe::trace::Following;
+use crate::observe::trace::SpanGuard;
 use crate::outcome::{Circuit, Outcome, SourceError};
 use crate::pause::Pauses;
 use crate::pipeline::ports::Settle;
@@ -63,7 +63,7 @@ pub struct Worker<S, P> {
 }
 
 /// Why a session ended.
-enum End {
+enum SessionEnd {
     Stopped,
     Lost(SourceError),
     /// A delivery was past its deadline while this circuit was open.
@@ -95,8 +95,8 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     }
                     said.clear();
                     match end {
-                        End::Stopped => return,
-                        End::Open(circuit) => {
+                        SessionEnd::Stopped => return,
+                        SessionEnd::Open(circuit) => {
                             self.monitor.is(State::Waiting(circuit.clone()));
                             tokio::select! {
                                 biased;
@@ -105,11 +105,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                             }
                             continue;
                         }
-                        End::TooMuch | End::Lost(SourceError::Renewal) => {
+                        SessionEnd::TooMuch | SessionEnd::Lost(SourceError::Renewal) => {
                             nothing_new = true;
                             continue;
                         }
-                        End::Lost(error) => error,
+                        SessionEnd::Lost(error) => error,
                     }
                 }
                 Err(error) => error,
@@ -137,7 +137,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         }
     }
 
-    async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> End {
+    async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> SessionEnd {
         let settler = session.settler();
         let mut in_flight = FuturesUnordered::new();
         let begin = |delivery| self.handle(delivery, &settler);
@@ -146,16 +146,16 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let end = 'serving: loop {
             tokio::select! {
                 biased;
-                () = &mut stopped => break End::Stopped,
+                () = &mut stopped => break SessionEnd::Stopped,
                 Some(settled) = in_flight.next() => {
                     // And the others of its batch, which are ready as well.
                     let mut next = Some(settled);
                     while let Some(settled) = next {
                         if settled == Settled::Stale {
-                            break 'serving End::Lost(self.why_lost(&mut session).await);
+                            break 'serving SessionEnd::Lost(self.why_lost(&mut session).await);
                         }
                         if settled == Settled::Left && let Some(circuit) = self.budget.requeuing() {
-                            break 'serving End::Open(circuit);
+                            break 'serving SessionEnd::Open(circuit);
                         }
                         next = in_flight.next().now_or_never().flatten();
                     }
@@ -169,8 +169,8 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     while let Some(taken) = next {
                         match taken {
                             Ok(delivery) => in_flight.push(begin(delivery)),
-                            Err(SourceError::TooMuch) => break 'serving End::TooMuch,
-                            Err(error) => break 'serving End::Lost(error),
+                            Err(SourceError::TooMuch) => break 'serving SessionEnd::TooMuch,
+                            Err(error) => break 'serving SessionEnd::Lost(error),
                         }
                         more -= 1;
                         next = if more > 0 { session.next().now_or_never() } else { None };
@@ -179,16 +179,18 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             }
         };
         match &end {
-            End::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
-            End::Open(_) | End::TooMuch => {
+            SessionEnd::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
+            SessionEnd::Open(_) | SessionEnd::TooMuch => {
                 self.requeue(&end, &mut session, &mut in_flight, stopped).await;
             }
-            End::Lost(_) => {}
+            SessionEnd::Lost(_) => {}
         }
         // Their receipts are stale or about to be, and dropping them counts them as requeued.
         drop(in_flight);
         self.budget.begin_anew();
-        if !matches!(end, End::Lost(_)) && timeout(CLOSE_TIMEOUT, session.close()).await.is_err() {
+        if !matches!(end, SessionEnd::Lost(_))
+            && timeout(CLOSE_TIMEOUT, session.close()).await.is_err()
+        {
             tracing::warn!(
                 event = "close_unconfirmed",
                 source = self.name,
@@ -218,16 +220,16 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         // Here and not in the future, so that places are taken in the order of delivery.
         let mut started = self.relay.start(&delivery.envelope);
         let taken = self.monitor.taken(started.kind);
-        let traced = started.trace.follow();
+        let trace_guard = started.trace.guard();
         let deadline = self.budget.deadline();
         async move {
             let outcome = self.relay.finish(&mut started, &deadline).await;
             let (outcome, settled) =
-                self.settle(settler, delivery, outcome, &deadline, &traced).await;
+                self.settle(settler, delivery, outcome, &deadline, &trace_guard).await;
             if taken.end(&outcome) {
-                self.announce(&outcome);
+                self.log_first(&outcome);
             }
-            traced.end(&outcome);
+            trace_guard.end(&outcome);
             settled
         }
     }
@@ -239,7 +241,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         delivery: Delivery<T::Receipt>,
         outcome: Outcome,
         deadline: &Deadline<'_>,
-        traced: &Following,
+        trace_guard: &SpanGuard,
     ) -> (Outcome, Settled) {
         self.log(&delivery.envelope, &outcome);
         match settle(settler, delivery, &outcome).await {
@@ -254,7 +256,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             // Boxed, since every event in flight would carry the room for it along.
             Err(Unsettled::NotParked { delivery, why }) => {
                 self.budget.cannot_park(why);
-                Box::pin(self.try_again(settler, delivery, deadline, traced)).await
+                Box::pin(self.try_again(settler, delivery, deadline, trace_guard)).await
             }
         }
     }
@@ -265,11 +267,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         settler: &T,
         delivery: Delivery<T::Receipt>,
         deadline: &Deadline<'_>,
-        traced: &Following,
+        trace_guard: &SpanGuard,
     ) -> (Outcome, Settled) {
-        let mut started = self.relay.start_again(traced.trace(), &delivery.envelope);
+        let mut started = self.relay.start_again(trace_guard.trace(), &delivery.envelope);
         let outcome = self.relay.finish(&mut started, deadline).await;
-        self.settle(settler, delivery, outcome, deadline, traced).await
+        self.settle(settler, delivery, outcome, deadline, trace_guard).await
     }
 }
 

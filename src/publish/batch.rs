@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use self::queue::{Entry, Topics};
+use self::queue::{BatchEntry, Topics};
 use super::classify::may_be_for_one_entry;
 use super::fault::is_throttle;
 use super::limit::Limit;
@@ -91,7 +91,7 @@ impl<P: Publish + 'static> Attempt for Batcher<P> {
         taken: Instant,
     ) -> Result<MessageId, Fault> {
         let (reply, answer) = oneshot::channel();
-        self.0.enqueue(Entry::new(Rc::clone(notification), taken, reply));
+        self.0.enqueue(BatchEntry::new(Rc::clone(notification), taken, reply));
         answer.await.unwrap_or_else(|_| Err(Fault::unanswered("the request was dropped")))
     }
 
@@ -111,7 +111,7 @@ impl<P: Publish + 'static> Attempt for Batcher<P> {
 }
 
 impl<P: Publish + 'static> Inner<P> {
-    fn enqueue(self: &Rc<Self>, entry: Entry) {
+    fn enqueue(self: &Rc<Self>, entry: BatchEntry) {
         let full = self.topics.borrow_mut().push(entry, &self.batching);
         if full || self.batching.linger.is_zero() || self.watch() {
             self.go_on();
@@ -170,7 +170,7 @@ impl<P: Publish + 'static> Inner<P> {
     }
 
     /// `ready` is when it could have begun.
-    async fn send(self: Rc<Self>, batch: Vec<Entry>, ready: Instant) {
+    async fn send(self: Rc<Self>, batch: Vec<BatchEntry>, ready: Instant) {
         let _slot = Slot { inner: &self, entries: batch.len() };
         let busy = ready.elapsed();
         // One bad entry must not take the others down: a batch that is refused as a whole
@@ -202,7 +202,7 @@ impl<P: Publish + 'static> Inner<P> {
         self.topics.borrow_mut().watch_until(topic, &self.batching)
     }
 
-    async fn request(&self, batch: &[Entry]) -> Answers {
+    async fn request(&self, batch: &[BatchEntry]) -> Answers {
         if let ([entry], 1) = (batch, self.batching.max_entries) {
             self.place.publish(&entry.notification).await.map(|id| vec![Ok(id)])
         } else {

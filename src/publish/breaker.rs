@@ -122,7 +122,7 @@ impl CircuitBreaker {
 
     /// A permit at once, if it is closed.
     pub(super) fn try_acquire(&self) -> Option<Permit<'_>> {
-        matches!(*self.state.borrow(), State::Closed).then(|| self.permit(Kind::Free))
+        matches!(*self.state.borrow(), State::Closed).then(|| self.permit(PermitKind::Closed))
     }
 
     /// Waits for a permit. May be dropped while it waits.
@@ -131,15 +131,15 @@ impl CircuitBreaker {
         loop {
             let in_use = self.in_use.get();
             let next_probe = match &*self.state.borrow() {
-                State::Closed => return self.permit(Kind::Free),
+                State::Closed => return self.permit(PermitKind::Closed),
                 State::HalfOpen(permits) if in_use < *permits => {
-                    return self.permit(Kind::Trial);
+                    return self.permit(PermitKind::HalfOpen);
                 }
                 State::Open(opened) if in_use == 0 => Some(opened.next_probe),
                 State::Open(_) | State::HalfOpen(_) => None,
             };
             match next_probe {
-                Some(at) if at <= Instant::now() => return self.permit(Kind::Probe),
+                Some(at) if at <= Instant::now() => return self.permit(PermitKind::Probe),
                 Some(at) => tokio::select! {
                     () = self.changed.notified() => {}
                     () = sleep_until(at) => {}
@@ -149,8 +149,8 @@ impl CircuitBreaker {
         }
     }
 
-    fn permit(&self, kind: Kind) -> Permit<'_> {
-        self.in_use.set(self.in_use.get() + usize::from(kind != Kind::Free));
+    fn permit(&self, kind: PermitKind) -> Permit<'_> {
+        self.in_use.set(self.in_use.get() + usize::from(kind != PermitKind::Closed));
         let (openings, answers) = (self.openings.get(), self.answers.get());
         Permit { breaker: self, kind, openings, answers }
     }
@@ -209,25 +209,25 @@ impl CircuitBreaker {
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     pub(super) breaker: &'a CircuitBreaker,
-    kind: Kind,
+    kind: PermitKind,
     openings: u64,
     answers: u64,
 }
 
 /// Of which state a permit is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum PermitKind {
     /// Closed.
-    Free,
+    Closed,
     /// Half-open.
-    Trial,
+    HalfOpen,
     /// Open.
     Probe,
 }
 
 impl Permit<'_> {
     pub(super) fn is_probe(&self) -> bool {
-        self.kind == Kind::Probe
+        self.kind == PermitKind::Probe
     }
 
     /// Whether the circuit has opened since: what left before says nothing about now.
@@ -248,7 +248,7 @@ impl Permit<'_> {
         match &mut *state.borrow_mut() {
             State::Closed => return,
             State::Open(_) if self.is_outdated() => return,
-            State::HalfOpen(permits) if self.kind == Kind::Trial => *permits += 1,
+            State::HalfOpen(permits) if self.kind == PermitKind::HalfOpen => *permits += 1,
             State::Open(_) | State::HalfOpen(_) => {}
         }
         self.breaker.half_open();
@@ -285,7 +285,7 @@ impl Permit<'_> {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if self.kind != Kind::Free && !self.is_outdated() {
+        if self.kind != PermitKind::Closed && !self.is_outdated() {
             self.breaker.in_use.set(self.breaker.in_use.get() - 1);
             self.breaker.changed.notify_one();
         }

@@ -6,8 +6,8 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_types::base64;
 
-use super::answer::{Answer, Entry, Failure};
 use super::masked::masked;
+use super::response::{BatchResultEntry, Failure, SnsResponse};
 use super::verdicts::Verdicts;
 use crate::limits::{EXPLANATION_READ, LONGEST_CODE, LONGEST_SAID};
 use crate::outcome::Fault;
@@ -84,7 +84,7 @@ fn beginning(text: &str) -> &str {
 }
 
 /// What a refusal of a whole request means.
-pub(super) fn refusal(status: u16, answer: Answer, confidential: &Confidential<'_>) -> Fault {
+pub(super) fn refusal(status: u16, answer: SnsResponse, confidential: &Confidential<'_>) -> Fault {
     let (said, detail) = (answer.code.unwrap_or_default(), answer.message.unwrap_or_default());
     let mut shown = confidential.shown([(&*said, &*detail)].into_iter());
     let (code, detail) = shown.pop().unwrap_or_default();
@@ -98,7 +98,7 @@ pub(super) fn refusal(status: u16, answer: Answer, confidential: &Confidential<'
 
 /// HTTP 200 can carry failed entries.
 pub(super) fn verdicts(
-    entries: Vec<Entry>,
+    entries: Vec<BatchResultEntry>,
     asked: usize,
     confidential: &Confidential<'_>,
 ) -> Verdicts {
@@ -109,7 +109,7 @@ pub(super) fn verdicts(
     }
     let mut shown = shown.into_iter();
     let mut verdicts = Verdicts::new(asked);
-    for Entry { id, message_id, failure } in entries {
+    for BatchResultEntry { id, message_id, failure } in entries {
         match failure {
             None => verdicts.accepted(&id, message_id),
             Some(failure) => {
@@ -161,10 +161,10 @@ mod tests {
             "test",
         );
         let confidential = Confidential { events: &[&notification], signed_with: keys.into() };
-        let answer = Answer {
+        let answer = SnsResponse {
             code: Some(code.to_owned()),
             message: Some(message.to_owned()),
-            ..Answer::default()
+            ..SnsResponse::default()
         };
         refusal(status, answer, &confidential)
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use event_pusher_sns::config::{self, Config, Inputs};
-use event_pusher_sns::dry_run::{Prospect, dry_run};
+use event_pusher_sns::dry_run::{DryRunOutcome, dry_run};
 use event_pusher_sns::event::{Decoded, Envelope, Format, decode};
 use event_pusher_sns::plugin::{DefaultPlugin, Plugins};
 use event_pusher_sns::schema;
@@ -203,7 +203,7 @@ fn what_is_published_is_valid_by_the_schema_of_its_kind() {
         let payload = format!(r#"{{"type":"{kind}",{fields}}}"#).into_bytes();
         let envelope = Envelope { payload, ..Envelope::default() };
         let dry_run = dry_run(&envelope, Format::Native, &router);
-        let Prospect::Publish(notification) = dry_run.prospect else { panic!("{dry_run:?}") };
+        let DryRunOutcome::Publish(notification) = dry_run.outcome else { panic!("{dry_run:?}") };
         let mut body: Value = serde_json::from_str(&notification.body).unwrap();
         let validator = validator(&format!("notification-{kind}.schema.json"));
         assert_eq!(errors(&validator, &body), [""; 0], "{body}");

@@ -33,10 +33,10 @@ const PARTITIONS: &[(&str, &str)] = &[
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = "topic"))]
-pub struct TopicArn(Arc<str>, Access);
+pub struct TopicArn(Arc<str>, AccessId);
 
-/// Endpoint and credentials, by their number in the configuration; 0 are those of `[sns]`.
-pub type Access = u16;
+/// The number of an access to SNS (endpoint and credentials) in the configuration; 0 is that of `[sns]`.
+pub type AccessId = u16;
 
 /// Why a text is not a topic ARN, or can't be part of one. Reads as the end of a
 /// sentence whose subject is the invalid value.
@@ -127,13 +127,13 @@ impl TopicArn {
 
     /// The same topic, reached otherwise.
     #[must_use]
-    pub fn by(self, access: Access) -> Self {
+    pub fn by(self, access: AccessId) -> Self {
         Self(self.0, access)
     }
 
     /// By which access it is reached.
     #[must_use]
-    pub const fn access(&self) -> Access {
+    pub const fn access(&self) -> AccessId {
         self.1
     }
 

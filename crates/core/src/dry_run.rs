@@ -16,12 +16,12 @@ pub struct DryRun {
     /// Which kind of event it is, where it is one that is published.
     pub kind: Option<EventKind>,
     /// How it would end.
-    pub prospect: Prospect,
+    pub outcome: DryRunOutcome,
 }
 
 /// The expected outcome of an event, as far as it is known without SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Prospect {
+pub enum DryRunOutcome {
     /// A worker would try to publish this.
     Publish(Box<Notification>),
     /// It would skip the event.
@@ -38,28 +38,28 @@ pub fn dry_run(envelope: &Envelope, format: Format, router: &Router) -> DryRun {
         crate::panics::caught();
         let error = "handling it panics, here in event-pusher-sns or in its plugin".to_owned();
         let letter = DeadLetter { reason: Reason::Panicked, error, attempts: 0, topic: None };
-        DryRun { kind: None, prospect: Prospect::DeadLetter(letter) }
+        DryRun { kind: None, outcome: DryRunOutcome::DeadLetter(letter) }
     })
 }
 
 fn decide(envelope: &Envelope, format: Format, router: &Router) -> DryRun {
     let event = match event::decode(envelope, format) {
         Ok(Decoded::Event(event)) => event,
-        Ok(Decoded::Skip(reason)) => return Prospect::Skip(reason).into(),
-        Err(error) => return Prospect::DeadLetter(error.into()).into(),
+        Ok(Decoded::Skip(reason)) => return DryRunOutcome::Skip(reason).into(),
+        Err(error) => return DryRunOutcome::DeadLetter(error.into()).into(),
     };
-    let prospect = match router.route(&event, envelope) {
-        Ok(Routed::Notification(notification)) => Prospect::Publish(Box::new(notification)),
-        Ok(Routed::Skip(reason)) => Prospect::Skip(reason),
-        Err(letter) => Prospect::DeadLetter(letter),
+    let outcome = match router.route(&event, envelope) {
+        Ok(Routed::Notification(notification)) => DryRunOutcome::Publish(Box::new(notification)),
+        Ok(Routed::Skip(reason)) => DryRunOutcome::Skip(reason),
+        Err(letter) => DryRunOutcome::DeadLetter(letter),
     };
-    DryRun { kind: Some(event.kind()), prospect }
+    DryRun { kind: Some(event.kind()), outcome }
 }
 
-impl From<Prospect> for DryRun {
+impl From<DryRunOutcome> for DryRun {
     /// Of what is no event.
-    fn from(prospect: Prospect) -> Self {
-        Self { kind: None, prospect }
+    fn from(outcome: DryRunOutcome) -> Self {
+        Self { kind: None, outcome }
     }
 }
 
@@ -99,7 +99,7 @@ mod tests {
         let payload = br#"{"type":"presence","user_id":"a@b","present":true}"#.to_vec();
         let envelope = Envelope { payload, ..Envelope::default() };
         let dry_run = dry_run(&envelope, Format::Native, &router);
-        let Prospect::DeadLetter(letter) = &dry_run.prospect else { panic!("{dry_run:?}") };
+        let DryRunOutcome::DeadLetter(letter) = &dry_run.outcome else { panic!("{dry_run:?}") };
         assert_eq!((letter.reason, letter.attempts), (Reason::Panicked, 0));
     }
 }

@@ -75,12 +75,12 @@ pub const CONNECTIONS_OF_A_SOURCE: u64 = 2;
 pub const FILES_OF_A_REQUEST: u64 = 2;
 
 /// Connections to `admin.listen` at once, if there are enough open files.
-pub const MOST_VISITORS: u64 = 128;
+pub const MOST_ADMIN_CONNECTIONS: u64 = 128;
 
 /// Connections to `admin.listen` at once with too few open files: a probe, a monitor, and two slow clients.
-pub const FEWEST_VISITORS: u64 = 4;
+pub const FEWEST_ADMIN_CONNECTIONS: u64 = 4;
 
-// --- admin: visitors of the page, and probes ---
+// --- admin: clients of the page, and probes ---
 
 /// Least characters of `admin.token`. A shorter token could be guessed, and is not accepted for login.
 pub const SHORTEST_TOKEN: usize = 24;

@@ -183,10 +183,10 @@ impl SourceError {
 
     /// The same, with more to say of it.
     #[must_use]
-    pub fn reworded(self, words: impl FnOnce(String) -> String) -> Self {
+    pub fn reworded(self, reword: impl FnOnce(String) -> String) -> Self {
         match self {
-            Self::NotFound(said) => Self::NotFound(words(said)),
-            Self::Failed(said) => Self::Failed(words(said)),
+            Self::NotFound(said) => Self::NotFound(reword(said)),
+            Self::Failed(said) => Self::Failed(reword(said)),
             quiet @ (Self::Renewal | Self::TooMuch) => quiet,
         }
     }

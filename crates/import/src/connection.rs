@@ -58,7 +58,7 @@ pub(super) fn write(server: &Server, input: &Input, writer: &mut TomlWriter) {
     certificates(&connection, writer);
     writer.leave_out_all(&unsupported);
     if !confirms {
-        writer.say(
+        writer.comment(
             "Advice: set confirms_enabled = true in MongooseIM's pool. Without it, what RabbitMQ \
              could not take is lost before anything here can see it.",
         );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Malformed;
 use super::server::{Form, HostConfig, Modules, Pool, Server};
-use super::terms::{self, Kind, Term};
+use super::terms::{self, Term, TermKind};
 use super::tree::{Node, Table, Value};
 use super::writer::Unsupported;
 
@@ -14,7 +14,7 @@ use super::writer::Unsupported;
 pub(super) fn read(text: &str) -> Result<Server, Malformed> {
     let terms = terms::read(text)?;
     let macros = terms.iter().filter_map(defined).collect();
-    let mut reader = Reader { macros, server: Server::new(Form::Erlang) };
+    let mut reader = ServerReader { macros, server: Server::new(Form::Erlang) };
     // A domain's options can add to general ones that stand below.
     let (of_hosts, general): (Vec<_>, Vec<_>) = terms.iter().partition(|&term| is_of_host(term));
     general.into_iter().chain(of_hosts).for_each(|term| reader.option(term));
@@ -23,10 +23,10 @@ pub(super) fn read(text: &str) -> Result<Server, Malformed> {
 
 /// The name and value of a macro. Only simple values are filled in: of what is built from others
 /// a few lines could make any number of terms.
-fn defined(term: &Term) -> Option<(String, Kind)> {
+fn defined(term: &Term) -> Option<(String, TermKind)> {
     match tuple(term)? {
         [name, key, value] if is_atom(name, "define_macro") => match (&key.kind, &value.kind) {
-            (Kind::Atom(key), Kind::Atom(_) | Kind::Text(_) | Kind::Integer(_)) => {
+            (TermKind::Atom(key), TermKind::Atom(_) | TermKind::Text(_) | TermKind::Integer(_)) => {
                 Some((key.clone(), value.kind.clone()))
             }
             _ => None,
@@ -35,29 +35,29 @@ fn defined(term: &Term) -> Option<(String, Kind)> {
     }
 }
 
-struct Reader {
-    macros: BTreeMap<String, Kind>,
+struct ServerReader {
+    macros: BTreeMap<String, TermKind>,
     server: Server,
 }
 
-impl Reader {
+impl ServerReader {
     /// An option on the highest level, or one of the parts that people copy.
     fn option(&mut self, term: &Term) {
         let items = match &term.kind {
-            Kind::List(terms) => return terms.iter().for_each(|term| self.option(term)),
-            Kind::Tuple(items) => items.as_slice(),
+            TermKind::List(terms) => return terms.iter().for_each(|term| self.option(term)),
+            TermKind::Tuple(items) => items.as_slice(),
             _ => return,
         };
         let name = items.first().and_then(atom).unwrap_or_default();
         match (name, items) {
             ("modules", [_, modules]) => self.server.base = self.modules(modules),
             ("mod_event_pusher" | "mod_aws_sns" | "mod_muc" | "mod_muc_light", [_, _]) => {
-                let modules = Term { kind: Kind::List(vec![term.clone()]), line: term.line };
+                let modules = Term { kind: TermKind::List(vec![term.clone()]), line: term.line };
                 self.add(&modules);
             }
             ("backends", [_, backends]) => self.backends(backends),
             ("sns" | "rabbit", [_, _]) => {
-                let backends = Term { kind: Kind::List(vec![term.clone()]), line: term.line };
+                let backends = Term { kind: TermKind::List(vec![term.clone()]), line: term.line };
                 self.backends(&backends);
             }
             ("host_config", [_, host, options]) => self.host_config(host, options, term.line),
@@ -138,7 +138,7 @@ impl Reader {
             return;
         }
         let host = match &scope.kind {
-            Kind::Atom(_) => None,
+            TermKind::Atom(_) => None,
             _ => self.scalar(scope).and_then(|host| match host {
                 Value::Text(host) => Some(host),
                 _ => None,
@@ -152,7 +152,7 @@ impl Reader {
     fn table(&self, path: &str, from: &Term) -> Table {
         let mut table = Table::new(path, from.line);
         let pairs: Vec<(&Term, Option<&Term>)> = match &from.kind {
-            Kind::List(items) => items
+            TermKind::List(items) => items
                 .iter()
                 .map(|item| match tuple(item) {
                     Some([key, value]) => (key, Some(value)),
@@ -160,7 +160,7 @@ impl Reader {
                     _ => (item, None),
                 })
                 .collect(),
-            Kind::Map(items) => items.chunks(2).map(|pair| (&pair[0], pair.get(1))).collect(),
+            TermKind::Map(items) => items.chunks(2).map(|pair| (&pair[0], pair.get(1))).collect(),
             _ => Vec::new(),
         };
         for (key, value) in pairs {
@@ -178,22 +178,22 @@ impl Reader {
 
     fn value(&self, path: &str, term: &Term) -> Value {
         match &term.kind {
-            Kind::List(items) if items.is_empty() => Value::List(Vec::new()),
-            Kind::List(_) | Kind::Map(_) => Value::Table(self.table(path, term)),
+            TermKind::List(items) if items.is_empty() => Value::List(Vec::new()),
+            TermKind::List(_) | TermKind::Map(_) => Value::Table(self.table(path, term)),
             _ => self.scalar(term).unwrap_or(Value::Other),
         }
     }
 
     fn scalar(&self, term: &Term) -> Option<Value> {
         let kind = match &term.kind {
-            Kind::Atom(name) => self.macros.get(name).unwrap_or(&term.kind),
+            TermKind::Atom(name) => self.macros.get(name).unwrap_or(&term.kind),
             kind => kind,
         };
         match kind {
-            Kind::Atom(name) if name == "true" => Some(Value::Flag(true)),
-            Kind::Atom(name) if name == "false" => Some(Value::Flag(false)),
-            Kind::Atom(text) | Kind::Text(text) => Some(Value::Text(text.clone())),
-            Kind::Integer(number) => Some(Value::Integer(*number)),
+            TermKind::Atom(name) if name == "true" => Some(Value::Flag(true)),
+            TermKind::Atom(name) if name == "false" => Some(Value::Flag(false)),
+            TermKind::Atom(text) | TermKind::Text(text) => Some(Value::Text(text.clone())),
+            TermKind::Integer(number) => Some(Value::Integer(*number)),
             _ => None,
         }
     }
@@ -210,21 +210,21 @@ fn merge(into: &mut Modules, more: Modules) {
 
 fn list(term: &Term) -> &[Term] {
     match &term.kind {
-        Kind::List(items) => items,
+        TermKind::List(items) => items,
         _ => &[],
     }
 }
 
 fn tuple(term: &Term) -> Option<&[Term]> {
     match &term.kind {
-        Kind::Tuple(items) => Some(items),
+        TermKind::Tuple(items) => Some(items),
         _ => None,
     }
 }
 
 fn atom(term: &Term) -> Option<&str> {
     match &term.kind {
-        Kind::Atom(name) => Some(name),
+        TermKind::Atom(name) => Some(name),
         _ => None,
     }
 }

@@ -151,15 +151,15 @@ fn form(name: &str, text: &str) -> Form {
 }
 
 fn head(server: &Server, input: &Input, writer: &mut TomlWriter) {
-    writer.say(&format!("Made from {} by `event-pusher-sns import`.", input.name));
-    writer.say(
+    writer.comment(&format!("Made from {} by `event-pusher-sns import`.", input.name));
+    writer.comment(
         "Its comments are the report. `choice` marks what had to be decided, `NOT CARRIED OVER` what \
          has no counterpart here, `secret` what is not written. docs/from-mongooseim.md tells how to \
          switch over without loss, and back.",
     );
     writer.leave_out_all(&server.unsupported);
     writer.blank();
-    writer.say(
+    writer.comment(
         "In MongooseIM: switch the rabbit backend on and the sns backend off, in one step, when the \
          workers run.",
     );
@@ -168,7 +168,9 @@ fn head(server: &Server, input: &Input, writer: &mut TomlWriter) {
     others.sort();
     others.dedup();
     for other in others {
-        writer.say(&format!("The {other} backend stays as it is: it has nothing to do with SNS."));
+        writer.comment(&format!(
+            "The {other} backend stays as it is: it has nothing to do with SNS."
+        ));
     }
 }
 
@@ -184,9 +186,9 @@ fn backend_to_add(server: &Server, writer: &mut TomlWriter) {
             Form::Toml => (MODULES_TOML, POOL_TOML),
             Form::Erlang => (MODULES_ERLANG, POOL_ERLANG),
         };
-        writer.quote(modules);
+        writer.comment_lines(modules);
         if server.pools.is_empty() {
-            writer.quote(pool);
+            writer.comment_lines(pool);
         }
     }
     for host in &server.hosts {

@@ -52,7 +52,9 @@ fn topics(sns: &Sns, writer: &mut TomlWriter) {
         }
     }
     if !sns.has_topics() {
-        writer.say("Without a topic here, events of domains that are not named below are skipped.");
+        writer.comment(
+            "Without a topic here, events of domains that are not named below are skipped.",
+        );
     }
 }
 
@@ -82,7 +84,7 @@ fn service(sns: &Sns, input: &Input, writer: &mut TomlWriter) {
         match sns.get(name) {
             Some(value) => writer.set(name, value),
             None if sns.has_topics() => {
-                writer.say(&format!("{name} is not in the input, and topics need it: set it."));
+                writer.comment(&format!("{name} is not in the input, and topics need it: set it."));
             }
             None => {}
         }
@@ -174,7 +176,7 @@ fn host(host: &HostConfig, base: &Sns, input: &Input, writer: &mut TomlWriter) {
     if host.is_type {
         let why = "stands for domains that only MongooseIM's database knows; write this for each:";
         writer.leave_out(&Unsupported::new(host.line, format!("the host type {}", host.name), why));
-        writer.quote(section.finish().trim());
+        writer.comment_lines(section.finish().trim());
     } else {
         writer.append(&section);
     }

@@ -21,7 +21,7 @@ pub(super) fn write(server: &Server, kinds: &[EventKind], writer: &mut TomlWrite
     let mut unsupported = Vec::new();
     let exchanges = exchanges(server, &mut unsupported, writer);
     writer.blank();
-    writer.say(
+    writer.comment(
         "Each exchange of MongooseIM's RabbitMQ backend is a source. It publishes what is sent and \
          what is received; only what is sent is bound, as its SNS backend published only that.",
     );
@@ -41,7 +41,7 @@ pub(super) fn write(server: &Server, kinds: &[EventKind], writer: &mut TomlWrite
         }
     }
     if !sources.some {
-        writer.say(
+        writer.comment(
             "Advice: without any source the default one stands in, for the exchange chat.events; \
              see config/default.toml.",
         );
@@ -106,7 +106,7 @@ fn lacking(server: &Server, kind: EventKind, writer: &mut TomlWriter) {
         let rabbit = modules.rabbit.as_ref().filter(|_| modules.may_lack_exchanges);
         rabbit.is_some_and(|it| !it.has(section)) && is_wanted(server, modules, kind)
     };
-    let mut say = |of: &str, place: &str, modules: &str| {
+    let mut add_choice = |of: &str, place: &str, modules: &str| {
         writer.blank();
         writer.choice(&format!(
             "MongooseIM's rabbit backend{of} has no {section} in the input. Up to 6.4 it then \
@@ -114,14 +114,14 @@ fn lacking(server: &Server, kind: EventKind, writer: &mut TomlWriter) {
              newer, add to {place}:",
             events(kind)
         ));
-        writer.quote(&format!("[{modules}.mod_event_pusher.rabbit.{section}]"));
+        writer.comment_lines(&format!("[{modules}.mod_event_pusher.rabbit.{section}]"));
     };
     if lacks(&server.base) {
-        say("", "mongooseim.toml", "modules");
+        add_choice("", "mongooseim.toml", "modules");
     }
     for host in &server.hosts {
         if host.modules.as_ref().is_some_and(lacks) {
-            say(&format!(" of {}", host.name), "its [[host_config]]", "host_config.modules");
+            add_choice(&format!(" of {}", host.name), "its [[host_config]]", "host_config.modules");
         }
     }
 }

@@ -16,12 +16,12 @@ const NO_TEXT: &str = "of binaries only texts can be read here, as <<\"text\">>"
 /// A term and the line that it begins on.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Term {
-    pub kind: Kind,
+    pub kind: TermKind,
     pub line: usize,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum TermKind {
     Atom(String),
     /// A string, a binary, or a character.
     Text(String),
@@ -105,15 +105,15 @@ impl Parser<'_> {
         let line = token.start().line().get();
         let kind = match token.kind() {
             TokenKind::Symbol(symbol) => self.symbol(symbol)?,
-            TokenKind::String => Kind::Text(self.strings()?),
+            TokenKind::String => TermKind::Text(self.strings()?),
             // Some of them are atoms to whoever never wrote a function.
             TokenKind::Keyword(keyword) if keyword != Keyword::Fun => {
-                self.taken(Kind::Atom(keyword.as_str().to_owned()))?
+                self.taken(TermKind::Atom(keyword.as_str().to_owned()))?
             }
-            TokenKind::Float => self.taken(Kind::Other)?,
+            TokenKind::Float => self.taken(TermKind::Other)?,
             _ => match token.value(self.text) {
-                TokenValue::Atom(atom) => self.taken(Kind::Atom(atom.into_owned()))?,
-                TokenValue::Char(c) => self.taken(Kind::Text(c.into()))?,
+                TokenValue::Atom(atom) => self.taken(TermKind::Atom(atom.into_owned()))?,
+                TokenValue::Char(c) => self.taken(TermKind::Text(c.into()))?,
                 TokenValue::Integer(number) => self.taken(integer(number, false))?,
                 _ => return Err(self.wrong(NO_TERM)),
             },
@@ -121,18 +121,18 @@ impl Parser<'_> {
         Ok(Term { kind, line })
     }
 
-    fn symbol(&mut self, symbol: Symbol) -> Result<Kind, Malformed> {
+    fn symbol(&mut self, symbol: Symbol) -> Result<TermKind, Malformed> {
         match symbol {
-            Symbol::OpenBrace => Ok(Kind::Tuple(self.items(Symbol::CloseBrace)?)),
-            Symbol::OpenSquare => Ok(Kind::List(self.items(Symbol::CloseSquare)?)),
-            Symbol::DoubleLeftAngle => Ok(Kind::Text(self.binary()?)),
+            Symbol::OpenBrace => Ok(TermKind::Tuple(self.items(Symbol::CloseBrace)?)),
+            Symbol::OpenSquare => Ok(TermKind::List(self.items(Symbol::CloseSquare)?)),
+            Symbol::DoubleLeftAngle => Ok(TermKind::Text(self.binary()?)),
             Symbol::Sharp => self.map(),
             Symbol::Hyphen => self.negative(),
             _ => Err(self.wrong(NO_TERM)),
         }
     }
 
-    fn taken(&mut self, kind: Kind) -> Result<Kind, Malformed> {
+    fn taken(&mut self, kind: TermKind) -> Result<TermKind, Malformed> {
         self.advance()?;
         Ok(kind)
     }
@@ -149,14 +149,14 @@ impl Parser<'_> {
         Ok(whole)
     }
 
-    fn negative(&mut self) -> Result<Kind, Malformed> {
+    fn negative(&mut self) -> Result<TermKind, Malformed> {
         self.advance()?;
         match self.next.map(|token| (token.kind(), token)) {
             Some((TokenKind::Integer, token)) => match token.value(self.text) {
                 TokenValue::Integer(number) => self.taken(integer(number, true)),
-                _ => self.taken(Kind::Other),
+                _ => self.taken(TermKind::Other),
             },
-            Some((TokenKind::Float, _)) => self.taken(Kind::Other),
+            Some((TokenKind::Float, _)) => self.taken(TermKind::Other),
             _ => Err(self.wrong("a number is missing after the `-`")),
         }
     }
@@ -199,18 +199,18 @@ impl Parser<'_> {
         Ok(text)
     }
 
-    fn map(&mut self) -> Result<Kind, Malformed> {
+    fn map(&mut self) -> Result<TermKind, Malformed> {
         self.advance()?;
         if !self.is(Symbol::OpenBrace) {
             return Err(self.wrong("records can't be read here, only maps, as #{key => value}"));
         }
-        Ok(Kind::Map(self.items(Symbol::CloseBrace)?))
+        Ok(TermKind::Map(self.items(Symbol::CloseBrace)?))
     }
 }
 
-fn integer(number: Option<u64>, negative: bool) -> Kind {
+fn integer(number: Option<u64>, negative: bool) -> TermKind {
     let number = number.map(|number| i128::from(number) * if negative { -1 } else { 1 });
-    number.and_then(|number| i64::try_from(number).ok()).map_or(Kind::Other, Kind::Integer)
+    number.and_then(|number| i64::try_from(number).ok()).map_or(TermKind::Other, TermKind::Integer)
 }
 
 fn explain(kind: ErrorKind) -> &'static str {

@@ -66,7 +66,7 @@ impl TomlWriter {
     }
 
     /// A comment.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(super) fn comment(&mut self, text: &str) {
         let mut line = String::from("#");
         for word in text.split_whitespace() {
             if line.len() + 1 + word.len() > WIDTH && line.len() > 1 {
@@ -82,19 +82,19 @@ impl TomlWriter {
     /// A comment on something that had to be decided.
     pub(super) fn choice(&mut self, text: &str) {
         self.choices += 1;
-        self.say(&format!("choice: {text}"));
+        self.comment(&format!("choice: {text}"));
     }
 
     /// A comment on a secret that is not written.
     pub(super) fn secret(&mut self, text: &str) {
         self.secrets += 1;
-        self.say(&format!("secret: {text}"));
+        self.comment(&format!("secret: {text}"));
     }
 
     /// A comment on what could not be carried over.
     pub(super) fn leave_out(&mut self, unsupported: &Unsupported) {
         self.left_out += 1;
-        self.say(&format!("NOT CARRIED OVER: {unsupported}"));
+        self.comment(&format!("NOT CARRIED OVER: {unsupported}"));
     }
 
     pub(super) fn leave_out_all(&mut self, unsupported: &[Unsupported]) {
@@ -109,7 +109,7 @@ impl TomlWriter {
     }
 
     /// Lines in a comment, as they are.
-    pub(super) fn quote(&mut self, text: &str) {
+    pub(super) fn comment_lines(&mut self, text: &str) {
         for line in text.lines() {
             self.line(format!("#     {line}").trim_end());
         }

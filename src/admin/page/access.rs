@@ -22,9 +22,9 @@ use crate::config::Admin;
 /// What a wrong token waits for its answer.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Everything that decides.
+/// Decides who may use the page, by host name, site and token.
 #[derive(Debug)]
-pub(super) struct Access {
+pub(super) struct AccessControl {
     hosts: BTreeSet<String>,
     token: Option<Secret>,
     /// What is told where nobody can log in.
@@ -137,7 +137,7 @@ fn asked_host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
     uri.authority().map_or_else(host, Authority::as_str)
 }
 
-impl Access {
+impl AccessControl {
     pub(super) fn new(admin: &Admin) -> Self {
         let own = admin.listen.as_deref().and_then(|it| it.rsplit_once(':'));
         let names = own.map(|(host, _)| host.to_owned()).into_iter().chain(admin.hosts.clone());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::admin::places::network;
+use crate::admin::connection_slots::network;
 use crate::limits::{WRONG_TOKEN_NETWORKS, WRONG_TOKENS, WRONG_TOKENS_ELSEWHERE};
 
 /// So many at once, and so many a second after that.

@@ -73,12 +73,12 @@ type Task = Box<dyn FnOnce(Rc<OperatorContext>) -> LocalBoxFuture<'static, ()> +
 
 /// What a replay is to do.
 #[derive(Debug, Clone)]
-pub(super) struct Order {
+pub(super) struct ReplayRequest {
     pub(super) filter: Filter,
     pub(super) canary: Option<u64>,
     pub(super) rate: Option<f64>,
     pub(super) max_failures: Option<u64>,
-    /// Who ordered it, for those who are logged in.
+    /// Who requested it, for those who are logged in.
     pub(super) by: String,
     /// From where, for the log.
     pub(super) peer: SocketAddr,
@@ -185,16 +185,16 @@ impl DeadLetterJobs {
     }
 
     /// Starts a replay, which continues if the page is closed.
-    pub(super) fn replay(&self, order: Order) -> Result<(), NotDone> {
+    pub(super) fn replay(&self, request: ReplayRequest) -> Result<(), NotDone> {
         if self.is_replaying() {
             return Err(NotDone::Busy(
                 "a replay is already running; wait until it has ended, or stop it",
             ));
         }
         let (job, stop) = (self.job.clone(), self.stop.clone());
-        let by = order.by.clone();
+        let by = request.by.clone();
         let task: Task = Box::new(move |context| {
-            async move { replay(&context, order, &job, stop.subscribe()).await }.boxed_local()
+            async move { replay(&context, request, &job, stop.subscribe()).await }.boxed_local()
         });
         self.enqueue(task)?;
         self.stop.send_replace(false);
@@ -239,8 +239,8 @@ async fn stop_with_the_worker(mut worker: Stop, stop: watch::Sender<bool>) {
     }
 }
 
-async fn replay(context: &OperatorContext, order: Order, job: &JobSender, stop: Stop) {
-    let Order { filter, canary, rate, max_failures, by, peer } = order;
+async fn replay(context: &OperatorContext, request: ReplayRequest, job: &JobSender, stop: Stop) {
+    let ReplayRequest { filter, canary, rate, max_failures, by, peer } = request;
     let replay = Replay { canary, rate, max_failures, ..context.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
     let (mut reported, mut blocked): (Option<Instant>, _) = (None, None);

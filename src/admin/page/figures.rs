@@ -96,7 +96,7 @@ pub(super) struct Requests {
 
 /// A topic's numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Topic {
+pub(super) struct TopicFigures {
     published: u64,
     published_per_second: f64,
     failed_requests: u64,
@@ -106,7 +106,7 @@ pub(super) struct Topic {
 
 /// A source's numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub(super) struct Source {
+pub(super) struct SourceFigures {
     received_per_second: f64,
     in_flight: i64,
     ready: Option<i64>,
@@ -129,9 +129,9 @@ pub(super) struct Figures {
     pub(super) missing: u64,
     pub(super) requests: Requests,
     #[serde(skip)]
-    pub(super) topics: BTreeMap<String, Topic>,
+    pub(super) topics: BTreeMap<String, TopicFigures>,
     #[serde(skip)]
-    pub(super) sources: BTreeMap<String, Source>,
+    pub(super) sources: BTreeMap<String, SourceFigures>,
 }
 
 /// The readings of the last seconds, and the chart of the last minutes.
@@ -244,9 +244,9 @@ impl Span<'_> {
         all(self.now).since(&all(self.before))
     }
 
-    fn source(&self, name: &str, now: &OfSource) -> Source {
+    fn source(&self, name: &str, now: &OfSource) -> SourceFigures {
         let before = self.before.sources.get(name).map_or(0, |it| it.received);
-        Source {
+        SourceFigures {
             received_per_second: self.rate(before, now.received),
             in_flight: now.in_flight,
             ready: now.ready,
@@ -255,14 +255,14 @@ impl Span<'_> {
         }
     }
 
-    fn topic(&self, name: &str, now: &OfTopic) -> Topic {
+    fn topic(&self, name: &str, now: &OfTopic) -> TopicFigures {
         let before = self.before.topics.get(name);
         let failed = now.requests.iter().filter(|(result, _)| *result != "accepted");
         let times = match before {
             Some(before) => now.seconds.clone().since(&before.seconds),
             None => now.seconds.clone(),
         };
-        Topic {
+        TopicFigures {
             published: now.published,
             published_per_second: self.rate(before.map_or(0, |it| it.published), now.published),
             failed_requests: failed.map(|(_, count)| count).sum(),

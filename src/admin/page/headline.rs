@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::admin::health::{HeldNow, Readiness, Source};
+use crate::admin::health::{HeldNow, Readiness, SourceStatus};
 use crate::text::counted;
 
 /// How bad it is.
@@ -121,7 +121,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
 
 /// A source that waits for one held topic consumes nothing for its others either. Nor do these flow where a topic
 /// in order fills the prefetch.
-fn held_topics(count: usize, waiting: &[&Source], per_second: f64) -> String {
+fn held_topics(count: usize, waiting: &[&SourceStatus], per_second: f64) -> String {
     let (held, it) = match count {
         1 => ("One topic is held".to_owned(), "it"),
         count => (format!("{count} topics are held"), "one of them"),
@@ -179,7 +179,7 @@ fn point_of_hold(hold: &HeldNow) -> Point {
     }
 }
 
-fn point_of_waiting(source: &Source) -> Point {
+fn point_of_waiting(source: &SourceStatus) -> Point {
     Point {
         what: format!("source {} is not consuming: its events are back in its queue", source.name),
         since: Some(source.since),

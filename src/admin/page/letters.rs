@@ -15,7 +15,7 @@ use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
 use super::access::Who;
-use super::dead_letter_jobs::{NotDone, OperatorContext, Order};
+use super::dead_letter_jobs::{NotDone, OperatorContext, ReplayRequest};
 use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
 use super::{LONG_ANSWER, Page};
 use crate::dead_letters::argument_parsers::{jid, kind, moment, rate};
@@ -32,17 +32,17 @@ pub(super) async fn groups(State(page): State<Arc<Page>>, request: ParsedRequest
         Ok(it) => it,
         Err(response) => return *response,
     };
-    let looked = page.jobs.ask(async move |context, stop| {
+    let counts = page.jobs.ask(async move |context, stop| {
         let mut summary = Summary::default();
-        let looked =
+        let counts =
             context.dead_letters.list(&filter, &stop, |letter| summary.add(letter)).await?;
         Ok(json!({
-            "letters": looked.letters,
-            "matching": looked.matching,
+            "letters": counts.letters,
+            "matching": counts.matching,
             "groups": summary.into_groups(),
         }))
     });
-    said(looked.await)
+    said(counts.await)
 }
 
 /// Letters one by one, the first few.
@@ -52,13 +52,13 @@ pub(super) async fn each(State(page): State<Arc<Page>>, request: ParsedRequest) 
         Err(response) => return *response,
     };
     filter.limit = Some(filter.limit.unwrap_or(MOST_ROWS).min(MOST_ROWS));
-    let looked = page.jobs.ask(async move |context, stop| {
+    let counts = page.jobs.ask(async move |context, stop| {
         let mut rows = Vec::new();
         let show = |letter: &Letter| rows.push(as_json(letter));
-        let looked = context.dead_letters.list(&filter, &stop, show).await?;
-        Ok(json!({"letters": looked.letters, "rows": rows}))
+        let counts = context.dead_letters.list(&filter, &stop, show).await?;
+        Ok(json!({"letters": counts.letters, "rows": rows}))
     });
-    said(looked.await)
+    said(counts.await)
 }
 
 /// One letter, and what it would become now.
@@ -139,12 +139,12 @@ impl Wanted {
         self.filter.iter().flat_map(each).collect()
     }
 
-    fn order(&self, who: &Who, request: &ParsedRequest) -> Result<Order, String> {
+    fn replay_request(&self, who: &Who, request: &ParsedRequest) -> Result<ReplayRequest, String> {
         let zero = |it: Option<u64>| it == Some(0);
         if zero(self.canary) || zero(self.max_failures) {
             return Err("canary and max_failures must be 1 or more, or be left out".to_owned());
         }
-        Ok(Order {
+        Ok(ReplayRequest {
             filter: filter(&self.pairs())?,
             canary: self.canary,
             rate: self.rate.map(|it| rate(&it.to_string())).transpose()?,
@@ -168,11 +168,11 @@ pub(super) async fn replay(
         Ok(it) => it,
         Err(response) => return *response,
     };
-    let order = match wanted.order(&who, &request) {
+    let replay_request = match wanted.replay_request(&who, &request) {
         Ok(it) => it,
         Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
     };
-    if let Err(not_done) = page.jobs.replay(order) {
+    if let Err(not_done) = page.jobs.replay(replay_request) {
         return said::<()>(Err(not_done));
     }
     let Wanted { filter, canary, rate, max_failures } = wanted;

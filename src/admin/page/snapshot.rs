@@ -66,8 +66,8 @@ struct Snapshot<'a> {
     at: Timestamp,
     headline: Headline,
     figures: &'a Figures,
-    topics: Vec<Topic<'a>>,
-    sources: Vec<Source<'a>>,
+    topics: Vec<TopicSnapshot<'a>>,
+    sources: Vec<SourceSnapshot<'a>>,
     held: &'a [HeldNow],
     errors: &'a [Met],
     dead_letters: Option<u64>,
@@ -77,23 +77,25 @@ struct Snapshot<'a> {
     point: Option<&'a figures::Point>,
 }
 
+/// A topic, as the page shows it.
 #[derive(Serialize)]
-struct Topic<'a> {
+struct TopicSnapshot<'a> {
     name: &'a str,
     arn: &'a str,
     state: &'static str,
     #[serde(flatten)]
-    figures: figures::Topic,
+    figures: figures::TopicFigures,
 }
 
+/// A source, as the page shows it.
 #[derive(Serialize)]
-struct Source<'a> {
+struct SourceSnapshot<'a> {
     name: &'a str,
     queue: &'a str,
     state: &'static str,
     since: Option<Timestamp>,
     #[serde(flatten)]
-    figures: figures::Source,
+    figures: figures::SourceFigures,
 }
 
 /// An update, as who has not logged in gets it, and as who has.
@@ -156,11 +158,11 @@ impl Page {
 }
 
 impl About {
-    fn topics<'a>(&'a self, ready: &Readiness, figures: &Figures) -> Vec<Topic<'a>> {
+    fn topics<'a>(&'a self, ready: &Readiness, figures: &Figures) -> Vec<TopicSnapshot<'a>> {
         let topic = |(name, arn): &'a (String, String)| {
             let is_held = ready.held.iter().any(|it| it.topic.as_ref() == Some(arn));
             let all_are = ready.held.iter().any(|it| it.topic.is_none());
-            Topic {
+            TopicSnapshot {
                 name,
                 arn,
                 state: if is_held || all_are { "held" } else { "open" },
@@ -170,10 +172,10 @@ impl About {
         self.topics.iter().map(topic).collect()
     }
 
-    fn sources<'a>(&'a self, ready: &Readiness, figures: &Figures) -> Vec<Source<'a>> {
+    fn sources<'a>(&'a self, ready: &Readiness, figures: &Figures) -> Vec<SourceSnapshot<'a>> {
         let source = |(name, queue): &'a (String, String)| {
             let seen = ready.sources.iter().find(|it| it.name == *name);
-            Source {
+            SourceSnapshot {
                 name,
                 queue,
                 state: seen.map_or("starting", |it| it.state),

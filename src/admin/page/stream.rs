@@ -22,7 +22,7 @@ const LASTS: Duration = Duration::from_mins(15);
 
 pub(super) async fn stream(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
     let trusted = page.access.knows(&request.headers, request.peer());
-    let Some(place) = Place::take(&page.watchers, trusted) else {
+    let Some(slot) = StreamSlot::take(&page.watchers, trusted) else {
         let wrong = "the limit of open streams is reached; poll /api/status instead";
         let mut response = failed(StatusCode::SERVICE_UNAVAILABLE, wrong);
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
@@ -38,7 +38,7 @@ pub(super) async fn stream(State(page): State<Arc<Page>>, request: ParsedRequest
         snapshots: page.snapshots.subscribe(),
         until: Instant::now() + LASTS,
         first: Some(first),
-        place,
+        slot,
     };
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     (kind, Body::from_stream(stream::unfold(updates, Updates::next))).into_response()
@@ -55,14 +55,14 @@ impl Watchers {
     }
 }
 
-/// One of the few places; who has logged in has others than who has not. A page that gets none asks now and then
+/// A slot for a stream; clients that have logged in have others than clients that have not. A page that gets none asks now and then
 /// instead.
-struct Place {
+struct StreamSlot {
     watchers: watch::Sender<Watchers>,
     trusted: bool,
 }
 
-impl Place {
+impl StreamSlot {
     fn take(watchers: &watch::Sender<Watchers>, trusted: bool) -> Option<Self> {
         let taken = watchers.send_if_modified(|watchers| {
             let (count, most) = watchers.of(trusted);
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.watchers.send_modify(|watchers| *watchers.of(self.trusted).0 -= 1);
     }
@@ -84,7 +84,7 @@ struct Updates {
     snapshots: watch::Receiver<Snapshots>,
     until: Instant,
     first: Option<String>,
-    place: Place,
+    slot: StreamSlot,
 }
 
 impl Updates {
@@ -94,7 +94,7 @@ impl Updates {
         }
         timeout_at(self.until, self.snapshots.changed()).await.ok()?.ok()?;
         let snapshots = self.snapshots.borrow_and_update().clone();
-        let frame = snapshots.of(self.place.trusted);
+        let frame = snapshots.of(self.slot.trusted);
         Some((Ok(format!("event: frame\ndata: {frame}\n\n").into()), self))
     }
 }
@@ -107,12 +107,12 @@ mod tests {
     fn one_page_more_than_there_are_places_gets_no_stream_until_another_goes() {
         let watchers = watch::Sender::new(Watchers::default());
         for (trusted, most) in [(false, ANONYMOUS_STREAMS), (true, TRUSTED_STREAMS)] {
-            let mut places: Vec<_> =
-                (0..most).map_while(|_| Place::take(&watchers, trusted)).collect();
-            assert_eq!(places.len(), most);
-            assert!(Place::take(&watchers, trusted).is_none());
-            places.pop();
-            assert!(Place::take(&watchers, trusted).is_some());
+            let mut slots: Vec<_> =
+                (0..most).map_while(|_| StreamSlot::take(&watchers, trusted)).collect();
+            assert_eq!(slots.len(), most);
+            assert!(StreamSlot::take(&watchers, trusted).is_none());
+            slots.pop();
+            assert!(StreamSlot::take(&watchers, trusted).is_some());
         }
     }
 }

@@ -16,19 +16,20 @@ pub(super) struct Quoted;
 
 impl<'w> FormatFields<'w> for Quoted {
     fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
-        let mut line = Line { writer, begun: false, result: Ok(()) };
-        fields.record(&mut line);
-        line.result
+        let mut visitor = FieldVisitor { writer, begun: false, result: Ok(()) };
+        fields.record(&mut visitor);
+        visitor.result
     }
 }
 
-struct Line<'w> {
+/// Writes the fields of a line, each quoted.
+struct FieldVisitor<'w> {
     writer: Writer<'w>,
     begun: bool,
     result: fmt::Result,
 }
 
-impl Line<'_> {
+impl FieldVisitor<'_> {
     /// `is_plain`: the value needs no quotes.
     fn record(&mut self, field: &Field, value: &str, is_plain: bool) {
         // What the `log` crate's records have beside their text is said by level and target.
@@ -54,7 +55,7 @@ impl Line<'_> {
     }
 }
 
-impl Visit for Line<'_> {
+impl Visit for FieldVisitor<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record(field, value, false);
     }

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, BufWriter};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{CommandContext, End, dead_letters, explain, print_error, print_line};
+use super::{CommandContext, ExitStatus, dead_letters, explain, print_error, print_line};
 use crate::dead_letters::{DeadLettersError, Filter, Imported};
 
 /// Stands for standard output.
@@ -15,27 +15,27 @@ impl CommandContext<'_> {
         &self,
         file: &Path,
         filter: Filter,
-    ) -> Result<End, DeadLettersError> {
+    ) -> Result<ExitStatus, DeadLettersError> {
         if file == Path::new(STDOUT) {
             let to = BufWriter::new(io::stdout().lock());
-            let looked = self.dead_letters.export(&filter, self.stop, to).await?;
-            print_error(&format!("exported {}", dead_letters(looked.matching)));
-            return Ok(self.end_of(&looked));
+            let counts = self.dead_letters.export(&filter, self.stop, to).await?;
+            print_error(&format!("exported {}", dead_letters(counts.matching)));
+            return Ok(self.end_of(&counts));
         }
-        let Some(new) = NewFile::create(file) else { return Ok(End::Failed) };
+        let Some(new) = NewFile::create(file) else { return Ok(ExitStatus::Failed) };
         let to = BufWriter::new(&new.file);
-        let looked = self.dead_letters.export(&filter, self.stop, to).await?;
-        let end = self.end_of(&looked);
-        if self.found_none(&looked, &filter) {
+        let counts = self.dead_letters.export(&filter, self.stop, to).await?;
+        let end = self.end_of(&counts);
+        if self.found_none(&counts, &filter) {
             return Ok(end);
         }
         new.keep()?;
-        let (matching, file) = (dead_letters(looked.matching), file.display());
+        let (matching, file) = (dead_letters(counts.matching), file.display());
         print_line(&format!("exported {matching} to {file}; they are still in the queue"));
         Ok(end)
     }
 
-    pub(super) async fn import(&self, file: &Path) -> Result<End, DeadLettersError> {
+    pub(super) async fn import(&self, file: &Path) -> Result<ExitStatus, DeadLettersError> {
         let shown = file.display();
         // It is asked for before it is opened, which takes for ever with a pipe that nobody writes to.
         let opened = std::fs::metadata(file)
@@ -45,12 +45,12 @@ impl CommandContext<'_> {
                 print_error(&format!(
                     "{shown} is not a regular file; `import` reads the file twice, so it can't be a pipe"
                 ));
-                return Ok(End::Failed);
+                return Ok(ExitStatus::Failed);
             }
             Ok(Some(from)) => BufReader::new(from),
             Err(error) => {
                 print_error(&format!("cannot read {shown}: {error}"));
-                return Ok(End::Failed);
+                return Ok(ExitStatus::Failed);
             }
         };
         let mut done = Imported::default();
@@ -72,11 +72,11 @@ impl CommandContext<'_> {
                     "imported {added} of {} from {shown}{there}",
                     dead_letters(letters)
                 ));
-                Ok(End::Done)
+                Ok(ExitStatus::Done)
             }
             Err(DeadLettersError::Archive(error)) if added == 0 => {
                 print_error(&format!("{shown}: {error}. Nothing was imported"));
-                Ok(End::Failed)
+                Ok(ExitStatus::Failed)
             }
             Err(trouble) if added > 0 => {
                 explain(&trouble);
@@ -84,7 +84,7 @@ impl CommandContext<'_> {
                     "{added} of {} were imported; run `import` again for the rest",
                     dead_letters(letters)
                 ));
-                Ok(End::Failed)
+                Ok(ExitStatus::Failed)
             }
             Err(trouble) => Err(trouble),
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use tokio::sync::oneshot;
 
 use super::archive::NewFile;
-use super::{CommandContext, End, dead_letters, print_error, print_line};
+use super::{CommandContext, ExitStatus, dead_letters, print_error, print_line};
 use crate::dead_letters::{DeadLettersError, Discarded, Filter};
 
 impl CommandContext<'_> {
@@ -13,18 +13,18 @@ impl CommandContext<'_> {
         filter: Filter,
         yes: bool,
         export: Option<&Path>,
-    ) -> Result<End, DeadLettersError> {
+    ) -> Result<ExitStatus, DeadLettersError> {
         if !yes && !std::io::stdin().is_terminal() {
             print_error(
                 "discarded letters can't be restored, so `discard` asks for confirmation, and standard input is not a terminal: confirm with --yes",
             );
-            return Ok(End::WrongArguments);
+            return Ok(ExitStatus::WrongArguments);
         }
         let may = async |count| yes || self.confirms(count).await;
-        let Discarded { looked, done } = match export {
+        let Discarded { counts, done } = match export {
             None => self.dead_letters.discard(&filter, self.stop, may).await?,
             Some(path) => {
-                let Some(new) = NewFile::create(path) else { return Ok(End::Failed) };
+                let Some(new) = NewFile::create(path) else { return Ok(ExitStatus::Failed) };
                 let to = BufWriter::new(&new.file);
                 let keep = |_written| new.keep();
                 let discarded =
@@ -36,15 +36,15 @@ impl CommandContext<'_> {
                 discarded
             }
         };
-        let end = self.end_of(&looked);
-        if looked.claimed > 0 {
-            let letters = dead_letters(looked.claimed);
+        let end = self.end_of(&counts);
+        if counts.claimed > 0 {
+            let letters = dead_letters(counts.claimed);
             print_error(&format!(
                 "not discarded: {letters} whose time of dead-lettering is only claimed (`list` marks them). Select them \
                  with other filters, or add --claimed-times to trust the claimed times"
             ));
         }
-        if self.found_none(&looked, &filter) {
+        if self.found_none(&counts, &filter) {
             return Ok(end);
         }
         if !done {
@@ -53,7 +53,7 @@ impl CommandContext<'_> {
         }
         let exported =
             export.map(|it| format!("; {} contains them", it.display())).unwrap_or_default();
-        print_line(&format!("discarded {}{exported}", dead_letters(looked.matching)));
+        print_line(&format!("discarded {}{exported}", dead_letters(counts.matching)));
         Ok(end)
     }
 

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{CommandContext, End, dead_letters, print_json, print_line};
-use crate::dead_letters::{DeadLettersError, Filter, Group, Letter, Looked, Summary, cause};
+use super::{CommandContext, ExitStatus, dead_letters, print_json, print_line};
+use crate::dead_letters::{BrowseCounts, DeadLettersError, Filter, Group, Letter, Summary, cause};
 use crate::text::printable;
 
 /// Characters of a reason or an error that a list shows; `show` and `--json` show all of it.
@@ -27,35 +27,35 @@ impl CommandContext<'_> {
         filter: Filter,
         each: bool,
         json: bool,
-    ) -> Result<End, DeadLettersError> {
+    ) -> Result<ExitStatus, DeadLettersError> {
         let mut summary = Summary::default();
-        let looked = self.dead_letters.list(&filter, self.stop, |letter| match (each, json) {
+        let counts = self.dead_letters.list(&filter, self.stop, |letter| match (each, json) {
             (false, _) => summary.add(letter),
             (true, false) => print_line(&row(letter)),
             (true, true) => print_json(letter),
         });
-        let looked = looked.await?;
-        let end = self.end_of(&looked);
+        let counts = counts.await?;
+        let end = self.end_of(&counts);
         let groups = summary.into_groups();
         if json {
             if !each {
-                let Looked { letters, matching, unseen, .. } = looked;
+                let BrowseCounts { letters, matching, unseen, .. } = counts;
                 print_json(&Listing { queue: self.queue(), letters, matching, unseen, groups });
             }
             return Ok(end);
         }
-        if self.found_none(&looked, &filter) {
+        if self.found_none(&counts, &filter) {
             return Ok(end);
         }
         for group in &groups {
             print_line(&paragraph(group));
         }
-        let shown = if looked.matching < looked.letters {
-            format!(", {} of them match the filter", looked.matching)
+        let shown = if counts.matching < counts.letters {
+            format!(", {} of them match the filter", counts.matching)
         } else {
             String::new()
         };
-        print_line(&format!("{} in `{}`{shown}", dead_letters(looked.letters), self.queue()));
+        print_line(&format!("{} in `{}`{shown}", dead_letters(counts.letters), self.queue()));
         Ok(end)
     }
 }

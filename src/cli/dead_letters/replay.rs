@@ -1,15 +1,18 @@
 use std::collections::BTreeMap;
 
 use super::progress::Progress;
-use super::{CommandContext, End, dead_letters, print_error, print_json, print_line};
+use super::{CommandContext, ExitStatus, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
-    DeadLettersError, Ended, Filter, Looked, Replay, Report, Watching, report_as_json,
+    BrowseCounts, DeadLettersError, Ended, Filter, Replay, Report, Watching, report_as_json,
 };
 use crate::text::printable;
 
 impl CommandContext<'_> {
-    pub(super) async fn replay(&self, arguments: ReplayArguments) -> Result<End, DeadLettersError> {
+    pub(super) async fn replay(
+        &self,
+        arguments: ReplayArguments,
+    ) -> Result<ExitStatus, DeadLettersError> {
         let mut replay = Replay {
             target: arguments.target(),
             canary: arguments.canary,
@@ -34,14 +37,14 @@ impl CommandContext<'_> {
         let report = report?;
         let good = if replay.dry_run { report.refused.is_empty() } else { report.is_good() };
         let Report { letters, matching, unseen, .. } = report;
-        let looked = Looked { letters, matching, unseen, claimed: 0 };
+        let counts = BrowseCounts { letters, matching, unseen, claimed: 0 };
         if arguments.json {
             print_json(&report_as_json(&report));
-        } else if !self.found_none(&looked, &filter) {
+        } else if !self.found_none(&counts, &filter) {
             if replay.dry_run { print_plan(&report) } else { print_report(&report) }
         }
-        let end = self.end_of(&looked);
-        Ok(if good { end } else { End::Failed })
+        let end = self.end_of(&counts);
+        Ok(if good { end } else { ExitStatus::Failed })
     }
 }
 

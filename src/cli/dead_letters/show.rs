@@ -1,9 +1,9 @@
 use serde_json::Value as Json;
 
 use super::list::{died, row, time};
-use super::{CommandContext, End, print_error, print_json, print_line};
+use super::{CommandContext, ExitStatus, print_error, print_json, print_line};
 use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, dry_run};
-use crate::dry_run::{DryRun, Prospect};
+use crate::dry_run::{DryRun, DryRunOutcome};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
 use crate::rabbitmq::message::Value;
@@ -17,12 +17,12 @@ impl CommandContext<'_> {
         body: bool,
         json: bool,
         plugins: &Plugins,
-    ) -> Result<End, DeadLettersError> {
+    ) -> Result<ExitStatus, DeadLettersError> {
         let router = match self.config.router(plugins) {
             Ok(router) => router,
             Err(error) => {
                 print_error(&error.to_string());
-                return Ok(End::Failed);
+                return Ok(ExitStatus::Failed);
             }
         };
         let mut found = self.dead_letters.find(id, self.stop).await?;
@@ -37,14 +37,14 @@ impl CommandContext<'_> {
             for found in &found {
                 print_error(&row(&found.letter));
             }
-            return Ok(End::Failed);
+            return Ok(ExitStatus::Failed);
         }
         let Some(mut found) = found.pop() else {
             print_error(&format!(
                 "no dead letter in `{}` has the id `{shown}`; `list --each` shows the ids",
                 self.queue()
             ));
-            return Ok(End::Failed);
+            return Ok(ExitStatus::Failed);
         };
         let dry_run = dry_run(&mut found, self.dead_letters.sources(), &router);
         if json {
@@ -52,7 +52,7 @@ impl CommandContext<'_> {
         } else {
             print_line(&as_text(&found, &dry_run, body));
         }
-        Ok(End::Done)
+        Ok(ExitStatus::Done)
     }
 }
 
@@ -117,8 +117,8 @@ fn as_text(found: &Found, dry_run: &DryRun, with_body: bool) -> String {
     for (name, value) in message.properties.headers.iter().flatten() {
         lines.add("header", &format!("{name} = {}", header(value)));
     }
-    lines.add("now", &prospect(dry_run));
-    if let (true, Prospect::Publish(notification)) = (with_body, &dry_run.prospect) {
+    lines.add("now", &outcome_line(dry_run));
+    if let (true, DryRunOutcome::Publish(notification)) = (with_body, &dry_run.outcome) {
         lines.0.push(format!("\nnotification:\n{}", printable(&notification.body, true)));
     }
     if with_body {
@@ -155,9 +155,9 @@ fn body(body: &[u8]) -> String {
 }
 
 /// What would become of it, without what users wrote.
-fn prospect(dry_run: &DryRun) -> String {
-    match &dry_run.prospect {
-        Prospect::Publish(notification) => {
+fn outcome_line(dry_run: &DryRun) -> String {
+    match &dry_run.outcome {
+        DryRunOutcome::Publish(notification) => {
             let Notification { topic, attributes, order, dedup_id, .. } = &**notification;
             let names: Vec<_> = attributes.iter().map(|(name, _)| name).collect();
             let bytes = notification.size();
@@ -169,8 +169,8 @@ fn prospect(dry_run: &DryRun) -> String {
             parts.extend(dedup_id.as_ref().map(|it| format!("deduplicated as {it}")));
             parts.join(", ")
         }
-        Prospect::Skip(reason) => format!("would be skipped: {reason}"),
-        Prospect::DeadLetter(DeadLetter { reason, error, .. }) => {
+        DryRunOutcome::Skip(reason) => format!("would be skipped: {reason}"),
+        DryRunOutcome::DeadLetter(DeadLetter { reason, error, .. }) => {
             format!("would be dead-lettered again: {reason}: {error}")
         }
     }

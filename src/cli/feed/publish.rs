@@ -77,8 +77,8 @@ impl Report {
     }
 }
 
-/// What happens next.
-enum Step {
+/// The next step of a feed.
+enum FeedStep {
     Over(Ended),
     Confirmed(Result<(), PublishError>),
     Blocked,
@@ -182,16 +182,16 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 }
             }
             let outcome = match self.step(ended.is_none()).await {
-                Step::Over(why) => {
+                FeedStep::Over(why) => {
                     ended.get_or_insert(why);
                     Ok(())
                 }
-                Step::Confirmed(confirmed) => self.settle(confirmed),
-                Step::Blocked => {
+                FeedStep::Confirmed(confirmed) => self.settle(confirmed),
+                FeedStep::Blocked => {
                     self.blocked(self.publisher.alarm().blocked());
                     Ok(())
                 }
-                Step::Send => self.send().await,
+                FeedStep::Send => self.send().await,
             };
             if let Err(error) = outcome {
                 self.report.unconfirmed = self.under_way.len() as u64;
@@ -204,19 +204,19 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         self.report
     }
 
-    async fn step(&mut self, is_open: bool) -> Step {
+    async fn step(&mut self, is_open: bool) -> FeedStep {
         let Self { stop, rate_limiter, deadline, under_way, publisher, blocked, .. } = self;
         let may_send = is_open && blocked.is_none() && under_way.len() < WINDOW;
         let oldest = under_way.front_mut();
         let end = deadline.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
-            () = stopped(stop), if is_open => Step::Over(Ended::Stopped),
-            () = sleep_until(end), if is_open && deadline.is_some() => Step::Over(Ended::Done),
+            () = stopped(stop), if is_open => FeedStep::Over(Ended::Stopped),
+            () = sleep_until(end), if is_open && deadline.is_some() => FeedStep::Over(Ended::Done),
             confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
-                if oldest.is_some() => Step::Confirmed(confirmed),
-            () = publisher.alarm().changes(*blocked) => Step::Blocked,
-            () = rate_limiter.due(), if may_send => Step::Send,
+                if oldest.is_some() => FeedStep::Confirmed(confirmed),
+            () = publisher.alarm().changes(*blocked) => FeedStep::Blocked,
+            () = rate_limiter.due(), if may_send => FeedStep::Send,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::speech;
+use super::sample_texts;
 use crate::cli::arguments::Mix;
 use crate::event::EventKind;
 use crate::schema::NativeEvent;
@@ -64,7 +64,7 @@ impl Traffic {
                 NativeEvent::Chat {
                     from_user_id: self.full(from).into(),
                     to_user_id: self.bare(to).into(),
-                    message: speech::message(&mut self.random),
+                    message: sample_texts::message(&mut self.random),
                     id,
                     timestamp,
                 }
@@ -74,7 +74,7 @@ impl Traffic {
                 NativeEvent::Groupchat {
                     from_user_id: self.full(from).into(),
                     to_user_id: self.room().into(),
-                    message: speech::message(&mut self.random),
+                    message: sample_texts::message(&mut self.random),
                     id,
                     timestamp,
                 }

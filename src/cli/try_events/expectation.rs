@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::samples::{Lines, Place};
+use super::samples::{Lines, SampleLocation};
 use super::text::{BAD, GOOD, events};
 use crate::text::printable;
 
@@ -47,11 +47,11 @@ impl Expectations {
         Ok(Self { name, left, compared: 0, different: 0 })
     }
 
-    /// How what was found at a place differs from what is expected there, if it does.
-    pub(super) fn compare(&mut self, place: &Place, found: &Value) -> Option<String> {
+    /// How what was found at a location differs from what is expected there, if it does.
+    pub(super) fn compare(&mut self, location: &SampleLocation, found: &Value) -> Option<String> {
         self.compared += 1;
-        let where_found = printable(&place.to_string(), false);
-        let Some(Expected { line, fields }) = self.take(place) else {
+        let where_found = printable(&location.to_string(), false);
+        let Some(Expected { line, fields }) = self.take(location) else {
             self.different += 1;
             let found = shown(Some(found), 0);
             return Some(format!(
@@ -69,10 +69,10 @@ impl Expectations {
     }
 
     /// Lines follow each other as their expectations do; a file has the one that names it.
-    fn take(&mut self, place: &Place) -> Option<Expected> {
-        let index = match place {
-            Place::Line(_) => 0,
-            Place::File(name) => {
+    fn take(&mut self, location: &SampleLocation) -> Option<Expected> {
+        let index = match location {
+            SampleLocation::Line(_) => 0,
+            SampleLocation::File(name) => {
                 let is_its = |it: &Expected| it.fields.get("file").is_some_and(|file| file == name);
                 self.left.iter().position(is_its)?
             }

@@ -18,21 +18,21 @@ const MANY: &str = "jsonl";
 /// An event to be tried.
 #[derive(Debug)]
 pub(super) struct Sample {
-    pub(super) place: Place,
+    pub(super) location: SampleLocation,
     pub(super) payload: Vec<u8>,
 }
 
-/// Where a sample stands.
+/// The location of a sample in its input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Place {
+pub(super) enum SampleLocation {
     /// On this line, from 1.
     Line(u64),
     /// In the file of this name in the folder.
     File(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SampleLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line(line) => write!(f, "line {line}"),
@@ -86,7 +86,7 @@ impl Iterator for Samples {
         match &mut self.from {
             From::Lines(lines) => lines.next().map(|line| {
                 let (number, payload) = line?;
-                Ok(Sample { place: Place::Line(number), payload })
+                Ok(Sample { location: SampleLocation::Line(number), payload })
             }),
             From::Files(files) => files.next().map(|path| read(&path)),
         }
@@ -120,7 +120,7 @@ fn read(path: &Path) -> Result<Sample, String> {
         return Err(too_long(&format!("`{}`", path.display())));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Ok(Sample { place: Place::File(name), payload })
+    Ok(Sample { location: SampleLocation::File(name), payload })
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> String {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use anstyle::{AnsiColor, Style};
 
-use super::samples::Place;
-use crate::dry_run::{DryRun, Prospect};
+use super::samples::SampleLocation;
+use crate::dry_run::{DryRun, DryRunOutcome};
 use crate::event::EventKind;
 use crate::outcome::{DeadLetter, Reason, SkipReason};
 use crate::plugin::AttributeValue;
@@ -21,17 +21,17 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 const INDENT: &str = "         ";
 
 /// One event in some lines.
-pub(super) fn paragraph(place: &Place, dry_run: &DryRun) -> String {
-    let on_a_line = matches!(place, Place::Line(_));
-    let place = printable(&place.to_string(), false);
+pub(super) fn paragraph(location: &SampleLocation, dry_run: &DryRun) -> String {
+    let on_a_line = matches!(location, SampleLocation::Line(_));
+    let location = printable(&location.to_string(), false);
     let kind = dry_run.kind.map(|kind| format!("{kind}  ")).unwrap_or_default();
-    let (colour, title, more) = match &dry_run.prospect {
-        Prospect::Publish(it) => (GOOD, format!("→ {}", it.topic), notification(it)),
-        Prospect::Skip(reason) => {
+    let (colour, title, more) = match &dry_run.outcome {
+        DryRunOutcome::Publish(it) => (GOOD, format!("→ {}", it.topic), notification(it)),
+        DryRunOutcome::Skip(reason) => {
             let why = why(*reason, dry_run.kind).into_iter().collect();
             (SKIPPED, format!("skipped: {reason}"), why)
         }
-        Prospect::DeadLetter(DeadLetter { reason, error, topic, .. }) => {
+        DryRunOutcome::DeadLetter(DeadLetter { reason, error, topic, .. }) => {
             // Of a sample that is a line, the only one.
             let shown = error.strip_prefix("line 1, ").filter(|_| on_a_line).unwrap_or(error);
             let mut more = vec![shown.to_owned()];
@@ -41,7 +41,7 @@ pub(super) fn paragraph(place: &Place, dry_run: &DryRun) -> String {
     };
     let title = printable(&title, false);
     // A name that is longer than the indent moves only its own line.
-    let mut text = format!("{DIM}{place:<7}{DIM:#}  {kind}{colour}{title}{colour:#}");
+    let mut text = format!("{DIM}{location:<7}{DIM:#}  {kind}{colour}{title}{colour:#}");
     for line in more {
         text += "\n";
         text += INDENT;
@@ -102,16 +102,16 @@ pub(super) struct Tally {
 const UNCLOSED: &str = "it ends before all elements and markup do";
 
 impl Tally {
-    pub(super) fn count(&mut self, dry_run: &DryRun, place: &Place, payload: &[u8]) {
-        match &dry_run.prospect {
-            Prospect::Publish(_) => self.published += 1,
-            Prospect::Skip(_) => self.skipped += 1,
-            Prospect::DeadLetter(letter) => {
+    pub(super) fn count(&mut self, dry_run: &DryRun, location: &SampleLocation, payload: &[u8]) {
+        match &dry_run.outcome {
+            DryRunOutcome::Publish(_) => self.published += 1,
+            DryRunOutcome::Skip(_) => self.skipped += 1,
+            DryRunOutcome::DeadLetter(letter) => {
                 self.dead += 1;
                 let payload = payload.trim_ascii();
                 let begins = payload == b"{"
                     || (payload.starts_with(b"<") && letter.error.ends_with(UNCLOSED));
-                let on_a_line = matches!(place, Place::Line(_));
+                let on_a_line = matches!(location, SampleLocation::Line(_));
                 self.spans_lines |= on_a_line && begins && letter.reason == Reason::Undecodable;
             }
         }

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use super::super::letter::LetterId;
-use super::{FORMAT, Head, Line, Tail, VERSION};
+use super::{ArchiveLine, FORMAT, Head, Tail, VERSION};
 use crate::limits::LONGEST_SHORT;
 use crate::rabbitmq::message::{Headers, Message, Value};
 use crate::text::hexadecimal;
@@ -32,7 +32,7 @@ pub enum ArchiveError {
 /// Reads an archive, letter by letter. Only its end shows that it is complete, so a caller that
 /// must not import a part of it reads it to the end first.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct ArchiveReader<R> {
     from: R,
     line: u64,
     letters: u64,
@@ -40,7 +40,7 @@ pub struct Reader<R> {
     ended: bool,
 }
 
-impl<R: BufRead> Reader<R> {
+impl<R: BufRead> ArchiveReader<R> {
     /// Reads the first line.
     ///
     /// # Errors
@@ -89,7 +89,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     fn letter(&self, text: &[u8]) -> Result<Message, ArchiveError> {
-        let line: Line = parse(text).map_err(|what| self.broken(what))?;
+        let line: ArchiveLine = parse(text).map_err(|what| self.broken(what))?;
         let sha256 = line.sha256.clone();
         let message = Message::from(line);
         if !sendable(&message) {

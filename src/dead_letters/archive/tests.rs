@@ -26,7 +26,7 @@ fn archive(messages: &[Message]) -> Vec<u8> {
 }
 
 fn read(archive: &[u8]) -> Result<Vec<Message>, ArchiveError> {
-    let mut reader = Reader::new(archive)?;
+    let mut reader = ArchiveReader::new(archive)?;
     let mut messages = Vec::new();
     while let Some(message) = reader.next_letter()? {
         messages.push(message);

@@ -4,7 +4,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::super::letter::LetterId;
-use super::{Body, FORMAT, Head, Line, Tail, VERSION};
+use super::{ArchiveLine, Body, FORMAT, Head, Tail, VERSION};
 use crate::rabbitmq::message::Message;
 use crate::text::hexadecimal;
 
@@ -39,7 +39,7 @@ impl<W: Write> Writer<W> {
         let Message { exchange, routing_key, properties, body, unread: _ } = message;
         let body = Body::from(body);
         self.letters += 1;
-        self.line(&Line { sha256, exchange, routing_key, properties, body })
+        self.line(&ArchiveLine { sha256, exchange, routing_key, properties, body })
     }
 
     /// Ends it, and hands back what it was written to.

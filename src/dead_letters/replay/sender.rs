@@ -49,7 +49,7 @@ struct UnderWay {
 /// Why no more is sent in this round.
 enum Closing {
     /// Letters have been held for long; what is left is another round's.
-    Held,
+    RoundOver,
     Over(Ended),
 }
 
@@ -68,10 +68,10 @@ pub(super) struct RoundEnd {
     pub(super) goes_on: bool,
 }
 
-/// What happens next.
-enum Step {
+/// The next step of a replay.
+enum ReplayStep {
     Stop,
-    Held,
+    RoundOver,
     Confirmed(Result<(), PublishError>),
     Arrived(Result<Box<Letter>, SourceError>),
     Canary,
@@ -132,12 +132,12 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                 false
             }
             // They were held for as long as they may be, and would be sent once more.
-            Some(Closing::Held) if !self.under_way.is_empty() => {
+            Some(Closing::RoundOver) if !self.under_way.is_empty() => {
                 let why = self.publisher.alarm().blocked().unwrap_or("the broker is slow");
                 self.run.report.ended = Ended::Broken(why.to_owned());
                 false
             }
-            Some(Closing::Held) => true,
+            Some(Closing::RoundOver) => true,
             None => more,
         };
         if !goes_on && self.run.report.ended == Ended::Done && self.run.report.replayed > 0 {
@@ -167,7 +167,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         }
     }
 
-    async fn step(&mut self, deadline: Instant) -> Step {
+    async fn step(&mut self, deadline: Instant) -> ReplayStep {
         let Self {
             run,
             browser,
@@ -190,30 +190,30 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let oldest = under_way.front_mut();
         tokio::select! {
             biased;
-            () = stopped(&mut run.stop), if is_open => Step::Stop,
-            () = sleep_until(deadline), if gives_back => Step::Held,
+            () = stopped(&mut run.stop), if is_open => ReplayStep::Stop,
+            () = sleep_until(deadline), if gives_back => ReplayStep::RoundOver,
             confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
-                if oldest.is_some() => Step::Confirmed(confirmed),
+                if oldest.is_some() => ReplayStep::Confirmed(confirmed),
             arrived = browser.next() => {
-                Step::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
+                ReplayStep::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
             }
-            () = publisher.alarm().changes(blocked) => Step::Blocked,
-            () = run.canary.due(), if is_open => Step::Canary,
-            () = rate_limiter.due(), if may_send => Step::Send,
+            () = publisher.alarm().changes(blocked) => ReplayStep::Blocked,
+            () = run.canary.due(), if is_open => ReplayStep::Canary,
+            () = rate_limiter.due(), if may_send => ReplayStep::Send,
         }
     }
 
     /// # Errors
     ///
     /// A connection is gone.
-    async fn take(&mut self, step: Step) -> Result<(), SourceError> {
+    async fn take(&mut self, step: ReplayStep) -> Result<(), SourceError> {
         match step {
-            Step::Stop => self.close(Ended::Stopped),
-            Step::Blocked => self.blocked(self.publisher.alarm().blocked()),
-            Step::Held => self.closing = Some(Closing::Held),
-            Step::Confirmed(confirmed) => self.settle(confirmed).await?,
-            Step::Arrived(arrived) => self.note(&*arrived?),
-            Step::Canary => match self.run.canary.ask(self.publisher).await {
+            ReplayStep::Stop => self.close(Ended::Stopped),
+            ReplayStep::Blocked => self.blocked(self.publisher.alarm().blocked()),
+            ReplayStep::RoundOver => self.closing = Some(Closing::RoundOver),
+            ReplayStep::Confirmed(confirmed) => self.settle(confirmed).await?,
+            ReplayStep::Arrived(arrived) => self.note(&*arrived?),
+            ReplayStep::Canary => match self.run.canary.ask(self.publisher).await {
                 Verdict::Wait => {}
                 Verdict::Well => {
                     self.run.report.watching = false;
@@ -221,7 +221,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                 }
                 Verdict::Unknown(why) => self.close(Ended::CanaryUnknown(why)),
             },
-            Step::Send => self.send().await?,
+            ReplayStep::Send => self.send().await?,
         }
         Ok(())
     }

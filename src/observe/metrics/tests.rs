@@ -10,12 +10,12 @@ fn names_and_texts_keep_to_prometheus_conventions() {
         let name = it.name();
         assert!(names.insert(name.clone()), "{name} is there twice");
         assert!(name.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}");
-        assert_eq!(name.ends_with("_total"), it.kind == Kind::Counter, "{name}");
+        assert_eq!(name.ends_with("_total"), it.kind == MetricKind::Counter, "{name}");
         for unit in ["_ms", "_millis", "_milliseconds", "_minutes", "_kb", "_kilobytes"] {
             assert!(!name.contains(unit), "{name} is in no base unit");
         }
         assert!(!it.help.contains('\n') && it.help.ends_with('.'), "{name}: {}", it.help);
-        assert_eq!(it.buckets.is_empty(), it.kind != Kind::Histogram, "{name}");
+        assert_eq!(it.buckets.is_empty(), it.kind != MetricKind::Histogram, "{name}");
         assert!(it.buckets.is_sorted(), "{name}");
         assert!(it.labels.iter().all(|label| !["le", "job", "instance"].contains(label)), "{name}");
     }

@@ -143,7 +143,7 @@ fn a_collector_that_never_answers_costs_spans_and_no_time() {
     let envelope = envelope(&[], CHAT);
     let began = Instant::now();
     for _ in 0..EVENTS {
-        tracer.begin(&envelope, None).follow().end(&Outcome::Requeued);
+        tracer.begin(&envelope, None).guard().end(&Outcome::Requeued);
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     let count = |result: &str| metrics.trace_spans.with_label_values(&[result]).get();
@@ -164,7 +164,7 @@ fn of_events_without_a_trace_one_in_so_many_is_recorded() {
         let tracer = Tracer::new(&settings, 1000, "queue", Some(exporter.spans()));
         let envelope = envelope(headers, CHAT);
         let is_recorded = |_: &i32| {
-            tracer.begin(&envelope, None).0.is_some_and(|way| way.span.borrow().is_some())
+            tracer.begin(&envelope, None).0.is_some_and(|trace| trace.span.borrow().is_some())
         };
         (0..1000).filter(is_recorded).count()
     };

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
-use super::{End, Settled, Worker};
+use super::{SessionEnd, Settled, Worker};
 use crate::outcome::SourceError;
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::publish::Publish;
@@ -66,13 +66,13 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// Finishes what is under way, and leaves all other deliveries to go back.
     pub(super) async fn requeue<F: Future<Output = Settled>>(
         &self,
-        why: &End,
+        why: &SessionEnd,
         session: &mut S::Session,
         in_flight: &mut FuturesUnordered<F>,
         stopped: impl Future<Output = ()>,
     ) {
         let (source, count) = (&self.name, in_flight.len());
-        if let End::Open(held) = why {
+        if let SessionEnd::Open(held) = why {
             tracing::warn!(event = "requeued_held_too_long", source, %held, in_flight = count + 1, "hold lasts too long: \
                 deliveries are handed back; the source consumes again when the hold is over");
         } else {

@@ -12,9 +12,9 @@ use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
-/// A notification and whoever waits for its answer.
+/// A queued entry of a batch: a notification, and the sender of its result.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct BatchEntry {
     pub(super) notification: Rc<Notification>,
     size: usize,
     since: Instant,
@@ -25,7 +25,7 @@ pub(super) struct Entry {
     reply: oneshot::Sender<Result<MessageId, Fault>>,
 }
 
-impl Entry {
+impl BatchEntry {
     pub(super) fn new(
         notification: Rc<Notification>,
         taken: Instant,
@@ -43,26 +43,26 @@ impl Entry {
 
 /// The oldest delivery is the first. What waited for its turn, or for its retry, is older than what has just
 /// come: to pass by it is to keep the oldest open deliveries few, and the acknowledged prefix close behind.
-impl Ord for Entry {
+impl Ord for BatchEntry {
     fn cmp(&self, other: &Self) -> Ordering {
         let age = |entry: &Self| (entry.taken, entry.place);
         age(self).cmp(&age(other))
     }
 }
 
-impl PartialOrd for Entry {
+impl PartialOrd for BatchEntry {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for BatchEntry {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Entry {}
+impl Eq for BatchEntry {}
 
 /// The queues of all topics. They take turns, so that a busy one does not starve the others.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub(super) struct Topics {
 #[derive(Debug)]
 struct TopicQueue {
     topic: TopicArn,
-    entries: BinaryHeap<Reverse<Entry>>,
+    entries: BinaryHeap<Reverse<BatchEntry>>,
     bytes: usize,
     /// Whether somebody watches over the linger of the oldest entry.
     watched: bool,
@@ -87,7 +87,7 @@ struct TopicQueue {
 
 impl Topics {
     /// Queues an entry. Returns whether a batch is full now.
-    pub(super) fn push(&mut self, mut entry: Entry, batching: &Batching) -> bool {
+    pub(super) fn push(&mut self, mut entry: BatchEntry, batching: &Batching) -> bool {
         let topic = &entry.notification.topic;
         let known = self.queues.iter().position(|queue| queue.topic == *topic);
         let index = known.unwrap_or_else(|| {
@@ -105,7 +105,7 @@ impl Topics {
     }
 
     /// Takes the next batch that may leave now.
-    pub(super) fn take_ready(&mut self, batching: &Batching) -> Option<Vec<Entry>> {
+    pub(super) fn take_ready(&mut self, batching: &Batching) -> Option<Vec<BatchEntry>> {
         let now = Instant::now();
         let topics = self.queues.len();
         for _ in 0..topics {
@@ -186,7 +186,7 @@ impl TopicQueue {
 
     /// The oldest entries that fit into one request. Those that nobody waits for any more are
     /// dropped: their deliveries come again.
-    fn take(&mut self, batching: &Batching) -> Vec<Entry> {
+    fn take(&mut self, batching: &Batching) -> Vec<BatchEntry> {
         let mut batch = Vec::with_capacity(batching.max_entries.min(self.entries.len()));
         let mut bytes = 0;
         while batch.len() < batching.max_entries

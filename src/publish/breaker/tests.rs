@@ -117,7 +117,7 @@ impl Play {
 
     /// How many permits there are that an open or half-open circuit has given since it opened.
     fn limited(&self) -> usize {
-        let is_limited = |it: &&Permit<'_>| it.kind != Kind::Free && !it.is_outdated();
+        let is_limited = |it: &&Permit<'_>| it.kind != PermitKind::Closed && !it.is_outdated();
         self.permits.borrow().iter().filter(is_limited).count()
     }
 }

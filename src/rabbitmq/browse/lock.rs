@@ -48,8 +48,8 @@ pub(super) struct BrowseLock {
     name: String,
 }
 
-/// What RabbitMQ answers to a browser that wants the lock.
-enum Answer {
+/// RabbitMQ's reply to a browser that asks for the lock.
+enum LockReply {
     Given(Channel),
     Taken,
     /// See [`BrowseLock::forbid`].
@@ -78,11 +78,11 @@ impl BrowseLock {
         let mut is_told = false;
         let lock = loop {
             match ask(connection, &name, is_told).await? {
-                Answer::Given(channel) => break Ok(Some(Self { channel, name })),
-                Answer::None => break Ok(None),
-                Answer::Forbidden if allow_if_empty(connection, queue, &name).await? => {}
-                Answer::Forbidden => break Err(forbidden(queue, &name)),
-                Answer::Taken => {
+                LockReply::Given(channel) => break Ok(Some(Self { channel, name })),
+                LockReply::None => break Ok(None),
+                LockReply::Forbidden if allow_if_empty(connection, queue, &name).await? => {}
+                LockReply::Forbidden => break Err(forbidden(queue, &name)),
+                LockReply::Taken => {
                     if !std::mem::replace(&mut is_told, true) {
                         waits(true);
                     }
@@ -123,7 +123,7 @@ async fn ask(
     connection: &BrokerConnection,
     name: &str,
     waits: bool,
-) -> Result<Answer, SourceError> {
+) -> Result<LockReply, SourceError> {
     if waits && let Some(answer) = find(connection, name).await? {
         return Ok(answer);
     }
@@ -131,29 +131,29 @@ async fn ask(
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     let declaring = channel.queue_declare(name.into(), options, classic());
     Ok(match timeout(CALL_TIMEOUT, declaring).await {
-        Ok(Ok(_)) => Answer::Given(channel),
+        Ok(Ok(_)) => LockReply::Given(channel),
         Ok(Err(error)) if is_locked(&error) => {
-            find(connection, name).await?.unwrap_or(Answer::Taken)
+            find(connection, name).await?.unwrap_or(LockReply::Taken)
         }
         // A user who may not declare the lock must not browse, either, where browsing is forbidden.
         _ => match find(connection, name).await? {
-            Some(Answer::Forbidden) => Answer::Forbidden,
-            _ => Answer::None,
+            Some(LockReply::Forbidden) => LockReply::Forbidden,
+            _ => LockReply::None,
         },
     })
 }
 
 /// Whose the queue is, if it is there.
-async fn find(connection: &BrokerConnection, name: &str) -> Result<Option<Answer>, SourceError> {
+async fn find(connection: &BrokerConnection, name: &str) -> Result<Option<LockReply>, SourceError> {
     let channel = connection.channel().await?;
     let options = QueueDeclareOptions { passive: true, ..Default::default() };
     let finding = channel.queue_declare(name.into(), options, FieldTable::default());
     let answer = match timeout(CALL_TIMEOUT, finding).await {
-        Ok(Ok(_)) => Some(Answer::Forbidden),
-        Ok(Err(error)) if is_locked(&error) => Some(Answer::Taken),
+        Ok(Ok(_)) => Some(LockReply::Forbidden),
+        Ok(Err(error)) if is_locked(&error) => Some(LockReply::Taken),
         _ => None,
     };
-    if let Some(Answer::Forbidden) = answer {
+    if let Some(LockReply::Forbidden) = answer {
         let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
     }
     Ok(answer)
@@ -187,7 +187,7 @@ pub(super) async fn refuse_if_forbidden(
 ) -> Result<(), SourceError> {
     let name = format!("{queue}{SUFFIX}");
     match find(connection, &name).await? {
-        Some(Answer::Forbidden) => Err(forbidden(queue, &name)),
+        Some(LockReply::Forbidden) => Err(forbidden(queue, &name)),
         _ => Ok(()),
     }
 }

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::bounded;
 use super::bytes::InFlightBytes;
-use super::wire::{self, Notes, Reader};
+use super::wire::{self, FilteredStream, Notes};
 use crate::outcome::SourceError;
 
 /// For an answer to the goodbye of a connection that is given up.
@@ -62,7 +62,7 @@ impl BrokerConnection {
             None => stream,
         };
         let (bytes, notes) = (Arc::<InFlightBytes>::default(), Notes::default());
-        let stream = Reader::new(stream, notes.clone(), Arc::clone(&bytes));
+        let stream = FilteredStream::new(stream, notes.clone(), Arc::clone(&bytes));
         let stream = Mutex::new(Some(stream));
         let connecting = Connection::connector(
             uri,

@@ -10,12 +10,12 @@ use crate::limits::LONGEST_SAID;
 use crate::outcome::SourceError;
 use crate::untrusted::one_line;
 
-/// The error, in what these words make of it.
+/// The error, worded by `reword`.
 pub(in crate::rabbitmq) fn refused(
     error: &lapin::Error,
-    words: impl FnOnce(String) -> String,
+    reword: impl FnOnce(String) -> String,
 ) -> SourceError {
-    let said = words(explain(error));
+    let said = reword(explain(error));
     match soft_error(error) {
         Some(AMQPSoftError::NOTFOUND) => SourceError::NotFound(said),
         _ => SourceError::Failed(said),
@@ -127,10 +127,10 @@ fn hung_up(error: &lapin::Error) -> bool {
 
 /// The broker's words, or the network's: they are not ours, so in one visible line.
 fn said(error: &lapin::Error) -> String {
-    one_line(&words(error), LONGEST_SAID)
+    one_line(&describe(error), LONGEST_SAID)
 }
 
-fn words(error: &lapin::Error) -> String {
+fn describe(error: &lapin::Error) -> String {
     match error.kind() {
         ErrorKind::IOError(io) => io.to_string(),
         ErrorKind::ProtocolError(refusal) => refusal.get_message().to_string(),

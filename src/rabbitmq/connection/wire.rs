@@ -4,10 +4,10 @@
 //! as deep as headers are nested, until its thread's stack overflows. RabbitMQ delivers both. So frames
 //! are looked at as they pass, and mended in their place; [`frames`] does so and knows nothing of sockets.
 
+mod filtered_stream;
 pub(in crate::rabbitmq) mod frames;
 mod reactor;
-mod reader;
 
+pub(in crate::rabbitmq) use filtered_stream::FilteredStream;
 pub(in crate::rabbitmq) use frames::{Note, Notes, Part};
 pub(in crate::rabbitmq) use reactor::runtime;
-pub(in crate::rabbitmq) use reader::Reader;

@@ -15,14 +15,15 @@ use lapin::types::DeliveryTag;
 pub(in crate::rabbitmq) struct AckTracker {
     /// The tag of the first entry, less one: all up to here are acknowledged.
     acked_up_to: DeliveryTag,
-    entries: VecDeque<Entry>,
+    entries: VecDeque<DeliveryState>,
     settled: usize,
     /// Entries that are acknowledged singly.
     acked_singly: usize,
 }
 
+/// How far a delivery has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entry {
+enum DeliveryState {
     Open,
     Settled,
     /// Acknowledged singly, while an older one was open.
@@ -58,7 +59,7 @@ impl AckTracker {
     pub(in crate::rabbitmq) fn open(&mut self, tag: DeliveryTag) {
         // One passed over, were there any, would stay open and come again.
         while self.acked_up_to + (self.entries.len() as u64) < tag {
-            self.entries.push_back(Entry::Open);
+            self.entries.push_back(DeliveryState::Open);
         }
     }
 
@@ -67,8 +68,8 @@ impl AckTracker {
         let entry = tag
             .checked_sub(self.acked_up_to + 1)
             .and_then(|place| self.entries.get_mut(usize::try_from(place).ok()?));
-        if let Some(entry @ Entry::Open) = entry {
-            *entry = Entry::Settled;
+        if let Some(entry @ DeliveryState::Open) = entry {
+            *entry = DeliveryState::Settled;
             self.settled += 1;
         }
     }
@@ -90,8 +91,8 @@ impl AckTracker {
         while self.settled > most
             && let Some((tag, entry)) = tags.next()
         {
-            if *entry == Entry::Settled {
-                *entry = Entry::Acked;
+            if *entry == DeliveryState::Settled {
+                *entry = DeliveryState::Acked;
                 self.settled -= 1;
                 self.acked_singly += 1;
                 acknowledgements.single.push(tag);
@@ -104,11 +105,11 @@ impl AckTracker {
     fn take_prefix(&mut self) -> Acknowledgements {
         let mut acknowledgements = Acknowledgements::default();
         while let Some(entry) = self.entries.front()
-            && *entry != Entry::Open
+            && *entry != DeliveryState::Open
         {
             self.acked_up_to += 1;
             // One that was acknowledged singly needs no further acknowledgement, unless others of the prefix do.
-            if *entry == Entry::Settled {
+            if *entry == DeliveryState::Settled {
                 self.settled -= 1;
                 acknowledgements.up_to = Some(self.acked_up_to);
             } else {

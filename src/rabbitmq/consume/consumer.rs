@@ -62,10 +62,11 @@ pub(in crate::rabbitmq) struct SourceConsumer {
     /// How many consumers there have been.
     consumers: u32,
     /// A request to the broker that is not answered yet.
-    pending_request: Option<LocalBoxFuture<'static, Result<Answer, SourceError>>>,
+    pending_request: Option<LocalBoxFuture<'static, Result<BrokerReply, SourceError>>>,
 }
 
-enum Answer {
+/// The broker's reply to a pending request.
+enum BrokerReply {
     Cancelled,
     Begun(Consumer),
     /// So many messages wait in the queue.
@@ -136,7 +137,7 @@ impl SourceConsumer {
             return self.rest();
         }
         // One that is being begun must be there to be cancelled.
-        if let Some(Ok(Answer::Begun(begun))) =
+        if let Some(Ok(BrokerReply::Begun(begun))) =
             OptionFuture::from(self.pending_request.take()).await
         {
             self.consumer = begun;
@@ -209,26 +210,26 @@ impl SourceConsumer {
 
     fn answered(
         &mut self,
-        answer: Result<Answer, SourceError>,
+        answer: Result<BrokerReply, SourceError>,
         tracker: &AckTracker,
     ) -> Result<(), SourceError> {
         self.pending_request = None;
         match answer? {
-            Answer::Begun(consumer) => {
+            BrokerReply::Begun(consumer) => {
                 self.consumer = consumer;
                 let is_full = self.prefetch == self.full;
                 self.full_since = tracker.acknowledged();
                 self.stage = if is_full { Stage::Full } else { Stage::Short(self.last) };
             }
             // The answer came on the consumer's own channel, behind all that was delivered before.
-            Answer::Waiting(waiting) if self.watchdog.is_forgotten(waiting) => {
+            BrokerReply::Waiting(waiting) if self.watchdog.is_forgotten(waiting) => {
                 let queue = &self.options.queue;
                 return Err(SourceError::Failed(format!(
                     "the broker delivers nothing from `{queue}`, where {waiting} messages wait; it \
                      seems to have forgotten the consumer"
                 )));
             }
-            Answer::Cancelled | Answer::Waiting(_) => {}
+            BrokerReply::Cancelled | BrokerReply::Waiting(_) => {}
         }
         Ok(())
     }
@@ -241,7 +242,7 @@ impl SourceConsumer {
             {
                 let ConsumeOptions { channel, queue, .. } = self.options.clone();
                 self.pending_request = Some(Box::pin(async move {
-                    QueueState::of(&channel, &queue).await.map(|it| Answer::Waiting(it.ready))
+                    QueueState::of(&channel, &queue).await.map(|it| BrokerReply::Waiting(it.ready))
                 }));
             }
             Verdict::Look | Verdict::Nothing => {}

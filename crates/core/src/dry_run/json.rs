@@ -5,7 +5,7 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{DryRun, Prospect};
+use super::{DryRun, DryRunOutcome};
 use crate::arn::TopicArn;
 use crate::event::EventKind;
 use crate::plugin::AttributeValue;
@@ -60,13 +60,13 @@ impl DryRun {
     pub fn as_json(&self) -> DryRunJson<'_> {
         let mut json =
             DryRunJson { kind: self.kind.map(EventKind::label), ..DryRunJson::default() };
-        match &self.prospect {
-            Prospect::Publish(notification) => json.publish(notification),
-            Prospect::Skip(reason) => {
+        match &self.outcome {
+            DryRunOutcome::Publish(notification) => json.publish(notification),
+            DryRunOutcome::Skip(reason) => {
                 json.outcome = "skipped";
                 json.reason = Some(reason.label());
             }
-            Prospect::DeadLetter(letter) => {
+            DryRunOutcome::DeadLetter(letter) => {
                 json.outcome = "dead_lettered";
                 json.reason = Some(letter.reason.label());
                 json.error = Some(&letter.error);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use super::field::{Field, Kind};
+use super::field::{Field, JsonType};
 use super::xml_fault::Fault;
 use crate::limits::{LONGEST_PAYLOAD, MOST_JSON_VALUES};
 use crate::outcome::{DeadLetter, Reason};
@@ -96,13 +96,13 @@ pub(super) enum Problem {
     #[error("the payload is not JSON: {0}")]
     Json(String),
     #[error("the payload must be a JSON object, found {0}")]
-    NotAnObject(Kind),
+    NotAnObject(JsonType),
     #[error("`{0}` stands twice; remove one")]
     KnownTwice(Field),
     #[error("a key stands twice; remove one")]
     UnknownTwice,
     #[error("`{field}` must be {expected}, found {found}")]
-    WrongKind { field: Field, expected: Kind, found: Kind },
+    WrongKind { field: Field, expected: JsonType, found: JsonType },
     #[error("`{0}` is missing")]
     Missing(Field),
     #[error(

@@ -14,7 +14,7 @@ use serde::de::{
 use serde_json::{Map, Value};
 
 use super::error::{DecodeError, Problem};
-use super::field::{Field, Kind};
+use super::field::{Field, JsonType};
 use super::locate;
 use super::payload::Payload;
 use crate::limits::MOST_JSON_VALUES;
@@ -25,16 +25,16 @@ pub(super) fn read(payload: Payload<'_>) -> Result<Members<'_>, DecodeError> {
     let text = payload.text();
     let content = text.trim_start_matches([' ', '\t', '\r', '\n']);
     let start = text.len() - content.len();
-    let reader = Reader { count: &Cell::new(0) };
+    let seed = ValueSeed { count: &Cell::new(0) };
     if content.is_empty() {
         return Err(payload.error(Problem::Empty { expected: "JSON object" }, start));
     }
     if !content.starts_with('{') {
-        let found = whole(payload, reader)?.kind();
+        let found = whole(payload, seed)?.kind();
         return Err(payload.error(Problem::NotAnObject(found), start));
     }
-    let members = whole(payload, MembersReader(reader))?;
-    if reader.has_too_many() {
+    let members = whole(payload, MembersSeed(seed))?;
+    if seed.has_too_many() {
         return Err(payload.error(Problem::TooManyValues, start));
     }
     if let Some((index, field)) = members.twice {
@@ -73,14 +73,14 @@ impl FieldValue<'_> {
         }
     }
 
-    pub(super) const fn kind(&self) -> Kind {
+    pub(super) const fn kind(&self) -> JsonType {
         match self {
-            Self::Text(_) | Self::Other(Value::String(_)) => Kind::String,
-            Self::Other(Value::Null) => Kind::Null,
-            Self::Other(Value::Bool(_)) => Kind::Boolean,
-            Self::Other(Value::Number(_)) => Kind::Number,
-            Self::Other(Value::Array(_)) => Kind::Array,
-            Self::Other(Value::Object(_)) => Kind::Object,
+            Self::Text(_) | Self::Other(Value::String(_)) => JsonType::String,
+            Self::Other(Value::Null) => JsonType::Null,
+            Self::Other(Value::Bool(_)) => JsonType::Boolean,
+            Self::Other(Value::Number(_)) => JsonType::Number,
+            Self::Other(Value::Array(_)) => JsonType::Array,
+            Self::Other(Value::Object(_)) => JsonType::Object,
         }
     }
 }
@@ -90,12 +90,12 @@ impl FieldValue<'_> {
 /// Not `serde_json`'s own `Value`: where any crate asks for its feature `raw_value`, that takes an object
 /// with a certain key for JSON within a string, to be read anew, and so lets a text nest without bound.
 #[derive(Clone, Copy)]
-struct Reader<'c> {
+struct ValueSeed<'c> {
     /// Values that were read, those within others among them.
     count: &'c Cell<usize>,
 }
 
-impl Reader<'_> {
+impl ValueSeed<'_> {
     fn has_too_many(self) -> bool {
         self.count.get() > MOST_JSON_VALUES
     }
@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de> DeserializeSeed<'de> for ValueSeed<'_> {
     type Value = FieldValue<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -114,7 +114,7 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
+impl<'de> Visitor<'de> for ValueSeed<'_> {
     type Value = FieldValue<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -181,10 +181,10 @@ pub(super) struct Members<'a> {
     twice: Option<(usize, Option<Field>)>,
 }
 
-/// Reads the outermost object, with its values by this reader.
-struct MembersReader<'c>(Reader<'c>);
+/// Reads the outermost object, with its values by this seed.
+struct MembersSeed<'c>(ValueSeed<'c>);
 
-impl<'de> DeserializeSeed<'de> for MembersReader<'_> {
+impl<'de> DeserializeSeed<'de> for MembersSeed<'_> {
     type Value = Members<'de>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -192,7 +192,7 @@ impl<'de> DeserializeSeed<'de> for MembersReader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for MembersReader<'_> {
+impl<'de> Visitor<'de> for MembersSeed<'_> {
     type Value = Members<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

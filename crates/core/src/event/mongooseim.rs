@@ -11,18 +11,18 @@ use super::object::Object;
 use super::{Decoded, Envelope, EventKind};
 use crate::outcome::SkipReason;
 
-/// What is known about an event before its payload is read.
+/// What exchange and routing key say about an event, before its payload is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
+enum RoutingHint {
     Sent(EventKind),
     Received,
-    Nothing,
+    Unknown,
 }
 
 /// Received messages are half of the traffic: they are skipped unread.
 pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
-    match told(envelope) {
-        Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
+    match routing_hint(envelope) {
+        RoutingHint::Received => Ok(Decoded::Skip(SkipReason::Received)),
         _ => decode_object(envelope, Object::read(&envelope.payload)?),
     }
 }
@@ -33,38 +33,40 @@ pub(super) fn decode_sent(
     envelope: &Envelope,
     kind: EventKind,
 ) -> Result<Decoded<'_>, DecodeError> {
-    match told(envelope) {
-        Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
+    match routing_hint(envelope) {
+        RoutingHint::Received => Ok(Decoded::Skip(SkipReason::Received)),
         _ => Object::read(&envelope.payload)?.into_event(kind, None, None),
     }
 }
 
 /// Whether anything says that this is an event of MongooseIM's.
 pub(super) fn recognises(envelope: &Envelope, object: &Object<'_>) -> bool {
-    told(envelope) != Told::Nothing || looks_like_presence(object)
+    routing_hint(envelope) != RoutingHint::Unknown || looks_like_presence(object)
 }
 
 pub(super) fn decode_object<'a>(
     envelope: &Envelope,
     object: Object<'a>,
 ) -> Result<Decoded<'a>, DecodeError> {
-    match told(envelope) {
-        Told::Received => Ok(Decoded::Skip(SkipReason::Received)),
-        Told::Sent(kind) => object.into_event(kind, None, None),
-        Told::Nothing if looks_like_presence(&object) => {
+    match routing_hint(envelope) {
+        RoutingHint::Received => Ok(Decoded::Skip(SkipReason::Received)),
+        RoutingHint::Sent(kind) => object.into_event(kind, None, None),
+        RoutingHint::Unknown if looks_like_presence(&object) => {
             object.into_event(EventKind::Presence, None, None)
         }
-        Told::Nothing => Err(object.lacks(Problem::KindUnknown { suffix: showable(envelope) })),
+        RoutingHint::Unknown => {
+            Err(object.lacks(Problem::KindUnknown { suffix: showable(envelope) }))
+        }
     }
 }
 
-fn told(envelope: &Envelope) -> Told {
+fn routing_hint(envelope: &Envelope) -> RoutingHint {
     match suffix(&envelope.routing_key) {
-        Some("chat_msg_sent") => Told::Sent(EventKind::Chat),
-        Some("groupchat_msg_sent") => Told::Sent(EventKind::Groupchat),
-        Some("chat_msg_recv" | "groupchat_msg_recv") => Told::Received,
-        _ if envelope.exchange == "presence" => Told::Sent(EventKind::Presence),
-        _ => Told::Nothing,
+        Some("chat_msg_sent") => RoutingHint::Sent(EventKind::Chat),
+        Some("groupchat_msg_sent") => RoutingHint::Sent(EventKind::Groupchat),
+        Some("chat_msg_recv" | "groupchat_msg_recv") => RoutingHint::Received,
+        _ if envelope.exchange == "presence" => RoutingHint::Sent(EventKind::Presence),
+        _ => RoutingHint::Unknown,
     }
 }
 

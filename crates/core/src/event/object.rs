@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::error::{DecodeError, Problem};
-use super::field::{Field, Kind};
+use super::field::{Field, JsonType};
 use super::json::{FieldValue, Members};
 use super::payload::Payload;
 use super::{
@@ -36,14 +36,14 @@ impl<'a> Object<'a> {
 
     /// Whether the field is there and not `null`.
     pub(super) fn has(&self, field: Field) -> bool {
-        self.known[field as usize].as_ref().is_some_and(|value| value.kind() != Kind::Null)
+        self.known[field as usize].as_ref().is_some_and(|value| value.kind() != JsonType::Null)
     }
 
     pub(super) fn take_text(&mut self, field: Field) -> Result<Option<Cow<'a, str>>, DecodeError> {
         match self.take(field) {
             None => Ok(None),
             Some(FieldValue::Text(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong_kind(field, Kind::String, other.kind())),
+            Some(other) => Err(self.wrong_kind(field, JsonType::String, other.kind())),
         }
     }
 
@@ -61,13 +61,13 @@ impl<'a> Object<'a> {
     pub(super) fn take_object(&mut self, field: Field) -> Result<Self, DecodeError> {
         match self.take(field) {
             None => Err(self.lacks(Problem::Missing(field))),
-            Some(read) if read.kind() == Kind::Object => {
+            Some(read) if read.kind() == JsonType::Object => {
                 // It may be large.
                 drop(read);
                 let range = self.locate(field).unwrap_or_default();
                 Self::of(self.payload.part(range))
             }
-            Some(other) => Err(self.wrong_kind(field, Kind::Object, other.kind())),
+            Some(other) => Err(self.wrong_kind(field, JsonType::Object, other.kind())),
         }
     }
 
@@ -124,14 +124,14 @@ impl<'a> Object<'a> {
     }
 
     fn take(&mut self, field: Field) -> Option<FieldValue<'a>> {
-        self.known[field as usize].take().filter(|value| value.kind() != Kind::Null)
+        self.known[field as usize].take().filter(|value| value.kind() != JsonType::Null)
     }
 
     fn take_bool(&mut self, field: Field) -> Result<bool, DecodeError> {
         match self.take(field) {
             None => Err(self.lacks(Problem::Missing(field))),
             Some(FieldValue::Other(Value::Bool(value))) => Ok(value),
-            Some(other) => Err(self.wrong_kind(field, Kind::Boolean, other.kind())),
+            Some(other) => Err(self.wrong_kind(field, JsonType::Boolean, other.kind())),
         }
     }
 
@@ -151,7 +151,7 @@ impl<'a> Object<'a> {
         Meta { id, timestamp, metadata, ..Meta::default() }
     }
 
-    fn wrong_kind(&self, field: Field, expected: Kind, found: Kind) -> DecodeError {
+    fn wrong_kind(&self, field: Field, expected: JsonType, found: JsonType) -> DecodeError {
         self.error(field, Problem::WrongKind { field, expected, found })
     }
 
@@ -169,7 +169,7 @@ impl<'a> Object<'a> {
 
 /// Makes a field metadata, if it is there and not `null`.
 fn insert(metadata: &mut Map<String, Value>, field: Field, value: Option<FieldValue<'_>>) {
-    if let Some(value) = value.filter(|it| it.kind() != Kind::Null) {
+    if let Some(value) = value.filter(|it| it.kind() != JsonType::Null) {
         metadata.insert(field.name().to_owned(), value.into_value());
     }
 }

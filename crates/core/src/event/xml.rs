@@ -30,11 +30,11 @@ const DEEPEST: usize = 64;
 /// XML's white space.
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
-/// A step through a document. Every `Open` has its `Close`, and what is read up to the end is
+/// A token of a document. Every `Open` has its `Close`, and what is read up to the end is
 /// well-formed.
 #[derive(Debug, PartialEq)]
-pub(super) enum Step<'a> {
-    /// Its attributes are at [`Xml::attributes`] until the next step.
+pub(super) enum XmlToken<'a> {
+    /// Its attributes are at [`Xml::attributes`] until the next token.
     Open(Element<'a>),
     /// A piece of text: an element may have several in a row.
     Text(Cow<'a, str>),
@@ -85,7 +85,7 @@ impl<'a> Xml<'a> {
     }
 
     /// The next step; `None` at the document's end.
-    pub(super) fn next(&mut self) -> Result<Option<Step<'a>>, DecodeError> {
+    pub(super) fn next(&mut self) -> Result<Option<XmlToken<'a>>, DecodeError> {
         loop {
             let offset = self.offset();
             let event = self.reader.read_event().map_err(|error| self.syntax(&error))?;
@@ -94,7 +94,7 @@ impl<'a> Xml<'a> {
                 Event::End(_) => {
                     self.depth -= 1;
                     self.scope.leave_to(self.depth);
-                    Ok(Some(Step::Close))
+                    Ok(Some(XmlToken::Close))
                 }
                 Event::Text(text) if self.depth == 0 => {
                     let blank = text.len() - text.trim_start_matches(BLANK).len();
@@ -104,13 +104,13 @@ impl<'a> Xml<'a> {
                     Ok(None)
                 }
                 Event::Text(text) if text.contains("]]>") => Err(Fault::SectionEnd),
-                Event::Text(text) => Ok(Some(Step::Text(text.xml10_content()))),
+                Event::Text(text) => Ok(Some(XmlToken::Text(text.xml10_content()))),
                 _ if self.depth == 0 && matches!(event, Event::CData(_) | Event::GeneralRef(_)) => {
                     Err(Fault::TextOutside)
                 }
-                Event::CData(text) => Ok(Some(Step::Text(text.xml10_content()))),
+                Event::CData(text) => Ok(Some(XmlToken::Text(text.xml10_content()))),
                 Event::GeneralRef(reference) => {
-                    resolve(&reference).map(|text| Some(Step::Text(text)))
+                    resolve(&reference).map(|text| Some(XmlToken::Text(text)))
                 }
                 Event::Comment(_) => Ok(None),
                 Event::Decl(declaration) => check_declaration(&declaration, offset).map(|()| None),
@@ -138,7 +138,7 @@ impl<'a> Xml<'a> {
     }
 
     /// Opens the element whose tag stands between `offset` and where the reader is.
-    fn open(&mut self, offset: usize, name_length: usize) -> Result<Option<Step<'a>>, Fault> {
+    fn open(&mut self, offset: usize, name_length: usize) -> Result<Option<XmlToken<'a>>, Fault> {
         if self.depth == 0 && self.begun {
             return Err(Fault::SecondElement);
         }
@@ -160,7 +160,7 @@ impl<'a> Xml<'a> {
         let namespace = self.scope.of_element(name)?;
         self.scope.check_prefixes(&self.attributes)?;
         let name = name.local_name().into_inner();
-        Ok(Some(Step::Open(Element { namespace, name, offset })))
+        Ok(Some(XmlToken::Open(Element { namespace, name, offset })))
     }
 
     fn syntax(&self, error: &quick_xml::Error) -> DecodeError {

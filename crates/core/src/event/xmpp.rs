@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::error::{DecodeError, Problem};
-use super::xml::{Attribute, Element, Namespace, Step, Xml};
+use super::xml::{Attribute, Element, Namespace, Xml, XmlToken};
 use super::{Decoded, Event, Message, MessageKind, Meta, Presence, address};
 use crate::outcome::SkipReason;
 
@@ -53,18 +53,18 @@ impl<'a> Stanza<'a> {
         let mut depth = 1;
         while let Some(step) = xml.next()? {
             match step {
-                Step::Open(element) => {
+                XmlToken::Open(element) => {
                     depth += 1;
                     if depth == 2 {
                         collecting = stanza.child(element, xml);
                     }
                 }
-                Step::Text(_) if depth != 2 || collecting == Collecting::Nothing => {}
-                Step::Text(more) => match &mut text {
+                XmlToken::Text(_) if depth != 2 || collecting == Collecting::Nothing => {}
+                XmlToken::Text(more) => match &mut text {
                     None => text = Some(more),
                     Some(text) => text.to_mut().push_str(&more),
                 },
-                Step::Close => {
+                XmlToken::Close => {
                     if depth == 2 {
                         stanza.collect(collecting, text.take().unwrap_or_default());
                     }
@@ -76,7 +76,7 @@ impl<'a> Stanza<'a> {
     }
 
     fn open(xml: &mut Xml<'a>) -> Result<Self, DecodeError> {
-        let Some(Step::Open(root)) = xml.next()? else {
+        let Some(XmlToken::Open(root)) = xml.next()? else {
             // A document begins with an element, or is none.
             return Err(xml.error(Problem::Empty { expected: "XML stanza" }, 0));
         };

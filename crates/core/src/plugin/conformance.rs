@@ -39,8 +39,8 @@ impl fmt::Display for Remark {
 pub fn conformance(plugin: &dyn Plugin) -> Vec<Remark> {
     let mut remarks = Remarks::default();
     for (name, event) in &samples() {
-        let mut trial = Trial { plugin, sample: name, remarks: &mut remarks };
-        trial.event(event);
+        let mut check = SampleCheck { plugin, sample: name, remarks: &mut remarks };
+        check.event(event);
     }
     remarks.0.into_iter().map(|(_, remark)| remark).collect()
 }
@@ -49,14 +49,14 @@ pub fn conformance(plugin: &dyn Plugin) -> Vec<Remark> {
 #[derive(Default)]
 struct Remarks(Vec<((&'static str, String), Remark)>);
 
-/// One sample.
-struct Trial<'a> {
+/// The checks of a plugin with one sample.
+struct SampleCheck<'a> {
     plugin: &'a dyn Plugin,
     sample: &'a str,
     remarks: &'a mut Remarks,
 }
 
-impl Trial<'_> {
+impl SampleCheck<'_> {
     fn event(&mut self, event: &Event<'_>) {
         let plugin = self.plugin;
         let topic = topic();

@@ -25,7 +25,7 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, FuncArgs, Immutab
 use thiserror::Error;
 
 pub use self::bounds::Bounds;
-use self::fault::Place;
+use self::fault::ScriptPosition;
 use self::functions::{Defined, Function};
 use self::outline::Outline;
 use self::values::{EventView, JidView};
@@ -68,14 +68,15 @@ impl Script {
     ///
     /// It is not valid Rhai, or defines none of the functions, or one with other parameters.
     pub fn compile(name: &str, text: &str) -> Result<Self, ScriptError> {
-        let failed = |place: Place, what: &str| ScriptError(format!("{name}{place}: {what}"));
+        let failed =
+            |position: ScriptPosition, what: &str| ScriptError(format!("{name}{position}: {what}"));
         if text.len() > LONGEST_SCRIPT {
             let what = format!("has {} bytes; {LONGEST_SCRIPT} are allowed", text.len());
-            return Err(failed(Place::default(), &what));
+            return Err(failed(ScriptPosition::default(), &what));
         }
         let mut engine = sandbox::engine(0);
         let unparsed = |error: rhai::ParseError| {
-            failed(error.position().into(), &fault::of_syntax(error.err_type()))
+            failed(error.position().into(), &fault::describe_syntax(error.err_type()))
         };
         engine.set_max_string_size(Bounds::LITERAL);
         let alone = engine.compile(text).map_err(unparsed)?;
@@ -87,7 +88,7 @@ impl Script {
         see_variables(&mut engine, &Arc::clone(&outline), &Scope::new());
         cost::begin(outline.given());
         let constants = constants(&engine, &alone).map_err(|error| {
-            failed(fault::place(&error).unwrap_or_default(), &fault::words(&error))
+            failed(fault::position(&error).unwrap_or_default(), &fault::describe(&error))
         })?;
         engine.set_strict_variables(true);
         see_variables(&mut engine, &outline, &constants);
@@ -117,19 +118,19 @@ impl Script {
         let said: Result<Dynamic, Box<EvalAltResult>> =
             self.engine.call_fn_with_options(options, scope, ast, function.name(), arguments());
         Some(said.map_err(|error| {
-            let place = fault::place(&error).unwrap_or(Place::line(line));
-            self.error(place, &fault::words(&error))
+            let position = fault::position(&error).unwrap_or(ScriptPosition::line(line));
+            self.error(position, &fault::describe(&error))
         }))
     }
 
     /// A value that is not what the function is to give.
     fn unfit(&self, function: Function, what: &str) -> PluginError {
-        let line = self.defined.line(function).map(Place::line).unwrap_or_default();
+        let line = self.defined.line(function).map(ScriptPosition::line).unwrap_or_default();
         self.error(line, &format!("gives {what}"))
     }
 
-    fn error(&self, place: Place, what: &str) -> PluginError {
-        PluginError::new(format!("{}{place}: {what}", self.name))
+    fn error(&self, position: ScriptPosition, what: &str) -> PluginError {
+        PluginError::new(format!("{}{position}: {what}", self.name))
     }
 
     fn attributes(

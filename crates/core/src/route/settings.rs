@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::arn::{Access, TopicArn};
+use crate::arn::{AccessId, TopicArn};
 
 /// The placeholder for the sender's domain in the name of a MUC host.
 pub const HOST_PLACEHOLDER: &str = "@HOST@";
@@ -45,7 +45,7 @@ impl Routing {
 
     /// The same, with its topics reached by one of the accesses.
     #[must_use]
-    pub fn by(mut self, access: Access) -> Self {
+    pub fn by(mut self, access: AccessId) -> Self {
         let own = [
             &mut self.presence_updates_topic,
             &mut self.pm_messages_topic,

@@ -4,15 +4,15 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn atom(name: &str) -> Kind {
-    Kind::Atom(name.to_owned())
+fn atom(name: &str) -> TermKind {
+    TermKind::Atom(name.to_owned())
 }
 
-fn text(text: &str) -> Kind {
-    Kind::Text(text.to_owned())
+fn text(text: &str) -> TermKind {
+    TermKind::Text(text.to_owned())
 }
 
-fn on_first_line(kinds: impl IntoIterator<Item = Kind>) -> Vec<Term> {
+fn on_first_line(kinds: impl IntoIterator<Item = TermKind>) -> Vec<Term> {
     kinds.into_iter().map(|kind| Term { kind, line: 1 }).collect()
 }
 
@@ -34,13 +34,13 @@ fn every_kind_of_term_that_a_configuration_has_is_read() {
         ("<<\"bücher\"/utf8>>.", text("bücher")),
         ("<<>>.", text("")),
         ("$a.", text("a")),
-        ("5672.", Kind::Integer(5672)),
-        ("-16#ff.", Kind::Integer(-255)),
-        ("99999999999999999999.", Kind::Other),
-        ("1.5e3.", Kind::Other),
-        ("{}.", Kind::Tuple(Vec::new())),
-        ("{a, []}.", Kind::Tuple(on_first_line([atom("a"), Kind::List(Vec::new())]))),
-        ("#{a => 1}.", Kind::Map(on_first_line([atom("a"), Kind::Integer(1)]))),
+        ("5672.", TermKind::Integer(5672)),
+        ("-16#ff.", TermKind::Integer(-255)),
+        ("99999999999999999999.", TermKind::Other),
+        ("1.5e3.", TermKind::Other),
+        ("{}.", TermKind::Tuple(Vec::new())),
+        ("{a, []}.", TermKind::Tuple(on_first_line([atom("a"), TermKind::List(Vec::new())]))),
+        ("#{a => 1}.", TermKind::Map(on_first_line([atom("a"), TermKind::Integer(1)]))),
     ] {
         let terms = read(source).unwrap_or_else(|error| panic!("{source}: {error:?}"));
         assert_eq!(terms.len(), 1, "{source}");

@@ -4,8 +4,8 @@ use super::*;
 
 const RIGHT: &str = "right-and-long-enough-for-a-login";
 
-fn access() -> Access {
-    Access::new(&Admin {
+fn access() -> AccessControl {
+    AccessControl::new(&Admin {
         listen: Some("worker.internal:9464".to_owned()),
         health_listen: None,
         token: Some(RIGHT.to_owned().into()),
@@ -70,7 +70,7 @@ fn a_name_in_the_request_itself_counts_and_not_the_one_in_its_host() {
     assert_eq!(asks("/api/status", &own), Ok(()), "it names none");
     let site = |uri: &str, origin: &str| {
         let headers = headers(&[("host", "localhost:9464"), ("origin", origin)]);
-        Access::check_site(&uri.parse().unwrap(), &headers)
+        AccessControl::check_site(&uri.parse().unwrap(), &headers)
     };
     assert_eq!(site("http://127.0.0.1:1/", "http://127.0.0.1:1"), Ok(()));
     assert_eq!(site("http://127.0.0.1:1/", "http://localhost:9464"), Err(FOREIGN_SITE));
@@ -79,7 +79,7 @@ fn a_name_in_the_request_itself_counts_and_not_the_one_in_its_host() {
 #[test]
 fn only_the_page_itself_may_ask_or_no_browser() {
     let may = |pairs: &[(&'static str, &str)]| {
-        Access::check_site(&Uri::default(), &headers(pairs)).is_ok()
+        AccessControl::check_site(&Uri::default(), &headers(pairs)).is_ok()
     };
     let host = ("host", "127.0.0.1:9464");
     assert!(may(&[host]));

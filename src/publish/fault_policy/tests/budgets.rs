@@ -25,10 +25,10 @@ struct Case {
     budget: Rc<WaitBudget>,
 }
 
-type Answer = Result<Accepted, Unpublished>;
+type PublishResult = Result<Accepted, Unpublished>;
 
-const PARK: Answer = Err(Unpublished::NotNow(NotNow::Park));
-const REQUEUE: Answer = Err(Unpublished::NotNow(NotNow::Requeue));
+const PARK: PublishResult = Err(Unpublished::NotNow(NotNow::Park));
+const REQUEUE: PublishResult = Err(Unpublished::NotNow(NotNow::Requeue));
 
 impl Case {
     /// A prefetch of eight.
@@ -39,17 +39,17 @@ impl Case {
         Self { world, policy, budget }
     }
 
-    fn spawn(&self, topic: &str) -> JoinHandle<Answer> {
+    fn spawn(&self, topic: &str) -> JoinHandle<PublishResult> {
         self.spawn_note(notification(topic, "{}"))
     }
 
-    fn spawn_note(&self, note: Rc<Notification>) -> JoinHandle<Answer> {
+    fn spawn_note(&self, note: Rc<Notification>) -> JoinHandle<PublishResult> {
         let (policy, budget) = (Rc::clone(&self.policy), Rc::clone(&self.budget));
         tokio::task::spawn_local(async move { policy.publish(&note, &budget.deadline()).await })
     }
 }
 
-async fn ended(events: &mut Vec<JoinHandle<Answer>>) -> Vec<Answer> {
+async fn ended(events: &mut Vec<JoinHandle<PublishResult>>) -> Vec<PublishResult> {
     let mut answers = Vec::new();
     for event in std::mem::take(events) {
         if event.is_finished() {

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::poll_fn;
 use proptest::prelude::*;
 
-use super::super::wire::{Notes, Reader};
+use super::super::wire::{FilteredStream, Notes};
 use super::*;
 
 const METHOD: u8 = 1;
@@ -50,7 +50,7 @@ impl AsyncWrite for Parts<'_> {
 }
 
 /// Reads as much as may be read.
-fn read(reader: &mut Reader<Parts<'_>>) -> Vec<u8> {
+fn read(reader: &mut FilteredStream<Parts<'_>>) -> Vec<u8> {
     let (mut all, mut buffer) = (Vec::new(), [0; 1000]);
     loop {
         let reading = poll_fn(|context| Pin::new(&mut *reader).poll_read(context, &mut buffer));
@@ -61,10 +61,14 @@ fn read(reader: &mut Reader<Parts<'_>>) -> Vec<u8> {
     }
 }
 
-fn limited(stream: &[u8], part: usize, limit: u64) -> (Reader<Parts<'_>>, Arc<InFlightBytes>) {
+fn limited(
+    stream: &[u8],
+    part: usize,
+    limit: u64,
+) -> (FilteredStream<Parts<'_>>, Arc<InFlightBytes>) {
     let bytes = Arc::<InFlightBytes>::default();
     bytes.limit_to(limit);
-    (Reader::new(Parts(stream, part), Notes::default(), Arc::clone(&bytes)), bytes)
+    (FilteredStream::new(Parts(stream, part), Notes::default(), Arc::clone(&bytes)), bytes)
 }
 
 fn frame(kind: u8, channel: u16, payload: &[u8]) -> Vec<u8> {

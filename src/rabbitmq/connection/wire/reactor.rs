@@ -13,22 +13,22 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
 use lapin::AsyncTcpStream;
 
-use super::{Notes, Reader};
+use super::{FilteredStream, Notes};
 
 /// What a connection is made of before a reader is put on it: plain or TLS.
 type Socket = AsyncTcpStream<<Tokio as Reactor>::TcpStream>;
 
-/// tokio's reactor, with streams that are read by a [`Reader`].
+/// tokio's reactor, with streams that are read by a [`FilteredStream`].
 #[derive(Clone, Debug)]
 pub(in crate::rabbitmq) struct Reading(Tokio);
 
-/// The current runtime, for connections whose streams are [`Reader`]s.
+/// The current runtime, for connections whose streams are [`FilteredStream`]s.
 pub(in crate::rabbitmq) fn runtime() -> Runtime<RuntimeParts<Tokio, Reading>> {
     Runtime::new(RuntimeParts::new(Tokio::current(), Reading(Tokio::current())))
 }
 
 impl Reactor for Reading {
-    type TcpStream = Reader<Socket>;
+    type TcpStream = FilteredStream<Socket>;
     type Sleep = <Tokio as Reactor>::Sleep;
 
     fn register<H: Read + Write + AsFd + std::os::fd::AsRawFd + Send + 'static>(
@@ -53,7 +53,7 @@ impl Reactor for Reading {
         let connecting = self.0.tcp_connect_addr(address);
         async move {
             let plain = AsyncTcpStream::Plain(connecting.await?);
-            Ok(Reader::new(plain, Notes::default(), Arc::default()))
+            Ok(FilteredStream::new(plain, Notes::default(), Arc::default()))
         }
     }
 }

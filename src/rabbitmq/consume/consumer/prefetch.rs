@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::options::consume;
 use super::stage::Stage;
-use super::{Answer, ESTABLISHED, FIRST_PREFETCH, SourceConsumer};
+use super::{BrokerReply, ESTABLISHED, FIRST_PREFETCH, SourceConsumer};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::consume::ack_tracker::AckTracker;
@@ -75,7 +75,7 @@ impl SourceConsumer {
         let mut pending_request: LocalBoxFuture<'static, _> = Box::pin(async move {
             let cancel = options.channel.basic_cancel(tag, BasicCancelOptions::default());
             bounded(&format!("raising the prefetch on `{}`", options.queue), cancel).await?;
-            Ok(Answer::Cancelled)
+            Ok(BrokerReply::Cancelled)
         });
         // It leaves at the first poll, and must do so before an acknowledgement brings something new.
         let answer = (&mut pending_request).now_or_never();
@@ -91,9 +91,8 @@ impl SourceConsumer {
         self.prefetch = u16::try_from(room).unwrap_or(self.full);
         let prefetch = self.prefetch;
         self.stage = Stage::Beginning;
-        self.pending_request =
-            Some(Box::pin(
-                async move { consume(&options, number, prefetch).await.map(Answer::Begun) },
-            ));
+        self.pending_request = Some(Box::pin(async move {
+            consume(&options, number, prefetch).await.map(BrokerReply::Begun)
+        }));
     }
 }

@@ -8,34 +8,34 @@ use super::bounds::Bounds;
 
 /// Where in the script, as far as it is known; shown as `:LINE:COLUMN`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Place {
+pub(super) struct ScriptPosition {
     line: Option<usize>,
     column: Option<usize>,
 }
 
-impl Place {
+impl ScriptPosition {
     pub(super) const fn line(line: usize) -> Self {
         Self { line: Some(line), column: Some(1) }
     }
 }
 
-impl From<Position> for Place {
+impl From<Position> for ScriptPosition {
     fn from(position: Position) -> Self {
         Self { line: position.line(), column: position.position() }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ScriptPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = [self.line, self.column.filter(|_| self.line.is_some())];
         known.into_iter().flatten().try_for_each(|number| write!(f, ":{number}"))
     }
 }
 
-/// The innermost place that is known.
-pub(super) fn place(error: &EvalAltResult) -> Option<Place> {
+/// The innermost position that is known.
+pub(super) fn position(error: &EvalAltResult) -> Option<ScriptPosition> {
     let inner = match error {
-        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => place(inner),
+        EvalAltResult::ErrorInFunctionCall(_, _, inner, _) => position(inner),
         _ => None,
     };
     let own = error.position();
@@ -43,7 +43,7 @@ pub(super) fn place(error: &EvalAltResult) -> Option<Place> {
 }
 
 /// What stands in the script may be quoted.
-pub(super) fn of_syntax(error: &ParseErrorType) -> String {
+pub(super) fn describe_syntax(error: &ParseErrorType) -> String {
     match error {
         ParseErrorType::VariableUndefined(name) => format!(
             "there is no variable `{name}`: a function sees its parameters, its own variables, and the constants \
@@ -64,10 +64,10 @@ pub(super) fn of_syntax(error: &ParseErrorType) -> String {
 }
 
 /// What happened, with types and names that the script itself has, but no value.
-pub(super) fn words(error: &EvalAltResult) -> String {
+pub(super) fn describe(error: &EvalAltResult) -> String {
     use EvalAltResult as E;
     match error {
-        E::ErrorInFunctionCall(_, _, inner, _) => words(inner),
+        E::ErrorInFunctionCall(_, _, inner, _) => describe(inner),
         E::ErrorTooManyOperations(_) | E::ErrorTerminated(..) => format!(
             "takes more than {} operations, or goes through more of long texts and arrays than one call may: does it \
              loop for ever, or through a long text?",

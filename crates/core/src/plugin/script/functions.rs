@@ -3,7 +3,7 @@
 use rhai::{AST, FnAccess};
 use strsim::damerau_levenshtein;
 
-use super::fault::Place;
+use super::fault::ScriptPosition;
 
 /// What a script may define. What it leaves out is as in the default plugin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Defined {
     ///
     /// Where something is wrong with them, and what: a known function with other parameters; a
     /// name that looks like a misspelt one; none at all.
-    pub(super) fn find(ast: &AST, text: &str) -> Result<Self, (Place, String)> {
+    pub(super) fn find(ast: &AST, text: &str) -> Result<Self, (ScriptPosition, String)> {
         let mut defined = Self::default();
         for it in ast.iter_functions().filter(|it| it.this_type.is_none()) {
             let line = line_of(text, it.name);
@@ -77,7 +77,7 @@ impl Defined {
                         "`{}` has {given} parameters, but is called as {signature}",
                         it.name
                     );
-                    return Err((Place::line(line), what));
+                    return Err((ScriptPosition::line(line), what));
                 }
                 defined.0[function as usize] = Some(line);
             } else if let Some(near) = nearest(it.name).filter(|_| it.access == FnAccess::Public) {
@@ -86,14 +86,14 @@ impl Defined {
                     it.name,
                     near.signature()
                 );
-                return Err((Place::line(line), what));
+                return Err((ScriptPosition::line(line), what));
             }
         }
         if defined.0.iter().all(Option::is_none) {
             let known: Vec<_> = Function::ALL.into_iter().map(Function::signature).collect();
             let what =
                 format!("the script defines none of a plugin's functions: {}", known.join(", "));
-            return Err((Place::default(), what));
+            return Err((ScriptPosition::default(), what));
         }
         Ok(defined)
     }

@@ -14,11 +14,12 @@ use rhai::{
     Module, NativeCallContext, RhaiFunc,
 };
 
-use self::table::{Entry, OPERATORS, Price};
+use self::table::{LibraryFunction, OPERATORS, Price};
 use super::bounds::Bounds;
 use super::cost::{Charged, READ, REBUILT, SCANNED, Size, charge, give, too_large};
 
-type Answer = Result<Dynamic, Box<EvalAltResult>>;
+/// The result of a library function.
+type CallResult = Result<Dynamic, Box<EvalAltResult>>;
 
 /// Gives the engine all of it. `original` has the functions themselves.
 pub(super) fn register(engine: &mut Engine, original: &Arc<Engine>) {
@@ -66,7 +67,12 @@ fn iterators(module: &mut Module) {
     });
 }
 
-fn set(module: &mut Module, entry: &'static Entry, types: &[TypeId], original: &Arc<Engine>) {
+fn set(
+    module: &mut Module,
+    entry: &'static LibraryFunction,
+    types: &[TypeId],
+    original: &Arc<Engine>,
+) {
     let original = Arc::clone(original);
     let func = move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
         let context = context.ok_or_else(too_large)?;
@@ -85,10 +91,10 @@ fn set(module: &mut Module, entry: &'static Entry, types: &[TypeId], original: &
 
 fn call(
     original: &Engine,
-    entry: &Entry,
+    entry: &LibraryFunction,
     context: &NativeCallContext<'_>,
     arguments: &mut [&mut Dynamic],
-) -> Answer {
+) -> CallResult {
     if arguments.iter().skip(1).any(|it| it.is::<FnPtr>()) {
         let signature = format!("{} with a function", entry.name);
         return Err(EvalAltResult::ErrorFunctionNotFound(signature, context.call_position()).into());
@@ -103,7 +109,7 @@ fn call(
 }
 
 /// Pays for the call, and refuses it if it would make more than the bounds.
-fn pay(entry: &Entry, arguments: &[&mut Dynamic]) -> Charged {
+fn pay(entry: &LibraryFunction, arguments: &[&mut Dynamic]) -> Charged {
     let size = Size::of_all(arguments.iter().map(|it| &**it));
     match entry.price {
         Price::Fixed => Ok(()),

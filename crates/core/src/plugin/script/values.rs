@@ -24,17 +24,17 @@ struct Parts {
     sender: JidView,
     to: Option<JidView>,
     present: Option<bool>,
-    text: Held<Option<ImmutableString>>,
-    id: Held<Option<ImmutableString>>,
+    text: Bounded<Option<ImmutableString>>,
+    id: Bounded<Option<ImmutableString>>,
     timestamp: Option<ImmutableString>,
-    metadata: Held<Map>,
+    metadata: Bounded<Map>,
     /// Of the metadata.
     size: Size,
 }
 
 /// What of an event is within the bounds of a value, and copied for the script. What is not is only refused, if it is
 /// asked for: copying it would cost more than a call may.
-type Held<T> = Result<T, Over>;
+type Bounded<T> = Result<T, Over>;
 
 #[derive(Debug, Clone, Copy)]
 struct Over;
@@ -74,14 +74,14 @@ impl EventView {
     }
 
     fn of_presence(Presence { user, present, meta }: &Presence<'_>) -> Self {
-        let (metadata, size) = held_map(&meta.metadata);
+        let (metadata, size) = bounded_map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: "presence",
             sender: JidView::of(user),
             to: None,
             present: Some(*present),
             text: Ok(None),
-            id: held(meta.id.as_deref()),
+            id: bounded(meta.id.as_deref()),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
             metadata,
             size,
@@ -89,14 +89,14 @@ impl EventView {
     }
 
     pub(super) fn of_message(Message { kind, from, to, body, meta }: &Message<'_>) -> Self {
-        let (metadata, size) = held_map(&meta.metadata);
+        let (metadata, size) = bounded_map(&meta.metadata);
         Self(Arc::new(Parts {
             kind: kind.label(),
             sender: JidView::of(from),
             to: Some(JidView::of(to)),
             present: None,
-            text: held(Some(body)),
-            id: held(meta.id.as_deref()),
+            text: bounded(Some(body)),
+            id: bounded(meta.id.as_deref()),
             timestamp: meta.timestamp.map(|it| it.to_string().into()),
             metadata,
             size,
@@ -144,20 +144,20 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 /// A text of an event, which pays for its length.
-fn given(text: &Held<Option<ImmutableString>>) -> Charged<Dynamic> {
+fn given(text: &Bounded<Option<ImmutableString>>) -> Charged<Dynamic> {
     let text = text.as_ref().map_err(|Over| too_large())?;
     give(Size { bytes: text.as_ref().map_or(0, |it| it.len()), ..Size::default() })?;
     Ok(optional(text.clone().map(Dynamic::from)))
 }
 
-fn held(text: Option<&str>) -> Held<Option<ImmutableString>> {
+fn bounded(text: Option<&str>) -> Bounded<Option<ImmutableString>> {
     match text {
         Some(text) if text.len() > Bounds::TEXT => Err(Over),
         text => Ok(text.map(Into::into)),
     }
 }
 
-fn held_map(object: &serde_json::Map<String, Json>) -> (Held<Map>, Size) {
+fn bounded_map(object: &serde_json::Map<String, Json>) -> (Bounded<Map>, Size) {
     let mut size = Size { entries: object.len(), ..Size::default() };
     let fits = object.iter().all(|(name, value)| {
         size.bytes += name.len();

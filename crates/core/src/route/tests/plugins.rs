@@ -3,12 +3,12 @@
 use super::*;
 
 /// What it keeps and adds is in the event's metadata.
-struct AsTold;
+struct MetadataPlugin;
 
-impl Plugin for AsTold {
+impl Plugin for MetadataPlugin {
     fn keep(&self, event: &Event<'_>) -> Result<bool, PluginError> {
         let keep = event.meta().metadata.get("keep").and_then(serde_json::Value::as_bool);
-        keep.ok_or_else(|| PluginError::new("nobody said"))
+        keep.ok_or_else(|| PluginError::new("`keep` is missing"))
     }
 
     fn metadata(&self, event: &Event<'_>) -> Result<Metadata, PluginError> {
@@ -16,9 +16,9 @@ impl Plugin for AsTold {
     }
 }
 
-fn told(what: &str) -> String {
-    let plugins = Plugins::default().register("told", AsTold);
-    let base = Routing { plugin_module: "told".to_owned(), ..routing() };
+fn destination_with(what: &str) -> String {
+    let plugins = Plugins::default().register("by-metadata", MetadataPlugin);
+    let base = Routing { plugin_module: "by-metadata".to_owned(), ..routing() };
     let router = Router::new(&base, &BTreeMap::new(), &plugins, RULES).unwrap();
     let payload = chat("x").replacen('{', &format!("{{{what},"), 1);
     match routed_by(&router, &payload) {
@@ -29,15 +29,18 @@ fn told(what: &str) -> String {
 
 #[test]
 fn what_the_plugin_does_not_keep_is_skipped_as_filtered() {
-    assert_eq!(told(r#""keep":false"#), "skip filtered");
-    assert_eq!(told(r#""a":1"#), "plugin_failed: the plugin's `keep` failed: nobody said");
+    assert_eq!(destination_with(r#""keep":false"#), "skip filtered");
+    assert_eq!(
+        destination_with(r#""a":1"#),
+        "plugin_failed: the plugin's `keep` failed: `keep` is missing"
+    );
 }
 
 #[test]
 fn metadata_stand_behind_the_bodys_own_fields_and_never_in_their_place() {
     let own = r#"{"from_user_id":"alice@localhost","to_user_id":"bob@localhost","message":"x","#;
     let more = r#""a":{"b":[1,null]},"keep":true,"\uffff":"\ufffe\u0000"}"#;
-    assert_eq!(told(&more[..more.len() - 1]), format!("{own}{more}"));
+    assert_eq!(destination_with(&more[..more.len() - 1]), format!("{own}{more}"));
     for name in ["message", "present"] {
         let plugins = Plugins::default().register("adds", Adds(name));
         let base = Routing { plugin_module: "adds".to_owned(), ..routing() };

@@ -35,7 +35,7 @@ pub(super) struct Scanned {
 }
 
 /// What becomes of a frame, or of the part of it that has come.
-enum Step {
+enum FrameAction {
     /// So many bytes may be taken.
     Pass(usize),
     /// So many bytes may be taken, and as many as the second are left out after them.
@@ -66,9 +66,9 @@ impl<O: Observer> Scanner<O> {
         let (mut from, mut to, mut needed) = (0, 0, AROUND);
         while from < end {
             let (passed, cut) = match self.step(&mut bytes[from..]) {
-                Step::Pass(count) => (count, 0),
-                Step::Cut(count, cut) => (count, cut),
-                Step::Wait(whole) => {
+                FrameAction::Pass(count) => (count, 0),
+                FrameAction::Cut(count, cut) => (count, cut),
+                FrameAction::Wait(whole) => {
                     needed = whole;
                     break;
                 }
@@ -89,43 +89,43 @@ impl<O: Observer> Scanner<O> {
     }
 
     /// Looks at what stands here: a frame, or the rest of one.
-    fn step(&mut self, here: &mut [u8]) -> Step {
+    fn step(&mut self, here: &mut [u8]) -> FrameAction {
         if self.dropping > 0 {
-            return Step::Cut(0, self.dropping);
+            return FrameAction::Cut(0, self.dropping);
         }
         if self.passing > 0 {
             return self.pass(here.len());
         }
         let Some(&[kind, high, low, a, b, c, d]) = here.first_chunk::<HEAD>() else {
-            return Step::Wait(AROUND);
+            return FrameAction::Wait(AROUND);
         };
         let channel = u16::from_be_bytes([high, low]);
         let size = u32::from_be_bytes([a, b, c, d]) as usize;
         let whole = size.saturating_add(AROUND);
         match kind {
-            HEADER | BODY if self.deliveries.leaves_out(channel) => Step::Cut(0, whole),
+            HEADER | BODY if self.deliveries.leaves_out(channel) => FrameAction::Cut(0, whole),
             METHOD | HEADER if whole <= self.mender.largest_frame() => {
-                let Some(frame) = here.get_mut(..whole) else { return Step::Wait(whole) };
+                let Some(frame) = here.get_mut(..whole) else { return FrameAction::Wait(whole) };
                 let payload = &mut frame[HEAD..whole - 1];
                 if kind == METHOD {
                     return match self.mender.method(channel, payload) {
                         Method::Deliver if !self.deliveries.announce(channel) => {
                             self.mender.forget(channel);
-                            Step::Cut(0, whole)
+                            FrameAction::Cut(0, whole)
                         }
-                        _ => Step::Pass(whole),
+                        _ => FrameAction::Pass(whole),
                     };
                 }
                 let fate = self.mender.header(channel, payload);
                 self.deliveries.header(channel, payload, size);
                 match fate {
-                    Fate::Kept => Step::Pass(whole),
+                    Fate::Kept => FrameAction::Pass(whole),
                     Fate::Emptied => empty(frame, whole),
                 }
             }
             HEADER => {
                 let bare = BARE_HEADER + AROUND;
-                let Some(frame) = here.get_mut(..bare) else { return Step::Wait(bare) };
+                let Some(frame) = here.get_mut(..bare) else { return FrameAction::Wait(bare) };
                 self.mender.too_large(channel);
                 self.deliveries.header(channel, &frame[HEAD..], BARE_HEADER);
                 empty(frame, whole)
@@ -140,7 +140,7 @@ impl<O: Observer> Scanner<O> {
     }
 
     /// Of what needs no look, so much has come, or more.
-    fn pass(&mut self, come: usize) -> Step {
+    fn pass(&mut self, come: usize) -> FrameAction {
         let passed = self.passing.min(come);
         self.passing -= passed;
         if self.passing == 0
@@ -148,14 +148,14 @@ impl<O: Observer> Scanner<O> {
         {
             self.deliveries.body(channel, size);
         }
-        Step::Pass(passed)
+        FrameAction::Pass(passed)
     }
 }
 
 /// Makes the header frame that begins here, of so many bytes, one without properties.
-fn empty(frame: &mut [u8], whole: usize) -> Step {
+fn empty(frame: &mut [u8], whole: usize) -> FrameAction {
     let bare = BARE_HEADER + AROUND;
     frame[3..HEAD].copy_from_slice(&BARE_HEADER_SIZE);
     frame[bare - 3..bare].copy_from_slice(&[0, 0, END]);
-    Step::Cut(bare, whole - bare)
+    FrameAction::Cut(bare, whole - bare)
 }

@@ -29,9 +29,9 @@ pub(in crate::plugin::script) enum Price {
     Case,
 }
 
-/// A function, or several of one name.
+/// A function of the library, or several of one name, and its price.
 #[derive(Debug)]
-pub(in crate::plugin::script) struct Entry {
+pub(in crate::plugin::script) struct LibraryFunction {
     pub(in crate::plugin::script) name: &'static str,
     /// With what is before the dot.
     pub(in crate::plugin::script) parameters: &'static [usize],
@@ -40,17 +40,21 @@ pub(in crate::plugin::script) struct Entry {
     pub(in crate::plugin::script) changes: bool,
 }
 
-const fn pure(name: &'static str, parameters: &'static [usize], price: Price) -> Entry {
-    Entry { name, parameters, price, changes: false }
+const fn pure(name: &'static str, parameters: &'static [usize], price: Price) -> LibraryFunction {
+    LibraryFunction { name, parameters, price, changes: false }
 }
 
-const fn changing(name: &'static str, parameters: &'static [usize], price: Price) -> Entry {
-    Entry { name, parameters, price, changes: true }
+const fn changing(
+    name: &'static str,
+    parameters: &'static [usize],
+    price: Price,
+) -> LibraryFunction {
+    LibraryFunction { name, parameters, price, changes: true }
 }
 
 /// All but operators, and what is written in `own.rs` and `callbacks.rs`.
 #[rustfmt::skip]
-pub(in crate::plugin::script) const TABLE: &[Entry] = &[
+pub(in crate::plugin::script) const TABLE: &[LibraryFunction] = &[
     pure("len", &[1], Price::Fixed), pure("get$len", &[1], Price::Fixed),
     pure("bytes", &[1], Price::Fixed), pure("get$bytes", &[1], Price::Fixed),
     pure("is_empty", &[1], Price::Fixed), pure("get$is_empty", &[1], Price::Fixed),
@@ -88,7 +92,7 @@ pub(in crate::plugin::script) const TABLE: &[Entry] = &[
 ];
 
 /// Numbers in texts, also with a base. They are of the engine's package of arithmetic, which is not weighed.
-pub(super) const NUMBERS: &[(Entry, bool)] = &[
+pub(super) const NUMBERS: &[(LibraryFunction, bool)] = &[
     (pure("parse_int", &[], Price::Read), false),
     (pure("parse_int", &[], Price::Read), true),
     (pure("parse_float", &[], Price::Read), false),
@@ -103,7 +107,7 @@ const LETTER: usize = 5;
 
 /// Operators, with the types on their left and right. Those that are not here cost what naming both sides costs:
 /// the engine itself compares and joins texts, and bounds what it joins.
-pub(super) const OPERATORS: &[(Entry, &[(usize, usize)])] = &[
+pub(super) const OPERATORS: &[(LibraryFunction, &[(usize, usize)])] = &[
     (pure("==", &[], Price::Compare), &[(ARRAY, ARRAY), (MAP, MAP)]),
     (pure("!=", &[], Price::Compare), &[(ARRAY, ARRAY), (MAP, MAP)]),
     (

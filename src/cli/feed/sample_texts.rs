@@ -1,4 +1,4 @@
-//! Sample texts of messages: mostly short, some long, in several scripts.
+//! Sample texts of chat messages: mostly short, now and then long, in several scripts.
 
 use fastrand::Rng;
 
@@ -68,8 +68,8 @@ pub(super) fn message(random: &mut Rng) -> String {
 
 fn sentences(random: &mut Rng, most: usize) -> String {
     let count = random.usize(1..=most);
-    let said: Vec<_> = (0..count).map(|_| pick(random, &SENTENCES)).collect();
-    said.join(" ")
+    let chosen: Vec<_> = (0..count).map(|_| pick(random, &SENTENCES)).collect();
+    chosen.join(" ")
 }
 
 fn pick<'a>(random: &mut Rng, from: &[&'a str]) -> &'a str {

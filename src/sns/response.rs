@@ -1,4 +1,4 @@
-//! Parses the XML of SNS's answers.
+//! Parses the XML of SNS's responses.
 
 use quick_xml::Reader;
 use quick_xml::events::Event;
@@ -8,22 +8,22 @@ use crate::limits::ANSWER_ENTRIES;
 /// Elements within each other. SNS uses six; no more are remembered.
 const DEEPEST: usize = 16;
 
-/// An answer to `Publish` or `PublishBatch`, or a refusal: each has only its own fields.
+/// A response to `Publish` or `PublishBatch`, or an error response: each has only its own fields.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct SnsResponse {
     /// `Publish`: the id of the accepted message.
     pub(super) message_id: Option<String>,
     /// `PublishBatch`: what became of its entries, in SNS's order.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<BatchResultEntry>,
     /// A refusal's code.
     pub(super) code: Option<String>,
     /// A refusal's explanation.
     pub(super) message: Option<String>,
 }
 
-/// What became of one entry of a batch.
+/// The result of one entry of a batch: accepted, or failed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct BatchResultEntry {
     pub(super) id: String,
     pub(super) message_id: String,
     pub(super) failure: Option<Failure>,
@@ -41,7 +41,7 @@ pub(super) struct Failure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unreadable;
 
-impl Answer {
+impl SnsResponse {
     /// Reads what it knows and passes over what it doesn't, as the SDK does.
     pub(super) fn read(xml: &[u8]) -> Result<Self, Unreadable> {
         let mut reader = Reader::from_reader(xml);
@@ -82,10 +82,10 @@ impl Answer {
 
     fn begin(&mut self, path: &Path) {
         match path.last_two() {
-            (Tag::Successful, Tag::Member) => self.entries.push(Entry::default()),
+            (Tag::Successful, Tag::Member) => self.entries.push(BatchResultEntry::default()),
             (Tag::Failed, Tag::Member) => {
                 let failure = Some(Failure::default());
-                self.entries.push(Entry { failure, ..Entry::default() });
+                self.entries.push(BatchResultEntry { failure, ..BatchResultEntry::default() });
             }
             _ => {}
         }
@@ -107,7 +107,7 @@ impl Answer {
     }
 }
 
-impl Entry {
+impl BatchResultEntry {
     fn take(&mut self, tag: Tag, text: &mut String) {
         match (tag, &mut self.failure) {
             (Tag::Id, _) => self.id = std::mem::take(text),
@@ -207,23 +207,33 @@ mod tests {
 
     #[test]
     fn a_batch_is_read_entry_by_entry() {
-        let answer = Answer::read(BATCH.as_bytes()).unwrap();
+        let answer = SnsResponse::read(BATCH.as_bytes()).unwrap();
         let failure = Failure {
             code: "InternalError".to_owned(),
             message: "a <b> 'c'".to_owned(),
             sender_fault: false,
         };
-        let failed = Entry { id: "1".to_owned(), failure: Some(failure), ..Entry::default() };
-        let accepted =
-            Entry { id: "0".to_owned(), message_id: "m0".to_owned(), ..Entry::default() };
-        assert_eq!(answer, Answer { entries: vec![failed, accepted], ..Answer::default() });
+        let failed = BatchResultEntry {
+            id: "1".to_owned(),
+            failure: Some(failure),
+            ..BatchResultEntry::default()
+        };
+        let accepted = BatchResultEntry {
+            id: "0".to_owned(),
+            message_id: "m0".to_owned(),
+            ..BatchResultEntry::default()
+        };
+        assert_eq!(
+            answer,
+            SnsResponse { entries: vec![failed, accepted], ..SnsResponse::default() }
+        );
     }
 
     #[test]
     fn a_refusal_is_read() {
         let xml = "<ErrorResponse><Error><Type>Sender</Type><Code>NotFound</Code>\
                    <Message><![CDATA[Topic does not exist]]></Message></Error></ErrorResponse>";
-        let answer = Answer::read(xml.as_bytes()).unwrap();
+        let answer = SnsResponse::read(xml.as_bytes()).unwrap();
         assert_eq!(answer.code.as_deref(), Some("NotFound"));
         assert_eq!(answer.message.as_deref(), Some("Topic does not exist"));
     }
@@ -234,7 +244,7 @@ mod tests {
         let entity = "<!DOCTYPE a [<!ENTITY e 'x'>]><a>&e;</a>";
         let cut = &BATCH[..BATCH.len() - 1];
         for xml in ["", "busy", "<a>", "<a></b>", "<a>&novel;</a>", "{}", &deep, entity, cut] {
-            assert_eq!(Answer::read(xml.as_bytes()), Err(Unreadable), "{xml}");
+            assert_eq!(SnsResponse::read(xml.as_bytes()), Err(Unreadable), "{xml}");
         }
     }
 
@@ -242,23 +252,23 @@ mod tests {
     fn an_answer_with_one_entry_too_many_is_unreadable() {
         let with = |entries| format!("<Failed>{}</Failed>", "<member></member>".repeat(entries));
         assert_eq!(
-            Answer::read(with(ANSWER_ENTRIES).as_bytes()).unwrap().entries.len(),
+            SnsResponse::read(with(ANSWER_ENTRIES).as_bytes()).unwrap().entries.len(),
             ANSWER_ENTRIES
         );
-        assert_eq!(Answer::read(with(ANSWER_ENTRIES + 1).as_bytes()), Err(Unreadable));
+        assert_eq!(SnsResponse::read(with(ANSWER_ENTRIES + 1).as_bytes()), Err(Unreadable));
     }
 
     proptest! {
         /// An answer that was cut off must not pass for one in which SNS left entries out.
         #[test]
         fn no_part_of_an_answer_is_readable(end in 0..BATCH.len()) {
-            prop_assert_eq!(Answer::read(&BATCH.as_bytes()[..end]), Err(Unreadable));
+            prop_assert_eq!(SnsResponse::read(&BATCH.as_bytes()[..end]), Err(Unreadable));
         }
 
         #[test]
         fn whatever_comes_it_does_not_panic(bytes: Vec<u8>, xml in "[<>/a-cM&;! ]{0,40}") {
-            let _ = Answer::read(&bytes);
-            let _ = Answer::read(xml.as_bytes());
+            let _ = SnsResponse::read(&bytes);
+            let _ = SnsResponse::read(xml.as_bytes());
         }
     }
 }

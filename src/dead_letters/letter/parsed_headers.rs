@@ -1,17 +1,17 @@
-//! Parses the headers of a dead letter. Any client that may publish to the queue can write them: a header may be
-//! missing, of a wrong type, or forged. Fuzzed separately (`make fuzz`), so this depends on headers only.
+//! The parsed headers of a dead letter. Whoever could publish to its queue has written them: any may be missing, of a
+//! wrong type, or a lie. Fuzzed by itself (`make fuzz`), so it knows nothing but headers.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::provenance::{By, Death, Origin, Trust};
-use super::headers::Reader;
+use super::header_parser::HeaderParser;
 use crate::headers::{ATTEMPTS, ERROR, FAILED_AT, REASON, REPLAY_ID, REPLAYS, TOPIC, WORKER};
 use crate::rabbitmq::message::Headers;
 
-/// All that is told, and who is believed.
+/// All that is parsed, and who is believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Told {
+pub(crate) struct ParsedHeaders {
     pub(crate) reason: String,
     pub(crate) by: By,
     pub(crate) trust: Trust,
@@ -28,14 +28,14 @@ pub(crate) struct Told {
     pub(crate) odd: Vec<String>,
 }
 
-impl Told {
+impl ParsedHeaders {
     /// `signed`: whether they are, where there is a key to tell by. `is_source`: whether a queue is a source's.
     pub(crate) fn read(
         headers: &Headers,
         signed: Option<bool>,
         is_source: impl Fn(&str) -> bool,
     ) -> Self {
-        let mut headers = Reader::new(headers);
+        let mut headers = HeaderParser::new(headers);
         let deaths = headers.deaths();
         let written = headers.text(REASON);
         let by = author(written.is_some(), signed, deaths.first(), is_source);
@@ -43,7 +43,7 @@ impl Told {
         let ours = by != By::Broker;
         let death = deaths.first().filter(|_| by != By::Worker);
         let reason = written.filter(|_| ours).or_else(|| death.map(|death| death.reason.clone()));
-        let mut told = Self {
+        let mut parsed = Self {
             reason: reason.unwrap_or_else(|| "unknown".to_owned()),
             by,
             trust: match signed {
@@ -69,8 +69,8 @@ impl Told {
             deaths,
             odd: vec![],
         };
-        told.odd = headers.odd;
-        told
+        parsed.odd = headers.odd;
+        parsed
     }
 }
 

@@ -1,9 +1,10 @@
-//! Limits the number of connections of each kind; beyond a limit, the client with the most connections loses one.
+//! Limits the connections to the admin addresses: a number of slots for each class of connection, and the client with the
+//! most connections makes room.
 //!
-//! A connection whose request head has not arrived is of the kind "arriving". The head then decides its kind, so that
-//! neither an incomplete request nor a request for the page takes the place of a probe. If all places of a kind are
-//! taken, a new connection replaces the oldest connection of the client that has the most, first one with an incomplete
-//! request.
+//! A connection whose request has not arrived yet has a slot of the class `Arriving`. The head of the request decides on
+//! the final class; so neither a client that keeps its request back nor one that asks for the page takes the slot of a
+//! health probe. Where all slots of a class are taken, the new connection gets a slot and another connection is closed:
+//! one of those that keep something back, of the client that has the most, its oldest.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::limits::{ANONYMOUS_CONNECTIONS, ARRIVING_CONNECTIONS, PROBES, TRUSTED_CONNECTIONS};
 
-/// Places of all kinds where open files are no matter.
+/// ConnectionSlots of all kinds where open files are no matter.
 const ALL_CONNECTIONS: usize =
     ANONYMOUS_CONNECTIONS + ARRIVING_CONNECTIONS + PROBES + TRUSTED_CONNECTIONS;
 
@@ -52,12 +53,13 @@ pub(super) enum Phase {
     Lasting,
 }
 
+/// The slots of all connections to the admin addresses.
 #[derive(Debug, Clone)]
-pub(super) struct Places(Arc<Mutex<Register>>);
+pub(super) struct ConnectionSlots(Arc<Mutex<Register>>);
 
 #[derive(Debug)]
 struct Register {
-    /// Places of all kinds.
+    /// ConnectionSlots of all kinds.
     most: usize,
     next: u64,
     taken: BTreeMap<u64, Taken>,
@@ -71,22 +73,22 @@ struct Taken {
     leave: Arc<Notify>,
 }
 
-/// A connection's place, free again when this goes.
+/// A connection's slot, free again when this goes.
 #[derive(Debug)]
-pub(super) struct Place {
-    places: Places,
+pub(super) struct ConnectionSlot {
+    slots: ConnectionSlots,
     id: u64,
     leave: Arc<Notify>,
 }
 
-impl Places {
-    /// So many places of all kinds: fewer than there are by default where open files are few.
+impl ConnectionSlots {
+    /// So many slots of all classes: fewer than there are by default where open files are few.
     pub(super) fn within(most: usize) -> Self {
         Self(Arc::new(Mutex::new(Register { most, next: 0, taken: BTreeMap::new() })))
     }
 
-    /// A place among those that arrive.
-    pub(super) fn take(&self, client: IpAddr) -> Place {
+    /// A slot among those that arrive.
+    pub(super) fn take(&self, client: IpAddr) -> ConnectionSlot {
         let leave = Arc::<Notify>::default();
         let mut register = self.register();
         register.make_room(Class::Arriving);
@@ -97,7 +99,7 @@ impl Places {
             id,
             Taken { client: network(client, 128), class, phase, leave: Arc::clone(&leave) },
         );
-        Place { places: self.clone(), id, leave }
+        ConnectionSlot { slots: self.clone(), id, leave }
     }
 
     fn register(&self) -> std::sync::MutexGuard<'_, Register> {
@@ -105,13 +107,13 @@ impl Places {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Its head has come.
     pub(super) fn becomes(&self, class: Class) {
-        let mut register = self.places.register();
+        let mut register = self.slots.register();
         match register.taken.get(&self.id) {
             Some(taken) if taken.class != class => register.make_room(class),
-            // It has such a place, or was told to leave already.
+            // It has such a slot, or was told to leave already.
             _ => return,
         }
         if let Some(taken) = register.taken.get_mut(&self.id) {
@@ -120,20 +122,20 @@ impl Place {
     }
 
     pub(super) fn comes_to(&self, phase: Phase) {
-        if let Some(taken) = self.places.register().taken.get_mut(&self.id) {
+        if let Some(taken) = self.slots.register().taken.get_mut(&self.id) {
             taken.phase = phase;
         }
     }
 
-    /// Waits until another one needs its place.
+    /// Waits until another one needs its slot.
     pub(super) async fn is_needed(&self) {
         self.leave.notified().await;
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.places.register().taken.remove(&self.id);
+        self.slots.register().taken.remove(&self.id);
     }
 }
 
@@ -142,7 +144,7 @@ impl Register {
         (class.most() * self.most / ALL_CONNECTIONS).max(1)
     }
 
-    /// Sends one away if all places of the class are taken.
+    /// Sends one away if all slots of the class are taken.
     fn make_room(&mut self, class: Class) {
         let of_class = || self.taken.iter().filter(|(_, it)| it.class == class);
         if of_class().count() < self.most_of(class) {
@@ -182,49 +184,49 @@ mod tests {
         IpAddr::from([10, 0, 0, number])
     }
 
-    fn is_there(places: &Places, place: &Place) -> bool {
-        places.register().taken.contains_key(&place.id)
+    fn is_there(slots: &ConnectionSlots, slot: &ConnectionSlot) -> bool {
+        slots.register().taken.contains_key(&slot.id)
     }
 
     #[test]
     fn one_more_than_there_are_places_sends_the_oldest_of_whoever_has_the_most_away() {
         for class in [Class::Arriving, Class::Probe, Class::Anonymous, Class::Trusted] {
-            let places = Places::within(ALL_CONNECTIONS);
+            let slots = ConnectionSlots::within(ALL_CONNECTIONS);
             let enter = |number| {
-                let place = places.take(client(number));
-                place.becomes(class);
-                place
+                let slot = slots.take(client(number));
+                slot.becomes(class);
+                slot
             };
             let modest = enter(1);
             let greedy: Vec<_> = (1..class.most()).map(|_| enter(2)).collect();
-            assert!(is_there(&places, &modest) && greedy.iter().all(|it| is_there(&places, it)));
+            assert!(is_there(&slots, &modest) && greedy.iter().all(|it| is_there(&slots, it)));
             let another = enter(3);
-            assert!(!is_there(&places, &greedy[0]), "{class:?}");
-            assert!(is_there(&places, &another) && is_there(&places, &modest), "{class:?}");
-            assert!(greedy[1..].iter().all(|it| is_there(&places, it)), "{class:?}");
+            assert!(!is_there(&slots, &greedy[0]), "{class:?}");
+            assert!(is_there(&slots, &another) && is_there(&slots, &modest), "{class:?}");
+            assert!(greedy[1..].iter().all(|it| is_there(&slots, it)), "{class:?}");
             drop(another);
             let last = enter(3);
-            assert!(is_there(&places, &greedy[1]) && is_there(&places, &last), "{class:?}");
+            assert!(is_there(&slots, &greedy[1]) && is_there(&slots, &last), "{class:?}");
         }
     }
 
     #[test]
     fn who_keeps_a_request_back_goes_before_who_waits_for_an_answer() {
-        let places = Places::within(ALL_CONNECTIONS);
+        let slots = ConnectionSlots::within(ALL_CONNECTIONS);
         let enter = |phase| {
-            let place = places.take(client(1));
-            place.becomes(Class::Anonymous);
-            place.comes_to(phase);
-            place
+            let slot = slots.take(client(1));
+            slot.becomes(Class::Anonymous);
+            slot.comes_to(phase);
+            slot
         };
         let (lasting, answered) = (enter(Phase::Lasting), enter(Phase::Answered));
         let sending: Vec<_> = (2..ANONYMOUS_CONNECTIONS).map(|_| enter(Phase::Sending)).collect();
         let more: Vec<_> = (0..sending.len()).map(|_| enter(Phase::Answered)).collect();
-        assert!(sending.iter().all(|it| !is_there(&places, it)));
-        assert!(is_there(&places, &lasting) && is_there(&places, &answered));
+        assert!(sending.iter().all(|it| !is_there(&slots, it)));
+        assert!(is_there(&slots, &lasting) && is_there(&slots, &answered));
         let last = enter(Phase::Answered);
-        assert!(!is_there(&places, &answered) && is_there(&places, &lasting));
-        assert!(is_there(&places, &more[0]) && is_there(&places, &last));
+        assert!(!is_there(&slots, &answered) && is_there(&slots, &lasting));
+        assert!(is_there(&slots, &more[0]) && is_there(&slots, &last));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A stream that is read through [`Frames`].
+//! A stream that filters what is read from it through [`Frames`].
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -13,14 +13,14 @@ use super::frames::{Frames, Observer};
 
 /// What is read from `inner` comes out mended and counted; what is written goes in as it is.
 #[derive(Debug)]
-pub(in crate::rabbitmq) struct Reader<S> {
+pub(in crate::rabbitmq) struct FilteredStream<S> {
     inner: S,
     frames: Frames<Arc<InFlightBytes>>,
     bytes: Arc<InFlightBytes>,
     ended: bool,
 }
 
-impl<S> Reader<S> {
+impl<S> FilteredStream<S> {
     /// `notes` learns what is mended, and `bytes` what is delivered, before it can be read from here.
     pub(in crate::rabbitmq) fn new(inner: S, notes: Notes, bytes: Arc<InFlightBytes>) -> Self {
         Self { inner, frames: Frames::new(notes, Arc::clone(&bytes)), bytes, ended: false }
@@ -45,7 +45,7 @@ impl Observer for Arc<InFlightBytes> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Reader<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -80,7 +80,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reader<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Reader<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for FilteredStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Access to headers that a worker or RabbitMQ wrote.
+//! Parses the headers that a worker or RabbitMQ wrote.
 
 use jiff::Timestamp;
 
@@ -7,14 +7,14 @@ use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY};
 use crate::limits::LONGEST_SHORT;
 use crate::rabbitmq::message::{Headers, Value};
 
-/// Reads headers of which any may be missing or of a wrong type.
-pub(super) struct Reader<'a> {
+/// Parses headers of which any may be missing or of a wrong type.
+pub(super) struct HeaderParser<'a> {
     headers: &'a Headers,
     /// The names of those that are there and of a wrong type.
     pub(super) odd: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> HeaderParser<'a> {
     pub(super) const fn new(headers: &'a Headers) -> Self {
         Self { headers, odd: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! Log lines for the outcomes of events.
+//! Log lines about the outcomes of events.
 
 use super::Worker;
 use crate::event::Envelope;
@@ -38,7 +38,7 @@ impl<S, P> Worker<S, P> {
     }
 
     /// The first of each way to end is worth a line, all of them are not.
-    pub(super) fn announce(&self, outcome: &Outcome) {
+    pub(super) fn log_first(&self, outcome: &Outcome) {
         match outcome {
             Outcome::Published(_) => {
                 tracing::info!(
