@@ -139,10 +139,10 @@ pub(crate) fn serve(listener: TcpListener, setup: Setup) -> io::Result<SocketAdd
             let (page, working) = Page::new(setup);
             match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => {
-                    let knows = page::knows(&page);
+                    let is_logged_in = page::is_logged_in(&page);
                     let router = router(view, page);
                     tokio::join!(
-                        server::serve(&listener, &router, &knows, connections),
+                        server::serve(&listener, &router, &is_logged_in, connections),
                         working,
                         watch_for_standstill(status)
                     );
@@ -191,7 +191,7 @@ pub(crate) fn serve_probes(
                         let there = "not found; the paths are /livez, /readyz and /metrics\n";
                         (StatusCode::NOT_FOUND, there)
                     });
-                    let nobody: server::Knows = Arc::new(|_, _| false);
+                    let nobody: server::IsLoggedIn = Arc::new(|_, _| false);
                     server::serve(&listener, &server::guarded(router), &nobody, connections).await;
                 }
                 Err(error) => {

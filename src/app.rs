@@ -51,7 +51,7 @@ const TERMINATED: i32 = 143;
 #[must_use]
 pub fn main(plugins: &Plugins) -> ExitCode {
     let status = match Arguments::try_parse() {
-        Ok(arguments) => carry_out(arguments, plugins),
+        Ok(arguments) => run_command(arguments, plugins),
         Err(told) => match told.print() {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => {
                 print_error(&format!("cannot write to standard output: {error}"));
@@ -69,7 +69,7 @@ pub fn main(plugins: &Plugins) -> ExitCode {
     }
 }
 
-fn carry_out(arguments: Arguments, plugins: &Plugins) -> ExitCode {
+fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     if matches!(arguments.command, Command::Import(_) | Command::Try(_))
         && let Err(error) = end_on_signals()
     {

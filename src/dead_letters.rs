@@ -38,8 +38,8 @@ pub(crate) use filter::cause;
 pub use import::Imported;
 pub(crate) use json::{FoundAsJson, report_as_json};
 pub use letter::{Letter, LetterId};
-pub use provenance::{By, Death, Origin, Trust};
-pub use replay::{Address, Ended, Replay, Report, Target, Watching};
+pub use provenance::{Death, LetterAuthor, Origin, Trust};
+pub use replay::{Address, Replay, ReplayEnd, Report, Target, Watching};
 pub use summary::{Group, Summary};
 
 use self::archive::ArchiveError;
@@ -205,7 +205,8 @@ impl DeadLetters {
         stop: &Stop,
         may: impl AsyncFnOnce(u64) -> bool,
     ) -> Result<Discarded, DeadLettersError> {
-        let mut reading = self.read(filter, Keep::Nothing, stop).await?.doubting(filter);
+        let mut reading =
+            self.read(filter, Keep::Nothing, stop).await?.excluding_claimed_times(filter);
         let discard = async {
             let mut tags = Vec::new();
             while let Some((tag, seen)) = reading.next().await? {

@@ -25,7 +25,7 @@ use tokio::time::Instant;
 pub use batch::{Batcher, Batching};
 pub use fault_policy::{FaultPolicy, Unpublished};
 pub use key_queues::{KeyQueues, Turn};
-pub use measure::Measures;
+pub use measure::PublishMetrics;
 pub use memory::MemoryTopics;
 pub use retry::{Accepted, Failure, Retry};
 
@@ -112,7 +112,7 @@ pub fn stack<P: Publish + 'static>(
     outage: &config::Outage,
     place: P,
 ) -> Publisher<P> {
-    measured_stack(sns, outage, place, Measures::default())
+    measured_stack(sns, outage, place, PublishMetrics::default())
 }
 
 /// Stacks the layers as configured, with metrics.
@@ -120,7 +120,7 @@ pub fn measured_stack<P: Publish + 'static>(
     sns: &config::Sns,
     outage: &config::Outage,
     place: P,
-    measures: Measures,
+    measures: PublishMetrics,
 ) -> Publisher<P> {
     let batching = Batching {
         max_entries: sns.batch_max_entries.into(),

@@ -3,13 +3,13 @@
 mod confidential;
 mod credentials;
 mod endpoint;
+mod entry_results;
 mod form;
 mod masked;
 mod request;
 mod response;
 #[cfg(test)]
 mod tests;
-mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -18,11 +18,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use secrecy::ExposeSecret;
 
-use self::confidential::{Confidential, refusal, verdicts};
+use self::confidential::{Confidential, entry_results, refusal};
 use self::endpoint::Endpoint;
+use self::entry_results::MismatchLog;
 use self::request::{Answered, Requester};
 use self::response::SnsResponse;
-use self::verdicts::Misfits;
 use crate::arn::TopicArn;
 use crate::limits::LONGEST_SAID;
 use crate::outcome::{Fault, MessageId, Scope};
@@ -36,7 +36,7 @@ use crate::{arn, config};
 pub struct Sns {
     /// One for each access: endpoint and credentials.
     clients: BTreeMap<arn::AccessId, Client>,
-    misfits: Rc<Misfits>,
+    mismatches: Rc<MismatchLog>,
 }
 
 /// What is reached by one access.
@@ -66,7 +66,7 @@ impl Sns {
             let access = config.access_to(&topics[0]);
             clients.insert(number, Client::new(config, access, &topics, idle).await);
         }
-        Self { clients, misfits: Rc::default() }
+        Self { clients, mismatches: Rc::default() }
     }
 
     /// `events` are those of the form, which no fault shows.
@@ -76,7 +76,7 @@ impl Sns {
         form: String,
         events: &'a [&'a Notification],
     ) -> Result<(SnsResponse, Confidential<'a>), Fault> {
-        let (requester, endpoint) = self.way_to(topic)?;
+        let (requester, endpoint) = self.client_for(topic)?;
         let Answered { status, body, signed_with } = requester.post(endpoint, form).await?;
         let confidential = Confidential { events, signed_with };
         let answer = SnsResponse::read(&body);
@@ -95,7 +95,7 @@ impl Sns {
         Err(fault)
     }
 
-    fn way_to(&self, topic: &TopicArn) -> Result<(&Requester, &Endpoint), Fault> {
+    fn client_for(&self, topic: &TopicArn) -> Result<(&Requester, &Endpoint), Fault> {
         let unknown = |detail| Fault { scope: Scope::Route, code: "region".to_owned(), detail };
         let client = self.clients.get(&topic.access());
         match client.and_then(|it| Some((it, it.endpoints.get(topic.region())?))) {
@@ -129,7 +129,7 @@ impl Publish for Sns {
     async fn publish(&self, notification: &Notification) -> Result<MessageId, Fault> {
         let form = form::publish(notification);
         let (answer, _) = self.ask(&notification.topic, form, &[notification]).await?;
-        verdicts::single(answer.message_id.unwrap_or_default(), &self.misfits)
+        entry_results::single(answer.message_id.unwrap_or_default(), &self.mismatches)
     }
 
     async fn publish_batch(
@@ -139,7 +139,7 @@ impl Publish for Sns {
         let Some(first) = batch.first() else { return Ok(Vec::new()) };
         let form = form::publish_batch(&first.topic, batch);
         let (answer, confidential) = self.ask(&first.topic, form, batch).await?;
-        Ok(verdicts(answer.entries, batch.len(), &confidential).in_order(&self.misfits))
+        Ok(entry_results(answer.entries, batch.len(), &confidential).in_order(&self.mismatches))
     }
 
     /// Asks for the topic's attributes: it is there, and the credentials may see it.

@@ -2,7 +2,7 @@
 
 use crate::classify::{scope_of, scope_of_entry};
 use crate::dead_letters::letter::parsed_headers::ParsedHeaders;
-use crate::dead_letters::provenance::{By, Trust};
+use crate::dead_letters::provenance::{LetterAuthor, Trust};
 use crate::event::{self, Decoded, Envelope, Event, Format};
 use crate::frames::{Frames, Notes};
 use crate::limits::QUERY_PAIRS;
@@ -237,7 +237,7 @@ pub fn dead_letter(input: &[u8]) {
 
 fn check_headers(parsed: &ParsedHeaders, signed: Option<bool>, bytes: usize) {
     assert!(parsed.trust != Trust::Signed || signed == Some(true), "nothing signs itself");
-    if parsed.by == By::Broker {
+    if parsed.by == LetterAuthor::Broker {
         let ours = [&parsed.error, &parsed.topic, &parsed.worker];
         assert!(ours.iter().all(|it| it.is_none()), "what a producer wrote is not ours");
         let queue = parsed.deaths.first().map(|death| &death.queue);

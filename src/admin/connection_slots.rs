@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::limits::{ANONYMOUS_CONNECTIONS, ARRIVING_CONNECTIONS, PROBES, TRUSTED_CONNECTIONS};
 
-/// ConnectionSlots of all kinds where open files are no matter.
+/// Slots of all classes where open files suffice.
 const ALL_CONNECTIONS: usize =
     ANONYMOUS_CONNECTIONS + ARRIVING_CONNECTIONS + PROBES + TRUSTED_CONNECTIONS;
 
@@ -59,14 +59,14 @@ pub(super) struct ConnectionSlots(Arc<Mutex<Register>>);
 
 #[derive(Debug)]
 struct Register {
-    /// ConnectionSlots of all kinds.
+    /// Slots of all classes.
     most: usize,
     next: u64,
-    taken: BTreeMap<u64, Taken>,
+    taken: BTreeMap<u64, OccupiedSlot>,
 }
 
 #[derive(Debug)]
-struct Taken {
+struct OccupiedSlot {
     client: IpAddr,
     class: Class,
     phase: Phase,
@@ -97,7 +97,7 @@ impl ConnectionSlots {
         let (class, phase) = (Class::Arriving, Phase::Sending);
         register.taken.insert(
             id,
-            Taken { client: network(client, 128), class, phase, leave: Arc::clone(&leave) },
+            OccupiedSlot { client: network(client, 128), class, phase, leave: Arc::clone(&leave) },
         );
         ConnectionSlot { slots: self.clone(), id, leave }
     }

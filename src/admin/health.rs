@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::observe::monitor::{Seen, State};
-use crate::observe::recent::Met;
+use crate::observe::monitor::{SourceObservation, State};
+use crate::observe::recent::RecentError;
 use crate::outcome::Circuit;
 use crate::plugin::running;
 use crate::publish::hold::OpenCircuit;
@@ -24,9 +24,9 @@ pub(crate) struct Status {
     pub(super) at: Instant,
     pub(super) clock: Timestamp,
     pub(super) stopping_since: Option<Timestamp>,
-    pub(super) sources: Vec<Seen>,
+    pub(super) sources: Vec<SourceObservation>,
     pub(super) holds: Vec<OpenCircuit>,
-    pub(super) errors: Vec<Met>,
+    pub(super) errors: Vec<RecentError>,
 }
 
 /// The answer of `/livez`.
@@ -157,7 +157,7 @@ impl Status {
 }
 
 /// Why a source that ought to consume does not.
-fn idle(seen: &Seen) -> Option<Problem> {
+fn idle(seen: &SourceObservation) -> Option<Problem> {
     let (reason, error, what_to_do) = match &seen.state {
         State::Consuming | State::Waiting(Circuit::Topic(_)) => return None,
         State::Connecting => {
@@ -191,8 +191,8 @@ impl SourceStatus {
     }
 }
 
-impl From<&Seen> for SourceStatus {
-    fn from(seen: &Seen) -> Self {
+impl From<&SourceObservation> for SourceStatus {
+    fn from(seen: &SourceObservation) -> Self {
         let state = match seen.state {
             State::Connecting => "connecting",
             State::Consuming => "consuming",

@@ -111,9 +111,9 @@ impl Page {
 }
 
 /// Who has logged in, by the head of a request.
-pub(super) fn knows(page: &Arc<Page>) -> server::Knows {
+pub(super) fn is_logged_in(page: &Arc<Page>) -> server::IsLoggedIn {
     let page = Arc::clone(page);
-    Arc::new(move |headers, peer| page.access.knows(headers, peer))
+    Arc::new(move |headers, peer| page.access.is_logged_in(headers, peer))
 }
 
 pub(super) fn router(page: Arc<Page>) -> axum::Router {
@@ -132,7 +132,7 @@ pub(super) fn router(page: Arc<Page>) -> axum::Router {
         .route("/api/login", post(api::log_in))
         .route("/api/logout", post(api::log_out))
         .route("/api/dead-letters", get(letters::groups))
-        .route("/api/dead-letters/each", get(letters::each))
+        .route("/api/dead-letters/each", get(letters::list))
         .route("/api/dead-letters/plan", get(letters::plan))
         .route("/api/dead-letters/letter/{id}", get(letters::one))
         .route("/api/dead-letters/replay", post(letters::replay))

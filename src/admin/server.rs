@@ -48,10 +48,15 @@ const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
 pub(super) const HEALTH: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// Whether somebody has logged in, by what a request's head says.
-pub(super) type Knows = Arc<dyn Fn(&HeaderMap, SocketAddr) -> bool + Send + Sync>;
+pub(super) type IsLoggedIn = Arc<dyn Fn(&HeaderMap, SocketAddr) -> bool + Send + Sync>;
 
 /// `most` connections at once, each kind a share of them.
-pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows, most: usize) {
+pub(super) async fn serve(
+    listener: &TcpListener,
+    router: &Router,
+    is_logged_in: &IsLoggedIn,
+    most: usize,
+) {
     let slots = ConnectionSlots::within(most);
     for number in 0_usize.. {
         // Those who have come say what they want before many others may need their slots.
@@ -70,13 +75,13 @@ pub(super) async fn serve(listener: &TcpListener, router: &Router, knows: &Knows
             }
         };
         let answering = TowerToHyperService::new(router.clone());
-        let (theirs, knows) = (client.clone(), Arc::clone(knows));
+        let (theirs, is_logged_in) = (client.clone(), Arc::clone(is_logged_in));
         let service = service_fn(move |mut request: hyper::Request<Incoming>| {
             let path = request.uri().path();
             if let Some(slot) = theirs.slot() {
                 slot.becomes(match () {
                     () if HEALTH.contains(&path) => Class::Probe,
-                    () if knows(request.headers(), theirs.peer) => Class::Trusted,
+                    () if is_logged_in(request.headers(), theirs.peer) => Class::Trusted,
                     () => Class::Anonymous,
                 });
             }

@@ -12,7 +12,7 @@ use super::Status;
 use crate::arn::TopicArn;
 use crate::observe::metrics::Metrics;
 use crate::observe::monitor::{Monitor, State};
-use crate::observe::recent::Recent;
+use crate::observe::recent::RecentErrors;
 use crate::outcome::Circuit;
 use crate::pipeline::worker::Stop;
 use crate::publish::hold::OpenCircuit;
@@ -27,7 +27,7 @@ pub(crate) struct StatusPublisher<P> {
     pub(crate) monitors: Vec<Rc<Monitor>>,
     pub(crate) publisher: Rc<Publisher<P>>,
     pub(crate) topics: Vec<TopicArn>,
-    pub(crate) recent: Rc<Recent>,
+    pub(crate) recent: Rc<RecentErrors>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stop: Stop,
     pub(crate) status: watch::Sender<Status>,

@@ -10,7 +10,7 @@ use super::health::STUCK_AFTER;
 use super::*;
 use crate::arn::TopicArn;
 use crate::config::Inputs;
-use crate::observe::monitor::{Seen, State as SourceState};
+use crate::observe::monitor::{SourceObservation, State as SourceState};
 use crate::outcome::{Circuit, Fault, Scope, SourceError};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publish::hold::OpenCircuit;
@@ -75,7 +75,8 @@ impl Server {
     }
 
     fn see(&self, state: SourceState, holds: Vec<OpenCircuit>) {
-        let seen = Seen { source: "events".to_owned(), state, since: Timestamp::UNIX_EPOCH };
+        let seen =
+            SourceObservation { source: "events".to_owned(), state, since: Timestamp::UNIX_EPOCH };
         self.status.send_replace(Status { sources: vec![seen], holds, ..Status::starting() });
     }
 }

@@ -87,7 +87,7 @@ impl Need {
 /// What a worker would say, if open files don't suffice for all that is configured.
 pub(crate) fn shortage(config: &Config) -> Option<String> {
     let need = Need::of(config);
-    need.shortage(within_reach(&getrlimit(Resource::Nofile), need.all()))
+    need.shortage(reachable_limit(&getrlimit(Resource::Nofile), need.all()))
 }
 
 /// Raises the process's own limit as far as it needs to and may, and shares out what there is. Says so if that is
@@ -99,7 +99,7 @@ pub(crate) fn shortage(config: &Config) -> Option<String> {
 pub(crate) fn reserve(config: &Config) -> Result<Share, String> {
     let need = Need::of(config);
     let given = getrlimit(Resource::Nofile);
-    let wanted = within_reach(&given, need.all());
+    let wanted = reachable_limit(&given, need.all());
     if given.current.is_some_and(|current| current < wanted) {
         let raised = Rlimit { current: Some(wanted), maximum: given.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
@@ -124,7 +124,7 @@ pub(crate) fn reserve(config: &Config) -> Result<Share, String> {
 }
 
 /// The limit, once it is raised to what is `wanted` as far as it may be.
-fn within_reach(given: &Rlimit, wanted: u64) -> u64 {
+fn reachable_limit(given: &Rlimit, wanted: u64) -> u64 {
     let [current, maximum] = [given.current, given.maximum].map(|it| it.unwrap_or(u64::MAX));
     current.max(wanted.min(maximum))
 }
@@ -153,10 +153,10 @@ mod tests {
     #[test]
     fn the_limit_is_raised_no_further_than_is_needed_or_allowed() {
         let limit = |current, maximum| Rlimit { current: Some(current), maximum };
-        assert_eq!(within_reach(&limit(1024, Some(524_288)), 2162), 2162);
-        assert_eq!(within_reach(&limit(1024, None), 2162), 2162);
-        assert_eq!(within_reach(&limit(64, Some(64)), 2162), 64);
-        assert_eq!(within_reach(&limit(4096, Some(4096)), 2162), 4096);
+        assert_eq!(reachable_limit(&limit(1024, Some(524_288)), 2162), 2162);
+        assert_eq!(reachable_limit(&limit(1024, None), 2162), 2162);
+        assert_eq!(reachable_limit(&limit(64, Some(64)), 2162), 64);
+        assert_eq!(reachable_limit(&limit(4096, Some(4096)), 2162), 4096);
     }
 
     proptest! {

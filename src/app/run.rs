@@ -48,7 +48,7 @@ pub(super) async fn run(mut config: Config, filter: EnvFilter, plugins: &Plugins
         Err((error, status)) => return cannot_start(&error, status),
     };
     // The requests to SNS and the acknowledgements run beside the workers, on the same thread.
-    LocalSet::new().run_until(Box::pin(work(config, prepared))).await;
+    LocalSet::new().run_until(Box::pin(run_workers(config, prepared))).await;
     ExitCode::SUCCESS
 }
 
@@ -67,13 +67,13 @@ fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, 
     }
     let metrics = Arc::new(Metrics::new());
     let status =
-        open_admin(config, plugins, &metrics, &stop, share.admin_connections).map_err(failed)?;
+        start_admin(config, plugins, &metrics, &stop, share.admin_connections).map_err(failed)?;
     let exporter = open_exporter(config, &metrics).map_err(failed)?;
     Ok(Prepared { router: Rc::new(router), stop, metrics, status, exporter })
 }
 
 /// Serves the operator's side, unless it is switched off, and returns where to say how things are.
-fn open_admin(
+fn start_admin(
     config: &Config,
     plugins: &Plugins,
     metrics: &Arc<Metrics>,
@@ -116,7 +116,7 @@ fn open_exporter(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Expor
     Exporter::start(endpoint, &host.to_string_lossy(), Arc::clone(metrics)).map(Some)
 }
 
-async fn work(config: Config, prepared: Prepared) {
+async fn run_workers(config: Config, prepared: Prepared) {
     let Prepared { router, stop, metrics, status, exporter } = prepared;
     running::watch_this_thread();
     let name = worker_name();

@@ -13,13 +13,13 @@ use crate::arn::TopicArn;
 use crate::config::{self, Config};
 use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::Monitor;
-use crate::observe::recent::Recent;
+use crate::observe::recent::RecentErrors;
 use crate::observe::trace::{Spans, Tracer};
 use crate::pipeline::ports::Source;
 use crate::pipeline::relay::Relay;
 use crate::pipeline::worker::{Stop, Worker};
 use crate::publish::hold::WaitBudget;
-use crate::publish::{self, Measures, Publish, Publisher};
+use crate::publish::{self, Publish, PublishMetrics, Publisher};
 use crate::route::Router;
 
 const REPORT_EVERY: Duration = Duration::from_mins(1);
@@ -29,7 +29,7 @@ pub(super) struct Wiring<P> {
     router: Rc<Router>,
     topics: Vec<TopicArn>,
     pub(super) publisher: Rc<Publisher<P>>,
-    recent: Rc<Recent>,
+    recent: Rc<RecentErrors>,
     metrics: Arc<Metrics>,
     spans: Option<Spans>,
 }
@@ -43,8 +43,9 @@ impl<P: Publish + 'static> Wiring<P> {
         place: P,
     ) -> Self {
         let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
-        let recent = Rc::new(Recent::default());
-        let measures = Measures::new(Arc::clone(&metrics), &topics).noting(Rc::clone(&recent));
+        let recent = Rc::new(RecentErrors::default());
+        let measures =
+            PublishMetrics::new(Arc::clone(&metrics), &topics).noting(Rc::clone(&recent));
         let publisher = publish::measured_stack(&config.sns, &config.outage, place, measures);
         Self { router, topics, publisher: Rc::new(publisher), recent, metrics, spans }
     }

@@ -89,7 +89,7 @@ impl CommandContext<'_> {
     }
 
     /// Says so if there is more than was seen, and how it ends then.
-    fn end_of(&self, counts: &BrowseCounts) -> ExitStatus {
+    fn exit_status(&self, counts: &BrowseCounts) -> ExitStatus {
         let BrowseCounts { unseen, .. } = counts;
         if *unseen == 0 {
             return ExitStatus::Done;

@@ -8,7 +8,7 @@ mod wire;
 
 use std::time::Duration;
 
-use self::publish::{Ended, Feed, Report, Until};
+use self::publish::{Feed, FeedEnd, FeedLimit, Report};
 use self::routes::Routes;
 use self::traffic::{People, Traffic};
 use crate::cli::ExitStatus;
@@ -39,7 +39,7 @@ pub(crate) async fn run(
     };
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     let feed = Feed {
-        until: Until { count: arguments.count, time: arguments.time },
+        until: FeedLimit { count: arguments.count, time: arguments.time },
         rate: arguments.rate.0,
         traffic: Traffic::new(seed, people(arguments, config), arguments.mix),
         routes: &routes,
@@ -103,9 +103,9 @@ fn of(arguments: &FeedArguments) -> String {
 fn print_report(report: &Report) {
     let Report { unroutable, refused, unconfirmed, ended, took, .. } = report;
     match ended {
-        Ended::Done => {}
-        Ended::Stopped => print_error("stopped by a signal"),
-        Ended::Broken(why) => print_error(&printable(why, false)),
+        FeedEnd::Done => {}
+        FeedEnd::Stopped => print_error("stopped by a signal"),
+        FeedEnd::Broken(why) => print_error(&printable(why, false)),
     }
     let published = report.published();
     let seconds = took.as_secs_f64();

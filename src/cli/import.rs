@@ -18,7 +18,7 @@ use crate::text::counted;
 const STDIN: &str = "-";
 
 pub(crate) fn run(command: &arguments::Import, plugins: &Plugins) -> ExitCode {
-    match carry_out(command, plugins) {
+    match run_command(command, plugins) {
         Ok(status) => status,
         Err(wrong) => {
             print_error(&wrong);
@@ -27,7 +27,7 @@ pub(crate) fn run(command: &arguments::Import, plugins: &Plugins) -> ExitCode {
     }
 }
 
-fn carry_out(command: &arguments::Import, plugins: &Plugins) -> Result<ExitCode, String> {
+fn run_command(command: &arguments::Import, plugins: &Plugins) -> Result<ExitCode, String> {
     let name = if command.file == Path::new(STDIN) {
         "standard input".to_owned()
     } else {

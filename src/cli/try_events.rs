@@ -32,12 +32,12 @@ pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) 
     match DryRuns::open(arguments, config, plugins, source).and_then(DryRuns::run) {
         Ok(end) => end,
         // Whoever read has read enough.
-        Err(Trouble::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Done,
-        Err(Trouble::Write(error)) => {
+        Err(TryError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Done,
+        Err(TryError::Write(error)) => {
             print_error(&format!("cannot write to standard output: {error}"));
             ExitStatus::Failed
         }
-        Err(Trouble::Message(why)) => {
+        Err(TryError::Message(why)) => {
             print_error(&why);
             ExitStatus::Failed
         }
@@ -45,20 +45,20 @@ pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) 
 }
 
 /// Why `try` ends early.
-enum Trouble {
+enum TryError {
     /// In words.
     Message(String),
     /// Standard output takes no more.
     Write(io::Error),
 }
 
-impl From<String> for Trouble {
+impl From<String> for TryError {
     fn from(why: String) -> Self {
         Self::Message(why)
     }
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for TryError {
     fn from(error: io::Error) -> Self {
         Self::Write(error)
     }
@@ -110,7 +110,7 @@ impl<'a> DryRuns<'a> {
         config: &Config,
         plugins: &Plugins,
         source: &Source,
-    ) -> Result<Self, Trouble> {
+    ) -> Result<Self, TryError> {
         let expect = arguments.expect.as_deref();
         let envelope = Envelope {
             exchange: arguments.exchange.as_ref().unwrap_or(&source.exchange).clone(),
@@ -131,7 +131,7 @@ impl<'a> DryRuns<'a> {
         })
     }
 
-    fn run(mut self) -> Result<ExitStatus, Trouble> {
+    fn run(mut self) -> Result<ExitStatus, TryError> {
         while let Some(sample) = self.samples.next().transpose()? {
             let Sample { location, payload } = sample;
             self.envelope.payload = payload;
@@ -147,7 +147,7 @@ impl<'a> DryRuns<'a> {
         self.conclude()
     }
 
-    fn show(&mut self, location: &SampleLocation, dry_run: &DryRun) -> Result<(), Trouble> {
+    fn show(&mut self, location: &SampleLocation, dry_run: &DryRun) -> Result<(), TryError> {
         let line = SampleJson { location, dry_run: dry_run.as_json() };
         if let Some(expectations) = &mut self.expectations {
             let found = serde_json::to_value(&line).map_err(|error| error.to_string())?;
@@ -164,7 +164,7 @@ impl<'a> DryRuns<'a> {
         Ok(())
     }
 
-    fn conclude(self) -> Result<ExitStatus, Trouble> {
+    fn conclude(self) -> Result<ExitStatus, TryError> {
         let good = if let Some(expectations) = self.expectations {
             let (verdict, good) = expectations.conclude();
             print_line(self.json, &verdict)?;

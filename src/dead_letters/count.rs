@@ -29,7 +29,7 @@ impl DeadLetters {
                     return Err(error.into());
                 }
             };
-            if debounce.believes(state) && state.consumers == 0 {
+            if debounce.accepts(state) && state.consumers == 0 {
                 show(state.ready.into());
             }
             sleep(pause).await;

@@ -40,7 +40,7 @@ impl DeadLetters {
         safe: impl FnOnce(W) -> std::io::Result<()>,
         may: impl AsyncFnOnce(u64) -> bool,
     ) -> Result<Discarded, DeadLettersError> {
-        let mut reading = self.read(filter, Keep::All, stop).await?.doubting(filter);
+        let mut reading = self.read(filter, Keep::All, stop).await?.excluding_claimed_times(filter);
         let discard = async {
             let (to, tags) = write(&mut reading, Writer::new(to, self.queue())).await?;
             safe(to)?;

@@ -4,7 +4,7 @@ use jid::Jid;
 use jiff::Timestamp;
 
 use super::letter::Letter;
-use super::provenance::{By, Trust};
+use super::provenance::{LetterAuthor, Trust};
 use crate::event::{EventKind, bare};
 
 /// The conditions of a filter. A dead letter must match all of them; of a list, one
@@ -72,7 +72,7 @@ impl Filter {
             && one_of(&self.rooms, |it| is_to_room(letter, it))
             && self.since.is_none_or(|since| letter.failed_at.is_some_and(|it| it >= since))
             && self.until.is_none_or(|until| letter.failed_at.is_some_and(|it| it < until))
-            && self.error.as_ref().is_none_or(|text| says(letter, text))
+            && self.error.as_ref().is_none_or(|text| error_contains(letter, text))
             && one_of(&self.ids, |it| letter.is_called(it))
     }
 }
@@ -103,7 +103,7 @@ fn is_to_room(letter: &Letter, asked: &Jid) -> bool {
         && letter.content.to.as_deref() == Some(bare(asked))
 }
 
-fn says(letter: &Letter, asked: &str) -> bool {
+fn error_contains(letter: &Letter, asked: &str) -> bool {
     let error = letter.error.as_deref().unwrap_or_default();
     error.to_lowercase().contains(&asked.to_lowercase())
 }
@@ -127,12 +127,12 @@ impl Letter {
 }
 
 /// A reason, and whose it is where that is not a worker's, or not for sure.
-pub(crate) fn cause(reason: &str, by: By, trust: Trust) -> String {
+pub(crate) fn cause(reason: &str, by: LetterAuthor, trust: Trust) -> String {
     match (by, trust) {
-        (By::Broker, Trust::Claimed) => format!("{reason} (by RabbitMQ, claimed)"),
-        (By::Broker, _) => format!("{reason} (by RabbitMQ)"),
-        (By::Worker, Trust::Claimed) => format!("{reason} (claimed)"),
-        (By::Worker | By::Unknown, _) => reason.to_owned(),
+        (LetterAuthor::Broker, Trust::Claimed) => format!("{reason} (by RabbitMQ, claimed)"),
+        (LetterAuthor::Broker, _) => format!("{reason} (by RabbitMQ)"),
+        (LetterAuthor::Worker, Trust::Claimed) => format!("{reason} (claimed)"),
+        (LetterAuthor::Worker | LetterAuthor::Unknown, _) => reason.to_owned(),
     }
 }
 

@@ -75,7 +75,7 @@ impl DeadLetters {
         }
         let publisher = ConfirmedPublisher::open(&self.broker, "imports dead letters").await?;
         let exchange = &self.broker.config().dead_letter_exchange;
-        let sender = Sender { publisher, exchange, done, under_way: VecDeque::new() };
+        let sender = Sender { publisher, exchange, done, in_flight: VecDeque::new() };
         sender.send_all(ArchiveReader::new(from)?, there, stop, waits).await
     }
 }
@@ -84,7 +84,7 @@ struct Sender<'a> {
     publisher: ConfirmedPublisher,
     exchange: &'a str,
     done: &'a mut Imported,
-    under_way: VecDeque<PendingConfirm>,
+    in_flight: VecDeque<PendingConfirm>,
 }
 
 impl Sender<'_> {
@@ -125,7 +125,7 @@ impl Sender<'_> {
             if *stop.borrow() {
                 break;
             }
-            message.spare_what_hurts();
+            message.move_harmful_properties();
             if let Some(count @ 1..) = there.get_mut(&LetterId::of(&message)) {
                 *count -= 1;
                 self.done.there += 1;
@@ -133,24 +133,24 @@ impl Sender<'_> {
             }
             self.send(&message).await?;
         }
-        while !self.under_way.is_empty() {
+        while !self.in_flight.is_empty() {
             self.confirm().await?;
         }
         Ok(())
     }
 
     async fn send(&mut self, message: &Message) -> Result<(), DeadLettersError> {
-        if self.under_way.len() >= WINDOW {
+        if self.in_flight.len() >= WINDOW {
             self.confirm().await?;
         }
         // Its own routing key: the exchange fans out whatever that is.
         let to = (self.exchange, &*message.routing_key);
-        self.under_way.push_back(self.publisher.publish(to, message).await?);
+        self.in_flight.push_back(self.publisher.publish(to, message).await?);
         Ok(())
     }
 
     async fn confirm(&mut self) -> Result<(), DeadLettersError> {
-        let Some(mut sent) = self.under_way.pop_front() else { return Ok(()) };
+        let Some(mut sent) = self.in_flight.pop_front() else { return Ok(()) };
         let what = match sent.confirmed().await {
             Ok(()) => {
                 self.done.added += 1;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Ended, Found, Letter, Report};
+use super::{Found, Letter, ReplayEnd, Report};
 use crate::dry_run::{DryRun, DryRunJson};
 use crate::rabbitmq::message::Properties;
 
@@ -23,7 +23,8 @@ pub(crate) struct FoundAsJson<'a> {
 impl<'a> FoundAsJson<'a> {
     pub(crate) fn new(found: &'a Found, dry_run: &'a DryRun, with_body: bool) -> Self {
         let Found { letter, message } = found;
-        let now = if with_body { dry_run.as_json() } else { dry_run.as_json().discreet() };
+        let now =
+            if with_body { dry_run.as_json() } else { dry_run.as_json().without_event_text() };
         let body = with_body.then(|| match std::str::from_utf8(&message.body) {
             Ok(text) => text.into(),
             Err(_) => message.body.escape_ascii().to_string().into(),
@@ -35,12 +36,12 @@ impl<'a> FoundAsJson<'a> {
 /// How far a replay has come, or how it ended.
 pub(crate) fn report_as_json(report: &Report) -> Json {
     let (ended, why) = match &report.ended {
-        Ended::Done => ("done", None),
-        Ended::Stopped => ("stopped", None),
-        Ended::CanaryFailed => ("canary_failed", None),
-        Ended::CanaryUnknown(why) => ("canary_unknown", Some(why)),
-        Ended::TooManyFailures => ("too_many_failures", None),
-        Ended::Broken(why) => ("broken", Some(why)),
+        ReplayEnd::Done => ("done", None),
+        ReplayEnd::Stopped => ("stopped", None),
+        ReplayEnd::CanaryFailed => ("canary_failed", None),
+        ReplayEnd::CanaryUnknown(why) => ("canary_unknown", Some(why)),
+        ReplayEnd::TooManyFailures => ("too_many_failures", None),
+        ReplayEnd::Broken(why) => ("broken", Some(why)),
     };
     json!({
         "matching": report.matching,

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use self::parsed_headers::ParsedHeaders;
 use super::content::{Content, Sources};
-use super::provenance::{By, Death, Origin, Trust};
+use super::provenance::{Death, LetterAuthor, Origin, Trust};
 use crate::headers::REASON;
 use crate::rabbitmq::message::{Headers, Message};
 use crate::text::hexadecimal;
@@ -62,7 +62,7 @@ pub struct Letter {
     /// Why it is here; `unknown` if nothing says.
     pub reason: String,
     /// Whether a worker or RabbitMQ gave the reason.
-    pub by: By,
+    pub by: LetterAuthor,
     /// Whether it is known to be so.
     pub trust: Trust,
     /// The error, in one line.
@@ -147,11 +147,11 @@ impl Letter {
 }
 
 /// Whether anybody may have written when a letter died, as far as the letter itself tells.
-const fn is_claimed(by: By, trust: Trust) -> bool {
+const fn is_claimed(by: LetterAuthor, trust: Trust) -> bool {
     match by {
-        By::Worker => matches!(trust, Trust::Claimed),
-        By::Broker => true,
-        By::Unknown => false,
+        LetterAuthor::Worker => matches!(trust, Trust::Claimed),
+        LetterAuthor::Broker => true,
+        LetterAuthor::Unknown => false,
     }
 }
 
@@ -161,9 +161,9 @@ const OWNS_DEATHS: u32 = 4;
 impl Letter {
     /// Tells which of the deaths are RabbitMQ's own words, given its version. A letter that says why by a header of a
     /// worker's may have its deaths from its producer, whoever has made it.
-    pub(crate) fn judge_deaths(&mut self, version: Option<u32>) {
+    pub(crate) fn mark_broker_deaths(&mut self, version: Option<u32>) {
         let owns = version.is_some_and(|version| version >= OWNS_DEATHS);
-        let is_brokers = owns && self.by == By::Broker && !self.says_why;
+        let is_brokers = owns && self.by == LetterAuthor::Broker && !self.says_why;
         // Its time is the newest death's.
         self.failed_at_claimed &= !is_brokers;
         for (place, death) in self.deaths.iter_mut().enumerate() {

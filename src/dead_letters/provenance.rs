@@ -6,7 +6,7 @@ use serde::Serialize;
 /// Who dead-lettered a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum By {
+pub enum LetterAuthor {
     /// A worker, which says why in headers.
     Worker,
     /// RabbitMQ: over its delivery limit, too old, or pushed out of its queue.

@@ -1,7 +1,7 @@
 //! Browses all letters, one after the other, and applies the filter.
 
 use super::filter::Filter;
-use super::selector::Seen;
+use super::selector::BrowsedLetter;
 use super::{BrowseCounts, DeadLettersError, Discarded, Stop, stopped};
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::connection::Broker;
@@ -19,7 +19,7 @@ enum Version {
 /// Browses all letters, of which some match the filter.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) browser: QueueBrowser<Seen>,
+    pub(super) browser: QueueBrowser<BrowsedLetter>,
     broker: Broker,
     version: Version,
     stop: Stop,
@@ -31,7 +31,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn new(
-        browser: QueueBrowser<Seen>,
+        browser: QueueBrowser<BrowsedLetter>,
         broker: Broker,
         stop: Stop,
         limit: Option<u64>,
@@ -42,7 +42,7 @@ impl Reading {
 
     /// For letters that are discarded for good: where this filter goes by times, it means no letter whose time anybody
     /// may have written, unless it says that it does.
-    pub(super) fn doubting(mut self, filter: &Filter) -> Self {
+    pub(super) fn excluding_claimed_times(mut self, filter: &Filter) -> Self {
         let has_times = filter.since.is_some() || filter.until.is_some();
         self.timeless = (has_times && !filter.claimed_times).then(|| Filter {
             since: None,
@@ -53,7 +53,7 @@ impl Reading {
     }
 
     /// The next letter; past the limit, none matches any more.
-    pub(super) async fn next(&mut self) -> Result<Option<(u64, Seen)>, DeadLettersError> {
+    pub(super) async fn next(&mut self) -> Result<Option<(u64, BrowsedLetter)>, DeadLettersError> {
         let next = tokio::select! {
             next = self.browser.next_there() => next?,
             () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
@@ -73,7 +73,7 @@ impl Reading {
     }
 
     /// Tells what of its deaths is RabbitMQ's own word.
-    async fn judge(&mut self, seen: &mut Seen) -> Result<(), DeadLettersError> {
+    async fn judge(&mut self, seen: &mut BrowsedLetter) -> Result<(), DeadLettersError> {
         if !seen.letter.deaths.is_empty() {
             let version = match self.version {
                 Version::Major(version) => version,
@@ -83,7 +83,7 @@ impl Reading {
                 },
             };
             self.version = Version::Major(version);
-            seen.letter.judge_deaths(version);
+            seen.letter.mark_broker_deaths(version);
         }
         let is_doubted = |filter: &Filter| filter.matches(&seen.letter);
         if seen.letter.failed_at_claimed && self.timeless.as_ref().is_some_and(is_doubted) {

@@ -105,7 +105,7 @@ impl fmt::Display for Address {
 
 /// Why a replay ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Ended {
+pub enum ReplayEnd {
     /// All that could be sent was sent.
     #[default]
     Done,
@@ -147,7 +147,7 @@ pub struct Report {
     /// Letters that were on their way when it was stopped: some may yet arrive, and are there twice then.
     pub unconfirmed: u64,
     /// Why it is over.
-    pub ended: Ended,
+    pub ended: ReplayEnd,
     /// How long it took.
     pub took: Duration,
 }
@@ -162,7 +162,7 @@ impl Report {
     /// Whether all that was meant was replayed, and nothing has come back.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.ended == Ended::Done && self.left() == 0 && self.came_back == 0
+        self.ended == ReplayEnd::Done && self.left() == 0 && self.came_back == 0
     }
 
     /// Letters that could not be sent.
@@ -208,8 +208,8 @@ impl DeadLetters {
                 // What was done before is to be reported.
                 Err(error) if frozen.is_some() => {
                     run.report.ended = match error {
-                        DeadLettersError::Stopped => Ended::Stopped,
-                        error => Ended::Broken(error.to_string()),
+                        DeadLettersError::Stopped => ReplayEnd::Stopped,
+                        error => ReplayEnd::Broken(error.to_string()),
                     };
                     break;
                 }

@@ -14,14 +14,14 @@ use crate::rabbitmq::message::Message;
 /// Bytes of messages that are kept in memory at once.
 const BUDGET: usize = 64 * 1024 * 1024;
 
-/// A dead letter that was looked at.
+/// A dead letter that was browsed.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct BrowsedLetter {
     pub(crate) letter: Letter,
     /// Whether it is among those meant.
     pub(crate) matches: bool,
     /// The whole of it, if it is meant, and there was room.
-    pub(crate) message: Option<Kept>,
+    pub(crate) message: Option<KeptMessage>,
 }
 
 /// Which messages of matching letters are kept.
@@ -34,7 +34,7 @@ pub(crate) enum Keep {
     All,
 }
 
-/// Makes a [`Seen`] of each message, within a budget of memory.
+/// Makes a [`BrowsedLetter`] of each message, within a budget of memory.
 pub(crate) struct LetterSelector {
     sources: Sources,
     filter: Filter,
@@ -53,7 +53,7 @@ impl LetterSelector {
         Self { without: Box::new(without), ..self }
     }
 
-    pub(crate) fn read(&self, mut message: Message) -> Seen {
+    pub(crate) fn read(&self, mut message: Message) -> BrowsedLetter {
         let letter = Letter::read(&mut message, &self.sources);
         let matches = self.filter.matches(&letter) && !(self.without)(&letter);
         let weight = message.weight();
@@ -64,8 +64,8 @@ impl LetterSelector {
                 Keep::All => self.budget.take(weight, true),
             };
         let budget = &self.budget;
-        let message = kept.then(|| Kept { message, weight, budget: Arc::clone(budget) });
-        Seen { letter, matches, message }
+        let message = kept.then(|| KeptMessage { message, weight, budget: Arc::clone(budget) });
+        BrowsedLetter { letter, matches, message }
     }
 
     /// From now on somebody takes the letters that come, so that it is safe to wait for memory.
@@ -101,13 +101,13 @@ impl MemoryBudget {
 
 /// A message that takes up room until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct KeptMessage {
     pub(crate) message: Message,
     weight: usize,
     budget: Arc<MemoryBudget>,
 }
 
-impl Drop for Kept {
+impl Drop for KeptMessage {
     fn drop(&mut self) {
         *self.budget.used.lock().unwrap_or_else(PoisonError::into_inner) -= self.weight;
         self.budget.freed.notify_all();

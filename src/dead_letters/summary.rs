@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::letter::Letter;
-use super::provenance::{By, Trust};
+use super::provenance::{LetterAuthor, Trust};
 
 /// Groups that are told apart; further errors share one for each reason.
 const MOST_GROUPS: usize = 200;
@@ -26,7 +26,7 @@ pub struct Group {
     /// Why they are here.
     pub reason: String,
     /// Whether a worker or RabbitMQ gave the reason.
-    pub by: By,
+    pub by: LetterAuthor,
     /// Whether it is known to be so.
     pub trust: Trust,
     /// The error; `…` stands for numbers and ids that are not the same in all.
@@ -55,7 +55,7 @@ pub struct Group {
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
     groups: Vec<Group>,
-    places: HashMap<(String, By, Trust, String), usize>,
+    places: HashMap<(String, LetterAuthor, Trust, String), usize>,
 }
 
 impl Summary {

@@ -8,7 +8,7 @@ mod reading;
 mod tests;
 mod totals;
 
-pub use self::reading::{OfSource, OfTopic, Reading, Times};
+pub use self::reading::{Reading, SourceReading, Times, TopicReading};
 pub use self::totals::Totals;
 pub(crate) use self::totals::sum;
 

@@ -13,7 +13,7 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
 use crate::event::EventKind;
 use crate::observe::metrics::Metrics;
-use crate::observe::recent::Recent;
+use crate::observe::recent::RecentErrors;
 use crate::outcome::{Circuit, Outcome, Reason, SkipReason, SourceError};
 
 /// The kinds of event that have counters of their own, and the one of what is no event.
@@ -35,9 +35,9 @@ pub enum State {
     Waiting(Circuit),
 }
 
-/// The state of a source at one moment.
+/// The state of a source, and since when.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct SourceObservation {
     /// The source's name.
     pub source: String,
     /// Its state.
@@ -51,7 +51,7 @@ pub struct Seen {
 pub struct Monitor {
     source: String,
     metrics: Arc<Metrics>,
-    seen: RefCell<Seen>,
+    seen: RefCell<SourceObservation>,
     deliveries: IntCounter,
     handed_back: IntCounter,
     in_flight: IntGauge,
@@ -64,7 +64,7 @@ pub struct Monitor {
     share: Cell<f64>,
     /// Whose depth was told.
     dead_letter_queue: OnceCell<String>,
-    recent: Rc<Recent>,
+    recent: Rc<RecentErrors>,
 }
 
 impl Monitor {
@@ -74,7 +74,7 @@ impl Monitor {
         let label = &[source];
         let monitor = Self {
             source: source.to_owned(),
-            seen: RefCell::new(Seen {
+            seen: RefCell::new(SourceObservation {
                 source: source.to_owned(),
                 state: State::Connecting,
                 since: Timestamp::now(),
@@ -108,7 +108,7 @@ impl Monitor {
 
     /// Errors are noted there.
     #[must_use]
-    pub fn noting(self, recent: Rc<Recent>) -> Self {
+    pub fn noting(self, recent: Rc<RecentErrors>) -> Self {
         Self { recent, ..self }
     }
 
@@ -126,7 +126,7 @@ impl Monitor {
 
     /// The state now.
     #[must_use]
-    pub fn seen(&self) -> Seen {
+    pub fn seen(&self) -> SourceObservation {
         self.seen.borrow().clone()
     }
 
@@ -194,14 +194,14 @@ impl Monitor {
 
     /// A delivery is on its way from now until the return value says how it ended, or is dropped.
     #[must_use]
-    pub fn taken(self: &Rc<Self>, kind: Option<EventKind>) -> Taken {
+    pub fn taken(self: &Rc<Self>, kind: Option<EventKind>) -> DeliveryGuard {
         self.deliveries.inc();
         self.in_flight.inc();
-        Taken { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
+        DeliveryGuard { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
     }
 
     /// A delivery had come, and goes back.
-    pub fn untaken(&self) {
+    pub fn requeued_untaken(&self) {
         self.deliveries.inc();
         self.handed_back.inc();
     }
@@ -216,16 +216,16 @@ impl Monitor {
     }
 }
 
-/// A delivery on its way.
+/// Counts the end of a delivery that is in flight.
 #[derive(Debug)]
-pub struct Taken {
+pub struct DeliveryGuard {
     monitor: Rc<Monitor>,
     kind: Option<EventKind>,
     since: Instant,
     ended: bool,
 }
 
-impl Taken {
+impl DeliveryGuard {
     /// It has ended. Returns whether it is this process's first that ended so, whichever source it was from; what
     /// comes again is never a first.
     #[must_use]
@@ -245,7 +245,7 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for DeliveryGuard {
     fn drop(&mut self) {
         self.monitor.in_flight.dec();
         if !self.ended {

@@ -1,4 +1,4 @@
-//! The latest errors for the operator's page: each kind once, with count and time.
+//! The recent errors: each kind once, with how often it occurred and when last.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,9 +14,9 @@ const MOST: usize = 20;
 /// Bytes of a text that are kept.
 const LONGEST: usize = 300;
 
-/// An error that was met, perhaps more than once.
+/// An error that occurred, perhaps more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Met {
+pub struct RecentError {
     /// The source or the topic that met it.
     pub place: String,
     /// Its kind: a code, or a dead letter's reason.
@@ -31,37 +31,43 @@ pub struct Met {
 
 /// Errors of one worker process, all of its sources and topics together.
 #[derive(Debug, Default)]
-pub struct Recent {
-    met: RefCell<Vec<Met>>,
+pub struct RecentErrors {
+    errors: RefCell<Vec<RecentError>>,
     /// What was handed out last, as long as nothing is new.
-    copy: RefCell<Option<Rc<[Met]>>>,
+    copy: RefCell<Option<Rc<[RecentError]>>>,
 }
 
-impl Recent {
+impl RecentErrors {
     /// An error was met.
     pub fn note(&self, place: &str, kind: &str, text: &dyn std::fmt::Display) {
         self.copy.take();
         let text = one_line(&text.to_string(), LONGEST);
         let last = Timestamp::now();
-        let mut met = self.met.borrow_mut();
-        if let Some(known) = met.iter_mut().find(|it| it.place == place && it.kind == kind) {
+        let mut errors = self.errors.borrow_mut();
+        if let Some(known) = errors.iter_mut().find(|it| it.place == place && it.kind == kind) {
             (known.count, known.text, known.last) = (known.count + 1, text, last);
             return;
         }
-        if met.len() >= MOST
-            && let Some((oldest, _)) = met.iter().enumerate().min_by_key(|(_, it)| it.last)
+        if errors.len() >= MOST
+            && let Some((oldest, _)) = errors.iter().enumerate().min_by_key(|(_, it)| it.last)
         {
-            met.swap_remove(oldest);
+            errors.swap_remove(oldest);
         }
-        met.push(Met { place: place.to_owned(), kind: kind.to_owned(), text, count: 1, last });
+        errors.push(RecentError {
+            place: place.to_owned(),
+            kind: kind.to_owned(),
+            text,
+            count: 1,
+            last,
+        });
     }
 
     /// All that are kept, the last one first.
     #[must_use]
-    pub fn all(&self) -> Rc<[Met]> {
+    pub fn all(&self) -> Rc<[RecentError]> {
         let mut copy = self.copy.borrow_mut();
         Rc::clone(copy.get_or_insert_with(|| {
-            let mut all = self.met.borrow().clone();
+            let mut all = self.errors.borrow().clone();
             all.sort_by_key(|it| std::cmp::Reverse(it.last));
             all.into()
         }))
@@ -74,7 +80,7 @@ mod tests {
 
     #[test]
     fn each_kind_is_kept_once_and_the_one_not_met_for_longest_makes_room() {
-        let recent = Recent::default();
+        let recent = RecentErrors::default();
         for number in 0..MOST {
             recent.note("pm", &format!("kind {number}"), &"first");
         }

@@ -11,7 +11,7 @@ use self::advice::Advice;
 use crate::event::{Decoded, Envelope, EventKind, Format};
 use crate::observe::trace::{Trace, Tracer};
 use crate::outcome::{Circuit, DeadLetter, Outcome, Reason, Scope};
-use crate::publish::hold::{Deadline, NotNow};
+use crate::publish::hold::{Deadline, Overdue};
 use crate::publish::{Failure, KeyQueues, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
 use crate::{event, panics};
@@ -140,15 +140,15 @@ impl<P: Publish + 'static> Relay<P> {
         trace: &Trace,
     ) -> Outcome {
         if let Some(turn) = turn {
-            turn.come().await;
+            turn.wait().await;
         }
         match self.publisher.publish(notification, deadline).await {
             Ok(accepted) => {
                 trace.attempted(accepted.attempts);
                 Outcome::Published(accepted.id)
             }
-            Err(Unpublished::NotNow(NotNow::Park)) => Outcome::Parked,
-            Err(Unpublished::NotNow(NotNow::Requeue)) => Outcome::Requeued,
+            Err(Unpublished::Overdue(Overdue::Park)) => Outcome::Parked,
+            Err(Unpublished::Overdue(Overdue::Requeue)) => Outcome::Requeued,
             Err(Unpublished::Failed(failure)) => Outcome::DeadLettered(DeadLetter {
                 topic: Some(notification.topic.clone()),
                 ..letter_of(failure)

@@ -161,7 +161,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     }
                 }
                 (mut more, taken) = async {
-                    let most = self.wants(look.as_mut()).await;
+                    let most = self.wait_for_capacity(look.as_mut()).await;
                     (most, session.next().await)
                 } => {
                     look.as_mut().reset(Instant::now() + LOOK);
@@ -203,7 +203,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// Waits until more deliveries are wanted, and returns how many at most. What the publisher has no use for yet
     /// stays where it is: begun, it would only wait in one place more, and be out of the processor's
     /// caches when its turn comes.
-    async fn wants(&self, look: Pin<&mut Sleep>) -> usize {
+    async fn wait_for_capacity(&self, look: Pin<&mut Sleep>) -> usize {
         tokio::select! {
             biased;
             () = self.relay.ready() => AT_ONCE,

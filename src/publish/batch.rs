@@ -18,7 +18,7 @@ use self::queue::{BatchEntry, Topics};
 use super::classify::may_be_for_one_entry;
 use super::fault::is_throttle;
 use super::limit::Limit;
-use super::measure::{Answers, Measures};
+use super::measure::{Answers, PublishMetrics};
 use super::{Attempt, Publish};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
@@ -48,7 +48,7 @@ struct Inner<P> {
     batching: Batching,
     limit: RefCell<Limit>,
     in_flight: Cell<u16>,
-    measures: Measures,
+    measures: PublishMetrics,
     topics: RefCell<Topics>,
     /// Entries in those requests.
     carried: Cell<usize>,
@@ -59,11 +59,11 @@ struct Inner<P> {
 impl<P: Publish + 'static> Batcher<P> {
     /// Nothing is sent yet.
     pub fn new(place: P, batching: Batching) -> Self {
-        Self::measured(place, batching, Measures::default())
+        Self::measured(place, batching, PublishMetrics::default())
     }
 
     /// The same, and counts.
-    pub(super) fn measured(place: P, batching: Batching, measures: Measures) -> Self {
+    pub(super) fn measured(place: P, batching: Batching, measures: PublishMetrics) -> Self {
         let limit = Limit::new(batching.max_requests);
         measures.metrics.request_limit.set(limit.current());
         Self(Rc::new(Inner {

@@ -16,7 +16,7 @@ use super::fault::{is_denial, is_unreachable};
 use super::{Accepted, Attempt, Failure, Retry};
 use crate::arn::TopicArn;
 use crate::outcome::{Circuit, Fault, Scope};
-use crate::publish::hold::{Deadline, NotNow, OpenCircuit};
+use crate::publish::hold::{Deadline, OpenCircuit, Overdue};
 use crate::route::Notification;
 
 /// Publishes with a circuit breaker for each topic and one for the service.
@@ -35,7 +35,7 @@ pub enum Unpublished {
     /// It is to be dead-lettered: its own fault, or a transient one that outlasted the retries.
     Failed(Failure),
     /// A circuit is open, and it may not go on waiting for that one.
-    NotNow(NotNow),
+    Overdue(Overdue),
 }
 
 impl<P: Attempt> FaultPolicy<Retry<P>> {
@@ -61,11 +61,11 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
         let mut attempts = 0;
         loop {
             if deadline.budget.requeuing().is_some() {
-                return Err(Unpublished::NotNow(NotNow::Requeue));
+                return Err(Unpublished::Overdue(Overdue::Requeue));
             }
             let slot = || deadline.slot(arn, notification.size(), ordered, breaker.waiting() == 0);
             let slot = breaker.is_open().then(slot).transpose();
-            let _slot = slot.map_err(Unpublished::NotNow)?;
+            let _slot = slot.map_err(Unpublished::Overdue)?;
             let topic = acquire(&breaker, deadline, ordered).await?;
             let service = acquire(&self.service, deadline, ordered).await?;
             // The topic's circuit opened while this event waited for the service.
@@ -183,8 +183,8 @@ async fn acquire<'a>(
         tokio::select! {
             biased;
             permit = breaker.acquire() => Ok(permit),
-            () = deadline.passed(|| breaker.is_open()) => {
-                Err(Unpublished::NotNow(deadline.verdict(breaker.outage(), ordered)))
+            () = deadline.expired(|| breaker.is_open()) => {
+                Err(Unpublished::Overdue(deadline.overdue(breaker.outage(), ordered)))
             }
         }
     })

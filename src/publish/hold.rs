@@ -36,9 +36,9 @@ pub struct OpenCircuit {
 /// A circuit, and a number for the time in which nothing gets through.
 pub(crate) type Outage = (Circuit, u64);
 
-/// What to do with a delivery that may not wait any longer.
+/// What becomes of a delivery that has waited beyond its deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotNow {
+pub enum Overdue {
     /// It is parked.
     Park,
     /// It goes back to its queue, with all that its source has.

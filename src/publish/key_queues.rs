@@ -43,7 +43,7 @@ impl KeyQueues {
 
 impl Turn {
     /// Waits until all who queued up before are done.
-    pub async fn come(&mut self) {
+    pub async fn wait(&mut self) {
         if let Some(called) = &mut self.called {
             // A queue that is not empty always has one at the front, which calls the next.
             let _ = called.await;
@@ -90,14 +90,14 @@ mod tests {
         let mut second = queues.queue_up(&key("a"));
         let mut third = queues.queue_up(&key("a"));
         let mut other = queues.queue_up(&key("b"));
-        assert!(first.come().now_or_never().is_some());
-        assert!(other.come().now_or_never().is_some());
-        assert!(second.come().now_or_never().is_none());
+        assert!(first.wait().now_or_never().is_some());
+        assert!(other.wait().now_or_never().is_some());
+        assert!(second.wait().now_or_never().is_none());
         drop(first);
-        assert!(third.come().now_or_never().is_none());
-        assert!(second.come().now_or_never().is_some());
+        assert!(third.wait().now_or_never().is_none());
+        assert!(second.wait().now_or_never().is_some());
         drop(second);
-        assert!(third.come().now_or_never().is_some());
+        assert!(third.wait().now_or_never().is_some());
         drop((third, other));
         assert!(queues.0.borrow().is_empty(), "an empty queue takes no memory");
     }
@@ -112,6 +112,6 @@ mod tests {
         drop(waits);
         drop(first);
         drop(called_but_gone);
-        assert!(last.come().now_or_never().is_some());
+        assert!(last.wait().now_or_never().is_some());
     }
 }

@@ -11,29 +11,29 @@ use tokio::time::Instant;
 use super::fault::{is_throttle, is_unreachable};
 use crate::arn::TopicArn;
 use crate::observe::metrics::Metrics;
-use crate::observe::recent::Recent;
+use crate::observe::recent::RecentErrors;
 use crate::outcome::{Fault, MessageId, Scope};
 
 /// The answer to a request: to all of it, or entry by entry.
 pub(super) type Answers = Result<Vec<Result<MessageId, Fault>>, Fault>;
 
-/// Where a publisher counts.
+/// The metrics that a publisher counts in.
 #[derive(Debug, Clone)]
-pub struct Measures {
+pub struct PublishMetrics {
     pub(super) metrics: Arc<Metrics>,
-    topics: Rc<RefCell<HashMap<TopicArn, Rc<OfTopic>>>>,
-    recent: Rc<Recent>,
+    topics: Rc<RefCell<HashMap<TopicArn, Rc<TopicMetrics>>>>,
+    recent: Rc<RecentErrors>,
 }
 
-/// A topic's handles.
+/// The metrics of one topic.
 #[derive(Debug)]
-struct OfTopic {
+struct TopicMetrics {
     accepted: IntCounter,
     published: IntCounter,
     seconds: Histogram,
 }
 
-impl Measures {
+impl PublishMetrics {
     /// These topics show from the beginning, so that what happens to them first is an increase.
     pub fn new<'a>(metrics: Arc<Metrics>, topics: impl IntoIterator<Item = &'a TopicArn>) -> Self {
         let measures = Self { metrics, topics: Rc::default(), recent: Rc::default() };
@@ -43,7 +43,7 @@ impl Measures {
 
     /// Errors are noted there.
     #[must_use]
-    pub fn noting(self, recent: Rc<Recent>) -> Self {
+    pub fn noting(self, recent: Rc<RecentErrors>) -> Self {
         Self { recent, ..self }
     }
 
@@ -69,23 +69,23 @@ impl Measures {
             }
             Err(fault) => {
                 note(fault);
-                met(fault)
+                result_label(fault)
             }
         };
         self.metrics.publish_requests.with_label_values(&[topic.name(), result]).inc();
     }
 
     pub(super) fn retry(&self, topic: &TopicArn, fault: &Fault) {
-        self.metrics.retries.with_label_values(&[topic.name(), met(fault)]).inc();
+        self.metrics.retries.with_label_values(&[topic.name(), result_label(fault)]).inc();
     }
 
-    fn of(&self, topic: &TopicArn) -> Rc<OfTopic> {
+    fn of(&self, topic: &TopicArn) -> Rc<TopicMetrics> {
         if let Some(known) = self.topics.borrow().get(topic) {
             return Rc::clone(known);
         }
         let name = topic.name();
         let Metrics { publish_requests, published, publish_seconds, .. } = &*self.metrics;
-        let of_topic = Rc::new(OfTopic {
+        let of_topic = Rc::new(TopicMetrics {
             accepted: publish_requests.with_label_values(&[name, "accepted"]),
             published: published.with_label_values(&[name]),
             seconds: publish_seconds.with_label_values(&[name]),
@@ -95,14 +95,14 @@ impl Measures {
     }
 }
 
-impl Default for Measures {
+impl Default for PublishMetrics {
     fn default() -> Self {
         Self::new(Arc::default(), [])
     }
 }
 
 /// What was met, as one of few words: SNS's codes are not ours to bound.
-fn met(fault: &Fault) -> &'static str {
+fn result_label(fault: &Fault) -> &'static str {
     match fault.scope {
         Scope::Message => "message_fault",
         Scope::Route => "topic_fault",

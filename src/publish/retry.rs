@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::Attempt;
 use super::fault::is_throttle;
-use super::measure::Measures;
+use super::measure::PublishMetrics;
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::pause::Pauses;
@@ -55,17 +55,23 @@ pub struct Retry<P> {
     base: Duration,
     /// When SNS last took something.
     accepted_at: Cell<Option<Instant>>,
-    measures: Measures,
+    measures: PublishMetrics,
 }
 
 impl<P: Attempt> Retry<P> {
     /// At most `count` retries, the first within `base` of the failure.
     pub fn new(place: P, count: u32, base: Duration) -> Self {
-        Self { place, count, base, accepted_at: Cell::new(None), measures: Measures::default() }
+        Self {
+            place,
+            count,
+            base,
+            accepted_at: Cell::new(None),
+            measures: PublishMetrics::default(),
+        }
     }
 
     /// Counts there.
-    pub(super) fn measured(self, measures: Measures) -> Self {
+    pub(super) fn measured(self, measures: PublishMetrics) -> Self {
         Self { measures, ..self }
     }
 

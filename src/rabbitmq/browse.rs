@@ -96,7 +96,10 @@ impl<T: Send + 'static> QueueBrowser<T> {
         let lock = BrowseLock::take(&connection, queue, deadline, waits).await?;
         let channel = connection.channel().await?;
         // A look of a former version has no turn, nor has a program that takes from the queue.
-        let ready = QueueState::alone(&channel, queue, deadline, waits).await?.ready.min(MOST);
+        let ready = QueueState::wait_for_no_consumer(&channel, queue, deadline, waits)
+            .await?
+            .ready
+            .min(MOST);
         limit::refuse_if_looking_counts(broker, &connection, queue).await?;
         let (mut consumers, arrivals) =
             Consumers::new(channel.clone(), connection.notes().clone(), read);

@@ -157,7 +157,7 @@ impl Inspector<'_> {
     async fn dead_letter_route(&self, exchange: &str, queue: &str) -> Finding {
         if let Ok(channel) = self.channel().await
             && let Ok(QueueState { ready: waiting @ 1.., .. }) =
-                QueueState::doubted(&channel, queue).await
+                QueueState::confirmed(&channel, queue).await
         {
             return Finding::good(format!("dead letters: {waiting} wait in `{queue}`"));
         }

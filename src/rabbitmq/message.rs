@@ -191,7 +191,7 @@ impl Message {
 
     /// Moves what would hurt a copy that this program publishes into headers: a user id other than the
     /// connection's is refused, and what expires would vanish from among the dead letters.
-    pub(crate) fn spare_what_hurts(&mut self) {
+    pub(crate) fn move_harmful_properties(&mut self) {
         let properties = &mut self.properties;
         let hurting =
             [(EXPIRATION, properties.expiration.take()), (USER_ID, properties.user_id.take())];

@@ -6,9 +6,9 @@ use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_types::base64;
 
+use super::entry_results::EntryResults;
 use super::masked::masked;
 use super::response::{BatchResultEntry, Failure, SnsResponse};
-use super::verdicts::Verdicts;
 use crate::limits::{EXPLANATION_READ, LONGEST_CODE, LONGEST_SAID};
 use crate::outcome::Fault;
 use crate::plugin::AttributeValue;
@@ -97,28 +97,28 @@ pub(super) fn refusal(status: u16, answer: SnsResponse, confidential: &Confident
 }
 
 /// HTTP 200 can carry failed entries.
-pub(super) fn verdicts(
+pub(super) fn entry_results(
     entries: Vec<BatchResultEntry>,
     asked: usize,
     confidential: &Confidential<'_>,
-) -> Verdicts {
+) -> EntryResults {
     let failures = entries.iter().filter_map(|it| it.failure.as_ref());
     let mut shown = Vec::new();
     if failures.clone().next().is_some() {
         shown = confidential.shown(failures.map(|it| (&*it.code, &*it.message)));
     }
     let mut shown = shown.into_iter();
-    let mut verdicts = Verdicts::new(asked);
+    let mut entry_results = EntryResults::new(asked);
     for BatchResultEntry { id, message_id, failure } in entries {
         match failure {
-            None => verdicts.accepted(&id, message_id),
+            None => entry_results.accepted(&id, message_id),
             Some(failure) => {
                 let fault = fault_of_entry(&failure, shown.next().unwrap_or_default());
-                verdicts.failed(&id, fault);
+                entry_results.failed(&id, fault);
             }
         }
     }
-    verdicts
+    entry_results
 }
 
 fn fault_of_entry(failure: &Failure, (code, detail): (String, String)) -> Fault {

@@ -42,7 +42,7 @@ pub(super) fn masked(
 ) -> Vec<String> {
     let said: Vec<_> = said.iter().map(|text| without_value(text)).collect();
     let read: Vec<_> = said.iter().map(|text| folded(text).collect::<Vec<_>>()).collect();
-    let mut sought = Sought::default();
+    let mut sought = SearchTerms::default();
     for (text, read) in said.iter().zip(&read) {
         for window in read.windows(GRAM) {
             sought.add(key_of(window));
@@ -93,9 +93,9 @@ fn suspects(text: &str) -> Vec<Range<usize>> {
     quoted.chain(words).collect()
 }
 
-/// What is looked for in what is confidential, and what of it was found.
+/// Search terms: what is looked for in the confidential texts, and what of it was found.
 #[derive(Default)]
-struct Sought {
+struct SearchTerms {
     all: HashSet<Key>,
     found: HashSet<Key>,
     /// A bit for each length that there is.
@@ -111,7 +111,7 @@ fn key_of(units: &[Folded]) -> Key {
     (u8::try_from(units.len()).unwrap_or(u8::MAX), bytes)
 }
 
-impl Sought {
+impl SearchTerms {
     fn add(&mut self, key: Key) {
         self.lengths |= 1 << key.0;
         self.filter.add(key);

@@ -29,7 +29,7 @@ pub(super) fn write(server: &Server, kinds: &[EventKind], writer: &mut TomlWrite
     let mut sources = Sources { writer, wanted: kinds, exchanges: &exchanges, some: false };
     for kind in EventKind::ALL {
         if kinds.contains(&kind) {
-            lacking(server, kind, sources.writer);
+            add_missing_exchange_choices(server, kind, sources.writer);
             sources.write(kind);
         } else {
             sources.writer.blank();
@@ -97,7 +97,7 @@ fn add(exchanges: &mut Vec<Exchange>, exchange: Exchange, writer: &mut TomlWrite
 }
 
 /// Tells of a section without which newer releases publish nothing.
-fn lacking(server: &Server, kind: EventKind, writer: &mut TomlWriter) {
+fn add_missing_exchange_choices(server: &Server, kind: EventKind, writer: &mut TomlWriter) {
     if server.form != Form::Toml {
         return;
     }

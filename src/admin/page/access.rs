@@ -37,7 +37,7 @@ struct State {
     sessions: Sessions,
     failures: Failures,
     /// What each of those who are trusted has left: nobody uses up another's.
-    allowances: BTreeMap<Who, Allowance>,
+    allowances: BTreeMap<Principal, Allowance>,
 }
 
 #[derive(Debug)]
@@ -72,9 +72,9 @@ impl Secret {
     }
 }
 
-/// Who asks.
+/// The authenticated sender of a request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Who {
+pub(super) enum Principal {
     Anyone,
     /// Somebody who sent the token along.
     Token,
@@ -82,7 +82,7 @@ pub(super) enum Who {
     Session(String),
 }
 
-impl std::fmt::Display for Who {
+impl std::fmt::Display for Principal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Anyone => f.write_str("anyone"),
@@ -158,13 +158,13 @@ impl AccessControl {
     }
 
     /// What to tell those who want to log in and can't.
-    pub(super) const fn why_no_login(&self) -> Option<&'static str> {
+    pub(super) const fn login_refusal(&self) -> Option<&'static str> {
         if self.has_token() { None } else { Some(self.no_token.1) }
     }
 
     /// Whether a request's head is that of somebody who has the token or has logged in. Counts nothing, and so looks
     /// at no token where too many were wrong.
-    pub(super) fn knows(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
+    pub(super) fn is_logged_in(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
         let state = self.state();
         let given = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
         match (given, &self.token) {
@@ -196,15 +196,19 @@ impl AccessControl {
     }
 
     /// Who asks. A wrong token is slow, and after a few from one address none is looked at for a while.
-    pub(super) async fn who(&self, headers: &HeaderMap, peer: SocketAddr) -> Result<Who, Refusal> {
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        peer: SocketAddr,
+    ) -> Result<Principal, Refusal> {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
             let given = given.to_str().unwrap_or_default();
             self.check_token(parse::bearer(given), peer).await?;
-            return Ok(Who::Token);
+            return Ok(Principal::Token);
         }
         let id = session::of(headers);
         let known = id.filter(|id| self.state().sessions.has(id));
-        Ok(known.map_or(Who::Anyone, |id| Who::Session(session::shown(&id))))
+        Ok(known.map_or(Principal::Anyone, |id| Principal::Session(session::shown(&id))))
     }
 
     /// Somebody who may change something, or see what users wrote.
@@ -212,10 +216,10 @@ impl AccessControl {
         &self,
         headers: &HeaderMap,
         peer: SocketAddr,
-    ) -> Result<Who, Refusal> {
-        match self.who(headers, peer).await? {
-            Who::Anyone if self.token.is_none() => Err(self.no_token.clone()),
-            Who::Anyone => Err(LOG_IN),
+    ) -> Result<Principal, Refusal> {
+        match self.authenticate(headers, peer).await? {
+            Principal::Anyone if self.token.is_none() => Err(self.no_token.clone()),
+            Principal::Anyone => Err(LOG_IN),
             trusted => Ok(trusted),
         }
     }
@@ -225,14 +229,14 @@ impl AccessControl {
         &self,
         headers: &HeaderMap,
         peer: SocketAddr,
-    ) -> Result<Who, Refusal> {
+    ) -> Result<Principal, Refusal> {
         let who = self.trusted(headers, peer).await?;
         // A browser says from where it asks; with the cookie alone, that is what tells the page from others.
         let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
-        if who != Who::Token && !says {
+        if who != Principal::Token && !says {
             return Err(FOREIGN_SITE);
         }
-        self.pace(&who, |allowance| &mut allowance.writes)?;
+        self.spend_allowance(&who, |allowance| &mut allowance.writes)?;
         Ok(who)
     }
 
@@ -241,15 +245,15 @@ impl AccessControl {
         &self,
         headers: &HeaderMap,
         peer: SocketAddr,
-    ) -> Result<Who, Refusal> {
+    ) -> Result<Principal, Refusal> {
         let who = self.trusted(headers, peer).await?;
-        self.pace(&who, |allowance| &mut allowance.looks)?;
+        self.spend_allowance(&who, |allowance| &mut allowance.looks)?;
         Ok(who)
     }
 
-    fn pace(
+    fn spend_allowance(
         &self,
-        who: &Who,
+        who: &Principal,
         bucket: impl FnOnce(&mut Allowance) -> &mut Bucket,
     ) -> Result<(), Refusal> {
         let mut state = self.state();
@@ -280,7 +284,7 @@ impl AccessControl {
             return Err(TOO_MANY_TRIES);
         }
         if token.is(given) {
-            self.state().failures.knows(peer.ip());
+            self.state().failures.remember(peer.ip());
             return Ok(());
         }
         self.state().failures.note(peer.ip(), Instant::now());

@@ -9,26 +9,26 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::access::Who;
+use super::access::Principal;
 use super::parsed_request::{ParsedRequest, answer, body, refused};
 use super::{Page, session};
 
 /// What does not change, and what this client may do.
 pub(super) async fn about(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
-    match page.access.who(&request.headers, request.peer()).await {
+    match page.access.authenticate(&request.headers, request.peer()).await {
         Err(refusal) => refused(&refusal),
         Ok(who) => answer(&json!({
             "worker": page.about,
             "has_token": page.access.has_token(),
-            "why_no_login": page.access.why_no_login(),
-            "trusted": who != Who::Anyone,
+            "login_refusal": page.access.login_refusal(),
+            "trusted": who != Principal::Anyone,
         })),
     }
 }
 
 /// One update with the whole chart, for those who get no stream.
 pub(super) async fn status(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
-    let trusted = page.access.knows(&request.headers, request.peer());
+    let trusted = page.access.is_logged_in(&request.headers, request.peer());
     let snapshots = page.snapshots();
     let text = format!(r#"{{"points":{},"frame":{}}}"#, page.points(), snapshots.of(trusted));
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()

@@ -92,7 +92,7 @@ impl Failures {
     }
 
     /// The right token came from there.
-    pub(super) fn knows(&mut self, from: IpAddr) {
+    pub(super) fn remember(&mut self, from: IpAddr) {
         if self.known.len() < Self::KNOWN {
             self.known.insert(network(from, 24));
         }
@@ -138,7 +138,7 @@ mod tests {
     fn more_networks_than_are_counted_one_by_one_are_counted_together() {
         let (mut failures, now) = (Failures::default(), Instant::now());
         let home = IpAddr::from([192, 0, 2, 1]);
-        failures.knows(home);
+        failures.remember(home);
         for number in 0..WRONG_TOKEN_NETWORKS {
             failures.note(address(number), now);
         }

@@ -84,9 +84,9 @@ pub(super) struct ReplayRequest {
     pub(super) peer: SocketAddr,
 }
 
-/// Why something is not done now.
+/// Why a job was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NotDone {
+pub(super) enum JobError {
     /// Other things are to be done first.
     Busy(&'static str),
     /// The broker's side, or whoever asked has gone.
@@ -118,7 +118,7 @@ impl DeadLetterJobs {
         let context = Rc::new(context);
         let working = async move {
             let counting = count::keep(Rc::clone(&context), watchers, count);
-            tokio::join!(work(context, todo), counting, stop_with_the_worker(worker, stop));
+            tokio::join!(run_jobs(context, todo), counting, stop_with_the_worker(worker, stop));
         };
         (jobs, working)
     }
@@ -145,13 +145,13 @@ impl DeadLetterJobs {
     pub(super) async fn ask<T, F>(
         &self,
         work: impl FnOnce(Rc<OperatorContext>, Stop) -> F + Send + 'static,
-    ) -> Result<T, NotDone>
+    ) -> Result<T, JobError>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, DeadLettersError>> + 'static,
     {
         if self.is_replaying() {
-            return Err(NotDone::Busy(
+            return Err(JobError::Busy(
                 "a replay uses the dead-letter queue; wait until it has ended, or stop it",
             ));
         }
@@ -174,20 +174,20 @@ impl DeadLetterJobs {
         self.enqueue(task)?;
         match answer.await {
             Ok(Ok(done)) => Ok(done),
-            Ok(Err(trouble)) => Err(NotDone::Failed(trouble.to_string())),
-            Err(_) => Err(NotDone::Failed("the request was cancelled".to_owned())),
+            Ok(Err(trouble)) => Err(JobError::Failed(trouble.to_string())),
+            Err(_) => Err(JobError::Failed("the request was cancelled".to_owned())),
         }
     }
 
-    fn enqueue(&self, task: Task) -> Result<(), NotDone> {
+    fn enqueue(&self, task: Task) -> Result<(), JobError> {
         let busy = "too many requests for dead letters are waiting; try again in a moment";
-        self.tasks.try_send(task).map_err(|_| NotDone::Busy(busy))
+        self.tasks.try_send(task).map_err(|_| JobError::Busy(busy))
     }
 
     /// Starts a replay, which continues if the page is closed.
-    pub(super) fn replay(&self, request: ReplayRequest) -> Result<(), NotDone> {
+    pub(super) fn replay(&self, request: ReplayRequest) -> Result<(), JobError> {
         if self.is_replaying() {
-            return Err(NotDone::Busy(
+            return Err(JobError::Busy(
                 "a replay is already running; wait until it has ended, or stop it",
             ));
         }
@@ -221,7 +221,7 @@ impl DeadLetterJobs {
     }
 }
 
-async fn work(context: Rc<OperatorContext>, mut todo: mpsc::Receiver<Task>) {
+async fn run_jobs(context: Rc<OperatorContext>, mut todo: mpsc::Receiver<Task>) {
     while let Some(task) = todo.recv().await {
         context.is_looking.set(true);
         task(Rc::clone(&context)).await;

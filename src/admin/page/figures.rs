@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use self::sums::{float, published, received, requests, retries, throttled};
-use crate::observe::metrics::{OfSource, OfTopic, Reading, Times, Totals, sum};
+use crate::observe::metrics::{Reading, SourceReading, Times, TopicReading, Totals, sum};
 
 /// Between two readings.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
@@ -244,7 +244,7 @@ impl Span<'_> {
         all(self.now).since(&all(self.before))
     }
 
-    fn source(&self, name: &str, now: &OfSource) -> SourceFigures {
+    fn source(&self, name: &str, now: &SourceReading) -> SourceFigures {
         let before = self.before.sources.get(name).map_or(0, |it| it.received);
         SourceFigures {
             received_per_second: self.rate(before, now.received),
@@ -255,7 +255,7 @@ impl Span<'_> {
         }
     }
 
-    fn topic(&self, name: &str, now: &OfTopic) -> TopicFigures {
+    fn topic(&self, name: &str, now: &TopicReading) -> TopicFigures {
         let before = self.before.topics.get(name);
         let failed = now.requests.iter().filter(|(result, _)| *result != "accepted");
         let times = match before {

@@ -50,7 +50,7 @@ pub(super) struct Signs {
 pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     let mut points: Vec<_> = ready.problems.iter().map(point_of_problem).collect();
     if let Some(first) = ready.problems.first() {
-        let (level, title) = worst(first.reason);
+        let (level, title) = level_and_title(first.reason);
         points.extend(ready.held.iter().filter(|it| it.topic.is_some()).map(point_of_hold));
         return Headline { level, title: title.to_owned(), points };
     }
@@ -134,7 +134,7 @@ fn held_topics(count: usize, waiting: &[&SourceStatus], per_second: f64) -> Stri
     }
 }
 
-fn worst(reason: &str) -> (Level, &'static str) {
+fn level_and_title(reason: &str) -> (Level, &'static str) {
     match reason {
         "stuck" => (Level::Bad, "The worker is stuck and publishes nothing"),
         "stopping" => (Level::Attention, "Stopping: the worker finishes the events in flight"),
@@ -204,13 +204,14 @@ mod tests {
     use super::*;
     use crate::admin::Status;
     use crate::arn::TopicArn;
-    use crate::observe::monitor::{Seen, State};
+    use crate::observe::monitor::{SourceObservation, State};
     use crate::outcome::{Circuit, Fault, Scope};
     use crate::publish::hold::OpenCircuit;
 
     fn ready() -> Readiness {
         let since = Timestamp::UNIX_EPOCH;
-        let seen = Seen { source: "events".to_owned(), state: State::Consuming, since };
+        let seen =
+            SourceObservation { source: "events".to_owned(), state: State::Consuming, since };
         Status { sources: vec![seen], ..Status::starting() }.ready()
     }
 
@@ -251,7 +252,7 @@ mod tests {
                 } else {
                     State::Consuming
                 };
-                Seen { source: (*source).to_owned(), state, since }
+                SourceObservation { source: (*source).to_owned(), state, since }
             };
             let hold = OpenCircuit {
                 circuit: Circuit::Topic(arn.clone()),

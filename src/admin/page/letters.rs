@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
-use super::access::Who;
-use super::dead_letter_jobs::{NotDone, OperatorContext, ReplayRequest};
+use super::access::Principal;
+use super::dead_letter_jobs::{JobError, OperatorContext, ReplayRequest};
 use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
 use super::{LONG_ANSWER, Page};
 use crate::dead_letters::argument_parsers::{jid, kind, moment, rate};
@@ -42,11 +42,11 @@ pub(super) async fn groups(State(page): State<Arc<Page>>, request: ParsedRequest
             "groups": summary.into_groups(),
         }))
     });
-    said(counts.await)
+    json_response(counts.await)
 }
 
 /// Letters one by one, the first few.
-pub(super) async fn each(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
+pub(super) async fn list(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
     let (_, mut filter) = match reader(&page, &request).await {
         Ok(it) => it,
         Err(response) => return *response,
@@ -58,7 +58,7 @@ pub(super) async fn each(State(page): State<Arc<Page>>, request: ParsedRequest) 
         let counts = context.dead_letters.list(&filter, &stop, show).await?;
         Ok(json!({"letters": counts.letters, "rows": rows}))
     });
-    said(counts.await)
+    json_response(counts.await)
 }
 
 /// One letter, and what it would become now.
@@ -96,7 +96,7 @@ pub(super) async fn one(
                 let peer = request.peer();
                 tracing::info!(event = "page_body_shown", %peer, by = %who, letter, "body of a dead letter shown on the page");
             }
-            said(found)
+            json_response(found)
         }
     }
 }
@@ -108,22 +108,23 @@ pub(super) async fn plan(State(page): State<Arc<Page>>, request: ParsedRequest) 
         Err(response) => return *response,
     };
     let planned = page.jobs.ask(async move |context, stop| {
-        let report = context.dead_letters.replay(&filter, &dry(&context), &stop, |_| {}).await?;
+        let report =
+            context.dead_letters.replay(&filter, &dry_run_replay(&context), &stop, |_| {}).await?;
         Ok(report_as_json(&report))
     });
-    said(planned.await)
+    json_response(planned.await)
 }
 
-fn dry(context: &OperatorContext) -> Replay {
+fn dry_run_replay(context: &OperatorContext) -> Replay {
     let at_once = std::time::Duration::ZERO;
     let watching = Watching { canary: at_once, end: at_once };
     Replay { watching, dry_run: true, ..context.replay() }
 }
 
-/// What the page sends to have letters replayed.
+/// The body of a request to replay letters.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct ReplayBody {
     #[serde(default)]
     filter: BTreeMap<String, Vec<String>>,
     canary: Option<u64>,
@@ -131,7 +132,7 @@ struct Wanted {
     max_failures: Option<u64>,
 }
 
-impl Wanted {
+impl ReplayBody {
     fn pairs(&self) -> Vec<(String, String)> {
         let each = |(name, values): (&String, &Vec<String>)| {
             values.iter().map(|it| (name.clone(), it.clone())).collect::<Vec<_>>()
@@ -139,7 +140,11 @@ impl Wanted {
         self.filter.iter().flat_map(each).collect()
     }
 
-    fn replay_request(&self, who: &Who, request: &ParsedRequest) -> Result<ReplayRequest, String> {
+    fn replay_request(
+        &self,
+        who: &Principal,
+        request: &ParsedRequest,
+    ) -> Result<ReplayRequest, String> {
         let zero = |it: Option<u64>| it == Some(0);
         if zero(self.canary) || zero(self.max_failures) {
             return Err("canary and max_failures must be 1 or more, or be left out".to_owned());
@@ -164,7 +169,7 @@ pub(super) async fn replay(
         Ok(who) => who,
         Err(refusal) => return refused(&refusal),
     };
-    let wanted: Wanted = match body(&request.headers, &sent) {
+    let wanted: ReplayBody = match body(&request.headers, &sent) {
         Ok(it) => it,
         Err(response) => return *response,
     };
@@ -173,9 +178,9 @@ pub(super) async fn replay(
         Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
     };
     if let Err(not_done) = page.jobs.replay(replay_request) {
-        return said::<()>(Err(not_done));
+        return json_response::<()>(Err(not_done));
     }
-    let Wanted { filter, canary, rate, max_failures } = wanted;
+    let ReplayBody { filter, canary, rate, max_failures } = wanted;
     let peer = request.peer();
     tracing::warn!(event = "page_replay_started", %peer, by = %who, ?filter, canary, rate, max_failures, "replay of dead letters started from the page");
     StatusCode::ACCEPTED.into_response()
@@ -194,7 +199,10 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, request: ParsedRequest) 
 }
 
 /// Who looks, and at which letters.
-async fn reader(page: &Page, request: &ParsedRequest) -> Result<(Who, Filter), Box<Response>> {
+async fn reader(
+    page: &Page,
+    request: &ParsedRequest,
+) -> Result<(Principal, Filter), Box<Response>> {
     let refuse = |refusal| Box::new(refused(&refusal));
     let who = page.access.reader(&request.headers, request.peer()).await.map_err(refuse)?;
     let query = request.query.as_ref().ok_or_else(|| "too many filters".to_owned());
@@ -205,11 +213,11 @@ async fn reader(page: &Page, request: &ParsedRequest) -> Result<(Who, Filter), B
     Ok((who, filter))
 }
 
-fn said<T: Serialize>(done: Result<T, NotDone>) -> Response {
+fn json_response<T: Serialize>(done: Result<T, JobError>) -> Response {
     match done {
         Ok(done) => answer(&done),
-        Err(NotDone::Busy(why)) => failed(StatusCode::CONFLICT, why),
-        Err(NotDone::Failed(why)) => failed(StatusCode::BAD_GATEWAY, &why),
+        Err(JobError::Busy(why)) => failed(StatusCode::CONFLICT, why),
+        Err(JobError::Failed(why)) => failed(StatusCode::BAD_GATEWAY, &why),
     }
 }
 

@@ -11,7 +11,7 @@ use super::figures::{self, Figures};
 use super::headline::{Headline, Signs, headline};
 use crate::admin::health::{HeldNow, Readiness};
 use crate::config::{Config, Effective};
-use crate::observe::recent::Met;
+use crate::observe::recent::RecentError;
 
 /// What does not change while the worker runs.
 #[derive(Debug, Serialize)]
@@ -69,7 +69,7 @@ struct Snapshot<'a> {
     topics: Vec<TopicSnapshot<'a>>,
     sources: Vec<SourceSnapshot<'a>>,
     held: &'a [HeldNow],
-    errors: &'a [Met],
+    errors: &'a [RecentError],
     dead_letters: Option<u64>,
     /// Whether a look of this page waits for another one to end.
     waits_in_line: bool,

@@ -21,7 +21,7 @@ use crate::limits::{ANONYMOUS_STREAMS, TRUSTED_STREAMS};
 const LASTS: Duration = Duration::from_mins(15);
 
 pub(super) async fn stream(State(page): State<Arc<Page>>, request: ParsedRequest) -> Response {
-    let trusted = page.access.knows(&request.headers, request.peer());
+    let trusted = page.access.is_logged_in(&request.headers, request.peer());
     let Some(slot) = StreamSlot::take(&page.watchers, trusted) else {
         let wrong = "the limit of open streams is reached; poll /api/status instead";
         let mut response = failed(StatusCode::SERVICE_UNAVAILABLE, wrong);

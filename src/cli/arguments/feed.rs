@@ -26,7 +26,7 @@ pub(crate) struct FeedArguments {
     #[arg(long, value_name = "NAME")]
     pub source: Option<String>,
     /// Events per second, such as 200/s, or `max`: as fast as the broker confirms
-    #[arg(long, value_name = "N/s", default_value = "10/s", value_parser = pace)]
+    #[arg(long, value_name = "N/s", default_value = "10/s", value_parser = feed_rate)]
     pub rate: Rate,
     /// Stop after this many events
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -93,7 +93,7 @@ impl Mix {
     }
 }
 
-fn pace(text: &str) -> Result<Rate, String> {
+fn feed_rate(text: &str) -> Result<Rate, String> {
     match text {
         "max" => Ok(Rate(None)),
         text => rate(text).map(|rate| Rate(Some(rate))).map_err(|error| format!("{error}, or max")),

@@ -20,12 +20,12 @@ impl CommandContext<'_> {
             let to = BufWriter::new(io::stdout().lock());
             let counts = self.dead_letters.export(&filter, self.stop, to).await?;
             print_error(&format!("exported {}", dead_letters(counts.matching)));
-            return Ok(self.end_of(&counts));
+            return Ok(self.exit_status(&counts));
         }
         let Some(new) = NewFile::create(file) else { return Ok(ExitStatus::Failed) };
         let to = BufWriter::new(&new.file);
         let counts = self.dead_letters.export(&filter, self.stop, to).await?;
-        let end = self.end_of(&counts);
+        let end = self.exit_status(&counts);
         if self.found_none(&counts, &filter) {
             return Ok(end);
         }

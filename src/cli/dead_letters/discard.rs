@@ -36,7 +36,7 @@ impl CommandContext<'_> {
                 discarded
             }
         };
-        let end = self.end_of(&counts);
+        let end = self.exit_status(&counts);
         if counts.claimed > 0 {
             let letters = dead_letters(counts.claimed);
             print_error(&format!(

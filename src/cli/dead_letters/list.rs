@@ -35,7 +35,7 @@ impl CommandContext<'_> {
             (true, true) => print_json(letter),
         });
         let counts = counts.await?;
-        let end = self.end_of(&counts);
+        let end = self.exit_status(&counts);
         let groups = summary.into_groups();
         if json {
             if !each {
@@ -70,7 +70,7 @@ pub(super) fn row(letter: &Letter) -> String {
     };
     let columns = [
         letter.id.to_string(),
-        died(letter),
+        time_of_death(letter),
         short(&letter.cause()),
         content.kind.unwrap_or("other").to_owned(),
         who,
@@ -123,7 +123,7 @@ fn counts(counts: &BTreeMap<impl Display, u64>) -> String {
 }
 
 /// When it died, and whether that is only claimed.
-pub(super) fn died(letter: &Letter) -> String {
+pub(super) fn time_of_death(letter: &Letter) -> String {
     let claimed = if letter.failed_at_claimed { " (claimed)" } else { "" };
     format!("{}{claimed}", time(letter.failed_at))
 }

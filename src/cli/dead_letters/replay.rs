@@ -4,7 +4,7 @@ use super::progress::Progress;
 use super::{CommandContext, ExitStatus, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
-    BrowseCounts, DeadLettersError, Ended, Filter, Replay, Report, Watching, report_as_json,
+    BrowseCounts, DeadLettersError, Filter, Replay, ReplayEnd, Report, Watching, report_as_json,
 };
 use crate::text::printable;
 
@@ -43,7 +43,7 @@ impl CommandContext<'_> {
         } else if !self.found_none(&counts, &filter) {
             if replay.dry_run { print_plan(&report) } else { print_report(&report) }
         }
-        let end = self.end_of(&counts);
+        let end = self.exit_status(&counts);
         Ok(if good { end } else { ExitStatus::Failed })
     }
 }
@@ -57,17 +57,19 @@ fn print_plan(report: &Report) {
 
 fn print_report(report: &Report) {
     match &report.ended {
-        Ended::Done => {}
-        Ended::Stopped => print_error("stopped by a signal"),
-        Ended::CanaryFailed => print_error("the canary failed, so the other letters were not sent"),
-        Ended::CanaryUnknown(why) => {
+        ReplayEnd::Done => {}
+        ReplayEnd::Stopped => print_error("stopped by a signal"),
+        ReplayEnd::CanaryFailed => {
+            print_error("the canary failed, so the other letters were not sent");
+        }
+        ReplayEnd::CanaryUnknown(why) => {
             print_error(&format!("the result of the canary is unknown: {why}"));
             print_error("so the other letters were not sent");
         }
-        Ended::TooManyFailures => {
+        ReplayEnd::TooManyFailures => {
             print_error("stopped: the number of failures reached --max-failures");
         }
-        Ended::Broken(why) => {
+        ReplayEnd::Broken(why) => {
             print_error(why);
             print_error(
                 "the letters that were not replayed are still in the dead-letter queue; run the replay again",

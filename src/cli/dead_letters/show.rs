@@ -1,8 +1,10 @@
 use serde_json::Value as Json;
 
-use super::list::{died, row, time};
+use super::list::{row, time, time_of_death};
 use super::{CommandContext, ExitStatus, print_error, print_json, print_line};
-use crate::dead_letters::{By, DeadLettersError, Found, FoundAsJson, Letter, Trust, dry_run};
+use crate::dead_letters::{
+    DeadLettersError, Found, FoundAsJson, Letter, LetterAuthor, Trust, dry_run,
+};
 use crate::dry_run::{DryRun, DryRunOutcome};
 use crate::outcome::DeadLetter;
 use crate::plugin::Plugins;
@@ -81,7 +83,7 @@ fn as_text(found: &Found, dry_run: &DryRun, with_body: bool) -> String {
     lines.add_if("error", letter.error.as_ref());
     lines.add_if("attempts", letter.attempts.map(|it| it.to_string()).as_ref());
     lines.add_if("topic", letter.topic.as_ref());
-    lines.add_if("failed at", Some(died(letter)).filter(|it| !it.is_empty()).as_ref());
+    lines.add_if("failed at", Some(time_of_death(letter)).filter(|it| !it.is_empty()).as_ref());
     lines.add_if("worker", letter.worker.as_ref());
     lines.add_if("exchange", letter.origin.exchange.as_ref());
     lines.add_if("routing key", letter.origin.routing_key.as_ref());
@@ -133,7 +135,7 @@ fn signature(letter: &Letter) -> Option<&'static str> {
     match (letter.trust, letter.by) {
         (Trust::Unchecked, _) => None,
         (Trust::Signed, _) => Some("a worker's"),
-        (Trust::Claimed, By::Broker) => Some("none: RabbitMQ does not sign"),
+        (Trust::Claimed, LetterAuthor::Broker) => Some("none: RabbitMQ does not sign"),
         (Trust::Claimed, _) => Some("none, or made with another key: the headers are only claimed"),
     }
 }

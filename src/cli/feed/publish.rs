@@ -22,15 +22,15 @@ const WINDOW: usize = 1000;
 
 /// What is to be fed, and how.
 pub(super) struct Feed<'a> {
-    pub(super) until: Until,
+    pub(super) until: FeedLimit,
     pub(super) rate: Option<f64>,
     pub(super) traffic: Traffic,
     pub(super) routes: &'a Routes,
 }
 
-/// When to stop, besides when told to.
+/// When a feed ends by itself.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Until {
+pub(super) struct FeedLimit {
     pub(super) count: Option<u64>,
     pub(super) time: Option<Duration>,
 }
@@ -46,12 +46,12 @@ pub(super) struct Report {
     /// On their way when the connection was lost.
     pub(super) unconfirmed: u64,
     pub(super) took: Duration,
-    pub(super) ended: Ended,
+    pub(super) ended: FeedEnd,
 }
 
 /// Why feeding has ended.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(super) enum FeedEnd {
     #[default]
     Done,
     /// It was told to stop.
@@ -73,19 +73,19 @@ impl Report {
 
     /// Whether all that was sent is in a queue.
     pub(super) const fn is_good(&self) -> bool {
-        self.unroutable == 0 && self.refused == 0 && !matches!(self.ended, Ended::Broken(_))
+        self.unroutable == 0 && self.refused == 0 && !matches!(self.ended, FeedEnd::Broken(_))
     }
 }
 
 /// The next step of a feed.
 enum FeedStep {
-    Over(Ended),
+    Over(FeedEnd),
     Confirmed(Result<(), PublishError>),
     Blocked,
     Send,
 }
 
-struct UnderWay {
+struct InFlightMessage {
     kind: EventKind,
     /// Where to, for a message.
     address: (String, String),
@@ -104,7 +104,7 @@ impl Feed<'_> {
         let opened = tokio::select! {
             opened = self.open(broker) => opened,
             () = stopped(&mut stop) => {
-                return Report { ended: Ended::Stopped, ..Report::default() };
+                return Report { ended: FeedEnd::Stopped, ..Report::default() };
             }
         };
         match opened {
@@ -122,7 +122,7 @@ impl Feed<'_> {
                     show,
                     sent: 0,
                     blocked: None,
-                    under_way: VecDeque::with_capacity(WINDOW),
+                    in_flight: VecDeque::with_capacity(WINDOW),
                     complained: BTreeSet::new(),
                     report: Report::default(),
                 };
@@ -130,7 +130,7 @@ impl Feed<'_> {
                 publisher.close().await;
                 report
             }
-            Err(error) => Report { ended: Ended::Broken(error.to_string()), ..Report::default() },
+            Err(error) => Report { ended: FeedEnd::Broken(error.to_string()), ..Report::default() },
         }
     }
 
@@ -155,7 +155,7 @@ struct Feeding<'a, S> {
     sent: u64,
     /// What the broker waits for, so that nothing more is sent.
     blocked: Option<&'static str>,
-    under_way: VecDeque<UnderWay>,
+    in_flight: VecDeque<InFlightMessage>,
     /// Exchanges that were complained of.
     complained: BTreeSet<String>,
     report: Report,
@@ -164,20 +164,20 @@ struct Feeding<'a, S> {
 impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     async fn run(mut self) -> Report {
         let mut ended = None;
-        while ended.is_none() || !self.under_way.is_empty() {
+        while ended.is_none() || !self.in_flight.is_empty() {
             if ended.is_some()
                 && let Some(why) = self.publisher.alarm().blocked()
             {
                 // Nobody knows when what was sent is taken.
-                self.report.unconfirmed = self.under_way.len() as u64;
+                self.report.unconfirmed = self.in_flight.len() as u64;
                 if self.blocked.is_none() {
                     (self.show)(&self.report, Some(&format!("waiting: {why}")));
                 }
                 break;
             }
             if self.feed.until.count == Some(self.sent) {
-                ended.get_or_insert(Ended::Done);
-                if self.under_way.is_empty() {
+                ended.get_or_insert(FeedEnd::Done);
+                if self.in_flight.is_empty() {
                     break;
                 }
             }
@@ -194,8 +194,8 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 FeedStep::Send => self.send().await,
             };
             if let Err(error) = outcome {
-                self.report.unconfirmed = self.under_way.len() as u64;
-                ended = Some(Ended::Broken(error.to_string()));
+                self.report.unconfirmed = self.in_flight.len() as u64;
+                ended = Some(FeedEnd::Broken(error.to_string()));
                 break;
             }
         }
@@ -205,14 +205,14 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
     }
 
     async fn step(&mut self, is_open: bool) -> FeedStep {
-        let Self { stop, rate_limiter, deadline, under_way, publisher, blocked, .. } = self;
-        let may_send = is_open && blocked.is_none() && under_way.len() < WINDOW;
-        let oldest = under_way.front_mut();
+        let Self { stop, rate_limiter, deadline, in_flight, publisher, blocked, .. } = self;
+        let may_send = is_open && blocked.is_none() && in_flight.len() < WINDOW;
+        let oldest = in_flight.front_mut();
         let end = deadline.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
-            () = stopped(stop), if is_open => FeedStep::Over(Ended::Stopped),
-            () = sleep_until(end), if is_open && deadline.is_some() => FeedStep::Over(Ended::Done),
+            () = stopped(stop), if is_open => FeedStep::Over(FeedEnd::Stopped),
+            () = sleep_until(end), if is_open && deadline.is_some() => FeedStep::Over(FeedEnd::Done),
             confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
                 if oldest.is_some() => FeedStep::Confirmed(confirmed),
             () = publisher.alarm().changes(*blocked) => FeedStep::Blocked,
@@ -238,7 +238,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         let Some(sent) = sending.await? else { return Ok(()) };
         self.sent += 1;
         self.rate_limiter.passed();
-        self.under_way.push_back(UnderWay { kind, address, sent });
+        self.in_flight.push_back(InFlightMessage { kind, address, sent });
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         if let Err(PublishError::Lost(error)) = confirmed {
             return Err(error);
         }
-        let Some(UnderWay { kind, address, .. }) = self.under_way.pop_front() else {
+        let Some(InFlightMessage { kind, address, .. }) = self.in_flight.pop_front() else {
             return Ok(());
         };
         match confirmed {

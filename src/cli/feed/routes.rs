@@ -18,7 +18,7 @@ impl Routes {
     ///
     /// The arguments leave open where to feed, in words for the user.
     pub(super) fn new(arguments: &FeedArguments, sources: &[Source]) -> Result<Self, String> {
-        let meant = meant(arguments, sources)?;
+        let meant = selected_sources(arguments, sources)?;
         let wire = arguments.format.unwrap_or_else(|| written(meant[0].format));
         let sources = match meant.as_slice() {
             [source] => [(); 3].map(|()| Some((*source).clone())),
@@ -60,7 +60,10 @@ impl Routes {
 }
 
 /// The sources that are fed, at least one.
-fn meant<'a>(arguments: &FeedArguments, sources: &'a [Source]) -> Result<Vec<&'a Source>, String> {
+fn selected_sources<'a>(
+    arguments: &FeedArguments,
+    sources: &'a [Source],
+) -> Result<Vec<&'a Source>, String> {
     let names: Vec<_> = sources.iter().map(|source| source.name.as_str()).collect();
     let names = names.join(", ");
     if let Some(name) = &arguments.source {

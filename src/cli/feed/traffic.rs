@@ -54,7 +54,7 @@ impl Traffic {
         let timestamp = Some(Timestamp::now());
         match self.kind() {
             EventKind::Presence => {
-                let user = self.someone();
+                let user = self.random_user();
                 self.online[user] = !self.online[user];
                 let user_id = self.full(user).into();
                 NativeEvent::Presence { user_id, present: self.online[user], id, timestamp }
@@ -70,7 +70,7 @@ impl Traffic {
                 }
             }
             EventKind::Groupchat => {
-                let from = self.someone();
+                let from = self.random_user();
                 NativeEvent::Groupchat {
                     from_user_id: self.full(from).into(),
                     to_user_id: self.room().into(),
@@ -99,7 +99,7 @@ impl Traffic {
         self.random.usize(0..=draw)
     }
 
-    fn someone(&mut self) -> usize {
+    fn random_user(&mut self) -> usize {
         self.skewed(self.people.users as usize)
     }
 
@@ -107,7 +107,7 @@ impl Traffic {
         let pair = match self.last {
             Some((from, to)) if self.random.u8(0..100) < ANSWERS => (to, from),
             _ => {
-                let (from, users) = (self.someone(), self.people.users as usize);
+                let (from, users) = (self.random_user(), self.people.users as usize);
                 let step = 1 + self.skewed(CONTACTS.min(users - 1));
                 (from, (from + step) % users)
             }

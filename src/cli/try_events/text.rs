@@ -28,7 +28,7 @@ pub(super) fn paragraph(location: &SampleLocation, dry_run: &DryRun) -> String {
     let (colour, title, more) = match &dry_run.outcome {
         DryRunOutcome::Publish(it) => (GOOD, format!("→ {}", it.topic), notification(it)),
         DryRunOutcome::Skip(reason) => {
-            let why = why(*reason, dry_run.kind).into_iter().collect();
+            let why = explain_skip(*reason, dry_run.kind).into_iter().collect();
             (SKIPPED, format!("skipped: {reason}"), why)
         }
         DryRunOutcome::DeadLetter(DeadLetter { reason, error, topic, .. }) => {
@@ -74,7 +74,7 @@ fn field(name: &str, value: &str) -> String {
 }
 
 /// What to look at, where a reason alone leaves one guessing.
-fn why(reason: SkipReason, kind: Option<EventKind>) -> Option<String> {
+fn explain_skip(reason: SkipReason, kind: Option<EventKind>) -> Option<String> {
     let topic = match kind? {
         EventKind::Presence => "presence_updates_topic",
         EventKind::Chat => "pm_messages_topic",

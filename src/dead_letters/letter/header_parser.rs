@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::super::provenance::{By, Death, Origin};
+use super::super::provenance::{Death, LetterAuthor, Origin};
 use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY};
 use crate::limits::LONGEST_SHORT;
 use crate::rabbitmq::message::{Headers, Value};
@@ -46,10 +46,15 @@ impl<'a> HeaderParser<'a> {
 
     /// Of what RabbitMQ dead-lettered, its own word; but what was replayed straight to its queue has kept where it
     /// first came from.
-    pub(super) fn origin(&mut self, by: By, death: Option<&Death>, signed: Option<bool>) -> Origin {
+    pub(super) fn origin(
+        &mut self,
+        by: LetterAuthor,
+        death: Option<&Death>,
+        signed: Option<bool>,
+    ) -> Origin {
         let (exchange, routing_key) = (self.name(EXCHANGE), self.name(ROUTING_KEY));
         let queue = self.name(QUEUE);
-        let (Some(death), By::Broker) = (death, by) else {
+        let (Some(death), LetterAuthor::Broker) = (death, by) else {
             return Origin { exchange, routing_key, queue };
         };
         let (died_exchange, died_key) = self.published_before_death();

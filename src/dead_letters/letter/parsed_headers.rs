@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::provenance::{By, Death, Origin, Trust};
+use super::super::provenance::{Death, LetterAuthor, Origin, Trust};
 use super::header_parser::HeaderParser;
 use crate::headers::{ATTEMPTS, ERROR, FAILED_AT, REASON, REPLAY_ID, REPLAYS, TOPIC, WORKER};
 use crate::rabbitmq::message::Headers;
@@ -13,7 +13,7 @@ use crate::rabbitmq::message::Headers;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct ParsedHeaders {
     pub(crate) reason: String,
-    pub(crate) by: By,
+    pub(crate) by: LetterAuthor,
     pub(crate) trust: Trust,
     pub(crate) error: Option<String>,
     pub(crate) attempts: Option<i64>,
@@ -40,8 +40,8 @@ impl ParsedHeaders {
         let written = headers.text(REASON);
         let by = author(written.is_some(), signed, deaths.first(), is_source);
         let origin = headers.origin(by, deaths.first(), signed);
-        let ours = by != By::Broker;
-        let death = deaths.first().filter(|_| by != By::Worker);
+        let ours = by != LetterAuthor::Broker;
+        let death = deaths.first().filter(|_| by != LetterAuthor::Worker);
         let reason = written.filter(|_| ours).or_else(|| death.map(|death| death.reason.clone()));
         let mut parsed = Self {
             reason: reason.unwrap_or_else(|| "unknown".to_owned()),
@@ -49,7 +49,7 @@ impl ParsedHeaders {
             trust: match signed {
                 None => Trust::Unchecked,
                 // The broker signs nothing.
-                Some(true) if by == By::Worker => Trust::Signed,
+                Some(true) if by == LetterAuthor::Worker => Trust::Signed,
                 Some(_) => Trust::Claimed,
             },
             error: headers.text(ERROR).filter(|_| ours),
@@ -57,7 +57,7 @@ impl ParsedHeaders {
             topic: headers.text(TOPIC).filter(|_| ours),
             origin,
             failed_at: match by {
-                By::Worker => headers.time(FAILED_AT),
+                LetterAuthor::Worker => headers.time(FAILED_AT),
                 _ => death.and_then(|death| death.time),
             },
             worker: headers.text(WORKER).filter(|_| ours),
@@ -82,11 +82,11 @@ fn author(
     signed: Option<bool>,
     death: Option<&Death>,
     is_source: impl Fn(&str) -> bool,
-) -> By {
+) -> LetterAuthor {
     let died_here = death.is_some_and(|death| is_source(&death.queue));
     match (says_why, death) {
-        (true, _) if signed == Some(true) || !died_here => By::Worker,
-        (_, Some(_)) => By::Broker,
-        _ => By::Unknown,
+        (true, _) if signed == Some(true) || !died_here => LetterAuthor::Worker,
+        (_, Some(_)) => LetterAuthor::Broker,
+        _ => LetterAuthor::Unknown,
     }
 }

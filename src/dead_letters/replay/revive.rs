@@ -4,7 +4,7 @@ use super::{Address, Target};
 use crate::dead_letters::Found;
 use crate::dead_letters::content::Sources;
 use crate::dead_letters::letter::Letter;
-use crate::dead_letters::provenance::By;
+use crate::dead_letters::provenance::LetterAuthor;
 use crate::headers::{
     COVER, EXCHANGE, OF_A_DEAD_LETTER, OF_A_DEATH, PARKED, REPLAY_ID, REPLAYS, ROUTING_KEY,
 };
@@ -57,12 +57,12 @@ pub(super) fn address(
 /// The event as it was published, with its count of replays raised. Straight to a queue it
 /// takes along exchange and routing key, by which formats and dead letters go.
 pub(super) fn revive(message: &mut Message, letter: &Letter, address: &Address, id: String) {
-    message.spare_what_hurts();
+    message.move_harmful_properties();
     let headers = message.headers_mut();
     // Nor is any letter of a worker's parked: who claims so wants its headers moved.
     headers
         .retain(|name, _| !OF_A_DEAD_LETTER.contains(&name.as_str()) && !name.starts_with(PARKED));
-    if letter.by == By::Broker {
+    if letter.by == LetterAuthor::Broker {
         // RabbitMQ drops what it has dead-lettered in a circle, and reads that from here.
         headers.retain(|name, _| {
             name != "x-death"
@@ -196,11 +196,14 @@ mod tests {
             ("event-pusher-covered-x-death", death("chat")),
             ("event-pusher-covered-own", death("x")),
         ]);
-        assert_eq!(covered.1.by, By::Worker);
+        assert_eq!(covered.1.by, LetterAuthor::Worker);
         let (_, headers) = revived(covered, &Target::SourceQueue);
         assert!(headers.contains_key("x-death") && !headers.contains_key("own"));
         let by_broker = read(&[("x-death", death("chat")), ("x-first-death-queue", "chat".into())]);
-        assert_eq!((by_broker.1.by, by_broker.1.reason.as_str()), (By::Broker, "delivery_limit"));
+        assert_eq!(
+            (by_broker.1.by, by_broker.1.reason.as_str()),
+            (LetterAuthor::Broker, "delivery_limit")
+        );
         let (address, headers) = revived(by_broker, &Target::SourceQueue);
         assert_eq!(address.routing_key, "chat");
         let names: Vec<_> = headers.keys().map(String::as_str).collect();
@@ -210,7 +213,7 @@ mod tests {
     #[test]
     fn what_comes_from_nowhere_goes_only_where_it_is_told() {
         let (_, letter) = read(&[]);
-        assert_eq!(letter.by, By::Unknown);
+        assert_eq!(letter.by, LetterAuthor::Unknown);
         assert!(address(&letter, &Target::SourceQueue).unwrap_err().contains("--to-queue"));
         assert!(address(&letter, &Target::SourceExchange).unwrap_err().contains("--to-exchange"));
         let there = address(&letter, &Target::Exchange("e".into())).unwrap();
@@ -222,7 +225,7 @@ mod tests {
         let (_, letter) = dead(vec![(REPLAYS, "many".into())]);
         assert_eq!((letter.replays, letter.odd_headers), (0, vec![REPLAYS.to_owned()]));
         let (_, letter) = read(&[(REASON, Value::I64(7)), (QUEUE, Value::Void)]);
-        assert_eq!((letter.by, letter.reason.as_str()), (By::Unknown, "unknown"));
+        assert_eq!((letter.by, letter.reason.as_str()), (LetterAuthor::Unknown, "unknown"));
         assert!(address(&letter, &Target::SourceQueue).is_err());
     }
 
@@ -276,7 +279,7 @@ mod tests {
         let mut headers = forged.map(|(name, it)| (name, it.into())).to_vec();
         headers.push(("x-death", Value::Array(vec![Value::Table(entry)])));
         let (mut message, letter) = read(&headers);
-        assert_eq!((letter.by, &*letter.reason), (By::Broker, "expired"));
+        assert_eq!((letter.by, &*letter.reason), (LetterAuthor::Broker, "expired"));
         assert_eq!((&letter.error, &letter.topic, &letter.worker), (&None, &None, &None));
         let origin = (letter.origin.exchange.as_deref(), letter.origin.queue.as_deref());
         assert_eq!(origin, (Some("chat.events"), Some("chat")));

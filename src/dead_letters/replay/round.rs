@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::super::selector::{Keep, LetterSelector, Seen};
+use super::super::selector::{BrowsedLetter, Keep, LetterSelector};
 use super::super::{DeadLettersError, stopped};
 use super::revive::address;
 use super::sender::{Pending, Sender};
@@ -65,7 +65,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     async fn open(
         &mut self,
         selector: Arc<LetterSelector>,
-    ) -> Result<(QueueBrowser<Seen>, ConfirmedPublisher), DeadLettersError> {
+    ) -> Result<(QueueBrowser<BrowsedLetter>, ConfirmedPublisher), DeadLettersError> {
         let (broker, queue) = (&self.dead_letters.broker, self.dead_letters.queue());
         let opening = async {
             let publisher = ConfirmedPublisher::open(broker, "replays dead letters").await?;
@@ -84,7 +84,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
 
     async fn scan(
         &mut self,
-        browser: &mut QueueBrowser<Seen>,
+        browser: &mut QueueBrowser<BrowsedLetter>,
         publisher: &ConfirmedPublisher,
         frozen: Option<u64>,
     ) -> Result<Scanned, DeadLettersError> {
@@ -128,7 +128,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     async fn take(
         &mut self,
         tag: u64,
-        seen: Seen,
+        seen: BrowsedLetter,
         publisher: &ConfirmedPublisher,
         scanned: &mut Scanned,
     ) {

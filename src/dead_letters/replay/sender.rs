@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::super::selector::{Kept, Seen};
+use super::super::selector::{BrowsedLetter, KeptMessage};
 use super::super::stopped;
 use super::canary::Verdict;
 use super::revive::revive;
-use super::{Address, Ended, Report, Run};
+use super::{Address, ReplayEnd, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::outcome::SourceError;
@@ -26,10 +26,10 @@ const WINDOW: usize = 256;
 /// A round's sending.
 pub(super) struct Sender<'a, 'r, S> {
     run: &'a mut Run<'r, S>,
-    browser: &'a mut QueueBrowser<Seen>,
+    browser: &'a mut QueueBrowser<BrowsedLetter>,
     publisher: &'a ConfirmedPublisher,
     pending: VecDeque<Pending>,
-    under_way: VecDeque<UnderWay>,
+    in_flight: VecDeque<InFlightLetter>,
     rate_limiter: RateLimiter,
     /// A round that sends nothing would be followed by others like it for ever.
     has_begun: bool,
@@ -38,7 +38,7 @@ pub(super) struct Sender<'a, 'r, S> {
     closing: Option<Closing>,
 }
 
-struct UnderWay {
+struct InFlightLetter {
     tag: u64,
     id: LetterId,
     /// Where it goes, for a message.
@@ -50,14 +50,14 @@ struct UnderWay {
 enum Closing {
     /// Letters have been held for long; what is left is another round's.
     RoundOver,
-    Over(Ended),
+    Over(ReplayEnd),
 }
 
 /// A letter that is to be sent.
 pub(super) struct Pending {
     pub(super) tag: u64,
     pub(super) letter: Letter,
-    pub(super) kept: Kept,
+    pub(super) kept: KeptMessage,
     pub(super) address: Address,
 }
 
@@ -82,19 +82,19 @@ enum ReplayStep {
 impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     pub(super) fn new(
         run: &'a mut Run<'r, S>,
-        browser: &'a mut QueueBrowser<Seen>,
+        browser: &'a mut QueueBrowser<BrowsedLetter>,
         publisher: &'a ConfirmedPublisher,
         pending: VecDeque<Pending>,
         rate_limiter: RateLimiter,
     ) -> Self {
-        let under_way = VecDeque::new();
+        let in_flight = VecDeque::new();
         let (has_begun, acknowledged, closing) = (false, 0, None);
         Self {
             run,
             browser,
             publisher,
             pending,
-            under_way,
+            in_flight,
             rate_limiter,
             has_begun,
             acknowledged,
@@ -116,12 +116,12 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             let step = self.step(deadline).await;
             if let Err(error) = self.take(step).await {
                 // What is under way may have arrived; its letters come back all the same.
-                self.run.report.unconfirmed += self.under_way.len() as u64;
-                self.under_way.clear();
-                self.closing = Some(Closing::Over(Ended::Broken(error.to_string())));
+                self.run.report.unconfirmed += self.in_flight.len() as u64;
+                self.in_flight.clear();
+                self.closing = Some(Closing::Over(ReplayEnd::Broken(error.to_string())));
             }
         }
-        self.run.report.unconfirmed += self.under_way.len() as u64;
+        self.run.report.unconfirmed += self.in_flight.len() as u64;
         if self.publisher.alarm().blocked().is_some() && self.run.report.blocked.is_none() {
             self.run.report.blocked = self.publisher.alarm().blocked();
             self.run.shown();
@@ -132,15 +132,15 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                 false
             }
             // They were held for as long as they may be, and would be sent once more.
-            Some(Closing::RoundOver) if !self.under_way.is_empty() => {
+            Some(Closing::RoundOver) if !self.in_flight.is_empty() => {
                 let why = self.publisher.alarm().blocked().unwrap_or("the broker is slow");
-                self.run.report.ended = Ended::Broken(why.to_owned());
+                self.run.report.ended = ReplayEnd::Broken(why.to_owned());
                 false
             }
             Some(Closing::RoundOver) => true,
             None => more,
         };
-        if !goes_on && self.run.report.ended == Ended::Done && self.run.report.replayed > 0 {
+        if !goes_on && self.run.report.ended == ReplayEnd::Done && self.run.report.replayed > 0 {
             self.watch_the_end().await;
         }
         RoundEnd { acknowledged: self.acknowledged, goes_on }
@@ -152,14 +152,14 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             return true;
         }
         let waits = self.run.canary.is_watched() || !self.pending.is_empty();
-        self.under_way.is_empty() && (self.closing.is_some() || !waits)
+        self.in_flight.is_empty() && (self.closing.is_some() || !waits)
     }
 
     /// All of the canary is in its queues, or all that there is.
     fn watch_canary(&mut self) {
         let canary = &mut self.run.canary;
         let is_sent = !canary.lets_send() || self.pending.is_empty();
-        let is_safe = is_sent && self.under_way.is_empty() && self.closing.is_none();
+        let is_safe = is_sent && self.in_flight.is_empty() && self.closing.is_none();
         if is_safe && canary.is_sent() {
             canary.watch();
             self.run.report.watching = true;
@@ -173,7 +173,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             browser,
             publisher,
             pending,
-            under_way,
+            in_flight,
             rate_limiter,
             has_begun,
             closing,
@@ -184,10 +184,10 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let may_send = is_open
             && blocked.is_none()
             && !pending.is_empty()
-            && under_way.len() < WINDOW
+            && in_flight.len() < WINDOW
             && run.canary.lets_send();
         let gives_back = is_open && (*has_begun || !may_send);
-        let oldest = under_way.front_mut();
+        let oldest = in_flight.front_mut();
         tokio::select! {
             biased;
             () = stopped(&mut run.stop), if is_open => ReplayStep::Stop,
@@ -208,7 +208,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     /// A connection is gone.
     async fn take(&mut self, step: ReplayStep) -> Result<(), SourceError> {
         match step {
-            ReplayStep::Stop => self.close(Ended::Stopped),
+            ReplayStep::Stop => self.close(ReplayEnd::Stopped),
             ReplayStep::Blocked => self.blocked(self.publisher.alarm().blocked()),
             ReplayStep::RoundOver => self.closing = Some(Closing::RoundOver),
             ReplayStep::Confirmed(confirmed) => self.settle(confirmed).await?,
@@ -219,7 +219,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                     self.run.report.watching = false;
                     self.run.shown();
                 }
-                Verdict::Unknown(why) => self.close(Ended::CanaryUnknown(why)),
+                Verdict::Unknown(why) => self.close(ReplayEnd::CanaryUnknown(why)),
             },
             ReplayStep::Send => self.send().await?,
         }
@@ -243,7 +243,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let Some(sent) = sending.await? else {
             // It may have been sent or not; it is among the dead letters still.
             self.run.report.unconfirmed += 1;
-            self.close(Ended::Stopped);
+            self.close(ReplayEnd::Stopped);
             return Ok(());
         };
         self.rate_limiter.passed();
@@ -254,7 +254,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         };
         self.run.canary.sent(queue);
         let address = address.to_string();
-        self.under_way.push_back(UnderWay { tag, id: letter.id, address, sent });
+        self.in_flight.push_back(InFlightLetter { tag, id: letter.id, address, sent });
         Ok(())
     }
 

@@ -13,9 +13,9 @@ use crate::outcome::{Reason, SkipReason};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Reading {
     /// By source.
-    pub sources: BTreeMap<String, OfSource>,
+    pub sources: BTreeMap<String, SourceReading>,
     /// By the topic's name, which two topics of different accounts may share.
-    pub topics: BTreeMap<String, OfTopic>,
+    pub topics: BTreeMap<String, TopicReading>,
     /// Messages in all requests, and the requests.
     pub entries: (u64, u64),
     /// Requests under way.
@@ -26,7 +26,7 @@ pub struct Reading {
 
 /// A source's numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OfSource {
+pub struct SourceReading {
     /// Deliveries taken.
     pub received: u64,
     /// Deliveries that ended, by outcome and reason.
@@ -47,7 +47,7 @@ pub struct OfSource {
 
 /// A topic's numbers.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct OfTopic {
+pub struct TopicReading {
     /// Messages accepted.
     pub published: u64,
     /// Requests, by what became of them.
@@ -81,7 +81,7 @@ impl Reading {
     }
 }
 
-impl OfSource {
+impl SourceReading {
     /// How many ended so.
     #[must_use]
     pub fn ended(&self, outcome: &str) -> u64 {
@@ -147,8 +147,8 @@ impl Metrics {
         reading
     }
 
-    fn read_sources(&self, sources: &mut BTreeMap<String, OfSource>) {
-        let mut of = |metric: &Metric, set: &dyn Fn(&mut OfSource)| {
+    fn read_sources(&self, sources: &mut BTreeMap<String, SourceReading>) {
+        let mut of = |metric: &Metric, set: &dyn Fn(&mut SourceReading)| {
             set(sources.entry(label(metric, "source")).or_default());
         };
         // Before what they become, so that none seems to be missing.
@@ -165,8 +165,8 @@ impl Metrics {
         each(&self.delivery_seconds, |it| of(it, &|source| source.seconds = times(it)));
     }
 
-    fn read_topics(&self, topics: &mut BTreeMap<String, OfTopic>) {
-        let mut of = |metric: &Metric, set: &dyn Fn(&mut OfTopic)| {
+    fn read_topics(&self, topics: &mut BTreeMap<String, TopicReading>) {
+        let mut of = |metric: &Metric, set: &dyn Fn(&mut TopicReading)| {
             set(topics.entry(label(metric, "topic")).or_default());
         };
         each(&self.published, |it| of(it, &|topic| topic.published = counted(it)));

@@ -96,7 +96,7 @@ mod tests {
         assert!(!again);
         assert!(!one.taken(None).end(&Outcome::Parked));
         drop(one.taken(None));
-        other.untaken();
+        other.requeued_untaken();
         let in_flight = other.taken(None);
         let totals = metrics.reading().totals();
         assert_eq!((totals.in_flight, totals.unaccounted()), (1, 0));

@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, timeout};
 use url::Url;
 
-use self::client::{Client, Trouble};
+use self::client::{Client, LastError};
 use super::span::Span;
 use crate::observe::metrics::Metrics;
 use crate::pause::Pauses;
@@ -85,8 +85,8 @@ impl Exporter {
         for result in ["exported", "failed", "dropped"] {
             let _ = metrics.trace_spans.with_label_values(&[result]);
         }
-        let trouble = Trouble::default();
-        let client = Client::new(PATIENCE, trouble.clone()).map_err(|error| cannot(&error))?;
+        let last_error = LastError::default();
+        let client = Client::new(PATIENCE, last_error.clone()).map_err(|error| cannot(&error))?;
         let mut exporter = SpanExporter::builder()
             .with_http()
             .with_endpoint(endpoint.as_str())
@@ -103,7 +103,7 @@ impl Exporter {
             queue,
             batch: Vec::new(),
             exporter,
-            trouble,
+            last_error,
             metrics: Arc::clone(&metrics),
             failing: false,
         };
@@ -143,7 +143,7 @@ struct Sending {
     queue: mpsc::Receiver<Box<Span>>,
     batch: Vec<SpanData>,
     exporter: SpanExporter,
-    trouble: Trouble,
+    last_error: LastError,
     metrics: Arc<Metrics>,
     failing: bool,
 }
@@ -190,7 +190,7 @@ impl Sending {
             }
             Err(error) if !was_failing => tracing::warn!(
                 event = "spans_lost",
-                error = self.trouble.take().unwrap_or_else(|| error.to_string()),
+                error = self.last_error.take().unwrap_or_else(|| error.to_string()),
                 "collector takes no spans: spans are lost until the collector takes them again; events flow on. \
                  Check the collector, or correct trace.otlp_endpoint"
             ),

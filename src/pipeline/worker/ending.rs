@@ -134,6 +134,6 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
 
     /// A delivery had come, and goes back.
     fn leave(&self) {
-        self.monitor.untaken();
+        self.monitor.requeued_untaken();
     }
 }

@@ -37,11 +37,11 @@ async fn publish<P: Attempt>(
     policy: &FaultPolicy<Retry<P>>,
     note: &Rc<Notification>,
 ) -> Result<Accepted, Failure> {
-    let budget = WaitBudget::patient(10_000, false);
+    let budget = WaitBudget::without_deadline(10_000, false);
     match policy.publish(note, &budget.deadline()).await {
         Ok(accepted) => Ok(accepted),
         Err(Unpublished::Failed(failure)) => Err(failure),
-        Err(Unpublished::NotNow(not_now)) => panic!("{not_now:?}"),
+        Err(Unpublished::Overdue(overdue)) => panic!("{overdue:?}"),
     }
 }
 

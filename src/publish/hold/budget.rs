@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::{NotNow, Outage};
+use super::{Outage, Overdue};
 use crate::arn::TopicArn;
 use crate::config::Source;
 use crate::outcome::Circuit;
@@ -66,7 +66,7 @@ impl WaitBudget {
 
     /// With so many slots, for as long as anyone likes.
     #[cfg(test)]
-    pub(crate) fn patient(slots: usize, parks: bool) -> Self {
+    pub(crate) fn without_deadline(slots: usize, parks: bool) -> Self {
         Self::of("test", slots, Duration::from_hours(10_000), parks)
     }
 
@@ -176,7 +176,7 @@ impl<'a> Deadline<'a> {
         bytes: usize,
         ordered: bool,
         alone: bool,
-    ) -> Result<Slot<'a>, NotNow> {
+    ) -> Result<Slot<'a>, Overdue> {
         let (budget, bytes) = (self.budget, bytes as u64);
         let (slots, in_all) = budget.used.get();
         let is_full = slots >= budget.slots || in_all + bytes > budget.most_bytes;
@@ -184,7 +184,7 @@ impl<'a> Deadline<'a> {
             let parked = !ordered && budget.can_park();
             budget.say_once(topic, parked);
             if parked {
-                return Err(NotNow::Park);
+                return Err(Overdue::Park);
             }
         }
         budget.used.set((slots + 1, in_all + bytes));
@@ -193,7 +193,7 @@ impl<'a> Deadline<'a> {
 
     /// Waits until the delivery has waited for as long as it may, all go back, or the session ends while the circuit
     /// `is_open`, which is looked at whenever the event wakes.
-    pub(crate) async fn passed(&self, is_open: impl Fn() -> bool) {
+    pub(crate) async fn expired(&self, is_open: impl Fn() -> bool) {
         let mut phase = self.budget.phase.subscribe();
         let in_vain =
             poll_fn(
@@ -211,19 +211,19 @@ impl<'a> Deadline<'a> {
 
     /// What becomes of the delivery after that. The first one that can't be parked makes all others go back; so
     /// does one in order when the session ends, for those behind it must not overtake it.
-    pub(crate) fn verdict(&self, outage: Outage, ordered: bool) -> NotNow {
+    pub(crate) fn overdue(&self, outage: Outage, ordered: bool) -> Overdue {
         let budget = self.budget;
         let may_park = match &*budget.phase.borrow() {
-            Phase::Requeuing(_) => return NotNow::Requeue,
-            Phase::Draining(_) if !ordered => return NotNow::Requeue,
+            Phase::Requeuing(_) => return Overdue::Requeue,
+            Phase::Draining(_) if !ordered => return Overdue::Requeue,
             Phase::Parking(before) if *before == outage => true,
             _ => outage.0 != Circuit::Service,
         };
         if may_park && !ordered && budget.can_park() {
-            return NotNow::Park;
+            return Overdue::Park;
         }
         budget.phase.send_replace(Phase::Requeuing(outage));
-        NotNow::Requeue
+        Overdue::Requeue
     }
 }
 

@@ -27,7 +27,7 @@ impl CompletionCheck {
     ) -> Self {
         let (channel, queue) = (channel.clone(), queue.to_owned());
         let (ours, most) = (consumers.count(), consumers.room());
-        let (arrived, tell) = (consumers.arrived(), consumers.teller());
+        let (arrived, tell) = (consumers.arrived(), consumers.sender());
         Self(tokio::spawn(async move {
             let is_full = || arrived.load(Ordering::SeqCst) >= most;
             let found = take(&channel, &queue, ours, is_full).await;

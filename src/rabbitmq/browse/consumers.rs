@@ -94,7 +94,7 @@ impl<T: Send + 'static> Consumers<T> {
         Arc::clone(&self.arrived)
     }
 
-    pub(super) fn teller(&self) -> UnboundedSender<Arrival<T>> {
+    pub(super) fn sender(&self) -> UnboundedSender<Arrival<T>> {
         self.tell.clone()
     }
 
@@ -115,7 +115,7 @@ impl<T: Send + 'static> Consumers<T> {
         let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;
         for consumer in &consumers {
             let queue = queue.to_owned();
-            let (tell, read) = (self.teller(), Arc::clone(&self.read));
+            let (tell, read) = (self.sender(), Arc::clone(&self.read));
             let (arrived, notes, number) = (self.arrived(), self.notes.clone(), channel.id());
             let (most_returns, ours) = (Arc::clone(&self.most_returns), Arc::clone(&self.probe));
             consumer.set_delegate(move |delivered: DeliveryResult| {

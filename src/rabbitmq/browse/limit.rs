@@ -54,7 +54,7 @@ pub(in crate::rabbitmq) async fn inspect(
 ) -> Result<Option<String>, SourceError> {
     refuse_if_looking_counts(broker, connection, queue).await?;
     lock::refuse_if_forbidden(connection, queue).await?;
-    let state = QueueState::doubted(&connection.channel().await?, queue).await?;
+    let state = QueueState::confirmed(&connection.channel().await?, queue).await?;
     if !state.is_doubtful() {
         return Ok(None);
     }

@@ -172,7 +172,7 @@ async fn allow_if_empty(
     name: &str,
 ) -> Result<bool, SourceError> {
     let channel = connection.channel().await?;
-    if !QueueState::doubted(&channel, queue).await?.is_doubtful() {
+    if !QueueState::confirmed(&channel, queue).await?.is_doubtful() {
         return Ok(false);
     }
     let options = QueueDeleteOptions { if_unused: true, if_empty: true, ..Default::default() };

@@ -82,7 +82,7 @@ impl<T> QueueBrowser<T> {
                 self.beyond = beyond;
                 self.extent = Extent::HandedOut;
             }
-            Some(Arrival::End(error)) => return Err(error.reworded(|why| self.words_of_end(&why))),
+            Some(Arrival::End(error)) => return Err(error.reworded(|why| self.describe_end(&why))),
             None => return Err(self.ended("its channel is gone")),
         }
         if self.extent == Extent::HandedOut && self.expected > 0 && self.arrived >= self.expected {
@@ -92,10 +92,10 @@ impl<T> QueueBrowser<T> {
     }
 
     pub(super) fn ended(&self, why: &str) -> SourceError {
-        SourceError::Failed(self.words_of_end(why))
+        SourceError::Failed(self.describe_end(why))
     }
 
-    fn words_of_end(&self, why: &str) -> String {
+    fn describe_end(&self, why: &str) -> String {
         format!("looking at queue `{}` ended: {why}", self.queue)
     }
 }

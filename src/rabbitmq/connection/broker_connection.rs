@@ -116,7 +116,7 @@ impl Deref for BrokerConnection {
 impl Drop for BrokerConnection {
     fn drop(&mut self) {
         // A reader that pauses would never be woken: nobody settles any more.
-        self.bytes.shed();
+        self.bytes.start_discarding();
         // lapin says goodbye when the connection and its channels are dropped.
         if self.connection.status().connected()
             && let (Some(socket), Ok(runtime)) = (self.socket.take(), Handle::try_current())

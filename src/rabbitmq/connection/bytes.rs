@@ -33,7 +33,7 @@ pub(crate) struct InFlightBytes {
     large: Mutex<VecDeque<(DeliveryTag, u64)>>,
     has_large: AtomicBool,
     /// What is too much is read and thrown away, so that answers behind it arrive.
-    sheds: AtomicBool,
+    is_discarding: AtomicBool,
     pause: Mutex<Option<Pause>>,
     is_paused: AtomicBool,
     paused: Notify,
@@ -68,7 +68,7 @@ impl Default for InFlightBytes {
             whole_settled: AtomicU64::default(),
             large: Mutex::default(),
             has_large: AtomicBool::default(),
-            sheds: AtomicBool::default(),
+            is_discarding: AtomicBool::default(),
             pause: Mutex::default(),
             is_paused: AtomicBool::default(),
             paused: Notify::default(),
@@ -142,13 +142,13 @@ impl InFlightBytes {
 
     /// No pause any more: what is too much is thrown away, and all that comes after it. The broker takes it back
     /// when the channel closes.
-    pub(in crate::rabbitmq) fn shed(&self) {
-        self.sheds.store(true, Ordering::Release);
+    pub(in crate::rabbitmq) fn start_discarding(&self) {
+        self.is_discarding.store(true, Ordering::Release);
         self.reader.wake();
     }
 
-    fn sheds(&self) -> bool {
-        self.sheds.load(Ordering::Acquire)
+    fn is_discarding(&self) -> bool {
+        self.is_discarding.load(Ordering::Acquire)
     }
 
     fn in_flight(&self) -> u64 {
@@ -178,7 +178,7 @@ impl InFlightBytes {
 
     /// The reader: whether it may go on. If not, it is woken when it may.
     pub(in crate::rabbitmq) fn may_read(&self, waker: &Waker) -> bool {
-        if self.sheds() || !self.is_full() {
+        if self.is_discarding() || !self.is_full() {
             self.is_paused.store(false, Ordering::Release);
             return true;
         }
@@ -193,7 +193,7 @@ impl InFlightBytes {
             self.paused.notify_one();
         }
         // What was settled since may have woken nobody.
-        if self.is_full() && !self.sheds() {
+        if self.is_full() && !self.is_discarding() {
             return false;
         }
         self.is_paused.store(false, Ordering::Release);
@@ -227,7 +227,7 @@ impl InFlightBytes {
 
     /// Whether it is read and thrown away.
     pub(in crate::rabbitmq) fn leaves_out(&self) -> bool {
-        self.sheds() && self.is_full()
+        self.is_discarding() && self.is_full()
     }
 }
 

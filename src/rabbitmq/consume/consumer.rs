@@ -114,12 +114,12 @@ impl SourceConsumer {
             }
             tokio::select! {
                 biased;
-                came = self.consumer.next() => self.came(came)?,
+                came = self.consumer.next() => self.on_delivery(came)?,
                 Some(answer) = OptionFuture::from(self.pending_request.as_mut()) => self.answered(answer, &tracker.borrow())?,
                 () = self.due.as_mut(), if self.stage != Stage::Full => {
                     self.due.as_mut().reset(Instant::now() + ESTABLISHED);
                 }
-                () = self.watchdog.alarm() => self.rang(&tracker.borrow())?,
+                () = self.watchdog.alarm() => self.on_alarm(&tracker.borrow())?,
                 // Were one delivery alone too much, fewer would not help.
                 fits = self.options.bytes.stuck(LONGEST_PAUSE.min(self.options.heartbeat)), if self.full > 1 => {
                     return Err(self.stuck(fits));
@@ -131,7 +131,7 @@ impl SourceConsumer {
     /// Asks for no more, and returns what had come without being taken.
     pub(in crate::rabbitmq) async fn stop(&mut self) -> Vec<Arrived> {
         // The answer comes behind all that was delivered.
-        self.options.bytes.shed();
+        self.options.bytes.start_discarding();
         if self.too_much {
             // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before.
             return self.rest();
@@ -174,12 +174,12 @@ impl SourceConsumer {
     /// Takes all that has come, so that it is known how much that is.
     fn gather(&mut self) -> Result<(), SourceError> {
         while let Some(came) = self.consumer.next().now_or_never() {
-            self.came(came)?;
+            self.on_delivery(came)?;
         }
         Ok(())
     }
 
-    fn came(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
+    fn on_delivery(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
         match came {
             Some(Ok(delivery)) => {
                 self.watchdog.hear();
@@ -234,7 +234,7 @@ impl SourceConsumer {
         Ok(())
     }
 
-    fn rang(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
+    fn on_alarm(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
         match self.watchdog.judge(self.open(tracker), self.prefetch) {
             Verdict::Renew => return Err(SourceError::Renewal),
             Verdict::Look

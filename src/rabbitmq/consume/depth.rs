@@ -17,7 +17,7 @@ use crate::rabbitmq::topology::queue_state::{EmptyDebounce, QueueState};
 /// which fills and empties in time with it does not look the same each time.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
-fn a_while() -> Duration {
+fn random_interval() -> Duration {
     ASK_EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())
 }
 
@@ -34,7 +34,7 @@ pub(in crate::rabbitmq) async fn watch(
             let monitor = Rc::clone(&monitor);
             let mut debounce = EmptyDebounce::default();
             let tell = move |state| {
-                if debounce.believes(state) {
+                if debounce.accepts(state) {
                     monitor.parked(state.ready);
                 }
             };
@@ -47,7 +47,7 @@ pub(in crate::rabbitmq) async fn watch(
         let (monitor, queue) = (Rc::clone(&monitor), amqp.dead_letter_queue.clone());
         let (mut debounce, name) = (EmptyDebounce::default(), queue.clone());
         let tell = move |state: QueueState| {
-            if debounce.believes(state) {
+            if debounce.accepts(state) {
                 monitor.dead_letters(&name, state.ready);
             }
         };
@@ -79,6 +79,6 @@ async fn ask_again(channel: Channel, queue: String, mut tell: impl FnMut(QueueSt
                 tracing::debug!(event = "depth_unknown", queue, %error, "cannot read the depth of the queue");
             }
         }
-        sleep(a_while()).await;
+        sleep(random_interval()).await;
     }
 }

@@ -68,7 +68,7 @@ impl QueueState {
     }
 
     /// As [`Self::of`], for a queue that may have no consumer: one that seems to be empty is asked more than once.
-    pub(in crate::rabbitmq) async fn doubted(
+    pub(in crate::rabbitmq) async fn confirmed(
         channel: &Channel,
         queue: &str,
     ) -> Result<Self, SourceError> {
@@ -84,7 +84,7 @@ impl QueueState {
     }
 
     /// Waits until the queue has no consumer, and says so once if it has one.
-    pub(in crate::rabbitmq) async fn alone(
+    pub(in crate::rabbitmq) async fn wait_for_no_consumer(
         channel: &Channel,
         queue: &str,
         deadline: Instant,
@@ -92,7 +92,7 @@ impl QueueState {
     ) -> Result<Self, SourceError> {
         let mut is_told = false;
         loop {
-            let state = Self::doubted(channel, queue).await?;
+            let state = Self::confirmed(channel, queue).await?;
             if state.consumers == 0 {
                 if is_told {
                     waits(false);
@@ -153,7 +153,7 @@ pub(crate) struct EmptyDebounce {
 
 impl EmptyDebounce {
     /// Whether what it says now is to be believed.
-    pub(crate) fn believes(&mut self, state: QueueState) -> bool {
+    pub(crate) fn accepts(&mut self, state: QueueState) -> bool {
         let empty_before = std::mem::replace(&mut self.empty_before, state.is_doubtful());
         empty_before || !state.is_doubtful()
     }
@@ -168,7 +168,7 @@ mod tests {
         let mut debounce = EmptyDebounce::default();
         let said = [(0, 0), (0, 0), (3, 0), (0, 0), (0, 1), (0, 0), (0, 0)];
         let believed =
-            said.map(|(ready, consumers)| debounce.believes(QueueState { ready, consumers }));
+            said.map(|(ready, consumers)| debounce.accepts(QueueState { ready, consumers }));
         assert_eq!(believed, [false, true, true, false, true, false, true]);
     }
 }

@@ -69,7 +69,7 @@ impl Rig {
         let answers = notifications.iter().map(async |it| {
             publisher.publish(it, &deadline).await.map_err(|unpublished| match unpublished {
                 Unpublished::Failed(failure) => failure,
-                Unpublished::NotNow(not_now) => panic!("{not_now:?}"),
+                Unpublished::Overdue(overdue) => panic!("{overdue:?}"),
             })
         });
         join_all(answers).await

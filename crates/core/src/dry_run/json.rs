@@ -93,7 +93,7 @@ impl<'a> DryRunJson<'a> {
 
     /// Without body and attributes: they hold what users wrote.
     #[must_use]
-    pub fn discreet(self) -> Self {
+    pub fn without_event_text(self) -> Self {
         Self { body: None, attributes: BTreeMap::new(), ..self }
     }
 }

@@ -123,12 +123,12 @@ async fn a_session_counts_only_where_its_browser_says_that_the_page_itself_asks(
     let id = access.log_in(RIGHT, peer).await.unwrap();
     let cookie = format!("a=b; {}={id}; c=d", parse::COOKIE);
     let plain = headers(&[("cookie", &cookie)]);
-    assert!(matches!(access.trusted(&plain, peer).await, Ok(Who::Session(_))));
+    assert!(matches!(access.trusted(&plain, peer).await, Ok(Principal::Session(_))));
     assert_eq!(access.writer(&plain, peer).await, Err(FOREIGN_SITE));
     let asks = headers(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]);
-    assert!(matches!(access.writer(&asks, peer).await, Ok(Who::Session(_))));
+    assert!(matches!(access.writer(&asks, peer).await, Ok(Principal::Session(_))));
     let bearer = headers(&[("authorization", &format!("Bearer {RIGHT}"))]);
-    assert_eq!(access.writer(&bearer, peer).await, Ok(Who::Token));
+    assert_eq!(access.writer(&bearer, peer).await, Ok(Principal::Token));
     for wrong in ["Bearer wrong", "Basic right", "right", "Bearer", ""] {
         let wrong = headers(&[("authorization", wrong), ("cookie", &cookie)]);
         assert!(access.trusted(&wrong, peer).await.is_err(), "{wrong:?}");

@@ -5,17 +5,17 @@ use super::*;
 /// So many events of a second each, in requests of ten.
 fn reading(events: u64) -> Reading {
     let seconds = Times { up_to: vec![(1.0, events), (2.0, events)], count: events };
-    let source = OfSource {
+    let source = SourceReading {
         received: events + 3,
         outcomes: BTreeMap::from([(("published".to_owned(), String::new()), events)]),
         in_flight: 3,
         ready: Some(5),
         seconds: seconds.clone(),
-        ..OfSource::default()
+        ..SourceReading::default()
     };
     let requests =
         BTreeMap::from([("accepted".to_owned(), events / 10), ("throttled".to_owned(), 2)]);
-    let topic = OfTopic { published: events, requests, seconds, ..OfTopic::default() };
+    let topic = TopicReading { published: events, requests, seconds, ..TopicReading::default() };
     Reading {
         sources: BTreeMap::from([("events".to_owned(), source)]),
         topics: BTreeMap::from([("pm".to_owned(), topic)]),

@@ -2,8 +2,8 @@
 
 use tokio::time::{Instant, timeout_at};
 
-use super::super::{Ended, Report};
-use super::{Closing, Sender, UnderWay};
+use super::super::{ReplayEnd, Report};
+use super::{Closing, InFlightLetter, Sender};
 use crate::dead_letters::letter::Letter;
 use crate::dead_letters::stopped;
 use crate::outcome::SourceError;
@@ -15,7 +15,7 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
         &mut self,
         confirmed: Result<(), PublishError>,
     ) -> Result<(), SourceError> {
-        let Some(UnderWay { tag, id, address, .. }) = self.under_way.pop_front() else {
+        let Some(InFlightLetter { tag, id, address, .. }) = self.in_flight.pop_front() else {
             return Ok(());
         };
         match confirmed {
@@ -54,19 +54,19 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
     /// `has_failed`: a letter came back or was refused, which must not happen to the canary.
     fn stop_if_failed(&mut self, has_failed: bool) {
         if has_failed && !self.run.canary.is_over() {
-            self.close(Ended::CanaryFailed);
+            self.close(ReplayEnd::CanaryFailed);
         }
         self.stop_if_too_many_failed();
     }
 
     pub(super) fn stop_if_too_many_failed(&mut self) {
         if self.run.has_failed_too_often() {
-            self.close(Ended::TooManyFailures);
+            self.close(ReplayEnd::TooManyFailures);
         }
     }
 
     /// The first reason stands.
-    pub(super) fn close(&mut self, ended: Ended) {
+    pub(super) fn close(&mut self, ended: ReplayEnd) {
         if !matches!(self.closing, Some(Closing::Over(_))) {
             self.closing = Some(Closing::Over(ended));
         }

@@ -13,9 +13,9 @@ use crate::error_chain::error_chain;
 
 /// What the last request met that failed.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Trouble(Arc<Mutex<Option<String>>>);
+pub(super) struct LastError(Arc<Mutex<Option<String>>>);
 
-impl Trouble {
+impl LastError {
     pub(super) fn take(&self) -> Option<String> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -29,18 +29,18 @@ impl Trouble {
 #[derive(Debug)]
 pub(super) struct Client {
     inner: HyperClient<HttpsConnector<HttpConnector>>,
-    trouble: Trouble,
+    last_error: LastError,
 }
 
 impl Client {
-    pub(super) fn new(patience: Duration, trouble: Trouble) -> Result<Self, String> {
+    pub(super) fn new(patience: Duration, last_error: LastError) -> Result<Self, String> {
         let connector = HttpsConnectorBuilder::new()
             .with_native_roots()
             .map_err(|error| format!("the system's root certificates: {error}; install them"))?
             .https_or_http()
             .enable_http1()
             .build();
-        Ok(Self { inner: HyperClient::new(connector, patience, None), trouble })
+        Ok(Self { inner: HyperClient::new(connector, patience, None), last_error })
     }
 }
 
@@ -50,8 +50,8 @@ impl HttpClient for Client {
         let answer = self.inner.send_bytes(request).await;
         match &answer {
             Ok(response) if response.status().is_success() => {}
-            Ok(response) => self.trouble.note(format!("it answers {}", response.status())),
-            Err(error) => self.trouble.note(error_chain(&**error)),
+            Ok(response) => self.last_error.note(format!("it answers {}", response.status())),
+            Err(error) => self.last_error.note(error_chain(&**error)),
         }
         answer
     }

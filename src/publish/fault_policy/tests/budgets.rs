@@ -27,8 +27,8 @@ struct Case {
 
 type PublishResult = Result<Accepted, Unpublished>;
 
-const PARK: PublishResult = Err(Unpublished::NotNow(NotNow::Park));
-const REQUEUE: PublishResult = Err(Unpublished::NotNow(NotNow::Requeue));
+const PARK: PublishResult = Err(Unpublished::Overdue(Overdue::Park));
+const REQUEUE: PublishResult = Err(Unpublished::Overdue(Overdue::Requeue));
 
 impl Case {
     /// A prefetch of eight.

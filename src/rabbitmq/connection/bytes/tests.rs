@@ -190,7 +190,7 @@ fn what_is_too_much_is_left_out_whole_and_all_that_follows_and_answers_arrive() 
         let (mut reader, bytes) = limited(&stream, part, 1);
         let before = read(&mut reader);
         assert!(before.starts_with(&[&one[..], &one].concat()), "the second had begun");
-        bytes.shed();
+        bytes.start_discarding();
         // One more finds too much; then there is room, but what was left out must come before what follows it.
         let after = read(&mut reader);
         bytes.settle(bytes.charge(1, 110));

@@ -37,9 +37,9 @@ enum Property {
     Fixed(usize),
 }
 
-/// What becomes of a content header.
+/// What is done with a content header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum HeaderAction {
     /// Mended in its place, if it had to be.
     Kept,
     /// Its properties can't be read, and are to be taken out.
@@ -170,11 +170,11 @@ impl Mender {
         Some(self.next.swap_remove(place))
     }
 
-    pub(super) fn header(&mut self, channel: u16, payload: &mut [u8]) -> Fate {
+    pub(super) fn header(&mut self, channel: u16, payload: &mut [u8]) -> HeaderAction {
         // RabbitMQ has none that is shorter; lapin refuses it.
         let length = payload.len();
         if length < BARE_HEADER {
-            return Fate::Kept;
+            return HeaderAction::Kept;
         }
         let next = self.take_next(channel);
         let (tag, mut altered) = next.map_or((None, Vec::new()), |it| (Some(it.tag), it.altered));
@@ -183,14 +183,14 @@ impl Mender {
         let read = read_header(&mut walk, &mut altered);
         let too_many = walk.has_too_many_entries();
         let fate = if read.is_some() && !too_many {
-            Fate::Kept
+            HeaderAction::Kept
         } else {
             altered.truncate(before);
             let original = walk.original(BARE_HEADER - 2..length);
             let original = Some(properties_without_counts(original));
             let part = if too_many { Part::TooMany } else { Part::Everything };
             altered.push(Altered { part, original });
-            Fate::Emptied
+            HeaderAction::Emptied
         };
         self.note(channel, tag, altered);
         fate

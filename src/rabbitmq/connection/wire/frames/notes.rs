@@ -52,13 +52,13 @@ pub(crate) struct Notes(Arc<Shared>);
 struct Shared {
     /// How many there are: a delivery that was not changed takes no lock.
     count: AtomicUsize,
-    kept: Mutex<Kept>,
+    kept: Mutex<NoteTable>,
     /// The connection delivers producers' events.
     of_events: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct NoteTable {
     notes: HashMap<(u16, u64), Note>,
     bytes: usize,
 }
@@ -118,7 +118,7 @@ impl Notes {
         self.0.count.store(kept.notes.len(), Ordering::Release);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, NoteTable> {
         self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

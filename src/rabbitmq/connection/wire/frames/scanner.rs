@@ -1,7 +1,7 @@
 //! Looks at each frame of a stream, in the buffer that it was read to.
 
 use super::deliveries::{Deliveries, Observer};
-use super::mender::{Fate, Mender, Method};
+use super::mender::{HeaderAction, Mender, Method};
 use super::notes::Notes;
 use super::{AROUND, BARE_HEADER, END, HEAD};
 
@@ -119,8 +119,8 @@ impl<O: Observer> Scanner<O> {
                 let fate = self.mender.header(channel, payload);
                 self.deliveries.header(channel, payload, size);
                 match fate {
-                    Fate::Kept => FrameAction::Pass(whole),
-                    Fate::Emptied => empty(frame, whole),
+                    HeaderAction::Kept => FrameAction::Pass(whole),
+                    HeaderAction::Emptied => empty(frame, whole),
                 }
             }
             HEADER => {

@@ -13,13 +13,13 @@ use crate::outcome::{Fault, MessageId};
 
 /// What became of the entries of one batch, which have their places in it as ids.
 #[derive(Debug)]
-pub(super) struct Verdicts {
+pub(super) struct EntryResults {
     entries: Vec<Option<Result<MessageId, Fault>>>,
     /// Parts of the answer that name no entry, or one that has its answer already.
     surplus: usize,
 }
 
-impl Verdicts {
+impl EntryResults {
     /// Nothing is said yet of any of `entries`.
     pub(super) fn new(entries: usize) -> Self {
         Self { entries: vec![None; entries], surplus: 0 }
@@ -52,22 +52,22 @@ impl Verdicts {
     }
 
     /// An answer for each entry, in their order.
-    pub(super) fn in_order(self, misfits: &Misfits) -> Vec<Result<MessageId, Fault>> {
+    pub(super) fn in_order(self, mismatches: &MismatchLog) -> Vec<Result<MessageId, Fault>> {
         let Self { entries, surplus } = self;
         let answers: Vec<_> =
             entries.into_iter().map(|answer| answer.unwrap_or_else(|| Err(unanswered()))).collect();
         let failed = answers.iter().filter_map(|answer| answer.as_ref().err());
         let unanswered = failed.filter(|fault| **fault == unanswered()).count();
         if surplus + unanswered > 0 {
-            misfits.note(surplus, unanswered);
+            mismatches.note(surplus, unanswered);
         }
         answers
     }
 }
 
 /// The answer to a single publish.
-pub(super) fn single(message_id: String, misfits: &Misfits) -> Result<MessageId, Fault> {
-    id_of(message_id).inspect_err(|_| misfits.note(0, 1))
+pub(super) fn single(message_id: String, mismatches: &MismatchLog) -> Result<MessageId, Fault> {
+    id_of(message_id).inspect_err(|_| mismatches.note(0, 1))
 }
 
 /// Empty: without an id nothing says that the message was accepted. One that is no UUID is not shown: it could
@@ -96,11 +96,11 @@ const OVER: Duration = Duration::from_mins(1);
 
 /// Says once that answers don't fit, until that is over.
 #[derive(Debug, Default)]
-pub(super) struct Misfits {
+pub(super) struct MismatchLog {
     last: Cell<Option<Instant>>,
 }
 
-impl Misfits {
+impl MismatchLog {
     fn note(&self, surplus: usize, unanswered: usize) {
         let now = Instant::now();
         let goes_on = self.last.replace(Some(now)).is_some_and(|last| now - last < OVER);
@@ -137,15 +137,15 @@ mod tests {
 
     /// Three entries; `Some` is a message id, `None` a failure.
     fn answers(parts: &[(&str, Option<&str>)]) -> (Vec<Result<MessageId, Fault>>, bool) {
-        let (mut verdicts, misfits) = (Verdicts::new(3), Misfits::default());
+        let (mut entry_results, mismatches) = (EntryResults::new(3), MismatchLog::default());
         for (id, message_id) in parts {
             match message_id {
-                Some(message_id) => verdicts.accepted(id, (*message_id).to_owned()),
-                None => verdicts.failed(id, fault(Scope::Message)),
+                Some(message_id) => entry_results.accepted(id, (*message_id).to_owned()),
+                None => entry_results.failed(id, fault(Scope::Message)),
             }
         }
-        let answers = verdicts.in_order(&misfits);
-        (answers, misfits.last.get().is_none())
+        let answers = entry_results.in_order(&mismatches);
+        (answers, mismatches.last.get().is_none())
     }
 
     #[test]
@@ -185,11 +185,11 @@ mod tests {
 
     #[test]
     fn a_single_publish_without_a_message_id_is_not_published() {
-        let misfits = Misfits::default();
-        assert_eq!(single("a".to_owned(), &misfits), taken(Some("a")));
-        assert!(misfits.last.get().is_none());
-        assert_eq!(single(String::new(), &misfits), taken(None));
-        assert!(misfits.last.get().is_some());
+        let mismatches = MismatchLog::default();
+        assert_eq!(single("a".to_owned(), &mismatches), taken(Some("a")));
+        assert!(mismatches.last.get().is_none());
+        assert_eq!(single(String::new(), &mismatches), taken(None));
+        assert!(mismatches.last.get().is_some());
     }
 
     #[test]
