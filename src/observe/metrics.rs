@@ -124,30 +124,30 @@ metrics! {
         "Deliveries that ended and are acknowledged: published, skipped or dead_lettered; kind is unknown for what is no event.");
     /// Deliveries that go back to the queue.
     handed_back: IntCounterVec = Reference::new(MetricKind::Counter, "handed_back_total", &["source"],
-        "Deliveries that ended without an outcome and come again: returned to the broker, parked, or lost with their connection.");
+        "Deliveries that ended without an outcome and are delivered again: requeued, parked, or lost with their connection.");
     /// Deliveries without an end.
     in_flight: IntGaugeVec = Reference::new(MetricKind::Gauge, "in_flight", &["source"],
-        "Deliveries taken that have neither an outcome nor gone back; held ones are among them.");
+        "Deliveries that are neither settled nor handed back, including those that wait for a held topic.");
     /// From received to settled.
     delivery_seconds: HistogramVec = Reference::histogram("delivery_seconds", &["source"], SECONDS,
-        "Seconds from taking a delivery to its outcome being safe, waiting for what is held included.");
+        "Seconds from the receipt of a delivery to the end of its settlement, including the time of holds.");
     /// Ready in the queue.
     queue_ready: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_ready", &["source"],
-        "Events ready in the source's queue, which all workers share; asked for every few seconds, absent without a connection.");
+        "Events ready in the source's queue, which all workers share; updated every few seconds, absent without a connection.");
     /// Consumers of the queue.
     queue_consumers: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_consumers", &["source"],
         "Consumers of the source's queue: the workers that share it; absent without a connection.");
     /// Parked events.
     queue_parked: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_parked", &["source"],
-        "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; asked \
-         for every few seconds, absent without a connection or such a queue.");
+        "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; \
+         updated every few seconds, absent without a connection or such a queue.");
     /// Dead letters that wait.
     dead_letters_queued: IntGaugeVec = Reference::new(MetricKind::Gauge, "dead_letters_queued", &["queue"],
-        "Dead letters that wait in the dead-letter queue, which all workers share, whoever put them there; asked for every few \
+        "Messages in the dead-letter queue, which all workers share, of any publisher; updated every few \
          seconds, absent without a connection or such a queue.");
     /// Work to be done.
     backlog: GaugeVec = Reference::new(MetricKind::Gauge, "backlog", &["source"],
-        "Events to be done, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \
+        "Events to be published, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \
          or its whole prefetch while any are ready. \
          The sum over all workers is all that is ready or unacknowledged: scale by it, and busy workers stay.");
     /// Requests that were answered, or not.

@@ -168,7 +168,7 @@ impl CircuitBreaker {
         if let State::Open(opened) = &*state {
             let (held, lasted) = (&self.circuit, opened.since.1.elapsed());
             let what = report::noun(held);
-            tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: an answer of SNS got through");
+            tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: SNS answered a probe");
             *state = State::HalfOpen(FIRST_PERMITS);
         }
         self.changed.notify_one();

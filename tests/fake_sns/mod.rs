@@ -73,6 +73,8 @@ struct Shared {
 
 struct Settings {
     latency: Duration,
+    /// From so many accepted messages on, another latency.
+    later: Option<(u64, Duration)>,
     jitter: Duration,
     record: bool,
     max_bytes: usize,
@@ -99,6 +101,7 @@ impl FakeSns {
         let shared = Arc::new(Shared {
             settings: Mutex::new(Settings {
                 latency: Duration::ZERO,
+                later: None,
                 jitter: Duration::ZERO,
                 record: false,
                 max_bytes: limits::MAX_BYTES,
@@ -135,7 +138,14 @@ impl FakeSns {
 
     /// Every request takes so long from now on.
     pub fn set_latency(&self, latency: Duration) {
-        self.settings().latency = latency;
+        let mut settings = self.settings();
+        (settings.latency, settings.later) = (latency, None);
+    }
+
+    /// Every request takes so long once that many messages are accepted, until [`Self::set_latency`]: whoever waits
+    /// for them finds the others not accepted yet, however late.
+    pub fn set_latency_after(&self, messages: u64, latency: Duration) {
+        self.settings().later = Some((messages, latency));
     }
 
     /// Every request takes up to so much longer, drawn each time: requests overtake each other.

@@ -34,7 +34,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut exchange = Exchange::new(stream);
     while let Some((head, body)) = exchange.request().await? {
         let under_way = UnderWay::new(&shared);
-        let latency = shared.settings.lock().unwrap().latency();
+        let latency = shared.latency();
         if !latency.is_zero() {
             tokio::time::sleep(latency).await;
         }
@@ -62,13 +62,15 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     Ok(())
 }
 
-impl Settings {
-    fn latency(&self) -> Duration {
-        self.latency + self.jitter.mul_f64(fastrand::f64())
-    }
-}
-
 impl Shared {
+    fn latency(&self) -> Duration {
+        let accepted = self.counts.borrow().messages;
+        let settings = self.settings.lock().unwrap();
+        let later = settings.later.filter(|(messages, _)| accepted >= *messages);
+        let latency = later.map_or(settings.latency, |(_, latency)| latency);
+        latency + settings.jitter.mul_f64(fastrand::f64())
+    }
+
     /// Takes what is to be taken, and says what to answer and what spoils it.
     fn answer(&self, head: &[u8], body: &[u8]) -> (Vec<u8>, Option<RequestFault>) {
         let form = Form::parse(body);

@@ -153,9 +153,9 @@ fn form(name: &str, text: &str) -> Form {
 fn head(server: &Server, input: &Input, writer: &mut TomlWriter) {
     writer.comment(&format!("Made from {} by `event-pusher-sns import`.", input.name));
     writer.comment(
-        "Its comments are the report. `choice` marks what had to be decided, `NOT CARRIED OVER` what \
-         has no counterpart here, `secret` what is not written. docs/from-mongooseim.md tells how to \
-         switch over without loss, and back.",
+        "The comments report the conversion: `choice` marks a decision to check, `NOT CARRIED OVER` an \
+         option without a counterpart here, `secret` a value that is not copied. docs/from-mongooseim.md tells how \
+         to switch over without loss, and back.",
     );
     writer.leave_out_all(&server.unsupported);
     writer.blank();

@@ -64,8 +64,8 @@ fn plugin(sns: &Sns, what: &str, writer: &mut TomlWriter) {
         None => {}
         Some(module) => {
             let why = format!(
-                "is the Erlang module {module}, which can't run here; ids and attributes are the \
-                 default plugin's until you write it anew, mostly in a few lines: docs/plugins.md"
+                "is the Erlang module {module}, which can't run here; ids and attributes are those of the \
+                 default plugin until you rewrite it, often in a few lines: docs/plugins.md"
             );
             writer.leave_out(&Unsupported::new(sns.plugin_line, what, why));
         }
