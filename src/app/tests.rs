@@ -2,11 +2,17 @@
 //! broker, a network or a second of waiting. The ports in memory may be believed, since `tests/promises/ports` asks of
 //! them what it asks of RabbitMQ and SNS.
 
+mod faults;
 mod formats;
+mod handing_back;
 mod holds;
+mod log;
+mod mod_event_pusher_sns;
 mod order;
 mod refusals;
 mod service;
+mod shutdown;
+mod storm;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -15,15 +21,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use self::log::Log;
 use self::service::Service;
 use super::wiring::Wiring;
 use crate::admin::Status;
-use crate::config::{Config, Inputs};
+use crate::config::{Config, Inputs, Source};
 use crate::event::Envelope;
 use crate::observe::metrics::{Metrics, Totals};
-use crate::pipeline::memory::MemoryQueue;
+use crate::pipeline::memory::{MemoryQueue, QueueOptions};
 use crate::plugin::Plugins;
 use crate::publish::Publisher;
 use crate::publish::memory::under_a_paused_clock;
@@ -48,6 +55,7 @@ struct Simulation {
     /// By source.
     queues: BTreeMap<String, MemoryQueue>,
     sns: Service,
+    log: Log,
     metrics: Arc<Metrics>,
     publisher: Rc<Publisher<Service>>,
 }
@@ -69,9 +77,12 @@ impl Simulation {
 
     /// Waits for something, as long as it may take on the paused clock.
     async fn until(&self, what: &str, mut is_so: impl FnMut(&Self) -> bool) {
+        let began = Instant::now();
         let waiting = async {
             while !is_so(self) {
-                sleep(Duration::from_millis(10)).await;
+                // What takes an hour need not be looked at each moment.
+                let pause = began.elapsed() / 20;
+                sleep(pause.clamp(Duration::from_millis(10), Duration::from_secs(5))).await;
             }
         };
         let waited = tokio::time::timeout(PATIENCE, waiting).await;
@@ -82,6 +93,18 @@ impl Simulation {
     async fn settles(&self, count: u64) {
         let ended = |it: &Self| it.totals().ended() - it.totals().handed_back >= count;
         self.until(&format!("{count} outcomes"), ended).await;
+    }
+
+    /// Waits for the first line of an event, by the event's name.
+    async fn logs(&self, event: &str) -> Value {
+        self.until(event, |it| it.log.count(event) > 0).await;
+        self.log.all(event).remove(0)
+    }
+
+    /// Waits until a topic has so many different messages, each of which has come once.
+    async fn has_once(&self, topic: &str, count: usize) {
+        self.until("all messages", |it| it.sns.distinct(topic) == count).await;
+        assert_eq!(self.sns.of(topic).len(), count, "some came twice");
     }
 
     /// What is held now.
@@ -103,34 +126,55 @@ fn simulate_on(
     earlier: Option<(MemoryQueue, Service)>,
     test: impl AsyncFnOnce(&Simulation),
 ) -> Totals {
+    simulate_and_stop(settings, plugins, earlier, test).0
+}
+
+/// The same. Also returns how long it took to stop.
+fn simulate_and_stop(
+    settings: &str,
+    plugins: &Plugins,
+    earlier: Option<(MemoryQueue, Service)>,
+    test: impl AsyncFnOnce(&Simulation),
+) -> (Totals, Duration) {
     let files = [("base.toml", CONFIGURATION), ("own.toml", settings)];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
     let inputs = Inputs { files, environment: Vec::new() };
     let config = Config::load(&inputs, &plugins.names().collect::<Vec<_>>()).unwrap();
-    let metrics = Arc::new(Metrics::new());
+    let (log, metrics) = (Log::default(), Arc::new(Metrics::new()));
+    let _logging = log.begin();
     let (queue, sns) = earlier.unzip();
     let sns = sns.unwrap_or_default();
     let router = Rc::new(config.router(plugins).unwrap());
     let wiring = Wiring::new(&config, router, Arc::clone(&metrics), None, sns.clone());
     let queue =
-        || queue.clone().unwrap_or_else(|| MemoryQueue::with_prefetch(config.amqp.prefetch));
-    let named = config.amqp.sources.iter().map(|it| (it.name.clone(), queue()));
+        |source| queue.clone().unwrap_or_else(|| MemoryQueue::new(options_of(&config, source)));
+    let named = config.amqp.sources.iter().map(|it| (it.name.clone(), queue(it)));
     let (queues, publisher) = (named.collect(), Rc::clone(&wiring.publisher));
-    let simulation = Simulation { queues, sns, metrics, publisher };
+    let simulation = Simulation { queues, sns, log, metrics, publisher };
     let (ask, stop) = watch::channel(false);
-    let (status_sender, _status) = watch::channel(Status::starting());
-    under_a_paused_clock(async {
-        let queue_of =
-            |source: &crate::config::Source, _: &_| simulation.queues[&source.name].clone();
+    let (say, _status) = watch::channel(Status::starting());
+    let took = under_a_paused_clock(async {
+        let queue_of = |source: &Source, _: &_| simulation.queues[&source.name].clone();
         let testing = async {
             test(&simulation).await;
             ask.send_replace(true);
+            Instant::now()
         };
-        tokio::join!(wiring.run(&config, queue_of, stop, status_sender), testing);
+        let ((), asked) = tokio::join!(wiring.run(&config, queue_of, stop, say), testing);
+        asked.elapsed()
     });
     let totals = simulation.totals();
     assert_eq!((totals.in_flight, totals.unaccounted()), (0, 0), "{totals}");
-    totals
+    (totals, took)
+}
+
+/// As the worker declares and consumes it.
+fn options_of(config: &Config, source: &Source) -> QueueOptions {
+    QueueOptions {
+        prefetch: Some(config.amqp.prefetch),
+        delivery_limit: Some(config.amqp.delivery_limit),
+        parked_for: source.parking.as_ref().map(|parking| parking.time),
+    }
 }
 
 /// An event in our own format.

@@ -12,8 +12,22 @@ use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
 
-/// When what was parked is ready again.
-const PARKED_FOR: Duration = Duration::from_secs(30);
+/// What a queue is declared and consumed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueOptions {
+    /// Deliveries without an acknowledgement, at most; `None`: as many as are taken.
+    pub prefetch: Option<u16>,
+    /// How often an event may come back before the queue dead-letters it.
+    pub delivery_limit: Option<u32>,
+    /// When what was parked is ready again; `None`: there is no queue to park in.
+    pub parked_for: Option<Duration>,
+}
+
+impl Default for QueueOptions {
+    fn default() -> Self {
+        Self { prefetch: None, delivery_limit: None, parked_for: Some(Duration::from_secs(30)) }
+    }
+}
 
 /// A queue, its unacknowledged deliveries and its dead letters.
 #[derive(Debug, Clone, Default)]
@@ -23,8 +37,7 @@ pub struct MemoryQueue(Rc<Inner>);
 struct Inner {
     state: RefCell<State>,
     changed: Notify,
-    /// Deliveries without an acknowledgement, at most; `None`: as many as are taken.
-    prefetch: Option<u16>,
+    options: QueueOptions,
 }
 
 #[derive(Debug, Default)]
@@ -34,6 +47,8 @@ struct State {
     returned: VecDeque<Message>,
     unacked: BTreeMap<u64, Message>,
     dead: Vec<(Envelope, DeadLetter)>,
+    /// What came back more often than the delivery limit allows.
+    exceeded: Vec<Envelope>,
     parked: usize,
     delivered: u64,
     returns: u32,
@@ -51,10 +66,10 @@ struct Message {
 }
 
 impl MemoryQueue {
-    /// A queue whose consumer gets no more than this many deliveries before it settles some.
+    /// An empty queue.
     #[must_use]
-    pub fn with_prefetch(prefetch: u16) -> Self {
-        Self(Rc::new(Inner { prefetch: Some(prefetch), ..Inner::default() }))
+    pub fn new(options: QueueOptions) -> Self {
+        Self(Rc::new(Inner { options, ..Inner::default() }))
     }
 
     /// Enqueues an event.
@@ -95,7 +110,20 @@ impl MemoryQueue {
         (state.returns, state.most_returns)
     }
 
-    /// What was dead-lettered, in order.
+    /// How often each event that waits has come back, the next one to be delivered first.
+    #[must_use]
+    pub fn returns_of_each(&self) -> Vec<u32> {
+        let state = self.0.state.borrow();
+        state.returned.iter().chain(&state.ready).map(|message| message.returns).collect()
+    }
+
+    /// What the queue itself has dead-lettered, since it came back more often than the delivery limit allows.
+    #[must_use]
+    pub fn exceeded(&self) -> Vec<Envelope> {
+        self.0.state.borrow().exceeded.clone()
+    }
+
+    /// What was dead-lettered by a consumer, in order.
     #[must_use]
     pub fn dead_letters(&self) -> Vec<(Envelope, DeadLetter)> {
         self.0.state.borrow().dead.clone()
@@ -110,7 +138,11 @@ impl MemoryQueue {
             message.returns += 1;
             state.returns += 1;
             state.most_returns = state.most_returns.max(message.returns);
-            state.returned.push_back(message);
+            if self.0.options.delivery_limit.is_some_and(|most| message.returns > most) {
+                state.exceeded.push(message.envelope);
+            } else {
+                state.returned.push_back(message);
+            }
         }
         drop(state);
         self.0.changed.notify_one();
@@ -139,7 +171,7 @@ impl MemorySession {
         if state.session != self.id {
             return Some(Err(SourceError::Failed("the session was cut".to_owned())));
         }
-        if self.queue.0.prefetch.is_some_and(|most| state.unacked.len() >= most.into()) {
+        if self.queue.0.options.prefetch.is_some_and(|most| state.unacked.len() >= most.into()) {
             return None;
         }
         let message = state.returned.pop_front().or_else(|| state.ready.pop_front())?;
@@ -217,10 +249,13 @@ impl Settle for MemorySettler {
         if !self.0.0.state.borrow().unacked.contains_key(&receipt.tag) {
             return Err(NotParked::Stale(StaleReceipt));
         }
+        let Some(time) = self.0.0.options.parked_for else {
+            return Err(NotParked::Refused("there is no queue to park in".to_owned()));
+        };
         let (queue, envelope) = (self.0.clone(), envelope.clone());
         queue.0.state.borrow_mut().parked += 1;
         tokio::task::spawn_local(async move {
-            tokio::time::sleep(PARKED_FOR).await;
+            tokio::time::sleep(time).await;
             queue.0.state.borrow_mut().parked -= 1;
             queue.publish(envelope);
         });

@@ -6,7 +6,7 @@ mod whole;
 
 use std::collections::BTreeSet;
 
-use crate::fake_sns::{EntryFault, FakeSns, RequestFault, next, share};
+use crate::fake_sns::{EntryFault, FakeSns, RequestFault, share};
 use crate::support::{Event, Stand, Totals, Worker};
 
 const EVENTS: usize = 300;
@@ -52,17 +52,6 @@ async fn throttled_requests_are_retried_however_they_say_it() {
 }
 
 #[tokio::test]
-async fn only_the_failed_entries_of_a_batch_are_sent_again() {
-    let (stand, sns) = (Stand::new("partial").await, FakeSns::start());
-    sns.record();
-    let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
-    sns.fail_entries(share(25, 2, fault));
-    let worker = worker_on(&stand, &sns).await;
-    stand.publish_all(messages()).await;
-    all_came_once(stand, &sns, worker).await;
-}
-
-#[tokio::test]
 async fn an_answer_that_lacks_entries_counts_as_not_published_and_is_told_of_once() {
     let (stand, sns) = (Stand::new("omitted").await, FakeSns::start());
     sns.record();
@@ -77,20 +66,5 @@ async fn an_answer_that_lacks_entries_counts_as_not_published_and_is_told_of_onc
     sns.heal();
     worker.settles(EVENTS).await;
     assert_eq!(worker.count("answer_mismatch"), 1);
-    all_came_once(stand, &sns, worker).await;
-}
-
-#[tokio::test]
-async fn expired_credentials_hold_everything_and_dead_letter_nothing() {
-    let (stand, sns) = (Stand::new("expired").await, FakeSns::start());
-    sns.record();
-    sns.fail_requests(next(u64::MAX, RequestFault::EXPIRED_TOKEN));
-    let worker = worker_on(&stand, &sns).await;
-    stand.publish_all(messages()).await;
-    worker.logged("held").await;
-    sns.until(|counts| counts.requests > 40).await;
-    assert!(stand.dead_letter_now().await.is_none());
-    sns.heal();
-    worker.logged("hold_over").await;
     all_came_once(stand, &sns, worker).await;
 }

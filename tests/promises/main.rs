@@ -39,7 +39,6 @@ mod program;
 #[path = "../promtool/mod.rs"]
 mod promtool;
 mod read_only;
-mod refusals;
 mod secrets;
 mod sessions;
 mod shutdown;

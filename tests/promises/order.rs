@@ -8,8 +8,6 @@ mod storm;
 
 use crate::fake_sns::FakeSns;
 use crate::support::{Stand, Totals, Worker};
-use conversations::{Conversations, repetitions};
-use storm::Storm;
 
 /// Chats, which go to one topic, and rooms, which go to another.
 const KEYS: usize = 32;
@@ -37,20 +35,4 @@ async fn all_was_published(stand: Stand, worker: Worker, count: usize) {
     let exit = worker.stop().await;
     assert_eq!(exit.totals(), Totals::published(count as u64), "{exit:?}");
     stand.leave_nothing().await;
-}
-
-#[tokio::test]
-async fn every_key_keeps_its_order_in_a_storm_of_faults_and_others_overtake() {
-    let (stand, sns) = (Stand::new("order").await, FakeSns::start());
-    sns.record();
-    let storm = Storm::begin(&sns);
-    let said = Conversations::new(KEYS, EACH, storm.seed);
-    let worker = worker_on(&stand, &sns, &[]).await;
-    stand.publish_all(said.events()).await;
-    worker.settles(said.count()).await;
-    let accepted = sns.accepted();
-    assert_eq!(repetitions(&accepted, &storm.lost_answers()), 0, "more than was lost");
-    said.came_in_order(&accepted);
-    assert!(said.some_overtook(&accepted), "in the order of delivery, as if there were one key");
-    all_was_published(stand, worker, said.count()).await;
 }

@@ -1,6 +1,7 @@
 //! The same cases for every implementation of a port: what is tried in memory holds for
 //! the real thing.
 
+mod limits;
 mod publish;
 mod queue;
 mod source;

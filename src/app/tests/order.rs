@@ -6,14 +6,14 @@ use super::*;
 use crate::outcome::Scope;
 use crate::publish::memory::fault;
 
-const PER_KEY: &str = "[sns]\nordering = \"per-key\"\n";
+pub(super) const PER_KEY: &str = "[sns]\nordering = \"per-key\"\n";
 
 /// Chats, which go to one topic, and rooms, which go to another.
-const KEYS: usize = 32;
-const EACH: usize = 10;
+pub(super) const KEYS: usize = 32;
+pub(super) const EACH: usize = 10;
 
 /// The events of all conversations, in turns.
-fn conversations() -> impl Iterator<Item = Envelope> {
+pub(super) fn conversations() -> impl Iterator<Item = Envelope> {
     (0..EACH * KEYS).map(|it| {
         let (key, number) = (it % KEYS, it / KEYS);
         let from = format!("u{key}@h");
@@ -76,7 +76,7 @@ fn a_held_topic_keeps_the_order_of_what_it_holds_and_other_topics_overtake() {
 }
 
 #[test]
-fn where_order_is_kept_nothing_is_parked() {
+fn where_order_is_kept_nothing_is_parked_and_the_log_says_so() {
     let settings = format!("{PER_KEY}[amqp]\nprefetch = 20\n");
     simulate(&settings, &Plugins::default(), async |it| {
         it.sns.delete_topic("muc");
@@ -84,7 +84,9 @@ fn where_order_is_kept_nothing_is_parked() {
         let room =
             |n: usize| message("groupchat", "ann@h", &format!("r{n}@conference.h"), &n.to_string());
         it.publish((0..50).map(room));
-        it.until("a held topic", |it| !it.held().is_empty()).await;
+        let line = it.logs("share_exceeded").await;
+        let topic = "arn:aws:sns:us-east-1:123456789012:muc";
+        assert_eq!((&line["source"], &line["topic"]), (&"events".into(), &topic.into()));
         sleep(Duration::from_mins(10)).await;
         assert_eq!(
             (it.queue().parked(), it.queue().unacked()),
@@ -92,6 +94,20 @@ fn where_order_is_kept_nothing_is_parked() {
             "all that its prefetch takes"
         );
         it.sns.heal();
-        it.until("all of them", |it| it.sns.distinct("muc") == 50).await;
+        it.has_once("muc", 50).await;
     });
+}
+
+#[test]
+fn a_standard_topic_is_told_the_group_only_if_that_is_asked_for_and_never_an_id() {
+    for (group_id, expected) in [("false", None), ("true", Some("chat/ann@h,bob@h"))] {
+        let settings = format!("[sns]\ngroup_id = {group_id}\n");
+        simulate(&settings, &Plugins::default(), async |it| {
+            let message_id = Some("1".to_owned());
+            it.publish([Envelope { message_id, ..message("chat", "bob@h", "ann@h", "hi") }]);
+            it.settles(1).await;
+            let accepted = it.sns.accepted().remove(0);
+            assert_eq!((accepted.group.as_deref(), accepted.dedup_id), (expected, None));
+        });
+    }
 }

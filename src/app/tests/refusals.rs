@@ -97,6 +97,38 @@ fn an_attribute_that_sns_would_refuse_is_named_on_the_dead_letter_and_never_sent
 }
 
 #[test]
+fn an_attribute_within_the_rules_arrives_and_more_than_ten_are_warned_of_once() {
+    let long = "n".repeat(256);
+    let text = |text: &str| AttributeValue::String(text.to_owned());
+    let number = |number: &str| AttributeValue::Number(number.to_owned());
+    let strange = "\t\n\r \u{7f}ü🦀";
+    let cases = [
+        (&*long, json!("x"), text("x")),
+        ("A-z_0.9", json!(strange), text(strange)),
+        ("AWS.SNS.MOBILE.APNS.PRIORITY", json!("10"), text("10")),
+        ("number", json!(-1.5e-9), number("-1.5e-9")),
+        ("milliseconds", json!(1_792_000_000_000_i64), number("1792000000000")),
+    ];
+    with_plugin(async |it| {
+        it.publish(cases.iter().map(|(name, value, _)| with_attribute(name, value.clone())));
+        it.settles(cases.len() as u64).await;
+        let accepted = it.sns.of("pm");
+        for (name, _, expected) in &cases {
+            let found = accepted.iter().find_map(|it| it.attributes.get(name));
+            assert_eq!(found, Some(expected), "{name}");
+        }
+        assert_eq!(it.log.count("too_many_attributes"), 0);
+        let mut eleven =
+            json!({"type": "chat", "from_user_id": "a@h", "to_user_id": "b@h", "message": "x"});
+        (0..11).for_each(|number| eleven[format!("name{number}")] = "x".into());
+        it.publish([event(&eleven), event(&eleven)]);
+        it.settles(cases.len() as u64 + 2).await;
+        assert_eq!(it.sns.of("pm").last().unwrap().attributes.iter().len(), 11);
+        assert_eq!(it.log.count("too_many_attributes"), 1);
+    });
+}
+
+#[test]
 fn an_event_over_the_limit_is_never_sent_whether_body_or_attributes_take_it_there() {
     // What the body has around the text, and the attribute's name and type.
     let frame = r#"{"from_user_id":"a@h","to_user_id":"b@h","message":"x"}"#.len();

@@ -8,33 +8,37 @@ use super::{accepts, chat, delete_topic, distinct, leave_after, room, worker_on}
 use crate::fake_sns::FakeSns;
 use crate::support::{ADMIN, Admin, Event, Program, Scrape, Stand, Worker, header};
 
+/// With arguments, expiry and the way back as RabbitMQ has them.
 #[tokio::test]
-async fn a_held_topic_parks_what_exceeds_its_share_and_starves_no_other() {
+async fn what_rabbitmq_keeps_of_a_held_topic_comes_round_until_the_topic_is_back() {
     let (stand, sns) = (Stand::new("parked").await, FakeSns::start());
     sns.record();
     delete_topic(&stand, &sns, "muc");
-    // Long enough to be seen by who asks every few seconds.
-    let parked = ("OUTAGE__PROBE_MAX_MS", "1500");
-    let worker = worker_on(&stand, &sns, &[ADMIN, parked, ("AMQP__PREFETCH", "20")]).await;
+    let worker = worker_on(&stand, &sns, &[("AMQP__PREFETCH", "20")]).await;
     stand.publish_all((0..100).map(room)).await;
-    stand.publish_all((0..50).map(chat)).await;
-    accepts(&stand, &sns, "pm", 50).await;
-    let line = worker.logged("held").await;
-    assert_eq!(line["held"], stand.topic_arn("muc"), "{line}");
-    assert!(line["advice"].as_str().unwrap().contains("create the topic"), "{line}");
     worker.logged("parking").await;
-    let shown = |it: &Scrape| it.sum("queue_parked", &["source=\"events\""]) > 0;
-    Admin::of(&worker).await.shows("parked events", shown).await;
-    // Other ones come through while those that are parked come and go.
-    stand.publish_all((50..100).map(chat)).await;
-    accepts(&stand, &sns, "pm", 100).await;
+    for round in 1..4 {
+        stand.publish_all((50 * (round - 1)..50 * round).map(chat)).await;
+        accepts(&stand, &sns, "pm", 50 * round).await;
+    }
     assert_eq!(distinct(&stand, &sns, "muc"), 0);
     sns.heal();
-    accepts(&stand, &sns, "muc", 100).await;
-    assert_eq!(worker.count("held"), 1, "{:#?}", worker.log());
-    assert_eq!(worker.count("hold_over"), 1, "{:#?}", worker.log());
-    assert_eq!(worker.count("parking"), 1, "{:#?}", worker.log());
     leave_after(stand, &sns, worker, "muc", 100).await;
+}
+
+#[tokio::test]
+async fn what_is_parked_is_a_figure_of_its_own() {
+    let (stand, sns) = (Stand::new("parked-figure").await, FakeSns::start());
+    Worker::create_queue(&stand, &[]).await;
+    let parked = Event::new("parked").routed(&stand.held_queue());
+    stand.publish_to("", parked).await;
+    let worker = worker_on(&stand, &sns, &[ADMIN]).await;
+    let shown = |it: &Scrape| it.sum("queue_parked", &["source=\"events\""]) == 1;
+    let scrape = Admin::of(&worker).await.shows("a parked event", shown).await;
+    assert_eq!(scrape.sum("backlog", &[]), 0, "it is not in the queue");
+    worker.stop().await;
+    stand.purge(&stand.held_queue()).await;
+    stand.leave_nothing().await;
 }
 
 #[tokio::test]
@@ -98,47 +102,6 @@ async fn a_parked_event_comes_back_as_it_was() {
         Some("parked".to_owned())
     );
     leave_after(stand, &sns, worker, "muc", 1).await;
-}
-
-#[tokio::test]
-async fn without_a_queue_to_park_in_a_held_topic_says_so_and_loses_nothing() {
-    let (stand, sns) = (Stand::new("not-parked").await, FakeSns::start());
-    sns.record();
-    stand.declare_events_by_hand().await;
-    stand.declare_dead_letters_by_hand().await;
-    stand.bind_dead_letter_queue().await;
-    delete_topic(&stand, &sns, "muc");
-    let settings = [("AMQP__PREFETCH", "20"), ("AMQP__DECLARE", "false")];
-    let worker = worker_on(&stand, &sns, &settings).await;
-    stand.publish_all((0..50).map(room)).await;
-    let line = worker.logged("cannot_park").await;
-    let error = line["error"].as_str().unwrap();
-    assert!(error.contains(&stand.held_queue()) && error.contains("create it"), "{error}");
-    stand.has_ready(&stand.queue(), 30).await;
-    assert_eq!(worker.count("cannot_park"), 1, "{:#?}", worker.log());
-    sns.heal();
-    leave_after(stand, &sns, worker, "muc", 50).await;
-}
-
-#[tokio::test]
-async fn where_order_is_kept_nothing_is_parked_and_the_log_says_so() {
-    let (stand, sns) = (Stand::new("ordered-hold").await, FakeSns::start());
-    sns.record();
-    delete_topic(&stand, &sns, "muc");
-    let settings = [("AMQP__PREFETCH", "20"), ("SNS__ORDERING", "per-key")];
-    let worker = worker_on(&stand, &sns, &settings).await;
-    // Of different rooms, so that they don't wait for each other.
-    let room = |n: usize| Event::groupchat("ann@h", &format!("r{n}@conference.h"), &n.to_string());
-    stand.publish_all((0..50).map(room)).await;
-    let line = worker.logged("share_exceeded").await;
-    assert_eq!(
-        (&line["source"], &line["topic"]),
-        (&"events".into(), &stand.topic_arn("muc").into())
-    );
-    stand.has_ready(&stand.queue(), 30).await;
-    assert!(!stand.has_queue(&stand.held_queue()).await);
-    sns.heal();
-    leave_after(stand, &sns, worker, "muc", 50).await;
 }
 
 #[tokio::test]

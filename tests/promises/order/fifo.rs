@@ -102,6 +102,7 @@ async fn a_fifo_topic_keeps_order_in_a_storm_and_a_message_has_the_same_ids_each
     worker.settles(said.count()).await;
     let accepted = sns.accepted();
     said.came_in_order(&accepted);
+    assert!(said.some_overtook(&accepted), "in the order of delivery, as if there were one key");
     let mut ids = BTreeSet::new();
     for message in &accepted {
         let (index, (key, _)) = (said.index_of(message), number_of(message));
@@ -117,21 +118,4 @@ async fn a_fifo_topic_keeps_order_in_a_storm_and_a_message_has_the_same_ids_each
     }
     assert_eq!(ids.len(), said.count(), "a FIFO topic drops what has an id that was there before");
     all_was_published(stand, worker, said.count()).await;
-}
-
-#[tokio::test]
-async fn a_standard_topic_is_told_the_group_only_if_that_is_asked_for_and_never_an_id() {
-    let (stand, sns) = (Stand::new("group-id").await, FakeSns::start());
-    sns.record();
-    let url = sns.url();
-    for (group_id, expected) in [("false", None), ("true", Some("chat/ann@h,bob@h"))] {
-        let settings = [("SNS__SNS_HOST", &*url), ("SNS__GROUP_ID", group_id)];
-        let worker = Worker::start_with(&stand, &settings).await;
-        stand.publish(Event::chat("bob@h", "ann@h", group_id).identified("1")).await;
-        worker.settles(1).await;
-        let message = sns.accepted().pop().unwrap();
-        assert_eq!((message.group.as_deref(), message.dedup_id), (expected, None));
-        worker.stop().await;
-    }
-    stand.leave_nothing().await;
 }

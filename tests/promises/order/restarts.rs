@@ -56,7 +56,7 @@ async fn ends_in_order(stand: Stand, worker: Worker, said: &Conversations, sns: 
 async fn a_stop_and_a_start_keep_the_order_and_repeat_nothing() {
     let (stand, sns) = (Stand::new("order-stop").await, FakeSns::start());
     sns.record();
-    let storm = Storm::begin(&sns);
+    let storm = Storm::begin_without_silence(&sns);
     let said = Conversations::new(KEYS, EACH, storm.seed);
     Worker::create_queue(&stand, &[]).await;
     stand.publish_all(said.events()).await;
@@ -76,7 +76,7 @@ async fn survive_kills(queue_type: &str) {
     let stand = Stand::new(&format!("order-kill-{queue_type}")).await;
     let sns = FakeSns::start();
     sns.record();
-    let storm = Storm::begin(&sns);
+    let storm = Storm::begin_without_silence(&sns);
     let said = Conversations::new(KEYS, EACH, storm.seed);
     let settings = [PREFETCH_SETTING, ("AMQP__QUEUE_TYPE", queue_type)];
     Worker::create_queue(&stand, &settings).await;

@@ -15,6 +15,16 @@ pub struct Storm {
 
 impl Storm {
     pub fn begin(sns: &FakeSns) -> Self {
+        Self::of(sns, 250)
+    }
+
+    /// The same where every request is soon answered, or its connection is cut.
+    pub fn begin_without_silence(sns: &FakeSns) -> Self {
+        Self::of(sns, 240)
+    }
+
+    /// Of a thousand requests so many fail.
+    fn of(sns: &FakeSns, faults: u16) -> Self {
         let given = std::env::var("EVENT_PUSHER_TEST_SEED").ok();
         let seed = given.map_or_else(|| fastrand::u64(..1 << 32), |seed| seed.parse().unwrap());
         println!("the storm of EVENT_PUSHER_TEST_SEED={seed}");
@@ -22,7 +32,8 @@ impl Storm {
         sns.set_jitter(Duration::from_millis(20));
         let (mut random, losing) = (fastrand::Rng::with_seed(seed), Arc::clone(&lost));
         sns.fail_requests(move |request| {
-            let fault = request_fault(random.u16(..1000))?;
+            let draw = Some(random.u16(..1000)).filter(|draw| *draw < faults);
+            let fault = request_fault(draw?)?;
             if matches!(fault, RequestFault::Reset | RequestFault::Drip { .. }) {
                 losing.lock().unwrap().extend(request.entries.first().map(|it| it.request));
             }

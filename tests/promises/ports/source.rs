@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use event_pusher_sns::outcome::{DeadLetter, MessageId, Outcome, Reason};
-use event_pusher_sns::pipeline::memory::MemoryQueue;
+use event_pusher_sns::pipeline::memory::{MemoryQueue, QueueOptions};
 use event_pusher_sns::pipeline::ports::{Delivery, Session, Source};
 use event_pusher_sns::pipeline::ports::{NotParked, Settle, StaleReceipt};
 use event_pusher_sns::pipeline::settle::settle;
@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use super::queue::{Queue, Rabbit, id_of, text};
 use crate::support::PATIENCE;
 
-fn published() -> Outcome {
+pub fn published() -> Outcome {
     Outcome::Published(MessageId("1".to_owned()))
 }
 
@@ -28,12 +28,12 @@ fn letter() -> DeadLetter {
 type SessionOf<Q> = <<Q as Queue>::Source as Source>::Session;
 type ReceiptOf<Q> = <SessionOf<Q> as Session>::Receipt;
 
-async fn open<Q: Queue>(queue: &Q) -> SessionOf<Q> {
+pub async fn open<Q: Queue>(queue: &Q) -> SessionOf<Q> {
     queue.source().open().await.unwrap()
 }
 
 /// Takes as many deliveries as are expected, in this order.
-async fn take<S: Session>(session: &mut S, expected: &[&str]) -> Vec<Delivery<S::Receipt>> {
+pub async fn take<S: Session>(session: &mut S, expected: &[&str]) -> Vec<Delivery<S::Receipt>> {
     let mut taken = Vec::new();
     for payload in expected {
         let next = tokio::time::timeout(PATIENCE, session.next()).await;
@@ -45,7 +45,7 @@ async fn take<S: Session>(session: &mut S, expected: &[&str]) -> Vec<Delivery<S:
     taken
 }
 
-async fn take_and_ack<S: Session>(session: &mut S, expected: &[&str]) {
+pub async fn take_and_ack<S: Session>(session: &mut S, expected: &[&str]) {
     let settler = session.settler();
     for delivery in take(session, expected).await {
         settle(&settler, delivery, &published()).await.unwrap();
@@ -202,61 +202,68 @@ async fn stopping_loses_nothing(queue: impl Queue) {
 }
 
 /// As in the program, where acknowledgements run beside the worker.
-async fn on_one_thread(case: impl Future<Output = ()>) {
+pub async fn on_one_thread(case: impl Future<Output = ()>) {
     tokio::task::LocalSet::new().run_until(case).await;
 }
 
+/// Parked for a second.
+const BRIEF: QueueOptions =
+    QueueOptions { prefetch: None, delivery_limit: None, parked_for: Some(Duration::from_secs(1)) };
+
 macro_rules! conformance_of_a_queue {
-    ($name:ident, $queue:expr, $brief:expr) => {
+    ($name:ident, $queue:ty) => {
         mod $name {
             use super::*;
 
+            async fn queue() -> $queue {
+                <$queue as Queue>::with(QueueOptions::default()).await
+            }
+
             #[tokio::test]
             async fn what_was_not_acked_comes_again_in_order_and_nothing_else() {
-                on_one_thread(async { unacked_come_again_in_order($queue).await }).await;
+                on_one_thread(async { unacked_come_again_in_order(queue().await).await }).await;
             }
 
             #[tokio::test]
             async fn a_receipt_is_stale_when_its_session_has_ended() {
-                on_one_thread(async { receipts_end_with_their_session($queue).await }).await;
+                on_one_thread(async { receipts_end_with_their_session(queue().await).await }).await;
             }
 
             #[tokio::test]
             async fn what_is_buried_is_a_dead_letter_with_its_envelope() {
-                on_one_thread(async { buried_are_dead_letters($queue).await }).await;
+                on_one_thread(async { buried_are_dead_letters(queue().await).await }).await;
             }
 
             #[tokio::test]
             async fn what_is_parked_is_out_of_the_way() {
-                on_one_thread(async { parked_are_out_of_the_way($queue).await }).await;
+                on_one_thread(async { parked_are_out_of_the_way(queue().await).await }).await;
             }
 
             #[tokio::test]
             async fn what_is_parked_comes_back_as_it_was_and_behind_the_others() {
-                on_one_thread(async { parked_come_back_behind_the_others($brief).await }).await;
+                on_one_thread(async {
+                    parked_come_back_behind_the_others(<$queue as Queue>::with(BRIEF).await).await
+                })
+                .await;
             }
 
             #[tokio::test]
             async fn what_is_requeued_keeps_its_place() {
-                on_one_thread(async { requeued_keep_their_place($queue).await }).await;
+                on_one_thread(async { requeued_keep_their_place(queue().await).await }).await;
             }
 
             #[tokio::test]
             async fn waiting_for_the_next_can_be_given_up_without_loss() {
-                on_one_thread(async { next_can_be_dropped($queue).await }).await;
+                on_one_thread(async { next_can_be_dropped(queue().await).await }).await;
             }
 
             #[tokio::test]
             async fn a_stop_loses_nothing_and_makes_no_receipt_stale() {
-                on_one_thread(async { stopping_loses_nothing($queue).await }).await;
+                on_one_thread(async { stopping_loses_nothing(queue().await).await }).await;
             }
         }
     };
 }
 
-conformance_of_a_queue!(memory_queue, MemoryQueue::default(), MemoryQueue::default());
-conformance_of_a_queue!(
-    rabbit_queue,
-    Rabbit::new().await,
-    Rabbit::parking_for(Duration::from_secs(1)).await
-);
+conformance_of_a_queue!(memory_queue, MemoryQueue);
+conformance_of_a_queue!(rabbit_queue, Rabbit);
