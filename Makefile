@@ -10,8 +10,9 @@ EVENTS ?= 100000 # of `make chaos`
 LETTERS ?= 100000 # of `make dead-letters`
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
-# Parts of the names of tests that take a minute or a gigabyte each: storms, kills, memory, a real XMPP server, a browser.
-LONG := chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
+# Parts of the names of tests that take a minute or a gigabyte each: storms, kills, memory, a real XMPP server, a browser,
+# and modules named `long`.
+LONG := long:: chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
 # Promises that `make check-long` tries on RabbitMQ 4.3 once more, by their modules: what others send stops no worker.
 ON_4_3 := poison:: trust:: in_flight_bytes:: visitors told:: descriptors:: output::
 # One more at once than there are processors, since most of them wait for something.

@@ -113,8 +113,7 @@ async fn without_the_broker_it_is_alive_and_not_ready_and_ready_again_with_it() 
     assert_eq!(scrape.sum("connected", &[]), 1);
     // It ends the session, and there is no way to another one.
     proxy.set(Door::Refusing);
-    let deleted = stand.channel.queue_delete(stand.queue().into(), QueueDeleteOptions::default());
-    deleted.await.unwrap();
+    proxy.cut();
     admin.is_not_ready("disconnected").await;
     admin.shows("the loss", |it| it.sum("connected", &[]) == 0).await;
     proxy.set(Door::Open);

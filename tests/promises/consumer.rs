@@ -132,7 +132,7 @@ async fn a_consumer_that_the_broker_has_forgotten_is_noticed_and_a_full_one_is_n
     let full = format!("{}.full", stand.id);
     stand.declare_exchange(&full, ExchangeKind::Topic, true).await;
     // The queue is looked at half as often as heartbeats come.
-    let (url, uri) = (sns.url(), format!("{}?heartbeat=3", stand.amqp_uri));
+    let (url, uri) = (sns.url(), format!("{}?heartbeat=2", stand.amqp_uri));
     let settings = [
         ("SNS__SNS_HOST", &*url),
         ("AMQP__URI", &*uri),

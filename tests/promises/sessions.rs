@@ -1,10 +1,10 @@
 //! Sessions that end, and ones that don't begin: each trouble is said once, in words that tell what to
 //! do, and the worker goes on by itself when it is over.
 
-use lapin::options::QueueDeleteOptions;
+mod long;
 
 use crate::fake_sns::{FakeSns, RequestFault, next};
-use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, binary, quorum, wait_for};
+use crate::support::{Door, Event, OwnBroker, Proxy, Stand, Worker, binary, wait_for};
 
 fn chat(number: u32) -> Event {
     Event::chat("alice@localhost", "bob@localhost", &number.to_string())
@@ -30,14 +30,14 @@ async fn a_network_that_falls_silent_is_noticed_by_its_missing_heartbeats() {
     let stand = Stand::on("silent", &broker.uri(0)).await;
     let network = Proxy::start(&stand.amqp_uri, Door::Open).await;
     let uri =
-        format!("{}?heartbeat=3&connection_timeout=3000", network.instead_of(&stand.amqp_uri));
+        format!("{}?heartbeat=2&connection_timeout=2000", network.instead_of(&stand.amqp_uri));
     let worker = Worker::start_with(&stand, &[("AMQP__URI", &*uri)]).await;
     stand.publish(chat(0)).await;
     worker.settles(1).await;
     broker.keeps(&stand.queue(), 0).await;
     network.set(Door::Silent);
     let line = worker.logged_times(NOT_CONSUMING, 2).await;
-    assert!(line["error"].as_str().unwrap().contains("no answer within 3s"), "{line}");
+    assert!(line["error"].as_str().unwrap().contains("no answer within 2s"), "{line}");
     network.takes(3).await;
     network.set(Door::Open);
     consumes(&worker, 2).await;
@@ -61,7 +61,7 @@ async fn a_channel_that_the_broker_closes_for_a_late_acknowledgement_is_opened_a
     let default =
         broker.eval(0, "{ok, T} = application:get_env(rabbit, consumer_timeout), T.").await;
     let set = "application:set_env(rabbit, consumer_timeout";
-    broker.eval(0, &format!("{set}, 5000).")).await;
+    broker.eval(0, &format!("{set}, 2000).")).await;
     let worker = Worker::start_with(&stand, &settings).await;
     stand.publish(chat(0)).await;
     sns.until(|counts| counts.in_flight == 1).await;
@@ -77,53 +77,6 @@ async fn a_channel_that_the_broker_closes_for_a_late_acknowledgement_is_opened_a
     let exit = worker.stop().await;
     assert_eq!(exit.totals().handed_back, 1, "{exit:?}");
     assert_eq!(sns.accepted().len(), 1);
-    stand.leave_nothing().await;
-}
-
-#[tokio::test]
-async fn somebody_elses_queue_that_is_deleted_is_consumed_again_when_it_is_back() {
-    let stand = Stand::new("recreated").await;
-    stand.declare_dead_letters_by_hand().await;
-    stand.bind_dead_letter_queue().await;
-    stand.declare_events_by_hand().await;
-    let uri = format!("{}?heartbeat=1", stand.amqp_uri);
-    let settings = [("AMQP__DECLARE", "false"), ("AMQP__URI", &*uri)];
-    let worker = Worker::start_with(&stand, &settings).await;
-    // On a busy machine a heartbeat of a second may be missed, which is another trouble.
-    let troubles = |worker: &Worker| {
-        let mut all = troubles(worker);
-        all.retain(|it| !it.contains("heartbeat"));
-        all
-    };
-    let delete = async || {
-        let options = QueueDeleteOptions::default();
-        stand.channel.queue_delete(stand.queue().into(), options).await.unwrap();
-    };
-    // Recreated at once, it is another queue all the same. RabbitMQ 3.10 says nothing, counts the
-    // consumer as one of the new queue, and delivers nothing to it.
-    delete().await;
-    stand.declare_events_by_hand().await;
-    stand.publish(chat(0)).await;
-    worker.settles(1).await;
-    // Unless RabbitMQ says something after all, since its channel looked in between.
-    let (deleted, gone) = ("was the queue deleted?", format!("no queue '{}'", stand.queue()));
-    let before = troubles(&worker);
-    let is_known = |it: &String| it.contains(deleted) || it.contains(&gone);
-    assert!(before.len() <= 2 && before.iter().all(is_known), "{before:#?}");
-    // It stays away for a while.
-    let sessions = worker.count("consuming");
-    delete().await;
-    let new = async || (troubles(&worker).len() >= before.len() + 2).then_some(());
-    wait_for("both troubles", new).await;
-    stand.declare_queue(&stand.queue(), quorum()).await;
-    stand.bind(&stand.queue(), &stand.exchange(), "#").await;
-    consumes(&worker, sessions + 1).await;
-    stand.publish(chat(1)).await;
-    worker.settles(2).await;
-    let said = troubles(&worker).split_off(before.len());
-    assert_eq!(said.len(), 2, "{said:#?}");
-    assert!(said[0].contains(deleted) && said[1].contains(&gone), "{said:#?}");
-    worker.stop().await;
     stand.leave_nothing().await;
 }
 

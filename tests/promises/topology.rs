@@ -1,5 +1,6 @@
 //! Exchanges, queues and bindings: declared as promised, left alone where they are somebody else's, found again if gone.
 
+use futures_util::future::join_all;
 use lapin::options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ExchangeKind};
@@ -121,31 +122,31 @@ fn mismatches(stand: &Stand) -> [(String, FieldTable, &'static str, String); 5] 
 
 #[tokio::test]
 async fn a_queue_with_other_arguments_is_one_clear_line_until_it_is_gone() {
-    let stand = Stand::new("mismatch").await;
-    for (queue, arguments, argument, remedy) in mismatches(&stand) {
-        stand.declare_queue(&queue, arguments).await;
-        let broker = Proxy::start(&stand.amqp_uri, Door::Open).await;
-        let uri = broker.instead_of(&stand.amqp_uri);
-        let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*uri)]);
-        let line = worker.logged("not_consuming").await["error"].to_string();
-        let argument = format!("inequivalent arg '{argument}' for queue '{queue}'");
-        for part in ["it exists with other arguments", &argument, &remedy, "amqp.declare"] {
-            assert!(line.contains(part), "{part:?} is not in {line}");
-        }
-        broker.takes(3).await;
-        let options = QueueDeleteOptions::default();
-        stand.channel.queue_delete(queue.into(), options).await.unwrap();
-        worker.logged("consuming").await;
-        let all = worker.all("not_consuming");
-        let of_it = all.iter().filter(|it| it["error"].as_str().unwrap().contains(&argument));
-        assert_eq!(of_it.count(), 1, "{all:#?}");
-        check_alive(&stand).await;
-        worker.stop().await;
-        for queue in [stand.queue(), stand.dead_letter_queue()] {
-            let deleted = stand.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
-            assert_eq!(deleted.await.unwrap(), 0);
-        }
+    join_all((0..5).map(one_clear_line)).await;
+}
+
+/// About the so-many-th of the [`mismatches`].
+async fn one_clear_line(number: usize) {
+    let stand = Stand::new(&format!("mismatch-{number}")).await;
+    let (queue, arguments, argument, remedy) = mismatches(&stand).into_iter().nth(number).unwrap();
+    stand.declare_queue(&queue, arguments).await;
+    let broker = Proxy::start(&stand.amqp_uri, Door::Open).await;
+    let uri = broker.instead_of(&stand.amqp_uri);
+    let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*uri)]);
+    let line = worker.logged("not_consuming").await["error"].to_string();
+    let argument = format!("inequivalent arg '{argument}' for queue '{queue}'");
+    for part in ["it exists with other arguments", &argument, &remedy, "amqp.declare"] {
+        assert!(line.contains(part), "{part:?} is not in {line}");
     }
+    broker.takes(3).await;
+    let options = QueueDeleteOptions::default();
+    stand.channel.queue_delete(queue.into(), options).await.unwrap();
+    worker.logged("consuming").await;
+    let all = worker.all("not_consuming");
+    let of_it = all.iter().filter(|it| it["error"].as_str().unwrap().contains(&argument));
+    assert_eq!(of_it.count(), 1, "{all:#?}");
+    check_alive(&stand).await;
+    worker.stop().await;
     stand.leave_nothing().await;
 }
 

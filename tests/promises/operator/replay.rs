@@ -264,8 +264,8 @@ async fn a_replay_that_outlasts_what_may_be_held_goes_on_with_the_rest() {
 
 #[tokio::test]
 async fn at_a_terminal_a_bar_shows_how_far_it_is_how_fast_and_how_long_it_will_take() {
-    for (kind, has_bar) in [("xterm", true), ("dumb", false)] {
-        let stand = stand("replay-bar", "quorum").await;
+    let at = async |kind: &str, has_bar: bool| {
+        let stand = stand(&format!("replay-bar-{kind}"), "quorum").await;
         stand.bury_numbers(0..60).await;
         let arguments = ["replay", "--rate", "10/s", "--watch", "0s"];
         let (ended, shown) = dlq_program(&stand, &arguments).run_at_terminal(kind, None).await;
@@ -275,5 +275,6 @@ async fn at_a_terminal_a_bar_shows_how_far_it_is_how_fast_and_how_long_it_will_t
         assert_eq!(bar.map(|part| shown.contains(part)), [has_bar; 3], "on {kind}: {shown:?}");
         stand.drain(&stand.queue(), 60).await;
         stand.leave_nothing().await;
-    }
+    };
+    futures_util::future::join(at("xterm", true), at("dumb", false)).await;
 }

@@ -6,9 +6,10 @@ use crate::support::{Stand, dlq_program, header};
 
 #[tokio::test]
 async fn dead_letters_that_no_client_can_read_are_listed_exported_replayed_and_discarded() {
-    for queue_type in ["quorum", "classic"] {
+    let on = async |queue_type: &str| {
         commands_work(Stand::new(&format!("poison-dead-{queue_type}")).await, queue_type).await;
-    }
+    };
+    futures_util::future::join(on("quorum"), on("classic")).await;
 }
 
 async fn commands_work(stand: Stand, queue_type: &str) {
