@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::log::Log;
 use self::service::Service;
@@ -47,8 +47,11 @@ const CONFIGURATION: &str = r#"
     listen = ""
 "#;
 
-/// Longer than anything takes that ends at all.
-const PATIENCE: Duration = Duration::from_hours(24);
+/// Longer than anything takes that comes true at all.
+const PATIENCE: Duration = Duration::from_hours(3);
+
+/// Longer than any simulation.
+const DAY: Duration = Duration::from_hours(24);
 
 /// A worker at work.
 struct Simulation {
@@ -85,7 +88,7 @@ impl Simulation {
                 sleep(pause.clamp(Duration::from_millis(10), Duration::from_secs(5))).await;
             }
         };
-        let waited = tokio::time::timeout(PATIENCE, waiting).await;
+        let waited = timeout(PATIENCE, waiting).await;
         waited.unwrap_or_else(|_| panic!("waited in vain for {what}: {}", self.totals()));
     }
 
@@ -160,7 +163,9 @@ fn simulate_and_stop(
             ask.send_replace(true);
             Instant::now()
         };
-        let ((), asked) = tokio::join!(wiring.run(&config, queue_of, stop, say), testing);
+        let working = timeout(DAY, wiring.run(&config, queue_of, stop, say));
+        let (stopped, asked) = tokio::join!(working, testing);
+        stopped.expect("the worker does not stop");
         asked.elapsed()
     });
     let totals = simulation.totals();

@@ -73,7 +73,7 @@ async fn a_stop_while_sns_is_slow_and_open_files_are_few_is_one_in_order() {
     let admin = Admin::of(&worker).await;
     admin.is_ready().await;
     // Each that goes well lets one more be in flight, up to the limit.
-    sns.set_latency(Duration::from_millis(100));
+    sns.set_latency(Duration::from_millis(50));
     let chat = |number: usize| Event::chat("ann@h", "bob@h", &number.to_string());
     stand.publish_all((0..4000).map(chat)).await;
     sns.until(|counts| counts.messages > 1000).await;

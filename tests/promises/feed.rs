@@ -184,13 +184,13 @@ async fn the_rate_and_the_time_are_kept() {
     let ended = feed(&stand, &["--rate", "100/s", "--count", "150"]).await;
     assert!(began.elapsed().as_millis() >= 1400, "{:?}", began.elapsed());
     expect(&ended, 0, &["published 150 events"]);
-    let ended = feed(&stand, &["--rate", "50/s", "--for", "5s"]).await;
+    let ended = feed(&stand, &["--rate", "50/s", "--for", "2s"]).await;
     expect(&ended, 0, &["published "]);
     let seconds =
         ended.all().split(" in ").nth(1).and_then(|it| it.split(' ').next()?.parse().ok());
-    assert!(seconds.is_some_and(|it: f64| (5.0..30.0).contains(&it)), "{}", ended.all());
+    assert!(seconds.is_some_and(|it: f64| (2.0..30.0).contains(&it)), "{}", ended.all());
     let published = published(&ended);
-    assert!((100..=251).contains(&published), "{published}");
+    assert!((40..=101).contains(&published), "{published}");
     stand.has_ready(&stand.queue(), 150 + published).await;
     stand.purge(&stand.queue()).await;
     stand.leave_nothing().await;

@@ -139,8 +139,7 @@ async fn one_clear_line(number: usize) {
         assert!(line.contains(part), "{part:?} is not in {line}");
     }
     broker.takes(3).await;
-    let options = QueueDeleteOptions::default();
-    stand.channel.queue_delete(queue.into(), options).await.unwrap();
+    stand.delete(&queue).await;
     worker.logged("consuming").await;
     let all = worker.all("not_consuming");
     let of_it = all.iter().filter(|it| it["error"].as_str().unwrap().contains(&argument));

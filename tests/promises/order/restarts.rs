@@ -1,15 +1,15 @@
 //! Order across workers that follow each other.
 
-use std::ops::RangeInclusive;
+mod long;
 
-use super::conversations::{Conversations, distinct, number_of, repetitions};
+use super::conversations::{Conversations, distinct, repetitions};
 use super::storm::Storm;
 use super::{KEYS, worker_on};
-use crate::fake_sns::{EntryFault, FakeSns};
-use crate::support::{Event, Stand, Worker, wait_for};
+use crate::fake_sns::FakeSns;
+use crate::support::{Stand, Worker, wait_for};
 
 /// So many that after two restarts most of them are still to come, however slow the test is to look.
-const EACH: usize = 40;
+const EACH: usize = 24;
 
 /// What the broker lets a worker hold, and so what a kill can make come twice.
 const PREFETCH: usize = 60;
@@ -101,55 +101,4 @@ async fn a_kill_keeps_the_order_on_a_quorum_queue_and_repeats_no_more_than_was_h
 #[tokio::test]
 async fn a_kill_keeps_the_order_on_a_classic_queue_and_repeats_no_more_than_was_held() {
     survive_kills("classic").await;
-}
-
-/// Until it is called again, SNS fails the first message of these keys.
-fn hold_up(sns: &FakeSns, keys: RangeInclusive<usize>) {
-    sns.fail_entries(move |message| {
-        let (key, number) = number_of(message);
-        let fault = EntryFault::Failed { code: "InternalError", sender_fault: false };
-        (number == 0 && keys.contains(&key)).then_some(fault)
-    });
-}
-
-/// What takes long outlives the consumer that got it, and a quorum queue puts back what each
-/// consumer held by itself.
-#[tokio::test]
-async fn what_several_consumers_of_a_dead_worker_held_comes_back_in_order() {
-    let (stand, sns) = (Stand::new("order-consumers").await, FakeSns::start());
-    sns.record();
-    let settings = [("SNS__PUBLISH_RETRY_TIME_MS", "10"), ("AMQP__PREFETCH", "20")];
-    let say = async |keys: RangeInclusive<usize>, number: usize| {
-        let chat = |key| Event::chat(&format!("a{key}@h"), "b@h", &format!("{key} {number}"));
-        stand.publish_all(keys.map(chat)).await;
-    };
-    hold_up(&sns, 1..=20);
-    let worker = worker_on(&stand, &sns, &settings).await;
-    // All of the first consumer's deliveries stay open, and so it goes after five seconds.
-    say(1..=10, 0).await;
-    has_consumers(&stand, 2).await;
-    say(11..=20, 0).await;
-    stand.has_ready(&stand.queue(), 0).await;
-    // With those the second consumer's time ends, all of whose deliveries stay open.
-    hold_up(&sns, 11..=20);
-    worker.settles(10).await;
-    has_consumers(&stand, 1).await;
-    has_consumers(&stand, 2).await;
-    hold_up(&sns, 11..=12);
-    say(11..=13, 1).await;
-    worker.settles(19).await;
-    worker.crash().await;
-    nobody_consumes(&stand).await;
-    sns.heal();
-    let worker = worker_on(&stand, &sns, &settings).await;
-    // What was accepted, and not acknowledged before the kill, comes again.
-    let all = async || (distinct(&sns.accepted()) == 23).then_some(());
-    wait_for("all messages", all).await;
-    worker.stop().await;
-    let accepted: Vec<_> = sns.accepted().iter().map(number_of).collect();
-    for key in [11, 12] {
-        let numbers = accepted.iter().filter(|it| it.0 == key).map(|it| it.1);
-        assert!(numbers.eq([0, 1]), "{accepted:?}");
-    }
-    stand.leave_nothing().await;
 }

@@ -153,7 +153,7 @@ async fn looks_of_the_page_and_of_commands_take_turns() {
     let (worker, admin) = worker_on(&stand, &sns, &[]).await;
     stand.bury_numbers(0..200).await;
     let page = async || {
-        for _ in 0..5 {
+        for _ in 0..3 {
             let seen = admin.read("/api/dead-letters", &[&bearer()]).await;
             assert_eq!(seen.status, 200, "{seen:?}");
             assert_eq!(seen.json()["letters"], 200, "{seen:?}");
