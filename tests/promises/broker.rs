@@ -27,13 +27,14 @@ async fn accepts(sns: &FakeSns, count: u32) {
 /// An answer takes so long, so that a fault finds events at every place.
 const SLOW: Duration = Duration::from_millis(20);
 
-/// While the broker is being ended, which takes its time, so that events are left.
+/// From then on, since the broker takes its time to end, and events are to be left.
 const MUCH_SLOWER: Duration = Duration::from_secs(1);
 
-fn slow_sns() -> FakeSns {
+fn slow_sns(fast: u32) -> FakeSns {
     let sns = FakeSns::start();
     sns.record();
     sns.set_latency(SLOW);
+    sns.set_latency_after(u64::from(fast), MUCH_SLOWER);
     sns
 }
 
@@ -42,13 +43,12 @@ fn slow_sns() -> FakeSns {
 async fn a_broker_that_restarts_in_order_is_found_again() {
     const EVENTS: u32 = 1000;
     let (broker, _guard) = OwnBroker::alone().await;
-    let (stand, sns) = (Stand::on("restarted", &broker.uri(0)).await, slow_sns());
+    let (stand, sns) = (Stand::on("restarted", &broker.uri(0)).await, slow_sns(EVENTS / 4));
     let url = sns.url();
     let settings = [("SNS__SNS_HOST", &*url), ("SNS__POOL_SIZE", "4")];
     let worker = Worker::start_with(&stand, &settings).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
     accepts(&sns, EVENTS / 4).await;
-    sns.set_latency(MUCH_SLOWER);
     broker.restart(0).await;
     sns.set_latency(SLOW);
     accepts(&sns, EVENTS).await;
