@@ -66,6 +66,11 @@ fn configuration(
         Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
         Err(error) => report(Finding::bad(format!("configuration: {error}"))),
     }
+    for uri in config.amqp.uris.iter().filter(|it| it.ends_in_slash()) {
+        report(Finding::good(format!(
+            "{uri}: the slash at its end is taken for the default vhost, %2f"
+        )));
+    }
     if config.admin.token_is_short() {
         report(Finding::bad(SHORT_TOKEN.to_owned()));
     }

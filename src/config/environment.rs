@@ -5,6 +5,7 @@ use ::config::Value;
 
 use super::key::{ENVIRONMENT_DOT, ENVIRONMENT_PREFIX, ENVIRONMENT_SEPARATOR, Key, Origin};
 use super::layer::Layer;
+use super::problem::Problem;
 use super::schema;
 
 /// Reads the variables whose names begin with [`ENVIRONMENT_PREFIX`], in any case.
@@ -14,6 +15,12 @@ pub(super) fn read(variables: &[(String, String)]) -> Layer {
     ours.sort();
     for (name, text) in ours {
         let origin = Origin::Environment(name.clone());
+        if let Some(meant) = meant(name) {
+            let wrong = "is not read: between EVENT_PUSHER, groups and key stand two underscores";
+            let remedy = format!("did you mean `{}`?", meant.environment_name());
+            layer.problems.push(Problem::new(&origin, None, wrong, remedy));
+            continue;
+        }
         if let Some(key) = key(&mut layer, name, &origin) {
             let shown = Value::from(text.as_str());
             layer.give(key, &origin, None, Some(&shown), |kind| kind.read_variable(text));
@@ -24,7 +31,19 @@ pub(super) fn read(variables: &[(String, String)]) -> Layer {
 
 /// Whether it is this program's.
 pub(super) fn is_ours(name: &str) -> bool {
-    path(name).is_some()
+    path(name).is_some() || meant(name).is_some()
+}
+
+/// The key that was most likely meant by a name with other underscores. Other names that begin with `EVENT_PUSHER_` are
+/// somebody else's.
+fn meant(name: &str) -> Option<Key> {
+    let words = |name: &str| -> Vec<String> {
+        let words = name.split('_').filter(|it| !it.is_empty());
+        words.map(str::to_ascii_uppercase).collect()
+    };
+    let is_meant = |key: &&Key| words(&key.environment_name()) == words(name);
+    let is_near = path(name).is_none() && name.to_ascii_uppercase().starts_with("EVENT_PUSHER_");
+    schema::defaults().keys().filter(|_| is_near).find(is_meant).cloned()
 }
 
 /// The part of the name that is a key, in lower case.

@@ -15,9 +15,9 @@ use super::problem::{Problem, Problems};
 pub struct Inputs {
     /// Files as pairs of the name to be shown and the text in TOML; a later one wins.
     pub files: Vec<(String, String)>,
-    /// Environment variables as pairs of name and value. Only names that begin with
-    /// `EVENT_PUSHER__` are regarded; `EVENT_PUSHER_` with a single underscore is somebody
-    /// else's. An empty variable unsets a text or list, and leaves a number or flag alone.
+    /// Environment variables as pairs of name and value. Names that begin with `EVENT_PUSHER__` are regarded, and a key of
+    /// ours with other underscores is refused; any other name is somebody else's. An empty variable unsets a text or list,
+    /// and leaves a number or flag alone.
     pub environment: Vec<(String, String)>,
 }
 

@@ -66,7 +66,10 @@ impl Layer {
                     let wrong = format!("is given twice; the other is {}", Origin::of(earlier));
                     self.fault(Problem::new(origin, key, wrong, "remove one of them"));
                 }
-                (Some(value), None) => self.set(&key, Value::new(Some(&origin.tag()), value)),
+                (Some(value), None) => {
+                    let value = trimmed(value, schema::format(&key).unwrap_or_default());
+                    self.set(&key, Value::new(Some(&origin.tag()), value));
+                }
                 (None, _) => {
                     let wrong = format!("must be {}{not}", kind.name);
                     let problem = Problem::new(origin, key, wrong, kind.remedy(in_variable));
@@ -108,6 +111,17 @@ impl Layer {
             (wrong, remedy)
         };
         self.problems.push(Problem::new(origin, key.clone(), wrong, remedy));
+    }
+}
+
+fn trimmed(value: ValueKind, format: &str) -> ValueKind {
+    match value {
+        ValueKind::String(text) => address::trimmed(format, &text).into(),
+        ValueKind::Array(items) => {
+            let trimmed = |it: Value| Value::new(None, trimmed(it.kind, format));
+            ValueKind::Array(items.into_iter().map(trimmed).collect())
+        }
+        other => other,
     }
 }
 

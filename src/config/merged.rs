@@ -14,6 +14,7 @@ use super::layer::Layer;
 use super::problem::{Problem, Problems};
 use super::value::{at, is_unset, leaves, names, texts};
 use super::{environment, file, rules, schema};
+use crate::address;
 
 pub(super) struct Merged {
     /// Every key that applies has a value, which has its origin.
@@ -96,7 +97,9 @@ impl Merged {
         let value = value.filter(is_given).or(default.filter(is_given))?;
         match &value.kind {
             ValueKind::String(text) => {
-                rules::checked(schema::format(key).unwrap_or_default(), text).ok().map(Value::from)
+                address::checked(schema::format(key).unwrap_or_default(), text)
+                    .ok()
+                    .map(Value::from)
             }
             _ => Some(value.clone()),
         }

@@ -111,12 +111,26 @@ impl Scope<'_> {
             TopicArn::build(&region?, &account_id?, &topic)
         };
         match arn {
-            Ok(arn) => Some(arn.as_str().into()),
+            Ok(arn) => {
+                self.check_region(key, &topic, &arn);
+                Some(arn.as_str().into())
+            }
             Err(error) => {
                 let remedy = "give a topic's name or its whole ARN";
                 self.merged.problem(key, error.to_string(), remedy);
                 None
             }
+        }
+    }
+
+    /// A region that AWS has not is a name that no DNS server knows, unless requests go elsewhere.
+    fn check_region(&mut self, key: &Key, topic: &str, arn: &TopicArn) {
+        let near = arn::misspelt_region(arn.region());
+        if let Some(near) = near.filter(|_| self.merged.text(&self.key("sns_host")).is_none()) {
+            let by_name = !topic.starts_with("arn:");
+            let key = if by_name { self.key("region") } else { key.clone() };
+            let wrong = "has no region of AWS; its regions are named like eu-west-1";
+            self.merged.problem(&key, wrong, format!("did you mean {near:?}?"));
         }
     }
 

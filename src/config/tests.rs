@@ -2,6 +2,7 @@
 
 mod keys;
 mod layering;
+mod odd_values;
 mod problems;
 mod rules;
 mod secrets;

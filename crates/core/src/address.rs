@@ -6,10 +6,12 @@
 mod amqp_uri;
 mod domain;
 mod endpoint;
+mod format;
 
-pub use self::amqp_uri::AmqpUri;
+pub use self::amqp_uri::{AmqpUri, AmqpUriError};
 pub use self::domain::{normalise, normalise_pattern};
 pub use self::endpoint::{collector, parse as endpoint};
+pub use self::format::{checked, trimmed};
 
 use crate::limits::LONGEST_SHORT;
 
@@ -21,6 +23,10 @@ use crate::limits::LONGEST_SHORT;
 pub fn check_amqp_name(name: &str) -> Result<(), (&'static str, &'static str)> {
     if name.is_empty() {
         return Err(("is empty", "give a name, or leave the key out for its default"));
+    }
+    if name.trim() != name || name.contains(char::is_control) {
+        let wrong = "has a blank at an end or a control character, such as a line break";
+        return Err((wrong, "correct the name; a secret's file often ends in a line break"));
     }
     if name.len() > LONGEST_SHORT {
         return Err(("has more than 255 bytes, which is AMQP's limit for a name", "shorten it"));

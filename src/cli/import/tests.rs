@@ -38,7 +38,7 @@ fn all_characters_of_a_password_reach_the_broker() {
         + &*password.replace('\u{7f}', "")
         + "'''\n";
     let config = load(&made(&text, Secrets::File).toml);
-    let uri = url::Url::parse(config.amqp.uris[0].expose()).unwrap();
+    let uri = url::Url::parse(&config.amqp.uris[0].expose()).unwrap();
     let decoded =
         |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
     assert_eq!(decoded(uri.username()), "a user");

@@ -47,7 +47,7 @@ pub struct Admin {
     #[schemars(extend("format" = "address", "pattern" = ":[0-9]{1,5}$"))]
     pub health_listen: Option<String>,
     /// What the page asks for before it shows a dead letter or changes anything; `None`: it does neither.
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    #[schemars(with = "Option<String>", extend("format" = "token", "writeOnly" = true))]
     pub token: Option<SecretString>,
     #[schemars(extend("format" = "host-name"))]
     pub hosts: Vec<String>,

@@ -115,11 +115,11 @@ impl Sns {
 /// Credentials from the configuration itself. `Debug` shows none of it.
 #[derive(Clone, Deserialize, JsonSchema)]
 pub struct StaticCredentials {
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    #[schemars(with = "Option<String>", extend("format" = "secret", "writeOnly" = true))]
     pub access_key_id: SecretString,
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    #[schemars(with = "Option<String>", extend("format" = "secret", "writeOnly" = true))]
     pub secret_access_key: SecretString,
-    #[schemars(with = "Option<String>", extend("writeOnly" = true))]
+    #[schemars(with = "Option<String>", extend("format" = "secret", "writeOnly" = true))]
     pub session_token: Option<SecretString>,
 }
 

@@ -71,7 +71,7 @@ fn an_empty_variable_unsets_a_text_and_leaves_a_number_alone() {
 #[test]
 fn variables_of_others_are_left_alone() {
     assert!(
-        load("", &[("EVENT_PUSHER_SNS__REGION", "x"), ("EVENT_PUSHER", "y"), ("ÄÄÄÄÄÄÄÄÄ", "z")])
+        load("", &[("EVENT_PUSHER_DEV__PORT", "x"), ("EVENT_PUSHER", "y"), ("ÄÄÄÄÄÄÄÄÄ", "z")])
             .is_ok()
     );
 }

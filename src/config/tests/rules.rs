@@ -6,7 +6,7 @@ use super::problems::{assert_one, assert_one_with};
 #[test]
 fn every_rule_has_its_problem() {
     for (toml, wrong) in [
-        ("amqp.uri = \"amqp://host/\"", "ends in `/`, which names the empty vhost"),
+        ("amqp.uri = \"amqp://host/?hearbeat=30\"", "has a parameter that is not known"),
         ("amqp.uris = [\"amqp://a\", \"b\"]", "in its entry 2, has no scheme"),
         ("amqp.uris = [\"\"]", "in its entry 1, has no scheme"),
         ("amqp.uri = \"\"", "is unset, so there is no broker to take events from"),

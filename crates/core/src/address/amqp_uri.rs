@@ -1,7 +1,10 @@
 //! The address of a broker, which holds a password.
 
+mod parameters;
+
 use std::fmt;
 
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -13,21 +16,41 @@ use url::Url;
 #[schemars(extend("format" = "amqp-uri", "pattern" = "^amqps?://"))]
 pub struct AmqpUri(#[schemars(with = "String")] SecretString);
 
-impl TryFrom<String> for AmqpUri {
-    type Error = &'static str;
+/// Why a text is not the address of a broker. Reads as the end of a sentence, and has nothing of the address but the name
+/// of a parameter that is known.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{wrong}")]
+pub struct AmqpUriError {
+    /// What is wrong.
+    pub wrong: String,
+    /// What to do.
+    pub remedy: String,
+}
 
-    fn try_from(text: String) -> Result<Self, &'static str> {
+impl From<&str> for AmqpUriError {
+    fn from(wrong: &str) -> Self {
+        let remedy = "write amqp://user:password@host:port/vhost, or amqps:// for TLS, with every special character in user, \
+                      password and vhost escaped: the default vhost \"/\" is %2f";
+        Self { wrong: wrong.to_owned(), remedy: remedy.to_owned() }
+    }
+}
+
+impl TryFrom<String> for AmqpUri {
+    type Error = AmqpUriError;
+
+    fn try_from(text: String) -> Result<Self, AmqpUriError> {
         Self::parse(&text)
     }
 }
 
 impl AmqpUri {
-    /// Checks scheme, host and virtual host, with what `lapin` makes of them in mind.
+    /// Checks all parts of the address, with what `lapin` makes of them in mind.
     ///
     /// # Errors
     ///
-    /// What is wrong, as the end of a sentence; nothing of the address is in it.
-    pub fn parse(text: &str) -> Result<Self, &'static str> {
+    /// What is wrong, and what to do.
+    pub fn parse(text: &str) -> Result<Self, AmqpUriError> {
+        let text = text.trim();
         let url = Url::parse(text).map_err(|error| match error {
             url::ParseError::RelativeUrlWithoutBase => "has no scheme",
             url::ParseError::EmptyHost => "has no host",
@@ -37,55 +60,74 @@ impl AmqpUri {
             _ => "is not a valid URI",
         })?;
         if !matches!(url.scheme(), "amqp" | "amqps") {
-            return Err("has a scheme other than amqp and amqps");
+            return Err("has a scheme other than amqp and amqps".into());
         }
         if url.host_str().is_none_or(str::is_empty) {
-            return Err("has no host");
+            return Err("has no host".into());
         }
         // Beyond the host an `@` is most likely the rest of a password that has `/`, `?` or
         // `#` in it, and would be shown as the vhost.
         let rest =
             [url.path(), url.query().unwrap_or_default(), url.fragment().unwrap_or_default()];
         if rest.iter().any(|part| part.contains('@')) {
-            return Err("has an unescaped `@` after the host");
+            return Err("has an unescaped `@` after the host".into());
         }
         if url.fragment().is_some() {
-            return Err("has an unescaped `#`");
+            return Err("has an unescaped `#`".into());
+        }
+        if text.chars().any(|it| it.is_control() || it.is_whitespace()) {
+            return Err("has a blank or a line break in it".into());
+        }
+        for part in [url.username(), url.password().unwrap_or_default(), url.path()] {
+            if percent_decode_str(part).decode_utf8().is_err() {
+                return Err("has an escape in user, password or vhost that is not UTF-8".into());
+            }
         }
         check_vhost(url.path())?;
+        parameters::check(&url)?;
         Ok(Self(text.into()))
     }
 
     /// The address with its password, for connecting only.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose_secret()
+    pub fn expose(&self) -> String {
+        let text = self.0.expose_secret();
+        if self.ends_in_slash() {
+            let query = text.find('?').unwrap_or(text.len());
+            return format!("{}%2f{}", &text[..query], &text[query..]);
+        }
+        text.to_owned()
+    }
+
+    /// Whether the vhost is the default one by a slash at the end. By the URI rules of RabbitMQ that is the vhost "", which
+    /// nobody means: the RabbitMQ operator for Kubernetes writes such addresses for the default vhost.
+    #[must_use]
+    pub fn ends_in_slash(&self) -> bool {
+        self.url().is_some_and(|url| url.path() == "/")
     }
 
     /// Whether it is reached by TLS.
     #[must_use]
     pub fn is_tls(&self) -> bool {
-        Url::parse(self.expose()).is_ok_and(|url| url.scheme() == "amqps")
+        self.url().is_some_and(|url| url.scheme() == "amqps")
     }
 
     /// The host's name or address; an IPv6 address is without the brackets.
     #[must_use]
     pub fn host(&self) -> String {
-        let url = Url::parse(self.expose()).ok();
+        let url = self.url();
         let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
         host.trim_matches(['[', ']']).to_owned()
+    }
+
+    fn url(&self) -> Option<Url> {
+        Url::parse(self.0.expose_secret()).ok()
     }
 }
 
 /// `path` begins with the slash that separates it, unless there is no vhost at all.
 fn check_vhost(path: &str) -> Result<(), &'static str> {
-    let Some(vhost) = path.strip_prefix('/') else {
-        return Ok(());
-    };
-    if vhost.is_empty() {
-        // By the URI rules of RabbitMQ that is the vhost "", which nobody means.
-        return Err("ends in `/`, which names the empty vhost");
-    }
+    let vhost = path.strip_prefix('/').unwrap_or_default();
     if vhost.contains('/') {
         return Err("has an unescaped `/` in its vhost");
     }
@@ -99,7 +141,7 @@ fn check_vhost(path: &str) -> Result<(), &'static str> {
 
 impl fmt::Display for AmqpUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(url) = Url::parse(self.expose()) else {
+        let Some(url) = self.url() else {
             return f.write_str("***");
         };
         write!(f, "{}://", url.scheme())?;
@@ -112,7 +154,7 @@ impl fmt::Display for AmqpUri {
         if let Some(port) = url.port() {
             write!(f, ":{port}")?;
         }
-        f.write_str(url.path())
+        f.write_str(if self.ends_in_slash() { "/%2f" } else { url.path() })
     }
 }
 
@@ -146,6 +188,15 @@ mod tests {
     }
 
     #[test]
+    fn a_slash_at_the_end_is_the_default_vhost() {
+        let uri = AmqpUri::parse("amqp://a:b@host:5672/?heartbeat=5\n").unwrap();
+        assert!(uri.ends_in_slash());
+        assert_eq!(uri.expose(), "amqp://a:b@host:5672/%2f?heartbeat=5");
+        assert_eq!(uri.to_string(), "amqp://a:***@host:5672/%2f");
+        assert!(!AmqpUri::parse("amqp://host").unwrap().ends_in_slash());
+    }
+
+    #[test]
     fn an_address_that_lapin_would_misread_is_refused() {
         for (text, wrong) in [
             ("127.0.0.1:5672", "has no scheme"),
@@ -156,12 +207,18 @@ mod tests {
             ("amqp://u:1/x@host", "has an unescaped `@` after the host"),
             ("amqp://u:1?x@host", "has an unescaped `@` after the host"),
             ("amqp://host/v#x", "has an unescaped `#`"),
-            ("amqp://host/", "ends in `/`, which names the empty vhost"),
+            ("amqp://u:pa%ff@host", "has an escape in user, password or vhost that is not UTF-8"),
+            ("amqp://host/v%ff", "has an escape in user, password or vhost that is not UTF-8"),
+            ("amqp://u:a\nb@host", "has a blank or a line break in it"),
             ("amqp://host/a/b", "has an unescaped `/` in its vhost"),
             ("amqp://host//", "has an unescaped `/` in its vhost"),
             ("amqp://host/50%", "has a `%` in its vhost that begins no escape"),
         ] {
-            assert_eq!(AmqpUri::parse(text).err(), Some(wrong), "{text}");
+            assert_eq!(
+                AmqpUri::parse(text).err().map(|it| it.wrong).as_deref(),
+                Some(wrong),
+                "{text}"
+            );
         }
     }
 }

@@ -66,3 +66,18 @@ fn a_topic_name_has_at_most_256_characters_suffix_included() {
     let fifo = format!("{}.fifo", "t".repeat(252));
     assert_eq!(TopicArn::build("eu-west-1", ACCOUNT, &fifo), Err(ArnError::NameTooLong(257)));
 }
+
+#[test]
+fn a_region_that_is_misspelt_is_told_from_a_new_one_and_from_an_emulators() {
+    for (region, meant) in [
+        ("eu-west1", Some("eu-west-1")),
+        ("useast-1", Some("us-east-1")),
+        ("us-gov-west1", Some("us-gov-west-1")),
+        ("eu-west-1", None),
+        ("eu-west-9", None),
+        ("local", None),
+        ("emulator", None),
+    ] {
+        assert_eq!(misspelt_region(region), meant, "{region}");
+    }
+}

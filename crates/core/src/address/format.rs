@@ -1,0 +1,87 @@
+//! The formats by which the schema of the configuration names what a text is checked for.
+
+use std::borrow::Cow;
+
+use super::{
+    AmqpUri, AmqpUriError, check_amqp_name, check_queue_name, collector, endpoint,
+    is_host_and_port, normalise_pattern,
+};
+use crate::arn;
+use crate::limits::LONGEST_SHORT;
+
+/// Those of texts without blanks at the ends.
+const TRIMMED: [&str; 9] = [
+    "account-id",
+    "address",
+    "amqp-uri",
+    "collector",
+    "endpoint",
+    "region",
+    "secret",
+    "token",
+    "topic",
+];
+
+/// The text without blanks at its ends, where nothing else can be meant: a secret that comes from a file often ends in a
+/// line break.
+#[must_use]
+pub fn trimmed<'a>(format: &str, text: &'a str) -> &'a str {
+    if TRIMMED.contains(&format) { text.trim() } else { text }
+}
+
+/// Checks a text by a `format` of the schema, and gives it as the program has it.
+///
+/// # Errors
+///
+/// What is wrong, and what to do.
+pub fn checked(format: &str, text: &str) -> Result<String, (String, Cow<'static, str>)> {
+    let wrong = |wrong: &str, remedy: &'static str| Err((wrong.to_owned(), remedy.into()));
+    let refused = |(it, remedy): (&str, &'static str)| wrong(it, remedy);
+    match format {
+        "name" => check_amqp_name(text).map(|()| text.to_owned()).or_else(refused),
+        "queue" => check_queue_name(text).map(|()| text.to_owned()).or_else(refused),
+        "secret" if text.contains(|it: char| it.is_control() || it.is_whitespace()) => wrong(
+            "has a blank or a line break inside, which no key of AWS has",
+            "give the key alone, without the rest of the file that it comes from",
+        ),
+        "token" if text.contains(char::is_control) => {
+            wrong("has a control character inside", "make one with `openssl rand -hex 32`")
+        }
+        "routing-key" if text.len() > LONGEST_SHORT => {
+            wrong("has a routing key of more than 255 bytes, which is AMQP's limit", "shorten it")
+        }
+        "host-name" if text.is_empty() || text.contains([':', '/', '*', ' ']) => wrong(
+            "has an entry that is no host name",
+            "give names alone, without scheme, port and path, such as [\"pusher.example.org\"]",
+        ),
+        "amqp-uri" => match AmqpUri::parse(text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(AmqpUriError { wrong, remedy }) => Err((wrong, remedy.into())),
+        },
+        "endpoint" => endpoint(text).map(String::from).map_err(|error| {
+            (error, "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"".into())
+        }),
+        "collector" => collector(text).map(String::from).map_err(|error| {
+            (
+                error,
+                "give the collector's URL, such as \"http://127.0.0.1:4318\"; a password belongs into \
+                 OTEL_EXPORTER_OTLP_HEADERS"
+                    .into(),
+            )
+        }),
+        "address" if !is_host_and_port(text) => wrong(
+            "is not a host and port",
+            "write host:port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",
+        ),
+        "domain-pattern" => normalise_pattern(text)
+            .map_err(|error| (error, "give a domain, such as \"conference.@HOST@\"".into())),
+        "region" if arn::check_region(text).is_err() => wrong(
+            "must be lower-case letters, digits and hyphens",
+            "give a region's code, such as \"eu-west-1\"",
+        ),
+        "account-id" if arn::check_account_id(text).is_err() => {
+            wrong("must be 12 digits", "give the id of the topics' owner, leading zeros included")
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
