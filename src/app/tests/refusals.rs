@@ -180,3 +180,19 @@ fn an_event_that_panics_the_code_is_dead_and_the_worker_lives_on() {
     });
     assert_eq!((totals.received, totals.published, totals.handed_back), (4, 3, 0), "{totals}");
 }
+
+#[test]
+fn an_event_whose_request_panics_is_dead_and_the_worker_lives_on() {
+    let totals = simulate("[sns]\nbatch_max_entries = 1\n", &Plugins::default(), async |it| {
+        it.sns.fail_entries(|notification| {
+            assert!(!notification.body.contains(EVE), "a bug");
+            None
+        });
+        it.publish(["ann@h", EVE, "bob@h"].map(|user| message("chat", user, "carol@h", "hi")));
+        it.settles(3).await;
+        let [(_, letter)] = &it.queue().dead_letters()[..] else { panic!("one letter") };
+        assert_eq!(letter.reason, Reason::RetriesExhausted, "its requests were tried again");
+        assert!(!letter.error.contains("a bug"), "{}", letter.error);
+    });
+    assert_eq!((totals.received, totals.published, totals.handed_back), (3, 2, 0), "{totals}");
+}

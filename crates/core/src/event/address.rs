@@ -30,12 +30,14 @@ pub(super) fn parse(text: &str) -> Result<Jid, Error> {
         Some(rootless) if rootless.ends_with('.') => return Err(Error::Idna),
         Some(rootless) => Cow::Owned([rootless, resource].concat()),
     };
-    match Jid::new(&rootless) {
+    let parsed = match Jid::new(&rootless) {
         Err(Error::ResourcePrep | Error::ResourceEmpty | Error::ResourceTooLong) => {
             Jid::new(&rootless[..rootless.len() - resource.len()])
         }
         parsed => parsed,
-    }
+    }?;
+    // Normalised, `ß--ß` is `ss--ss`, which is no domain any more: hyphens in places three and four are IDNA's own.
+    if parsed.as_str() != rootless { Jid::new(parsed.as_str()) } else { Ok(parsed) }
 }
 
 /// The JID without its resource. Neither local part nor domain can hold a slash.

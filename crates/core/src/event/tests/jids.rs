@@ -36,6 +36,8 @@ fn jids_are_normalised_or_refused() {
         ("alice@.", IDNA),
         ("alice@localhost..", IDNA),
         ("alice@a..b", IDNA),
+        // Whose normal form is none: hyphens in places three and four are IDNA's own.
+        ("a@ß--ß", IDNA),
         ("alice@b@localhost", Err("second @ found before parsing the resource")),
         // Spaces and controls.
         ("alice smith@localhost", NODE),
