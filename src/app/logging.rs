@@ -49,15 +49,17 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
 }
 
 /// The modules that log and have moved, and where their messages come from now. The longer name comes first.
-const MOVED: [(&str, &str); 12] = [
+const MOVED: [(&str, &str); 14] = [
     ("admin::page::clerk", "admin::page::dead_letter_jobs"),
     ("descriptors", "app::descriptors"),
     ("hold", "publish::hold"),
+    ("pipeline::worker::say", "pipeline::worker::log"),
     ("publisher::gate", "publish::breaker"),
     ("publisher::sns", "sns"),
     ("publisher", "publish"),
     ("rabbitmq::publish::dead_letter_exchange", "rabbitmq::publish::dead_letter_publisher"),
     ("relay", "pipeline::relay"),
+    ("sns::verdicts", "sns::entry_results"),
     ("source::look", "rabbitmq::browse"),
     ("source", "rabbitmq"),
     ("trace", "observe::trace"),

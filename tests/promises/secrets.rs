@@ -111,6 +111,19 @@ async fn suffer(stand: &Stand, sns: &FakeSns, network: &Proxy, worker: &Worker) 
     network.set(Door::Open);
 }
 
+async fn assert_pages_are_clean(admin: &Admin) {
+    for path in ["/metrics", "/readyz", "/livez"] {
+        assert_clean(path, &admin.get(path).await.1);
+    }
+    for path in ["/", "/api/about", "/api/status"] {
+        let answer = admin.read(path, &[]).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        assert_clean(path, &answer.body);
+    }
+    let status = admin.read("/api/status", &[]).await.json();
+    assert!(status["frame"]["errors"].as_array().is_some_and(|it| !it.is_empty()), "{status}");
+}
+
 async fn suffers_in_silence(format: &str) {
     let (broker, _guard) = OwnBroker::shared().await;
     let stand = Stand::on("silence", &broker.uri(0)).await;
@@ -145,17 +158,7 @@ async fn suffers_in_silence(format: &str) {
     wait_for("everything to end", is_done).await;
     let address = worker.logged("admin_listening").await;
     if format == "json" {
-        let admin = Admin::at(address["at"].as_str().unwrap());
-        for path in ["/metrics", "/readyz", "/livez"] {
-            assert_clean(path, &admin.get(path).await.1);
-        }
-        for path in ["/", "/api/about", "/api/status"] {
-            let answer = admin.read(path, &[]).await;
-            assert_eq!(answer.status, 200, "{path}: {answer:?}");
-            assert_clean(path, &answer.body);
-        }
-        let status = admin.read("/api/status", &[]).await.json();
-        assert!(status["frame"]["errors"].as_array().is_some_and(|it| !it.is_empty()), "{status}");
+        assert_pages_are_clean(&Admin::at(address["at"].as_str().unwrap())).await;
     }
     let log: Vec<_> = worker.log().iter().map(ToString::to_string).collect();
     for noise in ["TRACE", "DEBUG", "WARN", "ERROR"] {

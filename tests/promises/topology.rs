@@ -288,12 +288,11 @@ async fn mongooseims_exchanges_are_consumed_as_it_declared_them() {
     let totals = Totals { received: 5, published: 3, skipped: 2, ..Totals::default() };
     assert_eq!((exit.totals(), exit.reasons()), (totals, "received 2"), "{exit:?}");
     for exchange in &names {
-        let refusal = stand.redeclare_exchange(exchange, ExchangeKind::Topic, false).await;
-        assert_eq!(refusal, None);
+        assert_eq!(stand.redeclare_exchange(exchange, ExchangeKind::Topic, false).await, None);
         let options = ExchangeDeleteOptions::default();
         stand.channel.exchange_delete(exchange.as_str().into(), options).await.unwrap();
-        let queue = format!("{exchange}.queue");
-        let left = stand.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+        let (queue, options) = (format!("{exchange}.queue"), QueueDeleteOptions::default());
+        let left = stand.channel.queue_delete(queue.into(), options);
         assert_eq!(left.await.unwrap(), 0);
     }
     stand.leave_nothing().await;

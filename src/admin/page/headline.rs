@@ -59,45 +59,16 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     let waiting: Vec<_> = ready.sources.iter().filter(|it| it.is_waiting()).collect();
     points.extend(waiting.iter().map(|it| point_of_waiting(it)));
     if signs.missing > 0 {
-        points.push(Point {
-            what: format!("{} cannot be accounted for, and the number does not change", deliveries(signs.missing)),
-            since: None,
-            what_to_do: "save the log and the output of /metrics, restart this worker (RabbitMQ then delivers the events again), \
-                         and report this as a bug"
-                .to_owned(),
-        });
+        points.push(Point::lasting(
+            format!("{} cannot be accounted for, and the number does not change", deliveries(signs.missing)),
+            "save the log and the output of /metrics, restart this worker (RabbitMQ then delivers the events again), and \
+             report this as a bug",
+        ));
         let title = format!("This worker cannot account for {}", deliveries(signs.missing));
         return Headline { level: Level::Bad, title, points };
     }
-    if signs.throttled_per_second > 0.0 {
-        points.push(Point {
-            what: "SNS throttles requests, and the worker publishes more slowly".to_owned(),
-            since: None,
-            what_to_do: "no action is needed if the throttling ends within minutes; if it does not, request a higher SNS publish \
-                         quota in the Service Quotas console"
-                .to_owned(),
-        });
-    }
-    if signs.replay_waits {
-        points.push(Point {
-            what: "a replay is blocked: RabbitMQ has a memory or disk alarm and accepts no messages"
-                .to_owned(),
-            since: None,
-            what_to_do:
-                "free memory or disk space on the RabbitMQ nodes, and the replay continues by itself; or stop the replay, which loses no dead letter"
-                    .to_owned(),
-        });
-    }
+    points.extend(points_of_signs(&signs));
     let dead = signs.dead_letters.unwrap_or(0);
-    if dead > 0 {
-        points.push(Point {
-            what: format!("{} in the dead-letter queue", dead_letters(dead)),
-            since: None,
-            what_to_do:
-                "read the reasons under Dead letters below, correct the cause, then replay them"
-                    .to_owned(),
-        });
-    }
     let title = match (held.len(), points.is_empty()) {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
         (0, true) => "All is well: no events arrive, and the worker is ready".to_owned(),
@@ -117,6 +88,40 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         _ => Level::Attention,
     };
     Headline { level, title, points }
+}
+
+impl Point {
+    /// One without a beginning.
+    fn lasting(what: impl Into<String>, what_to_do: impl Into<String>) -> Self {
+        Self { what: what.into(), since: None, what_to_do: what_to_do.into() }
+    }
+}
+
+/// What is to be said though nothing is held.
+fn points_of_signs(signs: &Signs) -> Vec<Point> {
+    let mut points = Vec::new();
+    if signs.throttled_per_second > 0.0 {
+        points.push(Point::lasting(
+            "SNS throttles requests, and the worker publishes more slowly",
+            "no action is needed if the throttling ends within minutes; if it does not, request a higher SNS publish quota \
+             in the Service Quotas console",
+        ));
+    }
+    if signs.replay_waits {
+        points.push(Point::lasting(
+            "a replay is blocked: RabbitMQ has a memory or disk alarm and accepts no messages",
+            "free memory or disk space on the RabbitMQ nodes, and the replay continues by itself; or stop the replay, which \
+             loses no dead letter",
+        ));
+    }
+    let dead = signs.dead_letters.unwrap_or(0);
+    if dead > 0 {
+        points.push(Point::lasting(
+            format!("{} in the dead-letter queue", dead_letters(dead)),
+            "read the reasons under Dead letters below, correct the cause, then replay them",
+        ));
+    }
+    points
 }
 
 /// A source that waits for one held topic consumes nothing for its others either. Nor do these flow where a topic
@@ -205,8 +210,9 @@ mod tests {
     use crate::admin::Status;
     use crate::arn::TopicArn;
     use crate::observe::monitor::{SourceObservation, State};
-    use crate::outcome::{Circuit, Fault, Scope};
+    use crate::outcome::{Circuit, Scope};
     use crate::publish::hold::OpenCircuit;
+    use crate::publish::memory::fault;
 
     fn ready() -> Readiness {
         let since = Timestamp::UNIX_EPOCH;
@@ -247,11 +253,8 @@ mod tests {
         let of = |sources: &[(&str, bool)], held: usize, per_second: f64| {
             let since = Timestamp::UNIX_EPOCH;
             let seen = |(source, waits): &(&str, bool)| {
-                let state = if *waits {
-                    State::Waiting(Circuit::Topic(arn.clone()))
-                } else {
-                    State::Consuming
-                };
+                let waiting = waits.then(|| State::Waiting(Circuit::Topic(arn.clone())));
+                let state = waiting.unwrap_or(State::Consuming);
                 SourceObservation { source: (*source).to_owned(), state, since }
             };
             let hold = OpenCircuit {
@@ -260,11 +263,7 @@ mod tests {
                 lasted: Duration::from_hours(1),
                 waiting: 0,
                 next_probe: Duration::ZERO,
-                fault: Fault {
-                    scope: Scope::Route,
-                    code: "NotFound".to_owned(),
-                    detail: String::new(),
-                },
+                fault: fault(Scope::Route),
                 advice: "create it",
             };
             let sources = sources.iter().map(seen).collect();

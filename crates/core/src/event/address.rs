@@ -37,7 +37,7 @@ pub(super) fn parse(text: &str) -> Result<Jid, Error> {
         parsed => parsed,
     }?;
     // Normalised, `ß--ß` is `ss--ss`, which is no domain any more: hyphens in places three and four are IDNA's own.
-    if parsed.as_str() != rootless { Jid::new(parsed.as_str()) } else { Ok(parsed) }
+    if parsed.as_str() == rootless { Ok(parsed) } else { Jid::new(parsed.as_str()) }
 }
 
 /// The JID without its resource. Neither local part nor domain can hold a slash.
