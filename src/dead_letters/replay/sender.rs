@@ -115,12 +115,11 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             }
             let step = self.step(deadline).await;
             if let Err(error) = self.take(step).await {
-                // What is under way may have arrived; its letters come back all the same.
-                self.run.report.unconfirmed += self.in_flight.len() as u64;
-                self.in_flight.clear();
                 self.closing = Some(Closing::Over(ReplayEnd::Broken(error.to_string())));
+                break;
             }
         }
+        // These may have arrived; they are among the dead letters still.
         self.run.report.unconfirmed += self.in_flight.len() as u64;
         if self.publisher.alarm().blocked().is_some() && self.run.report.blocked.is_none() {
             self.run.report.blocked = self.publisher.alarm().blocked();
@@ -240,9 +239,12 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let blocked = self.run.report.blocked;
         let told = |blocked| self.blocked(blocked);
         let sending = publisher.publish_unless_stopped(to, &kept.message, stop, blocked, told);
-        let Some(sent) = sending.await? else {
+        let sending = sending.await;
+        if !matches!(sending, Ok(Some(_))) {
             // It may have been sent or not; it is among the dead letters still.
             self.run.report.unconfirmed += 1;
+        }
+        let Some(sent) = sending? else {
             self.close(ReplayEnd::Stopped);
             return Ok(());
         };

@@ -10,38 +10,31 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::publish::error::PublishError;
 
 impl<S: FnMut(&Report)> Sender<'_, '_, S> {
-    /// The oldest that was under way has arrived, or not.
+    /// Settles the oldest letter in flight, unless whether it arrived is not known.
     pub(super) async fn settle(
         &mut self,
         confirmed: Result<(), PublishError>,
     ) -> Result<(), SourceError> {
+        let refused = match confirmed {
+            Ok(()) => None,
+            Err(PublishError::Unroutable) => Some("no queue is bound there for its routing key"),
+            Err(PublishError::Refused) => {
+                Some("a queue refused it; check whether the queue is full")
+            }
+            Err(PublishError::Lost(error)) => return Err(error),
+        };
         let Some(InFlightLetter { tag, id, address, .. }) = self.in_flight.pop_front() else {
             return Ok(());
         };
-        match confirmed {
-            Ok(()) => {
-                self.browser.acknowledge(tag).await?;
-                self.acknowledged += 1;
-                self.run.report.replayed += 1;
-                self.run.shown();
-                return Ok(());
-            }
-            Err(PublishError::Lost(error)) => {
-                self.run.report.unconfirmed += 1;
-                return Err(error);
-            }
-            Err(PublishError::Unroutable) => {
-                self.run
-                    .refuse(id, &format!("{address}: no queue is bound there for its routing key"));
-            }
-            Err(PublishError::Refused) => {
-                self.run.refuse(
-                    id,
-                    &format!("{address}: a queue refused it; check whether the queue is full"),
-                );
-            }
+        if let Some(why) = refused {
+            self.run.refuse(id, &format!("{address}: {why}"));
+            self.stop_if_failed(true);
+            return Ok(());
         }
-        self.stop_if_failed(true);
+        self.browser.acknowledge(tag).await?;
+        self.acknowledged += 1;
+        self.run.report.replayed += 1;
+        self.run.shown();
         Ok(())
     }
 
