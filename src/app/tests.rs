@@ -155,7 +155,7 @@ fn simulate_and_stop(
     let (queues, publisher) = (named.collect(), Rc::clone(&wiring.publisher));
     let simulation = Simulation { queues, sns, log, metrics, publisher };
     let (ask, stop) = watch::channel(false);
-    let (say, _status) = watch::channel(Status::starting());
+    let (status_sender, _status) = watch::channel(Status::starting());
     let took = under_a_paused_clock(async {
         let queue_of = |source: &Source, _: &_| simulation.queues[&source.name].clone();
         let testing = async {
@@ -163,7 +163,7 @@ fn simulate_and_stop(
             ask.send_replace(true);
             Instant::now()
         };
-        let working = timeout(DAY, wiring.run(&config, queue_of, stop, say));
+        let working = timeout(DAY, wiring.run(&config, queue_of, stop, status_sender));
         let (stopped, asked) = tokio::join!(working, testing);
         stopped.expect("the worker does not stop");
         asked.elapsed()

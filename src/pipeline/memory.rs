@@ -23,9 +23,15 @@ pub struct QueueOptions {
     pub parked_for: Option<Duration>,
 }
 
+impl QueueOptions {
+    /// No limits, and a queue to park in.
+    pub const DEFAULT: Self =
+        Self { prefetch: None, delivery_limit: None, parked_for: Some(Duration::from_secs(30)) };
+}
+
 impl Default for QueueOptions {
     fn default() -> Self {
-        Self { prefetch: None, delivery_limit: None, parked_for: Some(Duration::from_secs(30)) }
+        Self::DEFAULT
     }
 }
 
@@ -70,6 +76,12 @@ impl MemoryQueue {
     #[must_use]
     pub fn new(options: QueueOptions) -> Self {
         Self(Rc::new(Inner { options, ..Inner::default() }))
+    }
+
+    /// An empty queue whose consumer has at most so many deliveries without an acknowledgement.
+    #[must_use]
+    pub fn with_prefetch(prefetch: u16) -> Self {
+        Self::new(QueueOptions { prefetch: Some(prefetch), ..QueueOptions::DEFAULT })
     }
 
     /// Enqueues an event.

@@ -38,17 +38,25 @@ fn slow_sns(fast: u32) -> FakeSns {
     sns
 }
 
+/// A worker that has published a quarter of the events when SNS becomes slow: the others are in the queue and in flight.
+async fn worker_with_events_left(stand: &Stand, nodes: &str, events: u32) -> (Worker, FakeSns) {
+    let sns = slow_sns(events / 4);
+    let url = sns.url();
+    let uris = [("AMQP__URI", ""), ("AMQP__URIS", nodes)];
+    let settings = [&uris[..], &[("SNS__SNS_HOST", &url), ("SNS__POOL_SIZE", "4")]].concat();
+    let worker = Worker::start_with(stand, &settings).await;
+    stand.publish_all((0..events).map(chat)).await;
+    accepts(&sns, events / 4).await;
+    (worker, sns)
+}
+
 /// As an operator does for an upgrade: the broker sends everybody away, and takes nobody for a while.
 #[tokio::test]
 async fn a_broker_that_restarts_in_order_is_found_again() {
     const EVENTS: u32 = 1000;
     let (broker, _guard) = OwnBroker::alone().await;
-    let (stand, sns) = (Stand::on("restarted", &broker.uri(0)).await, slow_sns(EVENTS / 4));
-    let url = sns.url();
-    let settings = [("SNS__SNS_HOST", &*url), ("SNS__POOL_SIZE", "4")];
-    let worker = Worker::start_with(&stand, &settings).await;
-    stand.publish_all((0..EVENTS).map(chat)).await;
-    accepts(&sns, EVENTS / 4).await;
+    let stand = Stand::on("restarted", &broker.uri(0)).await;
+    let (worker, sns) = worker_with_events_left(&stand, &broker.uri(0), EVENTS).await;
     broker.restart(0).await;
     sns.set_latency(SLOW);
     accepts(&sns, EVENTS).await;

@@ -59,7 +59,7 @@ fn a_long_outage_that_asking_does_not_show_spends_no_delivery_limit() {
 fn keeps_its_order(topic: &str, code: &'static str, ordering: &str) {
     let sns = format!("[sns]\npm_messages_topic = \"{topic}\"\nordering = \"{ordering}\"\n");
     let settings = format!("{PREFETCH}{sns}[outage]\nhand_back_after_s = 300\n");
-    let (queue, sns) = (MemoryQueue::new(with_prefetch(20)), Service::default());
+    let (queue, sns) = (MemoryQueue::with_prefetch(20), Service::default());
     let both = || Some((queue.clone(), sns.clone()));
     sns.refuse_messages(code);
     simulate_on(&settings, &Plugins::default(), both(), async |it| {
@@ -75,10 +75,6 @@ fn keeps_its_order(topic: &str, code: &'static str, ordering: &str) {
         it.has_once(topic, 20).await;
     });
     assert_eq!(numbers(&sns.accepted()), (0..20).collect::<Vec<_>>());
-}
-
-fn with_prefetch(prefetch: u16) -> QueueOptions {
-    QueueOptions { prefetch: Some(prefetch), ..QueueOptions::default() }
 }
 
 #[test]

@@ -28,7 +28,7 @@ impl Log {
 
     /// How many lines an event has.
     pub(super) fn count(&self, event: &str) -> usize {
-        self.0.lock().unwrap().iter().filter(|line| line["event"] == event).count()
+        self.all(event).len()
     }
 }
 

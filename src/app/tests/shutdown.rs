@@ -14,7 +14,7 @@ fn what_the_grace_does_not_suffice_for_is_handed_back_and_ready_again() {
         [shutdown]
         grace_ms = 3000
     ";
-    let queue = MemoryQueue::new(QueueOptions { prefetch: Some(7), ..QueueOptions::default() });
+    let queue = MemoryQueue::with_prefetch(7);
     let sns = Service::default();
     let both = || Some((queue.clone(), sns.clone()));
     sns.set_latency(Duration::from_hours(1));

@@ -1,7 +1,5 @@
 //! What a queue is declared and consumed with: prefetch, delivery limit, and whether there is a queue to park in.
 
-use std::time::Duration;
-
 use event_pusher_sns::outcome::Outcome;
 use event_pusher_sns::pipeline::memory::{MemoryQueue, QueueOptions};
 use event_pusher_sns::pipeline::ports::Session;
@@ -11,11 +9,7 @@ use futures_util::FutureExt;
 use super::queue::{Queue, Rabbit, text};
 use super::source::{on_one_thread, open, published, take, take_and_ack};
 
-const DEFAULT: QueueOptions = QueueOptions {
-    prefetch: None,
-    delivery_limit: None,
-    parked_for: Some(Duration::from_secs(30)),
-};
+const DEFAULT: QueueOptions = QueueOptions::DEFAULT;
 const ONE: QueueOptions = QueueOptions { prefetch: Some(1), ..DEFAULT };
 const TWO: QueueOptions = QueueOptions { prefetch: Some(2), ..DEFAULT };
 const ONCE: QueueOptions = QueueOptions { delivery_limit: Some(1), ..DEFAULT };
