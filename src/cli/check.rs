@@ -26,19 +26,19 @@ fn line(finding: &Finding) -> String {
     format!("{style}{mark}{style:#} {}", finding.text)
 }
 
-/// Prints the findings as they come, the `complaint` about open files among them. Returns whether all are good.
+/// Prints the findings as they come, the `shortage` about open files among them. Returns whether all are good.
 pub(crate) async fn run(
     config: &Config,
     plugins: &Plugins,
     offline: bool,
-    complaint: Option<String>,
+    shortage: Option<String>,
 ) -> bool {
     let mut problems = 0_u32;
     let mut report = |finding: Finding| {
         problems += u32::from(!finding.good);
         print_line(&line(&finding));
     };
-    configuration(config, plugins, complaint, &mut report);
+    configuration(config, plugins, shortage, &mut report);
     let unusable = inspect::tls_files(&config.amqp);
     // Nobody can connect with those, and it would be said twice.
     let reachable = !offline && unusable.is_none();
@@ -59,7 +59,7 @@ pub(crate) async fn run(
 fn configuration(
     config: &Config,
     plugins: &Plugins,
-    complaint: Option<String>,
+    shortage: Option<String>,
     report: &mut dyn FnMut(Finding),
 ) {
     match config.router(plugins) {
@@ -83,8 +83,8 @@ fn configuration(
             report(if is_fault { Finding::bad(text) } else { Finding::good(text) });
         }
     }
-    if let Some(complaint) = complaint {
-        report(Finding::bad(format!("open files: {complaint}")));
+    if let Some(shortage) = shortage {
+        report(Finding::bad(format!("open files: {shortage}")));
     }
     if config.has_fifo_topic() {
         for source in config.amqp.sources.iter().filter(|it| it.format.is_without_ids()) {
@@ -95,12 +95,7 @@ fn configuration(
             )));
         }
     }
-    let routing = &config.sns.routing;
-    for (key, topic) in [
-        ("presence_updates_topic", &routing.presence_updates_topic),
-        ("pm_messages_topic", &routing.pm_messages_topic),
-        ("muc_messages_topic", &routing.muc_messages_topic),
-    ] {
+    for (key, topic) in config.sns.routing.topics_by_kind() {
         if topic.is_none() {
             report(Finding::good(format!("sns.{key} is not set: events of this type are skipped")));
         }

@@ -42,8 +42,7 @@ fn meant(name: &str) -> Option<Key> {
         words.map(str::to_ascii_uppercase).collect()
     };
     let is_meant = |key: &&Key| words(&key.environment_name()) == words(name);
-    let is_near = path(name).is_none() && name.to_ascii_uppercase().starts_with("EVENT_PUSHER_");
-    schema::defaults().keys().filter(|_| is_near).find(is_meant).cloned()
+    schema::defaults().keys().filter(|_| path(name).is_none()).find(is_meant).cloned()
 }
 
 /// The part of the name that is a key, in lower case.

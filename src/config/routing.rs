@@ -123,13 +123,13 @@ impl Scope<'_> {
         }
     }
 
-    /// A region that AWS has not is a name that no DNS server knows, unless requests go elsewhere.
+    /// A misspelt region is part of a host name that DNS does not have, unless `sns_host` is another host.
     fn check_region(&mut self, key: &Key, topic: &str, arn: &TopicArn) {
         let near = arn::misspelt_region(arn.region());
         if let Some(near) = near.filter(|_| self.merged.text(&self.key("sns_host")).is_none()) {
             let by_name = !topic.starts_with("arn:");
             let key = if by_name { self.key("region") } else { key.clone() };
-            let wrong = "has no region of AWS; its regions are named like eu-west-1";
+            let wrong = "names no region of AWS, whose regions have names such as eu-west-1";
             self.merged.problem(&key, wrong, format!("did you mean {near:?}?"));
         }
     }

@@ -31,14 +31,20 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// The topics that are set, each with the names of its key in the configuration.
+    /// The topic of each kind of event, by its key in the configuration.
+    #[must_use]
+    pub fn topics_by_kind(&self) -> [(&'static str, Option<&TopicArn>); 3] {
+        [
+            ("presence_updates_topic", self.presence_updates_topic.as_ref()),
+            ("pm_messages_topic", self.pm_messages_topic.as_ref()),
+            ("muc_messages_topic", self.muc_messages_topic.as_ref()),
+        ]
+    }
+
+    /// All topics that are set, each with the names of its key in the configuration.
     pub fn topics(&self) -> impl Iterator<Item = (Vec<&str>, &TopicArn)> {
-        let own = [
-            ("presence_updates_topic", &self.presence_updates_topic),
-            ("pm_messages_topic", &self.pm_messages_topic),
-            ("muc_messages_topic", &self.muc_messages_topic),
-        ];
-        let own = own.into_iter().filter_map(|(name, topic)| Some((vec![name], topic.as_ref()?)));
+        let own = self.topics_by_kind().into_iter();
+        let own = own.filter_map(|(name, topic)| Some((vec![name], topic?)));
         let rooms = self.muc_topics.iter();
         own.chain(rooms.map(|(host, topic)| (vec!["muc_topics", host.as_str()], topic)))
     }

@@ -71,7 +71,7 @@ pub(super) fn check(url: &Url) -> Result<(), AmqpUriError> {
 fn unknown(url: &Url, name: &str) -> AmqpUriError {
     if let Some((name, instead)) = FOR_TLS.iter().find(|(known, _)| *known == name) {
         if url.scheme() == "amqp" {
-            let wrong = "asks for TLS, but the scheme amqp:// is without";
+            let wrong = "asks for TLS, and the scheme amqp:// has none";
             return error(name, wrong, &format!("write amqps://, and remove it; {instead}"));
         }
         return error(name, "is not read here", &format!("remove it; {instead}"));
