@@ -1,12 +1,13 @@
 //! A replay that is cut short at any moment, by whatever it may be, loses nothing.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join;
 
 use super::{declared, expect, ids, on_both, stand};
 use crate::support::{
-    Door, OwnBroker, Proxy, Running, Stand, dlq, dlq_program, message_id, wait_for,
+    Door, Ended, OwnBroker, Proxy, Running, Stand, dlq, dlq_program, message_id, wait_for,
 };
 
 const LETTERS: usize = 1500;
@@ -18,9 +19,13 @@ const UNDER_WAY: usize = 256;
 async fn under_way(stand: &Stand, uri: &str, more: u32) -> Running {
     let before = stand.ready(&stand.queue()).await;
     let replay = dlq_program(stand, &["replay", "--rate", "100/s"]).with("AMQP__URI", uri).start();
-    let enough = async || (stand.ready(&stand.queue()).await >= before + more).then_some(());
-    wait_for("the replay to be under way", enough).await;
+    arrive(stand, before + more).await;
     replay
+}
+
+async fn arrive(stand: &Stand, count: u32) {
+    let enough = async || (stand.ready(&stand.queue()).await >= count).then_some(());
+    wait_for("the replay to be under way", enough).await;
 }
 
 /// Waits until what a replay held is back: acknowledged is at most what was sent.
@@ -73,6 +78,12 @@ async fn fifteen_hundred_letters_survive_three_kills_of_their_replay() {
     .await;
 }
 
+/// How many letters are said to be sent and not confirmed.
+fn unconfirmed(ended: &Ended) -> usize {
+    let line = ended.stdout.lines().find(|line| line.contains("sent but not confirmed"));
+    line.map_or(0, |line| line.split_whitespace().next().unwrap().parse().unwrap())
+}
+
 const TO_DO: [&str; 2] = ["run the replay again", "not replayed; "];
 
 #[tokio::test]
@@ -84,9 +95,14 @@ async fn they_survive_two_cuts_of_its_connections() {
             let proxy = Proxy::start(&stand.amqp_uri, Door::Open).await;
             let uri = proxy.instead_of(&stand.amqp_uri);
             let replay = under_way(&stand, &uri, 100).await;
+            // From now on some are always sent and not confirmed yet.
+            proxy.delay(Duration::from_millis(200));
+            arrive(&stand, stand.ready(&stand.queue()).await + 20).await;
             proxy.set(Door::Silent);
             drop(proxy);
-            expect(&replay.wait().await, 1, &TO_DO);
+            let ended = replay.wait().await;
+            expect(&ended, 1, &TO_DO);
+            assert!(unconfirmed(&ended) > 1, "{}", ended.all());
             is_back(&stand).await;
         }
         account(stand, 2 * UNDER_WAY, queue_type).await;
