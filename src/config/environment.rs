@@ -16,7 +16,7 @@ pub(super) fn read(variables: &[(String, String)]) -> Layer {
     for (name, text) in ours {
         let origin = Origin::Environment(name.clone());
         if let Some(meant) = meant(name) {
-            let wrong = "is not read: between EVENT_PUSHER, groups and key stand two underscores";
+            let wrong = "is not read: two underscores separate EVENT_PUSHER, groups and key";
             let remedy = format!("did you mean `{}`?", meant.environment_name());
             layer.problems.push(Problem::new(&origin, None, wrong, remedy));
             continue;

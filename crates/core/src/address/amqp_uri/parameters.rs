@@ -72,9 +72,13 @@ fn unknown(url: &Url, name: &str) -> AmqpUriError {
     if let Some((name, instead)) = FOR_TLS.iter().find(|(known, _)| *known == name) {
         if url.scheme() == "amqp" {
             let wrong = "asks for TLS, and the scheme amqp:// has none";
-            return error(name, wrong, &format!("write amqps://, and remove it; {instead}"));
+            return error(
+                name,
+                wrong,
+                &format!("write amqps://, and remove the parameter; {instead}"),
+            );
         }
-        return error(name, "is not read here", &format!("remove it; {instead}"));
+        return error(name, "is not read here", &format!("remove the parameter; {instead}"));
     }
     let remedy = format!("the parameters are {}", KNOWN.join(", "));
     // What is not known may be a part of a password.
