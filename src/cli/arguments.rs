@@ -14,6 +14,8 @@ pub(crate) use feed::{FeedArguments, Mix, Wire};
 pub(crate) use import::Import;
 pub(crate) use try_events::TryArguments;
 
+use crate::limits::LONGEST_SHORT;
+
 /// Takes chat events from RabbitMQ, publishes them to Amazon SNS, and acknowledges only
 /// what SNS has accepted.
 #[derive(Debug, Parser)]
@@ -65,3 +67,11 @@ const AFTER_HELP: &str = "\
 Environment variables override the files: EVENT_PUSHER__SNS__REGION sets sns.region.
 
 Exit status: 0 success; 1 failure while running; 2 wrong arguments; 78 invalid configuration.";
+
+/// A name of a queue or an exchange, or a routing key.
+fn short_text(text: &str) -> Result<String, String> {
+    if text.len() <= LONGEST_SHORT {
+        return Ok(text.to_owned());
+    }
+    Err(format!("a name or routing key has no more than {LONGEST_SHORT} bytes"))
+}

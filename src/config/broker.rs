@@ -11,6 +11,9 @@ use crate::limits::{LONGEST_LETTER_WAIT, LONGEST_SHORT};
 /// What a source's queue for parked events is called after its queue.
 const HELD: &str = ".held";
 
+/// What the queue that locks the dead-letter queue while it is browsed is called after that queue.
+pub(crate) const BROWSE_LOCK: &str = ".look";
+
 /// Parked events come round as often as a held topic is probed, but not as fast as the broker can.
 const SHORTEST_PARKING: Duration = Duration::from_millis(100);
 
@@ -113,6 +116,7 @@ fn check_source(merged: &mut Merged, source: &Source) {
 fn check_queues(merged: &mut Merged, sources: &[Source]) {
     let mut queues: BTreeMap<String, Key> = BTreeMap::new();
     let dead_letters = Key::from("amqp.dead_letter_queue");
+    let lock = merged.text(&dead_letters).unwrap_or_default() + BROWSE_LOCK;
     queues.extend(merged.text(&dead_letters).map(|queue| (queue, dead_letters)));
     for source in sources {
         let key = Key::from(["amqp", "sources", &source.name, "queue"]);
@@ -126,6 +130,10 @@ fn check_queues(merged: &mut Merged, sources: &[Source]) {
         }
     }
     for Source { queue, parking, .. } in sources {
+        if let Some(key) = queues.get(queue).filter(|_| *queue == lock) {
+            let wrong = "is the queue that locks amqp.dead_letter_queue while it is browsed";
+            merged.problem(key, wrong, "give it another name");
+        }
         if let Some(key) = parking.as_ref().and_then(|parking| queues.get(&parking.queue)) {
             let wrong =
                 format!("is where events of `{queue}` are parked while their topic is held");

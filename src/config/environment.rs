@@ -37,20 +37,16 @@ pub(super) fn is_ours(name: &str) -> bool {
 /// The key that was most likely meant by a name with other underscores. Other names that begin with `EVENT_PUSHER_` are
 /// somebody else's.
 fn meant(name: &str) -> Option<Key> {
-    let words = |name: &str| -> Vec<String> {
-        let words = name.split('_').filter(|it| !it.is_empty());
-        words.map(str::to_ascii_uppercase).collect()
-    };
-    let is_meant = |key: &&Key| words(&key.environment_name()) == words(name);
-    schema::defaults().keys().filter(|_| path(name).is_none()).find(is_meant).cloned()
+    let letters = |name: &str| name.to_ascii_uppercase().replace('_', "");
+    let is_meant = |key: &&Key| letters(&key.environment_name()) == letters(name);
+    let is_near = path(name).is_none() && name.contains('_');
+    schema::defaults().keys().filter(|_| is_near).find(is_meant).cloned()
 }
 
 /// The part of the name that is a key, in lower case.
 fn path(name: &str) -> Option<String> {
-    let prefix = name.get(..ENVIRONMENT_PREFIX.len())?;
-    prefix
-        .eq_ignore_ascii_case(ENVIRONMENT_PREFIX)
-        .then(|| name[ENVIRONMENT_PREFIX.len()..].to_lowercase())
+    let (prefix, path) = name.split_at_checked(ENVIRONMENT_PREFIX.len())?;
+    prefix.eq_ignore_ascii_case(ENVIRONMENT_PREFIX).then(|| path.to_lowercase())
 }
 
 /// `None` where a name in it is invalid, which is in the layer's problems then.

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::key::Key;
 use super::settings::Config;
 use super::value::{Kind, is_unset, leaves, texts};
-use crate::address::AmqpUri;
+use crate::address::{self, AmqpUri};
 
 /// The text of `config/default.toml`.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -132,10 +132,12 @@ pub(super) fn shown(key: &Key, value: &Value) -> Option<String> {
     if !is_unset(value) && node(key).is_some_and(|it| it["writeOnly"] == true) {
         return None;
     }
-    let masked = |text: &str| match format(key) {
-        Some("amqp-uri") if !text.is_empty() => Some(AmqpUri::parse(text).ok()?.to_string()),
-        // Refused with a password in it, which must not be in the refusal.
-        Some("endpoint" | "collector") if text.contains('@') => None,
+    let masked = |text: &str| match format(key).filter(|_| !text.is_empty()) {
+        Some("amqp-uri") => Some(AmqpUri::parse(text).ok()?.to_string()),
+        // Refused perhaps with a password or a token in it, which must not be in the refusal.
+        Some(format @ ("endpoint" | "collector")) => {
+            address::checked(format, text).is_ok().then(|| text.to_owned())
+        }
         _ => Some(text.to_owned()),
     };
     let masked = texts(value).into_iter().map(masked).collect::<Option<Vec<_>>>()?;
@@ -167,11 +169,8 @@ pub fn reference() -> Vec<Reference> {
                 rows.push(Reference { key: name.to_owned(), default: String::new(), comment });
             }
         } else if let Some((name, default)) = line.split_once(" = ") {
-            rows.push(Reference {
-                key: format!("{group}.{name}"),
-                default: default.to_owned(),
-                comment,
-            });
+            let default = default.to_owned();
+            rows.push(Reference { key: format!("{group}.{name}"), default, comment });
         }
     }
     rows

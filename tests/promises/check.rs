@@ -1,5 +1,7 @@
 //! `check` says what is there, what is not and what to do, and leaves all as it was.
 
+use lapin::options::QueueDeleteOptions;
+
 use crate::support::{Ended, Event, Program, Stand, Worker};
 
 /// Nothing listens there: it is a privileged port that no service uses.
@@ -221,4 +223,21 @@ async fn a_token_that_could_be_guessed_is_a_problem_and_one_character_more_is_no
     assert_problems(&ended, &[&["admin.token", "24 characters", "openssl rand -hex 32"]]);
     assert!(!ended.all().contains(&short), "{ended:?}");
     assert_all_well(&offline(&"x".repeat(24)).await);
+}
+
+/// There is no room then for the name of the queue that locks it.
+#[tokio::test]
+async fn a_dead_letter_queue_with_the_longest_name_is_checked_and_listed() {
+    let stand = Stand::new("check-long").await;
+    let queue = format!("{:x<255}", stand.dead_letter_queue());
+    let settings = [("AMQP__DEAD_LETTER_QUEUE", &*queue)];
+    Worker::start_with(&stand, &settings).await.stop().await;
+    assert_all_well(&check(&stand, &settings).await);
+    let list = Program::new(&["dead-letters", "list", "--config", "stand.toml"])
+        .with_file("stand.toml", &stand.configuration());
+    let listed = list.with(settings[0].0, settings[0].1).run().await;
+    assert_eq!(listed.code, Some(0), "{}", listed.all());
+    let deleted = stand.channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+    assert_eq!(deleted.await.unwrap(), 0);
+    stand.leave_nothing().await;
 }

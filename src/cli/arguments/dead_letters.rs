@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use crate::dead_letters::argument_parsers::{duration, jid, kind, moment, rate};
 use crate::dead_letters::{Filter, Target};
 use crate::event::EventKind;
-use crate::limits::LONGEST_SHORT;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum DeadLetters {
@@ -152,12 +151,12 @@ const SOURCE: &str = "";
 pub(crate) struct ReplayArguments {
     /// Send to this queue; without a name, to the queue that each letter came from (default)
     #[arg(long, value_name = "QUEUE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(value_parser = name, conflicts_with = "to_exchange")]
+    #[arg(value_parser = super::short_text, conflicts_with = "to_exchange")]
     pub to_queue: Option<String>,
     /// Send to this exchange with the original routing key; without a name, to the exchange that each
     /// letter was published to
     #[arg(long, value_name = "EXCHANGE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(value_parser = name)]
+    #[arg(value_parser = super::short_text)]
     pub to_exchange: Option<String>,
     /// Show where each letter would be sent, and send nothing
     #[arg(long)]
@@ -267,12 +266,4 @@ impl From<FilterArguments> for Filter {
             limit,
         }
     }
-}
-
-/// Of a queue or an exchange.
-fn name(text: &str) -> Result<String, String> {
-    if text.len() <= LONGEST_SHORT {
-        return Ok(text.to_owned());
-    }
-    Err(format!("a name has no more than {LONGEST_SHORT} bytes"))
 }

@@ -54,7 +54,7 @@ pub(crate) struct FeedArguments {
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// The routing key, instead of the event's kind (or of the key that MongooseIM uses)
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = super::short_text)]
     pub routing_key: Option<String>,
 }
 

@@ -56,3 +56,24 @@ fn a_misspelt_region_is_found_before_dns_does_not_find_it() {
     // An emulator may have any.
     load(&by_name.replace("[sns]", "[sns]\nsns_host = \"localhost:4566\""), &[]).unwrap();
 }
+
+#[test]
+fn no_source_has_the_queue_that_locks_the_dead_letters() {
+    let toml = "amqp.dead_letter_queue = \"dead\"\namqp.sources.a.queue = \"dead.look\"\n";
+    let found = problems(toml, &[]);
+    assert!(found.contains("amqp.sources.a.queue = \"dead.look\""), "{found}");
+    assert!(found.contains("locks amqp.dead_letter_queue"), "{found}");
+}
+
+#[test]
+fn an_endpoint_that_is_refused_is_not_shown() {
+    for (key, value) in [
+        ("SNS__SNS_HOST", "http://h/?token=planted"),
+        ("SNS__SNS_HOST", "http//user:planted@h"),
+        ("TRACE__OTLP_ENDPOINT", "http:/user:planted@h"),
+        ("TRACE__OTLP_ENDPOINT", "http://planted%3Ax%40h/"),
+    ] {
+        let found = problems("", &[(&format!("EVENT_PUSHER__{key}"), value)]);
+        assert!(!found.contains("planted"), "{found}");
+    }
+}

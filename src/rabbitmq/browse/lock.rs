@@ -12,6 +12,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::connection::{CALL_TIMEOUT, bounded};
+use crate::config::BROWSE_LOCK;
 use crate::limits::LONGEST_SHORT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -21,8 +22,10 @@ use crate::rabbitmq::topology::queue_state::{QueueState, taken};
 /// Each try that is refused closes a channel, and RabbitMQ logs it.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the queue's name has behind that of the one that is looked at.
-const SUFFIX: &str = ".look";
+/// The name of the lock of a queue; `None` where AMQP has no room for it, and the queue no lock.
+fn lock_name(queue: &str) -> Option<String> {
+    Some(format!("{queue}{BROWSE_LOCK}")).filter(|name| name.len() <= LONGEST_SHORT)
+}
 
 /// What is told of a wait in line: that it begins, and that it ends.
 pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
@@ -71,10 +74,7 @@ impl BrowseLock {
         deadline: Instant,
         waits: impl Fn(bool),
     ) -> Result<Option<Self>, SourceError> {
-        let name = format!("{queue}{SUFFIX}");
-        if name.len() > LONGEST_SHORT {
-            return Ok(None);
-        }
+        let Some(name) = lock_name(queue) else { return Ok(None) };
         let mut is_told = false;
         let lock = loop {
             match ask(connection, &name, is_told).await? {
@@ -185,7 +185,7 @@ pub(super) async fn refuse_if_forbidden(
     connection: &BrokerConnection,
     queue: &str,
 ) -> Result<(), SourceError> {
-    let name = format!("{queue}{SUFFIX}");
+    let Some(name) = lock_name(queue) else { return Ok(()) };
     match find(connection, &name).await? {
         Some(LockReply::Forbidden) => Err(forbidden(queue, &name)),
         _ => Ok(()),

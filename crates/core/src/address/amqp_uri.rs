@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+use crate::limits::LONGEST_SHORT;
+
 /// The address of an AMQP broker. `Debug` and `Display` hide the password.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
@@ -131,6 +133,9 @@ fn check_vhost(path: &str) -> Result<(), &'static str> {
     if vhost.contains('/') {
         return Err("has an unescaped `/` in its vhost");
     }
+    if percent_decode_str(vhost).count() > LONGEST_SHORT {
+        return Err("has a vhost of more than 255 bytes, which is AMQP's limit");
+    }
     let escaped =
         |escape: &str| escape.len() >= 2 && escape.bytes().take(2).all(|b| b.is_ascii_hexdigit());
     if !vhost.split('%').skip(1).all(escaped) {
@@ -198,6 +203,8 @@ mod tests {
 
     #[test]
     fn an_address_that_lapin_would_misread_is_refused() {
+        let over = format!("amqp://host/{}%2f", "v".repeat(255));
+        AmqpUri::parse(&over.replacen('v', "", 1)).unwrap();
         for (text, wrong) in [
             ("127.0.0.1:5672", "has no scheme"),
             ("http://127.0.0.1", "has a scheme other than amqp and amqps"),
@@ -212,6 +219,7 @@ mod tests {
             ("amqp://u:a\nb@host", "has a blank or a line break in it"),
             ("amqp://host/a/b", "has an unescaped `/` in its vhost"),
             ("amqp://host//", "has an unescaped `/` in its vhost"),
+            (&over, "has a vhost of more than 255 bytes, which is AMQP's limit"),
             ("amqp://host/50%", "has a `%` in its vhost that begins no escape"),
         ] {
             assert_eq!(

@@ -14,6 +14,10 @@ const TRACES: &str = "/v1/traces";
 ///
 /// What is wrong with it, as the end of a sentence, and nothing of the text.
 pub fn parse(text: &str) -> Result<Url, String> {
+    // Beyond the host an `@` is most likely the rest of a slip in `https://user:password@host`.
+    if text.contains('@') {
+        return Err("has a user or password in it".to_owned());
+    }
     let has_scheme = text.contains("://");
     let with_scheme = if has_scheme { text.to_owned() } else { format!("https://{text}") };
     let mut url =
@@ -84,6 +88,9 @@ mod tests {
     fn what_an_endpoint_can_not_have_is_refused_without_being_repeated() {
         for text in [
             "https://user:planted@sns.example",
+            "http//user:planted@sns.example",
+            "http:\\\\user:planted@sns.example",
+            "sns.example/user:planted@x",
             "sns.example?planted=1",
             "sns.example#planted",
             "planted://sns.example",

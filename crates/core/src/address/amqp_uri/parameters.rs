@@ -35,6 +35,9 @@ const MECHANISMS: [&str; 4] = ["amqplain", "anonymous", "external", "plain"];
 /// AMQP's own least size of a frame.
 const SMALLEST_FRAME: u64 = 4096;
 
+/// Channels that one connection uses at most: 64 for one dead letter each, and a few that look at queues.
+const LEAST_CHANNELS: u64 = 70;
+
 /// An hour in milliseconds.
 const LONGEST_TIMEOUT: u64 = 3_600_000;
 
@@ -52,7 +55,9 @@ pub(super) fn check(url: &Url) -> Result<(), AmqpUriError> {
             }
         };
         match &*name {
-            "heartbeat" | "channel_max" => number(0, u16::MAX.into())?,
+            "channel_max" if value == "0" => {}
+            "channel_max" => number(LEAST_CHANNELS, u16::MAX.into())?,
+            "heartbeat" => number(0, u16::MAX.into())?,
             "connection_timeout" => number(1, LONGEST_TIMEOUT)?,
             "frame_max" => number(SMALLEST_FRAME, u32::MAX.into())?,
             "auth_mechanism" if !MECHANISMS.contains(&&*value.to_lowercase()) => {
@@ -111,6 +116,7 @@ mod tests {
             ("connection_timeout=0", "`connection_timeout` must be a whole number from 1"),
             ("frame_max=100", "`frame_max` must be a whole number from 4096"),
             ("channel_max=-1", "`channel_max` must be a whole number"),
+            ("channel_max=1", "`channel_max` must be a whole number from 70"),
             ("auth_mechanism=cookie", "must be one of amqplain, anonymous, external, plain"),
             ("hearbeat=30", "did you mean `heartbeat`?"),
             ("heartbeat=3&heartbeat=4", "`heartbeat` stands twice"),
