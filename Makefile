@@ -15,8 +15,8 @@ CHECKS := check-format check-scripts check-dependencies check-lints check-docs t
 LONG := long:: chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
 # Promises that `make check-long` tries on RabbitMQ 4.3 once more, by their modules: what others send stops no worker.
 ON_4_3 := poison:: trust:: in_flight_bytes:: visitors told:: descriptors:: output::
-# One more at once than there are processors, since most of them wait for something.
-export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) + 1)))
+# Twice as many at once as there are processors, since most of them wait for something.
+export RUST_TEST_THREADS ?= $(shell echo $$(($$(nproc) * 2)))
 .NOTPARALLEL:
 
 ##@ See it work

@@ -125,6 +125,10 @@ metrics! {
     /// Deliveries that go back to the queue.
     handed_back: IntCounterVec = Reference::new(MetricKind::Counter, "handed_back_total", &["source"],
         "Deliveries that ended without an outcome and are delivered again: requeued, parked, or lost with their connection.");
+    /// Events with parts replaced.
+    mended: IntCounterVec = Reference::new(MetricKind::Counter, "mended_total", &["source"],
+        "Events of which parts of the JSON were replaced to read it: lone surrogates by U+FFFD, numbers beyond a double by null. \
+         Each has an outcome, too.");
     /// Deliveries without an end.
     in_flight: IntGaugeVec = Reference::new(MetricKind::Gauge, "in_flight", &["source"],
         "Deliveries that are neither settled nor handed back, including those that wait for a held topic.");

@@ -54,6 +54,7 @@ pub struct Monitor {
     seen: RefCell<SourceObservation>,
     deliveries: IntCounter,
     handed_back: IntCounter,
+    mended: IntCounter,
     in_flight: IntGauge,
     backlog: Gauge,
     seconds: Histogram,
@@ -81,6 +82,7 @@ impl Monitor {
             }),
             deliveries: metrics.deliveries.with_label_values(label),
             handed_back: metrics.handed_back.with_label_values(label),
+            mended: metrics.mended.with_label_values(label),
             in_flight: metrics.in_flight.with_label_values(label),
             backlog: metrics.backlog.with_label_values(label),
             seconds: metrics.delivery_seconds.with_label_values(label),
@@ -198,6 +200,13 @@ impl Monitor {
         self.deliveries.inc();
         self.in_flight.inc();
         DeliveryGuard { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
+    }
+
+    /// Parts of an event were replaced to read it. Returns whether it is the source's first.
+    #[must_use]
+    pub fn mended(&self) -> bool {
+        self.mended.inc();
+        self.mended.get() == 1
     }
 
     /// A delivery had come, and goes back.

@@ -32,6 +32,8 @@ pub struct Relay<P> {
 pub struct Started {
     /// What kind of event it is, where it is one.
     pub kind: Option<EventKind>,
+    /// Whether parts of its payload were replaced to read it.
+    pub is_mended: bool,
     /// Its part of a trace.
     pub trace: Trace,
     next: Next,
@@ -47,7 +49,7 @@ enum Next {
 
 impl Started {
     fn decided(trace: Trace, outcome: Outcome) -> Self {
-        Self { kind: None, trace, next: Next::Decided(outcome) }
+        Self { kind: None, is_mended: false, trace, next: Next::Decided(outcome) }
     }
 }
 
@@ -129,7 +131,7 @@ impl<P: Publish + 'static> Relay<P> {
             Ok(Routed::Skip(reason)) => Next::Decided(Outcome::Skipped(reason)),
             Err(letter) => Next::Decided(Outcome::DeadLettered(letter)),
         };
-        Started { kind: Some(event.kind()), trace, next }
+        Started { kind: Some(event.kind()), is_mended: event.meta().is_mended, trace, next }
     }
 
     async fn publish(

@@ -220,6 +220,9 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         // Here and not in the future, so that places are taken in the order of delivery.
         let mut started = self.relay.start(&delivery.envelope);
         let taken = self.monitor.taken(started.kind);
+        if started.is_mended && self.monitor.mended() {
+            self.log_first_mended();
+        }
         let trace_guard = started.trace.guard();
         let deadline = self.budget.deadline();
         async move {

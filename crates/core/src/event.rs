@@ -8,6 +8,7 @@ mod error;
 mod field;
 mod json;
 mod locate;
+mod mend;
 mod mongooseim;
 mod native;
 mod object;
@@ -40,6 +41,16 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
     if let Some(why) = &envelope.unreadable {
         return Err(DecodeError::without_position(error::Problem::Unreadable(why.clone())));
     }
+    read(envelope, format).or_else(|error| match mend::mended(&envelope.payload, &error) {
+        Some(payload) => {
+            let envelope = Envelope { payload, ..envelope.clone() };
+            Ok(read(&envelope, format)?.into_mended())
+        }
+        None => Err(error),
+    })
+}
+
+fn read(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, DecodeError> {
     match format {
         Format::Native => native::decode(object::Object::read(&envelope.payload)?),
         Format::Mongooseim => mongooseim::decode(envelope),
@@ -284,4 +295,6 @@ pub struct Meta<'a> {
     /// Taken as it passed a server, which may have been on its way from a room to an occupant
     /// and not from a user.
     pub in_transit: bool,
+    /// Parts of the payload were replaced to read it: lone surrogates by U+FFFD, or numbers beyond a double by `null`.
+    pub is_mended: bool,
 }

@@ -118,6 +118,8 @@ fn an_attribute_within_the_rules_arrives_and_more_than_ten_are_warned_of_once() 
             assert_eq!(found, Some(expected), "{name}");
         }
         assert_eq!(it.log.count("too_many_attributes"), 0);
+        // Subscriptions with a filter policy do not get the one with the tab.
+        assert_eq!(it.log.all("invalid_attribute")[0]["attribute"], "A-z_0.9");
         let mut eleven =
             json!({"type": "chat", "from_user_id": "a@h", "to_user_id": "b@h", "message": "x"});
         (0..11).for_each(|number| eleven[format!("name{number}")] = "x".into());
@@ -125,6 +127,7 @@ fn an_attribute_within_the_rules_arrives_and_more_than_ten_are_warned_of_once() 
         it.settles(cases.len() as u64 + 2).await;
         assert_eq!(it.sns.of("pm").last().unwrap().attributes.iter().len(), 11);
         assert_eq!(it.log.count("too_many_attributes"), 1);
+        assert_eq!(it.log.count("invalid_attribute"), 1);
     });
 }
 

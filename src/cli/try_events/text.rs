@@ -61,6 +61,8 @@ fn notification(notification: &Notification) -> Vec<String> {
         };
         lines.push(field("attribute", &format!("{name} = {shown} ({})", value.data_type())));
     }
+    let warnings = attributes.warnings();
+    lines.extend(warnings.map(|it| field("warning", &format!("the plugin gives {it}"))));
     // Where there is a group, it says the same.
     let order = order.as_ref().filter(|_| group.is_none());
     lines.extend(order.map(|it| field("in order", it.as_str())));

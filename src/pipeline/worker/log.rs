@@ -37,6 +37,16 @@ impl<S, P> Worker<S, P> {
         }
     }
 
+    /// Tells of the first event of which parts were replaced.
+    pub(super) fn log_first_mended(&self) {
+        tracing::warn!(
+            event = "first_mended",
+            source = self.name,
+            "an event's JSON has half of a surrogate pair or a number beyond a double, which was replaced by U+FFFD or null; \
+             look at what its producer cuts; further ones are only counted (event_pusher_mended_total)"
+        );
+    }
+
     /// The first of each way to end is worth a line, all of them are not.
     pub(super) fn log_first(&self, outcome: &Outcome) {
         match outcome {

@@ -14,7 +14,7 @@ use super::envelope::MediaType;
 use super::error::{DecodeError, Problem};
 use super::field::Field;
 use super::object::Object;
-use super::{Decoded, Envelope, EventKind};
+use super::{Decoded, Envelope, EventKind, mend};
 use crate::outcome::SkipReason;
 
 /// Each followed by the attribute's name. JMS clients can't write the colon.
@@ -53,8 +53,12 @@ pub(super) fn decode_object(mut object: Object<'_>) -> Result<Decoded<'_>, Decod
         let data = base64_simd::STANDARD
             .decode_to_vec(encoded.as_bytes())
             .map_err(|_| object.error(Field::DataBase64, Problem::NotBase64))?;
-        let decoded = attributes.event(Object::read(&data)).map_err(within)?;
-        return Ok(decoded.into_owned());
+        let read = Object::read(&data);
+        return match read.as_ref().err().and_then(|error| mend::mended(&data, error)) {
+            Some(data) => attributes.event(Object::read(&data)).map(Decoded::into_mended),
+            None => attributes.event(read).map(Decoded::into_owned),
+        }
+        .map_err(within);
     }
     attributes.event(object.take_object(Field::Data))
 }

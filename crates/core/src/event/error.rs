@@ -34,6 +34,13 @@ impl DecodeError {
     }
 }
 
+impl DecodeError {
+    /// Whether it is about the JSON text itself.
+    pub(super) const fn is_json(&self) -> bool {
+        matches!(self.problem, Problem::Json(_))
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(position) = self.position {

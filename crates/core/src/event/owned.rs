@@ -5,6 +5,15 @@ use std::borrow::Cow;
 use super::{Decoded, Event, Message, Meta, Presence};
 
 impl Decoded<'_> {
+    /// The same, known to be of a payload in which parts were replaced.
+    pub(super) fn into_mended(self) -> Decoded<'static> {
+        let mut decoded = self.into_owned();
+        if let Decoded::Event(event) = &mut decoded {
+            event.meta_mut().is_mended = true;
+        }
+        decoded
+    }
+
     pub(super) fn into_owned(self) -> Decoded<'static> {
         match self {
             Self::Event(Event::Presence(Presence { user, present, meta })) => {
@@ -22,7 +31,7 @@ impl Decoded<'_> {
 
 impl Meta<'_> {
     fn into_owned(self) -> Meta<'static> {
-        let Self { id, source, timestamp, traceparent, metadata, in_transit } = self;
+        let Self { id, source, timestamp, traceparent, metadata, in_transit, is_mended } = self;
         Meta {
             id: id.map(owned),
             source: source.map(owned),
@@ -30,6 +39,7 @@ impl Meta<'_> {
             traceparent: traceparent.map(owned),
             metadata,
             in_transit,
+            is_mended,
         }
     }
 }

@@ -4,6 +4,7 @@ mod auto;
 mod cloudevents;
 mod hostile;
 mod jids;
+mod mended;
 mod odd;
 mod random;
 mod xmpp;

@@ -27,6 +27,10 @@ use crate::limits::LONGEST_STANZA;
 /// Elements in each other.
 const DEEPEST: usize = 64;
 
+/// What a declaration may call UTF-8, or a subset of it. `utf8` and `ascii` are no registered names, but Python's ElementTree
+/// and others write them.
+const ENCODINGS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
+
 /// XML's white space.
 const BLANK: [char; 4] = [' ', '\t', '\r', '\n'];
 
@@ -187,9 +191,7 @@ fn check_declaration(declaration: &BytesDecl<'_>, offset: usize) -> Result<(), F
     }
     match declaration.encoding() {
         None => Ok(()),
-        Some(Ok(name)) if ["utf-8", "us-ascii"].iter().any(|it| name.eq_ignore_ascii_case(it)) => {
-            Ok(())
-        }
+        Some(Ok(name)) if ENCODINGS.iter().any(|it| name.eq_ignore_ascii_case(it)) => Ok(()),
         Some(_) => Err(Fault::Encoding),
     }
 }

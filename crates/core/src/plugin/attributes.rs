@@ -83,15 +83,44 @@ impl Attributes {
         self.len() >= DELIVERED_RAW
     }
 
+    /// The first of those whose text has a tab or a line break. SNS takes them, and then passes the message to no subscription
+    /// that has a filter policy. Source: aws-sdk-java-v2 issue 5828; SNS counts such messages as
+    /// `NumberOfNotificationsFilteredOut-InvalidAttributes`.
+    #[must_use]
+    pub fn invalid_for_filters(&self) -> Option<&str> {
+        let is_invalid = |value: &AttributeValue| match value {
+            AttributeValue::String(text) => text.contains(['\t', '\n', '\r']),
+            AttributeValue::Number(_) | AttributeValue::Binary(_) => false,
+        };
+        self.iter().find(|(_, value)| is_invalid(value)).map(|(name, _)| name)
+    }
+
+    /// What SNS takes, but does not pass on to all: each as what a plugin "gives".
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        let too_many = self.are_too_many_for_raw_delivery().then(|| {
+            let what =
+                "SQS queues that are subscribed with raw delivery get no message with more than";
+            format!("{} attributes: {what} {DELIVERED_RAW}", self.len())
+        });
+        let invalid = self.invalid_for_filters().map(|name| {
+            let what = "subscriptions with a filter policy get no such message";
+            format!("the attribute `{}` a tab or a line break: {what}", shown(name))
+        });
+        too_many.into_iter().chain(invalid)
+    }
+
     /// Why SNS would refuse them, in one line that shows no value.
     pub(crate) fn fault(&self) -> Option<String> {
         self.iter().find_map(|(name, value)| {
             let fault = name_fault(name).or_else(|| value.fault())?;
-            // The name may come from an event, too.
-            let name: String = name.chars().take(SHOWN_NAME).flat_map(char::escape_debug).collect();
-            Some(format!("the plugin's attribute `{name}` {fault}"))
+            Some(format!("the plugin's attribute `{}` {fault}", shown(name)))
         })
     }
+}
+
+/// A name as it is shown, which may come from an event.
+fn shown(name: &str) -> String {
+    name.chars().take(SHOWN_NAME).flat_map(char::escape_debug).collect()
 }
 
 impl<N: Into<String>, V: Into<AttributeValue>> FromIterator<(N, V)> for Attributes {

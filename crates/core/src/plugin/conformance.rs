@@ -84,13 +84,8 @@ impl SampleCheck<'_> {
             if let Some(fault) = attributes.fault() {
                 self.remark(function, true, &fault);
             }
-            if attributes.are_too_many_for_raw_delivery() {
-                let advice = format!(
-                    "gives {} attributes: SQS queues that are subscribed with raw delivery get no message with more \
-                     than 10",
-                    attributes.len()
-                );
-                self.remark(function, false, &advice);
+            for warning in attributes.warnings() {
+                self.remark(function, false, &format!("gives {warning}"));
             }
         }
         let metadata = self.ask("metadata", || plugin.metadata(event));

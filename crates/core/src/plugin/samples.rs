@@ -31,6 +31,7 @@ pub(super) fn samples() -> Vec<(&'static str, Event<'static>)> {
             )
         }),
         ("a long chat message", message(Chat, alice, bob, &"x".repeat(LONG))),
+        ("a chat message with a tab", message(Chat, alice, bob, "Name:\tAlice")),
         ("a group message", message(Groupchat, alice, room, "Hi all!")),
         ("a private message in a room", message(Chat, alice, &format!("{room}/nick"), "Psst!")),
     ];

@@ -62,20 +62,8 @@ fn a_broken_payload_is_undecodable_with_position_and_reason() {
             "line 1, column 27: the payload is not JSON: control character (\\u0000-\\u001F) found while parsing a string",
         ),
         (
-            b"{\"type\":\"chat\",\"message\":\"\\ud800\"}",
-            "line 1, column 33: the payload is not JSON: unexpected end of hex escape",
-        ),
-        (
-            b"{\"type\":\"chat\",\"message\":\"\\udc00\\ud800\"}",
-            "line 1, column 32: the payload is not JSON: lone leading surrogate in hex escape",
-        ),
-        (
             b"{\"type\":\"chat\",\"message\":\"\0\"}",
             "line 1, column 27: the payload is not JSON: control character (\\u0000-\\u001F) found while parsing a string",
-        ),
-        (
-            b"{\"type\":\"x\",\"n\":1e999}",
-            "line 1, column 21: the payload is not JSON: number out of range",
         ),
     ];
     for (payload, expected) in cases {

@@ -149,6 +149,8 @@ fn any_way_to_write_a_stanza_is_the_same_stanza() {
         " \n<message from='a@b' to='c@d' type='chat'><body>x</body></message>\n ",
         "\u{feff}<message from='a@b' to='c@d' type='chat'><body>x</body></message>",
         "<?xml version='1.0'?><message from='a@b' to='c@d' type='chat'><body>x</body></message>",
+        // As Python's ElementTree writes it.
+        "<?xml version='1.0' encoding='utf8'?>\n<message from='a@b' to='c@d' type='chat'><body>x</body></message>",
         "<?xml version=\"1.0\" encoding=\"utf-8\" standalone='yes'?>\n<message from='a@b' to='c@d' type='chat'><body>x</body></message>",
         "<!-- a --><message from='a@b' to='c@d' type='chat'><!-- b --><body><!-- c -->x<!-- d --></body></message><!-- e -->",
     ] {

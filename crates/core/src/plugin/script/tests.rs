@@ -24,8 +24,10 @@ fn chat(body: &str) -> Message<'_> {
     let meta = Meta {
         id: Some("42".into()),
         timestamp: "2026-01-31T12:00:00Z".parse().ok(),
-        metadata: serde_json::from_str(r#"{"n":5,"r":0.5,"t":"x","o":{"l":[1,null,true]}}"#)
-            .unwrap(),
+        metadata: serde_json::from_str(
+            r#"{"n":5,"r":0.5,"t":"x","o":{"l":[1,null,true]},"w":18446744073709551615}"#,
+        )
+        .unwrap(),
         ..Meta::default()
     };
     Message { kind: MessageKind::Chat, from, to, body: body.into(), meta }
@@ -64,7 +66,10 @@ fn a_jid_and_an_event_have_their_parts() {
         ("event.from == event.sender && event.from != event.to", "true"),
         ("event.to == `bob@b.example` && `bob@b.example` == event.to", "true"),
         ("[event.to.local, event.to.resource]", r#"["bob",""]"#),
-        ("event.metadata", r#"{"n":5,"o":{"l":[1,null,true]},"r":0.5,"t":"x"}"#),
+        (
+            "event.metadata",
+            r#"{"n":5,"o":{"l":[1,null,true]},"r":0.5,"t":"x","w":"18446744073709551615"}"#,
+        ),
         ("event.metadata.n + 1", "6"),
         ("event.metadata.absent", "null"),
         ("'c'", r#""c""#),
@@ -265,7 +270,7 @@ fn a_call_leaves_nothing_behind_for_the_next() {
 
 #[test]
 fn conformance_tells_each_trouble_once_and_on_which_sample() {
-    let eleven = (0..11).map(|n| format!("a{n}: `x`, ")).collect::<Vec<_>>().concat();
+    let eleven = (0..11).map(|n| format!("a{n}: `x\t`, ")).collect::<Vec<_>>().concat();
     let script = compile(&format!(
         "fn keep(event) {{ event.text.len() > 0 }}
          fn user_guid(jid) {{ jid.local }}
@@ -281,8 +286,9 @@ fn conformance_tells_each_trouble_once_and_on_which_sample() {
         "`metadata`, on a presence: would overwrite the body's own field `message`",
         "`user_guid`, on a presence of a server: gives an empty id",
         "`message_attributes`, on a chat message: gives 11 attributes: SQS queues",
+        "`message_attributes`, on a chat message: gives the attribute `a0` a tab or a line break",
     ];
-    assert_eq!((said.len(), advice), (expected.len(), 1), "{said:#?}");
+    assert_eq!((said.len(), advice), (expected.len(), 2), "{said:#?}");
     for (said, expected) in said.iter().zip(expected) {
         assert!(said.starts_with(expected), "{said}\ninstead of\n{expected}");
     }

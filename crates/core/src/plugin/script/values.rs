@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jid::Jid;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
-use serde_json::Value as Json;
+use serde_json::{Number, Value as Json};
 
 use super::bounds::Bounds;
 use super::cost::{Charged, Size, give, too_large};
@@ -190,7 +190,8 @@ fn measure(json: &Json, size: &mut Size) -> bool {
                 }
             }
         }
-        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+        Json::Number(number) => size.bytes += digits(number).map_or(0, |digits| digits.len()),
+        Json::Null | Json::Bool(_) => {}
     }
     size.fits().is_ok()
 }
@@ -203,13 +204,19 @@ fn map(object: &serde_json::Map<String, Json>) -> Map {
     object.iter().map(|(name, value)| (name.as_str().into(), of_json(value))).collect()
 }
 
+/// Of a whole number that is too large for those of a script, which gets it as a text: a float would change it.
+fn digits(number: &Number) -> Option<String> {
+    number.as_u64().filter(|whole| i64::try_from(*whole).is_err()).map(|whole| whole.to_string())
+}
+
 fn of_json(json: &Json) -> Dynamic {
     match json {
         Json::Null => Dynamic::UNIT,
         Json::Bool(flag) => (*flag).into(),
-        Json::Number(number) => match number.as_i64() {
-            Some(whole) => whole.into(),
-            None => number.as_f64().unwrap_or_default().into(),
+        Json::Number(number) => match (number.as_i64(), digits(number)) {
+            (Some(whole), _) => whole.into(),
+            (None, Some(digits)) => digits.into(),
+            (None, None) => number.as_f64().unwrap_or_default().into(),
         },
         Json::String(text) => text.as_str().into(),
         Json::Array(items) => items.iter().map(of_json).collect::<Array>().into(),
