@@ -83,6 +83,9 @@ fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     let loaded = load(&arguments, plugins).and_then(|config| {
         let plugins = plugins_of(&arguments.command, plugins, &config)?;
         let filter = logging::filter(&config)?;
+        if matches!(arguments.command, Command::Run | Command::Check { .. }) {
+            config.require_topics()?;
+        }
         Ok((config, plugins, filter))
     });
     let (config, plugins, filter) = match loaded {

@@ -22,6 +22,7 @@ mod schema;
 mod service;
 mod settings;
 mod suggest;
+mod topics;
 mod value;
 
 #[cfg(test)]
@@ -38,9 +39,9 @@ pub use problem::{Problem, Problems};
 pub(crate) use schema::HOST_KEYS;
 pub use schema::{DEFAULTS, Reference, reference};
 pub use settings::{
-    Access, Account, Admin, Amqp, Config, Effective, ExchangeType, Format, Log, LogFormat,
-    Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source, StaticCredentials, Tls,
-    Trace,
+    Access, Account, Admin, Amqp, Config, Effective, EmptiedTopic, ExchangeType, Format, Log,
+    LogFormat, Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source,
+    StaticCredentials, Tls, Trace,
 };
 
 use merged::Merged;
@@ -61,7 +62,9 @@ impl Config {
         let mut config = routing::read(&mut merged, plugin_names)?;
         broker::complete(&mut merged, &mut config);
         service::check(&mut merged, &config);
-        config.effective = effective(&merged.finish()?, &config.amqp);
+        let merged = merged.finish()?;
+        config.effective = effective(&merged, &config.amqp);
+        config.emptied_topics = merged.emptied_topics;
         Ok(config)
     }
 

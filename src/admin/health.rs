@@ -159,7 +159,7 @@ impl Status {
 /// Why a source that ought to consume does not.
 fn idle(seen: &SourceObservation) -> Option<Problem> {
     let (reason, error, what_to_do) = match &seen.state {
-        State::Consuming | State::Waiting(Circuit::Topic(_)) => return None,
+        State::Consuming | State::Waiting(Circuit::Topic(_)) | State::NoTopic => return None,
         State::Connecting => {
             ("connecting", None, "wait a few seconds: the worker is connecting to RabbitMQ")
         }
@@ -189,17 +189,16 @@ impl SourceStatus {
     pub(super) fn is_waiting(&self) -> bool {
         self.state == WAITING
     }
+
+    /// Whether it is not consumed, since no topic is set for what it carries.
+    pub(super) fn has_no_topic(&self) -> bool {
+        self.state == State::NoTopic.label()
+    }
 }
 
 impl From<&SourceObservation> for SourceStatus {
     fn from(seen: &SourceObservation) -> Self {
-        let state = match seen.state {
-            State::Connecting => "connecting",
-            State::Consuming => "consuming",
-            State::Disconnected(_) => "disconnected",
-            State::Waiting(_) => WAITING,
-        };
-        Self { name: seen.source.clone(), state, since: seen.since }
+        Self { name: seen.source.clone(), state: seen.state.label(), since: seen.since }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::Status;
 use crate::arn::TopicArn;
 use crate::observe::metrics::Metrics;
-use crate::observe::monitor::{Monitor, State};
+use crate::observe::monitor::{Monitor, SourceObservation, State};
 use crate::observe::recent::RecentErrors;
 use crate::outcome::Circuit;
 use crate::pipeline::worker::Stop;
@@ -25,6 +25,8 @@ pub(super) const STATUS_EVERY: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct StatusPublisher<P> {
     pub(crate) monitors: Vec<Rc<Monitor>>,
+    /// Sources that are not consumed.
+    pub(crate) not_consumed: Vec<SourceObservation>,
     pub(crate) publisher: Rc<Publisher<P>>,
     pub(crate) topics: Vec<TopicArn>,
     pub(crate) recent: Rc<RecentErrors>,
@@ -49,11 +51,12 @@ impl<P: Publish + 'static> StatusPublisher<P> {
     }
 
     fn read(&self, stopping_since: Option<Timestamp>) -> Status {
+        let seen = self.monitors.iter().map(|monitor| monitor.seen());
         Status {
             at: Instant::now(),
             clock: Timestamp::now(),
             stopping_since,
-            sources: self.monitors.iter().map(|monitor| monitor.seen()).collect(),
+            sources: seen.chain(self.not_consumed.iter().cloned()).collect(),
             holds: self.publisher.open_circuits(),
             errors: self.recent.all().to_vec(),
         }
@@ -62,8 +65,15 @@ impl<P: Publish + 'static> StatusPublisher<P> {
     /// What is not counted as it happens.
     fn measure(&self, status: &Status) {
         self.monitors.iter().for_each(|monitor| monitor.refresh());
-        let connected = status.sources.iter().all(|seen| seen.state == State::Consuming);
-        self.metrics.connected.set(connected.into());
+        let is_well =
+            |seen: &SourceObservation| matches!(seen.state, State::Consuming | State::NoTopic);
+        self.metrics.connected.set(status.sources.iter().all(is_well).into());
+        for SourceObservation { source, state, .. } in &status.sources {
+            for label in State::LABELS {
+                let gauge = self.metrics.source_state.with_label_values(&[&**source, label]);
+                gauge.set((label == state.label()).into());
+            }
+        }
         let is_held = |circuit: &Circuit| {
             status.holds.iter().any(|hold: &OpenCircuit| hold.circuit == *circuit)
         };

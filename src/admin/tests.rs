@@ -113,6 +113,9 @@ fn ready_is_who_consumes_and_is_not_held_as_a_whole() {
     );
     server.see(SourceState::Waiting(Circuit::Topic(topic)), vec![]);
     assert_eq!(server.get("/readyz").0, 200, "nor does it change anything how it waits");
+    server.see(SourceState::NoTopic, vec![]);
+    let (status, body) = server.get("/readyz");
+    assert_eq!((status, &body["sources"][0]["state"]), (200, &"no_topic".into()), "{body}");
 }
 
 #[test]

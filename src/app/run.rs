@@ -116,18 +116,26 @@ fn open_exporter(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Expor
     Exporter::start(endpoint, &host.to_string_lossy(), Arc::clone(metrics)).map(Some)
 }
 
+/// Says which topics are unset though they may have been meant to be set.
+fn warn_of_topics(config: &Config) {
+    if config.topics().next().is_none() {
+        tracing::warn!(
+            event = "no_topics",
+            "no topic is set, and every source has discard = true: every event will be skipped as topic_unset"
+        );
+    }
+    for emptied in &config.emptied_topics {
+        tracing::warn!(event = "topic_emptied", key = %emptied.key, "{emptied}");
+    }
+}
+
 async fn run_workers(config: Config, prepared: Prepared) {
     let Prepared { router, stop, metrics, status, exporter } = prepared;
     running::watch_this_thread();
     let name = worker_name();
     let sources = config.amqp.sources.len();
     tracing::info!(event = "starting", worker = name, sources, "worker starting");
-    if config.topics().next().is_none() {
-        tracing::warn!(
-            event = "no_topics",
-            "no topic is set in [sns]: every event will be skipped as topic_unset"
-        );
-    }
+    warn_of_topics(&config);
     let broker = Rc::new(Broker::new(config.amqp.clone(), name));
     let dead_letters = Rc::new(DeadLetterPublisher::new(Rc::clone(&broker)));
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;

@@ -13,6 +13,7 @@ mod refusals;
 mod service;
 mod shutdown;
 mod storm;
+mod topics;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -12,7 +12,7 @@ use crate::admin::{Status, StatusPublisher};
 use crate::arn::TopicArn;
 use crate::config::{self, Config};
 use crate::observe::metrics::{Metrics, sum};
-use crate::observe::monitor::Monitor;
+use crate::observe::monitor::{Monitor, SourceObservation, State};
 use crate::observe::recent::RecentErrors;
 use crate::observe::trace::{Spans, Tracer};
 use crate::pipeline::ports::Source;
@@ -59,10 +59,14 @@ impl<P: Publish + 'static> Wiring<P> {
         status: watch::Sender<Status>,
     ) {
         let sources = config.amqp.sources.iter();
+        let (consumed, others): (Vec<_>, Vec<_>) =
+            sources.partition(|source| config.missing_topics(source).is_none());
         let workers: Vec<_> =
-            sources.map(|source| self.worker(config, source, &queue_of)).collect();
+            consumed.into_iter().map(|source| self.worker(config, source, &queue_of)).collect();
+        let not_consumed = others.into_iter().map(|source| without_topic(config, source)).collect();
         let status_publisher = StatusPublisher {
             monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
+            not_consumed,
             publisher: self.publisher,
             topics: self.topics,
             recent: self.recent,
@@ -100,6 +104,21 @@ impl<P: Publish + 'static> Wiring<P> {
             grace: config.shutdown.grace,
         }
     }
+}
+
+/// Says why nothing is consumed from a source.
+fn without_topic(config: &Config, source: &config::Source) -> SourceObservation {
+    let keys = config.missing_topics(source);
+    let config::Source { name, queue, .. } = source;
+    tracing::warn!(
+        event = "source_without_topic",
+        source = name,
+        queue,
+        keys,
+        "source is not consumed: no topic is set for the events that it carries; set one of the keys, remove the source, or set \
+         discard = true for it to skip its events"
+    );
+    SourceObservation::now(name, State::NoTopic)
 }
 
 /// Says each minute what has come since, so that the log tells more than how it began.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anstyle::{AnsiColor, Style};
 
 use crate::cli::output::print_line;
-use crate::config::{Access, Config};
+use crate::config::{Access, Amqp, Config, Source};
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publish::Publish;
@@ -44,7 +44,7 @@ pub(crate) async fn run(
     let reachable = !offline && unusable.is_none();
     unusable.into_iter().for_each(&mut report);
     if reachable {
-        let broker = Broker::new(config.amqp.clone(), "event-pusher-sns check".to_owned());
+        let broker = Broker::new(consumed(config), "event-pusher-sns check".to_owned());
         inspect::inspect(&broker, &mut report).await;
     }
     if !offline {
@@ -54,6 +54,13 @@ pub(crate) async fn run(
         print_line(&counted(problems, "problem", "problems"));
     }
     problems == 0
+}
+
+/// What `run` declares and consumes.
+fn consumed(config: &Config) -> Amqp {
+    let mut amqp = config.amqp.clone();
+    amqp.sources.retain(|source| config.missing_topics(source).is_none());
+    amqp
 }
 
 fn configuration(
@@ -95,9 +102,29 @@ fn configuration(
             )));
         }
     }
+    topics_of_sources(config, report);
     for (key, topic) in config.sns.routing.topics_by_kind() {
         if topic.is_none() {
             report(Finding::good(format!("sns.{key} is not set: events of this type are skipped")));
+        }
+    }
+}
+
+/// Whether the topics are set that sources need, and none is taken away by accident.
+fn topics_of_sources(config: &Config, report: &mut dyn FnMut(Finding)) {
+    for emptied in &config.emptied_topics {
+        report(Finding::bad(emptied.to_string()));
+    }
+    for source in &config.amqp.sources {
+        let Source { name, queue, .. } = source;
+        if let Some(keys) = config.missing_topics(source) {
+            report(Finding::bad(format!(
+                "source {name}: no topic is set for the events that it carries, so `run` neither declares nor consumes `{queue}`;                  set {keys}, in [sns] or for a domain in [hosts], or remove the source, or set discard = true in                  [amqp.sources.{name}] to take its events and skip them"
+            )));
+        } else if !config.has_topic(&source.kinds()) {
+            report(Finding::good(format!(
+                "source {name}: discard = true, and no topic is set for the events that it carries: all of them are skipped"
+            )));
         }
     }
 }

@@ -53,7 +53,8 @@ fn imported(text: &str, name: &str, secrets: Secrets) -> Result<Imported, Import
 /// What is to be corrected in the result before a worker can start with it.
 fn problems(imported: &Imported, plugin_names: &[&str]) -> Option<Problems> {
     let files = vec![("the result".to_owned(), imported.toml.clone())];
-    Config::load(&Inputs { files, environment: Vec::new() }, plugin_names).err()
+    let config = Config::load(&Inputs { files, environment: Vec::new() }, plugin_names);
+    config.and_then(|config| config.require_topics()).err()
 }
 
 fn read(path: &Path) -> io::Result<String> {
@@ -122,6 +123,12 @@ fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path
         counted(*left_out, "option", "options"),
         counted(*secrets, "secret", "secrets"),
     ));
+    if imported.to_do > 0 {
+        print_error(&format!(
+            "{} in the result: no topic is set in the input, and nothing can be published without one",
+            counted(imported.to_do, "TODO", "TODOs")
+        ));
+    }
     let Some(problems) = problems else { return ExitCode::SUCCESS };
     print_error(&format!(
         "the result is not a valid configuration until these problems are corrected:\n{problems}"

@@ -12,8 +12,9 @@ use super::inputs::Inputs;
 use super::key::{Key, Origin};
 use super::layer::Layer;
 use super::problem::{Problem, Problems};
+use super::settings::EmptiedTopic;
 use super::value::{at, is_unset, leaves, names, texts};
-use super::{environment, file, rules, schema};
+use super::{environment, file, rules, schema, topics};
 use crate::address;
 
 pub(super) struct Merged {
@@ -24,6 +25,7 @@ pub(super) struct Merged {
     problems: Vec<Problem>,
     /// Unset keys, and the topics whose ARNs can't be built without them.
     missing: BTreeMap<Key, BTreeSet<Key>>,
+    pub(super) emptied_topics: Vec<EmptiedTopic>,
 }
 
 impl Merged {
@@ -31,7 +33,10 @@ impl Merged {
     pub(super) fn of(inputs: &Inputs) -> Self {
         let files = inputs.files.iter().enumerate();
         let files = files.map(|(order, (name, text))| file::read(order, name, text));
-        let layers: Vec<Layer> = files.chain([environment::read(&inputs.environment)]).collect();
+        let mut layers: Vec<Layer> = files.collect();
+        let variables = environment::read(&inputs.environment);
+        let emptied_topics = topics::emptied(&layers, &variables);
+        layers.push(variables);
         let (mut faulty, mut problems) = (BTreeSet::new(), Vec::new());
         let mut builder = Config::builder().add_source(defaults(&layers));
         for mut layer in layers {
@@ -42,7 +47,8 @@ impl Merged {
         let Ok(config) = builder.build() else {
             unreachable!("a layer that has been read gives what it has")
         };
-        let mut merged = Self { config, faulty, problems, missing: BTreeMap::new() };
+        let missing = BTreeMap::new();
+        let mut merged = Self { config, faulty, problems, missing, emptied_topics };
         for (key, value) in leaves(Key::default(), &merged.config.cache.clone()) {
             for (wrong, remedy) in rules::broken(&key, value) {
                 merged.problem(&key, wrong, remedy);

@@ -11,6 +11,7 @@ mod read;
 mod sns;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -44,6 +45,9 @@ pub struct Config {
     pub trace: Trace,
     /// Logging.
     pub log: Log,
+    /// Topics that files set and variables empty.
+    #[serde(skip)]
+    pub emptied_topics: Vec<EmptiedTopic>,
     /// Every key that applies, with value and origin; fit for logs.
     #[serde(skip)]
     pub effective: Vec<Effective>,
@@ -54,6 +58,28 @@ pub struct Config {
 #[expect(dead_code, reason = "for the schema only: `Overrides` is read by itself")]
 struct Host {
     sns: Overrides,
+}
+
+/// A topic that a file sets and a variable empties, mostly by accident: where a deployment's template lacks a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmptiedTopic {
+    /// The topic's key.
+    pub key: Key,
+    /// The variable.
+    pub variable: Origin,
+    /// The file.
+    pub file: Origin,
+}
+
+impl fmt::Display for EmptiedTopic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, variable, file } = self;
+        write!(
+            f,
+            "{variable} is empty, and takes away the topic that {file} sets as {key}: such events are skipped; give the variable a \
+             topic, or remove it (to skip these events, remove the topic from the file)"
+        )
+    }
 }
 
 /// A key with the value that applies.

@@ -6,6 +6,7 @@ mod odd_values;
 mod problems;
 mod rules;
 mod secrets;
+mod topics;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -1,7 +1,10 @@
 //! Monitors one source: its state, and the outcomes of its deliveries.
 
+mod state;
 #[cfg(test)]
 mod tests;
+
+pub use self::state::{SourceObservation, State};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -14,37 +17,13 @@ use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 use crate::event::EventKind;
 use crate::observe::metrics::Metrics;
 use crate::observe::recent::RecentErrors;
-use crate::outcome::{Circuit, Outcome, Reason, SkipReason, SourceError};
+use crate::outcome::{Outcome, Reason, SkipReason};
 
 /// The kinds of event that have counters of their own, and the one of what is no event.
 const KINDS: usize = EventKind::ALL.len() + 1;
 
 /// The ways to end: published, and a reason for all else.
 const ENDS: usize = 1 + SkipReason::ALL.len() + Reason::ALL.len();
-
-/// Whether deliveries come in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
-    /// No session has been opened yet.
-    Connecting,
-    /// They do.
-    Consuming,
-    /// No session could be opened, or it was lost: why, and what to do.
-    Disconnected(SourceError),
-    /// All were requeued, and there is no consumer until this circuit is open no more.
-    Waiting(Circuit),
-}
-
-/// The state of a source, and since when.
-#[derive(Debug, Clone)]
-pub struct SourceObservation {
-    /// The source's name.
-    pub source: String,
-    /// Its state.
-    pub state: State,
-    /// Since when it is in that state.
-    pub since: Timestamp,
-}
 
 /// Watches over one source.
 #[derive(Debug)]
@@ -75,11 +54,7 @@ impl Monitor {
         let label = &[source];
         let monitor = Self {
             source: source.to_owned(),
-            seen: RefCell::new(SourceObservation {
-                source: source.to_owned(),
-                state: State::Connecting,
-                since: Timestamp::now(),
-            }),
+            seen: RefCell::new(SourceObservation::now(source, State::Connecting)),
             deliveries: metrics.deliveries.with_label_values(label),
             handed_back: metrics.handed_back.with_label_values(label),
             mended: metrics.mended.with_label_values(label),

@@ -218,7 +218,9 @@ async fn the_backlog_of_all_workers_is_what_is_ready_or_unacknowledged() {
 async fn an_address_that_is_taken_is_one_clear_error_with_status_1() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let ended = Program::new(&["run"]).with("ADMIN__LISTEN", &address).run().await;
+    let topic = ("SNS__PM_MESSAGES_TOPIC", "arn:aws:sns:us-east-1:123456789012:pm");
+    let program = Program::new(&["run"]).with(topic.0, topic.1);
+    let ended = program.with("ADMIN__LISTEN", &address).run().await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
     let errors: Vec<_> = ended.stderr.lines().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(errors.len(), 1, "{ended:?}");

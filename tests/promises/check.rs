@@ -216,8 +216,9 @@ async fn that_a_fifo_topic_drops_what_is_alike_is_said_of_mongooseims_events() {
 
 #[tokio::test]
 async fn a_token_that_could_be_guessed_is_a_problem_and_one_character_more_is_none() {
-    let offline =
-        |token: &str| Program::new(&["check", "--offline"]).with("ADMIN__TOKEN", token).run();
+    let arn = "arn:aws:sns:us-east-1:123456789012:pm";
+    let checked = || Program::new(&["check", "--offline"]).with("SNS__PM_MESSAGES_TOPIC", arn);
+    let offline = |token: &str| checked().with("ADMIN__TOKEN", token).run();
     let short = "x".repeat(23);
     let ended = offline(&short).await;
     assert_problems(&ended, &[&["admin.token", "24 characters", "openssl rand -hex 32"]]);

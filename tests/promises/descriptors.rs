@@ -122,7 +122,7 @@ async fn too_few_open_files_are_said_at_the_start_and_by_check() {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).chain([command]).collect();
         Program::of("prlimit".into(), &arguments)
             .with("SNS__POOL_SIZE", "1000")
-            .with("SNS__REGION", "us-east-1")
+            .with("SNS__PM_MESSAGES_TOPIC", "arn:aws:sns:us-east-1:123456789012:pm")
             .with("AMQP__URI", "amqp://127.0.0.1:1/%2f")
     };
     let ended = program(20, "run").run().await;

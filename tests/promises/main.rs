@@ -45,6 +45,7 @@ mod shutdown;
 mod support;
 mod tls;
 mod told;
+mod topics;
 mod topology;
 mod traces;
 mod trust;

@@ -51,7 +51,7 @@ async fn a_command_whose_output_finds_no_room_fails_and_says_so() {
     let event = br#"{"type":"chat","from_user_id":"a@h","to_user_id":"b@h","message":"hi"}"#;
     fails("try", with_configuration(&["try"]).with_input(event)).await;
     let import = Program::new(&["import", "mongooseim.toml"]);
-    let foreign = "[modules.mod_event_pusher.sns]\naccess_key_id = \"A\"\nsecret_access_key = \"b\"\nregion = \"eu-west-1\"\naccount_id = \"123456789012\"\nsns_host = \"sns.eu-west-1.amazonaws.com\"\n";
+    let foreign = "[modules.mod_event_pusher.sns]\naccess_key_id = \"A\"\nsecret_access_key = \"b\"\nregion = \"eu-west-1\"\naccount_id = \"123456789012\"\nsns_host = \"sns.eu-west-1.amazonaws.com\"\npm_messages_topic = \"pm\"\n";
     fails("import", import.with_file("mongooseim.toml", foreign)).await;
     for arguments in [&["--help"][..], &["--version"], &["help", "try"]] {
         fails(&arguments.join(" "), Program::new(arguments)).await;

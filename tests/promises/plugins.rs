@@ -137,7 +137,9 @@ async fn a_bad_script_is_one_finding_with_its_place_and_neither_run_nor_check_be
 async fn check_tries_a_script_on_sample_events() {
     let check = async |script: &str| {
         let program = Program::new(&["check", "--offline", "--config", "worker.toml"]);
-        let program = program.with_file("worker.toml", "sns.plugin_module = \"policy.rhai\"");
+        let topic = "\nsns.pm_messages_topic = \"arn:aws:sns:us-east-1:123456789012:pm\"";
+        let toml = "sns.plugin_module = \"policy.rhai\"".to_owned() + topic;
+        let program = program.with_file("worker.toml", &toml);
         program.with_file("policy.rhai", script).run().await
     };
     let ended = check(include_str!("../../examples/policy.rhai")).await;

@@ -16,6 +16,9 @@ pm_messages_topic = "arn:aws:sns:us-east-1:123456789012:pm"
 token = "planted-token-of-some-length"
 "#;
 
+/// Without one, a worker refuses to start.
+const TOPIC: (&str, &str) = ("SNS__PM_MESSAGES_TOPIC", "arn:aws:sns:us-east-1:123456789012:pm");
+
 fn assert_no_secret(text: &str) {
     assert!(!text.contains("planted"), "a secret shows in\n{text}");
 }
@@ -181,6 +184,7 @@ async fn a_later_file_wins_over_an_earlier_one_and_the_environment_over_both() {
             arguments.extend(["--config", file]);
         }
         Program::new(&arguments)
+            .with(TOPIC.0, TOPIC.1)
             .with_file("a.toml", &exchange("from.a"))
             .with_file("b.toml", &exchange("from.b"))
             .with_file("other.toml", "[log]\nformat = \"json\"\n")
@@ -199,6 +203,7 @@ async fn a_later_file_wins_over_an_earlier_one_and_the_environment_over_both() {
 }
 
 #[tokio::test]
-async fn without_any_file_the_defaults_are_valid() {
-    assert_eq!(exchange_of(Program::new(&["check", "--offline"])).await, "chat.events");
+async fn without_any_file_the_defaults_lack_nothing_but_a_topic() {
+    let program = Program::new(&["check", "--offline"]).with(TOPIC.0, TOPIC.1);
+    assert_eq!(exchange_of(program).await, "chat.events");
 }

@@ -27,6 +27,8 @@ impl<'a> Reach<'a> {
 
     async fn check(&self, arguments: &[&str]) -> Ended {
         let program = Program::new(&[&["check"], arguments].concat());
+        // There is no SNS to be checked.
+        let program = program.with("AMQP__SOURCES__EVENTS__DISCARD", "true");
         self.settings().iter().fold(program, |it, (key, value)| it.with(key, value)).run().await
     }
 

@@ -7,6 +7,7 @@ mod envelope;
 mod error;
 mod field;
 mod json;
+mod kinds;
 mod locate;
 mod mend;
 mod mongooseim;

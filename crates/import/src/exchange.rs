@@ -19,6 +19,8 @@ pub(super) struct Exchange {
     pub line: usize,
     /// It has no section of its own.
     pub is_assumed: bool,
+    /// Nothing is published to it by MongooseIM 6.5 and newer, where it has no section.
+    pub may_be_missing: bool,
 }
 
 /// Its section's name in MongooseIM's configuration.
@@ -51,6 +53,7 @@ impl Exchange {
             received: format!("{name}_recv"),
             line: 0,
             is_assumed: true,
+            may_be_missing: false,
         }
     }
 
@@ -69,6 +72,7 @@ impl Exchange {
             received: table.take_text("recv_topic", unsupported).unwrap_or(default.received),
             line: table.line,
             is_assumed: false,
+            may_be_missing: false,
         };
         table.finish(unsupported);
         found
@@ -120,24 +124,22 @@ impl Exchange {
         }
     }
 
-    /// Whether a queue for this one's events would get some of the others', or the other way round.
-    pub(super) fn is_mixed_with(&self, sharing: &[&Self]) -> bool {
-        let ends = |key: &str, end: &str| key == end || key.ends_with(&format!(".{end}"));
-        sharing.iter().any(|other| {
-            self.routing != "topic"
-                || [self.kind, other.kind].contains(&EventKind::Presence)
-                || ends(&self.sent, &other.sent)
-                || ends(&other.sent, &self.sent)
-                || ends(&self.received, &other.sent)
-                || ends(&other.received, &self.sent)
-        })
+    /// Whether a queue for this one's events, which has a source of its own, would get some of another's. Presences have the
+    /// users' JIDs as their routing keys, which end in no topic.
+    pub(super) fn gets_those_of(&self, other: &Self) -> bool {
+        let ends = |key: &str| key == self.sent || key.ends_with(&format!(".{}", self.sent));
+        let gets_messages = ends(&other.sent) || ends(&other.received);
+        let is_other_message = other.kind != EventKind::Presence;
+        self.routing != "topic"
+            || self.kind == EventKind::Presence
+            || (is_other_message && gets_messages)
     }
 
-    /// Why no source can be made of it, for what else is in the same exchange.
+    /// Why no source can be made of it, for what else is in the same exchange and would get into its queue.
     pub(super) fn obstacle_beside(&self, sharing: &[&Self]) -> Option<String> {
         let all_default =
             self.has_default_topics() && sharing.iter().all(|it| it.has_default_topics());
-        if all_default || !self.is_mixed_with(sharing) {
+        if all_default {
             return None;
         }
         let sections: Vec<_> = sharing.iter().map(|it| section(it.kind)).collect();

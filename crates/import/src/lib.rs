@@ -64,6 +64,8 @@ pub struct Imported {
     pub left_out: usize,
     /// So many with `secret:`.
     pub secrets: usize,
+    /// So many with `TODO:`. Without what these ask for, no worker starts with the result.
+    pub to_do: usize,
 }
 
 /// Why the input can't be imported. The text shows nothing of the input.
@@ -133,8 +135,8 @@ pub fn import(input: &Input) -> Result<Imported, ImportError> {
     connection::write(&server, input, &mut writer);
     sources::write(&server, &sources::kinds(&server), &mut writer);
     routing::write(&server, input, &mut writer);
-    let (choices, left_out, secrets) = (writer.choices, writer.left_out, writer.secrets);
-    Ok(Imported { toml: writer.finish(), choices, left_out, secrets })
+    let TomlWriter { choices, left_out, secrets, to_do, .. } = writer;
+    Ok(Imported { toml: writer.finish(), choices, left_out, secrets, to_do })
 }
 
 /// By the file's name; else by the first character, as no TOML begins with a brace or a percent

@@ -19,7 +19,7 @@ pub(super) fn write(server: &Server, input: &Input, writer: &mut TomlWriter) {
     let base = with_service(server, own, writer);
     writer.group("sns");
     writer.leave_out_all(&base.unsupported);
-    topics(&base, writer);
+    topics(server, &base, writer);
     plugin(&base, "plugin_module", writer);
     service(&base, input, writer);
     rooms(server, &base, writer);
@@ -45,13 +45,25 @@ fn with_service(server: &Server, base: Sns, writer: &mut TomlWriter) -> Sns {
     first.modules.as_ref().map(Sns::read).map_or(base.clone(), |sns| base.with_service_of(&sns))
 }
 
-fn topics(sns: &Sns, writer: &mut TomlWriter) {
+fn topics(server: &Server, sns: &Sns, writer: &mut TomlWriter) {
     for topic in TOPICS {
         if let Some(name) = sns.get(topic) {
             writer.set(topic, name);
         }
     }
-    if !sns.has_topics() {
+    // What is said of a host type is only a comment.
+    let of_hosts = server.hosts.iter().filter(|host| !host.is_type);
+    let mut of_hosts = of_hosts.filter_map(|host| host.modules.as_ref()).map(Sns::read);
+    if sns.has_topics() {
+        return;
+    }
+    if !of_hosts.any(|it| it.has_topics()) {
+        writer.to_do(&format!(
+            "no topic is set, so `check` and `run` refuse this configuration. Set {}, with region and account_id, here or \
+             for single domains in [hosts.\"DOMAIN\".sns]; remove the sources whose events are not to be published.",
+            TOPICS.join(", ")
+        ));
+    } else {
         writer.comment(
             "Without a topic here, events of domains that are not named below are skipped.",
         );

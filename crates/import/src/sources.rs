@@ -75,7 +75,9 @@ fn exchanges_of(modules: &Modules, unsupported: &mut Vec<Unsupported>) -> Vec<Ex
     let Some(mut rabbit) = modules.rabbit.clone() else { return Vec::new() };
     let exchanges = EventKind::ALL.map(|kind| match rabbit.take_table(section(kind)) {
         Some(table) => Exchange::read(kind, table, unsupported),
-        None => Exchange::default_of(kind),
+        None => {
+            Exchange { may_be_missing: modules.may_lack_exchanges, ..Exchange::default_of(kind) }
+        }
     });
     rabbit.finish(unsupported);
     exchanges.into()
@@ -83,10 +85,16 @@ fn exchanges_of(modules: &Modules, unsupported: &mut Vec<Unsupported>) -> Vec<Ex
 
 /// Domains mostly share their exchanges.
 fn add(exchanges: &mut Vec<Exchange>, exchange: Exchange, writer: &mut TomlWriter) {
-    let same = exchanges.iter().find(|it| it.kind == exchange.kind && it.name == exchange.name);
+    let same = exchanges.iter_mut().find(|it| it.kind == exchange.kind && it.name == exchange.name);
     let Some(same) = same else { return exchanges.push(exchange) };
-    let is_alike =
-        Exchange { line: same.line, is_assumed: same.is_assumed, ..exchange.clone() } == *same;
+    same.may_be_missing &= exchange.may_be_missing;
+    let may_be_missing = same.may_be_missing;
+    let is_alike = Exchange {
+        line: same.line,
+        is_assumed: same.is_assumed,
+        may_be_missing,
+        ..exchange.clone()
+    } == *same;
     if !is_alike && !exchange.is_assumed {
         let why = format!(
             "declares the exchange {} in another way than the same exchange before; the first counts",
@@ -148,15 +156,17 @@ impl<'a> Sources<'a> {
         let of_kind = self.exchanges.iter().filter(|it| it.kind == kind);
         for (index, exchange) in of_kind.enumerate() {
             let sharing = self.sharing(exchange);
-            match exchange.obstacle().or_else(|| exchange.obstacle_beside(&sharing)) {
+            let is_mixed = self.is_mixed(exchange, &sharing);
+            let beside = || is_mixed.then(|| exchange.obstacle_beside(&sharing)).flatten();
+            match exchange.obstacle().or_else(beside) {
                 Some(obstacle) => {
                     self.writer.blank();
                     let what = format!("{}, the exchange {},", section(kind), exchange.name);
                     self.writer.leave_out(&Unsupported::new(exchange.line, what, obstacle));
                 }
-                None if !exchange.is_mixed_with(&sharing) => self.source(exchange, index),
-                // The first of them is for all.
-                None if sharing.iter().all(|it| it.kind as usize > kind as usize) => {
+                None if !is_mixed => self.source(exchange, index),
+                // The first of them that has a source is for all.
+                None if sharing.iter().all(|it| it.kind > kind || !self.has_source(it)) => {
                     self.shared(exchange, &sharing, index);
                 }
                 None => {}
@@ -164,12 +174,29 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// The exchanges of the same name for other kinds: to RabbitMQ they are one.
+    /// The exchanges of the same name for other kinds: to RabbitMQ they are one. What MongooseIM publishes to it is in it,
+    /// whether it is wanted or not.
     fn sharing(&self, exchange: &Exchange) -> Vec<&'a Exchange> {
         let shares = |it: &&Exchange| it.name == exchange.name && it.kind != exchange.kind;
-        let is_possible =
-            |it: &&Exchange| self.wanted.contains(&it.kind) && it.obstacle().is_none();
-        self.exchanges.iter().filter(is_possible).filter(shares).collect()
+        let is_published = |it: &&Exchange| self.is_wanted(it) || !it.may_be_missing;
+        self.exchanges.iter().filter(is_published).filter(shares).collect()
+    }
+
+    /// Whether the queues of two sources would get each other's events, or this one's would get what is not wanted.
+    fn is_mixed(&self, exchange: &Exchange, sharing: &[&Exchange]) -> bool {
+        sharing.iter().any(|other| {
+            let other_gets = self.has_source(other) && other.gets_those_of(exchange);
+            exchange.gets_those_of(other) || other_gets
+        })
+    }
+
+    fn is_wanted(&self, exchange: &Exchange) -> bool {
+        self.wanted.contains(&exchange.kind)
+    }
+
+    /// Whether a source is made for its events, if what is beside it permits.
+    fn has_source(&self, exchange: &Exchange) -> bool {
+        self.is_wanted(exchange) && exchange.obstacle().is_none()
     }
 
     fn source(&mut self, exchange: &Exchange, index: usize) {
@@ -187,11 +214,13 @@ impl<'a> Sources<'a> {
     fn shared(&mut self, exchange: &Exchange, sharing: &[&Exchange], index: usize) {
         let kinds: Vec<_> = std::iter::once(exchange).chain(sharing.iter().copied()).collect();
         let sections: Vec<_> = kinds.iter().map(|it| section(it.kind)).collect();
-        let labels: Vec<_> = kinds.iter().map(|it| it.kind.label()).collect();
+        let with_topic = kinds.iter().filter(|it| self.has_source(it));
+        let labels: Vec<_> = with_topic.map(|it| it.kind.label()).collect();
+        let unwanted = if labels.len() < kinds.len() { ", and what has no topic" } else { "" };
         self.writer.blank();
         self.writer.choice(&format!(
             "{} have one name, {}, and so are one exchange: one source takes all that is in it, and \
-             skips what is received.",
+             skips what is received{unwanted}.",
             sections.join(" and "),
             exchange.name
         ));

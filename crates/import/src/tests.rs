@@ -67,6 +67,113 @@ fn a_domain_with_the_default_plugin_keeps_it() {
     assert!(toml.split_once("[hosts.").unwrap().1.contains(&written), "{toml}");
 }
 
+/// With a rabbit backend whose sections are `options`, and these topics.
+fn with_rabbit(topics: &[&str], options: &str) -> Imported {
+    let topics: String = topics.iter().map(|topic| format!("{topic} = \"t\"\n")).collect();
+    let text = with_sns(&topics) + "[modules.mod_event_pusher.rabbit]\n" + options;
+    made(&text, Secrets::File)
+}
+
+/// The names of the sources that are made.
+fn sources(toml: &str) -> Vec<&str> {
+    let groups = toml.lines().filter_map(|line| line.strip_prefix("[amqp.sources."));
+    groups.map(|rest| rest.trim_end_matches(']')).collect()
+}
+
+#[test]
+fn what_an_exchange_carries_counts_though_no_topic_is_set_for_it() {
+    let one = "chat_msg_exchange.name = \"xmpp\"\ngroupchat_msg_exchange.name = \"xmpp\"\n";
+    let sent = |chat: &str, rooms: &str| {
+        let chat = format!("chat_msg_exchange.sent_topic = \"{chat}\"\n");
+        format!(
+            "{one}{chat}groupchat_msg_exchange.sent_topic = \"{rooms}\"\npresence_exchange = {{}}\n"
+        )
+    };
+    let (chat, rooms) = ("pm_messages_topic", "muc_messages_topic");
+    for (topic, options, kind, beside) in [
+        (chat, sent("sent", "sent"), "chat_msg", "groupchat_msg"),
+        (chat, sent("sent", "groups.sent"), "chat_msg", "groupchat_msg"),
+        (rooms, sent("sent", "sent"), "groupchat_msg", "chat_msg"),
+        // Its own section can't be a source, but what is published by it is there all the same.
+        (
+            chat,
+            sent("s", "s") + "groupchat_msg_exchange.recv_topic = \"s\"\n",
+            "chat_msg",
+            "groupchat_msg",
+        ),
+    ] {
+        let made = with_rabbit(&[topic], &options);
+        let toml = made.toml.replace("\n#  ", "");
+        assert_eq!((sources(&toml), made.left_out), (vec![], 1), "{toml}");
+        let told = format!("NOT CARRIED OVER: {kind}_exchange, the exchange xmpp,");
+        assert!(toml.contains(&told), "{toml}");
+        assert!(toml.contains(&format!("is {beside}_exchange, too")), "{toml}");
+    }
+    // Bindings tell these apart.
+    for options in [sent("said", "sent"), sent("groups.sent", "sent"), one.to_owned()] {
+        let made = with_rabbit(&[chat], &options);
+        assert_eq!((sources(&made.toml), made.left_out), (vec!["chat"], 0), "{}", made.toml);
+    }
+}
+
+#[test]
+fn one_source_for_an_exchange_of_all_kinds_is_made_once_and_by_a_kind_that_has_a_topic() {
+    let all = "presence_exchange.name = \"x\"\nchat_msg_exchange.name = \"x\"\ngroupchat_msg_exchange.name = \"x\"\n";
+    let fanout = all.to_owned() + &*all.replace(".name = \"x\"", ".type = \"fanout\"");
+    let (presence, chat, rooms) =
+        ("presence_updates_topic", "pm_messages_topic", "muc_messages_topic");
+    for (topics, options, expected) in [
+        (&[presence][..], all, &["presence"][..]),
+        (&[presence, rooms], all, &["presence-groupchat"]),
+        // No queue for messages gets presences from a topic exchange.
+        (&[chat, rooms], all, &["chat", "groupchat"]),
+        (&[chat, rooms], &*fanout, &["chat-groupchat"]),
+        (&[rooms], &*fanout, &["groupchat"]),
+    ] {
+        let made = with_rabbit(topics, options);
+        assert_eq!((&*sources(&made.toml), made.left_out), (expected, 0), "{}", made.toml);
+        let is_shared = made.toml.contains("and what has no topic");
+        assert_eq!(is_shared, expected.len() == 1, "{}", made.toml);
+    }
+    let own = all.to_owned() + "groupchat_msg_exchange.sent_topic = \"said\"\n";
+    let made = with_rabbit(&[presence], &own);
+    assert_eq!((sources(&made.toml), made.left_out), (vec![], 1), "{}", made.toml);
+}
+
+#[test]
+fn a_section_that_is_not_there_publishes_nothing_beside_another_kind() {
+    let made = |section: &str| {
+        let chat = "chat_msg_exchange.name = \"presence\"\nchat_msg_exchange.type = \"fanout\"\n";
+        with_rabbit(&["pm_messages_topic"], &format!("{chat}{section}"))
+    };
+    let without = made("");
+    assert_eq!(sources(&without.toml), ["chat"], "{}", without.toml);
+    assert!(!without.toml.contains("presence_exchange and"), "{}", without.toml);
+    let with = made("presence_exchange = {}\n").toml;
+    assert!(with.contains("chat_msg_exchange and presence_exchange have one name"), "{with}");
+}
+
+#[test]
+fn without_any_topic_that_is_written_a_todo_says_so() {
+    let rabbit = "[modules.mod_event_pusher.rabbit.chat_msg_exchange]\n";
+    let of = |more: &str| made(&format!("{rabbit}{more}"), Secrets::File);
+    let topic = "[host_config.modules.mod_event_pusher.sns]\npm_messages_topic = \"c\"\n";
+    let host_type = format!("[[host_config]]\nhost_type = \"t\"\n{topic}");
+    for more in ["", "[modules.mod_event_pusher.sns]\nregion = \"eu-west-1\"\n", &*host_type] {
+        let made = of(more);
+        let (_, sns) = made.toml.split_once("[sns]\n").unwrap();
+        assert_eq!((made.to_do, sns.matches("# TODO: no topic is set").count()), (1, 1), "{sns}");
+        for part in ["presence_updates_topic", "pm_messages_topic", "muc_messages_topic", "check"] {
+            assert!(sns.contains(part), "{sns}");
+        }
+    }
+    let host = format!("[[host_config]]\nhost = \"a.example\"\n{topic}");
+    for more in [&*host, "[modules.mod_event_pusher.sns]\npm_messages_topic = \"c\"\n"] {
+        let made = of(more);
+        assert_eq!((made.to_do, made.toml.matches("TODO").count()), (0, 0), "{}", made.toml);
+    }
+}
+
 #[test]
 fn nothing_to_import_and_malformed_input_say_where_and_what_to_do() {
     for (name, text, expected) in [

@@ -36,6 +36,7 @@ pub(super) struct TomlWriter {
     pub choices: usize,
     pub left_out: usize,
     pub secrets: usize,
+    pub to_do: usize,
 }
 
 impl TomlWriter {
@@ -83,6 +84,12 @@ impl TomlWriter {
     pub(super) fn choice(&mut self, text: &str) {
         self.choices += 1;
         self.comment(&format!("choice: {text}"));
+    }
+
+    /// A comment on what must be added before a worker can start.
+    pub(super) fn to_do(&mut self, text: &str) {
+        self.to_do += 1;
+        self.comment(&format!("TODO: {text}"));
     }
 
     /// A comment on a secret that is not written.

@@ -1,5 +1,8 @@
 //! The headline of the page: whether events flow, and what to do if not, as in `/readyz`.
 
+#[cfg(test)]
+mod tests;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -58,6 +61,8 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     points.extend(held.iter().map(|it| point_of_hold(it)));
     let waiting: Vec<_> = ready.sources.iter().filter(|it| it.is_waiting()).collect();
     points.extend(waiting.iter().map(|it| point_of_waiting(it)));
+    let without_topic: Vec<_> = ready.sources.iter().filter(|it| it.has_no_topic()).collect();
+    points.extend(without_topic.iter().map(|it| point_without_topic(it)));
     if signs.missing > 0 {
         points.push(Point::lasting(
             format!("{} cannot be accounted for, and the number does not change", deliveries(signs.missing)),
@@ -78,13 +83,23 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         (0, false) if signs.replay_waits => {
             "A replay is blocked: RabbitMQ accepts no messages".to_owned()
         }
-        (0, false) if dead > 0 => format!("{} to handle; no other problem", dead_letters(dead)),
-        (0, false) => "Events flow, but SNS throttles requests".to_owned(),
+        (0, false) if dead > 0 && without_topic.is_empty() => {
+            format!("{} to handle; no other problem", dead_letters(dead))
+        }
+        (0, false) if signs.throttled_per_second > 0.0 => {
+            "Events flow, but SNS throttles requests".to_owned()
+        }
+        (0, false) => match &without_topic[..] {
+            [one] => format!("Source {} has no topic and is not consumed", one.name),
+            many => format!("{} sources have no topic and are not consumed", many.len()),
+        },
         (count, _) => held_topics(count, &waiting, signs.per_second),
     };
     let level = match points.len() {
         0 => Level::Good,
-        _ if !held.is_empty() && waiting.len() == ready.sources.len() => Level::Bad,
+        _ if !held.is_empty() && waiting.len() + without_topic.len() == ready.sources.len() => {
+            Level::Bad
+        }
         _ => Level::Attention,
     };
     Headline { level, title, points }
@@ -194,105 +209,23 @@ fn point_of_waiting(source: &SourceStatus) -> Point {
     }
 }
 
+fn point_without_topic(source: &SourceStatus) -> Point {
+    Point {
+        what: format!(
+            "source {} is not consumed: no topic is set for the events that it carries",
+            source.name
+        ),
+        since: Some(source.since),
+        what_to_do: "set the topic and restart the worker (`check` names the keys); if no topic is to be set, remove the source, or \
+                     set discard = true for it, so that its events are taken and skipped"
+            .to_owned(),
+    }
+}
+
 fn dead_letters(count: u64) -> String {
     counted(count, "dead letter", "dead letters")
 }
 
 fn deliveries(count: u64) -> String {
     counted(count, "delivery", "deliveries")
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::admin::Status;
-    use crate::arn::TopicArn;
-    use crate::observe::monitor::{SourceObservation, State};
-    use crate::outcome::{Circuit, Scope};
-    use crate::publish::hold::OpenCircuit;
-    use crate::publish::memory::fault;
-
-    fn ready() -> Readiness {
-        let since = Timestamp::UNIX_EPOCH;
-        let seen =
-            SourceObservation { source: "events".to_owned(), state: State::Consuming, since };
-        Status { sources: vec![seen], ..Status::starting() }.ready()
-    }
-
-    #[test]
-    fn it_is_well_only_if_there_is_nothing_to_do() {
-        let of = |signs| headline(&ready(), signs);
-        let quiet = of(Signs::default());
-        assert_eq!(
-            (quiet.level, &*quiet.title),
-            (Level::Good, "All is well: no events arrive, and the worker is ready")
-        );
-        let flowing = of(Signs { per_second: 1.0, dead_letters: Some(0), ..Signs::default() });
-        assert_eq!((flowing.level, &*flowing.title), (Level::Good, "All is well: events flow"));
-        for signs in [
-            Signs { dead_letters: Some(1), ..Signs::default() },
-            Signs { throttled_per_second: 0.1, ..Signs::default() },
-            Signs { replay_waits: true, per_second: 1.0, ..Signs::default() },
-        ] {
-            let headline = of(signs);
-            assert_eq!(headline.level, Level::Attention, "{headline:?}");
-            assert!(!headline.points[0].what_to_do.is_empty(), "{headline:?}");
-        }
-        let lost = of(Signs { missing: 2, ..Signs::default() });
-        assert_eq!((lost.level, lost.points.len()), (Level::Bad, 1), "{lost:?}");
-        assert!(lost.title.contains("cannot account for 2 deliveries"), "{lost:?}");
-    }
-
-    #[test]
-    fn whether_the_others_flow_is_told_by_what_waits() {
-        use Level::{Attention, Bad};
-
-        let arn = TopicArn::build("us-east-1", "123456789012", "rooms").unwrap();
-        let of = |sources: &[(&str, bool)], held: usize, per_second: f64| {
-            let since = Timestamp::UNIX_EPOCH;
-            let seen = |(source, waits): &(&str, bool)| {
-                let waiting = waits.then(|| State::Waiting(Circuit::Topic(arn.clone())));
-                let state = waiting.unwrap_or(State::Consuming);
-                SourceObservation { source: (*source).to_owned(), state, since }
-            };
-            let hold = OpenCircuit {
-                circuit: Circuit::Topic(arn.clone()),
-                since,
-                lasted: Duration::from_hours(1),
-                waiting: 0,
-                next_probe: Duration::ZERO,
-                fault: fault(Scope::Route),
-                advice: "create it",
-            };
-            let sources = sources.iter().map(seen).collect();
-            let status = Status { sources, holds: vec![hold; held], ..Status::starting() };
-            let signs = Signs { per_second, ..Signs::default() };
-            let headline = headline(&status.ready(), signs);
-            assert!(headline.points.iter().all(|it| !it.what_to_do.is_empty()), "{headline:?}");
-            (headline.level, headline.title)
-        };
-        let (flows, waits) = ([("a", false)], [("a", true)]);
-        let (both, one) = ([("a", true), ("b", true)], [("a", true), ("b", false)]);
-        for (sources, held, per_second, level, title) in [
-            (&flows[..], 1, 1.0, Attention, "One topic is held; the others are flowing"),
-            (&flows, 2, 1.0, Attention, "2 topics are held; the others are flowing"),
-            (&flows, 1, 0.0, Attention, "One topic is held; nothing else is published now"),
-            (&waits, 1, 0.0, Bad, "One topic is held, and source a waits for it"),
-            (&one, 2, 1.0, Attention, "2 topics are held, and source a waits for one of them"),
-            (&both, 1, 0.0, Bad, "One topic is held, and 2 sources wait for it"),
-            (&waits, 0, 0.0, Attention, "A topic is flowing again, and its source resumes"),
-        ] {
-            assert_eq!(of(sources, held, per_second), (level, title.to_owned()));
-        }
-    }
-
-    #[test]
-    fn what_readyz_says_is_said_here_in_the_same_words() {
-        let starting = Status::starting().ready();
-        let headline = headline(&starting, Signs::default());
-        assert_eq!((headline.level, &*headline.title), (Level::Attention, "Starting"));
-        assert_eq!(headline.points[0].what_to_do, starting.problems[0].what_to_do);
-    }
 }

@@ -101,6 +101,8 @@ pub struct Source {
     #[serde(deserialize_with = "read::format")]
     #[schemars(schema_with = "read::formats")]
     pub format: Format,
+    /// Events may be taken though no topic is set for any of them, and so all are skipped.
+    pub discard: bool,
 }
 
 /// A table by name as a list.

@@ -13,7 +13,7 @@ use crate::outcome::SkipReason;
 
 /// What exchange and routing key say about an event, before its payload is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum RoutingHint {
+pub(super) enum RoutingHint {
     Sent(EventKind),
     Received,
     Unknown,
@@ -21,7 +21,7 @@ enum RoutingHint {
 
 /// Received messages are half of the traffic: they are skipped unread.
 pub(super) fn decode(envelope: &Envelope) -> Result<Decoded<'_>, DecodeError> {
-    match routing_hint(envelope) {
+    match hint_of(envelope) {
         RoutingHint::Received => Ok(Decoded::Skip(SkipReason::Received)),
         _ => decode_object(envelope, Object::read(&envelope.payload)?),
     }
@@ -33,7 +33,7 @@ pub(super) fn decode_sent(
     envelope: &Envelope,
     kind: EventKind,
 ) -> Result<Decoded<'_>, DecodeError> {
-    match routing_hint(envelope) {
+    match hint_of(envelope) {
         RoutingHint::Received => Ok(Decoded::Skip(SkipReason::Received)),
         _ => Object::read(&envelope.payload)?.into_event(kind, None, None),
     }
@@ -41,14 +41,14 @@ pub(super) fn decode_sent(
 
 /// Whether anything says that this is an event of MongooseIM's.
 pub(super) fn recognises(envelope: &Envelope, object: &Object<'_>) -> bool {
-    routing_hint(envelope) != RoutingHint::Unknown || looks_like_presence(object)
+    hint_of(envelope) != RoutingHint::Unknown || looks_like_presence(object)
 }
 
 pub(super) fn decode_object<'a>(
     envelope: &Envelope,
     object: Object<'a>,
 ) -> Result<Decoded<'a>, DecodeError> {
-    match routing_hint(envelope) {
+    match hint_of(envelope) {
         RoutingHint::Received => Ok(Decoded::Skip(SkipReason::Received)),
         RoutingHint::Sent(kind) => object.into_event(kind, None, None),
         RoutingHint::Unknown if looks_like_presence(&object) => {
@@ -60,12 +60,16 @@ pub(super) fn decode_object<'a>(
     }
 }
 
-fn routing_hint(envelope: &Envelope) -> RoutingHint {
-    match suffix(&envelope.routing_key) {
+fn hint_of(envelope: &Envelope) -> RoutingHint {
+    routing_hint(&envelope.exchange, &envelope.routing_key)
+}
+
+pub(super) fn routing_hint(exchange: &str, routing_key: &str) -> RoutingHint {
+    match suffix(routing_key) {
         Some("chat_msg_sent") => RoutingHint::Sent(EventKind::Chat),
         Some("groupchat_msg_sent") => RoutingHint::Sent(EventKind::Groupchat),
         Some("chat_msg_recv" | "groupchat_msg_recv") => RoutingHint::Received,
-        _ if envelope.exchange == "presence" => RoutingHint::Sent(EventKind::Presence),
+        _ if exchange == "presence" => RoutingHint::Sent(EventKind::Presence),
         _ => RoutingHint::Unknown,
     }
 }

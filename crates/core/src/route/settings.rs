@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::arn::{AccessId, TopicArn};
+use crate::event::EventKind;
 
 /// The placeholder for the sender's domain in the name of a MUC host.
 pub const HOST_PLACEHOLDER: &str = "@HOST@";
@@ -31,7 +32,7 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// The topic of each kind of event, by its key in the configuration.
+    /// The topic of each kind of event, in their order, by its key in the configuration.
     #[must_use]
     pub fn topics_by_kind(&self) -> [(&'static str, Option<&TopicArn>); 3] {
         [
@@ -39,6 +40,13 @@ impl Routing {
             ("pm_messages_topic", self.pm_messages_topic.as_ref()),
             ("muc_messages_topic", self.muc_messages_topic.as_ref()),
         ]
+    }
+
+    /// Whether a topic is set for events of this kind, perhaps only for rooms of some MUC hosts.
+    #[must_use]
+    pub fn has_topic(&self, kind: EventKind) -> bool {
+        let (_, topic) = self.topics_by_kind()[kind as usize];
+        topic.is_some() || (kind == EventKind::Groupchat && !self.muc_topics.is_empty())
     }
 
     /// All topics that are set, each with the names of its key in the configuration.

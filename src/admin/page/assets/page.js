@@ -156,7 +156,7 @@ function showHolds({ held, at }) {
 }
 
 // What the worker's words for a state are on the page, and how bad each is.
-const STATES = { open: "flowing", waiting: "not consuming" };
+const STATES = { open: "flowing", waiting: "not consuming", no_topic: "no topic" };
 const LEVELS = { consuming: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" };
 
 function showTables({ sources, topics, at }) {

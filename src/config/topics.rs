@@ -1,0 +1,92 @@
+//! Which sources have a topic for what they may carry, and which topics a variable takes away.
+
+use super::key::{Key, Origin};
+use super::layer::Layer;
+use super::problem::{Problem, Problems};
+use super::schema;
+use super::settings::{Config, EmptiedTopic, ExchangeType, Source};
+use super::value::{at, is_unset, leaves};
+use crate::event::EventKind;
+
+impl Source {
+    /// The kinds of event that it may carry, as far as its format, exchange and bindings tell.
+    #[must_use]
+    pub fn kinds(&self) -> Vec<EventKind> {
+        let keys = match self.exchange_type {
+            ExchangeType::Topic | ExchangeType::Direct => &self.routing_keys[..],
+            // They hand on everything, whatever the bindings' keys are.
+            ExchangeType::Fanout | ExchangeType::Headers => &["#".to_owned()],
+        };
+        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+        self.format.kinds(&self.exchange, &keys)
+    }
+}
+
+impl Config {
+    /// The keys of `[sns]` of which one must be set before anything of this source can be published, in words; `None` if a
+    /// topic is set for something that the source may carry, or if `discard` lets all of it be skipped.
+    #[must_use]
+    pub fn missing_topics(&self, source: &Source) -> Option<String> {
+        let is_served = source.discard || self.has_topic(&source.kinds());
+        (!is_served).then(|| self.keys_of(&source.kinds()))
+    }
+
+    /// Refuses a configuration with which a worker would only throw events away. Other commands can do without topics.
+    ///
+    /// # Errors
+    ///
+    /// If no event of any source could be published, unless all of them may discard theirs.
+    pub fn require_topics(&self) -> Result<(), Problems> {
+        let sources = &self.amqp.sources;
+        let lacking: Vec<_> =
+            sources.iter().filter(|it| self.missing_topics(it).is_some()).collect();
+        if lacking.is_empty() || sources.iter().any(|it| self.has_topic(&it.kinds())) {
+            return Ok(());
+        }
+        let names: Vec<_> = lacking.iter().map(|it| &*it.name).collect();
+        let kinds: Vec<_> = lacking.iter().flat_map(|it| it.kinds()).collect();
+        let emptied = self.emptied_topics.iter().map(|it| format!(". Besides, {it}"));
+        let wrong = format!(
+            "sets no topic for the events of any source ({}), so that all of them would be taken from their queues and skipped{}",
+            names.join(", "),
+            emptied.collect::<String>()
+        );
+        let remedy = format!(
+            "set {}, here or for a domain in [hosts.\"DOMAIN\".sns]; for a source whose events are to be skipped, set discard = true \
+             in [amqp.sources.NAME]",
+            self.keys_of(&kinds)
+        );
+        Err(Problem::new(&Origin::Default, Key::from("sns"), wrong, remedy).into())
+    }
+
+    /// Whether a topic is set for one of these kinds, for any domain.
+    #[must_use]
+    pub fn has_topic(&self, kinds: &[EventKind]) -> bool {
+        let mut all = std::iter::once(&self.sns.routing).chain(self.hosts.values());
+        all.any(|routing| kinds.iter().any(|kind| routing.has_topic(*kind)))
+    }
+
+    /// The keys of topics for these kinds, in words.
+    fn keys_of(&self, kinds: &[EventKind]) -> String {
+        let named = EventKind::ALL.into_iter().zip(self.sns.routing.topics_by_kind());
+        let of_kinds = named.filter(|(kind, _)| kinds.contains(kind));
+        let mut keys: Vec<_> = of_kinds.map(|(_, (name, _))| format!("sns.{name}")).collect();
+        if kinds.contains(&EventKind::Groupchat) {
+            keys.push("a room's domain in sns.muc_topics".to_owned());
+        }
+        keys.join(" or ")
+    }
+}
+
+/// The topics that files set and variables empty.
+pub(super) fn emptied(files: &[Layer], variables: &Layer) -> Vec<EmptiedTopic> {
+    let values = leaves(Key::default(), &variables.tree).into_iter();
+    let empty =
+        values.filter(|(key, value)| schema::format(key) == Some("topic") && is_unset(value));
+    let emptied = empty.filter_map(|(key, value)| {
+        let set = files.iter().rev().find_map(|file| at(&file.tree, &key))?;
+        let (variable, file) = (Origin::of(value), Origin::of(set));
+        (!is_unset(set)).then_some(EmptiedTopic { key, variable, file })
+    });
+    emptied.collect()
+}

@@ -1,0 +1,58 @@
+//! The states of a source.
+
+use jiff::Timestamp;
+
+use crate::outcome::{Circuit, SourceError};
+
+/// Whether deliveries come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// No session has been opened yet.
+    Connecting,
+    /// They do.
+    Consuming,
+    /// No session could be opened, or it was lost: why, and what to do.
+    Disconnected(SourceError),
+    /// All were requeued, and there is no consumer until this circuit is open no more.
+    Waiting(Circuit),
+    /// No session is opened: no topic is set for anything that it carries.
+    NoTopic,
+}
+
+impl State {
+    /// The labels of all states.
+    pub const LABELS: [&str; 5] =
+        ["connecting", "consuming", "disconnected", "waiting", "no_topic"];
+
+    /// Its label in metrics and in JSON.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        let place = match self {
+            Self::Connecting => 0,
+            Self::Consuming => 1,
+            Self::Disconnected(_) => 2,
+            Self::Waiting(_) => 3,
+            Self::NoTopic => 4,
+        };
+        Self::LABELS[place]
+    }
+}
+
+/// The state of a source, and since when.
+#[derive(Debug, Clone)]
+pub struct SourceObservation {
+    /// The source's name.
+    pub source: String,
+    /// Its state.
+    pub state: State,
+    /// Since when it is in that state.
+    pub since: Timestamp,
+}
+
+impl SourceObservation {
+    /// From now on.
+    #[must_use]
+    pub fn now(source: &str, state: State) -> Self {
+        Self { source: source.to_owned(), state, since: Timestamp::now() }
+    }
+}
