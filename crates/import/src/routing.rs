@@ -59,7 +59,7 @@ fn topics(server: &Server, sns: &Sns, writer: &mut TomlWriter) {
     }
     if !of_hosts.any(|it| it.has_topics()) {
         writer.to_do(&format!(
-            "no topic is set, so `check` and `run` refuse this configuration. Set {}, with region and account_id, here or \
+            "no topic is set, so `check` and `run` refuse this configuration. Set at least one of {}, with region and account_id, here or \
              for single domains in [hosts.\"DOMAIN\".sns]; remove the sources whose events are not to be published.",
             TOPICS.join(", ")
         ));

@@ -33,10 +33,12 @@ fn a_source_without_a_topic_is_not_consumed_and_the_others_are() {
         assert_eq!(it.log.count("source_without_topic"), 1);
         let rooms = &it.queues["rooms"];
         assert_eq!((rooms.ready(), rooms.unacked()), (1, 0));
-        let metrics = it.metrics.render().unwrap();
-        let state = "event_pusher_source_state{source=\"rooms\",state=\"no_topic\"} 1";
+        let metrics = || it.metrics.render().unwrap();
+        it.until("a worker that is connected", |_| metrics().contains("event_pusher_connected 1"))
+            .await;
+        let (metrics, state) =
+            (metrics(), "event_pusher_source_state{source=\"rooms\",state=\"no_topic\"} 1");
         assert!(metrics.contains(state), "{metrics}");
-        assert!(metrics.contains("event_pusher_connected 1"), "{metrics}");
         assert!(!metrics.contains("event_pusher_backlog{source=\"rooms\""), "{metrics}");
     });
     assert_eq!((totals.received, totals.published), (1, 1));
