@@ -57,17 +57,17 @@ fn topics(server: &Server, sns: &Sns, writer: &mut TomlWriter) {
     if sns.has_topics() {
         return;
     }
-    if !of_hosts.any(|it| it.has_topics()) {
-        writer.to_do(&format!(
-            "no topic is set, so `check` and `run` refuse this configuration. Set at least one of {}, with region and account_id, here or \
-             for single domains in [hosts.\"DOMAIN\".sns]; remove the sources whose events are not to be published.",
-            TOPICS.join(", ")
-        ));
-    } else {
+    if of_hosts.any(|it| it.has_topics()) {
         writer.comment(
             "Without a topic here, events of domains that are not named below are skipped.",
         );
+        return;
     }
+    writer.leave_to_do(&format!(
+        "no topic is set, so `check` and `run` refuse this configuration. Set at least one of {}, with region and account_id, here or \
+         for single domains in [hosts.\"DOMAIN\".sns]; remove the sources whose events are not to be published.",
+        TOPICS.join(", ")
+    ));
 }
 
 fn plugin(sns: &Sns, what: &str, writer: &mut TomlWriter) {

@@ -69,7 +69,8 @@ fn a_domain_with_the_default_plugin_keeps_it() {
 
 /// With a rabbit backend whose sections are `options`, and these topics.
 fn with_rabbit(topics: &[&str], options: &str) -> Imported {
-    let topics: String = topics.iter().map(|topic| format!("{topic} = \"t\"\n")).collect();
+    let topics =
+        topics.iter().map(|topic| format!("{topic} = \"t\"\n")).collect::<Vec<_>>().concat();
     let text = with_sns(&topics) + "[modules.mod_event_pusher.rabbit]\n" + options;
     made(&text, Secrets::File)
 }

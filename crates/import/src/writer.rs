@@ -87,7 +87,7 @@ impl TomlWriter {
     }
 
     /// A comment on what must be added before a worker can start.
-    pub(super) fn to_do(&mut self, text: &str) {
+    pub(super) fn leave_to_do(&mut self, text: &str) {
         self.to_do += 1;
         self.comment(&format!("TODO: {text}"));
     }

@@ -27,7 +27,7 @@ use crate::limits::LONGEST_STANZA;
 /// Elements in each other.
 const DEEPEST: usize = 64;
 
-/// What a declaration may call UTF-8, or a subset of it. `utf8` and `ascii` are no registered names, but Python's ElementTree
+/// What a declaration may call UTF-8, or a subset of it. `utf8` and `ascii` are no registered names, but Python's `ElementTree`
 /// and others write them.
 const ENCODINGS: [&str; 4] = ["utf-8", "utf8", "us-ascii", "ascii"];
 
