@@ -119,7 +119,9 @@ fn topics_of_sources(config: &Config, report: &mut dyn FnMut(Finding)) {
         let Source { name, queue, .. } = source;
         if let Some(keys) = config.missing_topics(source) {
             report(Finding::bad(format!(
-                "source {name}: no topic is set for the events that it carries, so `run` neither declares nor consumes `{queue}`;                  set {keys}, in [sns] or for a domain in [hosts], or remove the source, or set discard = true in                  [amqp.sources.{name}] to take its events and skip them"
+                "source {name}: no topic is set for the events that it carries, so `run` neither declares nor consumes `{queue}`; \
+                 set {keys}, in [sns] or for a domain in [hosts], or remove the source, or set discard = true in \
+                 [amqp.sources.{name}] to take its events and skip them"
             )));
         } else if !config.has_topic(&source.kinds()) {
             report(Finding::good(format!(

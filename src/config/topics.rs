@@ -45,7 +45,9 @@ impl Config {
         }
         let names: Vec<_> = lacking.iter().map(|it| &*it.name).collect();
         let kinds: Vec<_> = lacking.iter().flat_map(|it| it.kinds()).collect();
-        let emptied = self.emptied_topics.iter().map(|it| format!(". Besides, {it}"));
+        let emptied = self.emptied_topics.iter().map(|EmptiedTopic { variable, file, .. }| {
+            format!("; besides, {variable} is empty and takes away the topic that {file} sets")
+        });
         let wrong = format!(
             "sets no topic for the events of any source ({}), so that all of them would be taken from their queues and skipped{}",
             names.join(", "),

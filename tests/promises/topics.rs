@@ -1,7 +1,6 @@
 //! What no topic is set for is not taken and thrown away unasked.
 
 use lapin::options::QueueDeleteOptions;
-use serde_json::Value;
 
 use crate::support::{
     ADMIN, Admin, Ended, Event, Program, Stand, Worker, binary, quorum, wait_for,
@@ -159,8 +158,7 @@ async fn shows_its_state(admin: &Admin, source: &str) {
     assert!(!scrape.has("backlog", &[&label]) && !scrape.has("queue_ready", &[&label]));
     assert_eq!(scrape.sum("connected", &[]), 1);
     let status = wait_for("a status with the source's state", async || {
-        let (_, body) = admin.get("/api/status").await;
-        let status = serde_json::from_str::<Value>(&body).unwrap()["frame"].take();
+        let status = admin.read("/api/status", &[]).await.json()["frame"].take();
         let sources = status["sources"].as_array()?;
         let state = &sources.iter().find(|it| it["name"] == source)?["state"];
         (state == "no_topic").then_some(status)
