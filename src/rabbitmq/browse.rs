@@ -44,6 +44,7 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::topology::queue_state::QueueState;
+use crate::rabbitmq::topology::stream::{self, Purpose};
 
 /// For a goodbye. A channel that is not closed by then is gone with its connection.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -103,7 +104,10 @@ impl<T: Send + 'static> QueueBrowser<T> {
         limit::refuse_if_looking_counts(broker, &connection, queue).await?;
         let (mut consumers, arrivals) =
             Consumers::new(channel.clone(), connection.notes().clone(), read);
-        consumers.add(queue, ready).await?;
+        if let Err(error) = consumers.add(queue, ready).await {
+            let queues = [(Purpose::DeadLetters, queue)];
+            return Err(stream::cause_of(error, broker, &connection, queues).await);
+        }
         if ready == 0 {
             // It was empty, or said nothing.
             let state = QueueState::answered(&channel, queue).await?;

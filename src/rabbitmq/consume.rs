@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lapin::Channel;
 use tokio::task::JoinHandle;
 
 use self::ack_tracker::AckTracker;
@@ -34,6 +35,7 @@ use crate::rabbitmq::headers::origin::{origin, take_forged};
 use crate::rabbitmq::headers::originals;
 use crate::rabbitmq::headers::parked::unparked_properties;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
+use crate::rabbitmq::topology::stream::{self, Purpose};
 use crate::signature::SigningKey;
 
 /// Quorum queues can lose acknowledgements that were sent just before their channel
@@ -56,6 +58,8 @@ pub struct RabbitQueue {
     sizes: Rc<Sizes>,
     rate: Rc<DeadLetterRate>,
     monitor: Option<Rc<Monitor>>,
+    /// The queues that it publishes to are no streams, as far as that can be told.
+    targets_known: Cell<bool>,
 }
 
 impl RabbitQueue {
@@ -66,15 +70,31 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (silences, sizes) = Default::default();
+        let (silences, sizes, targets_known) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
-        Self { broker, source, dead_letters, silences, sizes, rate, monitor: None }
+        Self { broker, source, dead_letters, silences, sizes, rate, monitor: None, targets_known }
     }
 
     /// Tells how much is in the queue, too.
     #[must_use]
     pub fn monitored(self, monitor: Rc<Monitor>) -> Self {
         Self { monitor: Some(monitor), ..self }
+    }
+
+    /// Declares what the source needs, or checks it. Queues that are used as they are may be streams; the source's own refuses the
+    /// consumer then, and others are asked once.
+    async fn ensure(
+        &self,
+        connection: &BrokerConnection,
+        channel: &Channel,
+    ) -> Result<(), SourceError> {
+        let amqp = self.broker.config();
+        topology::ensure(channel, amqp, &self.source).await?;
+        if !amqp.declare && !self.targets_known.get() {
+            stream::refuse(&self.broker, connection, stream::targets(amqp, &self.source)).await?;
+            self.targets_known.set(true);
+        }
+        Ok(())
     }
 }
 
@@ -85,7 +105,11 @@ impl Source for RabbitQueue {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = connection.channel().await?;
-        topology::ensure(&channel, amqp, &self.source).await?;
+        if let Err(error) = self.ensure(&connection, &channel).await {
+            let events = std::iter::once((Purpose::Events, &*self.source.queue));
+            let queues = events.chain(stream::targets(amqp, &self.source));
+            return Err(stream::cause_of(error, &self.broker, &connection, queues).await);
+        }
         let bytes = Arc::clone(connection.bytes());
         bytes.limit_to(amqp.in_flight_bytes_of_a_source());
         connection.notes().limit_to_events();
@@ -110,7 +134,13 @@ impl Source for RabbitQueue {
             }
             None => None,
         };
-        let consumer = SourceConsumer::start(options, watch).await?;
+        let consumer = match SourceConsumer::start(options, watch).await {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                let queues = [(Purpose::Events, &*self.source.queue)];
+                return Err(stream::cause_of(error, &self.broker, &connection, queues).await);
+            }
+        };
         let (dead_letters, rate) = (Rc::clone(&self.dead_letters), Rc::clone(&self.rate));
         let settling = Settling::new(channel, dead_letters, rate, &self.source, amqp, bytes);
         let settler = RabbitSettler(Rc::new(settling));

@@ -1,16 +1,26 @@
-//! Inspects the broker for `check`: finds exchanges, queues and bindings, and leaves nothing behind.
+//! Inspects the broker for `check`: finds exchanges, queues and bindings, tries the user's permissions, and leaves nothing behind.
+
+mod needs;
+mod queue;
+mod rights;
+mod set_permissions;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use lapin::{BasicProperties, Channel};
 
+use self::needs::Thing;
 use super::connection::Broker;
 use super::topology;
-use crate::config::{Amqp, AmqpUri, Parking, Source};
+use crate::config::{Amqp, AmqpUri, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::limit;
-use crate::rabbitmq::connection::tls;
+use crate::rabbitmq::connection::{greeting, tls};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::queue_state::QueueState;
+use crate::rabbitmq::topology::stream::Purpose;
 
 /// What is wrong with the files for TLS, where a node is to be reached by it.
 pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
@@ -20,7 +30,7 @@ pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
     tls::connector(&amqp.tls).err().map(|error| Finding::bad(error.to_string()))
 }
 
-/// Reports on the connection, then on each exchange and queue, then on the way of dead letters.
+/// Reports on the connection, then on each exchange and queue, on the way of dead letters, and on the user's permissions.
 pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     let amqp = broker.config();
     let connection = match broker.connect("check").await {
@@ -28,27 +38,22 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         Err(error) => return report(Finding::bad(error.to_string())),
     };
     report(Finding::good("RabbitMQ: connected and logged in"));
-    let inspector = Inspector { publisher: ConfirmedPublisher::new(connection), amqp };
-    let exchange = &amqp.dead_letter_exchange;
-    let queue = &amqp.dead_letter_queue;
-    report(inspector.dead_letter_exchange().await);
-    let arguments = topology::dead_letter_arguments(amqp);
-    report(inspector.queue(queue, arguments).await);
-    if let Some(finding) = inspector.looking(broker, queue).await {
-        report(finding);
-    }
-    report(inspector.dead_letter_route(exchange, queue).await);
-    report(Finding::good(format!(
-        "dead letters: no limit of the length of `{queue}` is visible, and a full disk of the broker blocks all \
-         publishers; set an alert on the length (docs/dead-letters.md)"
-    )));
+    let inspector = Inspector {
+        publisher: ConfirmedPublisher::new(connection),
+        amqp,
+        is_strict: greeting::refuses_wrong_arguments(broker).await,
+        seen: RefCell::default(),
+    };
+    inspector.dead_letters(broker, report).await;
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
-        report(inspector.queue(&source.queue, topology::queue_arguments(amqp)).await);
+        let arguments = topology::queue_arguments(amqp);
+        report(inspector.queue(Purpose::Events, &source.queue, arguments).await);
         if let Some(parking) = &source.parking {
             report(inspector.parking(source, parking).await);
         }
     }
+    rights::inspect(&inspector, report).await;
     // The process ends right after; a goodbye that fails changes no finding.
     inspector.publisher.close().await;
 }
@@ -56,6 +61,19 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
 struct Inspector<'a> {
     publisher: ConfirmedPublisher,
     amqp: &'a Amqp,
+    /// The broker refuses wrong arguments, so that it can be asked by them.
+    is_strict: bool,
+    seen: RefCell<Seen>,
+}
+
+/// What was seen on the way.
+#[derive(Debug, Default)]
+struct Seen {
+    /// Queues that are not there.
+    missing: BTreeSet<String>,
+    /// What the user may not look at.
+    hidden: BTreeSet<Thing>,
+    streams: BTreeSet<String>,
 }
 
 impl Inspector<'_> {
@@ -64,27 +82,37 @@ impl Inspector<'_> {
         self.publisher.connection().channel().await
     }
 
-    async fn exchange(&self, source: &Source) -> Finding {
-        let kind = source.exchange_type.into_str();
-        let found = match self.channel().await {
-            Ok(channel) => topology::find_exchange(&channel, &source.exchange).await,
-            Err(error) => Err(error),
-        };
-        let wanted = format!("exchange `{}` ({kind})", source.exchange);
-        self.judge(&wanted, found, async {
-            topology::declare_exchange(&self.channel().await?, source).await
-        })
-        .await
+    async fn dead_letters(&self, broker: &Broker, report: &mut dyn FnMut(Finding)) {
+        let Amqp { dead_letter_exchange: exchange, dead_letter_queue: queue, .. } = self.amqp;
+        report(self.dead_letter_exchange().await);
+        let arguments = topology::dead_letter_arguments(self.amqp);
+        report(self.queue(Purpose::DeadLetters, queue, arguments).await);
+        if !self.is_stream(queue) {
+            if let Some(finding) = self.looking(broker, queue).await {
+                report(finding);
+            }
+            report(self.dead_letter_route(exchange, queue).await);
+        }
+        report(Finding::good(format!(
+            "dead letters: no limit of the length of `{queue}` is visible, and a full disk of the broker blocks all \
+             publishers; set an alert on the length (docs/dead-letters.md)"
+        )));
     }
 
-    async fn queue(&self, queue: &str, arguments: lapin::types::FieldTable) -> Finding {
-        let found = match self.channel().await {
-            Ok(channel) => topology::find_queue(&channel, queue).await,
-            Err(error) => Err(error),
-        };
-        let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.into_str());
-        self.judge(&wanted, found, async {
-            topology::declare_queue(&self.channel().await?, queue, arguments).await
+    fn is_stream(&self, queue: &str) -> bool {
+        self.seen.borrow().streams.contains(queue)
+    }
+
+    async fn find_exchange(&self, exchange: &str) -> Result<(), SourceError> {
+        topology::find_exchange(&self.channel().await?, exchange).await
+    }
+
+    async fn exchange(&self, source: &Source) -> Finding {
+        let kind = source.exchange_type.into_str();
+        let wanted = format!("exchange `{}` ({kind})", source.exchange);
+        let found = self.find_exchange(&source.exchange).await;
+        self.judge(&Thing::Exchange(source.exchange.clone()), &wanted, found, async {
+            topology::declare_exchange(&self.channel().await?, source).await
         })
         .await
     }
@@ -102,28 +130,11 @@ impl Inspector<'_> {
         }
     }
 
-    /// `run` can do without, but a held topic has consequences then.
-    async fn parking(&self, source: &Source, parking: &Parking) -> Finding {
-        let (queue, home) = (&parking.queue, &source.queue);
-        let found = self.queue(queue, topology::parking_arguments(self.amqp, home)).await;
-        if found.good || self.amqp.declare {
-            return found;
-        }
-        Finding::good(format!(
-            "queue `{queue}` (events of held topics): does not exist, so a held topic will keep the source's other \
-             topics waiting; to avoid that, create the queue, durable, with x-dead-letter-exchange \"\" and \
-             x-dead-letter-routing-key \"{home}\""
-        ))
-    }
-
     async fn dead_letter_exchange(&self) -> Finding {
         let exchange = &self.amqp.dead_letter_exchange;
-        let found = match self.channel().await {
-            Ok(channel) => topology::find_exchange(&channel, exchange).await,
-            Err(error) => Err(error),
-        };
         let wanted = format!("exchange `{exchange}` (dead letters)");
-        self.judge(&wanted, found, async {
+        let found = self.find_exchange(exchange).await;
+        self.judge(&Thing::Exchange(exchange.clone()), &wanted, found, async {
             topology::declare_dead_letter_exchange(&self.channel().await?, self.amqp).await
         })
         .await
@@ -133,6 +144,7 @@ impl Inspector<'_> {
     /// is how RabbitMQ compares, and creates nothing.
     async fn judge(
         &self,
+        thing: &Thing,
         wanted: &str,
         found: Result<(), SourceError>,
         compare: impl Future<Output = Result<(), SourceError>>,
@@ -140,15 +152,43 @@ impl Inspector<'_> {
         match (found, self.amqp.declare) {
             (Ok(()), true) => match compare.await {
                 Ok(()) => Finding::good(format!("{wanted}: exists, as configured")),
+                Err(SourceError::AccessRefused(_)) => Finding::good(format!(
+                    "{wanted}: exists; RabbitMQ compares it only for a user with the configure permission on it"
+                )),
                 Err(error) => Finding::bad(error.to_string()),
             },
             (Ok(()), false) => Finding::good(format!("{wanted}: exists, used as it is")),
-            (Err(error), true) if error.is_not_found() => {
-                Finding::good(format!("{wanted}: does not exist yet; `run` declares it"))
+            (Err(error), _) => self.absent(thing, wanted, error),
+        }
+    }
+
+    /// What can't be looked at is not what isn't there.
+    fn absent(&self, thing: &Thing, wanted: &str, error: SourceError) -> Finding {
+        match error {
+            SourceError::NotFound(said) => {
+                if let Thing::Queue(queue) = thing {
+                    self.seen.borrow_mut().missing.insert(queue.clone());
+                }
+                if self.amqp.declare {
+                    return Finding::good(format!(
+                        "{wanted}: does not exist yet; `run` declares it"
+                    ));
+                }
+                Finding::bad(format!(
+                    "{said}; create it, or set amqp.declare = true to let `run` create it"
+                ))
             }
-            (Err(error), _) => Finding::bad(format!(
-                "{error}; create it, or set amqp.declare = true to let `run` create it"
+            SourceError::AccessRefused(_) => {
+                self.seen.borrow_mut().hidden.insert(thing.clone());
+                Finding::good(format!(
+                    "{wanted}: can't tell whether it exists: the user may not look at it"
+                ))
+            }
+            SourceError::ResourceLocked(said) => Finding::bad(format!(
+                "{wanted}: another connection has this queue for itself alone (it is exclusive), and so `run` can't use it; \
+                 configure another name, or end that connection. RabbitMQ says: {said}"
             )),
+            other => Finding::bad(format!("{wanted}: can't tell whether it exists: {other}")),
         }
     }
 
@@ -171,6 +211,10 @@ impl Inspector<'_> {
             }
             Ok(false) => Finding::bad(format!(
                 "dead letters: no queue is bound to `{exchange}`; bind `{queue}` to it"
+            )),
+            // The permission is reported with the others.
+            Err(SourceError::AccessRefused(_)) if self.is_strict => Finding::good(format!(
+                "dead letters: can't tell whether `{exchange}` reaches a queue: the user may not publish to it"
             )),
             Err(error) => Finding::bad(format!("dead letters: {error}")),
         }

@@ -8,7 +8,9 @@
 //!                              └──────── (after a while) ──────────┘
 //! ```
 
+pub(in crate::rabbitmq) mod arguments;
 pub(crate) mod queue_state;
+pub(in crate::rabbitmq) mod stream;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
@@ -197,7 +199,7 @@ pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
 }
 
 /// The keys to bind with; exchanges that don't look at keys get one empty binding.
-fn routing_keys(source: &Source) -> impl Iterator<Item = &str> {
+pub(in crate::rabbitmq) fn routing_keys(source: &Source) -> impl Iterator<Item = &str> {
     let none = source.routing_keys.is_empty().then_some("");
     source.routing_keys.iter().map(String::as_str).chain(none)
 }

@@ -162,6 +162,15 @@ pub enum SourceError {
     /// The broker says that an exchange or a queue is not there.
     #[error("{0}")]
     NotFound(String),
+    /// The broker says that the user lacks a permission (`ACCESS_REFUSED`).
+    #[error("{0}")]
+    AccessRefused(String),
+    /// The broker says that a queue belongs to another connection alone (`RESOURCE_LOCKED`).
+    #[error("{0}")]
+    ResourceLocked(String),
+    /// The broker says that what is there differs, or that an argument is wrong (`PRECONDITION_FAILED`).
+    #[error("{0}")]
+    PreconditionFailed(String),
     /// Something else went wrong.
     #[error("{0}")]
     Failed(String),
@@ -186,6 +195,9 @@ impl SourceError {
     pub fn reworded(self, reword: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::NotFound(said) => Self::NotFound(reword(said)),
+            Self::AccessRefused(said) => Self::AccessRefused(reword(said)),
+            Self::ResourceLocked(said) => Self::ResourceLocked(reword(said)),
+            Self::PreconditionFailed(said) => Self::PreconditionFailed(reword(said)),
             Self::Failed(said) => Self::Failed(reword(said)),
             quiet @ (Self::Renewal | Self::TooMuch) => quiet,
         }

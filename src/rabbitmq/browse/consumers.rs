@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::try_join_all;
 use lapin::message::DeliveryResult;
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{DeliveryTag, FieldTable};
+use lapin::types::DeliveryTag;
 use lapin::{Channel, Consumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -16,6 +16,7 @@ use super::probe::{self, Probe, Returns};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::wire::Notes;
+use crate::rabbitmq::consume::consumer::options::no_stream;
 use crate::rabbitmq::headers::amqp_message::message;
 use crate::rabbitmq::message::Message;
 
@@ -109,7 +110,7 @@ impl<T: Send + 'static> Consumers<T> {
         let asked = (before..(before + wanted).min(MOST_CONSUMERS)).map(|number| {
             let tag = format!("look-{number:02}");
             let options = BasicConsumeOptions::default();
-            let arguments = FieldTable::default();
+            let arguments = no_stream();
             channel.basic_consume(queue.into(), tag.as_str().into(), options, arguments)
         });
         let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;

@@ -1,27 +1,23 @@
 //! Finds the delivery limit of a queue: a quorum queue counts each delivery, and drops messages above its limit.
 //!
-//! No method of AMQP 0-9-1 returns a queue's arguments. But declaring the queue again does, one by one: RabbitMQ
-//! refuses, and names the argument that differs, with its value. The limit of a policy is not visible; `measure.rs`
-//! measures it.
+//! `topology/arguments.rs` learns the limit among the queue's arguments. The limit of a policy is not visible; `measure.rs` measures
+//! it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
-use lapin::protocol::AMQPSoftError;
-use lapin::types::{AMQPValue, FieldTable};
 
-use super::super::connection::{Broker, bounded};
+use super::super::connection::Broker;
 use super::super::topology;
 use super::{QueueBrowser, WaitOptions, lock};
-use crate::limits::{LEAST_DELIVERY_LIMIT, MOST_ARGUMENTS};
+use crate::limits::LEAST_DELIVERY_LIMIT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::greeting;
-use crate::rabbitmq::connection::refusal::{explain, soft_error};
+use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
-const QUEUE_TYPE: &str = "x-queue-type";
 const DELIVERY_LIMIT: &str = "x-delivery-limit";
 
 /// The first version of RabbitMQ that has a limit where none is set.
@@ -113,127 +109,30 @@ async fn ask(
 ) -> Result<Limit, SourceError> {
     // As it is declared by us, there is nothing to find out, and nothing for RabbitMQ to log.
     let ours = topology::dead_letter_arguments(broker.config());
-    if refusal(connection, queue, ours).await?.is_none() {
-        return Ok(Limit::None);
-    }
-    let mut inquiry = Inquiry::begin();
-    loop {
-        match refusal(connection, queue, inquiry.arguments.clone()).await? {
-            None => return Ok(Limit::Unset),
-            Some(Refusal { of_access: true, said }) => return Ok(Limit::Refused(said)),
-            Some(Refusal { of_access: false, said }) => {
-                if let Some(limit) = inquiry.learn(said) {
-                    return Ok(limit);
-                }
-            }
-        }
-    }
-}
-
-/// The arguments of somebody else's queue, as far as RabbitMQ has told them: one with each refusal.
-struct Inquiry {
-    arguments: FieldTable,
-    learnt: usize,
-}
-
-impl Inquiry {
-    fn begin() -> Self {
-        let mut arguments = FieldTable::default();
-        arguments.insert(QUEUE_TYPE.into(), AMQPValue::LongString("quorum".into()));
-        Self { arguments, learnt: 0 }
-    }
-
-    /// `None`: to be asked again, with what this refusal told.
-    fn learn(&mut self, said: String) -> Option<Limit> {
-        let Some(differs) = Difference::read(&said) else { return Some(Limit::Unknown(said)) };
-        match (differs.argument, differs.current) {
-            // Only classic queues are not durable, or end by themselves.
-            (QUEUE_TYPE | "durable" | "exclusive" | "auto_delete", _) => Some(Limit::None),
-            (DELIVERY_LIMIT, Some((limit, _))) => Some(match limit.parse::<i64>() {
-                // Less than nothing means none, to RabbitMQ 4.
-                Ok(limit) if (0..LEAST_DELIVERY_LIMIT).contains(&limit) => Limit::At(limit),
-                Ok(_) => Limit::None,
-                Err(_) => Limit::Unknown(said),
-            }),
-            _ if self.learnt == MOST_ARGUMENTS => {
-                Some(Limit::Unknown(format!("it has more than {MOST_ARGUMENTS} arguments")))
-            }
-            (argument, Some((value, kind))) => {
-                let Some(value) = typed(value, kind) else { return Some(Limit::Unknown(said)) };
-                self.arguments.insert(argument.into(), value);
-                self.learnt += 1;
-                None
-            }
-            _ => Some(Limit::Unknown(said)),
-        }
-    }
-}
-
-/// RabbitMQ's refusal to declare a queue.
-struct Refusal {
-    /// Whatever the arguments are: the user may not.
-    of_access: bool,
-    said: String,
-}
-
-/// What RabbitMQ says of a queue with other arguments; each refusal closes its channel.
-async fn refusal(
-    connection: &BrokerConnection,
-    queue: &str,
-    arguments: FieldTable,
-) -> Result<Option<Refusal>, SourceError> {
-    let channel = connection.channel().await?;
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
-    let declared = channel.queue_declare(queue.into(), options, arguments);
-    let what = format!("queue `{queue}`");
-    // Only a refusal is an answer: a queue of which the broker did not answer in time may have a limit.
-    let declared = async {
-        match declared.await {
-            Err(error) => match soft_error(&error) {
-                Some(AMQPSoftError::ACCESSREFUSED) => Ok(Some((true, error))),
-                Some(AMQPSoftError::PRECONDITIONFAILED) => Ok(Some((false, error))),
-                _ => Err(error),
-            },
-            Ok(_) => Ok(None),
+    match arguments::declare(connection, queue, options, ours).await {
+        Ok(()) => Ok(Limit::None),
+        Err(SourceError::AccessRefused(said)) => Ok(Limit::Refused(said)),
+        Err(SourceError::PreconditionFailed(_)) => {
+            Ok(match arguments::learn(connection, queue).await? {
+                Learnt::Known(known) => limit_of(&known),
+                Learnt::Refused(said) => Limit::Refused(said),
+                Learnt::Locked(said) | Learnt::Unknown(said) => Limit::Unknown(said),
+            })
         }
-    };
-    if let Some((of_access, error)) = bounded(&what, declared).await? {
-        return Ok(Some(Refusal { of_access, said: format!("{what}: {}", explain(&error)) }));
-    }
-    let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
-    Ok(None)
-}
-
-/// An argument in which a queue differs from what was asked for.
-#[derive(Debug, PartialEq, Eq)]
-struct Difference<'a> {
-    argument: &'a str,
-    /// Its value, and the name of its type.
-    current: Option<(&'a str, &'a str)>,
-}
-
-impl<'a> Difference<'a> {
-    /// From RabbitMQ's words (`rabbit_misc:assert_args_equivalence1`).
-    fn read(said: &'a str) -> Option<Self> {
-        let (_, rest) = said.split_once("inequivalent arg '")?;
-        let (argument, rest) = rest.split_once('\'')?;
-        let (_, current) = rest.rsplit_once("but current is ")?;
-        if current.starts_with("none") {
-            return Some(Self { argument, current: None });
-        }
-        let current = current.strip_prefix("the value ").unwrap_or(current);
-        let (value, rest) = current.strip_prefix('\'')?.split_once('\'')?;
-        let kind = rest.split_once("of type '").and_then(|(_, kind)| kind.split_once('\''));
-        Some(Self { argument, current: Some((value, kind.map_or("", |it| it.0))) })
+        // Only a refusal is an answer: a queue of which the broker did not answer in time may have a limit.
+        Err(error) => Err(error),
     }
 }
 
-fn typed(value: &str, kind: &str) -> Option<AMQPValue> {
-    match kind {
-        "longstr" => Some(AMQPValue::LongString(value.into())),
-        "bool" => Some(AMQPValue::Boolean(value == "true")),
-        // RabbitMQ takes any integer for any other.
-        _ => value.parse().ok().map(AMQPValue::LongLongInt),
+/// Only quorum queues have one.
+fn limit_of(known: &QueueArguments) -> Limit {
+    match known.integer(DELIVERY_LIMIT) {
+        _ if known.kind() != "quorum" => Limit::None,
+        None => Limit::Unset,
+        // Less than nothing means none, to RabbitMQ 4.
+        Some(limit) if (0..LEAST_DELIVERY_LIMIT).contains(&limit) => Limit::At(limit),
+        Some(_) => Limit::None,
     }
 }
 
@@ -242,57 +141,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_argument_more_than_are_found_out_is_too_many() {
-        let mut inquiry = Inquiry::begin();
-        let said = |number: usize| {
-            format!(
-                "inequivalent arg 'x-{number}' for queue 'q': received none but current is the value '1' of type 'long'"
-            )
-        };
-        for number in 0..MOST_ARGUMENTS {
-            assert_eq!(inquiry.learn(said(number)), None, "{number}");
-        }
-        let end = Limit::Unknown("it has more than 32 arguments".to_owned());
-        assert_eq!(inquiry.learn(said(MOST_ARGUMENTS)), Some(end));
-    }
-
-    #[test]
     fn a_delivery_limit_of_one_less_than_allows_looking_is_one() {
-        let learnt = |limit: i64| {
-            Inquiry::begin().learn(format!(
-                "inequivalent arg '{DELIVERY_LIMIT}' for queue 'q': received none but current is the value '{limit}' of type 'long'"
-            ))
+        let limit = |kind: &str, limit: Option<i64>| {
+            limit_of(&QueueArguments::of(kind, limit.map(|limit| (DELIVERY_LIMIT, limit))))
         };
         let one_less = LEAST_DELIVERY_LIMIT - 1;
-        assert_eq!(learnt(one_less), Some(Limit::At(one_less)));
-        assert_eq!(learnt(LEAST_DELIVERY_LIMIT), Some(Limit::None));
-    }
-
-    #[test]
-    fn what_rabbitmq_says_of_an_argument_is_understood() {
-        let said = |argument: &str, rest: &str| {
-            format!(
-                "queue `q`: PRECONDITION_FAILED - inequivalent arg '{argument}' for queue 'q' in vhost '/': {rest}"
-            )
-        };
-        for (argument, rest, current) in [
-            (
-                "x-delivery-limit",
-                "received none but current is the value '20' of type 'signedint'",
-                Some(("20", "signedint")),
-            ),
-            (
-                "x-queue-type",
-                "received the value 'quorum' of type 'longstr' but current is none",
-                None,
-            ),
-            ("durable", "received 'true' but current is 'false'", Some(("false", ""))),
-        ] {
-            let said = said(argument, rest);
-            assert_eq!(Difference::read(&said), Some(Difference { argument, current }), "{said}");
-        }
-        for other in ["queue `q`: ACCESS_REFUSED", "inequivalent arg 'x", ""] {
-            assert_eq!(Difference::read(other), None);
+        assert_eq!(limit("quorum", Some(one_less)), Limit::At(one_less));
+        assert_eq!(limit("quorum", Some(0)), Limit::At(0));
+        assert_eq!(limit("quorum", Some(LEAST_DELIVERY_LIMIT)), Limit::None);
+        assert_eq!(limit("quorum", Some(-1)), Limit::None);
+        assert_eq!(limit("quorum", None), Limit::Unset);
+        for other in ["classic", "stream"] {
+            assert_eq!(limit(other, None), Limit::None, "{other}");
         }
     }
 }

@@ -18,6 +18,9 @@ pub(in crate::rabbitmq) fn refused(
     let said = reword(explain(error));
     match soft_error(error) {
         Some(AMQPSoftError::NOTFOUND) => SourceError::NotFound(said),
+        Some(AMQPSoftError::ACCESSREFUSED) => SourceError::AccessRefused(said),
+        Some(AMQPSoftError::RESOURCELOCKED) => SourceError::ResourceLocked(said),
+        Some(AMQPSoftError::PRECONDITIONFAILED) => SourceError::PreconditionFailed(said),
         _ => SourceError::Failed(said),
     }
 }

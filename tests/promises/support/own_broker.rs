@@ -197,10 +197,16 @@ impl OwnBroker {
 
     /// Adds a user who may read everything, and `configure` and `write` what these patterns say.
     pub async fn permit(&self, user: &str, configure: &str, write: &str) {
+        self.permit_only(user, [configure, write, ".*"]).await;
+    }
+
+    /// Adds a user who may `configure`, `write` and `read` what these patterns say.
+    pub async fn permit_only(&self, user: &str, patterns: [&str; 3]) {
+        let [configure, write, read] = patterns.map(|it| it.replace('\\', "\\\\"));
         let set = format!(
             "(catch rabbit_auth_backend_internal:add_user(<<\"{user}\">>, <<\"planted\">>, <<\"test\">>)), \
              rabbit_auth_backend_internal:set_permissions(<<\"{user}\">>, <<\"/\">>, <<\"{configure}\">>, \
-             <<\"{write}\">>, <<\".*\">>, <<\"test\">>)."
+             <<\"{write}\">>, <<\"{read}\">>, <<\"test\">>)."
         );
         self.eval(0, &set).await;
     }

@@ -2,6 +2,7 @@
 
 mod parameters;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
@@ -122,6 +123,29 @@ impl AmqpUri {
         host.trim_matches(['[', ']']).to_owned()
     }
 
+    /// The user's name; `None` where a client certificate says who it is.
+    #[must_use]
+    pub fn user(&self) -> Option<String> {
+        let url = self.url()?;
+        let is_external = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+            name == "auth_mechanism" && value.eq_ignore_ascii_case("external")
+        };
+        if url.query_pairs().any(is_external) {
+            return None;
+        }
+        let user = percent_decode_str(url.username()).decode_utf8_lossy();
+        Some(if user.is_empty() { "guest".to_owned() } else { user.into_owned() })
+    }
+
+    /// The virtual host; `/` is the default one.
+    #[must_use]
+    pub fn vhost(&self) -> String {
+        let url = self.url();
+        let path = url.as_ref().map_or("", Url::path).trim_start_matches('/');
+        let vhost = percent_decode_str(path).decode_utf8_lossy();
+        if vhost.is_empty() { "/".to_owned() } else { vhost.into_owned() }
+    }
+
     fn url(&self) -> Option<Url> {
         Url::parse(self.0.expose_secret()).ok()
     }
@@ -199,6 +223,20 @@ mod tests {
         assert_eq!(uri.expose(), "amqp://a:b@host:5672/%2f?heartbeat=5");
         assert_eq!(uri.to_string(), "amqp://a:***@host:5672/%2f");
         assert!(!AmqpUri::parse("amqp://host").unwrap().ends_in_slash());
+    }
+
+    #[test]
+    fn user_and_vhost_are_those_that_rabbitmq_sees() {
+        for (text, user, vhost) in [
+            ("amqp://a%40b:s3cret@host/a%2fb", Some("a@b"), "a/b"),
+            ("amqp://host", Some("guest"), "/"),
+            ("amqp://host/", Some("guest"), "/"),
+            ("amqp://host/%2f", Some("guest"), "/"),
+            ("amqps://host/v?auth_mechanism=EXTERNAL", None, "v"),
+        ] {
+            let uri = AmqpUri::parse(text).unwrap();
+            assert_eq!((uri.user().as_deref(), &*uri.vhost()), (user, vhost), "{text}");
+        }
     }
 
     #[test]

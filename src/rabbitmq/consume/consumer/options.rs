@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::options::{BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 
 use crate::outcome::SourceError;
@@ -46,7 +46,15 @@ pub(super) async fn consume(
     let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
     bounded("setting the prefetch", qos).await?;
     let tag = format!("{name} #{number:07} (prefetch {prefetch})");
-    let (options, arguments) = (BasicConsumeOptions::default(), FieldTable::default());
+    let (options, arguments) = (BasicConsumeOptions::default(), no_stream());
     let consuming = channel.basic_consume(queue.as_str().into(), tag.into(), options, arguments);
     bounded(&format!("consuming `{queue}`"), consuming).await
+}
+
+/// The arguments of a consumer that RabbitMQ refuses on a stream, which knows no priorities. On other queues this priority is the
+/// default one.
+pub(in crate::rabbitmq) fn no_stream() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-priority".into(), AMQPValue::LongInt(0));
+    arguments
 }

@@ -1,0 +1,247 @@
+//! Tries the user's permissions by methods that RabbitMQ refuses in any case: with PRECONDITION_FAILED or NOT_FOUND after it has checked the
+//! permission (`rabbit_channel`), or with ACCESS_REFUSED before. So a trial takes no message, publishes none, spends no delivery and
+//! changes nothing.
+
+use lapin::options::{
+    BasicConsumeOptions, ExchangeDeclareOptions, ExchangeUnbindOptions, QueueDeclareOptions,
+};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel, ExchangeKind};
+
+use super::needs::{Need, Permission, Thing, needs};
+use super::{Finding, Inspector, set_permissions};
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::bounded;
+use crate::rabbitmq::publish::error::PublishError;
+use crate::rabbitmq::topology::{self, arguments};
+
+/// What a trial has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Right {
+    Granted,
+    Missing,
+    Unknown(String),
+}
+
+impl Right {
+    fn of(answer: Result<(), SourceError>) -> Self {
+        match answer {
+            Err(SourceError::AccessRefused(_)) => Self::Missing,
+            Ok(())
+            | Err(
+                SourceError::NotFound(_)
+                | SourceError::ResourceLocked(_)
+                | SourceError::PreconditionFailed(_),
+            ) => Self::Granted,
+            Err(error) => Self::Unknown(error.to_string()),
+        }
+    }
+
+    fn finding(&self, user: &str, need: &Need) -> Option<Finding> {
+        let Need { permission, thing, purpose } = need;
+        match self {
+            Self::Granted => None,
+            Self::Missing => Some(Finding::bad(format!(
+                "permissions: {user} lacks the {permission} permission on {thing}, which `run` needs to {purpose}; its regular \
+                 expression is `{}`",
+                set_permissions::expression([thing.name()].into_iter())
+            ))),
+            Self::Unknown(why) => Some(Finding::good(format!(
+                "permissions: can't tell whether {user} has the {permission} permission on {thing}, which `run` needs to \
+                 {purpose}: {why}"
+            ))),
+        }
+    }
+}
+
+/// Reports each permission that `run` needs and the user lacks, with the regular expression to grant.
+pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Finding)) {
+    let amqp = inspector.amqp;
+    let user = set_permissions::user(amqp);
+    let user = user.map_or_else(|| "the user".to_owned(), |user| format!("user `{user}`"));
+    if !inspector.is_strict {
+        return report(Finding::good(format!(
+            "permissions: can't tell what {user} may do: only RabbitMQ 3.10 and later can be asked without a change"
+        )));
+    }
+    let mut needs = {
+        let seen = inspector.seen.borrow();
+        needs(amqp, &seen.missing, &seen.hidden)
+    };
+    let rights = inspector.rights(&needs).await;
+    let findings: Vec<_> =
+        rights.iter().filter_map(|(need, right)| right.finding(&user, need)).collect();
+    let hidden = inspector.hidden(&rights);
+    if findings.is_empty() && hidden.is_empty() {
+        return report(Finding::good(format!("permissions: {user} has all that `run` needs")));
+    }
+    findings.into_iter().for_each(&mut *report);
+    for thing in hidden {
+        report(Finding::bad(format!(
+            "permissions: {user} has no permission on {thing}, so RabbitMQ does not let `run` see whether it exists; grant \
+             read, by the regular expression `{}` (RabbitMQ 4.2.6 and 4.3.0: configure)",
+            set_permissions::expression([thing.name()].into_iter())
+        )));
+        needs.push(Need { permission: Permission::Read, thing, purpose: "see whether it exists" });
+    }
+    report(Finding::good(format!(
+        "permissions: what `run` needs and no more is set by `{}`, which replaces what the user has",
+        set_permissions::command(amqp, &needs)
+    )));
+}
+
+impl Inspector<'_> {
+    /// What the user may not even look at, though `run` does; what is reported for another permission is left out.
+    fn hidden(&self, rights: &[(&Need, Right)]) -> Vec<Thing> {
+        let is_reported = |thing: &Thing| {
+            rights.iter().any(|(need, right)| need.thing == *thing && *right == Right::Missing)
+        };
+        let hidden = self.seen.borrow().hidden.clone();
+        hidden.into_iter().filter(|thing| !is_reported(thing)).collect()
+    }
+
+    /// Permissions on both ends of a binding are tried at its other end, where that one is granted.
+    async fn rights<'a>(&self, needs: &'a [Need]) -> Vec<(&'a Need, Right)> {
+        let is_of_binding = |need: &&Need| {
+            matches!(
+                (need.permission, &need.thing),
+                (Permission::Read, Thing::Exchange(_)) | (Permission::Write, Thing::Queue(_))
+            )
+        };
+        let (bindings, others): (Vec<_>, Vec<_>) = needs.iter().partition(is_of_binding);
+        let mut rights = Vec::new();
+        for need in others {
+            rights.push((need, self.tried(self.alone(need)).await));
+        }
+        let target = Thing::Exchange(self.amqp.dead_letter_exchange.clone());
+        let is_target = |(need, right): &(&Need, Right)| {
+            need.thing == target && is_granted(need, right, Permission::Write)
+        };
+        let target = rights.iter().any(is_target).then_some(target.name());
+        let mut source = None;
+        for need in bindings.iter().filter(|it| it.permission == Permission::Read) {
+            let right = match target {
+                Some(target) => self.tried(self.reads_exchange(need.thing.name(), target)).await,
+                None => Right::Unknown(format!(
+                    "it is tried with the write permission on exchange `{}`",
+                    self.amqp.dead_letter_exchange
+                )),
+            };
+            if right == Right::Granted {
+                source = Some(need.thing.name());
+            }
+            rights.push((need, right));
+        }
+        for need in bindings.iter().filter(|it| it.permission == Permission::Write) {
+            let right = match source {
+                Some(source) => self.tried(self.writes_queue(need.thing.name(), source)).await,
+                None => {
+                    Right::Unknown("it is tried with the read permission on an exchange".to_owned())
+                }
+            };
+            rights.push((need, right));
+        }
+        rights
+    }
+
+    /// Not while an alarm lasts: RabbitMQ reads nothing of a connection then that has published.
+    async fn tried(&self, trial: impl Future<Output = Result<(), SourceError>>) -> Right {
+        match self.publisher.alarm().blocked() {
+            Some(blocked) => Right::Unknown(blocked.to_owned()),
+            None => Right::of(trial.await),
+        }
+    }
+
+    async fn alone(&self, need: &Need) -> Result<(), SourceError> {
+        match (need.permission, &need.thing) {
+            (Permission::Configure, Thing::Exchange(exchange)) => {
+                self.configures_exchange(exchange).await
+            }
+            (Permission::Configure, Thing::Queue(queue)) => self.configures_queue(queue).await,
+            (Permission::Write, Thing::Exchange(exchange)) => self.publishes(exchange).await,
+            (_, thing) => self.consumes(thing.name()).await,
+        }
+    }
+
+    /// By an alternate exchange that is a number: RabbitMQ creates no exchange with it, and changes none.
+    async fn configures_exchange(&self, exchange: &str) -> Result<(), SourceError> {
+        let channel = self.channel().await?;
+        let (kind, options) = (ExchangeKind::Topic, ExchangeDeclareOptions::default());
+        let arguments = wrong("alternate-exchange", AMQPValue::LongInt(0));
+        let declaring = channel.exchange_declare(exchange.into(), kind, options, arguments);
+        bounded(&format!("exchange `{exchange}`"), declaring).await
+    }
+
+    /// By a dead-letter exchange that is a number.
+    async fn configures_queue(&self, queue: &str) -> Result<(), SourceError> {
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let arguments = wrong("x-dead-letter-exchange", AMQPValue::LongInt(0));
+        arguments::declare(self.publisher.connection(), queue, options, arguments).await
+    }
+
+    /// By a priority that is a text: RabbitMQ begins no consumer with it.
+    async fn consumes(&self, queue: &str) -> Result<(), SourceError> {
+        let channel = self.channel().await?;
+        let arguments = wrong("x-priority", AMQPValue::LongString("none".into()));
+        let (tag, options) = ("may-it-consume", BasicConsumeOptions::default());
+        let consuming = channel.basic_consume(queue.into(), tag.into(), options, arguments);
+        bounded(&format!("queue `{queue}`"), consuming).await.map(drop)
+    }
+
+    /// By a message with an expiration that is no number: RabbitMQ routes it nowhere.
+    async fn publishes(&self, exchange: &str) -> Result<(), SourceError> {
+        let expiring = BasicProperties::default().with_expiration("never".into());
+        match self.publisher.publish_unless_blocked((exchange, ""), (b"", expiring)).await {
+            Ok(()) | Err(PublishError::Unroutable | PublishError::Refused) => Ok(()),
+            Err(PublishError::Lost(error)) => Err(error),
+        }
+    }
+
+    /// By unbinding an exchange to which the user may write, from a binding that does not exist. The routing keys are those of
+    /// the configuration, since permissions may be on topics, too.
+    async fn reads_exchange(&self, exchange: &str, target: &str) -> Result<(), SourceError> {
+        let channel = self.channel().await?;
+        let sources = self.amqp.sources.iter().filter(|it| it.exchange == exchange);
+        let mut keys: Vec<_> = sources.flat_map(topology::routing_keys).collect();
+        if keys.is_empty() {
+            keys.push("");
+        }
+        for key in keys {
+            let options = ExchangeUnbindOptions::default();
+            let (target, source, key) = (target.into(), exchange.into(), key.into());
+            let unbinding = channel.exchange_unbind(target, source, key, options, no_binding());
+            bounded(&format!("exchange `{exchange}`"), unbinding).await?;
+        }
+        self.close(channel).await;
+        Ok(())
+    }
+
+    /// By unbinding the queue from an exchange that the user may read.
+    async fn writes_queue(&self, queue: &str, source: &str) -> Result<(), SourceError> {
+        let channel = self.channel().await?;
+        let unbinding = channel.queue_unbind(queue.into(), source.into(), "".into(), no_binding());
+        bounded(&format!("queue `{queue}`"), unbinding).await?;
+        self.close(channel).await;
+        Ok(())
+    }
+
+    async fn close(&self, channel: Channel) {
+        let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+    }
+}
+
+fn is_granted(need: &Need, right: &Right, permission: Permission) -> bool {
+    need.permission == permission && *right == Right::Granted
+}
+
+fn wrong(argument: &str, value: AMQPValue) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert(argument.into(), value);
+    arguments
+}
+
+/// The arguments of a binding that does not exist, whatever its other parts are.
+fn no_binding() -> FieldTable {
+    let nobodys = format!("{:016x}", fastrand::u64(..));
+    wrong("x-event-pusher-check", AMQPValue::LongString(nobodys.into()))
+}

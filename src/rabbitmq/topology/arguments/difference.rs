@@ -1,0 +1,59 @@
+//! Reads RabbitMQ's refusal to declare a queue again with other arguments.
+
+/// An argument in which a queue differs from what was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Difference<'a> {
+    pub(super) argument: &'a str,
+    /// Its value, and the name of its type.
+    pub(super) current: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Difference<'a> {
+    /// From RabbitMQ's words (`rabbit_misc:assert_args_equivalence1`).
+    pub(super) fn read(said: &'a str) -> Option<Self> {
+        let (_, rest) = said.split_once("inequivalent arg '")?;
+        let (argument, rest) = rest.split_once('\'')?;
+        let (_, current) = rest.rsplit_once("but current is ")?;
+        if current.starts_with("none") {
+            return Some(Self { argument, current: None });
+        }
+        let current = current.strip_prefix("the value ").unwrap_or(current);
+        let (value, rest) = current.strip_prefix('\'')?.split_once('\'')?;
+        let kind = rest.split_once("of type '").and_then(|(_, kind)| kind.split_once('\''));
+        Some(Self { argument, current: Some((value, kind.map_or("", |it| it.0))) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn differs(argument: &str, rest: &str) -> String {
+        format!(
+            "queue `q`: PRECONDITION_FAILED - inequivalent arg '{argument}' for queue 'q' in vhost '/': {rest}"
+        )
+    }
+
+    #[test]
+    fn what_rabbitmq_says_of_an_argument_is_understood() {
+        for (argument, rest, current) in [
+            (
+                "x-delivery-limit",
+                "received none but current is the value '20' of type 'signedint'",
+                Some(("20", "signedint")),
+            ),
+            (
+                "x-queue-type",
+                "received the value 'quorum' of type 'longstr' but current is none",
+                None,
+            ),
+            ("durable", "received 'true' but current is 'false'", Some(("false", ""))),
+        ] {
+            let said = differs(argument, rest);
+            assert_eq!(Difference::read(&said), Some(Difference { argument, current }), "{said}");
+        }
+        for other in ["queue `q`: ACCESS_REFUSED", "inequivalent arg 'x", ""] {
+            assert_eq!(Difference::read(other), None);
+        }
+    }
+}
