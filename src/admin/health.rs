@@ -159,7 +159,9 @@ impl Status {
 /// Why a source that ought to consume does not.
 fn idle(seen: &SourceObservation) -> Option<Problem> {
     let (reason, error, what_to_do) = match &seen.state {
-        State::Consuming | State::Waiting(Circuit::Topic(_)) | State::NoTopic => return None,
+        State::Consuming | State::Standby | State::NoTopic | State::Waiting(Circuit::Topic(_)) => {
+            return None;
+        }
         State::Connecting => {
             ("connecting", None, "wait a few seconds: the worker is connecting to RabbitMQ")
         }

@@ -66,7 +66,7 @@ impl<P: Publish + 'static> StatusPublisher<P> {
     fn measure(&self, status: &Status) {
         self.monitors.iter().for_each(|monitor| monitor.refresh());
         let is_well =
-            |seen: &SourceObservation| matches!(seen.state, State::Consuming | State::NoTopic);
+            |seen: &SourceObservation| seen.state.is_connected() || seen.state == State::NoTopic;
         self.metrics.connected.set(status.sources.iter().all(is_well).into());
         for SourceObservation { source, state, .. } in &status.sources {
             for label in State::LABELS {

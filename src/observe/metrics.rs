@@ -181,10 +181,11 @@ metrics! {
         "1 while the topic (scope route) or everything (scope service) is held, else 0.");
     /// Whether all is connected.
     connected: IntGauge = Reference::new(MetricKind::Gauge, "connected", &[],
-        "1 while every source that has a topic is connected to the broker and consumes, else 0.");
+        "1 while every source that has a topic is connected to the broker and consumes or is a standby, else 0.");
     /// What each source does.
     source_state: IntGaugeVec = Reference::new(MetricKind::Gauge, "source_state", &["source", "state"],
-        "1 for the state in which the source is, else 0: connecting, consuming, disconnected, waiting (until a held topic or the \
+        "1 for the state in which the source is, else 0: connecting, consuming, standby (another consumer is the single active one of its \
+         queue; known from the moment when events wait there), disconnected, waiting (until a held topic or the \
          service flows again) or no_topic (it is not consumed, since no topic is set for what it carries).");
     /// Spans.
     trace_spans: IntCounterVec = Reference::new(MetricKind::Counter, "trace_spans_total", &["result"],

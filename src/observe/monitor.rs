@@ -1,5 +1,6 @@
 //! Monitors one source: its state, and the outcomes of its deliveries.
 
+mod final_outcome;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 
+use self::final_outcome::FinalOutcome;
 use crate::event::EventKind;
 use crate::observe::metrics::Metrics;
 use crate::observe::recent::RecentErrors;
@@ -109,7 +111,7 @@ impl Monitor {
 
     /// The source's state is another one, or still the same.
     pub fn is(&self, state: State) {
-        if state != State::Consuming {
+        if !state.is_connected() {
             self.queue(None);
         }
         if let State::Disconnected(error) = &state {
@@ -163,7 +165,9 @@ impl Monitor {
     pub fn refresh(&self) {
         #[allow(clippy::cast_precision_loss, reason = "the prefetch bounds it")]
         let taken = self.in_flight.get() as f64;
-        let share = self.share.get();
+        // What is ready is the active consumer's.
+        let is_standby = self.seen.borrow().state == State::Standby;
+        let share = if is_standby { 0.0 } else { self.share.get() };
         // Some are ready only where no consumer may get more: some of what this one has may not be taken yet.
         let delivered = if share > 0.0 { taken.max(self.prefetch.into()) } else { taken };
         self.backlog.set(share + delivered);
@@ -234,42 +238,6 @@ impl Drop for DeliveryGuard {
         self.monitor.in_flight.dec();
         if !self.ended {
             self.monitor.handed_back.inc();
-        }
-    }
-}
-
-/// An outcome after which the event does not come again.
-#[derive(Debug, Clone, Copy)]
-enum FinalOutcome {
-    Published,
-    Skipped(SkipReason),
-    DeadLettered(Reason),
-}
-
-impl FinalOutcome {
-    /// `None` for what comes again.
-    fn of(outcome: &Outcome) -> Option<Self> {
-        match outcome {
-            Outcome::Published(_) => Some(Self::Published),
-            Outcome::Skipped(reason) => Some(Self::Skipped(*reason)),
-            Outcome::DeadLettered(letter) => Some(Self::DeadLettered(letter.reason)),
-            Outcome::Parked | Outcome::Requeued => None,
-        }
-    }
-
-    fn place(self) -> usize {
-        match self {
-            Self::Published => 0,
-            Self::Skipped(reason) => 1 + reason as usize,
-            Self::DeadLettered(reason) => 1 + SkipReason::ALL.len() + reason as usize,
-        }
-    }
-
-    fn labels(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Published => ("published", ""),
-            Self::Skipped(reason) => ("skipped", reason.label()),
-            Self::DeadLettered(reason) => ("dead_lettered", reason.label()),
         }
     }
 }

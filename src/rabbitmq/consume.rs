@@ -35,6 +35,7 @@ use crate::rabbitmq::headers::origin::{origin, take_forged};
 use crate::rabbitmq::headers::originals;
 use crate::rabbitmq::headers::parked::unparked_properties;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
+use crate::rabbitmq::topology::arguments::SINGLE_ACTIVE_CONSUMER;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 use crate::signature::SigningKey;
 
@@ -115,6 +116,12 @@ impl Source for RabbitQueue {
         connection.notes().limit_to_events();
         let heartbeat = heartbeat(connection.configuration().heartbeat());
         let options = ConsumeOptions {
+            broker: Rc::clone(&self.broker),
+            monitor: self.monitor.clone(),
+            // What is declared was compared with what is there.
+            single_active: amqp
+                .declare
+                .then(|| topology::queue_arguments(amqp).contains_key(SINGLE_ACTIVE_CONSUMER)),
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),

@@ -43,6 +43,7 @@ mod read_only;
 mod secrets;
 mod sessions;
 mod shutdown;
+mod standby;
 mod streams;
 mod support;
 mod tls;

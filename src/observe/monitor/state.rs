@@ -11,6 +11,8 @@ pub enum State {
     Connecting,
     /// They do.
     Consuming,
+    /// Another consumer of the queue is the single active one; they come when that one ends.
+    Standby,
     /// No session could be opened, or it was lost: why, and what to do.
     Disconnected(SourceError),
     /// All were requeued, and there is no consumer until this circuit is open no more.
@@ -21,8 +23,8 @@ pub enum State {
 
 impl State {
     /// The labels of all states.
-    pub const LABELS: [&str; 5] =
-        ["connecting", "consuming", "disconnected", "waiting", "no_topic"];
+    pub const LABELS: [&str; 6] =
+        ["connecting", "consuming", "standby", "disconnected", "waiting", "no_topic"];
 
     /// Its label in metrics and in JSON.
     #[must_use]
@@ -30,11 +32,18 @@ impl State {
         let place = match self {
             Self::Connecting => 0,
             Self::Consuming => 1,
-            Self::Disconnected(_) => 2,
-            Self::Waiting(_) => 3,
-            Self::NoTopic => 4,
+            Self::Standby => 2,
+            Self::Disconnected(_) => 3,
+            Self::Waiting(_) => 4,
+            Self::NoTopic => 5,
         };
         Self::LABELS[place]
+    }
+
+    /// Whether there is a consumer, active or not.
+    #[must_use]
+    pub const fn is_connected(&self) -> bool {
+        matches!(self, Self::Consuming | Self::Standby)
     }
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod options;
 mod prefetch;
 mod stage;
+mod standby;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -26,7 +27,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::consume::ack_tracker::AckTracker;
-use crate::rabbitmq::consume::watchdog::{Verdict, Watchdog};
+use crate::rabbitmq::consume::watchdog::{Suspicion, Verdict, Watchdog};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// What a worker may hold before it has settled as many. The broker counts a delivery for all
@@ -69,8 +70,10 @@ pub(in crate::rabbitmq) struct SourceConsumer {
 enum BrokerReply {
     Cancelled,
     Begun(Consumer),
-    /// So many messages wait in the queue.
-    Waiting(u32),
+    /// What the queue says of itself.
+    State(QueueState),
+    /// So many messages wait, though there is room; whether the queue has a single active consumer, if that can be told.
+    Passed(u32, Option<bool>),
 }
 
 impl SourceConsumer {
@@ -136,10 +139,10 @@ impl SourceConsumer {
             // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before.
             return self.rest();
         }
-        // One that is being begun must be there to be cancelled.
-        if let Some(Ok(BrokerReply::Begun(begun))) =
-            OptionFuture::from(self.pending_request.take()).await
-        {
+        // One that is being begun must be there to be cancelled. A question to the queue may take long, and needs no answer any more.
+        let is_changing = matches!(self.stage, Stage::Cancelling(_) | Stage::Beginning);
+        let pending = self.pending_request.take().filter(|_| is_changing);
+        if let Some(Ok(BrokerReply::Begun(begun))) = OptionFuture::from(pending).await {
             self.consumer = begun;
         }
         let options = BasicCancelOptions::default();
@@ -182,7 +185,9 @@ impl SourceConsumer {
     fn on_delivery(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
         match came {
             Some(Ok(delivery)) => {
-                self.watchdog.hear();
+                if self.watchdog.hear() {
+                    self.take_over();
+                }
                 self.arrive(delivery);
                 Ok(())
             }
@@ -222,14 +227,13 @@ impl SourceConsumer {
                 self.stage = if is_full { Stage::Full } else { Stage::Short(self.last) };
             }
             // The answer came on the consumer's own channel, behind all that was delivered before.
-            BrokerReply::Waiting(waiting) if self.watchdog.is_forgotten(waiting) => {
-                let queue = &self.options.queue;
-                return Err(SourceError::Failed(format!(
-                    "the broker delivers nothing from `{queue}`, where {waiting} messages wait; it \
-                     seems to have forgotten the consumer"
-                )));
-            }
-            BrokerReply::Cancelled | BrokerReply::Waiting(_) => {}
+            BrokerReply::State(state) => match self.watchdog.suspects(state) {
+                Suspicion::None => {}
+                Suspicion::Passed => self.ask_for_single_active(state.ready),
+                Suspicion::Forgotten => return Err(self.forgotten(state.ready)),
+            },
+            BrokerReply::Passed(waiting, single_active) => self.passed(waiting, single_active)?,
+            BrokerReply::Cancelled => {}
         }
         Ok(())
     }
@@ -242,7 +246,7 @@ impl SourceConsumer {
             {
                 let ConsumeOptions { channel, queue, .. } = self.options.clone();
                 self.pending_request = Some(Box::pin(async move {
-                    QueueState::of(&channel, &queue).await.map(|it| BrokerReply::Waiting(it.ready))
+                    QueueState::of(&channel, &queue).await.map(BrokerReply::State)
                 }));
             }
             Verdict::Look | Verdict::Nothing => {}

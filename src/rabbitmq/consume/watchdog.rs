@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
+use crate::rabbitmq::topology::queue_state::QueueState;
+
 /// Alarms in a row before which nothing came, after which the session is renewed. RabbitMQ 3.10 can
 /// hand events to a consumer and not deliver them, without a sign: where a queue was deleted
 /// and declared again within some 20 ms, it takes the consumer over, and the channel does not.
@@ -25,6 +27,18 @@ pub(in crate::rabbitmq) struct Watchdog {
     silent: u32,
     /// The last look found messages that did not come.
     suspicious: bool,
+    /// Another consumer is the single active one.
+    is_standby: bool,
+}
+
+/// What a look has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rabbitmq) enum Suspicion {
+    None,
+    /// Twice in a row messages waited and did not come, though there is room.
+    Passed,
+    /// The same, and this is a standby although the queue has no consumer, which would be the active one.
+    Forgotten,
 }
 
 /// What is to be done now.
@@ -43,12 +57,33 @@ impl Watchdog {
     pub(in crate::rabbitmq) fn new(patience: Duration, silences: Rc<Cell<u32>>) -> Self {
         let patience = patience * 2_u32.pow(silences.get().min(7));
         let alarm = Box::pin(sleep(patience));
-        Self { patience, silences, alarm, heard: false, silent: 0, suspicious: false }
+        Self {
+            patience,
+            silences,
+            alarm,
+            heard: false,
+            silent: 0,
+            suspicious: false,
+            is_standby: false,
+        }
     }
 
-    /// Something came.
-    pub(in crate::rabbitmq) fn hear(&mut self) {
+    /// Something came. Returns whether this was a standby until now.
+    pub(in crate::rabbitmq) fn hear(&mut self) -> bool {
         self.heard = true;
+        std::mem::take(&mut self.is_standby)
+    }
+
+    /// Another consumer is the single active one of the queue, so silence is no fault. Returns whether that is new.
+    pub(in crate::rabbitmq) fn stand_by(&mut self) -> bool {
+        self.silences.set(0);
+        self.suspicious = false;
+        !std::mem::replace(&mut self.is_standby, true)
+    }
+
+    /// Whether the sessions before were lost to silence, too.
+    pub(in crate::rabbitmq) fn is_silent_again(&self) -> bool {
+        self.silences.get() > 1
     }
 
     /// May be dropped while it waits.
@@ -66,22 +101,22 @@ impl Watchdog {
         }
         self.silent += 1;
         match unacknowledged {
-            0 if self.silent > RENEWED_AFTER => Verdict::Renew,
+            0 if self.silent > RENEWED_AFTER && !self.is_standby => Verdict::Renew,
             some if some < usize::from(prefetch) => Verdict::Look,
             _ => Verdict::Nothing,
         }
     }
 
-    /// A look has found that so many messages wait. Returns whether they will never come: twice in a row
-    /// they did not, though there is room.
-    pub(in crate::rabbitmq) fn is_forgotten(&mut self, waiting: u32) -> bool {
-        let silent = waiting > 0 && !self.heard;
-        let forgotten = silent && self.suspicious;
+    /// A look has found this.
+    pub(in crate::rabbitmq) fn suspects(&mut self, state: QueueState) -> Suspicion {
+        let silent = state.ready > 0 && !self.heard && !(self.is_standby && state.consumers > 0);
+        let twice = silent && self.suspicious;
         self.suspicious = silent;
-        if forgotten {
-            self.silences.set(self.silences.get() + 1);
+        if !twice {
+            return Suspicion::None;
         }
-        forgotten
+        self.silences.set(self.silences.get() + 1);
+        if self.is_standby { Suspicion::Forgotten } else { Suspicion::Passed }
     }
 }
 
@@ -95,29 +130,33 @@ mod tests {
         Watchdog::new(PATIENCE, Rc::default())
     }
 
+    fn waiting(ready: u32) -> QueueState {
+        QueueState { ready, consumers: 1 }
+    }
+
     #[tokio::test(start_paused = true)]
     async fn messages_that_wait_twice_while_nothing_comes_never_will() {
         let mut watch = watch();
         assert_eq!(watch.judge(0, 10), Verdict::Look);
-        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
         assert_eq!(watch.judge(0, 10), Verdict::Look);
-        assert!(watch.is_forgotten(3));
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::Passed);
     }
 
     #[tokio::test(start_paused = true)]
     async fn one_that_comes_between_two_looks_allays_the_suspicion() {
         let mut watch = watch();
         watch.judge(0, 10);
-        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
         watch.hear();
-        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
         assert_eq!(watch.judge(0, 10), Verdict::Nothing);
         watch.judge(0, 10);
-        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
         watch.judge(0, 10);
-        assert!(!watch.is_forgotten(0));
+        assert_eq!(watch.suspects(waiting(0)), Suspicion::None);
         watch.judge(0, 10);
-        assert!(!watch.is_forgotten(3));
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,10 +190,37 @@ mod tests {
             for _ in 0..2 {
                 watch.alarm().await;
                 watch.judge(0, 10);
-                watch.is_forgotten(1);
+                watch.suspects(waiting(1));
             }
             waited.push(began.elapsed());
         }
         assert_eq!(waited, [2, 4, 8].map(|times| times * PATIENCE));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_is_neither_suspected_nor_renewed_while_another_one_consumes() {
+        let mut watch = watch();
+        assert!(watch.stand_by() && !watch.stand_by());
+        for _ in 0..2 * RENEWED_AFTER {
+            assert_eq!(watch.judge(0, 10), Verdict::Look);
+            assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
+        }
+        let without_consumer = QueueState { ready: 3, consumers: 0 };
+        assert_eq!(watch.suspects(without_consumer), Suspicion::None);
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
+        assert_eq!(watch.suspects(without_consumer), Suspicion::None);
+        assert_eq!(watch.suspects(without_consumer), Suspicion::Forgotten);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_standby_to_which_something_comes_is_watched_as_any_other() {
+        let mut watch = watch();
+        watch.stand_by();
+        assert!(watch.hear() && !watch.hear());
+        assert_eq!(watch.judge(0, 10), Verdict::Nothing);
+        watch.judge(0, 10);
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
+        watch.judge(0, 10);
+        assert_eq!(watch.suspects(waiting(3)), Suspicion::Passed);
     }
 }

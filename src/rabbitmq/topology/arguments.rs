@@ -20,6 +20,9 @@ const QUORUM: &str = "quorum";
 const CLASSIC: &str = "classic";
 pub(in crate::rabbitmq) const STREAM: &str = "stream";
 
+/// Whether only one of the queue's consumers gets messages.
+pub(in crate::rabbitmq) const SINGLE_ACTIVE_CONSUMER: &str = "x-single-active-consumer";
+
 /// Only streams have it.
 const MAX_AGE: &str = "x-max-age";
 
@@ -114,6 +117,11 @@ impl QueueArguments {
             Some(AMQPValue::LongLongInt(value)) => Some(*value),
             _ => None,
         }
+    }
+
+    /// Whether the argument is there and true.
+    pub(in crate::rabbitmq) fn is_set(&self, argument: &str) -> bool {
+        self.arguments.inner().get(argument) == Some(&AMQPValue::Boolean(true))
     }
 }
 
@@ -256,6 +264,7 @@ mod tests {
         let single = ("x-single-active-consumer", "the value 'true' of type 'bool'");
         let quorum = learnt(&[limit, single]);
         assert_eq!((quorum.kind(), quorum.integer("x-delivery-limit")), ("quorum", Some(20)));
+        assert!(quorum.is_set("x-single-active-consumer") && !quorum.is_set("x-delivery-limit"));
         let shown = "quorum, x-delivery-limit = 20, x-single-active-consumer = true";
         assert_eq!(quorum.to_string(), shown);
         let classic =

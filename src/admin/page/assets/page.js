@@ -157,7 +157,7 @@ function showHolds({ held, at }) {
 
 // What the worker's words for a state are on the page, and how bad each is.
 const STATES = { open: "flowing", waiting: "not consuming", no_topic: "no topic" };
-const LEVELS = { consuming: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" };
+const LEVELS = { consuming: "good", standby: "good", open: "good", held: "bad", disconnected: "bad", waiting: "bad" };
 
 function showTables({ sources, topics, at }) {
   const pill = (state) => ({ text: STATES[state] ?? state, class: `pill ${LEVELS[state] ?? "attention"}` });

@@ -8,13 +8,18 @@ use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
 
+use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::bytes::{InFlightBytes, Sizes};
+use crate::rabbitmq::connection::{Broker, bounded};
 
 /// What is consumed, and how.
 #[derive(Debug, Clone)]
 pub(in crate::rabbitmq) struct ConsumeOptions {
+    pub(in crate::rabbitmq) broker: Rc<Broker>,
+    pub(in crate::rabbitmq) monitor: Option<Rc<Monitor>>,
+    /// Whether only one consumer of the queue gets messages, where that is known.
+    pub(in crate::rabbitmq) single_active: Option<bool>,
     pub(in crate::rabbitmq) channel: Channel,
     pub(in crate::rabbitmq) queue: String,
     /// How the consumer shows on RabbitMQ's side.
