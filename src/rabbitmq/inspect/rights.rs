@@ -1,6 +1,6 @@
-//! Tries the user's permissions by methods that RabbitMQ refuses in any case: with PRECONDITION_FAILED or NOT_FOUND after it has checked the
-//! permission (`rabbit_channel`), or with ACCESS_REFUSED before. So a trial takes no message, publishes none, spends no delivery and
-//! changes nothing.
+//! Tries the user's permissions by methods that RabbitMQ refuses in any case: with `PRECONDITION_FAILED` or `NOT_FOUND` after it has
+//! checked the permission (`rabbit_channel`), or else with `ACCESS_REFUSED`. So a trial takes no message, publishes none, spends no
+//! delivery and changes nothing. Bindings are tried by removing some that do not exist.
 
 use lapin::options::{
     BasicConsumeOptions, ExchangeDeclareOptions, ExchangeUnbindOptions, QueueDeclareOptions,

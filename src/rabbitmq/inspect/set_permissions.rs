@@ -1,7 +1,7 @@
 //! Words permissions for `rabbitmqctl set_permissions`: three regular expressions, for configure, write and read.
 
 use super::needs::{Need, Permission};
-use crate::config::Amqp;
+use crate::config::{Amqp, AmqpUri};
 use crate::limits::LONGEST_SHORT;
 use crate::untrusted::one_line;
 
@@ -13,7 +13,7 @@ pub(super) fn user(amqp: &Amqp) -> Option<String> {
 
 /// The command that gives the user these permissions and no others.
 pub(super) fn command(amqp: &Amqp, needs: &[Need]) -> String {
-    let vhost = amqp.uris.first().map_or_else(|| "/".to_owned(), |uri| uri.vhost());
+    let vhost = amqp.uris.first().map_or_else(|| "/".to_owned(), AmqpUri::vhost);
     let user = user(amqp).map_or_else(|| "USER".to_owned(), |user| quoted(&user));
     let of = |permission: Permission| {
         let names = needs.iter().filter(|it| it.permission == permission).map(|it| it.thing.name());
