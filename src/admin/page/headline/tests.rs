@@ -1,3 +1,5 @@
+//! What the headline says, and how bad it is.
+
 use std::time::Duration;
 
 use super::*;
