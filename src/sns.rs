@@ -19,6 +19,7 @@ use aws_credential_types::Credentials;
 use secrecy::ExposeSecret;
 
 use self::confidential::{Confidential, entry_results, refusal};
+use self::credentials::DefaultChain;
 use self::endpoint::Endpoint;
 use self::entry_results::MismatchLog;
 use self::request::{Answered, Requester};
@@ -151,6 +152,9 @@ impl Publish for Sns {
 /// What the SDK finds in its environment, with our own keys in place of its credential chain
 /// where the configuration has some.
 async fn shared_config(config: &config::Sns, access: &config::Access) -> SdkConfig {
+    // Requests go to the region of their topic. Without one here the SDK would ask the instance's metadata.
+    let region = config.account.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
+    let region = Region::new(region);
     let loader = aws_config::defaults(BehaviorVersion::latest());
     let loader = match &access.credentials {
         Some(keys) => loader.credentials_provider(Credentials::new(
@@ -160,9 +164,7 @@ async fn shared_config(config: &config::Sns, access: &config::Access) -> SdkConf
             None,
             "configuration",
         )),
-        None => loader,
+        None => loader.credentials_provider(DefaultChain::new(region.clone())),
     };
-    // Requests go to the region of their topic. Without one here the SDK would ask the instance's metadata.
-    let region = config.account.region.clone().unwrap_or_else(|| "us-east-1".to_owned());
-    loader.region(Region::new(region)).load().await
+    loader.region(region).load().await
 }

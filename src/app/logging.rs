@@ -37,11 +37,12 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
         let problem = config.problem(&Key::from("log.filter"), error.to_string(), remedy);
         Problems::from(problem)
     })?;
-    // lapin logs what the broker returns with its body, and says again what we say ourselves.
-    let mut quiet = vec!["lapin=off"];
+    // lapin logs what the broker returns with its body, and says again what we say ourselves. So does the SDK of credentials, with
+    // what a credential process wrote.
+    let mut quiet = vec!["lapin=off", "aws_config=off", "aws_config::profile::credentials=off"];
     if filter.max_level_hint() == Some(LevelFilter::TRACE) {
         // Here the SDK logs whole requests, and what they are signed with.
-        quiet.extend(["aws_config=debug", "aws_sdk_sns=debug", "aws_sigv4=debug"]);
+        quiet.extend(["aws_sdk_sns=debug", "aws_sigv4=debug"]);
         quiet.extend(["aws_smithy_runtime=debug", "hyper=debug", "h2=debug"]);
     }
     let quiet = quiet.into_iter().filter_map(|directive| directive.parse().ok());

@@ -1,14 +1,15 @@
 //! `check`: whether everything that `run` needs exists and is as configured.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
 use crate::cli::output::print_line;
-use crate::config::{Access, Amqp, Config, Source};
+use crate::config::{Amqp, Config, Source};
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publish::Publish;
+use crate::publish::fault::{advice, is_unreachable};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::inspect::{self, Finding};
 use crate::sns::Sns;
@@ -160,36 +161,24 @@ fn outline(config: &Config) -> String {
 
 async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
+    // What is wrong with credentials or network is one problem, for all topics that are reached alike.
+    let mut refused: BTreeMap<_, (Fault, Vec<String>)> = BTreeMap::new();
     for (key, topic) in config.topics() {
+        let way = (topic.access(), topic.region());
+        let named = format!("topic {topic} ({key})");
+        if let Some((_, topics)) = refused.get_mut(&way) {
+            topics.push(named);
+            continue;
+        }
         match sns.find_topic(topic).await {
-            Ok(()) => report(Finding::good(format!("topic {topic} ({key}): exists"))),
-            Err(fault) => {
-                let remedy = remedy(&fault, config.sns.access_to(topic));
-                report(Finding::bad(format!("topic {topic} ({key}): {fault}; {remedy}")));
+            Ok(()) => report(Finding::good(format!("{named}: exists"))),
+            Err(fault) if fault.scope == Scope::Service || is_unreachable(&fault) => {
+                refused.insert(way, (fault, vec![named]));
             }
+            Err(fault) => report(Finding::bad(format!("{named}: {fault}; {}", advice(&fault)))),
         }
     }
-}
-
-fn remedy(fault: &Fault, access: &Access) -> String {
-    match (fault.scope, fault.code.as_str()) {
-        (_, "unreachable" | "connection" | "timeout") => match &access.endpoint {
-            Some(endpoint) => format!("check that an SNS endpoint answers at sns.sns_host ({endpoint})"),
-            None => "check that this machine's network (DNS, firewall, proxy) reaches the SNS endpoint of the region".to_owned(),
-        },
-        (Scope::Service, _) => {
-            "check sns.access_key_id and sns.secret_access_key, those of the host under [hosts], or the credentials \
-             that the AWS SDK finds (environment variables, profile, IAM role)"
-                .to_owned()
-        }
-        (Scope::Route, code) if code.starts_with("NotFound") => {
-            "create the topic in the SNS console, or correct its name, region or account in the configuration".to_owned()
-        }
-        (Scope::Route, _) => {
-            "in the IAM console, allow sns:GetTopicAttributes and sns:Publish on the topic; if the topic is encrypted, \
-             also check its KMS key".to_owned()
-        }
-        (Scope::Message, _) => "correct the topic in the configuration".to_owned(),
-        (Scope::Transient, _) => "run `check` again".to_owned(),
+    for (fault, topics) in refused.into_values() {
+        report(Finding::bad(format!("{}: {fault}; {}", topics.join(", "), advice(&fault))));
     }
 }

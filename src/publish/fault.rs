@@ -22,15 +22,17 @@ pub(crate) fn is_throttle(fault: &Fault) -> bool {
     fault.scope == Scope::Transient && (THROTTLES.contains(&fault.code.as_str()) || by_status())
 }
 
-/// What an operator can do about a fault. Once that is done, the worker publishes again by itself.
+/// What an operator can do about a fault, wherever it is met: while a worker runs, and in `check`. Once that is done, a worker
+/// publishes again by itself.
 pub(crate) fn advice(fault: &Fault) -> &'static str {
     match (fault.scope, fault.code.as_str()) {
         _ if is_unreachable(fault) => {
-            "check the address in sns.sns_host, and that the worker's network (DNS, firewall, proxy) reaches it"
+            "check the address in sns.sns_host if it is set, and that this machine's network (DNS, firewall, proxy) reaches it, or the \
+             endpoint of the region"
         }
         _ if is_denial(fault) => {
-            "in the IAM console, allow sns:Publish on the topic for the worker's user or role; if the topic has an \
-             access policy of its own, allow it there, too"
+            "in the IAM console, allow sns:Publish and, for `check`, sns:GetTopicAttributes on the topic for the worker's user or role; \
+             if the topic has an access policy of its own, allow it there, too"
         }
         _ if is_throttle(fault) => {
             "no action is needed if the throttling ends within minutes; if it does not, request a higher SNS publish \
@@ -50,8 +52,19 @@ pub(crate) fn advice(fault: &Fault) -> &'static str {
         ) => {
             "check the address in sns.sns_host: the server there does not speak the protocol of SNS"
         }
-        (Scope::Service, "RequestExpired" | "SignatureDoesNotMatch") => {
-            "check the clock of the worker's machine (NTP), and the value of sns.secret_access_key"
+        (
+            _,
+            "RequestExpired"
+            | "RequestTimeTooSkewed"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException",
+        ) => {
+            "check the clock of this machine (NTP): AWS refuses signatures that are off by five minutes or more; if it is right, check \
+             the value of sns.secret_access_key"
+        }
+        (_, "ExpiredToken" | "ExpiredTokenException") => {
+            "the session token has expired: put a new one, with its keys, into sns.session_token, sns.access_key_id and \
+             sns.secret_access_key and restart the worker, or renew it where the AWS SDK finds it (no restart is needed then)"
         }
         (Scope::Service, _) => {
             "create a new access key in the IAM console; put it into sns.access_key_id and sns.secret_access_key and \
@@ -68,9 +81,10 @@ pub(crate) fn advice(fault: &Fault) -> &'static str {
             "create the topic in the SNS console, or correct its name, region or account in the worker's configuration \
              and restart the worker"
         }
-        (Scope::Transient | Scope::Message, _) => {
-            "no action is needed if the errors end within minutes; if they do not, look for an SNS incident on the AWS \
-             Health Dashboard"
+        (Scope::Message, _) => "correct what the error names in the configuration",
+        (Scope::Transient, _) => {
+            "no action is needed if the errors end within minutes; if they do not, check this machine's network (DNS, firewall, proxy), \
+             and look for an SNS incident on the AWS Health Dashboard"
         }
     }
 }

@@ -1,5 +1,8 @@
 //! The credentials that requests are signed with.
 
+mod cause;
+mod default_chain;
+
 use std::cell::RefCell;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +12,8 @@ use aws_smithy_runtime_api::client::identity::Identity;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use self::cause::Cause;
+pub(super) use self::default_chain::DefaultChain;
 use crate::outcome::{Fault, Scope};
 
 /// Fetched anew so long before they expire, as the SDK does: a request must not be signed
@@ -56,7 +61,6 @@ impl Keys {
     }
 
     async fn fetch(&self) -> Result<Credentials, Fault> {
-        // Not the chain's own words: those of a credential process are whatever that program wrote.
         let fault = |detail: &str| Fault {
             scope: Scope::Service,
             code: "credentials".to_owned(),
@@ -65,7 +69,12 @@ impl Keys {
         let chain = self.chain.as_ref().ok_or_else(|| fault("there is no credential chain"))?;
         match timeout(self.patience, chain.provide_credentials()).await {
             Ok(Ok(credentials)) => Ok(credentials),
-            Ok(Err(_)) => Err(fault("the credential chain gave none that can be used")),
+            // Not the SDK's own words: those of a credential process are whatever that program wrote.
+            Ok(Err(error)) => {
+                let cause = Cause::within(&error);
+                let other = "the credential chain gave none that can be used";
+                Err(fault(cause.as_deref().unwrap_or(other)))
+            }
             Err(_) => Err(fault("the credential chain did not answer in time")),
         }
     }

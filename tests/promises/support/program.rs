@@ -56,6 +56,12 @@ impl Program {
         self
     }
 
+    /// Sets a variable that is not the program's own.
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
