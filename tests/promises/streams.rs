@@ -74,4 +74,12 @@ on_both_brokers! {
         stand.delete(&stand.dead_letter_queue()).await;
         stand.leave_nothing().await;
     }
+
+    async fn a_stream_for_parked_events_is_refused(stand: Stand) {
+        stand.declare_all("quorum").await;
+        stand.declare_queue(&stand.held_queue(), stream()).await;
+        is_refused(&stand, &stand.held_queue()).await;
+        stand.delete(&stand.held_queue()).await;
+        stand.leave_nothing().await;
+    }
 }

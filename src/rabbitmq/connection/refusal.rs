@@ -40,7 +40,7 @@ pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
     let remedy = match said.as_str() {
         s if s.starts_with("ACCESS_REFUSED - Login") => "check user and password in amqp.uri",
         s if s.starts_with("ACCESS_REFUSED") => {
-            "give the user of amqp.uri the permission that is missing (`rabbitmqctl set_permissions`)"
+            "give the user of amqp.uri the permission that is missing, which `check` names (`rabbitmqctl set_permissions`)"
         }
         s if s.contains("vhost") && s.starts_with("NOT_ALLOWED") => {
             "check the virtual host in amqp.uri, and the user's permission for it; the default one \

@@ -91,24 +91,20 @@ pub(super) fn needs(
 /// RabbitMQ asks for read on a queue and write on its dead-letter exchange when it creates the queue, and for write on a queue and read
 /// on an exchange when it binds them, each time.
 fn declaring(amqp: &Amqp, missing: &BTreeSet<String>, hidden: &BTreeSet<Thing>, needs: &mut Needs) {
-    let declare = "declare it (amqp.declare = true)";
     let exchange = Thing::Exchange(amqp.dead_letter_exchange.clone());
     let queue = Thing::Queue(amqp.dead_letter_queue.clone());
-    needs.add(Permission::Configure, &exchange, declare);
-    needs.add(Permission::Configure, &queue, declare);
+    needs.declare(&exchange);
+    needs.declare(&queue);
     needs.bind(&exchange, &queue);
     for source in &amqp.sources {
         let exchange = Thing::Exchange(source.exchange.clone());
         let queue = Thing::Queue(source.queue.clone());
-        // RabbitMQ's own exchanges are not declared.
-        if !source.exchange.starts_with("amq.") {
-            needs.add(Permission::Configure, &exchange, declare);
-        }
-        needs.add(Permission::Configure, &queue, declare);
+        needs.declare(&exchange);
+        needs.declare(&queue);
         needs.bind(&exchange, &queue);
         if let Some(parking) = &source.parking {
             let queue = Thing::Queue(parking.queue.clone());
-            needs.add(Permission::Configure, &queue, declare);
+            needs.declare(&queue);
             if missing.contains(&parking.queue) || hidden.contains(&queue) {
                 needs.add(Permission::Read, &queue, "declare it with a dead-letter exchange");
             }
@@ -123,6 +119,13 @@ impl Needs {
     fn add(&mut self, permission: Permission, thing: &Thing, purpose: &'static str) {
         if !self.0.iter().any(|it| it.permission == permission && it.thing == *thing) {
             self.0.push(Need { permission, thing: thing.clone(), purpose });
+        }
+    }
+
+    fn declare(&mut self, thing: &Thing) {
+        // RabbitMQ's own exchanges are not declared.
+        if !matches!(thing, Thing::Exchange(name) if name.starts_with("amq.")) {
+            self.add(Permission::Configure, thing, "declare it (amqp.declare = true)");
         }
     }
 
