@@ -115,8 +115,8 @@ fn without_topic(config: &Config, source: &config::Source) -> SourceObservation 
         source = name,
         queue,
         keys,
-        "source is not consumed: no topic is set for the events that it carries; set one of the keys, remove the source, or set \
-         discard = true for it to skip its events"
+        "source is not consumed: no topic is set for the events that it carries; set one of the keys, or set discard = true \
+         for it to skip its events; without the source, delete its queue or the queue's bindings, else the queue fills"
     );
     SourceObservation::now(name, State::NoTopic)
 }

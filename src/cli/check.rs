@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::output::print_line;
 use crate::config::{Amqp, Config, Source};
+use crate::event::EventKind;
 use crate::outcome::{Fault, Scope};
 use crate::plugin::{DefaultPlugin, Plugins, Remark, conformance};
 use crate::publish::Publish;
@@ -104,9 +105,17 @@ fn configuration(
         }
     }
     topics_of_sources(config, report);
-    for (key, topic) in config.sns.routing.topics_by_kind() {
+    for (kind, (key, topic)) in EventKind::ALL.into_iter().zip(config.sns.routing.topics_by_kind())
+    {
         if topic.is_none() {
-            report(Finding::good(format!("sns.{key} is not set: events of this type are skipped")));
+            let elsewhere = if config.has_topic(&[kind]) {
+                ", but for those that have another topic"
+            } else {
+                ""
+            };
+            report(Finding::good(format!(
+                "sns.{key} is not set: events of this type are skipped{elsewhere}"
+            )));
         }
     }
 }
@@ -121,10 +130,11 @@ fn topics_of_sources(config: &Config, report: &mut dyn FnMut(Finding)) {
         if let Some(keys) = config.missing_topics(source) {
             report(Finding::bad(format!(
                 "source {name}: no topic is set for the events that it carries, so `run` neither declares nor consumes `{queue}`; \
-                 set {keys}, in [sns] or for a domain in [hosts], or remove the source, or set discard = true in \
-                 [amqp.sources.{name}] to take its events and skip them"
+                 set {keys}, in [sns] or for a domain in [hosts], or set discard = true in \
+                 [amqp.sources.{name}] to take its events and skip them; if you remove the source, delete its queue or the queue's \
+                 bindings, else the queue fills"
             )));
-        } else if !config.has_topic(&source.kinds()) {
+        } else if !config.has_topic(&config.kinds_of(source)) {
             report(Finding::good(format!(
                 "source {name}: discard = true, and no topic is set for the events that it carries: all of them are skipped"
             )));

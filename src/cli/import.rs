@@ -125,14 +125,17 @@ fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path
     ));
     if imported.to_do > 0 {
         print_error(&format!(
-            "{} in the result: no topic is set in the input, and nothing can be published without one",
+            "{} in the result: nothing, or not all, can be published before that is done",
             counted(imported.to_do, "TODO", "TODOs")
         ));
     }
-    let Some(problems) = problems else { return ExitCode::SUCCESS };
-    print_error(&format!(
-        "the result is not a valid configuration until these problems are corrected:\n{problems}"
-    ));
+    if let Some(problems) = problems {
+        print_error(&format!(
+            "the result is not a valid configuration until these problems are corrected:\n{problems}"
+        ));
+    } else if imported.to_do == 0 {
+        return ExitCode::SUCCESS;
+    }
     ExitCode::from(INVALID_CONFIGURATION)
 }
 

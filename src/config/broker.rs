@@ -98,6 +98,11 @@ fn check_source(merged: &mut Merged, source: &Source) {
         let wrong = format!("leaves no room for `{HELD}`, which is added for a second queue");
         merged.problem(&key.child("queue"), wrong, "shorten it to 250 bytes");
     }
+    if merged.text(&Key::from("amqp.dead_letter_exchange")).as_ref() == Some(&source.exchange) {
+        let wrong =
+            "is amqp.dead_letter_exchange as well, so each dead letter would come back as an event";
+        merged.problem(&key.child("exchange"), wrong, "give one of them another name");
+    }
     let exchange_type = source.exchange_type;
     if source.routing_keys.is_empty()
         && matches!(exchange_type, ExchangeType::Topic | ExchangeType::Direct)

@@ -6,29 +6,28 @@ use super::problem::{Problem, Problems};
 use super::schema;
 use super::settings::{Config, EmptiedTopic, ExchangeType, Source};
 use super::value::{at, is_unset, leaves};
-use crate::event::EventKind;
-
-impl Source {
-    /// The kinds of event that it may carry, as far as its format, exchange and bindings tell.
-    #[must_use]
-    pub fn kinds(&self) -> Vec<EventKind> {
-        let keys = match self.exchange_type {
-            ExchangeType::Topic | ExchangeType::Direct => &self.routing_keys[..],
-            // They hand on everything, whatever the bindings' keys are.
-            ExchangeType::Fanout | ExchangeType::Headers => &["#".to_owned()],
-        };
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        self.format.kinds(&self.exchange, &keys)
-    }
-}
+use crate::event::{EventKind, Format};
 
 impl Config {
+    /// The kinds of event that a source may carry, as far as its format, exchange and bindings tell.
+    #[must_use]
+    pub fn kinds_of(&self, source: &Source) -> Vec<EventKind> {
+        // Others hand on everything, whatever the bindings' keys are; and of a queue that is somebody else's, its bindings are, too.
+        let is_bound_by_key =
+            matches!(source.exchange_type, ExchangeType::Topic | ExchangeType::Direct);
+        if source.format == Format::Mongooseim && !(self.amqp.declare && is_bound_by_key) {
+            return EventKind::ALL.into();
+        }
+        let keys: Vec<_> = source.routing_keys.iter().map(String::as_str).collect();
+        source.format.kinds(&source.exchange, &keys)
+    }
+
     /// The keys of `[sns]` of which one must be set before anything of this source can be published, in words; `None` if a
     /// topic is set for something that the source may carry, or if `discard` lets all of it be skipped.
     #[must_use]
     pub fn missing_topics(&self, source: &Source) -> Option<String> {
-        let is_served = source.discard || self.has_topic(&source.kinds());
-        (!is_served).then(|| self.keys_of(&source.kinds()))
+        let is_served = source.discard || self.has_topic(&self.kinds_of(source));
+        (!is_served).then(|| self.keys_of(&self.kinds_of(source)))
     }
 
     /// Refuses a configuration with which a worker would only throw events away. Other commands can do without topics.
@@ -40,11 +39,11 @@ impl Config {
         let sources = &self.amqp.sources;
         let lacking: Vec<_> =
             sources.iter().filter(|it| self.missing_topics(it).is_some()).collect();
-        if lacking.is_empty() || sources.iter().any(|it| self.has_topic(&it.kinds())) {
+        if lacking.is_empty() || sources.iter().any(|it| self.has_topic(&self.kinds_of(it))) {
             return Ok(());
         }
         let names: Vec<_> = lacking.iter().map(|it| &*it.name).collect();
-        let kinds: Vec<_> = lacking.iter().flat_map(|it| it.kinds()).collect();
+        let kinds: Vec<_> = lacking.iter().flat_map(|it| self.kinds_of(it)).collect();
         let emptied = self.emptied_topics.iter().map(|EmptiedTopic { variable, file, .. }| {
             format!("; besides, {variable} is empty and takes away the topic that {file} sets")
         });

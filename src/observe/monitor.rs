@@ -44,6 +44,8 @@ pub struct Monitor {
     prefetch: u16,
     /// Ready events for each consumer of the queue.
     share: Cell<f64>,
+    /// The broker counts more consumers of the queue than one.
+    is_shared: Cell<bool>,
     /// Whose depth was told.
     dead_letter_queue: OnceCell<String>,
     recent: Rc<RecentErrors>,
@@ -66,6 +68,7 @@ impl Monitor {
             outcomes: Default::default(),
             prefetch: 0,
             share: Cell::new(0.0),
+            is_shared: Cell::new(false),
             dead_letter_queue: OnceCell::new(),
             recent: Rc::default(),
             metrics,
@@ -133,6 +136,7 @@ impl Monitor {
             queue_ready.with_label_values(source).set(ready.into());
             queue_consumers.with_label_values(source).set(consumers.into());
             self.share.set(f64::from(ready) / f64::from(consumers.max(1)));
+            self.is_shared.set(consumers > 1);
         } else {
             // Not there is no trouble.
             let _ = queue_ready.remove_label_values(source);
@@ -165,8 +169,8 @@ impl Monitor {
     pub fn refresh(&self) {
         #[allow(clippy::cast_precision_loss, reason = "the prefetch bounds it")]
         let taken = self.in_flight.get() as f64;
-        // What is ready is the active consumer's.
-        let is_standby = self.seen.borrow().state == State::Standby;
+        // A quorum queue counts the active consumer alone, whose share is all then; a classic one counts those that stand by, too.
+        let is_standby = self.seen.borrow().state == State::Standby && !self.is_shared.get();
         let share = if is_standby { 0.0 } else { self.share.get() };
         // Some are ready only where no consumer may get more: some of what this one has may not be taken yet.
         let delivered = if share > 0.0 { taken.max(self.prefetch.into()) } else { taken };

@@ -20,7 +20,7 @@ use self::consumer::{Arrived, ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
 use self::settler::Settling;
 pub use self::settler::{RabbitReceipt, RabbitSettler};
-use self::watchdog::Watchdog;
+use self::watchdog::{Past, Watchdog};
 use super::connection::{Broker, HEARTBEAT, bounded};
 use super::{headers, topology};
 use crate::config;
@@ -55,7 +55,7 @@ pub struct RabbitQueue {
     source: config::Source,
     dead_letters: Rc<DeadLetterPublisher>,
     /// See [`Watchdog`].
-    silences: Rc<Cell<u32>>,
+    past: Rc<Past>,
     sizes: Rc<Sizes>,
     rate: Rc<DeadLetterRate>,
     monitor: Option<Rc<Monitor>>,
@@ -71,9 +71,9 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (silences, sizes, targets_known) = Default::default();
+        let (past, sizes, targets_known) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
-        Self { broker, source, dead_letters, silences, sizes, rate, monitor: None, targets_known }
+        Self { broker, source, dead_letters, past, sizes, rate, monitor: None, targets_known }
     }
 
     /// Tells how much is in the queue, too.
@@ -131,7 +131,7 @@ impl Source for RabbitQueue {
             heartbeat,
         };
         // The queue is looked at as often as a silent network would be noticed.
-        let watch = Watchdog::new(2 * heartbeat, Rc::clone(&self.silences));
+        let watch = Watchdog::new(2 * heartbeat, Rc::clone(&self.past));
         // Before anything is delivered: where the first deliveries are too many bytes, no answer behind them is read until
         // some are settled, which they are only once this is done.
         let measuring = match &self.monitor {

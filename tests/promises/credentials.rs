@@ -5,8 +5,11 @@ use crate::support::{Ended, Program, Stand};
 /// What a credential process writes and nobody may show.
 const PLANTED: &str = "planted-7f3a";
 
+/// Names and contents of files, or names and values of variables.
+type Named<'a> = &'a [(&'a str, &'a str)];
+
 /// What `check` says where keys are neither in the configuration nor anywhere but in `files` of the home and in `variables`.
-async fn check(stand: &Stand, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Ended {
+async fn check(stand: &Stand, files: Named<'_>, variables: Named<'_>) -> Ended {
     let program = Program::new(&["check", "--config", "stand.toml"])
         .with_file("stand.toml", &stand.configuration())
         .with("SNS__ACCESS_KEY_ID", "")
@@ -35,7 +38,7 @@ async fn each_reason_for_no_credentials_is_one_problem_with_words_of_its_own() {
     ];
     let half = [("AWS_ACCESS_KEY_ID", PLANTED)];
     let absent = [("AWS_PROFILE", "absent")];
-    let cases: [(&str, &[(&str, &str)], &str); 7] = [
+    let cases: [(&str, Named<'_>, &str); 7] = [
         ("", &[], "there are none: no keys in the environment"),
         ("", &half, "AWS_ACCESS_KEY_ID is set without AWS_SECRET_ACCESS_KEY"),
         ("", &absent, "AWS_PROFILE names absent, which is no profile"),

@@ -43,8 +43,10 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
         return Err(DecodeError::without_position(error::Problem::Unreadable(why.clone())));
     }
     read(envelope, format).or_else(|error| match mend::mended(&envelope.payload, &error) {
-        Some(payload) => {
-            let envelope = Envelope { payload, ..envelope.clone() };
+        Some(mended) => {
+            let checked = Envelope { payload: mended.checked, ..envelope.clone() };
+            read(&checked, format)?;
+            let envelope = Envelope { payload: mended.read, ..checked };
             Ok(read(&envelope, format)?.into_mended())
         }
         None => Err(error),

@@ -41,9 +41,10 @@ pub(super) fn write(server: &Server, kinds: &[EventKind], writer: &mut TomlWrite
         }
     }
     if !sources.some {
-        writer.comment(
-            "Advice: without any source the default one stands in, for the exchange chat.events; \
-             see config/default.toml.",
+        writer.leave_to_do(
+            "no source can be made of the input, and without any the default one stands in, for the exchange chat.events, \
+             which MongooseIM does not have. Write a source for each exchange that carries your events: [amqp.sources] in \
+             config/default.toml.",
         );
     }
 }

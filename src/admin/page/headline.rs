@@ -216,8 +216,9 @@ fn point_without_topic(source: &SourceStatus) -> Point {
             source.name
         ),
         since: Some(source.since),
-        what_to_do: "set the topic and restart the worker (`check` names the keys); if no topic is to be set, remove the source, or \
-                     set discard = true for it, so that its events are taken and skipped"
+        what_to_do: "set the topic and restart the worker (`check` names the keys); if no topic is to be set, set discard = true \
+                     for the source, so that its events are taken and skipped, or remove the source and delete its queue or the queue's \
+                     bindings, else the queue fills"
             .to_owned(),
     }
 }

@@ -66,6 +66,14 @@ fn no_source_has_the_queue_that_locks_the_dead_letters() {
 }
 
 #[test]
+fn no_source_has_the_exchange_of_the_dead_letters() {
+    let found =
+        problems("amqp.dead_letter_exchange = \"x\"\namqp.sources.a.exchange = \"x\"\n", &[]);
+    assert!(found.contains("amqp.sources.a.exchange = \"x\""), "{found}");
+    assert!(found.contains("each dead letter would come back"), "{found}");
+}
+
+#[test]
 fn an_endpoint_that_is_refused_is_not_shown() {
     for (key, value) in [
         ("SNS__SNS_HOST", "http://h/?token=planted"),

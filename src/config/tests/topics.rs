@@ -60,7 +60,21 @@ fn topics_are_required_unless_one_source_has_one_or_all_discard() {
         let required = load(&toml, &[]).unwrap().require_topics();
         assert_eq!(required.is_ok(), is_enough, "{toml}: {required:?}");
     }
-    assert_eq!(load(chat, &[]).unwrap().amqp.sources[0].kinds(), [EventKind::Chat]);
+    let kinds = |toml: &str| {
+        let config = load(toml, &[]).unwrap();
+        config.kinds_of(&config.amqp.sources[0])
+    };
+    assert_eq!(kinds(chat), [EventKind::Chat]);
+    // Where no binding is ours, or none has a key, only the format tells.
+    let presence =
+        "[amqp.sources.p]\nexchange = \"presence\"\nformat = \"mongooseim\"\nqueue = \"q\"";
+    assert_eq!(kinds(presence), [EventKind::Presence]);
+    for other in [
+        format!("[amqp]\ndeclare = false\n{presence}"),
+        format!("{presence}\nexchange_type = \"fanout\""),
+    ] {
+        assert_eq!(kinds(&other), EventKind::ALL, "{other}");
+    }
 }
 
 #[test]

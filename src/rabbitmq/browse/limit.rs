@@ -114,10 +114,16 @@ async fn ask(
         Ok(()) => Ok(Limit::None),
         Err(SourceError::AccessRefused(said)) => Ok(Limit::Refused(said)),
         Err(SourceError::PreconditionFailed(_)) => {
-            Ok(match arguments::learn(connection, queue).await? {
+            let is_guarded = greeting::refuses_wrong_arguments(broker).await;
+            Ok(match arguments::learn(connection, queue, is_guarded).await? {
                 Learnt::Known(known) => limit_of(&known),
                 Learnt::Refused(said) => Limit::Refused(said),
-                Learnt::Locked(said) | Learnt::Unknown(said) => Limit::Unknown(said),
+                Learnt::Locked(said) => Limit::Unknown(said),
+                // Type or limit may have been told before.
+                Learnt::Unknown(said, told) => match limit_of(&told) {
+                    Limit::Unset => Limit::Unknown(said),
+                    known => known,
+                },
             })
         }
         // Only a refusal is an answer: a queue of which the broker did not answer in time may have a limit.

@@ -22,7 +22,9 @@ use tokio::time::{Instant, Sleep, sleep};
 pub(in crate::rabbitmq) use self::options::ConsumeOptions;
 use self::options::consume;
 use self::stage::Stage;
+use self::standby::Passed;
 use crate::limits::LONGEST_PAUSE;
+use crate::observe::monitor::State;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::refusal::refused;
@@ -62,6 +64,8 @@ pub(in crate::rabbitmq) struct SourceConsumer {
     last: DeliveryTag,
     /// How many consumers there have been.
     consumers: u32,
+    /// The session before was a standby's, which is still to be told.
+    stands_by_still: bool,
     /// A request to the broker that is not answered yet.
     pending_request: Option<LocalBoxFuture<'static, Result<BrokerReply, SourceError>>>,
 }
@@ -72,8 +76,8 @@ enum BrokerReply {
     Begun(Consumer),
     /// What the queue says of itself.
     State(QueueState),
-    /// So many messages wait, though there is room; whether the queue has a single active consumer, if that can be told.
-    Passed(u32, Option<bool>),
+    /// Messages wait, though there is room.
+    Passed(Passed),
 }
 
 impl SourceConsumer {
@@ -85,7 +89,9 @@ impl SourceConsumer {
         let prefetch = options.fitting().min(FIRST_PREFETCH);
         let consumer = consume(&options, 1, prefetch).await?;
         let is_small = prefetch < options.prefetch;
+        let stands_by_still = watchdog.is_standby();
         Ok(Self {
+            stands_by_still,
             options,
             watchdog,
             consumer,
@@ -107,6 +113,9 @@ impl SourceConsumer {
         &mut self,
         tracker: &RefCell<AckTracker>,
     ) -> Result<Arrived, SourceError> {
+        if std::mem::take(&mut self.stands_by_still) {
+            self.tell(State::Standby);
+        }
         loop {
             if self.stage != Stage::Full || self.full < self.options.prefetch {
                 self.gather()?;
@@ -232,7 +241,7 @@ impl SourceConsumer {
                 Suspicion::Passed => self.ask_for_single_active(state.ready),
                 Suspicion::Forgotten => return Err(self.forgotten(state.ready)),
             },
-            BrokerReply::Passed(waiting, single_active) => self.passed(waiting, single_active)?,
+            BrokerReply::Passed(passed) => self.passed(&passed)?,
             BrokerReply::Cancelled => {}
         }
         Ok(())

@@ -14,12 +14,20 @@ use crate::rabbitmq::topology::queue_state::QueueState;
 /// and declared again within some 20 ms, it takes the consumer over, and the channel does not.
 const RENEWED_AFTER: u32 = 10;
 
+/// What a source's sessions leave to the next one.
+#[derive(Debug, Default)]
+pub(in crate::rabbitmq) struct Past {
+    /// Sessions in a row to which nothing came though there was something.
+    silences: Cell<u32>,
+    /// Another consumer is the single active one.
+    is_standby: Cell<bool>,
+}
+
 /// Rings when it is time to look at the queue.
 #[derive(Debug)]
 pub(in crate::rabbitmq) struct Watchdog {
     patience: Duration,
-    /// Sessions in a row to which nothing came though there was something.
-    silences: Rc<Cell<u32>>,
+    past: Rc<Past>,
     alarm: Pin<Box<Sleep>>,
     /// Something came since the last alarm.
     heard: bool,
@@ -27,8 +35,6 @@ pub(in crate::rabbitmq) struct Watchdog {
     silent: u32,
     /// The last look found messages that did not come.
     suspicious: bool,
-    /// Another consumer is the single active one.
-    is_standby: bool,
 }
 
 /// What a look has shown.
@@ -54,36 +60,33 @@ pub(in crate::rabbitmq) enum Verdict {
 impl Watchdog {
     /// Looks after `patience` in which nothing has come. While sessions are lost by that, one after
     /// the other, it looks less and less often: something else may be odd about the queue.
-    pub(in crate::rabbitmq) fn new(patience: Duration, silences: Rc<Cell<u32>>) -> Self {
-        let patience = patience * 2_u32.pow(silences.get().min(7));
+    pub(in crate::rabbitmq) fn new(patience: Duration, past: Rc<Past>) -> Self {
+        let patience = patience * 2_u32.pow(past.silences.get().min(7));
         let alarm = Box::pin(sleep(patience));
-        Self {
-            patience,
-            silences,
-            alarm,
-            heard: false,
-            silent: 0,
-            suspicious: false,
-            is_standby: false,
-        }
+        Self { patience, past, alarm, heard: false, silent: 0, suspicious: false }
     }
 
     /// Something came. Returns whether this was a standby until now.
     pub(in crate::rabbitmq) fn hear(&mut self) -> bool {
         self.heard = true;
-        std::mem::take(&mut self.is_standby)
+        self.past.is_standby.take()
+    }
+
+    /// Whether another consumer is the single active one, as far as is known.
+    pub(in crate::rabbitmq) fn is_standby(&self) -> bool {
+        self.past.is_standby.get()
     }
 
     /// Another consumer is the single active one of the queue, so silence is no fault. Returns whether that is new.
     pub(in crate::rabbitmq) fn stand_by(&mut self) -> bool {
-        self.silences.set(0);
+        self.past.silences.set(0);
         self.suspicious = false;
-        !std::mem::replace(&mut self.is_standby, true)
+        !self.past.is_standby.replace(true)
     }
 
     /// Whether the sessions before were lost to silence, too.
     pub(in crate::rabbitmq) fn is_silent_again(&self) -> bool {
-        self.silences.get() > 1
+        self.past.silences.get() > 1
     }
 
     /// May be dropped while it waits.
@@ -96,12 +99,13 @@ impl Watchdog {
     pub(in crate::rabbitmq) fn judge(&mut self, unacknowledged: usize, prefetch: u16) -> Verdict {
         if self.heard {
             (self.heard, self.silent, self.suspicious) = (false, 0, false);
-            self.silences.set(0);
+            self.past.silences.set(0);
             return Verdict::Nothing;
         }
         self.silent += 1;
         match unacknowledged {
-            0 if self.silent > RENEWED_AFTER && !self.is_standby => Verdict::Renew,
+            // A standby, too: it may be the active consumer, and forgotten.
+            0 if self.silent > RENEWED_AFTER => Verdict::Renew,
             some if some < usize::from(prefetch) => Verdict::Look,
             _ => Verdict::Nothing,
         }
@@ -109,14 +113,14 @@ impl Watchdog {
 
     /// A look has found this.
     pub(in crate::rabbitmq) fn suspects(&mut self, state: QueueState) -> Suspicion {
-        let silent = state.ready > 0 && !self.heard && !(self.is_standby && state.consumers > 0);
+        let silent = state.ready > 0 && !self.heard && !(self.is_standby() && state.consumers > 0);
         let twice = silent && self.suspicious;
         self.suspicious = silent;
         if !twice {
             return Suspicion::None;
         }
-        self.silences.set(self.silences.get() + 1);
-        if self.is_standby { Suspicion::Forgotten } else { Suspicion::Passed }
+        self.past.silences.set(self.past.silences.get() + 1);
+        if self.is_standby() { Suspicion::Forgotten } else { Suspicion::Passed }
     }
 }
 
@@ -182,10 +186,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_sessions_that_were_lost_in_vain_it_looks_less_often() {
-        let silences = Rc::new(Cell::new(0));
+        let past = Rc::<Past>::default();
         let mut waited = Vec::new();
         for _ in 0..3 {
-            let mut watch = Watchdog::new(PATIENCE, Rc::clone(&silences));
+            let mut watch = Watchdog::new(PATIENCE, Rc::clone(&past));
             let began = Instant::now();
             for _ in 0..2 {
                 watch.alarm().await;
@@ -198,13 +202,17 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_standby_is_neither_suspected_nor_renewed_while_another_one_consumes() {
-        let mut watch = watch();
+    async fn a_standby_is_not_suspected_while_another_one_consumes_and_is_renewed_as_a_standby() {
+        let past = Rc::<Past>::default();
+        let mut watch = Watchdog::new(PATIENCE, Rc::clone(&past));
         assert!(watch.stand_by() && !watch.stand_by());
-        for _ in 0..2 * RENEWED_AFTER {
+        for _ in 0..RENEWED_AFTER {
             assert_eq!(watch.judge(0, 10), Verdict::Look);
             assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
         }
+        assert_eq!(watch.judge(0, 10), Verdict::Renew);
+        let mut watch = Watchdog::new(PATIENCE, past);
+        assert!(watch.is_standby() && !watch.stand_by());
         let without_consumer = QueueState { ready: 3, consumers: 0 };
         assert_eq!(watch.suspects(without_consumer), Suspicion::None);
         assert_eq!(watch.suspects(waiting(3)), Suspicion::None);

@@ -115,6 +115,13 @@ fn declaring(amqp: &Amqp, missing: &BTreeSet<String>, hidden: &BTreeSet<Thing>, 
 /// Without repetitions.
 struct Needs(Vec<Need>);
 
+impl Need {
+    /// Whether RabbitMQ asks for a permission on topics, too.
+    pub(super) fn may_be_of_topics(&self) -> bool {
+        self.permission == Permission::Read && matches!(self.thing, Thing::Exchange(_))
+    }
+}
+
 impl Needs {
     fn add(&mut self, permission: Permission, thing: &Thing, purpose: &'static str) {
         if !self.0.iter().any(|it| it.permission == permission && it.thing == *thing) {

@@ -69,14 +69,18 @@ impl Inspector<'_> {
     }
 
     async fn look_at(&self, queue: &str) -> Found {
+        if !self.is_strict {
+            let why = "from other brokers than RabbitMQ 3.10 and later".to_owned();
+            return Found::Hidden { why, is_no_stream: false };
+        }
         let connection = self.publisher.connection();
-        let why = match arguments::learn(connection, queue).await {
+        let why = match arguments::learn(connection, queue, true).await {
             Ok(Learnt::Known(known)) => return Found::Known(known),
             Ok(Learnt::Refused(_)) => "without the configure permission on it".to_owned(),
-            Ok(Learnt::Locked(_) | Learnt::Unknown(_)) => "from what RabbitMQ answers".to_owned(),
+            Ok(Learnt::Locked(_) | Learnt::Unknown(..)) => "from what RabbitMQ answers".to_owned(),
             Err(error) => format!("since {error}"),
         };
-        let answer = if self.is_strict { stream::ask(connection, queue).await } else { None };
+        let answer = stream::ask(connection, queue).await;
         match answer {
             Some(true) => Found::Stream,
             answer => Found::Hidden { why, is_no_stream: answer.is_some() },

@@ -3,7 +3,8 @@
 //! delivery and changes nothing. Bindings are tried by removing some that do not exist.
 
 use lapin::options::{
-    BasicConsumeOptions, ExchangeDeclareOptions, ExchangeUnbindOptions, QueueDeclareOptions,
+    BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, ExchangeUnbindOptions,
+    QueueDeclareOptions,
 };
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
@@ -43,8 +44,14 @@ impl Right {
             Self::Granted => None,
             Self::Missing => Some(Finding::bad(format!(
                 "permissions: {user} lacks the {permission} permission on {thing}, which `run` needs to {purpose}; its regular \
-                 expression is `{}`",
-                set_permissions::expression([thing.name()].into_iter())
+                 expression is `{}`{}",
+                set_permissions::expression([thing.name()].into_iter()),
+                if need.may_be_of_topics() {
+                    " (if the user has that, its topic permissions for that exchange lack a routing key: \
+                     `rabbitmqctl list_user_topic_permissions`)"
+                } else {
+                    ""
+                }
             ))),
             Self::Unknown(why) => Some(Finding::good(format!(
                 "permissions: can't tell whether {user} has the {permission} permission on {thing}, which `run` needs to \
@@ -127,8 +134,9 @@ impl Inspector<'_> {
                     self.amqp.dead_letter_exchange
                 )),
             };
+            // The first one is that of the dead letters, of which no permission on topics is asked.
             if right == Right::Granted {
-                source = Some(need.thing.name());
+                source.get_or_insert(need.thing.name());
             }
             rights.push((need, right));
         }
@@ -182,10 +190,13 @@ impl Inspector<'_> {
     /// By a priority that is a text: RabbitMQ begins no consumer with it.
     async fn consumes(&self, queue: &str) -> Result<(), SourceError> {
         let channel = self.channel().await?;
+        bounded("setting the prefetch", channel.basic_qos(1, BasicQosOptions::default())).await?;
         let arguments = wrong("x-priority", AMQPValue::LongString("none".into()));
         let (tag, options) = ("may-it-consume", BasicConsumeOptions::default());
         let consuming = channel.basic_consume(queue.into(), tag.into(), options, arguments);
-        bounded(&format!("queue `{queue}`"), consuming).await.map(drop)
+        let _consumer = bounded(&format!("queue `{queue}`"), consuming).await?;
+        self.close(channel).await;
+        Err(SourceError::Failed("the broker takes an argument that RabbitMQ refuses".to_owned()))
     }
 
     /// By a message with an expiration that is no number: RabbitMQ routes it nowhere.

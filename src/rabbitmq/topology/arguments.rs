@@ -35,8 +35,8 @@ pub(in crate::rabbitmq) enum Learnt {
     Refused(String),
     /// The queue belongs to another connection alone.
     Locked(String),
-    /// The broker says what is not understood.
-    Unknown(String),
+    /// The broker says what is not understood; what it told before.
+    Unknown(String, QueueArguments),
 }
 
 /// Type and arguments of a queue.
@@ -47,7 +47,9 @@ pub(in crate::rabbitmq) struct QueueArguments {
     auto_delete: bool,
 }
 
-/// Learns them, one by one; each refusal closes a channel, and RabbitMQ logs it. Creates nothing, should the queue be gone by now.
+/// Learns them, one by one; each refusal closes a channel, and RabbitMQ logs it. If it `is_guarded`, this creates nothing, should the
+/// queue be gone by now. Only brokers that refuse wrong arguments (`greeting::refuses_wrong_arguments`) can be asked so: others would
+/// create the queue, or compare the guard's argument.
 ///
 /// # Errors
 ///
@@ -55,16 +57,18 @@ pub(in crate::rabbitmq) struct QueueArguments {
 pub(in crate::rabbitmq) async fn learn(
     connection: &BrokerConnection,
     queue: &str,
+    is_guarded: bool,
 ) -> Result<Learnt, SourceError> {
     let mut inquiry = Inquiry::begin();
     loop {
         let QueueArguments { durable, auto_delete, .. } = inquiry.guess;
         let options = QueueDeclareOptions { durable, auto_delete, ..Default::default() };
-        return match declare(connection, queue, options, inquiry.asked()).await {
+        let asked = if is_guarded { inquiry.asked() } else { inquiry.guess.arguments.clone() };
+        return match declare(connection, queue, options, asked).await {
             Ok(()) => Ok(Learnt::Known(inquiry.guess)),
             Err(SourceError::PreconditionFailed(said)) => match inquiry.learn(&said) {
                 Ok(()) => continue,
-                Err(why) => Ok(Learnt::Unknown(why)),
+                Err(why) => Ok(Learnt::Unknown(why, inquiry.guess)),
             },
             Err(SourceError::AccessRefused(said)) => Ok(Learnt::Refused(said)),
             Err(SourceError::ResourceLocked(said)) => Ok(Learnt::Locked(said)),

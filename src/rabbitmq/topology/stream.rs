@@ -42,10 +42,13 @@ impl Purpose {
 
 /// Whether a queue is a stream. `None`: that can't be told, as by a user who may neither read nor configure the queue.
 async fn is_stream(connection: &BrokerConnection, queue: &str, is_strict: bool) -> Option<bool> {
-    if is_strict && let Some(answer) = ask(connection, queue).await {
+    if !is_strict {
+        return None;
+    }
+    if let Some(answer) = ask(connection, queue).await {
         return Some(answer);
     }
-    match arguments::learn(connection, queue).await {
+    match arguments::learn(connection, queue, true).await {
         Ok(Learnt::Known(known)) => Some(known.kind() == STREAM),
         _ => None,
     }

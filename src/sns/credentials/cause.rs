@@ -34,16 +34,16 @@ pub(super) struct Cause(String);
 
 impl Cause {
     /// Of the part that failed; `None`: no part is set up.
-    pub(super) async fn of(failed: Option<Part>, env: &Env, fs: &Fs) -> Self {
+    pub(super) async fn of(failed: Option<Part>, environment: &Env, fs: &Fs) -> Self {
         Self(match failed {
-            Some(Part::Profile) => match profiles(env, fs).await {
+            Some(Part::Profile) => match profiles(environment, fs).await {
                 Some(profiles) => of_profile(&profiles),
                 None => UNREADABLE.to_owned(),
             },
-            Some(Part::WebIdentity) => of_web_identity(env, fs).await,
+            Some(Part::WebIdentity) => of_web_identity(environment, fs).await,
             Some(Part::Container) => CONTAINER.to_owned(),
             Some(Part::Instance) => INSTANCE.to_owned(),
-            Some(Part::Environment) | None => of_none(env, fs).await,
+            Some(Part::Environment) | None => of_none(environment, fs).await,
         })
     }
 
@@ -66,8 +66,8 @@ const INSTANCE: &str = "the instance's metadata service gave none: attach an IAM
 const NOTHING: &str = "there are none: no keys in the environment, no AWS profile with credentials, no web identity, no container role, \
                        and no instance role (or its metadata service can't be reached)";
 
-async fn profiles(env: &Env, fs: &Fs) -> Option<ProfileSet> {
-    profile::load(fs, env, &EnvConfigFiles::default(), None).await.ok()
+async fn profiles(environment: &Env, fs: &Fs) -> Option<ProfileSet> {
+    profile::load(fs, environment, &EnvConfigFiles::default(), None).await.ok()
 }
 
 fn of_profile(profiles: &ProfileSet) -> String {
@@ -101,8 +101,8 @@ fn of_profile(profiles: &ProfileSet) -> String {
     }
 }
 
-async fn of_web_identity(env: &Env, fs: &Fs) -> String {
-    let file = variable(env, "AWS_WEB_IDENTITY_TOKEN_FILE").unwrap_or_default();
+async fn of_web_identity(environment: &Env, fs: &Fs) -> String {
+    let file = variable(environment, "AWS_WEB_IDENTITY_TOKEN_FILE").unwrap_or_default();
     let shown = one_line(&file, LONGEST_NAME);
     match fs.read_to_end(&file).await {
         Err(error) => format!(
@@ -117,20 +117,20 @@ async fn of_web_identity(env: &Env, fs: &Fs) -> String {
     }
 }
 
-async fn of_none(env: &Env, fs: &Fs) -> String {
+async fn of_none(environment: &Env, fs: &Fs) -> String {
     let pairs = [
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
         ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"),
     ];
     for (first, second) in pairs {
-        match (variable(env, first), variable(env, second)) {
+        match (variable(environment, first), variable(environment, second)) {
             (Some(_), None) => return format!("{first} is set without {second}: set both"),
             (None, Some(_)) => return format!("{second} is set without {first}: set both"),
             _ => {}
         }
     }
-    let Some(profiles) = profiles(env, fs).await else { return UNREADABLE.to_owned() };
-    if variable(env, "AWS_PROFILE").is_none() {
+    let Some(profiles) = profiles(environment, fs).await else { return UNREADABLE.to_owned() };
+    if variable(environment, "AWS_PROFILE").is_none() {
         return NOTHING.to_owned();
     }
     let name = profiles.selected_profile();
@@ -147,8 +147,8 @@ async fn of_none(env: &Env, fs: &Fs) -> String {
 }
 
 /// A variable that is not empty.
-fn variable(env: &Env, name: &str) -> Option<String> {
-    env.get(name).ok().filter(|it| !it.is_empty())
+fn variable(environment: &Env, name: &str) -> Option<String> {
+    environment.get(name).ok().filter(|it| !it.is_empty())
 }
 
 #[cfg(test)]
@@ -157,13 +157,19 @@ mod tests {
 
     const SECRET: &str = "planted-7f3a";
 
+    /// Names and values.
+    type Variables = &'static [(&'static str, &'static str)];
+
+    /// The part that failed, the variables, the configuration file, and how the cause begins.
+    type Case = (Option<Part>, Variables, &'static str, &'static str);
+
     /// In the home of whoever runs the worker.
     const FILE: &str = "/home/w/.aws/config";
 
     async fn cause(failed: Option<Part>, variables: &[(&str, &str)], file: &str) -> String {
-        let env = Env::from_slice(&[&[("HOME", "/home/w")], variables].concat());
+        let environment = Env::from_slice(&[&[("HOME", "/home/w")], variables].concat());
         let fs = Fs::from_slice(&[(FILE, file), ("/token", SECRET)]);
-        let said = Cause::of(failed, &env, &fs).await.to_string();
+        let said = Cause::of(failed, &environment, &fs).await.to_string();
         assert!(!said.contains(SECRET), "{said}");
         said
     }
@@ -172,7 +178,7 @@ mod tests {
     async fn each_way_to_have_no_credentials_has_words_of_its_own() {
         let profile = Some(Part::Profile);
         let web_identity = Some(Part::WebIdentity);
-        let cases: [(Option<Part>, &[(&str, &str)], &str, &str); 15] = [
+        let cases: [Case; 15] = [
             (None, &[], "", "there are none: no keys"),
             (None, &[("AWS_ACCESS_KEY_ID", SECRET)], "", "AWS_ACCESS_KEY_ID is set without"),
             (

@@ -55,7 +55,10 @@ pub(super) fn decode_object(mut object: Object<'_>) -> Result<Decoded<'_>, Decod
             .map_err(|_| object.error(Field::DataBase64, Problem::NotBase64))?;
         let read = Object::read(&data);
         return match read.as_ref().err().and_then(|error| mend::mended(&data, error)) {
-            Some(data) => attributes.event(Object::read(&data)).map(Decoded::into_mended),
+            Some(data) => {
+                attributes.clone().event(Object::read(&data.checked)).map_err(within)?;
+                attributes.event(Object::read(&data.read)).map(Decoded::into_mended)
+            }
             None => attributes.event(read).map(Decoded::into_owned),
         }
         .map_err(within);
@@ -63,6 +66,7 @@ pub(super) fn decode_object(mut object: Object<'_>) -> Result<Decoded<'_>, Decod
     attributes.event(object.take_object(Field::Data))
 }
 
+#[derive(Clone)]
 struct Attributes<'a> {
     id: Cow<'a, str>,
     source: Cow<'a, str>,

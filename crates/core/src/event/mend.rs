@@ -3,6 +3,8 @@
 //! Source: RFC 8259, sections 6 and 8.2, which leave to the reader what to make of them. A text that was cut in the middle
 //! of an emoji has the former, and Python and JavaScript write it.
 
+use serde::de::IgnoredAny;
+
 use super::error::DecodeError;
 
 /// What stands for a lone surrogate: the escape of U+FFFD, of equal length.
@@ -11,9 +13,17 @@ const REPLACEMENT: &[u8; 6] = br"\uFFFD";
 /// What stands for a number, with blanks behind it up to the number's length. None that is replaced is shorter.
 const NO_NUMBER: &[u8; 4] = b"null";
 
-/// The payload with U+FFFD for each lone surrogate and `null` for each number beyond a double, if `error` may come of these;
-/// `None` if it has none. Its length and the position of all else stay.
-pub(super) fn mended(payload: &[u8], error: &DecodeError) -> Option<Vec<u8>> {
+/// A payload with U+FFFD for each lone surrogate. Its length and the position of all else stay.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mended {
+    /// With 0 for each number beyond a double, so that a field that must not be a number is refused for that.
+    pub(super) checked: Vec<u8>,
+    /// With `null` for it.
+    pub(super) read: Vec<u8>,
+}
+
+/// What is to be read instead, if `error` may come of a lone surrogate or a number beyond a double; `None` if there is none.
+pub(super) fn mended(payload: &[u8], error: &DecodeError) -> Option<Mended> {
     if !error.is_json() {
         return None;
     }
@@ -30,7 +40,7 @@ pub(super) fn mended(payload: &[u8], error: &DecodeError) -> Option<Vec<u8>> {
 }
 
 /// Of the string whose text begins at `start`. Returns where it has ended.
-fn mend_string(payload: &[u8], start: usize, mended: &mut Option<Vec<u8>>) -> usize {
+fn mend_string(payload: &[u8], start: usize, mended: &mut Option<Mended>) -> usize {
     let mut at = start;
     while let Some(byte) = payload.get(at) {
         at += match byte {
@@ -43,8 +53,8 @@ fn mend_string(payload: &[u8], start: usize, mended: &mut Option<Vec<u8>>) -> us
                     12
                 }
                 Some(_) => {
-                    let mended = mended.get_or_insert_with(|| payload.to_vec());
-                    mended[at..at + 6].copy_from_slice(REPLACEMENT);
+                    let mended = mended.get_or_insert_with(|| Mended::of(payload));
+                    mended.put(at, REPLACEMENT, REPLACEMENT);
                     6
                 }
             },
@@ -55,17 +65,31 @@ fn mend_string(payload: &[u8], start: usize, mended: &mut Option<Vec<u8>>) -> us
 }
 
 /// Of the number that begins at `start`. Returns where it has ended.
-fn mend_number(payload: &[u8], start: usize, mended: &mut Option<Vec<u8>>) -> usize {
+fn mend_number(payload: &[u8], start: usize, mended: &mut Option<Mended>) -> usize {
     let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
     let length = payload[start..].iter().take_while(|byte| is_part(byte)).count();
     let end = start + length;
-    let number = std::str::from_utf8(&payload[start..end]).ok().and_then(|it| it.parse().ok());
-    if number.is_some_and(f64::is_infinite) && length >= NO_NUMBER.len() {
-        let mended = mended.get_or_insert_with(|| payload.to_vec());
-        mended[start..end].fill(b' ');
-        mended[start..start + NO_NUMBER.len()].copy_from_slice(NO_NUMBER);
+    let number = std::str::from_utf8(&payload[start..end]).unwrap_or_default();
+    // What is passed over is checked for its grammar only.
+    let is_json = || serde_json::from_str::<IgnoredAny>(number).is_ok();
+    if number.parse().is_ok_and(f64::is_infinite) && is_json() && length >= NO_NUMBER.len() {
+        let mended = mended.get_or_insert_with(|| Mended::of(payload));
+        mended.checked[start..end].fill(b' ');
+        mended.read[start..end].fill(b' ');
+        mended.put(start, b"0", NO_NUMBER);
     }
     end
+}
+
+impl Mended {
+    fn of(payload: &[u8]) -> Self {
+        Self { checked: payload.to_vec(), read: payload.to_vec() }
+    }
+
+    fn put(&mut self, at: usize, checked: &[u8], read: &[u8]) {
+        self.checked[at..at + checked.len()].copy_from_slice(checked);
+        self.read[at..at + read.len()].copy_from_slice(read);
+    }
 }
 
 /// A half of a UTF-16 pair, as JSON escapes it.
@@ -96,9 +120,10 @@ mod tests {
         let payload = format!("{{{member}}}");
         let error = Object::read(payload.as_bytes()).err()?;
         let mended = mended(payload.as_bytes(), &error)?;
-        assert_eq!(mended.len(), payload.len());
-        Object::read(&mended).ok()?;
-        let text = String::from_utf8(mended).unwrap();
+        assert_eq!((mended.checked.len(), mended.read.len()), (payload.len(), payload.len()));
+        Object::read(&mended.checked).ok()?;
+        Object::read(&mended.read).ok()?;
+        let text = String::from_utf8(mended.read).unwrap();
         Some(text.trim_matches(['{', '}']).to_owned())
     }
 
@@ -131,6 +156,8 @@ mod tests {
             (&long, Some(&*null)),
             (r#""a":1e308"#, None),
             (r#""a":1e"#, None),
+            (r#""a":01e400"#, None),
+            (r#""a":1.e400"#, None),
         ] {
             assert_eq!(mended_member(member).as_deref(), wanted, "{member}");
         }

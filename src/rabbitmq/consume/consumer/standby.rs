@@ -3,35 +3,47 @@
 //! RabbitMQ tells no consumer whether it is the active one, and a quorum queue counts only that one. So a queue is asked for its
 //! arguments when messages wait there and do not come.
 
+use lapin::types::DeliveryTag;
+
 use super::{BrokerReply, SourceConsumer};
 use crate::observe::monitor::State;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::connection::{Broker, greeting};
 use crate::rabbitmq::topology::arguments::{self, Learnt, SINGLE_ACTIVE_CONSUMER};
+
+/// What is known of messages that wait and do not come.
+pub(super) struct Passed {
+    waiting: u32,
+    /// The last delivery before the question.
+    last: DeliveryTag,
+    /// Whether only one consumer of the queue gets messages; `None`: that can't be told.
+    single_active: Option<bool>,
+}
 
 impl SourceConsumer {
     /// Messages wait and do not come. Finds out whether they may go to another consumer alone; on a connection of its own, since a
     /// refusal closes its channel.
     pub(super) fn ask_for_single_active(&mut self, waiting: u32) {
         let (broker, queue) = (self.options.broker.clone(), self.options.queue.clone());
-        let known = self.options.single_active;
+        let (known, last) = (self.options.single_active, self.last);
         self.pending_request = Some(Box::pin(async move {
             let single_active = match known {
                 Some(known) => Some(known),
                 None => is_single_active(&broker, &queue).await,
             };
-            Ok(BrokerReply::Passed(waiting, single_active))
+            Ok(BrokerReply::Passed(Passed { waiting, last, single_active }))
         }));
     }
 
     /// Where that can't be told, another session shows it: a consumer that was forgotten is followed by one that is not, and a standby
     /// by a standby.
-    pub(super) fn passed(
-        &mut self,
-        waiting: u32,
-        single_active: Option<bool>,
-    ) -> Result<(), SourceError> {
+    pub(super) fn passed(&mut self, passed: &Passed) -> Result<(), SourceError> {
+        let Passed { waiting, last, single_active } = *passed;
         self.options.single_active = single_active;
+        if self.last != last {
+            // Something has come since the question.
+            return Ok(());
+        }
         match single_active {
             Some(false) => return Err(self.forgotten(waiting)),
             None if !self.watchdog.is_silent_again() => return Err(SourceError::Renewal),
@@ -39,6 +51,17 @@ impl SourceConsumer {
         }
         if self.watchdog.stand_by() {
             self.tell(State::Standby);
+            if single_active.is_none() {
+                tracing::warn!(
+                    event = "standby_assumed",
+                    queue = self.options.queue,
+                    waiting,
+                    "events wait and do not come, to no session: probably another consumer is the single active one of the queue; only \
+                     a user with the configure permission on the queue can ask RabbitMQ for that. If no other worker consumes the \
+                     queue, see whether it is paused"
+                );
+                return Ok(());
+            }
             tracing::info!(
                 event = "standby",
                 queue = self.options.queue,
@@ -66,17 +89,20 @@ impl SourceConsumer {
         ))
     }
 
-    fn tell(&self, state: State) {
+    pub(super) fn tell(&self, state: State) {
         if let Some(monitor) = &self.options.monitor {
             monitor.is(state);
         }
     }
 }
 
-/// `None`: the user may not ask, or the broker does not answer.
+/// `None`: the user may not ask, or the broker does not answer, or is none that can be asked.
 async fn is_single_active(broker: &Broker, queue: &str) -> Option<bool> {
+    if !greeting::refuses_wrong_arguments(broker).await {
+        return None;
+    }
     let connection = broker.connect("asks for arguments").await.ok()?;
-    let learnt = arguments::learn(&connection, queue).await;
+    let learnt = arguments::learn(&connection, queue, true).await;
     connection.close().await;
     match learnt {
         Ok(Learnt::Known(known)) => Some(known.is_set(SINGLE_ACTIVE_CONSUMER)),

@@ -49,6 +49,24 @@ fn a_number_beyond_a_double_is_null_and_costs_no_event() {
 }
 
 #[test]
+fn a_number_beyond_a_double_is_no_text_and_no_flag_and_so_undecodable() {
+    for (field, value, error) in [
+        ("message", r#""hi""#, "`message` must be a string, found a number"),
+        ("to_user_id", r#""bob@localhost""#, "`to_user_id` must be a string, found a number"),
+    ] {
+        let whole = format!(r#""{field}":{value}"#);
+        let payload = CHAT.replace(&whole, &format!(r#""{field}":1e400"#));
+        assert_ne!(payload, CHAT);
+        assert!(outcome(&envelope(&payload), Format::Native).ends_with(error), "{payload}");
+        let within = base64_simd::STANDARD.encode_to_string(&payload);
+        let encoded = format!(
+            r#"{{"specversion":"1.0","id":"1","source":"s","type":"chat","data_base64":"{within}"}}"#
+        );
+        assert!(outcome(&envelope(encoded), Format::CloudEvents).ends_with(error), "{payload}");
+    }
+}
+
+#[test]
 fn what_is_no_json_at_all_is_as_undecodable_as_before() {
     for (more, error) in [
         (r#""a":"\ud83d","b":}"#, "line 1, column 88: the payload is not JSON: expected value"),
