@@ -42,15 +42,7 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
     if let Some(why) = &envelope.unreadable {
         return Err(DecodeError::without_position(error::Problem::Unreadable(why.clone())));
     }
-    read(envelope, format).or_else(|error| match mend::mended(&envelope.payload, &error) {
-        Some(mended) => {
-            let checked = Envelope { payload: mended.checked, ..envelope.clone() };
-            read(&checked, format)?;
-            let envelope = Envelope { payload: mended.read, ..checked };
-            Ok(read(&envelope, format)?.into_mended())
-        }
-        None => Err(error),
-    })
+    read(envelope, format).or_else(|error| mend::read_mended(envelope, format, error))
 }
 
 fn read(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, DecodeError> {

@@ -239,9 +239,8 @@ mod tests {
     fn learnt(refusals: &[(&str, &str)]) -> QueueArguments {
         let mut inquiry = Inquiry::begin();
         for (argument, current) in refusals {
-            inquiry
-                .learn(&differs(argument, &format!("received none but current is {current}")))
-                .unwrap();
+            let said = differs(argument, &format!("received none but current is {current}"));
+            inquiry.learn(&said).unwrap();
         }
         inquiry.guess
     }
@@ -249,12 +248,8 @@ mod tests {
     #[test]
     fn one_argument_more_than_are_found_out_is_too_many() {
         let mut inquiry = Inquiry::begin();
-        let said = |number: usize| {
-            differs(
-                &format!("x-{number}"),
-                "received none but current is the value '1' of type 'long'",
-            )
-        };
+        let one = "received none but current is the value '1' of type 'long'";
+        let said = |number: usize| differs(&format!("x-{number}"), one);
         for number in 0..MOST_ARGUMENTS {
             assert_eq!(inquiry.learn(&said(number)), Ok(()), "{number}");
         }

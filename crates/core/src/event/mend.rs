@@ -6,6 +6,7 @@
 use serde::de::IgnoredAny;
 
 use super::error::DecodeError;
+use super::{Decoded, Envelope, Format};
 
 /// What stands for a lone surrogate: the escape of U+FFFD, of equal length.
 const REPLACEMENT: &[u8; 6] = br"\uFFFD";
@@ -20,6 +21,21 @@ pub(super) struct Mended {
     pub(super) checked: Vec<u8>,
     /// With `null` for it.
     pub(super) read: Vec<u8>,
+}
+
+/// Reads what is to be read instead, if the error of a delivery may come of that; else it is the error still.
+pub(super) fn read_mended(
+    envelope: &Envelope,
+    format: Format,
+    error: DecodeError,
+) -> Result<Decoded<'static>, DecodeError> {
+    let Some(Mended { checked, read }) = mended(&envelope.payload, &error) else {
+        return Err(error);
+    };
+    let checked = Envelope { payload: checked, ..envelope.clone() };
+    super::read(&checked, format)?;
+    let envelope = Envelope { payload: read, ..checked };
+    Ok(super::read(&envelope, format)?.into_mended())
 }
 
 /// What is to be read instead, if `error` may come of a lone surrogate or a number beyond a double; `None` if there is none.
