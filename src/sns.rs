@@ -164,7 +164,7 @@ async fn shared_config(config: &config::Sns, access: &config::Access) -> SdkConf
             None,
             "configuration",
         )),
-        None => loader.credentials_provider(DefaultChain::new(region.clone())),
+        None => loader.credentials_provider(DefaultChain::new(region.clone()).await),
     };
     loader.region(region).load().await
 }

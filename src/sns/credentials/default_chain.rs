@@ -3,6 +3,8 @@
 //! The SDK's own chain (`aws_config::default_provider::credentials`) logs the words of a part that fails: those of a credential
 //! process are whatever that program wrote. And its error does not say which part that was.
 
+use aws_config::default_provider::use_dual_stack::use_dual_stack_provider;
+use aws_config::default_provider::use_fips::use_fips_provider;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
@@ -25,10 +27,13 @@ pub(in crate::sns) struct DefaultChain {
 
 impl DefaultChain {
     /// `region` is that of the services that some parts ask.
-    pub(in crate::sns) fn new(region: Region) -> Self {
+    pub(in crate::sns) async fn new(region: Region) -> Self {
         let config = ProviderConfig::default()
             .with_behavior_version(Some(BehaviorVersion::latest()))
             .with_region(Some(region));
+        let (fips, dual_stack) =
+            (use_fips_provider(&config).await, use_dual_stack_provider(&config).await);
+        let config = config.with_use_fips(fips).with_use_dual_stack(dual_stack);
         let profile = ProfileFileCredentialsProvider::builder().configure(&config).build();
         let web_identity = WebIdentityTokenCredentialsProvider::builder().configure(&config);
         let container = EcsCredentialsProvider::builder().configure(&config).build();
