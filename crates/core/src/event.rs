@@ -42,7 +42,11 @@ pub fn decode(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, Decode
     if let Some(why) = &envelope.unreadable {
         return Err(DecodeError::without_position(error::Problem::Unreadable(why.clone())));
     }
-    read(envelope, format).or_else(|error| mend::read_mended(envelope, format, error))
+    read(envelope, format).or_else(|error| {
+        mend::read_again(&envelope.payload, error, |payload| {
+            read(&Envelope { payload, ..envelope.clone() }, format).map(Decoded::into_owned)
+        })
+    })
 }
 
 fn read(envelope: &Envelope, format: Format) -> Result<Decoded<'_>, DecodeError> {

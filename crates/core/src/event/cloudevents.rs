@@ -53,15 +53,11 @@ pub(super) fn decode_object(mut object: Object<'_>) -> Result<Decoded<'_>, Decod
         let data = base64_simd::STANDARD
             .decode_to_vec(encoded.as_bytes())
             .map_err(|_| object.error(Field::DataBase64, Problem::NotBase64))?;
-        let read = Object::read(&data);
-        return match read.as_ref().err().and_then(|error| mend::mended(&data, error)) {
-            Some(data) => {
-                attributes.clone().event(Object::read(&data.checked)).map_err(within)?;
-                attributes.event(Object::read(&data.read)).map(Decoded::into_mended)
-            }
-            None => attributes.event(read).map(Decoded::into_owned),
-        }
-        .map_err(within);
+        let read =
+            |data: &[u8]| attributes.clone().event(Object::read(data)).map(Decoded::into_owned);
+        return read(&data)
+            .or_else(|error| mend::read_again(&data, error, |data| read(&data)))
+            .map_err(within);
     }
     attributes.event(object.take_object(Field::Data))
 }

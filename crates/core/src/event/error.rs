@@ -32,9 +32,7 @@ impl DecodeError {
     pub const fn position(&self) -> Option<Position> {
         self.position
     }
-}
 
-impl DecodeError {
     /// Whether it is about the JSON text itself.
     pub(super) const fn is_json(&self) -> bool {
         matches!(self.problem, Problem::Json(_))

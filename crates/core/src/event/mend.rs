@@ -5,8 +5,8 @@
 
 use serde::de::IgnoredAny;
 
+use super::Decoded;
 use super::error::DecodeError;
-use super::{Decoded, Envelope, Format};
 
 /// What stands for a lone surrogate: the escape of U+FFFD, of equal length.
 const REPLACEMENT: &[u8; 6] = br"\uFFFD";
@@ -16,30 +16,27 @@ const NO_NUMBER: &[u8; 4] = b"null";
 
 /// A payload with U+FFFD for each lone surrogate. Its length and the position of all else stay.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Mended {
+struct Mended {
     /// With 0 for each number beyond a double, so that a field that must not be a number is refused for that.
-    pub(super) checked: Vec<u8>,
+    checked: Vec<u8>,
     /// With `null` for it.
-    pub(super) read: Vec<u8>,
+    read: Vec<u8>,
 }
 
-/// Reads what is to be read instead, if the error of a delivery may come of that; else it is the error still.
-pub(super) fn read_mended(
-    envelope: &Envelope,
-    format: Format,
+/// Reads again what `read` failed to read, if the error may come of a lone surrogate or a number beyond a double; else it is the
+/// error still.
+pub(super) fn read_again(
+    payload: &[u8],
     error: DecodeError,
+    read: impl Fn(Vec<u8>) -> Result<Decoded<'static>, DecodeError>,
 ) -> Result<Decoded<'static>, DecodeError> {
-    let Some(Mended { checked, read }) = mended(&envelope.payload, &error) else {
-        return Err(error);
-    };
-    let checked = Envelope { payload: checked, ..envelope.clone() };
-    super::read(&checked, format)?;
-    let envelope = Envelope { payload: read, ..checked };
-    Ok(super::read(&envelope, format)?.into_mended())
+    let Some(mended) = mended(payload, &error) else { return Err(error) };
+    read(mended.checked)?;
+    read(mended.read).map(Decoded::into_mended)
 }
 
 /// What is to be read instead, if `error` may come of a lone surrogate or a number beyond a double; `None` if there is none.
-pub(super) fn mended(payload: &[u8], error: &DecodeError) -> Option<Mended> {
+fn mended(payload: &[u8], error: &DecodeError) -> Option<Mended> {
     if !error.is_json() {
         return None;
     }
