@@ -58,12 +58,13 @@ impl<P: Publish + 'static> Wiring<P> {
         stop: Stop,
         status: watch::Sender<Status>,
     ) {
-        let sources = config.amqp.sources.iter();
-        let (consumed, others): (Vec<_>, Vec<_>) =
-            sources.partition(|source| config.missing_topics(source).is_none());
-        let workers: Vec<_> =
-            consumed.into_iter().map(|source| self.worker(config, source, &queue_of)).collect();
-        let not_consumed = others.into_iter().map(|source| without_topic(config, source)).collect();
+        let (mut workers, mut not_consumed) = (Vec::new(), Vec::new());
+        for source in &config.amqp.sources {
+            match config.missing_topics(source) {
+                None => workers.push(self.worker(config, source, &queue_of)),
+                Some(keys) => not_consumed.push(without_topic(source, &keys)),
+            }
+        }
         let status_publisher = StatusPublisher {
             monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
             not_consumed,
@@ -107,8 +108,7 @@ impl<P: Publish + 'static> Wiring<P> {
 }
 
 /// Says why nothing is consumed from a source.
-fn without_topic(config: &Config, source: &config::Source) -> SourceObservation {
-    let keys = config.missing_topics(source);
+fn without_topic(source: &config::Source, keys: &str) -> SourceObservation {
     let config::Source { name, queue, .. } = source;
     tracing::warn!(
         event = "source_without_topic",

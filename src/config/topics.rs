@@ -26,8 +26,9 @@ impl Config {
     /// topic is set for something that the source may carry, or if `discard` lets all of it be skipped.
     #[must_use]
     pub fn missing_topics(&self, source: &Source) -> Option<String> {
-        let is_served = source.discard || self.has_topic(&self.kinds_of(source));
-        (!is_served).then(|| self.keys_of(&self.kinds_of(source)))
+        let kinds = self.kinds_of(source);
+        let is_served = source.discard || self.has_topic(&kinds);
+        (!is_served).then(|| self.keys_of(&kinds))
     }
 
     /// Refuses a configuration with which a worker would only throw events away. Other commands can do without topics.
