@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use lapin::{BasicProperties, Channel};
 
-use self::needs::Thing;
+use self::needs::Resource;
 use super::connection::Broker;
 use super::topology;
 use crate::config::{Amqp, AmqpUri, Source};
@@ -72,7 +72,7 @@ struct Seen {
     /// Queues that are not there.
     missing: BTreeSet<String>,
     /// What the user may not look at.
-    hidden: BTreeSet<Thing>,
+    hidden: BTreeSet<Resource>,
     streams: BTreeSet<String>,
 }
 
@@ -111,7 +111,7 @@ impl Inspector<'_> {
         let kind = source.exchange_type.into_str();
         let wanted = format!("exchange `{}` ({kind})", source.exchange);
         let found = self.find_exchange(&source.exchange).await;
-        self.judge(&Thing::Exchange(source.exchange.clone()), &wanted, found, async {
+        self.judge(&Resource::Exchange(source.exchange.clone()), &wanted, found, async {
             topology::declare_exchange(&self.channel().await?, source).await
         })
         .await
@@ -134,7 +134,7 @@ impl Inspector<'_> {
         let exchange = &self.amqp.dead_letter_exchange;
         let wanted = format!("exchange `{exchange}` (dead letters)");
         let found = self.find_exchange(exchange).await;
-        self.judge(&Thing::Exchange(exchange.clone()), &wanted, found, async {
+        self.judge(&Resource::Exchange(exchange.clone()), &wanted, found, async {
             topology::declare_dead_letter_exchange(&self.channel().await?, self.amqp).await
         })
         .await
@@ -144,7 +144,7 @@ impl Inspector<'_> {
     /// is how RabbitMQ compares, and creates nothing.
     async fn judge(
         &self,
-        thing: &Thing,
+        resource: &Resource,
         wanted: &str,
         found: Result<(), SourceError>,
         compare: impl Future<Output = Result<(), SourceError>>,
@@ -158,15 +158,15 @@ impl Inspector<'_> {
                 Err(error) => Finding::bad(error.to_string()),
             },
             (Ok(()), false) => Finding::good(format!("{wanted}: exists, used as it is")),
-            (Err(error), _) => self.absent(thing, wanted, error),
+            (Err(error), _) => self.absent(resource, wanted, error),
         }
     }
 
     /// What can't be looked at is not what isn't there.
-    fn absent(&self, thing: &Thing, wanted: &str, error: SourceError) -> Finding {
+    fn absent(&self, resource: &Resource, wanted: &str, error: SourceError) -> Finding {
         match error {
             SourceError::NotFound(said) => {
-                if let Thing::Queue(queue) = thing {
+                if let Resource::Queue(queue) = resource {
                     self.seen.borrow_mut().missing.insert(queue.clone());
                 }
                 if self.amqp.declare {
@@ -179,7 +179,7 @@ impl Inspector<'_> {
                 ))
             }
             SourceError::AccessRefused(_) => {
-                self.seen.borrow_mut().hidden.insert(thing.clone());
+                self.seen.borrow_mut().hidden.insert(resource.clone());
                 Finding::good(format!(
                     "{wanted}: can't tell whether it exists: the user may not look at it"
                 ))

@@ -10,12 +10,12 @@ const DEFAULT_EXCHANGE: &str = "amq.default";
 
 /// An exchange or a queue, which a permission is on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Thing {
+pub(super) enum Resource {
     Exchange(String),
     Queue(String),
 }
 
-impl Thing {
+impl Resource {
     /// The default exchange, by which a message reaches the queue that its routing key names.
     pub(super) fn default_exchange() -> Self {
         Self::Exchange(String::new())
@@ -30,7 +30,7 @@ impl Thing {
     }
 }
 
-impl fmt::Display for Thing {
+impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if matches!(self, Self::Exchange(_)) { "exchange" } else { "queue" };
         write!(f, "{kind} `{}`", self.name())
@@ -54,32 +54,32 @@ impl fmt::Display for Permission {
     }
 }
 
-/// A permission on a thing, and what for.
+/// A permission on a resource, and what for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Need {
     pub(super) permission: Permission,
-    pub(super) thing: Thing,
+    pub(super) resource: Resource,
     pub(super) purpose: &'static str,
 }
 
-/// All that `run` needs, where these queues are `missing`, and it is not known of the `hidden` things whether they are. With
+/// All that `run` needs, where these queues are `missing`, and it is not known of the `hidden` resources whether they are. With
 /// `declare = false`, newer versions also ask for some permission on what is looked at.
 pub(super) fn needs(
     amqp: &Amqp,
     missing: &BTreeSet<String>,
-    hidden: &BTreeSet<Thing>,
+    hidden: &BTreeSet<Resource>,
 ) -> Vec<Need> {
     let mut needs = Needs(Vec::new());
-    let dead_letter_exchange = Thing::Exchange(amqp.dead_letter_exchange.clone());
+    let dead_letter_exchange = Resource::Exchange(amqp.dead_letter_exchange.clone());
     needs.add(Permission::Write, &dead_letter_exchange, "publish dead letters to it");
     for source in &amqp.sources {
-        let queue = Thing::Queue(source.queue.clone());
+        let queue = Resource::Queue(source.queue.clone());
         needs.add(Permission::Read, &queue, "consume it");
         if let Some(parking) = &source.parking
             && (amqp.declare || !missing.contains(&parking.queue))
         {
             let purpose = "publish events of held topics to the queue for them";
-            needs.add(Permission::Write, &Thing::default_exchange(), purpose);
+            needs.add(Permission::Write, &Resource::default_exchange(), purpose);
         }
     }
     if amqp.declare {
@@ -90,20 +90,25 @@ pub(super) fn needs(
 
 /// RabbitMQ asks for read on a queue and write on its dead-letter exchange when it creates the queue, and for write on a queue and read
 /// on an exchange when it binds them, each time.
-fn declaring(amqp: &Amqp, missing: &BTreeSet<String>, hidden: &BTreeSet<Thing>, needs: &mut Needs) {
-    let exchange = Thing::Exchange(amqp.dead_letter_exchange.clone());
-    let queue = Thing::Queue(amqp.dead_letter_queue.clone());
+fn declaring(
+    amqp: &Amqp,
+    missing: &BTreeSet<String>,
+    hidden: &BTreeSet<Resource>,
+    needs: &mut Needs,
+) {
+    let exchange = Resource::Exchange(amqp.dead_letter_exchange.clone());
+    let queue = Resource::Queue(amqp.dead_letter_queue.clone());
     needs.declare(&exchange);
     needs.declare(&queue);
     needs.bind(&exchange, &queue);
     for source in &amqp.sources {
-        let exchange = Thing::Exchange(source.exchange.clone());
-        let queue = Thing::Queue(source.queue.clone());
+        let exchange = Resource::Exchange(source.exchange.clone());
+        let queue = Resource::Queue(source.queue.clone());
         needs.declare(&exchange);
         needs.declare(&queue);
         needs.bind(&exchange, &queue);
         if let Some(parking) = &source.parking {
-            let queue = Thing::Queue(parking.queue.clone());
+            let queue = Resource::Queue(parking.queue.clone());
             needs.declare(&queue);
             if missing.contains(&parking.queue) || hidden.contains(&queue) {
                 needs.add(Permission::Read, &queue, "declare it with a dead-letter exchange");
@@ -118,25 +123,25 @@ struct Needs(Vec<Need>);
 impl Need {
     /// Whether RabbitMQ asks for a permission on topics, too.
     pub(super) fn may_be_of_topics(&self) -> bool {
-        self.permission == Permission::Read && matches!(self.thing, Thing::Exchange(_))
+        self.permission == Permission::Read && matches!(self.resource, Resource::Exchange(_))
     }
 }
 
 impl Needs {
-    fn add(&mut self, permission: Permission, thing: &Thing, purpose: &'static str) {
-        if !self.0.iter().any(|it| it.permission == permission && it.thing == *thing) {
-            self.0.push(Need { permission, thing: thing.clone(), purpose });
+    fn add(&mut self, permission: Permission, resource: &Resource, purpose: &'static str) {
+        if !self.0.iter().any(|it| it.permission == permission && it.resource == *resource) {
+            self.0.push(Need { permission, resource: resource.clone(), purpose });
         }
     }
 
-    fn declare(&mut self, thing: &Thing) {
+    fn declare(&mut self, resource: &Resource) {
         // RabbitMQ's own exchanges are not declared.
-        if !matches!(thing, Thing::Exchange(name) if name.starts_with("amq.")) {
-            self.add(Permission::Configure, thing, "declare it (amqp.declare = true)");
+        if !matches!(resource, Resource::Exchange(name) if name.starts_with("amq.")) {
+            self.add(Permission::Configure, resource, "declare it (amqp.declare = true)");
         }
     }
 
-    fn bind(&mut self, exchange: &Thing, queue: &Thing) {
+    fn bind(&mut self, exchange: &Resource, queue: &Resource) {
         self.add(Permission::Read, exchange, "bind a queue to it");
         self.add(Permission::Write, queue, "bind it to its exchange");
     }
@@ -158,7 +163,7 @@ mod tests {
         let needs = needs(&config.amqp, &missing, &BTreeSet::new());
         [Permission::Configure, Permission::Write, Permission::Read].map(|permission| {
             let of_it = needs.iter().filter(|it| it.permission == permission);
-            let mut names: Vec<_> = of_it.map(|it| it.thing.name()).collect();
+            let mut names: Vec<_> = of_it.map(|it| it.resource.name()).collect();
             names.sort_unstable();
             names.join(" ")
         })

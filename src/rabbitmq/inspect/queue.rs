@@ -2,7 +2,7 @@
 
 use lapin::types::FieldTable;
 
-use super::needs::Thing;
+use super::needs::Resource;
 use super::{Finding, Inspector};
 use crate::config::{Parking, Source};
 use crate::outcome::SourceError;
@@ -34,7 +34,7 @@ impl Inspector<'_> {
     ) -> Finding {
         let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.into_str());
         if let Err(error) = self.find_queue(queue).await {
-            return self.absent(&Thing::Queue(queue.to_owned()), &wanted, error);
+            return self.absent(&Resource::Queue(queue.to_owned()), &wanted, error);
         }
         let compared = match self.channel().await {
             Ok(channel) if self.amqp.declare => {

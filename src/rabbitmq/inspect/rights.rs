@@ -9,7 +9,7 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
 
-use super::needs::{Need, Permission, Thing, needs};
+use super::needs::{Need, Permission, Resource, needs};
 use super::{Finding, Inspector, set_permissions};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
@@ -39,13 +39,13 @@ impl Right {
     }
 
     fn finding(&self, user: &str, need: &Need) -> Option<Finding> {
-        let Need { permission, thing, purpose } = need;
+        let Need { permission, resource, purpose } = need;
         match self {
             Self::Granted => None,
             Self::Missing => Some(Finding::bad(format!(
-                "permissions: {user} lacks the {permission} permission on {thing}, which `run` needs to {purpose}; its regular \
+                "permissions: {user} lacks the {permission} permission on {resource}, which `run` needs to {purpose}; its regular \
                  expression is `{}`{}",
-                set_permissions::expression([thing.name()].into_iter()),
+                set_permissions::expression([resource.name()].into_iter()),
                 if need.may_be_of_topics() {
                     " (if the user has that, its topic permissions for that exchange lack a routing key: \
                      `rabbitmqctl list_user_topic_permissions`)"
@@ -54,7 +54,7 @@ impl Right {
                 }
             ))),
             Self::Unknown(why) => Some(Finding::good(format!(
-                "permissions: can't tell whether {user} has the {permission} permission on {thing}, which `run` needs to \
+                "permissions: can't tell whether {user} has the {permission} permission on {resource}, which `run` needs to \
                  {purpose}: {why}"
             ))),
         }
@@ -83,13 +83,17 @@ pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Fi
         return report(Finding::good(format!("permissions: {user} has all that `run` needs")));
     }
     findings.into_iter().for_each(&mut *report);
-    for thing in hidden {
+    for resource in hidden {
         report(Finding::bad(format!(
-            "permissions: {user} has no permission on {thing}, so RabbitMQ does not let `run` see whether it exists; grant \
+            "permissions: {user} has no permission on {resource}, so RabbitMQ does not let `run` see whether it exists; grant \
              read, by the regular expression `{}` (RabbitMQ 4.2.6 and 4.3.0: configure)",
-            set_permissions::expression([thing.name()].into_iter())
+            set_permissions::expression([resource.name()].into_iter())
         )));
-        needs.push(Need { permission: Permission::Read, thing, purpose: "see whether it exists" });
+        needs.push(Need {
+            permission: Permission::Read,
+            resource,
+            purpose: "see whether it exists",
+        });
     }
     report(Finding::good(format!(
         "permissions: what `run` needs and no more is set by `{}`, which replaces what the user has",
@@ -99,20 +103,22 @@ pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Fi
 
 impl Inspector<'_> {
     /// What the user may not even look at, though `run` does; what is reported for another permission is left out.
-    fn hidden(&self, rights: &[(&Need, Right)]) -> Vec<Thing> {
-        let is_reported = |thing: &Thing| {
-            rights.iter().any(|(need, right)| need.thing == *thing && *right == Right::Missing)
+    fn hidden(&self, rights: &[(&Need, Right)]) -> Vec<Resource> {
+        let is_reported = |resource: &Resource| {
+            rights
+                .iter()
+                .any(|(need, right)| need.resource == *resource && *right == Right::Missing)
         };
         let hidden = self.seen.borrow().hidden.clone();
-        hidden.into_iter().filter(|thing| !is_reported(thing)).collect()
+        hidden.into_iter().filter(|resource| !is_reported(resource)).collect()
     }
 
     /// Permissions on both ends of a binding are tried at its other end, where that one is granted.
     async fn rights<'a>(&self, needs: &'a [Need]) -> Vec<(&'a Need, Right)> {
         let is_of_binding = |need: &&Need| {
             matches!(
-                (need.permission, &need.thing),
-                (Permission::Read, Thing::Exchange(_)) | (Permission::Write, Thing::Queue(_))
+                (need.permission, &need.resource),
+                (Permission::Read, Resource::Exchange(_)) | (Permission::Write, Resource::Queue(_))
             )
         };
         let (bindings, others): (Vec<_>, Vec<_>) = needs.iter().partition(is_of_binding);
@@ -120,15 +126,15 @@ impl Inspector<'_> {
         for need in others {
             rights.push((need, self.tried(self.alone(need)).await));
         }
-        let target = Thing::Exchange(self.amqp.dead_letter_exchange.clone());
+        let target = Resource::Exchange(self.amqp.dead_letter_exchange.clone());
         let is_target = |(need, right): &(&Need, Right)| {
-            need.thing == target && is_granted(need, right, Permission::Write)
+            need.resource == target && is_granted(need, right, Permission::Write)
         };
         let target = rights.iter().any(is_target).then_some(target.name());
         let mut source = None;
         for need in bindings.iter().filter(|it| it.permission == Permission::Read) {
             let right = match target {
-                Some(target) => self.tried(self.reads_exchange(need.thing.name(), target)).await,
+                Some(target) => self.tried(self.reads_exchange(need.resource.name(), target)).await,
                 None => Right::Unknown(format!(
                     "it is tried with the write permission on exchange `{}`",
                     self.amqp.dead_letter_exchange
@@ -136,13 +142,13 @@ impl Inspector<'_> {
             };
             // The first one is that of the dead letters, of which no permission on topics is asked.
             if right == Right::Granted {
-                source.get_or_insert(need.thing.name());
+                source.get_or_insert(need.resource.name());
             }
             rights.push((need, right));
         }
         for need in bindings.iter().filter(|it| it.permission == Permission::Write) {
             let right = match source {
-                Some(source) => self.tried(self.writes_queue(need.thing.name(), source)).await,
+                Some(source) => self.tried(self.writes_queue(need.resource.name(), source)).await,
                 None => {
                     Right::Unknown("it is tried with the read permission on an exchange".to_owned())
                 }
@@ -161,13 +167,13 @@ impl Inspector<'_> {
     }
 
     async fn alone(&self, need: &Need) -> Result<(), SourceError> {
-        match (need.permission, &need.thing) {
-            (Permission::Configure, Thing::Exchange(exchange)) => {
+        match (need.permission, &need.resource) {
+            (Permission::Configure, Resource::Exchange(exchange)) => {
                 self.configures_exchange(exchange).await
             }
-            (Permission::Configure, Thing::Queue(queue)) => self.configures_queue(queue).await,
-            (Permission::Write, Thing::Exchange(exchange)) => self.publishes(exchange).await,
-            (_, thing) => self.consumes(thing.name()).await,
+            (Permission::Configure, Resource::Queue(queue)) => self.configures_queue(queue).await,
+            (Permission::Write, Resource::Exchange(exchange)) => self.publishes(exchange).await,
+            (_, resource) => self.consumes(resource.name()).await,
         }
     }
 
@@ -278,8 +284,8 @@ mod tests {
 
     #[test]
     fn a_missing_permission_is_named_with_its_expression() {
-        let (permission, thing) = (Permission::Read, Thing::Queue("a.b".to_owned()));
-        let need = Need { permission, thing, purpose: "consume it" };
+        let (permission, resource) = (Permission::Read, Resource::Queue("a.b".to_owned()));
+        let need = Need { permission, resource, purpose: "consume it" };
         assert_eq!(Right::Granted.finding("user `u`", &need), None);
         let missing = Right::Missing.finding("user `u`", &need).unwrap();
         let text = r"permissions: user `u` lacks the read permission on queue `a.b`, which `run` needs to consume it; its regular expression is `^a\.b$`";

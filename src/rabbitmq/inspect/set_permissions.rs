@@ -16,7 +16,8 @@ pub(super) fn command(amqp: &Amqp, needs: &[Need]) -> String {
     let vhost = amqp.uris.first().map_or_else(|| "/".to_owned(), AmqpUri::vhost);
     let user = user(amqp).map_or_else(|| "USER".to_owned(), |user| quoted(&user));
     let of = |permission: Permission| {
-        let names = needs.iter().filter(|it| it.permission == permission).map(|it| it.thing.name());
+        let names =
+            needs.iter().filter(|it| it.permission == permission).map(|it| it.resource.name());
         quoted(&expression(names))
     };
     format!(
