@@ -36,11 +36,27 @@ impl<'a> User<'a> {
         ended
     }
 
-    /// The three expressions that `check` advises.
-    fn advised(ended: &Ended) -> [String; 3] {
+    /// The three expressions that `check` advises without any permission.
+    async fn advised_to_who_may_nothing(&self, declare: bool) -> [String; 3] {
+        self.may(["^$"; 3]).await;
+        let ended = self.check(declare).await;
+        assert_eq!(ended.code, Some(1), "{}", ended.all());
+        assert!(!ended.all().contains("create it"), "{}", ended.all());
         let line = ended.line("rabbitmqctl set_permissions -p '/' ");
         let words: Vec<_> = line.split('\'').collect();
         [words[5], words[7], words[9]].map(ToOwned::to_owned)
+    }
+
+    /// With these permissions a worker publishes an event and dead-letters another.
+    async fn runs_a_worker(&self, declare: bool) {
+        let (stand, declare) = (self.stand, declare.to_string());
+        let settings = [("AMQP__URI", &*self.uri), ("AMQP__DECLARE", &declare)];
+        let worker = Worker::start_with(stand, &settings).await;
+        stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
+        stand.publish(Event::new("garbage")).await;
+        stand.receive("pm", 1).await;
+        stand.take_dead_letters(1).await;
+        worker.stop().await;
     }
 }
 
@@ -110,33 +126,20 @@ on_both_own_brokers! {
 
     async fn what_check_advises_is_enough_for_run(broker: &OwnBroker, stand: Stand) {
         let user = User::of(broker, &stand);
-        user.may(["^$"; 3]).await;
-        let nothing = user.check(true).await;
-        assert_eq!(nothing.code, Some(1), "{}", nothing.all());
-        assert!(!nothing.all().contains("create it"), "{}", nothing.all());
+        let [configure, write, read] = user.advised_to_who_may_nothing(true).await;
         for name in [stand.queue(), stand.dead_letter_queue(), stand.held_queue()] {
             assert!(!stand.has_queue(&name).await, "check created queue {name}");
         }
-        let [configure, write, read] = User::advised(&nothing);
         user.may([&configure, &write, &read]).await;
         user.check(true).await.line("has all that `run` needs");
-        let worker = Worker::start_with(&stand, &[("AMQP__URI", &*user.uri)]).await;
-        stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
-        stand.publish(Event::new("garbage")).await;
-        stand.receive("pm", 1).await;
-        stand.take_dead_letters(1).await;
-        worker.stop().await;
+        user.runs_a_worker(true).await;
         stand.leave_nothing().await;
     }
 
     async fn what_check_advises_is_enough_for_run_that_declares_nothing(broker: &OwnBroker, stand: Stand) {
         let user = User::of(broker, &stand);
         stand.declare_all("quorum").await;
-        user.may(["^$"; 3]).await;
-        let nothing = user.check(false).await;
-        assert_eq!(nothing.code, Some(1), "{}", nothing.all());
-        assert!(!nothing.all().contains("create it"), "{}", nothing.all());
-        let [configure, write, read] = User::advised(&nothing);
+        let [configure, write, read] = user.advised_to_who_may_nothing(false).await;
         assert_eq!(configure, "^$");
         user.may([&configure, &write, &read]).await;
         let checked = user.check(false).await;
@@ -145,13 +148,7 @@ on_both_own_brokers! {
             "queue `{}` (no stream; type and arguments: can't tell without the configure permission on it): exists",
             stand.queue()
         ));
-        let settings = [("AMQP__URI", &*user.uri), ("AMQP__DECLARE", "false")];
-        let worker = Worker::start_with(&stand, &settings).await;
-        stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
-        stand.publish(Event::new("garbage")).await;
-        stand.receive("pm", 1).await;
-        stand.take_dead_letters(1).await;
-        worker.stop().await;
+        user.runs_a_worker(false).await;
         stand.leave_nothing().await;
     }
 }
