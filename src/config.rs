@@ -31,7 +31,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 pub use crate::address::AmqpUri;
-pub(crate) use broker::BROWSE_LOCK;
+pub(crate) use broker::{BROWSE_LOCK, browse_lock};
 pub use inputs::Inputs;
 pub use json_schema::json_schema;
 pub use key::{ENVIRONMENT_PREFIX, Key, Origin};

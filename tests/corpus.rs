@@ -8,7 +8,9 @@
 use std::fs;
 use std::path::Path;
 
-use event_pusher_core::{arn, event, headers, limits, outcome, plugin, signature, text, untrusted};
+use event_pusher_core::{
+    arn, event, headers, limits, outcome, plugin, replay, signature, text, untrusted,
+};
 use proptest::prelude::*;
 
 /// The library keeps it to itself.

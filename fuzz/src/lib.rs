@@ -35,6 +35,6 @@ mod rabbitmq {
 }
 
 pub use event_pusher_core::event::Format;
-use event_pusher_core::{arn, event, headers, limits, outcome, plugin, signature, text, untrusted};
+use event_pusher_core::{arn, event, headers, limits, outcome, plugin, replay, signature, text, untrusted};
 pub use harness::{admin, classify, dead_letter, decode, frames as read_frames, script};
 use wire::frames;

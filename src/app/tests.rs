@@ -10,6 +10,7 @@ mod log;
 mod mod_event_pusher_sns;
 mod order;
 mod refusals;
+mod reports;
 mod service;
 mod shutdown;
 mod storm;

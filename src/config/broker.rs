@@ -14,6 +14,11 @@ const HELD: &str = ".held";
 /// What the queue that locks the dead-letter queue while it is browsed is called after that queue.
 pub(crate) const BROWSE_LOCK: &str = ".look";
 
+/// The queue that is the lock of a queue's browsers; `None` where AMQP has no room for the name, and the queue no lock.
+pub(crate) fn browse_lock(queue: &str) -> Option<String> {
+    Some(format!("{queue}{BROWSE_LOCK}")).filter(|name| name.len() <= LONGEST_SHORT)
+}
+
 /// Parked events come round as often as a held topic is probed, but not as fast as the broker can.
 const SHORTEST_PARKING: Duration = Duration::from_millis(100);
 

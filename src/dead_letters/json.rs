@@ -40,6 +40,7 @@ pub(crate) fn report_as_json(report: &Report) -> Json {
         ReplayEnd::Stopped => ("stopped", None),
         ReplayEnd::CanaryFailed => ("canary_failed", None),
         ReplayEnd::CanaryUnknown(why) => ("canary_unknown", Some(why)),
+        ReplayEnd::CanaryHeld(circuit) => ("canary_held", Some(circuit)),
         ReplayEnd::TooManyFailures => ("too_many_failures", None),
         ReplayEnd::Broken(why) => ("broken", Some(why)),
     };
@@ -53,6 +54,7 @@ pub(crate) fn report_as_json(report: &Report) -> Json {
         "left": report.left(),
         "plan": report.plan,
         "blocked": report.blocked,
+        "held": report.held,
         "unconfirmed": report.unconfirmed,
         "ended": ended,
         "why": why,

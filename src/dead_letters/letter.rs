@@ -14,6 +14,7 @@ use super::content::{Content, Sources};
 use super::provenance::{Death, LetterAuthor, Origin, Trust};
 use crate::headers::REASON;
 use crate::rabbitmq::message::{Headers, Message};
+use crate::replay::ReplayId;
 use crate::text::hexadecimal;
 
 /// The id of a dead letter: a hash of the whole letter, which does not change while the letter exists.
@@ -105,7 +106,7 @@ pub struct Letter {
     says_why: bool,
     /// The replay that it came back from, and its number there.
     #[serde(skip)]
-    pub(crate) replay: Option<(String, u32)>,
+    pub(crate) replay: Option<ReplayId>,
 }
 
 impl Letter {
@@ -178,7 +179,7 @@ impl Letter {
     }
 
     /// Whether it has come back from this replay.
-    pub(crate) fn is_of_replay(&self, run: &str) -> bool {
-        self.replay.as_ref().is_some_and(|(it, _)| it == run)
+    pub(crate) fn is_of_replay(&self, replay: u64) -> bool {
+        self.replay.is_some_and(|it| it.replay == replay)
     }
 }

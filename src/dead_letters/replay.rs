@@ -7,6 +7,7 @@
 mod canary;
 mod revive;
 mod round;
+mod sample;
 mod sender;
 
 use std::collections::{BTreeMap, HashSet};
@@ -17,6 +18,8 @@ use tokio::time::Instant;
 
 use self::canary::Canary;
 pub(super) use self::revive::revived_headers;
+use self::sample::{Sample, random_id};
+
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
 use super::{DeadLetters, DeadLettersError, Stop};
@@ -115,6 +118,8 @@ pub enum ReplayEnd {
     CanaryFailed,
     /// Nobody can tell what became of the canary, and why.
     CanaryUnknown(String),
+    /// Events of the canary wait for this: `service`, or the topic's ARN.
+    CanaryHeld(String),
     /// As many failed as `max_failures` says.
     TooManyFailures,
     /// The broker's side failed.
@@ -144,6 +149,8 @@ pub struct Report {
     pub watching: bool,
     /// What the broker has to be rid of before it takes anything more.
     pub blocked: Option<&'static str>,
+    /// What holds the events that were sent, `service` or a topic's ARN: the replay waits for it.
+    pub held: Option<String>,
     /// Letters that were on their way when it was stopped: some may yet arrive, and are there twice then.
     pub unconfirmed: u64,
     /// Why it is over.
@@ -191,12 +198,13 @@ impl DeadLetters {
             filter,
             replay,
             stop: stop.clone(),
-            id: format!("{:08x}", fastrand::u32(..)),
+            id: random_id(),
             sent: 0,
             back: HashSet::new(),
             failed: HashSet::new(),
             failures: 0,
             canary: Canary::new(replay.canary, replay.watching.canary),
+            sample: Sample::default(),
             report: Report::default(),
             show,
         };
@@ -227,8 +235,8 @@ struct Run<'a, S> {
     filter: &'a Filter,
     replay: &'a Replay,
     stop: Stop,
-    /// What its messages are marked with, so that those that come back are known.
-    id: String,
+    /// What its messages are marked with, so that those that come back are known, and reports.
+    id: u64,
     /// How many were sent, which numbers them.
     sent: u32,
     /// The numbers of those that came back.
@@ -238,6 +246,7 @@ struct Run<'a, S> {
     /// How many of those were sent.
     failures: u64,
     canary: Canary,
+    sample: Sample,
     report: Report,
     show: S,
 }
@@ -245,9 +254,9 @@ struct Run<'a, S> {
 impl<S: FnMut(&Report)> Run<'_, S> {
     /// Counts a letter, once, that was sent by this replay and so has come back.
     fn note(&mut self, letter: &Letter) {
-        if let Some((run, number)) = &letter.replay
-            && *run == self.id
-            && self.back.insert(*number)
+        if let Some(id) = letter.replay
+            && id.replay == self.id
+            && self.back.insert(id.number)
         {
             self.report.came_back += 1;
             let error = letter.error.as_deref().unwrap_or_default();

@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use crate::event::Envelope;
+use crate::headers::REPLAY_ID;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
+use crate::replay::{OutcomeReport, ReplayId};
 
 /// What a queue is declared and consumed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,7 @@ struct State {
     most_returns: u32,
     /// Raised when a session ends.
     session: u64,
+    reports: Vec<(ReplayId, OutcomeReport)>,
 }
 
 /// An event in the queue.
@@ -139,6 +142,12 @@ impl MemoryQueue {
     #[must_use]
     pub fn dead_letters(&self) -> Vec<(Envelope, DeadLetter)> {
         self.0.state.borrow().dead.clone()
+    }
+
+    /// What was reported to replays, in order.
+    #[must_use]
+    pub fn reports(&self) -> Vec<(ReplayId, OutcomeReport)> {
+        self.0.state.borrow().reports.clone()
     }
 
     /// Ends the session as a broken connection does: receipts are void, and what was
@@ -272,5 +281,14 @@ impl Settle for MemorySettler {
             queue.publish(envelope);
         });
         Ok(())
+    }
+
+    fn asks_for_outcome(&self, delivery: &Delivery<MemoryReceipt>) -> Option<ReplayId> {
+        let (_, id) = delivery.envelope.headers.iter().find(|(name, _)| name == REPLAY_ID)?;
+        id.parse().ok().filter(|id: &ReplayId| id.asks)
+    }
+
+    async fn report(&self, id: ReplayId, report: &OutcomeReport) {
+        self.0.0.state.borrow_mut().reports.push((id, report.clone()));
     }
 }

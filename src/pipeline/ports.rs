@@ -7,6 +7,7 @@ use std::future::Future;
 
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};
+use crate::replay::{OutcomeReport, ReplayId};
 
 /// An event and the right to settle it, handed out together.
 #[derive(Debug)]
@@ -92,6 +93,13 @@ pub trait Settle {
         envelope: &Envelope,
         receipt: &Self::Receipt,
     ) -> impl Future<Output = Result<(), NotParked>>;
+
+    /// The id of an event whose replay asks for its outcome.
+    fn asks_for_outcome(&self, delivery: &Delivery<Self::Receipt>) -> Option<ReplayId>;
+
+    /// Reports to the replay what has become of the event. Takes a moment at most; whether the replay hears of it, if there
+    /// still is one, is nobody's loss.
+    fn report(&self, id: ReplayId, report: &OutcomeReport) -> impl Future<Output = ()>;
 }
 
 /// The receipt's session has ended. Nothing is lost: the broker delivers the event again.

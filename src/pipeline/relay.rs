@@ -8,6 +8,7 @@ use std::rc::Rc;
 use futures_util::FutureExt;
 
 use self::advice::Advice;
+use crate::arn::TopicArn;
 use crate::event::{Decoded, Envelope, EventKind, Format};
 use crate::observe::trace::{Trace, Tracer};
 use crate::outcome::{Circuit, DeadLetter, Outcome, Reason, Scope};
@@ -48,6 +49,15 @@ enum Next {
 }
 
 impl Started {
+    /// The topic that the event is for, if it is to be published.
+    #[must_use]
+    pub fn topic(&self) -> Option<TopicArn> {
+        match &self.next {
+            Next::Decided(_) => None,
+            Next::Routed(notification, _) => Some(notification.topic.clone()),
+        }
+    }
+
     fn decided(trace: Trace, outcome: Outcome) -> Self {
         Self { kind: None, is_mended: false, trace, next: Next::Decided(outcome) }
     }
@@ -98,6 +108,11 @@ impl<P: Publish + 'static> Relay<P> {
                 published.unwrap_or_else(|_| panicked())
             }
         }
+    }
+
+    /// The open circuit that holds the events of a topic.
+    pub fn held_by(&self, topic: &TopicArn) -> Option<Circuit> {
+        self.publisher.open_circuit_of(topic)
     }
 
     /// Waits until more events can be on their way to SNS than are: those that are started before only

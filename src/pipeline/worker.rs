@@ -2,6 +2,7 @@
 
 mod ending;
 mod log;
+mod reporting;
 #[cfg(test)]
 mod tests;
 
@@ -15,12 +16,12 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use self::reporting::report;
 use crate::observe::monitor::{Monitor, State};
 use crate::observe::trace::SpanGuard;
 use crate::outcome::{Circuit, Outcome, SourceError};
 use crate::pause::Pauses;
-use crate::pipeline::ports::Settle;
-use crate::pipeline::ports::{Delivery, Session, Source};
+use crate::pipeline::ports::{Delivery, Session, Settle, Source};
 use crate::pipeline::relay::Relay;
 use crate::pipeline::settle::{Unsettled, settle};
 use crate::publish::Publish;
@@ -225,14 +226,19 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         }
         let trace_guard = started.trace.guard();
         let deadline = self.budget.deadline();
+        let asked = settler.asks_for_outcome(&delivery).map(Box::new);
         async move {
-            let outcome = self.relay.finish(&mut started, &deadline).await;
+            let outcome = match &asked {
+                None => self.relay.finish(&mut started, &deadline).await,
+                Some(id) => self.finish_reporting(settler, **id, &mut started, &deadline).await,
+            };
             let (outcome, settled) =
                 self.settle(settler, delivery, outcome, &deadline, &trace_guard).await;
             if taken.end(&outcome) {
                 self.log_first(&outcome);
             }
             trace_guard.end(&outcome);
+            report(settler, asked, &outcome).await;
             settled
         }
     }

@@ -160,6 +160,16 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
         self.retry.ready().await;
     }
 
+    /// What holds the events of a topic: its circuit, or the service's.
+    #[must_use]
+    pub fn open_circuit_of(&self, topic: &TopicArn) -> Option<Circuit> {
+        if self.service.is_open() {
+            return Some(Circuit::Service);
+        }
+        let is_open = self.topics.borrow().get(topic).is_some_and(|it| it.is_open());
+        is_open.then(|| Circuit::Topic(topic.clone()))
+    }
+
     /// All circuits that are open at this moment.
     #[must_use]
     pub fn open_circuits(&self) -> Vec<OpenCircuit> {

@@ -22,6 +22,7 @@ mod lock;
 mod measure;
 mod probe;
 mod progress;
+pub(crate) mod reports;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -5,6 +5,7 @@ pub(crate) mod dead_letter;
 pub(crate) mod header_room;
 pub(crate) mod origin;
 pub(crate) mod originals;
+pub(crate) mod outcome_report;
 pub(crate) mod parked;
 
 use jiff::Timestamp;

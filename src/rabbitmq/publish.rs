@@ -6,4 +6,5 @@ pub(crate) mod confirm_channel;
 pub(crate) mod confirmed_publisher;
 pub mod dead_letter_publisher;
 pub(crate) mod error;
+pub(in crate::rabbitmq) mod outcome_reports;
 pub(in crate::rabbitmq) mod pending_confirms;

@@ -31,6 +31,8 @@ pub const USER_ID: &str = "event-pusher-user-id";
 pub const REPLAYS: &str = "event-pusher-replays";
 /// Which replay sent a message, and as which of its messages.
 pub const REPLAY_ID: &str = "event-pusher-replay-id";
+/// In a worker's report to a replay: what became of the event, a [`Report`](crate::replay::OutcomeReport)'s label.
+pub const OUTCOME: &str = "event-pusher-outcome";
 
 /// Since when an event is parked. It marks what has been; the names of all headers of a parked event begin so.
 pub const PARKED: &str = "event-pusher-parked";

@@ -149,8 +149,15 @@ pub const SHORTEST_SIGNING_KEY: usize = 32;
 /// Most bytes of a signing key. A larger file is the wrong file.
 pub const LONGEST_SIGNING_KEY: usize = 4096;
 
-/// Bytes of the header with the replay and the number of an event in it: eight digits, a dot and a number.
+/// Bytes of the header with the replay and the number of an event in it: sixteen digits, two dots and two numbers.
 pub const LONGEST_REPLAY_ID: usize = 32;
+
+/// Reports of a worker to replays in a second. A canary has few events, and what lies beyond can be a producer's, who has
+/// written ids of no replay.
+pub const MOST_REPORTS: u32 = 100;
+
+/// Bytes of a circuit's name in a report: an ARN and more.
+pub const LONGEST_CIRCUIT: usize = 512;
 
 // --- bytes in flight, and dead letters in a second ---
 

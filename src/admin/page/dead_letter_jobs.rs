@@ -243,9 +243,10 @@ async fn replay(context: &OperatorContext, request: ReplayRequest, job: &JobSend
     let ReplayRequest { filter, canary, rate, max_failures, by, peer } = request;
     let replay = Replay { canary, rate, max_failures, ..context.replay() };
     let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
-    let (mut reported, mut blocked): (Option<Instant>, _) = (None, None);
+    let (mut reported, mut waits_for): (Option<Instant>, _) = (None, (None, None));
     let show = |report: &Report| {
-        let news = std::mem::replace(&mut blocked, report.blocked) != report.blocked;
+        let now = (report.blocked, report.held.clone());
+        let news = std::mem::replace(&mut waits_for, now.clone()) != now;
         if news || reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
             reported = Some(Instant::now());
             let json = report_as_json(report);

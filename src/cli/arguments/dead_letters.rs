@@ -161,11 +161,11 @@ pub(crate) struct ReplayArguments {
     /// Show where each letter would be sent, and send nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Replay this many letters first, and the others only if none of these is dead-lettered again
+    /// Replay this many letters first, and the others only once workers have reported that all of these are published
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
-    /// How long to watch the dead-letter queue for replayed letters, such as 30s or 5m. Default: after
-    /// the canary, as long as a worker with this configuration retries; at the end, 2s
+    /// How long to wait for what becomes of replayed letters, such as 30s or 5m. Default: for the canary, as long as a
+    /// worker with this configuration retries; at the end, 2s
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
     /// Maximum number of letters per second, such as 500/s

@@ -2,6 +2,7 @@
 
 use crate::cli::progress::Progress as Bar;
 use crate::dead_letters::Report;
+use crate::text::printable;
 
 /// A long queue takes a while.
 const LOOKING: &str = "reading all dead letters";
@@ -28,10 +29,11 @@ impl Progress {
             state.push(format!("{} refused", report.refusals()));
         }
         if *watching {
-            state.push("waiting to see whether any is dead-lettered again".to_owned());
+            state.push("waiting to see what becomes of them".to_owned());
         }
+        state.extend(report.held.as_deref().map(|it| format!("waiting: {} is held", held(it))));
         state.extend(report.blocked.map(|why| format!("waiting: {why}")));
-        let is_blocked = report.blocked.is_some();
+        let is_blocked = report.blocked.is_some() || report.held.is_some();
         let news = (*watching && !self.was_watching) || is_blocked != self.was_blocked;
         (self.was_watching, self.was_blocked) = (*watching, is_blocked);
         let line = || format!("replayed {replayed} of {matching}");
@@ -41,4 +43,12 @@ impl Progress {
     pub(super) fn end(self) {
         self.bar.end();
     }
+}
+
+/// A circuit in words: `service`, or a topic's ARN as a worker has reported it.
+pub(super) fn held(circuit: &str) -> String {
+    if circuit == "service" {
+        return "the service (all topics)".to_owned();
+    }
+    format!("topic `{}`", printable(circuit, false))
 }

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::progress::Progress;
+use super::progress::{Progress, held};
 use super::{CommandContext, ExitStatus, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
@@ -66,6 +66,13 @@ fn print_report(report: &Report) {
             print_error(&format!("the result of the canary is unknown: {why}"));
             print_error("so the other letters were not sent");
         }
+        ReplayEnd::CanaryHeld(circuit) => {
+            print_error(&format!(
+                "the events of the canary wait: {} is held, so the other letters were not sent; the page and the log of the \
+                 workers say why",
+                held(circuit)
+            ));
+        }
         ReplayEnd::TooManyFailures => {
             print_error("stopped: the number of failures reached --max-failures");
         }
@@ -81,6 +88,12 @@ fn print_report(report: &Report) {
     print_line(&format!("replayed {} of {all} in {seconds:.1} s", report.replayed));
     print_counts("dead-lettered again", &report.came_back_as);
     print_counts("could not be sent", &report.refused);
+    if let (Some(circuit), ReplayEnd::Done | ReplayEnd::Stopped) = (&report.held, &report.ended) {
+        print_line(&format!(
+            "{} is held: replayed events wait in their queue until it flows again",
+            held(circuit)
+        ));
+    }
     if report.left() > 0 {
         print_line(&format!(
             "{:>7}  not replayed; they are still in the dead-letter queue",

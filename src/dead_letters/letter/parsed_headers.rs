@@ -8,6 +8,7 @@ use super::super::provenance::{Death, LetterAuthor, Origin, Trust};
 use super::header_parser::HeaderParser;
 use crate::headers::{ATTEMPTS, ERROR, FAILED_AT, REASON, REPLAY_ID, REPLAYS, TOPIC, WORKER};
 use crate::rabbitmq::message::Headers;
+use crate::replay::ReplayId;
 
 /// All that is parsed, and who is believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,7 +23,8 @@ pub(crate) struct ParsedHeaders {
     pub(crate) failed_at: Option<Timestamp>,
     pub(crate) worker: Option<String>,
     pub(crate) replays: i64,
-    pub(crate) replay: Option<(String, u32)>,
+    #[serde(skip)]
+    pub(crate) replay: Option<ReplayId>,
     pub(crate) deaths: Vec<Death>,
     /// Names of those that are of a wrong type or too long.
     pub(crate) odd: Vec<String>,
@@ -62,10 +64,7 @@ impl ParsedHeaders {
             },
             worker: headers.text(WORKER).filter(|_| ours),
             replays: headers.integer(REPLAYS).unwrap_or(0),
-            replay: headers.text(REPLAY_ID).and_then(|id| {
-                let (run, number) = id.rsplit_once('.')?;
-                Some((run.to_owned(), number.parse().ok()?))
-            }),
+            replay: headers.text(REPLAY_ID).and_then(|id| id.parse().ok()),
             deaths,
             odd: vec![],
         };

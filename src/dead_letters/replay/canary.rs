@@ -1,14 +1,18 @@
 //! The canary: a few letters that are replayed first.
 //!
-//! A replay can't see that a worker has published an event. So the canary has passed if its queue is
-//! empty, and none of its letters is dead-lettered again within the time in which a worker gives up.
+//! Workers report what becomes of them. The canary has passed when each of them is known to be published or skipped. It has
+//! failed if one is dead-lettered again; and if one is held, or nobody can tell, within the time in which a worker
+//! gives up, the others are not sent, either.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::outcome::SourceError;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::replay::OutcomeReport;
+use crate::text::counted;
 
 /// Between two looks at the queues.
 const ASK_AGAIN: Duration = Duration::from_millis(250);
@@ -19,6 +23,12 @@ pub(super) struct Canary {
     is_sent: bool,
     watch: Duration,
     queues: BTreeSet<String>,
+    /// The numbers of those of which no outcome is known.
+    open: BTreeSet<u32>,
+    /// The last of those that are held, and what holds it.
+    held: Option<(u32, String)>,
+    /// Why no report can arrive.
+    deaf: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,7 +40,7 @@ enum State {
         ask: Instant,
         until: Instant,
     },
-    /// They may come back until then.
+    /// Their outcomes are to be known by then.
     Watching {
         until: Instant,
     },
@@ -43,6 +53,8 @@ pub(super) enum Verdict {
     Wait,
     /// The rest may go.
     Well,
+    /// Some wait for this circuit.
+    Held(String),
     /// Nobody can tell, and why.
     Unknown(String),
 }
@@ -51,20 +63,55 @@ impl Canary {
     /// `None`: there is none.
     pub(super) fn new(size: Option<u64>, watch: Duration) -> Self {
         let state = size.map_or(State::Over, State::Sending);
-        Self { state, is_sent: false, watch, queues: BTreeSet::new() }
+        let (is_sent, queues, open, held, deaf) = Default::default();
+        Self { state, is_sent, watch, queues, open, held, deaf }
     }
 
     pub(super) fn lets_send(&self) -> bool {
         matches!(self.state, State::Over | State::Sending(1..))
     }
 
-    /// One was sent, for this queue in the end, if that is known.
-    pub(super) fn sent(&mut self, queue: Option<&str>) {
+    /// One was sent under this number, for this queue in the end, if that is known.
+    pub(super) fn sent(&mut self, number: u32, queue: Option<&str>) {
         if let State::Sending(left) = &mut self.state {
             *left -= 1;
             self.is_sent = true;
             self.queues.extend(queue.map(str::to_owned));
+            self.open.insert(number);
         }
+    }
+
+    /// Takes in a worker's report. That one is dead-lettered again the browser will see, with the reason.
+    pub(super) fn reported(&mut self, number: u32, report: &OutcomeReport) {
+        match report {
+            OutcomeReport::Published | OutcomeReport::Skipped => {
+                self.open.remove(&number);
+                self.held.take_if(|(held, _)| *held == number);
+            }
+            OutcomeReport::Held(circuit) if self.open.contains(&number) => {
+                self.held = Some((number, circuit.clone()));
+            }
+            OutcomeReport::Held(_) | OutcomeReport::DeadLettered => {}
+        }
+    }
+
+    /// No worker can report to this replay.
+    pub(super) fn cannot_hear(&mut self, why: &SourceError) {
+        if !self.is_over() {
+            self.deaf = Some(format!(
+                "workers can't report what becomes of it: {why}. Give the user the configure and read permissions on that queue"
+            ));
+        }
+    }
+
+    /// Why it can't be sent.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.deaf.clone()
+    }
+
+    /// What holds some of it.
+    pub(super) fn held(&self) -> Option<&str> {
+        self.held.as_ref().map(|(_, circuit)| &**circuit).filter(|_| !self.is_over())
     }
 
     /// Whether any of the canary was sent, and is not watched yet.
@@ -89,6 +136,7 @@ impl Canary {
     /// Waits until there is something to ask. May be dropped while it waits.
     pub(super) async fn due(&self) {
         match self.state {
+            State::Draining { .. } | State::Watching { .. } if self.open.is_empty() => {}
             State::Draining { ask, .. } => sleep_until(ask).await,
             State::Watching { until } => sleep_until(until).await,
             State::Sending(_) | State::Over => std::future::pending().await,
@@ -99,16 +147,20 @@ impl Canary {
     pub(super) async fn ask(&mut self, publisher: &ConfirmedPublisher) -> Verdict {
         let now = Instant::now();
         match self.state {
-            State::Watching { until } if now >= until => {
+            State::Draining { .. } | State::Watching { .. } if self.open.is_empty() => {
                 self.state = State::Over;
                 Verdict::Well
             }
+            State::Watching { until } if now >= until => self.unpublished(),
             State::Draining { until, .. } => match self.undrained(publisher).await {
                 None => {
                     self.state = State::Watching { until: now + self.watch };
                     Verdict::Wait
                 }
-                Some((why, final_)) if final_ || now >= until => Verdict::Unknown(why),
+                Some((why, final_)) if final_ || now >= until => match self.held() {
+                    Some(circuit) => Verdict::Held(circuit.to_owned()),
+                    None => Verdict::Unknown(why),
+                },
                 Some(_) => {
                     self.state = State::Draining { ask: now + ASK_AGAIN, until };
                     Verdict::Wait
@@ -116,6 +168,19 @@ impl Canary {
             },
             _ => Verdict::Wait,
         }
+    }
+
+    /// The time is over.
+    fn unpublished(&self) -> Verdict {
+        if let Some(circuit) = self.held() {
+            return Verdict::Held(circuit.to_owned());
+        }
+        let events = counted(self.open.len(), "event", "events");
+        Verdict::Unknown(format!(
+            "no worker has reported in {:?} what became of {events}; run all workers in this version, with the same \
+             amqp.dead_letter_queue and signing key, and with the write permission on amq.default; or wait longer with --watch",
+            self.watch
+        ))
     }
 
     /// A queue that has the canary yet, perhaps, and whether waiting is of no use.

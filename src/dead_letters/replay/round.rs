@@ -16,6 +16,7 @@ use super::sender::{Pending, Sender};
 use super::{Address, Report, Run};
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::rabbitmq::browse::QueueBrowser;
+use crate::rabbitmq::browse::reports::OutcomeReports;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
 /// What browsing has found.
@@ -39,9 +40,9 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         let deadline = Instant::now() + self.replay.hold;
         let keep = if self.replay.dry_run { Keep::Nothing } else { Keep::SomeOf };
         let sources = self.dead_letters.sources.clone();
-        let (run, failed) = (self.id.clone(), self.failed.clone());
+        let (replay, failed) = (self.id, self.failed.clone());
         let selector = LetterSelector::new(sources, self.filter.clone(), keep)
-            .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(&run));
+            .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(replay));
         let (mut browser, publisher) = self.open(Arc::new(selector)).await?;
         let caught = self.scan(&mut browser, &publisher, frozen).await;
         let Scanned { pending, more, letters, .. } = match caught {
@@ -55,7 +56,10 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         // Where looking takes nearly as long as letters may be held, some are sent all the same.
         let deadline = deadline.max(Instant::now() + self.replay.hold / 4);
         let rate_limiter = RateLimiter::new(self.replay.rate);
-        let sender = Sender::new(self, &mut browser, &publisher, pending, rate_limiter);
+        // Dropped after the browser: with it goes the lock.
+        let mut reports = if pending.is_empty() { None } else { self.listen(&browser).await };
+        let reports = reports.as_mut();
+        let sender = Sender::new(self, &mut browser, &publisher, reports, pending, rate_limiter);
         let sent = sender.run(deadline, more).await;
         browser.close().await;
         publisher.close().await;
@@ -79,6 +83,18 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         tokio::select! {
             opened = opening => opened,
             () = stopped(&mut self.stop) => Err(DeadLettersError::Stopped),
+        }
+    }
+
+    /// Begins to receive workers' reports. Without them a replay notices no hold, and no canary is sent.
+    async fn listen(&mut self, browser: &QueueBrowser<BrowsedLetter>) -> Option<OutcomeReports> {
+        match browser.outcome_reports().await {
+            Ok(reports) => Some(reports),
+            Err(error) => {
+                self.canary.cannot_hear(&error);
+                tracing::debug!(event = "no_outcome_reports", %error, "no worker can report what becomes of replayed events");
+                None
+            }
         }
     }
 

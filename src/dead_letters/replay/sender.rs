@@ -16,9 +16,11 @@ use crate::dead_letters::letter::{Letter, LetterId};
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::QueueBrowser;
+use crate::rabbitmq::browse::reports::OutcomeReports;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
+use crate::replay::{OutcomeReport, ReplayId};
 
 /// Letters that may be unconfirmed at once, and so may be there twice after a kill.
 const WINDOW: usize = 256;
@@ -28,6 +30,7 @@ pub(super) struct Sender<'a, 'r, S> {
     run: &'a mut Run<'r, S>,
     browser: &'a mut QueueBrowser<BrowsedLetter>,
     publisher: &'a ConfirmedPublisher,
+    reports: Option<&'a mut OutcomeReports>,
     pending: VecDeque<Pending>,
     in_flight: VecDeque<InFlightLetter>,
     rate_limiter: RateLimiter,
@@ -74,7 +77,9 @@ enum ReplayStep {
     RoundOver,
     Confirmed(Result<(), PublishError>),
     Arrived(Result<Box<Letter>, SourceError>),
+    Reported(ReplayId, OutcomeReport),
     Canary,
+    HoldForgotten,
     Blocked,
     Send,
 }
@@ -84,6 +89,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         run: &'a mut Run<'r, S>,
         browser: &'a mut QueueBrowser<BrowsedLetter>,
         publisher: &'a ConfirmedPublisher,
+        reports: Option<&'a mut OutcomeReports>,
         pending: VecDeque<Pending>,
         rate_limiter: RateLimiter,
     ) -> Self {
@@ -93,6 +99,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             run,
             browser,
             publisher,
+            reports,
             pending,
             in_flight,
             rate_limiter,
@@ -107,6 +114,9 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         if !self.pending.is_empty() {
             // As many may have come back before this round.
             self.stop_if_too_many_failed();
+            if let Some(why) = self.run.canary.refused() {
+                self.close(ReplayEnd::CanaryUnknown(why));
+            }
         }
         loop {
             self.watch_canary();
@@ -171,6 +181,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             run,
             browser,
             publisher,
+            reports,
             pending,
             in_flight,
             rate_limiter,
@@ -178,13 +189,15 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             closing,
             ..
         } = self;
+        let run = &mut **run;
         let is_open = closing.is_none();
         let blocked = run.report.blocked;
         let may_send = is_open
             && blocked.is_none()
             && !pending.is_empty()
             && in_flight.len() < WINDOW
-            && run.canary.lets_send();
+            && run.canary.lets_send()
+            && run.sample.held().is_none();
         let gives_back = is_open && (*has_begun || !may_send);
         let oldest = in_flight.front_mut();
         tokio::select! {
@@ -196,8 +209,10 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             arrived = browser.next() => {
                 ReplayStep::Arrived(arrived.map(|(_, seen)| Box::new(seen.letter)))
             }
+            (id, report) = reported(reports) => ReplayStep::Reported(id, report),
             () = publisher.alarm().changes(blocked) => ReplayStep::Blocked,
             () = run.canary.due(), if is_open => ReplayStep::Canary,
+            () = run.sample.expires() => ReplayStep::HoldForgotten,
             () = rate_limiter.due(), if may_send => ReplayStep::Send,
         }
     }
@@ -212,12 +227,15 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             ReplayStep::RoundOver => self.closing = Some(Closing::RoundOver),
             ReplayStep::Confirmed(confirmed) => self.settle(confirmed).await?,
             ReplayStep::Arrived(arrived) => self.note(&*arrived?),
+            ReplayStep::Reported(id, report) => self.reported(id, report),
+            ReplayStep::HoldForgotten => self.show_held(),
             ReplayStep::Canary => match self.run.canary.ask(self.publisher).await {
                 Verdict::Wait => {}
                 Verdict::Well => {
                     self.run.report.watching = false;
                     self.run.shown();
                 }
+                Verdict::Held(circuit) => self.close(ReplayEnd::CanaryHeld(circuit)),
                 Verdict::Unknown(why) => self.close(ReplayEnd::CanaryUnknown(why)),
             },
             ReplayStep::Send => self.send().await?,
@@ -231,8 +249,11 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         };
         self.run.sent += 1;
         self.has_begun = true;
-        let id = format!("{}.{}", self.run.id, self.run.sent);
-        revive(&mut kept.message, &letter, &address, id);
+        let is_last = self.pending.is_empty();
+        let asks = !self.run.canary.is_over() || self.run.sample.asks(is_last);
+        let asks = asks && self.reports.is_some();
+        let id = ReplayId { replay: self.run.id, number: self.run.sent, asks };
+        revive(&mut kept.message, &letter, &address, id.to_string());
         kept.message.sign(self.run.dead_letters.sources.key());
         let (publisher, mut stop) = (self.publisher, self.run.stop.clone());
         let (to, stop) = ((&*address.exchange, &*address.routing_key), stopped(&mut stop));
@@ -254,7 +275,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         } else {
             letter.origin.queue.as_deref()
         };
-        self.run.canary.sent(queue);
+        self.run.canary.sent(id.number, queue);
         let address = address.to_string();
         self.in_flight.push_back(InFlightLetter { tag, id: letter.id, address, sent });
         Ok(())
@@ -263,5 +284,13 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
     fn blocked(&mut self, blocked: Option<&'static str>) {
         self.run.report.blocked = blocked;
         self.run.shown();
+    }
+}
+
+/// The next report, if any can arrive.
+async fn reported(reports: &mut Option<&mut OutcomeReports>) -> (ReplayId, OutcomeReport) {
+    match reports {
+        Some(reports) => reports.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -12,8 +12,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::connection::{CALL_TIMEOUT, bounded};
-use crate::config::BROWSE_LOCK;
-use crate::limits::LONGEST_SHORT;
+use crate::config::browse_lock;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::soft_error;
@@ -21,11 +20,6 @@ use crate::rabbitmq::topology::queue_state::{QueueState, taken};
 
 /// Each try that is refused closes a channel, and RabbitMQ logs it.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-
-/// The name of the lock of a queue; `None` where AMQP has no room for it, and the queue no lock.
-fn lock_name(queue: &str) -> Option<String> {
-    Some(format!("{queue}{BROWSE_LOCK}")).filter(|name| name.len() <= LONGEST_SHORT)
-}
 
 /// What is told of a wait in line: that it begins, and that it ends.
 pub(crate) type Waits = Arc<dyn Fn(bool) + Send + Sync>;
@@ -48,7 +42,7 @@ impl std::fmt::Debug for WaitOptions {
 pub(super) struct BrowseLock {
     /// It keeps the queue.
     channel: Channel,
-    name: String,
+    pub(super) name: String,
 }
 
 /// RabbitMQ's reply to a browser that asks for the lock.
@@ -74,7 +68,7 @@ impl BrowseLock {
         deadline: Instant,
         waits: impl Fn(bool),
     ) -> Result<Option<Self>, SourceError> {
-        let Some(name) = lock_name(queue) else { return Ok(None) };
+        let Some(name) = browse_lock(queue) else { return Ok(None) };
         let mut is_told = false;
         let lock = loop {
             match ask(connection, &name, is_told).await? {
@@ -185,7 +179,7 @@ pub(super) async fn refuse_if_forbidden(
     connection: &BrokerConnection,
     queue: &str,
 ) -> Result<(), SourceError> {
-    let Some(name) = lock_name(queue) else { return Ok(()) };
+    let Some(name) = browse_lock(queue) else { return Ok(()) };
     match find(connection, &name).await? {
         Some(LockReply::Forbidden) => Err(forbidden(queue, &name)),
         _ => Ok(()),

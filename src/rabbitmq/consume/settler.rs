@@ -17,10 +17,12 @@ use super::dead_letter_rate::DeadLetterRate;
 use crate::config::{Amqp, Source};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
-use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
+use crate::pipeline::ports::{Delivery, NotParked, Settle, StaleReceipt};
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::bytes::InFlightBytes;
+use crate::rabbitmq::headers::outcome_report;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
+use crate::replay::{OutcomeReport, ReplayId};
 use crate::signature::SigningKey;
 
 /// How long settled deliveries wait to be acknowledged to the broker together.
@@ -184,5 +186,13 @@ impl Settle for RabbitSettler {
         };
         let parked = dead_letters.park(envelope, &receipt.properties, source, parking);
         parked.await.map_err(|error| NotParked::Refused(error.to_string()))
+    }
+
+    fn asks_for_outcome(&self, delivery: &Delivery<RabbitReceipt>) -> Option<ReplayId> {
+        outcome_report::asks(&delivery.receipt.properties)
+    }
+
+    async fn report(&self, id: ReplayId, report: &OutcomeReport) {
+        self.0.dead_letters.report(id, report).await;
     }
 }

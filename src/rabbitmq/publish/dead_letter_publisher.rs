@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use lapin::{BasicProperties, Channel};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 use super::byte_budget::ByteBudget;
 use super::confirmed_publisher::ConfirmedPublisher;
 use super::error::PublishError;
-use crate::config::{Parking, Source};
+use super::outcome_reports::{LONGEST_REPORT, OutcomeReports};
+use crate::config::{Parking, Source, browse_lock};
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pause::Pauses;
@@ -22,6 +24,7 @@ use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::headers::dead_letter::{Origin, dead_letter_properties};
 use crate::rabbitmq::headers::parked::parked_properties;
 use crate::rabbitmq::topology;
+use crate::replay::{OutcomeReport, ReplayId};
 
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -47,6 +50,7 @@ struct Open {
     publisher: ConfirmedPublisher,
     /// Queues for parked events that were found or declared since the connection was opened.
     parking: Mutex<BTreeSet<String>>,
+    reports: OutcomeReports,
 }
 
 impl DeadLetterPublisher {
@@ -143,6 +147,15 @@ impl DeadLetterPublisher {
         self.publish_confirmed(message, drop).await
     }
 
+    /// Reports what has become of an event to the replay that has asked for it, if it still runs; gives up soon.
+    pub async fn report(&self, id: ReplayId, report: &OutcomeReport) {
+        let Some(queue) = browse_lock(&self.broker.config().dead_letter_queue) else { return };
+        // What keeps the connection from opening is logged with the first dead letter that needs it.
+        if let Ok(Ok(open)) = timeout(LONGEST_REPORT, self.open()).await {
+            open.reports.send(&open.publisher, &queue, id, report).await;
+        }
+    }
+
     /// Whatever went wrong: the next try begins on a fresh connection, which finds or
     /// declares the topology anew.
     async fn publish_confirmed(
@@ -178,7 +191,8 @@ impl DeadLetterPublisher {
             on_channel(&connection, declare).await?;
         }
         let publisher = ConfirmedPublisher::new(connection);
-        let open = Rc::new(Open { publisher, parking: Mutex::default() });
+        let (parking, reports) = Default::default();
+        let open = Rc::new(Open { publisher, parking, reports });
         *current = Some(Rc::clone(&open));
         Ok(open)
     }

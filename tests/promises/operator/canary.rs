@@ -1,7 +1,21 @@
 //! A canary's fate decides about the others.
 
+use lapin::BasicProperties;
+use lapin::options::{BasicConsumeOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
+
 use super::{expect, ids, stand};
-use crate::support::{Event, GENTLY, Letter, Stand, Worker, dlq, message_id};
+use crate::fake_sns::{FakeSns, RequestFault};
+use crate::support::{Event, GENTLY, Letter, Stand, Worker, dlq, header, message_id, wait_for};
+
+/// A worker on a fake where no topic is there.
+async fn worker_in_a_hold(stand: &Stand) -> (Worker, FakeSns) {
+    let sns = FakeSns::start();
+    sns.record();
+    sns.fail_requests(|_| Some(RequestFault::NOT_FOUND));
+    let settings = [("SNS__SNS_HOST", &*sns.url()), ("OUTAGE__PROBE_MAX_MS", "300")];
+    (Worker::start_with(stand, &settings).await, sns)
+}
 
 #[tokio::test]
 async fn a_canary_that_comes_back_saves_the_others() {
@@ -25,11 +39,11 @@ async fn a_canary_that_comes_back_saves_the_others() {
 }
 
 #[tokio::test]
-async fn a_canary_that_stays_away_lets_the_others_follow() {
+async fn a_canary_that_is_published_lets_the_others_follow() {
     let stand = Stand::new("canary-well").await;
     let worker = Worker::start_with(&stand, &GENTLY).await;
     stand.bury_numbers(0..30).await;
-    let ended = dlq(&stand, &["replay", "--canary", "3", "--watch", "1s"]).await;
+    let ended = dlq(&stand, &["replay", "--canary", "3"]).await;
     expect(&ended, 0, &["replayed 3 of 30; waiting", "replayed 30 of 30 dead letters in"]);
     stand.receive("pm", 30).await;
     worker.stop().await;
@@ -58,4 +72,89 @@ async fn a_canary_that_reaches_no_queue_saves_the_others() {
     expect(&ended, 1, &["the canary failed", "replayed 0 of 30", "no queue is bound there"]);
     assert_eq!(stand.drain_dead_letters(30).await, ids(0..30));
     stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_canary_that_is_held_saves_the_others_and_says_what_holds_it() {
+    let stand = Stand::new("canary-held").await;
+    let (worker, sns) = worker_in_a_hold(&stand).await;
+    stand.bury_numbers(0..30).await;
+    let ended = dlq(&stand, &["replay", "--canary", "3", "--watch", "3s"]).await;
+    let held = format!("the events of the canary wait: topic `{}` is held", stand.topic_arn("pm"));
+    expect(&ended, 1, &[&held, "replayed 3 of 30", "27  not replayed"]);
+    stand.has_ready(&stand.dead_letter_queue(), 27).await;
+    sns.heal();
+    wait_for("the canary", async || (sns.accepted().len() >= 3).then_some(())).await;
+    stand.drain_dead_letters(27).await;
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn nobody_can_tell_of_a_canary_that_a_program_without_reports_takes() {
+    let stand = stand("canary-foreign", "quorum").await;
+    stand.bury_numbers(0..5).await;
+    // Such as a worker of a former version, or one of another fleet.
+    let channel = stand.another_channel().await;
+    let (queue, options) = (stand.queue(), BasicConsumeOptions::default());
+    let consumer =
+        channel.basic_consume((&*queue).into(), "".into(), options, FieldTable::default());
+    let _consumer = consumer.await.unwrap();
+    let ended = dlq(&stand, &["replay", "--canary", "3", "--watch", "1s"]).await;
+    expect(
+        &ended,
+        1,
+        &["the result of the canary is unknown", "no worker has reported", "replayed 3 of 5"],
+    );
+    channel.close(200, "bye".into()).await.unwrap();
+    stand.drain(&queue, 3).await;
+    stand.drain_dead_letters(2).await;
+    stand.leave_nothing().await;
+}
+
+/// The lock of the dead-letter queue's browsers, as a replay has it; and how many messages arrive there.
+async fn lock(stand: &Stand) -> (lapin::Channel, String) {
+    let channel = stand.another_channel().await;
+    let name = format!("{}.look", stand.dead_letter_queue());
+    let options = QueueDeclareOptions { auto_delete: true, ..Default::default() };
+    channel.queue_declare((&*name).into(), options, FieldTable::default()).await.unwrap();
+    (channel, name)
+}
+
+#[tokio::test]
+async fn no_header_of_a_producer_makes_a_worker_publish_anywhere_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("key");
+    std::fs::write(&file, [7; 32]).unwrap();
+    let keyed = [GENTLY[0], ("AMQP__SIGNING_KEY_FILE", file.to_str().unwrap())];
+    for (name, settings, reports) in [("plain", &GENTLY[..1], 1), ("keyed", &keyed[..], 0)] {
+        let stand = Stand::new(&format!("reports-{name}")).await;
+        let (channel, lock) = lock(&stand).await;
+        let worker = Worker::start_with(&stand, settings).await;
+        let mut headers = FieldTable::default();
+        for (name, text) in [
+            ("replay-id", "00000000000000ab.1.7"),
+            ("outcome", &stand.queue()),
+            ("topic", &stand.queue()),
+            ("queue", &stand.queue()),
+        ] {
+            let text = lapin::types::AMQPValue::LongString(text.into());
+            headers.insert(format!("event-pusher-{name}").into(), text);
+        }
+        let properties = BasicProperties::default()
+            .with_headers(headers)
+            .with_reply_to((&*stand.queue()).into());
+        stand.publish(Event { properties, ..Event::chat("ann@h", "bob@h", "hi") }).await;
+        stand.receive("pm", 1).await;
+        // It has reported before it ends.
+        worker.stop().await;
+        stand.has_ready(&lock, reports).await;
+        if reports > 0 {
+            let report = stand.get(&lock).await.unwrap();
+            assert_eq!(header(&report, "event-pusher-outcome").as_deref(), Some("published"));
+            assert!(report.data.is_empty());
+        }
+        channel.queue_delete((&*lock).into(), QueueDeleteOptions::default()).await.unwrap();
+        stand.leave_nothing().await;
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::http::bearer;
 use super::worker_on;
-use crate::fake_sns::{EntryFault, FakeSns};
+use crate::fake_sns::{EntryFault, FakeSns, RequestFault};
 use crate::support::{Letter, Stand, wait_for};
 
 #[tokio::test]
@@ -89,5 +89,33 @@ async fn a_replay_from_the_page_stops_at_its_canary_or_at_so_many_failures() {
     }
     worker.stop().await;
     stand.take_dead_letters(30).await;
+    stand.leave_nothing().await;
+}
+
+#[tokio::test]
+async fn a_replay_into_a_hold_says_so_and_waits_until_it_is_over() {
+    let (stand, sns) = (Stand::new("page-replay-held").await, FakeSns::start());
+    sns.fail_requests(|_| Some(RequestFault::NOT_FOUND));
+    let (worker, admin) = worker_on(&stand, &sns, &[("OUTAGE__PROBE_MAX_MS", "300")]).await;
+    stand.bury_numbers(0..40).await;
+    let order = json!({"rate": 5});
+    let answer = admin.write("/api/dead-letters/replay", &[&bearer()], &order).await;
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let topic = stand.topic_arn("pm");
+    let job = wait_for("a replay that waits", async || {
+        Some(admin.replay().await).filter(|job| job["report"]["held"] == *topic)
+    })
+    .await;
+    assert_eq!(job["running"], true, "{job}");
+    assert!(job["report"]["replayed"].as_u64() < Some(40), "{job}");
+    sns.heal();
+    let job = admin.replay_ends().await;
+    assert_eq!(
+        (&job["report"]["ended"], &job["report"]["replayed"]),
+        (&json!("done"), &json!(40)),
+        "{job}"
+    );
+    worker.settles(40).await;
+    worker.stop().await;
     stand.leave_nothing().await;
 }

@@ -8,6 +8,7 @@ use crate::dead_letters::letter::Letter;
 use crate::dead_letters::stopped;
 use crate::outcome::SourceError;
 use crate::rabbitmq::publish::error::PublishError;
+use crate::replay::{OutcomeReport, ReplayId};
 
 impl<S: FnMut(&Report)> Sender<'_, '_, S> {
     /// Settles the oldest letter in flight, unless whether it arrived is not known.
@@ -44,6 +45,27 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
         self.stop_if_failed(self.run.report.came_back > before);
     }
 
+    /// A worker has reported what has become of an event.
+    pub(super) fn reported(&mut self, id: ReplayId, report: OutcomeReport) {
+        if id.replay != self.run.id {
+            return;
+        }
+        if self.run.canary.is_over() {
+            self.run.sample.reported(id.number, report);
+        } else {
+            self.run.canary.reported(id.number, &report);
+        }
+        self.show_held();
+    }
+
+    pub(super) fn show_held(&mut self) {
+        let held = self.run.canary.held().or_else(|| self.run.sample.held());
+        if self.run.report.held.as_deref() != held {
+            self.run.report.held = held.map(str::to_owned);
+            self.run.shown();
+        }
+    }
+
     /// `has_failed`: a letter came back or was refused, which must not happen to the canary.
     fn stop_if_failed(&mut self, has_failed: bool) {
         if has_failed && !self.run.canary.is_over() {
@@ -78,6 +100,7 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
                     // All is replayed; that the look ended early changes nothing.
                     Ok(Err(_)) | Err(_) => break,
                 },
+                (id, report) = super::reported(&mut self.reports) => self.reported(id, report),
                 () = stopped(&mut stop) => break,
             }
         }
