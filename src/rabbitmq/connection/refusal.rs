@@ -39,8 +39,15 @@ pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
     let said = said(error);
     let remedy = match said.as_str() {
         s if s.starts_with("ACCESS_REFUSED - Login") => "check user and password in amqp.uri",
+        s if s.starts_with("ACCESS_REFUSED") && s.contains("in exclusive use") => {
+            "another consumer has the queue for itself alone; end that one, or let it consume without `exclusive`"
+        }
         s if s.starts_with("ACCESS_REFUSED") => {
             "give the user of amqp.uri the permission that is missing, which `check` names (`rabbitmqctl set_permissions`)"
+        }
+        s if s.starts_with("RESOURCE_LOCKED") => {
+            "another connection has this queue for itself alone: it is exclusive, and RabbitMQ deletes it when that connection \
+             ends. Configure another name, or end that connection and create the queue without `exclusive`"
         }
         s if s.contains("vhost") && s.starts_with("NOT_ALLOWED") => {
             "check the virtual host in amqp.uri, and the user's permission for it; the default one \
