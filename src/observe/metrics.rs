@@ -185,7 +185,7 @@ metrics! {
     /// What each source does.
     source_state: IntGaugeVec = Reference::new(MetricKind::Gauge, "source_state", &["source", "state"],
         "1 for the state in which the source is, else 0: connecting, consuming, standby (another consumer is the single active one of its \
-         queue; known some heartbeats after events begin to wait there), disconnected, waiting (until a held topic or the \
+         queue; known seconds or some heartbeats after events begin to wait there), disconnected, waiting (until a held topic or the \
          service flows again) or no_topic (it is not consumed, since no topic is set for what it carries).");
     /// Spans.
     trace_spans: IntCounterVec = Reference::new(MetricKind::Counter, "trace_spans_total", &["result"],

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use lapin::ConnectionProperties;
 use lapin::uri::AMQPUri;
+use lapin::{Channel, ConnectionProperties};
 use tokio::time::timeout;
 
 use self::broker_connection::BrokerConnection;
@@ -62,6 +62,11 @@ impl Broker {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The address of the node that took the last connection.
+    pub(in crate::rabbitmq) fn last_uri(&self) -> Option<&AmqpUri> {
+        self.amqp.uris.get(self.last.load(Ordering::Relaxed))
     }
 
     /// Connects to the first node that answers, beginning with the one that did last. Recovery
@@ -121,4 +126,14 @@ pub(in crate::rabbitmq) async fn bounded<T>(
             )))
         }
     }
+}
+
+/// Does something on a channel of its own, which a refusal closes.
+pub(in crate::rabbitmq) async fn on_channel(
+    connection: &BrokerConnection,
+    what: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
+) -> Result<(), SourceError> {
+    let channel = connection.channel().await?;
+    what(&channel).await?;
+    bounded("closing a channel", channel.close(200, "bye".into())).await
 }

@@ -4,6 +4,7 @@ pub(crate) mod ack_tracker;
 pub(crate) mod consumer;
 pub(crate) mod dead_letter_rate;
 pub(crate) mod depth;
+mod own_queues;
 mod settler;
 pub(crate) mod watchdog;
 
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 use self::ack_tracker::AckTracker;
 use self::consumer::{Arrived, ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
+use self::own_queues::UsedAsIs;
 use self::settler::Settling;
 pub use self::settler::{RabbitReceipt, RabbitSettler};
 use self::watchdog::{Past, Watchdog};
@@ -59,8 +61,8 @@ pub struct RabbitQueue {
     sizes: Rc<Sizes>,
     rate: Rc<DeadLetterRate>,
     monitor: Option<Rc<Monitor>>,
-    /// The queues that it publishes to are no streams, as far as that can be told.
-    targets_known: Cell<bool>,
+    /// What is known of queues that are used as they are, once that was asked.
+    used_as_is: Cell<Option<UsedAsIs>>,
 }
 
 impl RabbitQueue {
@@ -71,9 +73,9 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (past, sizes, targets_known) = Default::default();
+        let (past, sizes, used_as_is) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
-        Self { broker, source, dead_letters, past, sizes, rate, monitor: None, targets_known }
+        Self { broker, source, dead_letters, past, sizes, rate, monitor: None, used_as_is }
     }
 
     /// Tells how much is in the queue, too.
@@ -88,15 +90,36 @@ impl RabbitQueue {
         &self,
         connection: &BrokerConnection,
         channel: &Channel,
-    ) -> Result<(), SourceError> {
+    ) -> Result<Ensured, SourceError> {
         let amqp = self.broker.config();
-        topology::ensure(channel, amqp, &self.source).await?;
-        if !amqp.declare && !self.targets_known.get() {
-            stream::refuse(&self.broker, connection, stream::targets(amqp, &self.source)).await?;
-            self.targets_known.set(true);
+        if amqp.declare {
+            topology::declare(channel, amqp, &self.source).await?;
+            let arguments = topology::queue_arguments(amqp);
+            // What is declared was compared with what is there.
+            let single_active = Some(arguments.contains_key(SINGLE_ACTIVE_CONSUMER));
+            return Ok(Ensured { single_active, is_single: false, may_look: true });
         }
-        Ok(())
+        let may_look = topology::find(connection, amqp, &self.source).await?;
+        let used = match self.used_as_is.get() {
+            Some(used) => used,
+            None => {
+                let targets = stream::targets(amqp, &self.source);
+                stream::refuse(&self.broker, connection, targets).await?;
+                own_queues::judge(&self.broker, connection, &self.source).await
+            }
+        };
+        self.used_as_is.set(Some(used));
+        Ok(Ensured { single_active: None, is_single: used.is_single_active, may_look })
     }
+}
+
+/// What is known of a source's queue before it is consumed.
+struct Ensured {
+    /// Whether only one consumer of the queue gets messages, where that is sure for as long as the session lasts.
+    single_active: Option<bool>,
+    /// The same when the first session began; somebody may have created the queue anew since.
+    is_single: bool,
+    may_look: bool,
 }
 
 impl Source for RabbitQueue {
@@ -106,11 +129,14 @@ impl Source for RabbitQueue {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = connection.channel().await?;
-        if let Err(error) = self.ensure(&connection, &channel).await {
-            let events = std::iter::once((Purpose::Events, &*self.source.queue));
-            let queues = events.chain(stream::targets(amqp, &self.source));
-            return Err(stream::cause_of(error, &self.broker, &connection, queues).await);
-        }
+        let ensured = match self.ensure(&connection, &channel).await {
+            Ok(ensured) => ensured,
+            Err(error) => {
+                let events = std::iter::once((Purpose::Events, &*self.source.queue));
+                let queues = events.chain(stream::targets(amqp, &self.source));
+                return Err(stream::cause_of(error, &self.broker, &connection, queues).await);
+            }
+        };
         let bytes = Arc::clone(connection.bytes());
         bytes.limit_to(amqp.in_flight_bytes_of_a_source());
         connection.notes().limit_to_events();
@@ -118,10 +144,8 @@ impl Source for RabbitQueue {
         let options = ConsumeOptions {
             broker: Rc::clone(&self.broker),
             monitor: self.monitor.clone(),
-            // What is declared was compared with what is there.
-            single_active: amqp
-                .declare
-                .then(|| topology::queue_arguments(amqp).contains_key(SINGLE_ACTIVE_CONSUMER)),
+            single_active: ensured.single_active,
+            may_look: ensured.may_look,
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),
@@ -132,6 +156,7 @@ impl Source for RabbitQueue {
         };
         // The queue is looked at as often as a silent network would be noticed.
         let watch = Watchdog::new(2 * heartbeat, Rc::clone(&self.past));
+        let watch = watch.of_single_active(ensured.is_single);
         // Before anything is delivered: where the first deliveries are too many bytes, no answer behind them is read until
         // some are settled, which they are only once this is done.
         let measuring = match &self.monitor {

@@ -11,16 +11,16 @@ use std::collections::BTreeSet;
 use lapin::{BasicProperties, Channel};
 
 use self::needs::Resource;
+use self::queue::Wanted;
 use super::connection::Broker;
 use super::topology;
-use crate::config::{Amqp, AmqpUri, Source};
+use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Source};
 use crate::outcome::SourceError;
-use crate::rabbitmq::browse::limit;
+use crate::rabbitmq::browse::limit::{self, Browsing};
 use crate::rabbitmq::connection::{greeting, tls};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::queue_state::QueueState;
-use crate::rabbitmq::topology::stream::Purpose;
 
 /// What is wrong with the files for TLS, where a node is to be reached by it.
 pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
@@ -41,14 +41,14 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     let inspector = Inspector {
         publisher: ConfirmedPublisher::new(connection),
         amqp,
+        broker,
         is_strict: greeting::refuses_wrong_arguments(broker).await,
         seen: RefCell::default(),
     };
-    inspector.dead_letters(broker, report).await;
+    inspector.dead_letters(report).await;
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
-        let arguments = topology::queue_arguments(amqp);
-        report(inspector.queue(Purpose::Events, &source.queue, arguments).await);
+        report(inspector.queue(&Wanted::events(amqp, &source.queue)).await);
         if let Some(parking) = &source.parking {
             report(inspector.parking(source, parking).await);
         }
@@ -61,6 +61,7 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
 struct Inspector<'a> {
     publisher: ConfirmedPublisher,
     amqp: &'a Amqp,
+    broker: &'a Broker,
     /// The broker refuses wrong arguments, so that it can be asked by them.
     is_strict: bool,
     seen: RefCell<Seen>,
@@ -82,13 +83,12 @@ impl Inspector<'_> {
         self.publisher.connection().channel().await
     }
 
-    async fn dead_letters(&self, broker: &Broker, report: &mut dyn FnMut(Finding)) {
+    async fn dead_letters(&self, report: &mut dyn FnMut(Finding)) {
         let Amqp { dead_letter_exchange: exchange, dead_letter_queue: queue, .. } = self.amqp;
         report(self.dead_letter_exchange().await);
-        let arguments = topology::dead_letter_arguments(self.amqp);
-        report(self.queue(Purpose::DeadLetters, queue, arguments).await);
+        report(self.queue(&Wanted::dead_letters(self.amqp)).await);
         if !self.is_stream(queue) {
-            if let Some(finding) = self.looking(broker, queue).await {
+            if let Some(finding) = self.looking(queue).await {
                 report(finding);
             }
             report(self.dead_letter_route(exchange, queue).await);
@@ -118,11 +118,16 @@ impl Inspector<'_> {
     }
 
     /// What is wrong with looking at the dead letters, or not known, if anything is.
-    async fn looking(&self, broker: &Broker, queue: &str) -> Option<Finding> {
+    async fn looking(&self, queue: &str) -> Option<Finding> {
         topology::find_queue(&self.channel().await.ok()?, queue).await.ok()?;
-        match limit::inspect(broker, self.publisher.connection(), queue).await {
-            Ok(None) => None,
-            Ok(Some(why)) => Some(Finding::good(format!(
+        match limit::inspect(self.broker, self.publisher.connection(), queue).await {
+            Ok(Browsing::Safe) => None,
+            Ok(Browsing::Hidden) => Some(Finding::good(format!(
+                "dead letters: can't tell whether `{queue}` can be browsed without loss: RabbitMQ shows its delivery limit only to a \
+                 user with the configure permission on it. `run` does not need that; the `dead-letters` commands and the \
+                 page's letters do, on `{queue}` and `{queue}{BROWSE_LOCK}`, and refuse to browse without it"
+            ))),
+            Ok(Browsing::Unmeasured(why)) => Some(Finding::good(format!(
                 "dead letters: it could not be measured whether a policy sets a delivery limit for `{queue}` ({why}). \
                  Each browse of the queue counts as a delivery; browsing ends after ten deliveries of its letters"
             ))),
@@ -184,10 +189,7 @@ impl Inspector<'_> {
                     "{wanted}: can't tell whether it exists: the user may not look at it"
                 ))
             }
-            SourceError::ResourceLocked(said) => Finding::bad(format!(
-                "{wanted}: another connection has this queue for itself alone (it is exclusive), and so `run` can't use it; \
-                 configure another name, or end that connection. RabbitMQ says: {said}"
-            )),
+            SourceError::ResourceLocked(said) => Finding::bad(said),
             other => Finding::bad(format!("{wanted}: can't tell whether it exists: {other}")),
         }
     }

@@ -7,4 +7,5 @@ pub(crate) mod confirmed_publisher;
 pub mod dead_letter_publisher;
 pub(crate) mod error;
 pub(in crate::rabbitmq) mod outcome_reports;
+mod parking;
 pub(in crate::rabbitmq) mod pending_confirms;

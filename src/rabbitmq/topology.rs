@@ -9,38 +9,30 @@
 //! ```
 
 pub(in crate::rabbitmq) mod arguments;
+mod declared;
+pub(in crate::rabbitmq) mod fitness;
 pub(crate) mod queue_state;
 pub(in crate::rabbitmq) mod stream;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable, LongString};
+use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
+pub(in crate::rabbitmq) use self::declared::DELIVERY_LIMIT;
+use self::declared::{DEAD_LETTER_EXCHANGE, DEAD_LETTER_STRATEGY};
+pub use self::declared::{dead_letter_arguments, parking_arguments, queue_arguments};
 use self::queue_state::QueueState;
-use super::connection::bounded;
-use crate::config::{Amqp, ExchangeType, QueueType, Source};
+use super::connection::broker_connection::BrokerConnection;
+use super::connection::{bounded, on_channel};
+use crate::config::{Amqp, ExchangeType, Source};
 use crate::outcome::SourceError;
 
-/// RabbitMQ 4 gives a quorum queue a delivery limit of 20 where none is set, after which
-/// it drops; 3.x knows no way to say "none". This number is valid for both, and looking at
-/// dead letters does not reach it.
-const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
-
-const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
-
-/// Declares the topology of one source, or, with `declare = false`, checks
-/// that it exists.
+/// Declares the topology of one source.
 ///
 /// # Errors
 ///
-/// What is missing or differs, with the key that says otherwise. The channel is closed then.
-pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
-    if !amqp.declare {
-        find_exchange(channel, &amqp.dead_letter_exchange).await?;
-        find_queue(channel, &amqp.dead_letter_queue).await?;
-        find_exchange(channel, &source.exchange).await?;
-        return find_queue(channel, &source.queue).await;
-    }
+/// What differs, with the key that says otherwise. The channel is closed then.
+pub async fn declare(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
     declare_dead_letters(channel, amqp).await?;
     declare_exchange(channel, source).await?;
     declare_queue(channel, &source.queue, queue_arguments(amqp)).await?;
@@ -50,11 +42,41 @@ pub async fn ensure(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(
     declare_parking(channel, amqp, source).await
 }
 
+/// Checks that what is used as it is exists. Returns whether the source's queue may be looked at. A user who may not look at
+/// something may use it all the same, and whoever consumes or publishes finds out whether it exists. A refusal closes a channel of
+/// its own.
+///
+/// # Errors
+///
+/// What is missing.
+pub(in crate::rabbitmq) async fn find(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+) -> Result<bool, SourceError> {
+    look(connection, async |it| find_exchange(it, &amqp.dead_letter_exchange).await).await?;
+    look(connection, async |it| find_queue(it, &amqp.dead_letter_queue).await).await?;
+    look(connection, async |it| find_exchange(it, &source.exchange).await).await?;
+    look(connection, async |it| find_queue(it, &source.queue).await).await
+}
+
+/// Looks on a channel of its own. Returns whether the user may.
+async fn look(
+    connection: &BrokerConnection,
+    find: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
+) -> Result<bool, SourceError> {
+    match on_channel(connection, find).await {
+        Ok(()) => Ok(true),
+        Err(SourceError::AccessRefused(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Declares the queue where a source's events are parked while their topic is held.
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn declare_parking(
     channel: &Channel,
     amqp: &Amqp,
@@ -68,7 +90,7 @@ pub async fn declare_parking(
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
     declare_dead_letter_exchange(channel, amqp).await?;
     declare_queue(channel, &amqp.dead_letter_queue, dead_letter_arguments(amqp)).await?;
@@ -80,7 +102,7 @@ pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), 
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn declare_dead_letter_exchange(
     channel: &Channel,
     amqp: &Amqp,
@@ -94,7 +116,7 @@ pub async fn declare_dead_letter_exchange(
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), SourceError> {
     let kind = match source.exchange_type {
         ExchangeType::Topic => ExchangeKind::Topic,
@@ -112,7 +134,7 @@ pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), 
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn declare_queue(
     channel: &Channel,
     queue: &str,
@@ -123,9 +145,9 @@ pub async fn declare_queue(
     // The dead-letter queue has neither a way on nor a limit to configure.
     if arguments.contains_key(DEAD_LETTER_EXCHANGE) {
         keys.push((DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange"));
-        keys.push(("x-delivery-limit", "amqp.delivery_limit"));
+        keys.push((DELIVERY_LIMIT, "amqp.delivery_limit"));
         // Ours on quorum queues only: where they are found unasked for, the type differs.
-        keys.push(("x-dead-letter-strategy", "amqp.queue_type"));
+        keys.push((DEAD_LETTER_STRATEGY, "amqp.queue_type"));
         keys.push(("x-overflow", "amqp.queue_type"));
     }
     let declared = channel.queue_declare(queue.into(), options, arguments);
@@ -137,7 +159,7 @@ pub async fn declare_queue(
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), SourceError> {
     let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
     // A passive declare compares nothing, not even the type.
@@ -154,48 +176,9 @@ pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), Sour
 ///
 /// # Errors
 ///
-/// As [`ensure`].
+/// As [`declare`].
 pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
     QueueState::of(channel, queue).await.map(drop)
-}
-
-/// The arguments of a source's queue: at the delivery limit it dead-letters, at
-/// least once.
-#[must_use]
-pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
-    let mut arguments = typed(amqp);
-    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(&amqp.dead_letter_exchange));
-    if amqp.queue_type == QueueType::Quorum {
-        arguments.insert("x-delivery-limit".into(), i64::from(amqp.delivery_limit).into());
-        // At-least-once asks for an overflow behaviour that does not drop.
-        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-        arguments.insert("x-overflow".into(), text("reject-publish"));
-    }
-    arguments
-}
-
-/// The arguments of a parking queue: expired events go to the source's queue, at
-/// least once. Each event has its own expiration, so that a change of the time needs no new queue.
-#[must_use]
-pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
-    let mut arguments = typed(amqp);
-    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(""));
-    arguments.insert("x-dead-letter-routing-key".into(), text(queue));
-    if amqp.queue_type == QueueType::Quorum {
-        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-        arguments.insert("x-overflow".into(), text("reject-publish"));
-    }
-    arguments
-}
-
-/// The arguments of the dead-letter queue.
-#[must_use]
-pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
-    let mut arguments = typed(amqp);
-    if amqp.queue_type == QueueType::Quorum {
-        arguments.insert("x-delivery-limit".into(), NO_DELIVERY_LIMIT.into());
-    }
-    arguments
 }
 
 /// The keys to bind with; exchanges that don't look at keys get one empty binding.
@@ -233,16 +216,6 @@ async fn bind(
         FieldTable::default(),
     );
     bounded(&format!("binding of queue `{queue}` to exchange `{exchange}`"), bound).await
-}
-
-fn typed(amqp: &Amqp) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), text(amqp.queue_type.into_str()));
-    arguments
-}
-
-fn text(value: &str) -> AMQPValue {
-    AMQPValue::LongString(LongString::from(value))
 }
 
 fn named(kind: &str, name: &str) -> String {

@@ -15,13 +15,23 @@ use crate::limits::LEAST_DELIVERY_LIMIT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::greeting;
+use crate::rabbitmq::topology::DELIVERY_LIMIT;
 use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments};
+use crate::rabbitmq::topology::fitness;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
-const DELIVERY_LIMIT: &str = "x-delivery-limit";
+/// The first version of RabbitMQ that has a limit where none is set, and that limit.
+const LIMITED_BY_DEFAULT: (u32, i64) = fitness::LIMITED_BY_DEFAULT;
 
-/// The first version of RabbitMQ that has a limit where none is set.
-const LIMITED_BY_DEFAULT: u32 = 4;
+/// What `check` finds out of browsing a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::rabbitmq) enum Browsing {
+    Safe,
+    /// Why a policy's limit could not be measured.
+    Unmeasured(String),
+    /// RabbitMQ does not show this user the queue's limit, and so this user can't browse.
+    Hidden,
+}
 
 /// What is known of a queue's delivery limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +47,7 @@ enum Limit {
     Unknown(String),
 }
 
-/// As `check` asks: also what a look would find out, where that takes nothing because the queue is empty. Returns
-/// why a policy's limit could not be measured, if so.
+/// As `check` asks: also what a look would find out, where that takes nothing because the queue is empty.
 ///
 /// # Errors
 ///
@@ -47,21 +56,25 @@ pub(in crate::rabbitmq) async fn inspect(
     broker: &Broker,
     connection: &BrokerConnection,
     queue: &str,
-) -> Result<Option<String>, SourceError> {
-    refuse_if_looking_counts(broker, connection, queue).await?;
+) -> Result<Browsing, SourceError> {
+    let limit = ask(broker, connection, queue).await?;
+    if matches!(limit, Limit::Refused(_)) {
+        return Ok(Browsing::Hidden);
+    }
+    refuse_if_counted(broker, queue, limit).await?;
     lock::refuse_if_forbidden(connection, queue).await?;
     let state = QueueState::confirmed(&connection.channel().await?, queue).await?;
     if !state.is_doubtful() {
-        return Ok(None);
+        return Ok(Browsing::Safe);
     }
     let at_once = WaitOptions { patience: Duration::ZERO, waits: Arc::new(|_| {}) };
     // Somebody else looks, or whatever it is that hinders a look: that is not what is asked here.
     let Ok(mut look) = QueueBrowser::open(broker, queue, &at_once, drop).await else {
-        return Ok(None);
+        return Ok(Browsing::Safe);
     };
     let measured = look.measure_empty().await;
     look.close().await;
-    measured
+    Ok(measured?.map_or(Browsing::Safe, Browsing::Unmeasured))
 }
 
 /// Fails if each look brings the queue's messages nearer to being dropped. The queue must be there.
@@ -74,7 +87,13 @@ pub(super) async fn refuse_if_looking_counts(
     connection: &BrokerConnection,
     queue: &str,
 ) -> Result<(), SourceError> {
-    let limit = match ask(broker, connection, queue).await? {
+    let limit = ask(broker, connection, queue).await?;
+    refuse_if_counted(broker, queue, limit).await
+}
+
+async fn refuse_if_counted(broker: &Broker, queue: &str, limit: Limit) -> Result<(), SourceError> {
+    let (limited_from, default) = LIMITED_BY_DEFAULT;
+    let limit = match limit {
         Limit::None => return Ok(()),
         Limit::Refused(why) => {
             return Err(SourceError::Failed(format!(
@@ -87,11 +106,13 @@ pub(super) async fn refuse_if_looking_counts(
         Limit::Unknown(why) => format!("arguments that could not be read ({why})"),
         Limit::At(limit) => format!("x-delivery-limit = {limit}"),
         Limit::Unset => match greeting::major_version(broker).await {
-            Some(..LIMITED_BY_DEFAULT) => return Ok(()),
+            Some(version) if version < limited_from => return Ok(()),
             Some(version) => {
-                format!("no x-delivery-limit, and so the default of RabbitMQ {version}, 20")
+                format!("no x-delivery-limit, and so the default of RabbitMQ {version}, {default}")
             }
-            None => "no x-delivery-limit, and RabbitMQ 4.0 and later use 20 then".to_owned(),
+            None => format!(
+                "no x-delivery-limit, and RabbitMQ {limited_from}.0 and later use {default} then"
+            ),
         },
     };
     Err(SourceError::Failed(format!(

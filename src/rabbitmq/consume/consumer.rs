@@ -251,7 +251,9 @@ impl SourceConsumer {
         match self.watchdog.judge(self.open(tracker), self.prefetch) {
             Verdict::Renew => return Err(SourceError::Renewal),
             Verdict::Look
-                if self.pending_request.is_none() && !matches!(self.stage, Stage::Draining(_)) =>
+                if self.options.may_look
+                    && self.pending_request.is_none()
+                    && !matches!(self.stage, Stage::Draining(_)) =>
             {
                 let ConsumeOptions { channel, queue, .. } = self.options.clone();
                 self.pending_request = Some(Box::pin(async move {

@@ -9,10 +9,14 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use crate::rabbitmq::topology::queue_state::QueueState;
 
-/// Alarms in a row before which nothing came, after which the session is renewed. RabbitMQ 3.10 can
+/// After so many times its patience without anything that comes, the session is renewed. RabbitMQ 3.10 can
 /// hand events to a consumer and not deliver them, without a sign: where a queue was deleted
 /// and declared again within some 20 ms, it takes the consumer over, and the channel does not.
 const RENEWED_AFTER: u32 = 10;
+
+/// Between two looks at a queue with a single active consumer, until it is known that this is a standby. A quiet standby is soon
+/// told from a worker that waits for events.
+const OF_SINGLE_ACTIVE: Duration = Duration::from_secs(2);
 
 /// What a source's sessions leave to the next one.
 #[derive(Debug, Default)]
@@ -27,12 +31,14 @@ pub(in crate::rabbitmq) struct Past {
 #[derive(Debug)]
 pub(in crate::rabbitmq) struct Watchdog {
     patience: Duration,
+    /// The queue has a single active consumer.
+    is_single: bool,
     past: Rc<Past>,
     alarm: Pin<Box<Sleep>>,
     /// Something came since the last alarm.
     heard: bool,
-    /// Alarms in a row before which nothing came.
-    silent: u32,
+    /// For how long nothing has come, by alarms.
+    silent: Duration,
     /// The last look found messages that did not come.
     suspicious: bool,
 }
@@ -63,7 +69,24 @@ impl Watchdog {
     pub(in crate::rabbitmq) fn new(patience: Duration, past: Rc<Past>) -> Self {
         let patience = patience * 2_u32.pow(past.silences.get().min(7));
         let alarm = Box::pin(sleep(patience));
-        Self { patience, past, alarm, heard: false, silent: 0, suspicious: false }
+        let silent = Duration::ZERO;
+        Self { patience, is_single: false, past, alarm, heard: false, silent, suspicious: false }
+    }
+
+    /// The same for a queue that is known to have a single active consumer.
+    pub(in crate::rabbitmq) fn of_single_active(self, is_single: bool) -> Self {
+        let mut watch = Self { is_single, ..self };
+        let first = Instant::now() + watch.until_alarm();
+        watch.alarm.as_mut().reset(first);
+        watch
+    }
+
+    fn until_alarm(&self) -> Duration {
+        if self.is_single && !self.is_standby() {
+            self.patience.min(OF_SINGLE_ACTIVE)
+        } else {
+            self.patience
+        }
     }
 
     /// Something came. Returns whether this was a standby until now.
@@ -92,20 +115,21 @@ impl Watchdog {
     /// May be dropped while it waits.
     pub(in crate::rabbitmq) async fn alarm(&mut self) {
         self.alarm.as_mut().await;
-        self.alarm.as_mut().reset(Instant::now() + self.patience);
+        let next = Instant::now() + self.until_alarm();
+        self.alarm.as_mut().reset(next);
     }
 
     /// The alarm has rung; so many deliveries are unacknowledged, of as many as there may be.
     pub(in crate::rabbitmq) fn judge(&mut self, unacknowledged: usize, prefetch: u16) -> Verdict {
         if self.heard {
-            (self.heard, self.silent, self.suspicious) = (false, 0, false);
+            (self.heard, self.silent, self.suspicious) = (false, Duration::ZERO, false);
             self.past.silences.set(0);
             return Verdict::Nothing;
         }
-        self.silent += 1;
+        self.silent += self.until_alarm();
         match unacknowledged {
             // A standby, too: it may be the active consumer, and forgotten.
-            0 if self.silent > RENEWED_AFTER => Verdict::Renew,
+            0 if self.silent > RENEWED_AFTER * self.patience => Verdict::Renew,
             some if some < usize::from(prefetch) => Verdict::Look,
             _ => Verdict::Nothing,
         }
@@ -218,6 +242,28 @@ mod tests {
         assert_eq!(watch.suspects(waiting(3)), Suspicion::None);
         assert_eq!(watch.suspects(without_consumer), Suspicion::None);
         assert_eq!(watch.suspects(without_consumer), Suspicion::Forgotten);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_with_a_single_active_consumer_is_looked_at_soon_and_renewed_as_any_other() {
+        let mut watch = watch().of_single_active(true);
+        let began = Instant::now();
+        for suspicion in [Suspicion::None, Suspicion::Passed] {
+            watch.alarm().await;
+            assert_eq!(watch.judge(0, 10), Verdict::Look);
+            assert_eq!(watch.suspects(waiting(3)), suspicion);
+        }
+        assert_eq!(began.elapsed(), 2 * OF_SINGLE_ACTIVE);
+        while watch.judge(0, 10) == Verdict::Look {
+            watch.alarm().await;
+        }
+        let lasted = RENEWED_AFTER * PATIENCE;
+        assert!(began.elapsed() >= lasted && began.elapsed() < lasted + PATIENCE);
+        assert!(watch.stand_by());
+        let began = Instant::now();
+        watch.alarm().await;
+        watch.alarm().await;
+        assert!(began.elapsed() > PATIENCE, "a standby is looked at as any other");
     }
 
     #[tokio::test(start_paused = true)]

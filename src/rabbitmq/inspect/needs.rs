@@ -62,8 +62,7 @@ pub(super) struct Need {
     pub(super) purpose: &'static str,
 }
 
-/// All that `run` needs, where these queues are `missing`, and it is not known of the `hidden` resources whether they are. With
-/// `declare = false`, newer versions also ask for some permission on what is looked at.
+/// All that `run` needs, where these queues are `missing`, and it is not known of the `hidden` resources whether they are.
 pub(super) fn needs(
     amqp: &Amqp,
     missing: &BTreeSet<String>,
@@ -80,6 +79,12 @@ pub(super) fn needs(
         {
             let purpose = "publish events of held topics to the queue for them";
             needs.add(Permission::Write, &Resource::default_exchange(), purpose);
+            if !amqp.declare {
+                let queue = Resource::Queue(parking.queue.clone());
+                let purpose =
+                    "see whether events that are parked there come back (else none is parked)";
+                needs.add(Permission::Configure, &queue, purpose);
+            }
         }
     }
     if amqp.declare {
@@ -175,7 +180,7 @@ mod tests {
         let (all, held) = ("DQ DX E Q Q.held", "Q.held");
         assert_eq!(of("", &["E", "Q", "DQ", held]), [all, "DQ DX Q amq.default", "DX E Q Q.held"]);
         assert_eq!(of("", &[]), [all, "DQ DX Q amq.default", "DX E Q"]);
-        assert_eq!(of("amqp.declare = false", &[]), ["", "DX amq.default", "Q"]);
+        assert_eq!(of("amqp.declare = false", &[]), ["Q.held", "DX amq.default", "Q"]);
         assert_eq!(of("amqp.declare = false", &[held]), ["", "DX", "Q"]);
         let ordered = of("sns.ordering = \"per-key\"", &[]);
         assert_eq!(ordered, ["DQ DX E Q", "DQ DX Q", "DX E Q"], "nothing is parked");

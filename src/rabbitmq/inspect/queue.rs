@@ -1,14 +1,41 @@
-//! Inspects a queue: whether it is there, its real type and arguments, and whether it is as configured.
+//! Inspects a queue: whether it is there, its real type and arguments, and whether it is as configured, or fit to be used as it is.
 
 use lapin::types::FieldTable;
 
 use super::needs::Resource;
 use super::{Finding, Inspector};
-use crate::config::{Parking, Source};
+use crate::config::{Amqp, Parking, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::topology;
-use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, STREAM};
+use crate::rabbitmq::topology::arguments::{QueueArguments, STREAM};
+use crate::rabbitmq::topology::fitness::{self, Fitness};
 use crate::rabbitmq::topology::stream::{self, Purpose};
+
+/// A queue that `run` needs, as it would declare it.
+pub(super) struct Wanted<'a> {
+    purpose: Purpose,
+    queue: &'a str,
+    /// The source's queue, to which parked events come back.
+    home: &'a str,
+    arguments: FieldTable,
+}
+
+impl<'a> Wanted<'a> {
+    pub(super) fn events(amqp: &Amqp, queue: &'a str) -> Self {
+        let arguments = topology::queue_arguments(amqp);
+        Self { purpose: Purpose::Events, queue, home: queue, arguments }
+    }
+
+    pub(super) fn dead_letters(amqp: &'a Amqp) -> Self {
+        let (queue, arguments) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp));
+        Self { purpose: Purpose::DeadLetters, queue, home: queue, arguments }
+    }
+
+    fn parked(amqp: &Amqp, queue: &'a str, home: &'a str) -> Self {
+        let arguments = topology::parking_arguments(amqp, home);
+        Self { purpose: Purpose::Parked, queue, home, arguments }
+    }
+}
 
 /// What could be found out of a queue that is there.
 enum Found {
@@ -26,41 +53,37 @@ impl Inspector<'_> {
         topology::find_queue(&self.channel().await?, queue).await
     }
 
-    pub(super) async fn queue(
-        &self,
-        purpose: Purpose,
-        queue: &str,
-        arguments: FieldTable,
-    ) -> Finding {
-        let wanted = format!("queue `{queue}` ({})", self.amqp.queue_type.into_str());
+    pub(super) async fn queue(&self, wanted: &Wanted<'_>) -> Finding {
+        let Wanted { purpose, queue, arguments, .. } = wanted;
+        let named = format!("queue `{queue}` ({})", self.amqp.queue_type.into_str());
         if let Err(error) = self.find_queue(queue).await {
-            return self.absent(&Resource::Queue(queue.to_owned()), &wanted, error);
+            return self.absent(&Resource::Queue((*queue).to_owned()), &named, error);
         }
         let compared = match self.channel().await {
             Ok(channel) if self.amqp.declare => {
-                Some(topology::declare_queue(&channel, queue, arguments).await)
+                Some(topology::declare_queue(&channel, queue, arguments.clone()).await)
             }
             Ok(_) => None,
             Err(error) => Some(Err(error)),
         };
         match compared {
-            Some(Ok(())) => return Finding::good(format!("{wanted}: exists, as configured")),
+            Some(Ok(())) => return Finding::good(format!("{named}: exists, as configured")),
             // It is there no longer, or the broker does not answer.
             Some(Err(error @ (SourceError::NotFound(_) | SourceError::Failed(_)))) => {
                 return Finding::bad(error.to_string());
             }
             _ => {}
         }
-        let found = self.look_at(queue).await;
+        let found = self.look_at(queue, arguments).await;
         if matches!(&found, Found::Stream)
             || matches!(&found, Found::Known(known) if known.kind() == STREAM)
         {
-            self.seen.borrow_mut().streams.insert(queue.to_owned());
+            self.seen.borrow_mut().streams.insert((*queue).to_owned());
             return Finding::bad(purpose.refusal(queue).to_string());
         }
         let shown = describe(queue, &found);
         match compared {
-            None => Finding::good(format!("{shown}: exists, used as it is")),
+            None => self.as_it_is(wanted, &shown, &found).await,
             Some(Err(SourceError::PreconditionFailed(said))) => Finding::bad(said),
             Some(_) => Finding::good(format!(
                 "{shown}: exists; RabbitMQ compares it only for a user with the configure permission on it"
@@ -68,48 +91,73 @@ impl Inspector<'_> {
         }
     }
 
-    async fn look_at(&self, queue: &str) -> Found {
-        if !self.is_strict {
-            let why = "from other brokers than RabbitMQ 3.10 and later".to_owned();
-            return Found::Hidden { why, is_no_stream: false };
-        }
-        let connection = self.publisher.connection();
-        let why = match arguments::learn(connection, queue, true).await {
-            Ok(Learnt::Known(known)) => return Found::Known(known),
-            Ok(Learnt::Refused(_)) => "without the configure permission on it".to_owned(),
-            Ok(Learnt::Locked(_) | Learnt::Unknown(..)) => "from what RabbitMQ answers".to_owned(),
-            Err(error) => format!("since {error}"),
+    async fn look_at(&self, queue: &str, ours: &FieldTable) -> Found {
+        let (connection, is_strict) = (self.publisher.connection(), self.is_strict);
+        let ours = QueueArguments::durable(ours.clone());
+        let why = match fitness::known(connection, is_strict, queue, ours).await {
+            Ok(known) => return Found::Known(known),
+            Err(why) if !is_strict => return Found::Hidden { why, is_no_stream: false },
+            Err(why) => why,
         };
-        let answer = stream::ask(connection, queue).await;
-        match answer {
+        match stream::ask(connection, queue).await {
             Some(true) => Found::Stream,
             answer => Found::Hidden { why, is_no_stream: answer.is_some() },
         }
+    }
+
+    /// Whether a queue that is used as it is keeps every event.
+    async fn as_it_is(&self, wanted: &Wanted<'_>, shown: &str, found: &Found) -> Finding {
+        let connection = self.publisher.connection();
+        let fitness = match (wanted.purpose, found) {
+            (Purpose::Events, Found::Known(known)) => {
+                fitness::events(self.broker, connection, known).await
+            }
+            (Purpose::Parked, Found::Known(known)) => {
+                fitness::of_parking(known, wanted.home).map_or(Fitness::Fit, Fitness::Unfit)
+            }
+            (Purpose::Parked, Found::Hidden { why, .. }) => {
+                Fitness::Unknown(fitness::unknown_parking(wanted.home, why))
+            }
+            (Purpose::Events, Found::Hidden { why, .. }) => {
+                Fitness::Unknown(fitness::unknown_events(self.amqp, why))
+            }
+            (_, Found::Stream) | (Purpose::DeadLetters, _) => Fitness::Fit,
+        };
+        let remark = match (fitness, found) {
+            (Fitness::Unfit(problem), _) => return Finding::bad(format!("{shown}: {problem}")),
+            (Fitness::Unknown(why), _) => Some(why),
+            (Fitness::Fit, Found::Known(known)) => fitness::remark(known),
+            (Fitness::Fit, _) => None,
+        };
+        let remark = remark.map_or(String::new(), |it| format!("; {it}"));
+        Finding::good(format!("{shown}: exists, used as it is{remark}"))
     }
 
     /// `run` can do without, but a held topic has consequences then.
     pub(super) async fn parking(&self, source: &Source, parking: &Parking) -> Finding {
         let (queue, home) = (&parking.queue, &source.queue);
         let found = self.find_queue(queue).await;
-        let wanted = format!("queue `{queue}` (events of held topics)");
+        let named = format!("queue `{queue}` (events of held topics)");
         match found {
             Err(SourceError::NotFound(_)) if !self.amqp.declare => {
                 self.seen.borrow_mut().missing.insert(queue.clone());
                 return Finding::good(format!(
-                    "{wanted}: does not exist, so a held topic will keep the source's other topics waiting; to avoid that, \
-                     create the queue, durable, with x-dead-letter-exchange \"\" and x-dead-letter-routing-key \"{home}\""
+                    "{named}: does not exist, so a held topic will keep the source's other topics waiting; to avoid that, \
+                     create the queue, durable, with x-dead-letter-exchange \"\" and x-dead-letter-routing-key \"{home}\" \
+                     (docs/own-queues.md)"
                 ));
             }
-            // `run` does not look at it, either.
             Err(SourceError::AccessRefused(_)) if !self.amqp.declare => {
+                // `run` parks nothing then, as if it did not exist.
+                self.seen.borrow_mut().missing.insert(queue.clone());
+                let unknown = fitness::unknown_parking(home, "without a permission on the queue");
                 return Finding::good(format!(
-                    "{wanted}: can't tell whether it exists: the user may not look at it"
+                    "{named}: can't tell whether it exists: the user may not look at it; {unknown}"
                 ));
             }
             _ => {}
         }
-        let arguments = topology::parking_arguments(self.amqp, home);
-        self.queue(Purpose::Parked, queue, arguments).await
+        self.queue(&Wanted::parked(self.amqp, queue, home)).await
     }
 }
 

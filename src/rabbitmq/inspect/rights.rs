@@ -2,6 +2,9 @@
 //! checked the permission (`rabbit_channel`), or else with `ACCESS_REFUSED`. So a trial takes no message, publishes none, spends no
 //! delivery and changes nothing. Bindings are tried by removing some that do not exist.
 
+#[cfg(test)]
+mod tests;
+
 use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, ExchangeUnbindOptions,
     QueueDeclareOptions,
@@ -10,7 +13,8 @@ use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
 
 use super::needs::{Need, Permission, Resource, needs};
-use super::{Finding, Inspector, set_permissions};
+use super::set_permissions::{self, Account};
+use super::{Finding, Inspector};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::publish::error::PublishError;
@@ -64,11 +68,21 @@ impl Right {
 /// Reports each permission that `run` needs and the user lacks, with the regular expression to grant.
 pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Finding)) {
     let amqp = inspector.amqp;
-    let user = set_permissions::user(amqp);
+    let accounts = Account::all(amqp);
+    let account = inspector.broker.last_uri().map(Account::of).unwrap_or_default();
+    let user = account.user.as_ref();
     let user = user.map_or_else(|| "the user".to_owned(), |user| format!("user `{user}`"));
     if !inspector.is_strict {
         return report(Finding::good(format!(
             "permissions: can't tell what {user} may do: only RabbitMQ 3.10 and later can be asked without a change"
+        )));
+    }
+    let untried: Vec<_> =
+        accounts.iter().filter(|it| **it != account).map(ToString::to_string).collect();
+    if !untried.is_empty() {
+        report(Finding::good(format!(
+            "permissions: only those of {account} were tried, by which amqp.uris is connected now, and not those of {}",
+            untried.join(" and ")
         )));
     }
     let mut needs = {
@@ -79,30 +93,38 @@ pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Fi
     let findings: Vec<_> =
         rights.iter().filter_map(|(need, right)| right.finding(&user, need)).collect();
     let hidden = inspector.hidden(&rights);
-    if findings.is_empty() && hidden.is_empty() {
-        return report(Finding::good(format!("permissions: {user} has all that `run` needs")));
-    }
+    let is_complete = findings.is_empty();
     findings.into_iter().for_each(&mut *report);
     for resource in hidden {
-        report(Finding::bad(format!(
-            "permissions: {user} has no permission on {resource}, so RabbitMQ does not let `run` see whether it exists; grant \
-             read, by the regular expression `{}` (RabbitMQ 4.2.6 and 4.3.0: configure)",
-            set_permissions::expression([resource.name()].into_iter())
-        )));
-        needs.push(Need {
-            permission: Permission::Read,
-            resource,
-            purpose: "see whether it exists",
-        });
+        report(Finding::good(unseen(&user, &resource)));
+        let purpose = "see whether it exists";
+        needs.push(Need { permission: Permission::Read, resource, purpose });
     }
+    if is_complete {
+        return report(Finding::good(format!("permissions: {user} has all that `run` needs")));
+    }
+    let commands: Vec<_> = accounts.iter().map(|it| it.command(&needs)).collect();
     report(Finding::good(format!(
-        "permissions: what `run` needs and no more is set by `{}`, which replaces what the user has",
-        set_permissions::command(amqp, &needs)
+        "permissions: what `run` needs and no more is set by {}, which replaces what the user has",
+        commands.join(" and ")
     )));
 }
 
+/// `run` does without: it consumes and publishes, and finds out then.
+fn unseen(user: &str, resource: &Resource) -> String {
+    let unknown = match resource {
+        Resource::Exchange(_) => "can't tell whether it exists",
+        Resource::Queue(_) => "can't tell whether it exists and how many messages it has",
+    };
+    format!(
+        "permissions: {user} has no permission on {resource}, so `run` {unknown}; read is enough for that, by the regular \
+         expression `{}` (RabbitMQ 4.2.6 and 4.3.0: configure)",
+        set_permissions::expression([resource.name()].into_iter())
+    )
+}
+
 impl Inspector<'_> {
-    /// What the user may not even look at, though `run` does; what is reported for another permission is left out.
+    /// What the user may not even look at; what is reported for another permission is left out.
     fn hidden(&self, rights: &[(&Need, Right)]) -> Vec<Resource> {
         let is_reported = |resource: &Resource| {
             rights
@@ -261,36 +283,4 @@ fn wrong(argument: &str, value: AMQPValue) -> FieldTable {
 fn no_binding() -> FieldTable {
     let nobodys = format!("{:016x}", fastrand::u64(..));
     wrong("x-event-pusher-check", AMQPValue::LongString(nobodys.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_refusal_for_the_permission_says_that_it_is_missing() {
-        let said = || "said".to_owned();
-        for (answer, right) in [
-            (Err(SourceError::AccessRefused(said())), Right::Missing),
-            (Err(SourceError::PreconditionFailed(said())), Right::Granted),
-            (Err(SourceError::NotFound(said())), Right::Granted),
-            (Err(SourceError::ResourceLocked(said())), Right::Granted),
-            (Ok(()), Right::Granted),
-            (Err(SourceError::Failed(said())), Right::Unknown(said())),
-        ] {
-            assert_eq!(Right::of(answer.clone()), right, "{answer:?}");
-        }
-    }
-
-    #[test]
-    fn a_missing_permission_is_named_with_its_expression() {
-        let (permission, resource) = (Permission::Read, Resource::Queue("a.b".to_owned()));
-        let need = Need { permission, resource, purpose: "consume it" };
-        assert_eq!(Right::Granted.finding("user `u`", &need), None);
-        let missing = Right::Missing.finding("user `u`", &need).unwrap();
-        let text = r"permissions: user `u` lacks the read permission on queue `a.b`, which `run` needs to consume it; its regular expression is `^a\.b$`";
-        assert_eq!(missing, Finding::bad(text));
-        let unknown = Right::Unknown("why".to_owned()).finding("user `u`", &need).unwrap();
-        assert!(unknown.good && unknown.text.ends_with(": why"), "{unknown:?}");
-    }
 }

@@ -1,32 +1,63 @@
 //! Words permissions for `rabbitmqctl set_permissions`: three regular expressions, for configure, write and read.
 
+use std::fmt;
+
 use super::needs::{Need, Permission};
 use crate::config::{Amqp, AmqpUri};
 use crate::limits::LONGEST_SHORT;
 use crate::untrusted::one_line;
 
-/// The user of the configured address, in one visible line.
-pub(super) fn user(amqp: &Amqp) -> Option<String> {
-    let user = amqp.uris.first()?.user()?;
-    Some(one_line(&user, LONGEST_SHORT))
+/// A user in a virtual host, each in one visible line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Account {
+    /// `None` where a client certificate says who it is.
+    pub(super) user: Option<String>,
+    vhost: String,
 }
 
-/// The command that gives the user these permissions and no others.
-pub(super) fn command(amqp: &Amqp, needs: &[Need]) -> String {
-    let vhost = amqp.uris.first().map_or_else(|| "/".to_owned(), AmqpUri::vhost);
-    let user = user(amqp).map_or_else(|| "USER".to_owned(), |user| quoted(&user));
-    let of = |permission: Permission| {
-        let names =
-            needs.iter().filter(|it| it.permission == permission).map(|it| it.resource.name());
-        quoted(&expression(names))
-    };
-    format!(
-        "rabbitmqctl set_permissions -p {} {user} {} {} {}",
-        quoted(&one_line(&vhost, LONGEST_SHORT)),
-        of(Permission::Configure),
-        of(Permission::Write),
-        of(Permission::Read)
-    )
+impl Account {
+    /// Of an address.
+    pub(super) fn of(uri: &AmqpUri) -> Self {
+        let visible = |text: String| one_line(&text, LONGEST_SHORT);
+        Self { user: uri.user().map(visible), vhost: visible(uri.vhost()) }
+    }
+
+    /// Of all configured addresses, in their order and each once.
+    pub(super) fn all(amqp: &Amqp) -> Vec<Self> {
+        let mut accounts: Vec<Self> = Vec::new();
+        for account in amqp.uris.iter().map(Self::of) {
+            if !accounts.contains(&account) {
+                accounts.push(account);
+            }
+        }
+        accounts
+    }
+
+    /// The command that gives the user these permissions and no others.
+    pub(super) fn command(&self, needs: &[Need]) -> String {
+        let user = self.user.as_ref().map_or_else(|| "USER".to_owned(), |user| quoted(user));
+        let of = |permission: Permission| {
+            let names =
+                needs.iter().filter(|it| it.permission == permission).map(|it| it.resource.name());
+            quoted(&expression(names))
+        };
+        format!(
+            "`rabbitmqctl set_permissions -p {} {user} {} {} {}`",
+            quoted(&self.vhost),
+            of(Permission::Configure),
+            of(Permission::Write),
+            of(Permission::Read)
+        )
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.user {
+            Some(user) => write!(f, "user `{user}` in vhost `{}`", self.vhost),
+            None => write!(f, "the client certificate's user in vhost `{}`", self.vhost),
+        }
+    }
 }
 
 /// Matches these names and no other; `^$` matches none.
@@ -69,5 +100,26 @@ mod tests {
         assert_eq!(of(&["a.b", "a+b", "a.b"]), r"^(a\+b|a\.b)$");
         assert_eq!(of(&[r"x\y(z)"]), r"^x\\y\(z\)$");
         assert_eq!(quoted("it's"), r"'it'\''s'");
+    }
+
+    #[test]
+    fn each_user_and_vhost_has_a_command_of_its_own() {
+        let uri = |user: &str, vhost: &str| {
+            AmqpUri::parse(&format!("amqp://{user}:p@127.0.0.1:1/{vhost}")).unwrap()
+        };
+        let mut amqp = crate::config::Config::load(
+            &crate::config::Inputs::default(),
+            &["mod_event_pusher_sns_defaults"],
+        )
+        .unwrap()
+        .amqp;
+        amqp.uris = vec![uri("a", "%2f"), uri("b", "%2f"), uri("a", "x"), uri("a", "%2f")];
+        let accounts = Account::all(&amqp);
+        let commands: Vec<_> = accounts.iter().map(|it| it.command(&[])).collect();
+        let of = |user: &str, vhost: &str| {
+            format!("`rabbitmqctl set_permissions -p '{vhost}' '{user}' '^$' '^$' '^$'`")
+        };
+        assert_eq!(commands, [of("a", "/"), of("b", "/"), of("a", "x")]);
+        assert_eq!(accounts[2].to_string(), "user `a` in vhost `x`");
     }
 }

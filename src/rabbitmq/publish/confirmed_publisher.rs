@@ -164,7 +164,7 @@ impl ConfirmedPublisher {
     pub(crate) async fn ensure(&self, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
         let channel = self.connection.channel().await?;
         if amqp.declare {
-            topology::ensure(&channel, amqp, source).await?;
+            topology::declare(&channel, amqp, source).await?;
         } else {
             let found = topology::find_exchange(&channel, &source.exchange).await;
             found.map_err(|error| {

@@ -3,7 +3,6 @@
 //! must not be among them.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,12 +14,12 @@ use super::byte_budget::ByteBudget;
 use super::confirmed_publisher::ConfirmedPublisher;
 use super::error::PublishError;
 use super::outcome_reports::{LONGEST_REPORT, OutcomeReports};
+use super::parking::ParkingQueues;
 use crate::config::{Parking, Source, browse_lock};
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pause::Pauses;
-use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{Broker, bounded};
+use crate::rabbitmq::connection::{Broker, on_channel};
 use crate::rabbitmq::headers::dead_letter::{Origin, dead_letter_properties};
 use crate::rabbitmq::headers::parked::parked_properties;
 use crate::rabbitmq::topology;
@@ -48,8 +47,7 @@ pub struct DeadLetterPublisher {
 #[derive(Debug)]
 struct Open {
     publisher: ConfirmedPublisher,
-    /// Queues for parked events that were found or declared since the connection was opened.
-    parking: Mutex<BTreeSet<String>>,
+    parking: ParkingQueues,
     reports: OutcomeReports,
 }
 
@@ -132,7 +130,7 @@ impl DeadLetterPublisher {
         if let Some(blocked) = open.publisher.alarm().blocked() {
             return Err(SourceError::Failed(format!("{what}: {blocked}")));
         }
-        self.declare_parking(&open, source, queue).await?;
+        open.parking.prepare(&self.broker, open.publisher.connection(), source, parking).await?;
         let key = self.broker.config().signing_key.as_ref();
         let (home, time) = (&source.queue, parking.time);
         let message = Outgoing {
@@ -197,28 +195,6 @@ impl DeadLetterPublisher {
         Ok(open)
     }
 
-    /// Once on a connection, however many are parked at once; and by itself: what is wrong with one source's
-    /// queue must not keep another's dead letters.
-    async fn declare_parking(
-        &self,
-        open: &Open,
-        source: &Source,
-        queue: &str,
-    ) -> Result<(), SourceError> {
-        if !self.broker.config().declare {
-            return Ok(());
-        }
-        let mut declared = open.parking.lock().await;
-        if !declared.contains(queue) {
-            let declare = async |channel: &Channel| {
-                topology::declare_parking(channel, self.broker.config(), source).await
-            };
-            on_channel(open.publisher.connection(), declare).await?;
-            declared.insert(queue.to_owned());
-        }
-        Ok(())
-    }
-
     /// Says goodbye, so that RabbitMQ does not log a client that vanished.
     pub async fn close(&self) {
         if let Some(open) = self.open.lock().await.take() {
@@ -244,16 +220,6 @@ impl DeadLetterPublisher {
         }
         *before = now;
     }
-}
-
-/// Does something on a channel of its own, which a refusal closes.
-async fn on_channel(
-    connection: &BrokerConnection,
-    what: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
-) -> Result<(), SourceError> {
-    let channel = connection.channel().await?;
-    what(&channel).await?;
-    bounded("closing a channel", channel.close(200, "bye".into())).await
 }
 
 /// A message to be published, and how its failures are put.

@@ -3,6 +3,8 @@
 //! learnt is what RabbitMQ has accepted as equal in the end.
 
 mod difference;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
@@ -63,7 +65,8 @@ pub(in crate::rabbitmq) async fn learn(
     loop {
         let QueueArguments { durable, auto_delete, .. } = inquiry.guess;
         let options = QueueDeclareOptions { durable, auto_delete, ..Default::default() };
-        let asked = if is_guarded { inquiry.asked() } else { inquiry.guess.arguments.clone() };
+        let asked =
+            if is_guarded { inquiry.guess.guarded() } else { inquiry.guess.arguments.clone() };
         return match declare(connection, queue, options, asked).await {
             Ok(()) => Ok(Learnt::Known(inquiry.guess)),
             Err(SourceError::PreconditionFailed(said)) => match inquiry.learn(&said) {
@@ -75,6 +78,17 @@ pub(in crate::rabbitmq) async fn learn(
             Err(error) => Err(error),
         };
     }
+}
+
+/// Whether the queue has still this type and these arguments, of which RabbitMQ logs nothing then. As [`learn`], this creates nothing.
+pub(in crate::rabbitmq) async fn is_still(
+    connection: &BrokerConnection,
+    queue: &str,
+    known: &QueueArguments,
+) -> bool {
+    let QueueArguments { durable, auto_delete, .. } = *known;
+    let options = QueueDeclareOptions { durable, auto_delete, ..Default::default() };
+    declare(connection, queue, options, known.guarded()).await.is_ok()
 }
 
 /// Declares a queue on a channel of its own, which a refusal closes.
@@ -103,17 +117,17 @@ impl QueueArguments {
         if let Some((name, value)) = argument {
             arguments.insert(name.into(), AMQPValue::LongLongInt(value));
         }
+        Self::durable(arguments)
+    }
+
+    /// Of a durable queue.
+    pub(in crate::rabbitmq) const fn durable(arguments: FieldTable) -> Self {
         Self { arguments, durable: true, auto_delete: false }
     }
 
     /// The type, as RabbitMQ calls it.
     pub(in crate::rabbitmq) fn kind(&self) -> &str {
-        match self.arguments.inner().get(QUEUE_TYPE) {
-            Some(AMQPValue::LongString(kind)) => {
-                std::str::from_utf8(kind.as_bytes()).unwrap_or_default()
-            }
-            _ => CLASSIC,
-        }
+        self.text(QUEUE_TYPE).unwrap_or(CLASSIC)
     }
 
     pub(in crate::rabbitmq) fn integer(&self, argument: &str) -> Option<i64> {
@@ -123,9 +137,37 @@ impl QueueArguments {
         }
     }
 
+    pub(in crate::rabbitmq) fn text(&self, argument: &str) -> Option<&str> {
+        match self.arguments.inner().get(argument) {
+            Some(AMQPValue::LongString(value)) => std::str::from_utf8(value.as_bytes()).ok(),
+            _ => None,
+        }
+    }
+
+    pub(in crate::rabbitmq) fn has(&self, argument: &str) -> bool {
+        self.arguments.contains_key(argument)
+    }
+
+    /// Whether the queue is there after a restart of the broker.
+    pub(in crate::rabbitmq) const fn is_durable(&self) -> bool {
+        self.durable
+    }
+
     /// Whether the argument is there and true.
     pub(in crate::rabbitmq) fn is_set(&self, argument: &str) -> bool {
         self.arguments.inner().get(argument) == Some(&AMQPValue::Boolean(true))
+    }
+
+    /// The arguments, and one that a queue of this type can't have. RabbitMQ compares no such argument of a queue that is there
+    /// (`rabbit_amqqueue:assert_args_equivalence`), and declares no queue with it (`check_declare_arguments`).
+    fn guarded(&self) -> FieldTable {
+        let mut guarded = self.arguments.clone();
+        if self.kind() == STREAM {
+            guarded.insert("x-max-priority".into(), AMQPValue::LongLongInt(1));
+        } else {
+            guarded.insert(MAX_AGE.into(), text("1Y"));
+        }
+        guarded
     }
 }
 
@@ -142,6 +184,9 @@ impl fmt::Display for QueueArguments {
         for (name, value) in self.arguments.inner() {
             match value {
                 _ if name.as_str() == QUEUE_TYPE => {}
+                AMQPValue::LongString(text) if text.as_bytes().is_empty() => {
+                    write!(f, ", {name} = \"\"")?;
+                }
                 AMQPValue::LongString(text) => write!(f, ", {name} = {text}")?,
                 AMQPValue::Boolean(value) => write!(f, ", {name} = {value}")?,
                 AMQPValue::LongLongInt(value) => write!(f, ", {name} = {value}")?,
@@ -164,18 +209,6 @@ impl Inquiry {
         arguments.insert(QUEUE_TYPE.into(), text(QUORUM));
         let guess = QueueArguments { arguments, durable: true, auto_delete: false };
         Self { guess, refusals: 0 }
-    }
-
-    /// The guess, and an argument that a queue of this type can't have. RabbitMQ compares no such argument of a queue that is there
-    /// (`rabbit_amqqueue:assert_args_equivalence`), and declares no queue with it (`check_declare_arguments`).
-    fn asked(&self) -> FieldTable {
-        let mut asked = self.guess.arguments.clone();
-        if self.guess.kind() == STREAM {
-            asked.insert("x-max-priority".into(), AMQPValue::LongLongInt(1));
-        } else {
-            asked.insert(MAX_AGE.into(), text("1Y"));
-        }
-        asked
     }
 
     /// Takes in what a refusal told. An error says why that is not understood.
@@ -224,76 +257,4 @@ fn typed(value: &str, kind: &str) -> Option<AMQPValue> {
 
 fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn differs(argument: &str, rest: &str) -> String {
-        format!(
-            "queue `q`: PRECONDITION_FAILED - inequivalent arg '{argument}' for queue 'q' in vhost '/': {rest}"
-        )
-    }
-
-    fn learnt(refusals: &[(&str, &str)]) -> QueueArguments {
-        let mut inquiry = Inquiry::begin();
-        for (argument, current) in refusals {
-            let said = differs(argument, &format!("received none but current is {current}"));
-            inquiry.learn(&said).unwrap();
-        }
-        inquiry.guess
-    }
-
-    #[test]
-    fn one_argument_more_than_are_found_out_is_too_many() {
-        let mut inquiry = Inquiry::begin();
-        let one = "received none but current is the value '1' of type 'long'";
-        let said = |number: usize| differs(&format!("x-{number}"), one);
-        for number in 0..MOST_ARGUMENTS {
-            assert_eq!(inquiry.learn(&said(number)), Ok(()), "{number}");
-        }
-        let end = Err("it has more than 32 arguments".to_owned());
-        assert_eq!(inquiry.learn(&said(MOST_ARGUMENTS)), end);
-    }
-
-    #[test]
-    fn type_and_arguments_are_put_together_from_refusals() {
-        let limit = ("x-delivery-limit", "the value '20' of type 'signedint'");
-        let single = ("x-single-active-consumer", "the value 'true' of type 'bool'");
-        let quorum = learnt(&[limit, single]);
-        assert_eq!((quorum.kind(), quorum.integer("x-delivery-limit")), ("quorum", Some(20)));
-        assert!(quorum.is_set("x-single-active-consumer") && !quorum.is_set("x-delivery-limit"));
-        let shown = "quorum, x-delivery-limit = 20, x-single-active-consumer = true";
-        assert_eq!(quorum.to_string(), shown);
-        let classic =
-            learnt(&[("durable", "'false'"), ("auto_delete", "'true'"), ("x-queue-type", "none")]);
-        assert_eq!(classic.to_string(), "classic, not durable, auto-delete");
-        let cut = learnt(&[
-            ("x-dead-letter-exchange", "the value 'a long name' of ty"),
-            ("x-max-length", "the value '7'"),
-        ]);
-        assert_eq!(
-            cut.to_string(),
-            "quorum, x-dead-letter-exchange = a long name, x-max-length = 7"
-        );
-        let age = ("x-max-age", "the value '7D' of type 'longstr'");
-        for stream in [
-            learnt(&[("x-queue-type", "'stream'"), age]),
-            learnt(&[("x-max-age", "none"), age]),
-            learnt(&[("x-max-age", "'7D'"), age]),
-        ] {
-            assert_eq!(stream.to_string(), "stream, x-max-age = 7D");
-        }
-    }
-
-    #[test]
-    fn each_question_has_an_argument_that_no_queue_of_its_type_can_be_declared_with() {
-        let asked =
-            |refusals: &[(&str, &str)]| Inquiry { guess: learnt(refusals), refusals: 0 }.asked();
-        assert!(asked(&[]).contains_key("x-max-age"));
-        assert!(asked(&[("x-queue-type", "none")]).contains_key("x-max-age"));
-        let stream = asked(&[("x-max-age", "none")]);
-        assert!(stream.contains_key("x-max-priority") && !stream.contains_key("x-max-age"));
-    }
 }

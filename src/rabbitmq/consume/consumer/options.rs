@@ -20,6 +20,8 @@ pub(in crate::rabbitmq) struct ConsumeOptions {
     pub(in crate::rabbitmq) monitor: Option<Rc<Monitor>>,
     /// Whether only one consumer of the queue gets messages, where that is known.
     pub(in crate::rabbitmq) single_active: Option<bool>,
+    /// Whether the user may look at the queue: a refusal would close the channel.
+    pub(in crate::rabbitmq) may_look: bool,
     pub(in crate::rabbitmq) channel: Channel,
     pub(in crate::rabbitmq) queue: String,
     /// How the consumer shows on RabbitMQ's side.

@@ -1,0 +1,48 @@
+//! Says at a worker's start what is wrong with queues that are used as they are (`amqp.declare = false`).
+
+use crate::config::Source;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::{Broker, greeting};
+use crate::rabbitmq::topology;
+use crate::rabbitmq::topology::arguments::QueueArguments;
+use crate::rabbitmq::topology::fitness::{self, Fitness};
+
+/// What is known of a source's queue that is used as it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UsedAsIs {
+    /// Only one of its consumers gets messages.
+    pub(super) is_single_active: bool,
+}
+
+/// Looks at the source's queue and at the one for its parked events, and logs what is wrong with them.
+pub(super) async fn judge(
+    broker: &Broker,
+    connection: &BrokerConnection,
+    source: &Source,
+) -> UsedAsIs {
+    let ours = QueueArguments::durable(topology::queue_arguments(broker.config()));
+    let is_strict = greeting::refuses_wrong_arguments(broker).await;
+    let known = fitness::known(connection, is_strict, &source.queue, ours).await.ok();
+    if let Some(known) = &known
+        && let Fitness::Unfit(problem) = fitness::events(broker, connection, known).await
+    {
+        warn(source, &source.queue, &problem);
+    }
+    if let Some(parking) = &source.parking
+        // Where the queue does not exist, nothing is parked, as `check` says.
+        && let Ok(Err(problem)) = fitness::parking(broker, connection, source, parking).await
+    {
+        warn(source, &parking.queue, &problem);
+    }
+    UsedAsIs { is_single_active: known.as_ref().is_some_and(fitness::is_single_active) }
+}
+
+fn warn(source: &Source, queue: &str, problem: &str) {
+    tracing::warn!(
+        event = "queue_unfit",
+        source = source.name,
+        queue,
+        problem,
+        "queue that is used as it is (amqp.declare = false) has not the arguments that keep every event"
+    );
+}

@@ -1,0 +1,67 @@
+//! The arguments that queues are declared with.
+
+#[cfg(test)]
+mod tests;
+
+use lapin::types::{AMQPValue, FieldTable, LongString};
+
+use crate::config::{Amqp, QueueType};
+
+/// RabbitMQ 4 gives a quorum queue a delivery limit of 20 where none is set, after which
+/// it drops; 3.x knows no way to say "none". This number is valid for both, and looking at
+/// dead letters does not reach it.
+const NO_DELIVERY_LIMIT: i64 = 1_000_000_000;
+
+pub(super) const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+pub(super) const DEAD_LETTER_ROUTING_KEY: &str = "x-dead-letter-routing-key";
+pub(super) const DEAD_LETTER_STRATEGY: &str = "x-dead-letter-strategy";
+pub(in crate::rabbitmq) const DELIVERY_LIMIT: &str = "x-delivery-limit";
+
+/// The arguments of a source's queue: at the delivery limit it dead-letters, at
+/// least once.
+#[must_use]
+pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
+    let mut arguments = typed(amqp);
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(&amqp.dead_letter_exchange));
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert(DELIVERY_LIMIT.into(), i64::from(amqp.delivery_limit).into());
+        // At-least-once asks for an overflow behaviour that does not drop.
+        arguments.insert(DEAD_LETTER_STRATEGY.into(), text("at-least-once"));
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// The arguments of a parking queue: expired events go to the source's queue, at
+/// least once. Each event has its own expiration, so that a change of the time needs no new queue.
+#[must_use]
+pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
+    let mut arguments = typed(amqp);
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(""));
+    arguments.insert(DEAD_LETTER_ROUTING_KEY.into(), text(queue));
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert(DEAD_LETTER_STRATEGY.into(), text("at-least-once"));
+        arguments.insert("x-overflow".into(), text("reject-publish"));
+    }
+    arguments
+}
+
+/// The arguments of the dead-letter queue.
+#[must_use]
+pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
+    let mut arguments = typed(amqp);
+    if amqp.queue_type == QueueType::Quorum {
+        arguments.insert(DELIVERY_LIMIT.into(), NO_DELIVERY_LIMIT.into());
+    }
+    arguments
+}
+
+fn typed(amqp: &Amqp) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text(amqp.queue_type.into_str()));
+    arguments
+}
+
+pub(super) fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(value))
+}
