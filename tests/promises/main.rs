@@ -32,6 +32,7 @@ mod mongooseim;
 mod operator;
 mod order;
 mod output;
+mod own_queues;
 mod page;
 mod permissions;
 mod plugins;

@@ -5,7 +5,7 @@ use lapin::types::FieldTable;
 
 use crate::support::{
     Ended, Event, OwnBroker, Program, Stand, Worker, dlq_program, on_both_brokers,
-    on_both_own_brokers,
+    on_both_own_brokers, quorum,
 };
 
 /// The stand as a user of its own sees it.
@@ -143,13 +143,64 @@ on_both_own_brokers! {
         assert_eq!(configure, "^$");
         user.may([&configure, &write, &read]).await;
         let checked = user.check(false).await;
+        assert_eq!((checked.code, bad(&checked)), (Some(0), vec![]), "{}", checked.all());
         checked.line("has all that `run` needs");
+        checked.line(&format!("can't tell whether `{}` can be browsed", stand.dead_letter_queue()));
         checked.line(&format!(
             "queue `{}` (no stream; type and arguments: can't tell without the configure permission on it): exists",
             stand.queue()
         ));
         user.runs_a_worker(false).await;
         stand.leave_nothing().await;
+    }
+
+    async fn a_queue_for_parked_events_that_exists_needs_configure_on_it_alone(broker: &OwnBroker, stand: Stand) {
+        let user = User::of(broker, &stand);
+        let parking = stand.held_queue();
+        stand.declare_all("quorum").await;
+        let mut back = quorum();
+        for (name, value) in [("exchange", ""), ("routing-key", &*stand.queue())] {
+            let value = lapin::types::AMQPValue::LongString(value.into());
+            back.insert(format!("x-dead-letter-{name}").into(), value);
+        }
+        stand.declare_queue(&parking, back).await;
+        let (write, read) = (exactly(&stand.dead_letter_queue()), exactly(&stand.queue()));
+        let unseen = ["^$", &*write, &*format!("({read}|{})", exactly(&parking))];
+        user.may(unseen).await;
+        let ended = user.check(false).await;
+        ended.line("can't tell without the configure permission on it whether parked events come back");
+        let line = ended.line(&format!("lacks the configure permission on queue `{parking}`"));
+        assert!(line.starts_with("✗ ") && line.contains(&exactly(&parking)), "{line}");
+        let worker = Worker::start_with(&stand, &[("AMQP__URI", &*user.uri), ("AMQP__DECLARE", "false")]).await;
+        let said = worker.logged("queue_unfit").await;
+        assert!(said["queue"] == *parking && said["problem"].to_string().contains("`run` parks none"), "{said}");
+        worker.stop().await;
+        let words: Vec<_> = ended.line("rabbitmqctl set_permissions -p '/' ").split('\'').collect();
+        assert_eq!(words[5], exactly(&parking));
+        user.may([words[5], words[7], words[9]]).await;
+        let ended = user.check(false).await;
+        assert_eq!((ended.code, bad(&ended)), (Some(0), vec![]), "{}", ended.all());
+        user.runs_a_worker(false).await;
+        stand.leave_nothing().await;
+    }
+
+    async fn each_user_of_several_addresses_gets_a_command_and_those_untried_are_named(broker: &OwnBroker, stand: Stand) {
+        let user = User::of(broker, &stand);
+        user.may(["^$"; 3]).await;
+        let other = user.uri.replace(&stand.id, "somebody");
+        let ended = Program::new(&["check", "--config", "stand.toml"])
+            .with_file("stand.toml", &stand.configuration())
+            .with("AMQP__URI", "")
+            .with("AMQP__URIS", &format!("{},{other}", user.uri))
+            .run()
+            .await;
+        assert!(!ended.all().contains("planted"), "{ended:?}");
+        ended.line(&format!("only those of user `{}` in vhost `/` were tried", stand.id));
+        ended.line("not those of user `somebody` in vhost `/`");
+        let line = ended.line("rabbitmqctl set_permissions");
+        for name in [&*stand.id, "somebody"] {
+            assert!(line.contains(&format!("`rabbitmqctl set_permissions -p '/' '{name}' ")), "{line}");
+        }
     }
 }
 
@@ -176,7 +227,10 @@ on_both_brokers! {
     async fn the_real_type_and_arguments_of_a_queue_are_shown(stand: Stand) {
         stand.declare_all("quorum").await;
         let mut classic = FieldTable::default();
-        classic.insert("x-queue-type".into(), lapin::types::AMQPValue::LongString("classic".into()));
+        let text = |text: &str| lapin::types::AMQPValue::LongString(text.into());
+        classic.insert("x-queue-type".into(), text("classic"));
+        classic.insert("x-dead-letter-exchange".into(), text(""));
+        classic.insert("x-dead-letter-routing-key".into(), text(&stand.queue()));
         classic.insert("x-max-length".into(), 7_i64.into());
         stand.declare_queue(&stand.held_queue(), classic).await;
         let ended = Program::new(&["check", "--config", "stand.toml"])
@@ -185,7 +239,11 @@ on_both_brokers! {
             .run()
             .await;
         assert_eq!(ended.code, Some(0), "{}", ended.all());
-        ended.line(&format!("queue `{}` (classic, x-max-length = 7): exists, used as it is", stand.held_queue()));
+        ended.line(&format!(
+            "queue `{}` (classic, x-dead-letter-exchange = \"\", x-dead-letter-routing-key = {}, x-max-length = 7): exists, used as it is",
+            stand.held_queue(),
+            stand.queue()
+        ));
         ended.line(&format!("queue `{}` (quorum, x-dead-letter-exchange = ", stand.queue()));
         assert_eq!(dlq_program(&stand, &["list"]).run().await.code, Some(0));
         stand.leave_nothing().await;

@@ -15,10 +15,10 @@ async fn two(stand: &Stand, sns: &FakeSns, uri: &str) -> (Worker, Worker) {
     arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
     stand.declare_events_with(arguments).await;
     sns.fail_requests(|_| Some(RequestFault::Silence));
-    let (uri, url) = (format!("{uri}?heartbeat=1"), sns.url());
+    let url = sns.url();
     let as_it_is = ("AMQP__DECLARE", "false");
     let settings =
-        [as_it_is, ("SNS__SNS_HOST", &*url), ("AMQP__PREFETCH", "5"), ("AMQP__URI", &*uri)];
+        [as_it_is, ("SNS__SNS_HOST", &*url), ("AMQP__PREFETCH", "5"), ("AMQP__URI", uri)];
     let active = Worker::start_with(stand, &settings).await;
     for number in 0..EVENTS {
         stand.publish(Event::chat("ann@h", "bob@h", &number.to_string())).await;
@@ -27,7 +27,7 @@ async fn two(stand: &Stand, sns: &FakeSns, uri: &str) -> (Worker, Worker) {
         (stand.ready(&stand.queue()).await + 5 == u32::try_from(EVENTS).unwrap()).then_some(())
     })
     .await;
-    let waiting = Worker::start_with(stand, &[as_it_is, ADMIN, ("AMQP__URI", &*uri)]).await;
+    let waiting = Worker::start_with(stand, &[as_it_is, ADMIN, ("AMQP__URI", uri)]).await;
     (active, waiting)
 }
 
@@ -68,6 +68,7 @@ async fn takes_over(stand: &Stand, active: Worker, waiting: Worker, event: &str,
 }
 
 on_both_own_brokers! {
+    /// In seconds, whatever the heartbeat is: the worker asks for the queue's arguments when it starts.
     async fn a_standby_is_quiet_and_takes_over_when_the_first_worker_dies(broker: &OwnBroker, stand: Stand) {
         let sns = FakeSns::start();
         let (active, waiting) = two(&stand, &sns, &broker.uri(0)).await;
@@ -78,7 +79,7 @@ on_both_own_brokers! {
     async fn a_standby_that_may_not_ask_for_arguments_says_so_once_and_takes_over(broker: &OwnBroker, stand: Stand) {
         let sns = FakeSns::start();
         broker.permit(&stand.id, "^$", ".*").await;
-        let uri = format!("amqp://{}:planted@127.0.0.1:{}/%2f", stand.id, broker.port(0));
+        let uri = format!("amqp://{}:planted@127.0.0.1:{}/%2f?heartbeat=1", stand.id, broker.port(0));
         let (active, waiting) = two(&stand, &sns, &uri).await;
         takes_over(&stand, active, waiting, "standby_assumed", "WARN").await;
         stand.leave_nothing().await;
