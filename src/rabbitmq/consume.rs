@@ -100,13 +100,12 @@ impl RabbitQueue {
             return Ok(Ensured { single_active, is_single: false, may_look: true });
         }
         let may_look = topology::find(connection, amqp, &self.source).await?;
-        let used = match self.used_as_is.get() {
-            Some(used) => used,
-            None => {
-                let targets = stream::targets(amqp, &self.source);
-                stream::refuse(&self.broker, connection, targets).await?;
-                own_queues::judge(&self.broker, connection, &self.source).await
-            }
+        let used = if let Some(used) = self.used_as_is.get() {
+            used
+        } else {
+            let targets = stream::targets(amqp, &self.source);
+            stream::refuse(&self.broker, connection, targets).await?;
+            own_queues::judge(&self.broker, connection, &self.source).await
         };
         self.used_as_is.set(Some(used));
         Ok(Ensured { single_active: None, is_single: used.is_single_active, may_look })

@@ -15,7 +15,7 @@ use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{self, QueueArguments};
 use crate::rabbitmq::topology::fitness;
 
-/// After this a queue that is used as it is is looked at again: somebody may have created it anew.
+/// After this a queue that is used as it is is looked at again: somebody may have created it, or created it anew.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 /// The same for a queue that does not fit. RabbitMQ logs what is asked then.
@@ -30,7 +30,7 @@ enum Prepared {
     Declared,
     /// Parked events come back by these arguments, as was seen then.
     Fit(QueueArguments, Instant),
-    /// Nothing is parked, and it is not asked again before that.
+    /// Nothing is parked, and it is not asked again before that: many events want to be parked at once.
     Unfit(SourceError, Instant),
 }
 
@@ -88,12 +88,13 @@ async fn prepare(
     }
     let queue = &parking.queue;
     let found = fitness::parking(broker, connection, source, parking).await;
-    Ok(match found.map_err(|error| advised(error, queue))? {
-        Ok(known) => Prepared::Fit(known, Instant::now()),
-        Err(problem) => {
-            let error = SourceError::Failed(format!("queue `{queue}`: {problem}"));
-            Prepared::Unfit(error, Instant::now() + JUDGE_AGAIN)
+    let unfit = |error, wait| Prepared::Unfit(error, Instant::now() + wait);
+    Ok(match found {
+        Ok(Ok(known)) => Prepared::Fit(known, Instant::now()),
+        Ok(Err(problem)) => {
+            unfit(SourceError::Failed(format!("queue `{queue}`: {problem}")), JUDGE_AGAIN)
         }
+        Err(error) => unfit(advised(error, queue), LOOK_AGAIN),
     })
 }
 

@@ -111,7 +111,7 @@ pub(in crate::rabbitmq) fn of_parking(known: &QueueArguments, home: &str) -> Opt
         match known.text(argument) {
             Some(value) if value == needed => {}
             Some(value) => {
-                wrong.push(format!("{argument} is \"{value}\" and must be \"{needed}\""))
+                wrong.push(format!("{argument} is \"{value}\" and must be \"{needed}\""));
             }
             None => wrong.push(format!("{argument} is not set and must be \"{needed}\"")),
         }

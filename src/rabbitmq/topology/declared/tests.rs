@@ -29,7 +29,7 @@ fn table(heading: &str) -> Rows {
     rows
 }
 
-fn shown(arguments: FieldTable) -> BTreeMap<String, String> {
+fn shown(arguments: &FieldTable) -> BTreeMap<String, String> {
     let value = |value: &AMQPValue| match value {
         AMQPValue::LongString(text) => text.to_string(),
         AMQPValue::LongLongInt(number) => number.to_string(),
@@ -45,9 +45,9 @@ fn the_tables_have_what_is_declared() {
         let inputs = Inputs { files, environment: Vec::new() };
         let amqp = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp;
         let declared = Rows::from([
-            ("source".to_owned(), shown(queue_arguments(&amqp))),
-            ("parking".to_owned(), shown(parking_arguments(&amqp, "event-pusher-sns"))),
-            ("dead letters".to_owned(), shown(dead_letter_arguments(&amqp))),
+            ("source".to_owned(), shown(&queue_arguments(&amqp))),
+            ("parking".to_owned(), shown(&parking_arguments(&amqp, "event-pusher-sns"))),
+            ("dead letters".to_owned(), shown(&dead_letter_arguments(&amqp))),
         ]);
         assert_eq!(table(&format!("## Arguments: {kind}")), declared, "{kind}");
     }
@@ -74,6 +74,6 @@ fn the_definitions_have_what_is_declared() {
         let text = |it: &serde_json::Value| it.as_str().map_or_else(|| it.to_string(), Into::into);
         let arguments: BTreeMap<_, _> =
             arguments.map(|(name, it)| (name.clone(), text(it))).collect();
-        assert_eq!(arguments, shown(declared), "{queue}");
+        assert_eq!(arguments, shown(&declared), "{queue}");
     }
 }
