@@ -192,6 +192,11 @@ impl SourceStatus {
         self.state == WAITING
     }
 
+    /// Whether another worker is the single active consumer of its queue.
+    pub(super) fn is_standby(&self) -> bool {
+        self.state == State::Standby.label()
+    }
+
     /// Whether it is not consumed, since no topic is set for what it carries.
     pub(super) fn has_no_topic(&self) -> bool {
         self.state == State::NoTopic.label()

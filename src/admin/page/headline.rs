@@ -76,7 +76,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     let dead = signs.dead_letters.unwrap_or(0);
     let title = match (held.len(), points.is_empty()) {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
-        (0, true) => "All is well: no events arrive, and the worker is ready".to_owned(),
+        (0, true) => title_of_quiet(&ready.sources).to_owned(),
         (0, false) if !waiting.is_empty() => {
             "A topic is flowing again, and its source resumes".to_owned()
         }
@@ -109,6 +109,14 @@ impl Point {
     /// One without a beginning.
     fn lasting(what: impl Into<String>, what_to_do: impl Into<String>) -> Self {
         Self { what: what.into(), since: None, what_to_do: what_to_do.into() }
+    }
+}
+
+fn title_of_quiet(sources: &[SourceStatus]) -> &'static str {
+    if !sources.is_empty() && sources.iter().all(SourceStatus::is_standby) {
+        "All is well: a standby, since another worker is the single active consumer"
+    } else {
+        "All is well: no events arrive, and the worker is ready"
     }
 }
 

@@ -11,9 +11,20 @@ use crate::publish::hold::OpenCircuit;
 use crate::publish::memory::fault;
 
 fn ready() -> Readiness {
+    ready_in(State::Consuming)
+}
+
+fn ready_in(state: State) -> Readiness {
     let since = Timestamp::UNIX_EPOCH;
-    let seen = SourceObservation { source: "events".to_owned(), state: State::Consuming, since };
+    let seen = SourceObservation { source: "events".to_owned(), state, since };
     Status { sources: vec![seen], ..Status::starting() }.ready()
+}
+
+#[test]
+fn a_standby_is_well_and_said_to_be_one() {
+    let standby = headline(&ready_in(State::Standby), Signs::default());
+    assert_eq!((standby.level, standby.points.len()), (Level::Good, 0), "{standby:?}");
+    assert!(standby.title.contains("another worker is the single active consumer"), "{standby:?}");
 }
 
 #[test]
