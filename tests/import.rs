@@ -127,16 +127,17 @@ fn what_can_not_be_imported_says_why_and_leaves_nothing() {
     write("broken.cfg", b"{modules,\n [{mod_event_pusher, planted\"}]}.");
     write("other.toml", b"[modules.mod_roster]\n");
     write("latin.cfg", b"{mod_event_pusher, \"\xfc\"}.");
+    write("latin.toml", b"# \xfc\n");
+    write("template.toml", b"[general]\n  hosts = {{{hosts}}}\n");
     write("large.toml", &vec![b'#'; 1_048_577]);
     for (name, status, said) in [
         ("broken.toml", 1, "cannot import broken.toml:1:9: not TOML: "),
         ("broken.cfg", 1, "cannot import broken.cfg:2:29: a quotation begins here and never ends"),
         ("other.toml", 1, "cannot import other.toml: neither the sns nor the rabbit backend"),
-        (
-            "latin.cfg",
-            1,
-            "cannot read latin.cfg: it is not UTF-8; the first bad byte is at offset 20",
-        ),
+        ("latin.cfg", 1, "cannot import latin.cfg:1:21: this character is not UTF-8"),
+        ("latin.toml", 1, "cannot import latin.toml:1:3: this character is not UTF-8"),
+        ("template.toml", 1, "cannot import template.toml:2:11: a placeholder, {{…}}, is not"),
+        ("a\u{202e}b.toml", 1, "cannot read a\\u{202e}b.toml: No such file or directory"),
         ("large.toml", 1, "cannot read large.toml: it is larger than 1 MiB"),
         ("absent.toml", 1, "cannot read absent.toml: No such file or directory"),
         ("--force", 2, "required"),

@@ -6,13 +6,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use event_pusher_import::{ImportError, Imported, Input, MAX_BYTES, Secrets, import};
+use event_pusher_import::{ImportError, Imported, Input, MAX_BYTES, Secrets, decode, import};
 
 use crate::cli::output::{print_error, print_raw};
 use crate::cli::{FAILED, INVALID_CONFIGURATION, arguments};
 use crate::config::{Config, HOST_KEYS, Inputs, Key, Problems};
 use crate::plugin::Plugins;
-use crate::text::counted;
+use crate::text::{counted, printable};
 
 /// Stands for standard input.
 const STDIN: &str = "-";
@@ -21,7 +21,7 @@ pub(crate) fn run(command: &arguments::Import, plugins: &Plugins) -> ExitCode {
     match run_command(command, plugins) {
         Ok(status) => status,
         Err(wrong) => {
-            print_error(&wrong);
+            print_error(&printable(&wrong, true));
             ExitCode::from(FAILED)
         }
     }
@@ -31,9 +31,10 @@ fn run_command(command: &arguments::Import, plugins: &Plugins) -> Result<ExitCod
     let name = if command.file == Path::new(STDIN) {
         "standard input".to_owned()
     } else {
-        command.file.display().to_string()
+        shown(&command.file)
     };
-    let text = read(&command.file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let bytes = read(&command.file).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let text = decode(bytes).map_err(|error| format!("cannot import {name}{error}"))?;
     let imported = imported(&text, &name, command.secrets.into())
         .map_err(|error| format!("cannot import {name}{error}"))?;
     let names: Vec<_> = plugins.names().collect();
@@ -57,7 +58,7 @@ fn problems(imported: &Imported, plugin_names: &[&str]) -> Option<Problems> {
     config.and_then(|config| config.require_topics()).err()
 }
 
-fn read(path: &Path) -> io::Result<String> {
+fn read(path: &Path) -> io::Result<Vec<u8>> {
     let from: Box<dyn Read> =
         if path == Path::new(STDIN) { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
     let mut bytes = Vec::new();
@@ -68,10 +69,12 @@ fn read(path: &Path) -> io::Result<String> {
             "it is larger than 1 MiB, which is too large for a configuration",
         ));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        io::Error::other(format!("it is not UTF-8; the first bad byte is at offset {at}"))
-    })
+    Ok(bytes)
+}
+
+/// A file's name for people, who may not have chosen it.
+fn shown(path: &Path) -> String {
+    printable(&path.display().to_string(), false)
 }
 
 /// Writes it for its owner's eyes only, and never half of it.
@@ -81,7 +84,7 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), String> {
     if force && fs::symlink_metadata(path).is_ok_and(is_other) {
         return Err(format!(
             "cannot replace {}: it is no regular file; name another file, or remove it first",
-            path.display()
+            shown(path)
         ));
     }
     let new = if force { beside(path) } else { path.to_owned() };
@@ -89,7 +92,7 @@ fn write(path: &Path, text: &str, force: bool) -> Result<(), String> {
         // Left behind by a crash, it would stand in the way for ever.
         let _ = fs::remove_file(&new);
     }
-    let shown = path.display();
+    let shown = shown(path);
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
     let mut file = file.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
@@ -116,13 +119,20 @@ fn beside(path: &Path) -> PathBuf {
 /// Says how it went, and returns what the program's status is then.
 fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path>) -> ExitCode {
     let Imported { choices, left_out, secrets, .. } = imported;
-    let written = output.map(|path| format!("wrote {}: ", path.display())).unwrap_or_default();
-    print_error(&format!(
+    let written = output.map(|path| format!("wrote {}: ", shown(path))).unwrap_or_default();
+    let counts = format!(
         "{written}{}, {} not converted, {} to be set in the environment; comments in the result explain each",
         counted(*choices, "choice", "choices"),
         counted(*left_out, "option", "options"),
         counted(*secrets, "secret", "secrets"),
-    ));
+    );
+    print_error(&counts);
+    if imported.may_have_been_silent {
+        print_error(
+            "note: according to MongooseIM's source, SNS refuses what its releases 3.3 to 6.8 publish: topics that got \
+             nothing so far may get events now, see docs/from-mongooseim.md#silent-topics",
+        );
+    }
     if imported.to_do > 0 {
         print_error(&format!(
             "{} in the result: nothing, or not all, can be published before that is done",
@@ -130,9 +140,10 @@ fn report(imported: &Imported, problems: Option<&Problems>, output: Option<&Path
         ));
     }
     if let Some(problems) = problems {
-        print_error(&format!(
+        let text = format!(
             "the result is not a valid configuration until these problems are corrected:\n{problems}"
-        ));
+        );
+        print_error(&printable(&text, true));
     } else if imported.to_do == 0 {
         return ExitCode::SUCCESS;
     }

@@ -113,7 +113,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 pub fn printable(text: &str, lines: bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if (c == '\n' && lines) || !is_obeyed(c) {
+        if (c == '\n' && lines) || !is_unprintable(c) {
             shown.push(c);
         } else {
             let _ = write!(shown, "{}", c.escape_default());
@@ -127,7 +127,7 @@ pub fn printable(text: &str, lines: bool) -> String {
 pub fn printable_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
-        if is_obeyed(c) {
+        if is_unprintable(c) {
             // All of them are in Unicode's first plane.
             let _ = write!(shown, "\\u{:04x}", u32::from(c));
         } else {
@@ -137,8 +137,9 @@ pub fn printable_json(json: &str) -> String {
     shown
 }
 
-/// Controls, and what turns the direction of the text after it or takes no room.
-const fn is_obeyed(c: char) -> bool {
+/// Whether it is a control character, or one that turns the direction of the text after it or takes no room.
+#[must_use]
+pub const fn is_unprintable(c: char) -> bool {
     let is_control = matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}');
     is_control
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}')

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::Malformed;
+use super::names::{self, Level};
 use super::server::{Form, HostConfig, Modules, Pool, Server};
 use super::terms::{self, Term, TermKind};
-use super::tree::{Node, Table, Value};
-use super::writer::Unsupported;
+use super::tree::{NAMELESS, Node, Table, Value, misplaced};
 
 /// # Errors
 ///
@@ -14,7 +14,7 @@ use super::writer::Unsupported;
 pub(super) fn read(text: &str) -> Result<Server, Malformed> {
     let terms = terms::read(text)?;
     let macros = terms.iter().filter_map(defined).collect();
-    let mut reader = ServerReader { macros, server: Server::new(Form::Erlang) };
+    let mut reader = ServerReader { macros, server: Server::new(Form::Erlang), has_modules: false };
     // A domain's options can add to general ones that stand below.
     let (of_hosts, general): (Vec<_>, Vec<_>) = terms.iter().partition(|&term| is_of_host(term));
     general.into_iter().chain(of_hosts).for_each(|term| reader.option(term));
@@ -38,6 +38,8 @@ fn defined(term: &Term) -> Option<(String, TermKind)> {
 struct ServerReader {
     macros: BTreeMap<String, TermKind>,
     server: Server,
+    /// The general ones stand somewhere before.
+    has_modules: bool,
 }
 
 impl ServerReader {
@@ -46,11 +48,11 @@ impl ServerReader {
         let items = match &term.kind {
             TermKind::List(terms) => return terms.iter().for_each(|term| self.option(term)),
             TermKind::Tuple(items) => items.as_slice(),
-            _ => return,
+            _ => std::slice::from_ref(term),
         };
         let name = items.first().and_then(atom).unwrap_or_default();
         match (name, items) {
-            ("modules", [_, modules]) => self.server.base = self.modules(modules),
+            ("modules", [_, modules]) => self.general_modules(modules, term.line),
             ("mod_event_pusher" | "mod_aws_sns" | "mod_muc" | "mod_muc_light", [_, _]) => {
                 let modules = Term { kind: TermKind::List(vec![term.clone()]), line: term.line };
                 self.add(&modules);
@@ -65,41 +67,80 @@ impl ServerReader {
             ("rabbit", [_, _, _, _, _]) => self.pool(items),
             ("include_config_file", [_, ..]) => {
                 let why = "names another file, which is not read; import that, too, and join both";
-                self.server.unsupported.push(Unsupported::new(term.line, name, why));
+                self.server.refuse(term.line, name, why);
             }
-            ("define_macro", [_, _, _]) if defined(term).is_none() => {
-                let why = "is of a value that is not simple; write it where the macro is used";
-                self.server.unsupported.push(Unsupported::new(term.line, name, why));
+            ("define_macro", [_, _, _]) => {
+                if defined(term).is_none() {
+                    let why = "is of a value that is not simple; write it where the macro is used";
+                    self.server.refuse(term.line, name, why);
+                }
             }
-            _ => {}
+            _ => self.other(items, &names::TOP_OF_TERMS, "", term.line),
         }
     }
 
+    /// Something else than what is read on this level.
+    fn other(&mut self, items: &[Term], level: &Level, path: &str, line: usize) {
+        let first = items.first();
+        // As in {{s2s_addr, "host"}, {127,0,0,1}}, or {{add, modules}, []}.
+        let inner = || match first.and_then(tuple)? {
+            [add, key] if is_atom(add, "add") => atom(key),
+            items => items.first().and_then(atom),
+        };
+        let name = first.and_then(atom).or_else(inner);
+        let full = format!("{path}{}", name.unwrap_or(NAMELESS));
+        match name.map(|name| (name, level.meant(name))) {
+            None => self.server.refuse(line, full, "is no option"),
+            Some((name, Some(meant))) if meant == name => {
+                self.server.refuse(line, full, "has not the form that this option has");
+            }
+            Some((_, Some(meant))) => self.server.refuse(line, full, misplaced(meant)),
+            Some((_, None)) => {
+                self.server.not_read.insert(full);
+            }
+        }
+    }
+
+    fn general_modules(&mut self, modules: &Term, line: usize) {
+        if self.has_modules {
+            let why = "stands a second time; what both have is taken from here";
+            self.server.refuse(line, "modules", why);
+        }
+        self.has_modules = true;
+        self.add(modules);
+    }
+
     fn modules(&mut self, list: &Term) -> Modules {
-        let table = self.table("modules", list);
-        Modules::read(table, Form::Erlang, &mut self.server.unsupported)
+        let table = self.options("modules", list);
+        self.server.read_modules(table)
     }
 
     /// A part of the modules, which may come with others.
     fn add(&mut self, list: &Term) {
         let more = self.modules(list);
-        merge(&mut self.server.base, more);
+        self.merge(more, list.line);
     }
 
     fn backends(&mut self, list: &Term) {
-        let table = self.table("backends", list);
+        let table = self.options("backends", list);
         let mut more = Modules::default();
         more.read_backends(table, &mut self.server.unsupported);
-        merge(&mut self.server.base, more);
+        self.merge(more, list.line);
+    }
+
+    fn merge(&mut self, more: Modules, line: usize) {
+        for name in self.server.base.merge(more) {
+            self.server.refuse(line, name, "stands a second time; this one counts");
+        }
     }
 
     fn host_config(&mut self, host: &Term, options: &Term, line: usize) {
         let Some(Value::Text(name)) = self.scalar(host) else {
-            self.server.unsupported.push(Unsupported::new(line, "host_config", "names no host"));
+            self.server.refuse(line, "host_config", "names no host");
             return;
         };
         let mut found = HostConfig { name, is_type: false, line, modules: None, pool: None };
-        for option in list(options) {
+        for option in self.items("host_config", options) {
             match tuple(option) {
                 Some([key, modules]) if is_atom(key, "modules") => {
                     found.modules = Some(self.modules(modules));
@@ -107,21 +148,28 @@ impl ServerReader {
                 Some([key, modules]) if is_added(key, "modules") => {
                     let more = self.modules(modules);
                     let mut all = self.server.base.clone();
-                    merge(&mut all, more);
+                    all.merge(more);
                     found.modules = Some(all);
                 }
-                _ => {}
+                items => {
+                    let items = items.unwrap_or(std::slice::from_ref(option));
+                    self.other(items, &names::HOST, "host_config.", option.line);
+                }
             }
         }
         self.server.add_host(found);
     }
 
     fn pools(&mut self, pools: &Term) {
-        for pool in list(pools) {
-            if let Some(items) = tuple(pool)
-                && items.first().is_some_and(|kind| is_atom(kind, "rabbit"))
-            {
-                self.pool(items);
+        for pool in self.items("outgoing_pools", pools) {
+            match tuple(pool) {
+                Some(items) if items.first().is_some_and(|kind| is_atom(kind, "rabbit")) => {
+                    self.pool(items);
+                }
+                items => {
+                    let items = items.unwrap_or(std::slice::from_ref(pool));
+                    self.other(items, &names::POOLS, "outgoing_pools.", pool.line);
+                }
             }
         }
     }
@@ -131,10 +179,13 @@ impl ServerReader {
         let [_, scope, tag, _, connection] = items else {
             let line = items.first().map_or(1, |item| item.line);
             let why = "is not of five parts: {rabbit, host, event_pusher, [], ConnectionOptions}";
-            self.server.unsupported.push(Unsupported::new(line, "outgoing_pools.rabbit", why));
+            self.server.refuse(line, "outgoing_pools.rabbit", why);
             return;
         };
         if !is_atom(tag, "event_pusher") {
+            let what = format!("outgoing_pools.rabbit.{}", atom(tag).unwrap_or(NAMELESS));
+            let why = "is not mod_event_pusher's, whose pool has the tag event_pusher";
+            self.server.refuse(tag.line, what, why);
             return;
         }
         let host = match &scope.kind {
@@ -144,8 +195,25 @@ impl ServerReader {
                 _ => None,
             }),
         };
-        let connection = self.table("outgoing_pools.rabbit.event_pusher", connection);
+        let connection = self.options("outgoing_pools.rabbit.event_pusher", connection);
         self.server.pools.push(Pool { host, connection });
+    }
+
+    /// A list's items. What is no list is reported.
+    fn items<'t>(&mut self, what: &str, term: &'t Term) -> &'t [Term] {
+        let TermKind::List(items) = &term.kind else {
+            self.server.refuse(term.line, what, "is no list, so it is not read");
+            return &[];
+        };
+        items
+    }
+
+    /// A table of options. What can't be one is reported.
+    fn options(&mut self, path: &str, from: &Term) -> Table {
+        if !matches!(from.kind, TermKind::List(_) | TermKind::Map(_)) {
+            self.server.refuse(from.line, path, "is no list of options, so it is not read");
+        }
+        self.table(path, from)
     }
 
     /// A property list, or a map, as options.
@@ -164,7 +232,7 @@ impl ServerReader {
             _ => Vec::new(),
         };
         for (key, value) in pairs {
-            let name = atom(key).unwrap_or("(no option)");
+            let name = atom(key).unwrap_or(NAMELESS);
             let inner = format!("{path}.{name}");
             let value = match value {
                 Some(value) => self.value(&inner, value),
@@ -196,22 +264,6 @@ impl ServerReader {
             TermKind::Integer(number) => Some(Value::Integer(*number)),
             _ => None,
         }
-    }
-}
-
-/// Of what stands twice, the later counts.
-fn merge(into: &mut Modules, more: Modules) {
-    into.sns = more.sns.or(into.sns.take());
-    into.rabbit = more.rabbit.or(into.rabbit.take());
-    into.muc = more.muc.or(into.muc.take());
-    into.muc_light = more.muc_light.or(into.muc_light.take());
-    into.others.extend(more.others);
-}
-
-fn list(term: &Term) -> &[Term] {
-    match &term.kind {
-        TermKind::List(items) => items,
-        _ => &[],
     }
 }
 

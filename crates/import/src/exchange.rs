@@ -2,6 +2,7 @@
 
 use event_pusher_core::event::EventKind;
 
+use super::exchange_type;
 use super::tree::Table;
 use super::writer::Unsupported;
 
@@ -101,18 +102,13 @@ impl Exchange {
                     .to_owned(),
             ),
             "topic" => None,
-            "fanout" | "headers" if self.has_default_topics() => None,
-            "fanout" | "headers" => Some(format!(
-                "is of type {}, which hands on what is received as well, and has topics of its own \
+            all if exchange_type::hands_on_all(all) && self.has_default_topics() => None,
+            all if exchange_type::hands_on_all(all) => Some(format!(
+                "is of type {all}, which hands on what is received as well, and has topics of its own \
                  names, so that nothing tells them apart; keep the default topics, or use a topic \
-                 exchange",
-                self.routing
+                 exchange"
             )),
-            other => Some(format!(
-                "is of type {other}, from which nobody can take the events of all users: a queue \
-                 would need a binding for each; let MongooseIM use a topic exchange, under another \
-                 name, since RabbitMQ changes no exchange's type"
-            )),
+            other => Some(exchange_type::obstacle(other)),
         }
     }
 

@@ -8,12 +8,16 @@
 //! [`Input`], and whether the result loads is for the caller to try.
 
 mod connection;
+mod encoding;
 mod erlang;
 mod exchange;
+mod exchange_type;
+mod names;
 mod routing;
 mod server;
 mod sns;
 mod sources;
+mod template;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -28,8 +32,13 @@ use self::server::{Form, Server};
 use self::writer::{TomlWriter, Unsupported};
 use event_pusher_core::text::line_and_column;
 
+pub use self::encoding::decode;
+
 /// Larger than any configuration by far, in bytes.
 pub const MAX_BYTES: usize = 1_048_576;
+
+/// The names that a message has at most.
+const MOST_SHOWN: usize = 100;
 
 /// Where secrets go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +75,8 @@ pub struct Imported {
     pub secrets: usize,
     /// So many with `TODO:`. Without what these ask for, no worker starts with the result.
     pub to_do: usize,
+    /// The SNS backend may have published nothing so far, so that topics get their first events from a worker.
+    pub may_have_been_silent: bool,
 }
 
 /// Why the input can't be imported. The text shows nothing of the input.
@@ -91,7 +102,9 @@ impl fmt::Display for ImportError {
                     ": neither the sns nor the rabbit backend of mod_event_pusher is in it; give the \
                      file in which they are switched on, or that part of it",
                 )?;
-                unread.iter().try_for_each(|unsupported| write!(f, "\n  not read: {unsupported}"))
+                let (shown, more) = unread.split_at(unread.len().min(MOST_SHOWN));
+                shown.iter().try_for_each(|it| write!(f, "\n  not read: {it}"))?;
+                if more.is_empty() { Ok(()) } else { write!(f, "\n  and {} more", more.len()) }
             }
         }
     }
@@ -122,11 +135,14 @@ impl Malformed {
 pub fn import(input: &Input) -> Result<Imported, ImportError> {
     // An editor's mark is no part of the text.
     let text = input.text.strip_prefix('\u{feff}').unwrap_or(input.text);
-    let server = match form(input.name, text) {
+    let form = form(input.name, text);
+    template::refuse_outside_texts(text, form).map_err(ImportError::Malformed)?;
+    let server = match form {
         Form::Toml => self::toml::read(text),
         Form::Erlang => erlang::read(text),
     };
     let server = server.map_err(ImportError::Malformed)?;
+    template::refuse_in_texts(&server, text).map_err(ImportError::Malformed)?;
     if !server.is_about_events() {
         return Err(ImportError::NothingToImport { unread: server.unsupported });
     }
@@ -136,7 +152,8 @@ pub fn import(input: &Input) -> Result<Imported, ImportError> {
     sources::write(&server, &sources::kinds(&server), &mut writer);
     routing::write(&server, input, &mut writer);
     let TomlWriter { choices, left_out, secrets, to_do, .. } = writer;
-    Ok(Imported { toml: writer.finish(), choices, left_out, secrets, to_do })
+    let may_have_been_silent = sns::may_have_been_silent(&server);
+    Ok(Imported { toml: writer.finish(), choices, left_out, secrets, to_do, may_have_been_silent })
 }
 
 /// By the file's name; else by the first character, as no TOML begins with a brace or a percent
@@ -160,7 +177,14 @@ fn head(server: &Server, input: &Input, writer: &mut TomlWriter) {
          to switch over without loss, and back.",
     );
     writer.leave_out_all(&server.unsupported);
+    not_read(server, writer);
     writer.blank();
+    if sns::may_have_been_silent(server) {
+        writer.comment(
+            "According to MongooseIM's source, SNS refuses what its releases 3.3 to 6.8 publish: topics that got \
+             nothing so far may get events now, see docs/from-mongooseim.md#silent-topics",
+        );
+    }
     writer.comment(
         "In MongooseIM: switch the rabbit backend on and the sns backend off, in one step, when the \
          workers run.",
@@ -174,6 +198,23 @@ fn head(server: &Server, input: &Input, writer: &mut TomlWriter) {
             "The {other} backend stays as it is: it has nothing to do with SNS."
         ));
     }
+}
+
+/// Names what has nothing to do with events, so that a misspelt name that resembles none is seen, too.
+fn not_read(server: &Server, writer: &mut TomlWriter) {
+    if server.not_read.is_empty() {
+        return;
+    }
+    let names: Vec<_> =
+        server.not_read.iter().take(MOST_SHOWN).map(|it| writer::shown(it)).collect();
+    let more = match server.not_read.len() - names.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    writer.comment(&format!(
+        "Not read, having nothing to do with these events: {}{more}.",
+        names.join(", ")
+    ));
 }
 
 /// What MongooseIM needs where it has only the SNS backend.

@@ -7,11 +7,8 @@ use super::{Input, Secrets};
 
 const CREDENTIALS: [&str; 2] = ["access_key_id", "secret_access_key"];
 
-const MUC_CHOICE: &str = "MongooseIM published messages to rooms anywhere, whatever muc_host said. Here a \
-    room must be on a domain that is named, conference.@HOST@ if nothing else is: muc_host, taken from \
-    muc_host, mod_muc or mod_muc_light, and the rest in [sns.muc_topics]. @HOST@ is the sender's own domain. So \
-    add the domains of rooms that users of your other domains write to, of further components, and of other \
-    servers' rooms if you want their messages, too.";
+const MUC_CHOICE: &str = "a room must be on a domain that is named here, though MongooseIM never applied muc_host: \
+    docs/from-mongooseim.md#rooms";
 
 /// Writes `[sns]`, with what it has in it for all domains, and `[hosts]`.
 pub(super) fn write(server: &Server, input: &Input, writer: &mut TomlWriter) {
@@ -72,8 +69,14 @@ fn topics(server: &Server, sns: &Sns, writer: &mut TomlWriter) {
 
 fn plugin(sns: &Sns, what: &str, writer: &mut TomlWriter) {
     match sns.own_plugin() {
-        None if sns.get("plugin_module").is_some() => writer.set("plugin_module", DEFAULT_PLUGIN),
-        None => {}
+        None => match sns.get("plugin_module") {
+            Some(DEFAULT_PLUGIN) => writer.set("plugin_module", DEFAULT_PLUGIN),
+            Some(old) => {
+                writer.choice(&format!("{old} is the default plugin's name up to MongooseIM 2.1."));
+                writer.set("plugin_module", DEFAULT_PLUGIN);
+            }
+            None => {}
+        },
         Some(module) => {
             let why = format!(
                 "is the Erlang module {module}, which can't run here; ids and attributes are those of the \

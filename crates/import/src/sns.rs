@@ -1,8 +1,9 @@
 //! Settings of MongooseIM's SNS backend for one domain, or for all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::server::Modules;
+use super::names::ROOMS;
+use super::server::{Form, Modules, Server};
 use super::tree::Table;
 use super::writer::Unsupported;
 
@@ -33,6 +34,9 @@ pub(super) const NUMBERS: [(&str, i64, i64, i64); 3] = [
 
 /// What MongooseIM has if no plugin is named. We have it under the same name.
 pub(super) const DEFAULT_PLUGIN: &str = "mod_event_pusher_sns_defaults";
+
+/// Its names in all releases: the second is that of `mod_aws_sns`, up to 2.1.
+const DEFAULT_PLUGINS: [&str; 2] = [DEFAULT_PLUGIN, "mod_aws_sns_defaults"];
 
 /// The backend's options, and the domains of rooms beside it.
 #[derive(Clone, Default)]
@@ -65,7 +69,8 @@ impl Sns {
             }
         }
         table.finish(&mut found.unsupported);
-        found.muc_hosts = muc_hosts(modules, found.get("muc_host"));
+        let own = found.texts.get("muc_host").cloned();
+        found.muc_hosts = muc_hosts(modules, own, &mut found.unsupported);
         found
     }
 
@@ -75,7 +80,7 @@ impl Sns {
 
     /// A plugin that is an Erlang module of the operator's own.
     pub(super) fn own_plugin(&self) -> Option<&str> {
-        self.get("plugin_module").filter(|name| *name != DEFAULT_PLUGIN)
+        self.get("plugin_module").filter(|name| !DEFAULT_PLUGINS.contains(name))
     }
 
     pub(super) fn has_topics(&self) -> bool {
@@ -105,16 +110,20 @@ impl Sns {
 
 /// Of the backend's own option, which MongooseIM never applied, and of the modules that have
 /// rooms.
-fn muc_hosts(modules: &Modules, own: Option<&str>) -> Vec<String> {
-    let host = |module: &Option<Table>, default: &str| {
+fn muc_hosts(
+    modules: &Modules,
+    own: Option<String>,
+    unsupported: &mut Vec<Unsupported>,
+) -> Vec<String> {
+    let mut host = |module: &Option<Table>, default: &str| {
         let mut module = module.clone()?;
-        Some(module.take_text("host", &mut Vec::new()).unwrap_or_else(|| default.to_owned()))
+        let host = module.take_text("host", unsupported).unwrap_or_else(|| default.to_owned());
+        // Most of their options are about rooms, not about events.
+        module.finish_level(&ROOMS, unsupported, &mut BTreeSet::new());
+        Some(host)
     };
-    let found = [
-        own.map(str::to_owned),
-        host(&modules.muc, "conference.@HOST@"),
-        host(&modules.muc_light, "muclight.@HOST@"),
-    ];
+    let found =
+        [own, host(&modules.muc, "conference.@HOST@"), host(&modules.muc_light, "muclight.@HOST@")];
     let mut hosts: Vec<String> = Vec::new();
     for host in found.into_iter().flatten() {
         if !hosts.iter().any(|it| it.eq_ignore_ascii_case(&host)) {
@@ -122,4 +131,14 @@ fn muc_hosts(modules: &Modules, own: Option<&str>) -> Vec<String> {
         }
     }
     hosts
+}
+
+/// Whether the SNS backend may have published nothing: from MongooseIM 3.3 to 6.8, SNS refuses what it sends. Of an older
+/// release are Erlang terms that have `mod_aws_sns`, and nothing for RabbitMQ.
+pub(super) fn may_have_been_silent(server: &Server) -> bool {
+    let is_older = |modules: &Modules| {
+        let has_rabbit = !server.pools.is_empty() || server.modules().any(|it| it.rabbit.is_some());
+        server.form == Form::Erlang && modules.has_old_name && !has_rabbit
+    };
+    server.modules().any(|modules| Sns::read(modules).has_topics() && !is_older(modules))
 }

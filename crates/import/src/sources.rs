@@ -3,6 +3,7 @@
 use event_pusher_core::event::EventKind;
 
 use super::exchange::{Exchange, section};
+use super::exchange_type;
 use super::server::{Form, Modules, Server};
 use super::sns::{Sns, TOPICS};
 use super::writer::{TomlWriter, Unsupported, quoted};
@@ -232,6 +233,12 @@ impl<'a> Sources<'a> {
     fn begin(&mut self, exchange: &Exchange, name: &str, routing_key: &str) {
         self.some = true;
         self.writer.group(&format!("amqp.sources.{name}"));
+        if exchange_type::hands_on_all(&exchange.routing) {
+            self.writer.comment(&format!(
+                "An exchange of type {} hands on all that is published to it; a worker skips what is received.",
+                exchange.routing
+            ));
+        }
         self.writer.set("exchange", &exchange.name);
         self.writer.set("exchange_type", &exchange.routing);
         self.writer.set_plain("exchange_durable", exchange.durable);

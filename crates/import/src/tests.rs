@@ -5,6 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod unread;
+
 fn input<'a>(text: &'a str, name: &'a str, secrets: Secrets) -> Input<'a> {
     let variable = &|key: &str| format!("EVENT_PUSHER__SNS__{}", key.to_uppercase());
     Input {

@@ -3,9 +3,9 @@
 use toml::de::{DeTable, DeValue};
 
 use super::Malformed;
-use super::server::{Form, HostConfig, Modules, Pool, Server};
+use super::names;
+use super::server::{Form, HostConfig, Pool, Server};
 use super::tree::{Node, Table, Value};
-use super::writer::Unsupported;
 
 /// # Errors
 ///
@@ -18,45 +18,63 @@ pub(super) fn read(text: &str) -> Result<Server, Malformed> {
     let mut root = Lines::of(text).table(String::new(), 1, parsed.get_ref());
     let mut server = Server::new(Form::Toml);
     if let Some(modules) = root.take_table("modules") {
-        server.base = Modules::read(modules, Form::Toml, &mut server.unsupported);
+        server.base = server.read_modules(modules);
     }
-    server.pools.extend(pool(&mut root, &mut server.unsupported));
-    if let Some(Node { value: Value::List(items), .. }) = root.take("host_config") {
+    let pool = pool(&mut root, &mut server);
+    server.pools.extend(pool);
+    if let Some(node) = root.take("host_config") {
+        let line = node.line;
+        let Value::List(items) = node.value else {
+            server.refuse(line, "host_config", "is no list of tables; write it as [[host_config]]");
+            return Ok(finished(root, server));
+        };
         for item in items {
-            if let Value::Table(table) = item.value {
-                host_config(table, item.line, &mut server);
+            match item.value {
+                Value::Table(table) => host_config(table, item.line, &mut server),
+                _ => server.refuse(item.line, "host_config", "is no table"),
             }
         }
     }
-    Ok(server)
+    Ok(finished(root, server))
+}
+
+fn finished(root: Table, mut server: Server) -> Server {
+    server.finish(root, &names::TOP);
+    server
 }
 
 fn host_config(mut table: Table, line: usize, server: &mut Server) {
-    let unsupported = &mut server.unsupported;
-    let host = table.take_text("host", unsupported);
+    let host = table.take_text("host", &mut server.unsupported);
     let is_type = host.is_none();
-    let Some(name) = host.or_else(|| table.take_text("host_type", unsupported)) else {
-        unsupported.push(Unsupported::new(line, "host_config", "has neither host nor host_type"));
-        return;
-    };
-    let modules = table.take_table("modules");
-    let modules = modules.map(|modules| Modules::read(modules, Form::Toml, unsupported));
-    let pool = pool(&mut table, unsupported).map(|pool| Pool { host: Some(name.clone()), ..pool });
-    server.add_host(HostConfig { name, is_type, line, modules, pool });
+    let name = host.or_else(|| table.take_text("host_type", &mut server.unsupported));
+    let modules = table.take_table("modules").map(|modules| server.read_modules(modules));
+    let pool = pool(&mut table, server).map(|pool| Pool { host: name.clone(), ..pool });
+    server.finish(table, &names::HOST);
+    match name {
+        Some(name) => server.add_host(HostConfig { name, is_type, line, modules, pool }),
+        None => server.refuse(line, "host_config", "has neither host nor host_type"),
+    }
 }
 
-fn pool(parent: &mut Table, unsupported: &mut Vec<Unsupported>) -> Option<Pool> {
-    let mut tags = parent.take_table("outgoing_pools")?.take_table("rabbit")?;
+fn pool(parent: &mut Table, server: &mut Server) -> Option<Pool> {
+    let mut pools = parent.take_table("outgoing_pools")?;
+    let tags = pools.take_table("rabbit");
+    server.finish(pools, &names::POOLS);
+    let mut tags = tags?;
     let found = tags.take_table("event_pusher");
-    for (tag, node) in &tags.entries {
-        if found.is_none() {
-            let why = "is not mod_event_pusher's, whose pool has the tag event_pusher";
-            unsupported.push(Unsupported::new(node.line, format!("{}.{tag}", tags.path), why));
+    if found.is_none() {
+        for (tag, node) in &tags.entries {
+            if names::TAGS.meant(tag).is_none() {
+                let why = "is not mod_event_pusher's, whose pool has the tag event_pusher";
+                server.refuse(node.line, format!("{}.{tag}", tags.path), why);
+            }
         }
+        tags.entries.retain(|(tag, _)| names::TAGS.meant(tag).is_some());
     }
+    server.finish(tags, &names::TAGS);
     let mut pool = found?;
     // Before 6.3 a pool could be a single host's: scope = "single_host", host = "…".
-    let host = pool.take_text("host", unsupported);
+    let host = pool.take_text("host", &mut server.unsupported);
     let line = pool.line;
     let connection = pool
         .take_table("connection")
@@ -65,7 +83,7 @@ fn pool(parent: &mut Table, unsupported: &mut Vec<Unsupported>) -> Option<Pool> 
         // How MongooseIM publishes is its own affair.
         pool.take(own);
     }
-    pool.finish(unsupported);
+    pool.finish(&mut server.unsupported);
     Some(Pool { host, connection })
 }
 

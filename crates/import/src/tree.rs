@@ -1,5 +1,10 @@
 //! The tree that both forms of MongooseIM's configuration are read into.
 
+use std::collections::BTreeSet;
+
+use event_pusher_core::nearest::nearest_word;
+
+use super::names::Level;
 use super::writer::Unsupported;
 
 /// A value and the line that it stands on, from 1.
@@ -27,11 +32,16 @@ pub(super) struct Table {
     pub path: String,
     pub line: usize,
     pub entries: Vec<(String, Node)>,
+    /// The names that were looked for, so that a misspelt one can be told from others.
+    asked: Vec<String>,
 }
+
+/// Stands for the name of something that has none.
+pub(super) const NAMELESS: &str = "(no name)";
 
 impl Table {
     pub(super) fn new(path: impl Into<String>, line: usize) -> Self {
-        Self { path: path.into(), line, entries: Vec::new() }
+        Self { path: path.into(), line, entries: Vec::new(), asked: Vec::new() }
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -39,6 +49,9 @@ impl Table {
     }
 
     pub(super) fn take(&mut self, key: &str) -> Option<Node> {
+        if !self.asked.iter().any(|it| it == key) {
+            self.asked.push(key.to_owned());
+        }
         let at = self.entries.iter().position(|(name, _)| name == key)?;
         Some(self.entries.remove(at).1)
     }
@@ -109,11 +122,51 @@ impl Table {
         None
     }
 
-    /// Tells what nobody took. Of the values nothing is shown: they may be secrets.
+    /// Reports what nobody took. Of the values nothing is shown: they may be secrets.
     pub(super) fn finish(self, unsupported: &mut Vec<Unsupported>) {
-        for (name, node) in self.entries {
-            let why = "is no option that is known here, or stands twice, or is of another kind";
-            unsupported.push(Unsupported::new(node.line, format!("{}.{name}", self.path), why));
+        let known: Vec<_> = self.asked.iter().map(String::as_str).collect();
+        for (name, node) in &self.entries {
+            let why = match nearest_word(name, &known) {
+                Some(word) if word == name => TWICE.to_owned(),
+                Some(word) => format!("is no option that is known here; did you mean {word}?"),
+                None => "is no option that is known here".to_owned(),
+            };
+            unsupported.push(Unsupported::new(node.line, self.full_name(name), why));
         }
     }
+
+    /// Reports what nobody took of a level that has much besides events: names that look like those that are read are
+    /// unsupported, the others are not read.
+    pub(super) fn finish_level(
+        self,
+        level: &Level,
+        unsupported: &mut Vec<Unsupported>,
+        not_read: &mut BTreeSet<String>,
+    ) {
+        for (name, node) in &self.entries {
+            let full = self.full_name(name);
+            let why = if self.asked.contains(name) {
+                TWICE.to_owned()
+            } else if name == NAMELESS {
+                "is no option".to_owned()
+            } else if let Some(meant) = level.meant(name) {
+                misplaced(meant)
+            } else {
+                not_read.insert(full);
+                continue;
+            };
+            unsupported.push(Unsupported::new(node.line, full, why));
+        }
+    }
+
+    fn full_name(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+const TWICE: &str = "stands twice, or is of another kind than this option";
+
+/// Why an option is not read whose name looks like one that is.
+pub(super) fn misplaced(meant: &str) -> String {
+    format!("is no name that is read here; did you mean {meant}?")
 }

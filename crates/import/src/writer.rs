@@ -2,8 +2,22 @@
 
 use std::fmt::{self, Display, Write};
 
+use event_pusher_core::text::{is_unprintable, printable};
+
 /// Where comments end.
 const WIDTH: usize = 110;
+
+/// Longer names are cut, in characters.
+const LONGEST_NAME: usize = 200;
+
+/// A name of the input, for people.
+pub(super) fn shown(name: &str) -> String {
+    let mut shown = printable(&name.chars().take(LONGEST_NAME).collect::<String>(), false);
+    if name.chars().nth(LONGEST_NAME).is_some() {
+        shown.push('…');
+    }
+    shown
+}
 
 /// Something of the input that has no place in the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +38,8 @@ impl Unsupported {
 impl Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { line, what, why } = self;
-        let end = if why.ends_with(':') { "" } else { "." };
-        write!(f, "{what} (line {line}) {why}{end}")
+        let end = if why.ends_with([':', '?']) { "" } else { "." };
+        write!(f, "{} (line {line}) {}{end}", shown(what), printable(why, false))
     }
 }
 
@@ -122,9 +136,9 @@ impl TomlWriter {
         }
     }
 
-    /// Comments may have no control characters, and what is quoted may be anything.
+    /// Comments may have no control characters, and what is quoted in them may be anything.
     fn line(&mut self, line: &str) {
-        self.text.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '?' } else { c }));
+        self.text.push_str(&printable(line, false));
         self.text.push('\n');
     }
 }
@@ -135,8 +149,8 @@ pub(super) fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => {
-                // Writing to a text never fails.
+            c if is_unprintable(c) => {
+                // Writing to a text never fails. All of these characters are in Unicode's first plane.
                 let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),
