@@ -153,7 +153,7 @@ impl ServerReader {
                 }
                 items => {
                     let items = items.unwrap_or(std::slice::from_ref(option));
-                    self.other(items, &names::HOST, "host_config.", option.line);
+                    self.other(items, &names::HOST_OF_TERMS, "host_config.", option.line);
                 }
             }
         }

@@ -62,8 +62,33 @@ pub(super) const TOP_OF_TERMS: Level = Level {
     others: &["s2s"],
 };
 
-/// The modules.
+/// Modules whose names look like one that is read.
+const OTHER_MODULES: &[&str] = &[
+    "mod_event_pusher_http",
+    "mod_event_pusher_push",
+    "mod_irc",
+    "mod_mam",
+    "mod_muc_log",
+    "mod_sic",
+];
+
+/// The modules of `mongooseim.toml`.
 pub(super) const MODULES: Level = Level {
+    read: &[
+        ("mod_event_pusher", "mod_event_pusher"),
+        ("mod_event_pusher_rabbit", "mod_event_pusher.rabbit"),
+        ("mod_event_pusher_sns", "mod_event_pusher.sns"),
+        ("mod_aws_sns", "mod_aws_sns"),
+        ("mod_muc", "mod_muc"),
+        ("mod_muc_light", "mod_muc_light"),
+        ("rabbit", "mod_event_pusher.rabbit"),
+        ("sns", "mod_event_pusher.sns"),
+    ],
+    others: OTHER_MODULES,
+};
+
+/// The modules of `mongooseim.cfg`.
+pub(super) const MODULES_OF_TERMS: Level = Level {
     read: &[
         ("mod_event_pusher", "mod_event_pusher"),
         ("mod_event_pusher_rabbit", "mod_event_pusher with the backend rabbit"),
@@ -71,21 +96,13 @@ pub(super) const MODULES: Level = Level {
         ("mod_aws_sns", "mod_aws_sns"),
         ("mod_muc", "mod_muc"),
         ("mod_muc_light", "mod_muc_light"),
-        ("backends", "mod_event_pusher with these backends"),
         ("rabbit", "mod_event_pusher with the backend rabbit"),
         ("sns", "mod_event_pusher with the backend sns"),
     ],
-    others: &[
-        "mod_event_pusher_http",
-        "mod_event_pusher_push",
-        "mod_irc",
-        "mod_mam",
-        "mod_muc_log",
-        "mod_sic",
-    ],
+    others: OTHER_MODULES,
 };
 
-/// What a `host_config` may have.
+/// What a `host_config` of `mongooseim.toml` may have.
 pub(super) const HOST: Level = Level {
     read: &[
         ("host", "host"),
@@ -93,6 +110,12 @@ pub(super) const HOST: Level = Level {
         ("modules", "modules"),
         ("outgoing_pools", "outgoing_pools"),
     ],
+    others: &[],
+};
+
+/// What is read of a `host_config` of `mongooseim.cfg`.
+pub(super) const HOST_OF_TERMS: Level = Level {
+    read: &[("modules", "modules"), ("outgoing_pools", "outgoing_pools outside of host_config")],
     others: &[],
 };
 
@@ -117,7 +140,8 @@ mod tests {
             (&TOP, "sns", "modules.mod_event_pusher.sns"),
             (&TOP_OF_TERMS, "ougtoing_pools", "outgoing_pools"),
             (&TOP_OF_TERMS, "hostconfig", "host_config"),
-            (&MODULES, "mod_event_pusher_rabbit", "mod_event_pusher with the backend rabbit"),
+            (&MODULES, "mod_event_pusher_rabbit", "mod_event_pusher.rabbit"),
+            (&MODULES_OF_TERMS, "sns", "mod_event_pusher with the backend sns"),
             (&MODULES, "mod_evnet_pusher", "mod_event_pusher"),
             (&MODULES, "mod_muc_lite", "mod_muc_light"),
             (&HOST, "moduls", "modules"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::names::{Level, MODULES};
+use super::names::{self, Level};
 use super::tree::Table;
 use super::writer::Unsupported;
 
@@ -133,7 +133,11 @@ impl Server {
         }
         found.muc = modules.take_table("mod_muc");
         found.muc_light = modules.take_table("mod_muc_light");
-        self.finish(modules, &MODULES);
+        let level = match self.form {
+            Form::Toml => &names::MODULES,
+            Form::Erlang => &names::MODULES_OF_TERMS,
+        };
+        self.finish(modules, level);
         found
     }
 }

@@ -117,13 +117,17 @@ fn line_length(rest: &str) -> usize {
 }
 
 fn malformed(text: &str, at: usize, form: Form) -> Malformed {
-    let file = match form {
-        Form::Toml => "mongooseim.toml",
-        Form::Erlang => "mongooseim.cfg",
+    let files = match form {
+        Form::Toml => {
+            "etc/mongooseim.toml in its release's folder, or /etc/mongooseim/mongooseim.toml"
+        }
+        Form::Erlang => {
+            "etc/mongooseim.cfg, in old releases etc/ejabberd.cfg, in its release's folder"
+        }
     };
     let what = format!(
         "a placeholder, {{{{…}}}}, is not filled in here, so this is the template of a configuration; import the \
-         rendered file that MongooseIM reads: etc/{file} in its release's folder, or /etc/mongooseim/{file}"
+         rendered file that MongooseIM reads: {files}"
     );
     Malformed::at(text, at, Cow::Owned(what))
 }

@@ -27,7 +27,7 @@ fn misspelt_and_misplaced_names_are_reported_with_the_nearest_one() {
         (
             "[modules.mod_event_pusher_rabbit.presence_exchange]",
             "modules.mod_event_pusher_rabbit (line 2)",
-            is("mod_event_pusher with the backend rabbit"),
+            is("mod_event_pusher.rabbit"),
         ),
         ("[module.mod_muc]", "module (line 2)", is("modules")),
         ("[modules.mod_mcu]", "modules.mod_mcu (line 2)", is("mod_muc")),
@@ -88,6 +88,11 @@ fn misspelt_and_misplaced_terms_are_reported_with_the_nearest_one() {
         ("{sns, [{regoin, \"planted\"}]}.", "backends.sns.regoin", "is no option that".to_owned()),
         ("{host_config, \"a\", [{moduels, []}]}.", "host_config.moduels", is("modules")),
         ("{host_config, \"a\", [{{add, moduels}, []}]}.", "host_config.moduels", is("modules")),
+        (
+            "{host_config, \"a\", [{outgoing_pools, []}]}.",
+            "host_config.outgoing_pools",
+            is("outgoing_pools outside of host_config"),
+        ),
         ("{[], []}.", "(no name)", "is no option".to_owned()),
         ("{modules, 'M'}.", "modules", "is no list of options".to_owned()),
     ] {
@@ -113,7 +118,7 @@ fn what_is_not_about_events_is_named_once() {
     let toml = made_of("a.cfg", &format!("{RABBIT_TERMS}{rest}"));
     let expected = "events: acl, outgoing_pools.redis, override_global, s2s_host.\n";
     assert!(toml.contains(expected) && !toml.contains("NOT CARRIED OVER:"), "{toml}");
-    let many: String = (0..150).map(|number| format!("[x{number}]\n")).collect();
+    let many = (0..150).map(|number| format!("[x{number}]\n")).collect::<Vec<_>>().concat();
     let toml = made_of("a.toml", &format!("{RABBIT}{many}"));
     assert!(toml.contains(" and 50 more.\n"), "{toml}");
     assert!(!made_of("a.toml", RABBIT).contains("Not read"));
