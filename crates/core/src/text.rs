@@ -128,8 +128,9 @@ pub fn printable_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
         if is_unprintable(c) {
-            // All of them are in Unicode's first plane.
-            let _ = write!(shown, "\\u{:04x}", u32::from(c));
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(shown, "\\u{unit:04x}");
+            }
         } else {
             shown.push(c);
         }
@@ -144,6 +145,7 @@ pub const fn is_unprintable(c: char) -> bool {
     is_control
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}')
         || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}')
+        || matches!(c, '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Where the byte at `at` stands: the line, and the column in characters, both from 1.
@@ -163,10 +165,10 @@ mod tests {
         assert_eq!(printable("a\u{1b}[31mb\rc\td\u{9b}e", false), "a\\u{1b}[31mb\\rc\\td\\u{9b}e");
         assert_eq!(printable("one\ntwo", true), "one\ntwo");
         assert_eq!(printable("one\ntwo", false), "one\\ntwo");
-        assert_eq!(printable("\u{202e}txet ü€", false), "\\u{202e}txet ü€");
-        let json = serde_json::to_string("a\u{1b}\u{9b}2J\u{202e}\nb").unwrap();
-        let shown = printable_json(&json);
-        assert_eq!(shown, r#""a\u001b\u009b2J\u202e\nb""#);
-        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), "a\u{1b}\u{9b}2J\u{202e}\nb");
+        assert_eq!(printable("\u{202e}txet ü€\u{e0041}", false), "\\u{202e}txet ü€\\u{e0041}");
+        let text = "a\u{1b}\u{9b}2J\u{202e}\nb\u{e0041}";
+        let shown = printable_json(&serde_json::to_string(text).unwrap());
+        assert_eq!(shown, r#""a\u001b\u009b2J\u202e\nb\udb40\udc41""#);
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
     }
 }

@@ -150,8 +150,8 @@ pub(super) fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             c if is_unprintable(c) => {
-                // Writing to a text never fails. All of these characters are in Unicode's first plane.
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+                // Writing to a text never fails.
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
             }
             c => quoted.push(c),
         }

@@ -264,7 +264,7 @@ fn rooms_are_told_of_in_two_lines() {
 
 #[test]
 fn what_turns_or_hides_text_is_escaped_in_comments_and_values() {
-    let name = "a\u{202e}b\u{200b}\u{2066}";
+    let name = "a\u{202e}b\u{200b}\u{2066}\u{e0041}";
     let sns = with_sns(&format!("pm_messages_topic = \"{name}\"\nplugin_module = \"{name}\"\n"));
     let text = format!(
         "[\"{name}\"]\n{sns}\"{name}\" = 1\n[modules.mod_event_pusher.rabbit.chat_msg_exchange]\nname = \"{name}\"\n\
