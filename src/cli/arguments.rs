@@ -68,10 +68,97 @@ Environment variables override the files: EVENT_PUSHER__SNS__REGION sets sns.reg
 
 Exit status: 0 success; 1 failure while running; 2 wrong arguments; 78 invalid configuration.";
 
+/// A text that selects or names something, and so is not empty. A shell gives an empty one for a variable that is unset.
+fn some_text(text: &str) -> Result<String, String> {
+    let is_some = !text.trim().is_empty();
+    is_some
+        .then(|| text.to_owned())
+        .ok_or_else(|| "it is empty; give a value, or leave the option out".to_owned())
+}
+
+/// A name of a queue or an exchange.
+fn name(text: &str) -> Result<String, String> {
+    some_text(text).and_then(|text| short_text(&text))
+}
+
 /// A name of a queue or an exchange, or a routing key.
 fn short_text(text: &str) -> Result<String, String> {
     if text.len() <= LONGEST_SHORT {
         return Ok(text.to_owned());
     }
     Err(format!("a name or routing key has no more than {LONGEST_SHORT} bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Arguments, String> {
+        let arguments = ["event-pusher-sns"].iter().chain(arguments);
+        Arguments::try_parse_from(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_value_is_refused_with_the_name_of_its_option() {
+        let dlq = |option: &'static str| vec!["dead-letters", "discard", "--yes", option, ""];
+        let replay = |option: &'static str| vec!["dead-letters", "replay", option, ""];
+        let all = [
+            dlq("--reason"),
+            dlq("--kind"),
+            dlq("--topic"),
+            dlq("--source"),
+            dlq("--user"),
+            dlq("--room"),
+            dlq("--since"),
+            dlq("--error"),
+            dlq("--id"),
+            dlq("--export"),
+            replay("--to-queue"),
+            replay("--to-exchange"),
+            replay("--watch"),
+            vec!["feed", "--source", ""],
+            vec!["feed", "--domain", ""],
+            vec!["try", "--source", ""],
+            vec!["try", "--expect", ""],
+            vec!["check", "--config", ""],
+        ];
+        for arguments in all {
+            let error = parse(&arguments).unwrap_err();
+            let option = arguments[arguments.len() - 2];
+            assert!(error.contains(&format!("'{option} ")), "{arguments:?}: {error}");
+        }
+        assert!(parse(&["dead-letters", "show", ""]).is_err());
+    }
+
+    #[test]
+    fn a_target_without_a_name_is_what_each_letter_came_from() {
+        use crate::dead_letters::Target;
+        for (arguments, target) in [
+            (&["dead-letters", "replay", "--to-queue"][..], Target::SourceQueue),
+            (&["dead-letters", "replay", "--to-exchange"], Target::SourceExchange),
+            (&["dead-letters", "replay", "--to-queue", "q"], Target::Queue("q".to_owned())),
+        ] {
+            let Command::DeadLetters(command) = parse(arguments).unwrap().command else {
+                panic!("{arguments:?}")
+            };
+            let DeadLetters::Replay(replay) = *command else { panic!("{arguments:?}") };
+            assert_eq!(replay.target(), target);
+        }
+    }
+
+    #[test]
+    fn a_reason_that_is_nearly_a_known_one_is_refused() {
+        fn list(option: &str, value: &str) -> Result<(), String> {
+            parse(&["dead-letters", "list", option, value]).map(drop)
+        }
+        for fine in ["retries_exhausted", "delivery_limit", "unknown", "of_another_version"] {
+            assert_eq!(list("--reason", fine), Ok(()));
+        }
+        let error = list("--reason", "retries_exhausted,").unwrap_err();
+        assert!(error.contains("did you mean \"retries_exhausted\"?"), "{error}");
+        assert!(list("--reason", "Undecodable").is_err());
+        assert!(list("--id", "a\nb").is_err());
+        assert!(list("--id", &"a".repeat(256)).is_err());
+        assert_eq!(list("--id", "<1@host>"), Ok(()));
+    }
 }

@@ -12,7 +12,9 @@ use std::time::Duration;
 use crate::cli::output::print_json;
 use crate::cli::{ExitStatus, arguments};
 use crate::config::Config;
+use crate::dead_letters::argument_parsers::is_known_reason;
 use crate::dead_letters::{BrowseCounts, DeadLetters, DeadLettersError, Filter, Stop};
+use crate::nearest::nearest_word;
 use crate::plugin::Plugins;
 use crate::text::printable;
 
@@ -27,6 +29,15 @@ pub(crate) async fn run(
     name: String,
     stop: &Stop,
 ) -> ExitStatus {
+    if let arguments::DeadLetters::Discard { filter, all: false, .. } = &command
+        && Filter::from(filter.clone()).is_empty()
+    {
+        print_error(NO_FILTER);
+        return ExitStatus::WrongArguments;
+    }
+    if let Some(filter) = command.filter() {
+        unknown_names(&filter.clone().into(), config).iter().for_each(|it| print_error(it));
+    }
     let queue = config.amqp.dead_letter_queue.clone();
     let dead_letters = DeadLetters::new(config.amqp.clone(), name);
     let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
@@ -59,6 +70,29 @@ pub(crate) async fn run(
         explain(&trouble);
         ExitStatus::Failed
     })
+}
+
+/// What is said of a `discard` that would take everything.
+const NO_FILTER: &str = "which dead letters? Give a filter, such as --reason undecodable or --until 30d; see `dead-letters discard \
+                         --help`. Only if all of them are to be deleted: --all";
+
+/// What there is to say of reasons and sources that this configuration does not have. They are no errors: letters may be of
+/// another version, or of a source that was removed.
+fn unknown_names(filter: &Filter, config: &Config) -> Vec<String> {
+    let sources = &config.amqp.sources;
+    let names: Vec<&str> = sources.iter().flat_map(|it| [&*it.name, &*it.queue]).collect();
+    let reasons = filter.reasons.iter().filter(|it| !is_known_reason(it)).map(|reason| {
+        format!("warning: no worker of this version writes the reason `{reason}`, and RabbitMQ does not write it")
+    });
+    let unknown = filter.sources.iter().filter(|it| !names.contains(&it.as_str())).map(|source| {
+        let near = nearest_word(source, &names).map(|it| format!("; did you mean `{it}`?"));
+        format!(
+            "warning: no source is called `{source}`, and no source has a queue of this name{}; letters of a source that \
+             was removed are selected by the name of its queue",
+            near.unwrap_or_default()
+        )
+    });
+    reasons.chain(unknown).collect()
 }
 
 /// What every command works with.
@@ -131,4 +165,27 @@ fn print_error(lines: &str) {
 /// `1 dead letter`, `2 dead letters`.
 fn dead_letters(count: u64) -> String {
     crate::text::counted(count, "dead letter", "dead letters")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Inputs;
+    use crate::plugin::DefaultPlugin;
+
+    #[test]
+    fn what_no_configured_source_is_called_is_said_and_is_no_error() {
+        let config = Config::load(&Inputs::default(), &[DefaultPlugin::NAME]).unwrap();
+        let said = |sources: &[&str], reasons: &[&str]| {
+            let owned = |list: &[&str]| list.iter().map(|it| (*it).to_owned()).collect();
+            let filter =
+                Filter { sources: owned(sources), reasons: owned(reasons), ..Filter::default() };
+            unknown_names(&filter, &config)
+        };
+        assert_eq!(said(&["events", "event-pusher-sns"], &["rejected", "unknown"]), [""; 0]);
+        let names = said(&["evnts", "removed"], &["of_another_version"]);
+        assert!(names[0].contains("`of_another_version`"), "{names:?}");
+        assert!(names[1].contains("`evnts`") && names[1].contains("did you mean `events`?"));
+        assert!(names[2].contains("`removed`") && !names[2].contains("did you mean"));
+    }
 }

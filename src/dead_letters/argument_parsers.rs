@@ -7,12 +7,45 @@ use jid::Jid;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
 
 use crate::event::EventKind;
+use crate::limits::LONGEST_SHORT;
+use crate::nearest::nearest_word;
+use crate::outcome::Reason;
 
 pub(crate) fn kind(text: &str) -> Result<EventKind, String> {
     let kinds = EventKind::ALL;
     kinds.into_iter().find(|kind| kind.label() == text).ok_or_else(|| {
         let labels: Vec<_> = kinds.iter().map(|kind| kind.label()).collect();
         format!("give one of {}", labels.join(", "))
+    })
+}
+
+/// Reasons that RabbitMQ writes into `x-death`, and the one of a letter that says none.
+const OTHER_REASONS: [&str; 5] = ["rejected", "expired", "maxlen", "delivery_limit", "unknown"];
+
+/// Whether this version knows the reason.
+pub(crate) fn is_known_reason(text: &str) -> bool {
+    Reason::from_label(text).is_some() || OTHER_REASONS.contains(&text)
+}
+
+/// A reason. One that nearly is a known one is misspelt; any other may be of another version.
+pub(crate) fn reason(text: &str) -> Result<String, String> {
+    let known = Reason::ALL.iter().map(|it| it.label()).chain(OTHER_REASONS).collect::<Vec<_>>();
+    if text.is_empty() {
+        return Err(format!("it is empty; give one of {}", known.join(", ")));
+    }
+    match nearest_word(text, &known) {
+        Some(near) if near != text => {
+            Err(format!("did you mean {near:?}? The reasons are {}", known.join(", ")))
+        }
+        _ => Ok(text.to_owned()),
+    }
+}
+
+/// The beginning of a letter's id, or a whole message id, which may be any text that AMQP can carry.
+pub(crate) fn id(text: &str) -> Result<String, String> {
+    let is_one = (1..=LONGEST_SHORT).contains(&text.len()) && !text.contains(char::is_control);
+    is_one.then(|| text.to_owned()).ok_or_else(|| {
+        "give the beginning of an id that `list --each` shows, or an AMQP message id".to_owned()
     })
 }
 

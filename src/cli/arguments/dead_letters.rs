@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jid::Jid;
 use jiff::Timestamp;
 
-use crate::dead_letters::argument_parsers::{duration, jid, kind, moment, rate};
+use crate::dead_letters::argument_parsers::{duration, id, jid, kind, moment, rate, reason};
 use crate::dead_letters::{Filter, Target};
 use crate::event::EventKind;
 
@@ -29,6 +29,7 @@ pub(crate) enum DeadLetters {
     #[command(after_help = SHOW_HELP)]
     Show {
         /// The beginning of the id that `list --each` shows, or the AMQP message id
+        #[arg(value_parser = id)]
         id: String,
         /// Also show the body, and the body of the notification that it would become
         #[arg(long)]
@@ -62,11 +63,7 @@ pub(crate) enum DeadLetters {
     #[command(after_help = DISCARD_HELP)]
     Discard {
         /// Delete all dead letters; without this option a filter is required
-        #[arg(
-            long,
-            conflicts_with = "FilterArguments",
-            required_unless_present = "FilterArguments"
-        )]
+        #[arg(long, conflicts_with = "FilterArguments")]
         all: bool,
         /// Don't ask for confirmation
         #[arg(long)]
@@ -80,6 +77,19 @@ pub(crate) enum DeadLetters {
         #[command(flatten)]
         filter: FilterArguments,
     },
+}
+
+impl DeadLetters {
+    /// The filter of a command that has one.
+    pub(crate) const fn filter(&self) -> Option<&FilterArguments> {
+        match self {
+            Self::List { filter, .. }
+            | Self::Export { filter, .. }
+            | Self::Discard { filter, .. } => Some(filter),
+            Self::Replay(replay) => Some(&replay.filter),
+            Self::Show { .. } | Self::Import { .. } => None,
+        }
+    }
 }
 
 const LIST_HELP: &str = "\
@@ -144,19 +154,19 @@ nothing; run it again for the rest.
 Exit status: 0 all matching letters were replayed, or none matches; 1 some were not replayed, or were
 dead-lettered again.";
 
-/// Stands for what each letter came from; nothing else has no name.
-const SOURCE: &str = "";
+/// Stands for what each letter came from; no argument can have this character.
+const SOURCE: &str = "\0";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReplayArguments {
     /// Send to this queue; without a name, to the queue that each letter came from (default)
     #[arg(long, value_name = "QUEUE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(value_parser = super::short_text, conflicts_with = "to_exchange")]
+    #[arg(value_parser = super::name, conflicts_with = "to_exchange")]
     pub to_queue: Option<String>,
     /// Send to this exchange with the original routing key; without a name, to the exchange that each
     /// letter was published to
     #[arg(long, value_name = "EXCHANGE", num_args = 0..=1, default_missing_value = SOURCE)]
-    #[arg(value_parser = super::short_text)]
+    #[arg(value_parser = super::name)]
     pub to_exchange: Option<String>,
     /// Show where each letter would be sent, and send nothing
     #[arg(long)]
@@ -202,16 +212,16 @@ const REASON_HELP: &str = "The reason: one that a worker writes (retries_exhaust
     next_help_heading = "Filters (a letter must match every option; of an option given more than once, one value)"
 )]
 pub(crate) struct FilterArguments {
-    #[arg(long, value_name = "REASON", help = REASON_HELP)]
+    #[arg(long, value_name = "REASON", help = REASON_HELP, value_parser = reason)]
     reason: Vec<String>,
     /// presence, chat or groupchat
     #[arg(long, value_name = "KIND", value_parser = kind)]
     kind: Vec<EventKind>,
     /// The topic that the event was for: its name or ARN
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", value_parser = super::some_text)]
     topic: Vec<String>,
     /// The source that the event came from: its name, or the name of its queue
-    #[arg(long, value_name = "SOURCE")]
+    #[arg(long, value_name = "SOURCE", value_parser = super::some_text)]
     source: Vec<String>,
     /// The user of a presence, or the sender or recipient of a message
     #[arg(long, value_name = "JID", value_parser = jid)]
@@ -226,10 +236,10 @@ pub(crate) struct FilterArguments {
     #[arg(long, value_name = "WHEN", value_parser = moment)]
     until: Option<Timestamp>,
     /// A part of the error; upper and lower case are the same
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = super::some_text)]
     error: Option<String>,
     /// The beginning of the id, or the AMQP message id
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = id)]
     id: Vec<String>,
     /// Only the first N matching letters, in the order of the queue
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -15,7 +15,8 @@ output that is expected for them:
   event-pusher-sns try events.jsonl --expect expected.jsonl
 
 Exit status: 0 all events are as expected or, without --expect, no event would be dead-lettered;
-1 otherwise, or there was no event; 2 wrong arguments; 78 invalid configuration.";
+1 otherwise, or there was no event; 2 wrong arguments; 78 invalid configuration; 141 the reader of the
+output ended before all events were tried, as in `| head` (a shell shows this for SIGPIPE).";
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TryArguments {
@@ -31,7 +32,7 @@ pub(crate) struct TryArguments {
     pub expect: Option<PathBuf>,
     /// Read the events as a worker reads events of this source: in its format, and as published to its
     /// exchange. Required if there are several sources
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::some_text)]
     pub source: Option<String>,
     /// Read the events in this format instead: auto, native, mongooseim, mongooseim-chat,
     /// mongooseim-groupchat, xmpp or cloudevents
