@@ -1,14 +1,19 @@
 //! `feed`: realistic chat traffic for a source's exchange.
 
+mod outage;
 mod publish;
+mod reconnect;
+mod report;
 mod routes;
+mod routing_key;
 mod sample_texts;
 mod traffic;
 mod wire;
 
 use std::time::Duration;
 
-use self::publish::{Feed, FeedEnd, FeedLimit, Report};
+use self::publish::{Feed, FeedLimit};
+use self::report::{FeedEnd, Report};
 use self::routes::Routes;
 use self::traffic::{People, Traffic};
 use crate::cli::ExitStatus;
@@ -30,10 +35,10 @@ pub(crate) async fn run(
     name: String,
     stop: &Stop,
 ) -> ExitStatus {
-    let routes = match Routes::new(arguments, &config.amqp.sources) {
+    let routes = match Routes::new(arguments, &config.amqp) {
         Ok(routes) => routes,
         Err(wrong) => {
-            print_error(&wrong);
+            print_error(&printable(&wrong, false));
             return ExitStatus::WrongArguments;
         }
     };
@@ -101,7 +106,7 @@ fn of(arguments: &FeedArguments) -> String {
 }
 
 fn print_report(report: &Report) {
-    let Report { unroutable, refused, unconfirmed, ended, took, .. } = report;
+    let Report { unroutable, refused, unconfirmed, sent_again, ended, took, .. } = report;
     match ended {
         FeedEnd::Done => {}
         FeedEnd::Stopped => print_error("stopped by a signal"),
@@ -121,6 +126,7 @@ fn print_report(report: &Report) {
     for (count, what) in [
         (unroutable, "not routed to any queue: bind a queue to the exchange"),
         (refused, "refused by a queue; check whether it is full"),
+        (sent_again, "sent again after a lost connection: they may be in a queue twice"),
         (unconfirmed, "not confirmed: they may or may not be in a queue"),
     ] {
         if *count > 0 {

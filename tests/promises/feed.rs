@@ -1,5 +1,7 @@
 //! `feed`: chat traffic that arrives, is counted, and is what the worker understands.
 
+mod faults;
+
 use std::collections::BTreeMap;
 
 use event_pusher_sns::event::{Decoded, Envelope, Format, decode};

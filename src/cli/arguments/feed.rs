@@ -13,6 +13,10 @@ Events are persistent, and are counted when the broker has confirmed them. With 
 `feed` declares exchange and queue as a worker does, so that no event is lost before a worker has
 started.
 
+If the connection to RabbitMQ is lost, `feed` connects again and sends unconfirmed events again, in
+their order; those that the broker has kept are then in the queue twice. It ends with an error if the
+broker has confirmed no event for five minutes, and at once if it can't connect at the start.
+
 Exit status: 0 success, or stopped by Ctrl-C, and all events that were sent are in a queue;
 1 otherwise; 2 wrong arguments; 78 invalid configuration.";
 
@@ -23,7 +27,7 @@ pub(crate) struct FeedArguments {
     pub format: Option<Wire>,
     /// Publish to the exchange of this source; required if there are several sources. With the format
     /// `mongooseim` it is not needed: each kind of event has an exchange of its own
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = super::some_text)]
     pub source: Option<String>,
     /// Events per second, such as 200/s, or `max`: as fast as the broker confirms
     #[arg(long, value_name = "N/s", default_value = "10/s", value_parser = feed_rate)]
@@ -53,7 +57,8 @@ pub(crate) struct FeedArguments {
     /// duplicates for five minutes
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The routing key, instead of the event's kind (or of the key that MongooseIM uses)
+    /// The routing key. By default it is the event's kind, or the key that MongooseIM uses, if the source's routing_keys
+    /// match that; else one that is made from them, such as chat.presence for chat.#
     #[arg(long, value_name = "KEY", value_parser = super::short_text)]
     pub routing_key: Option<String>,
 }

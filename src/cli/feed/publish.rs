@@ -1,10 +1,13 @@
 //! Publishes events with a window of unconfirmed ones, and counts the results.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::outage::Outage;
+use super::report::{FeedEnd, Report};
 use super::routes::Routes;
 use super::traffic::Traffic;
 use super::wire;
@@ -13,6 +16,7 @@ use crate::dead_letters::{Stop, stopped};
 use crate::event::EventKind;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::message::Message;
 use crate::rabbitmq::publish::confirm_channel::PendingConfirm;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
@@ -35,48 +39,6 @@ pub(super) struct FeedLimit {
     pub(super) time: Option<Duration>,
 }
 
-/// What became of the events.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    published: [u64; 3],
-    /// Without a queue that is bound for them.
-    pub(super) unroutable: u64,
-    /// A queue said no.
-    pub(super) refused: u64,
-    /// On their way when the connection was lost.
-    pub(super) unconfirmed: u64,
-    pub(super) took: Duration,
-    pub(super) ended: FeedEnd,
-}
-
-/// Why feeding has ended.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) enum FeedEnd {
-    #[default]
-    Done,
-    /// It was told to stop.
-    Stopped,
-    /// The broker's side failed.
-    Broken(String),
-}
-
-impl Report {
-    /// Events of a kind that are in a queue.
-    pub(super) const fn of(&self, kind: EventKind) -> u64 {
-        self.published[kind as usize]
-    }
-
-    /// Events that are in a queue.
-    pub(super) fn published(&self) -> u64 {
-        self.published.iter().sum()
-    }
-
-    /// Whether all that was sent is in a queue.
-    pub(super) const fn is_good(&self) -> bool {
-        self.unroutable == 0 && self.refused == 0 && !matches!(self.ended, FeedEnd::Broken(_))
-    }
-}
-
 /// The next step of a feed.
 enum FeedStep {
     Over(FeedEnd),
@@ -85,11 +47,14 @@ enum FeedStep {
     Send,
 }
 
-struct InFlightMessage {
+pub(super) struct InFlightMessage {
     kind: EventKind,
-    /// Where to, for a message.
-    address: (String, String),
-    sent: PendingConfirm,
+    /// Exchange and routing key.
+    pub(super) address: (String, String),
+    /// Kept until it is confirmed: it may have to be sent again.
+    pub(super) message: Message,
+    /// `None` until it is sent on the current connection.
+    pub(super) sent: Option<PendingConfirm>,
 }
 
 impl Feed<'_> {
@@ -107,58 +72,62 @@ impl Feed<'_> {
                 return Report { ended: FeedEnd::Stopped, ..Report::default() };
             }
         };
-        match opened {
-            Ok(publisher) => {
-                let rate_limiter = RateLimiter::new(self.rate);
-                let began = Instant::now();
-                let deadline = self.until.time.map(|time| began + time);
-                let feeding = Feeding {
-                    feed: self,
-                    publisher: &publisher,
-                    stop,
-                    rate_limiter,
-                    began,
-                    deadline,
-                    show,
-                    sent: 0,
-                    blocked: None,
-                    in_flight: VecDeque::with_capacity(WINDOW),
-                    complained: BTreeSet::new(),
-                    report: Report::default(),
-                };
-                let report = feeding.run().await;
-                publisher.close().await;
-                report
+        let publisher = match opened {
+            Ok(publisher) => Rc::new(publisher),
+            Err(error) => {
+                return Report { ended: FeedEnd::Broken(error.to_string()), ..Report::default() };
             }
-            Err(error) => Report { ended: FeedEnd::Broken(error.to_string()), ..Report::default() },
-        }
+        };
+        let rate_limiter = RateLimiter::new(self.rate);
+        let began = Instant::now();
+        let deadline = self.until.time.map(|time| began + time);
+        let feeding = Feeding {
+            feed: self,
+            broker,
+            publisher,
+            stop,
+            rate_limiter,
+            began,
+            deadline,
+            show,
+            sent: 0,
+            blocked: None,
+            outage: None,
+            in_flight: VecDeque::with_capacity(WINDOW),
+            complained: BTreeSet::new(),
+            report: Report::default(),
+        };
+        feeding.run().await
     }
 
     /// Connects, and sees to the exchanges as a worker would.
-    async fn open(&self, broker: &Broker) -> Result<ConfirmedPublisher, SourceError> {
+    pub(super) async fn open(&self, broker: &Broker) -> Result<ConfirmedPublisher, SourceError> {
         let publisher = ConfirmedPublisher::open(broker, "feed").await?;
         for source in self.routes.sources() {
-            publisher.ensure(broker.config(), source).await?;
+            publisher.ensure(broker, source).await?;
         }
         Ok(publisher)
     }
 }
 
-struct Feeding<'a, S> {
-    feed: Feed<'a>,
-    publisher: &'a ConfirmedPublisher,
-    stop: Stop,
+pub(super) struct Feeding<'a, S> {
+    pub(super) feed: Feed<'a>,
+    pub(super) broker: &'a Broker,
+    pub(super) publisher: Rc<ConfirmedPublisher>,
+    pub(super) stop: Stop,
     rate_limiter: RateLimiter,
     began: Instant,
-    deadline: Option<Instant>,
-    show: S,
+    pub(super) deadline: Option<Instant>,
+    pub(super) show: S,
     sent: u64,
     /// What the broker waits for, so that nothing more is sent.
-    blocked: Option<&'static str>,
-    in_flight: VecDeque<InFlightMessage>,
+    pub(super) blocked: Option<&'static str>,
+    /// From the loss of a connection until the next confirm.
+    pub(super) outage: Option<Outage>,
+    pub(super) in_flight: VecDeque<InFlightMessage>,
     /// Exchanges that were complained of.
     complained: BTreeSet<String>,
-    report: Report,
+    pub(super) report: Report,
 }
 
 impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
@@ -169,7 +138,6 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 && let Some(why) = self.publisher.alarm().blocked()
             {
                 // Nobody knows when what was sent is taken.
-                self.report.unconfirmed = self.in_flight.len() as u64;
                 if self.blocked.is_none() {
                     (self.show)(&self.report, Some(&format!("waiting: {why}")));
                 }
@@ -193,27 +161,30 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
                 }
                 FeedStep::Send => self.send().await,
             };
-            if let Err(error) = outcome {
-                self.report.unconfirmed = self.in_flight.len() as u64;
-                ended = Some(FeedEnd::Broken(error.to_string()));
+            if let Err(error) = outcome
+                && let Some(end) = self.recover(error, ended == Some(FeedEnd::Stopped)).await
+            {
+                ended = Some(end);
                 break;
             }
         }
+        self.report.unconfirmed = self.in_flight.len() as u64;
         self.report.took = self.began.elapsed();
         self.report.ended = ended.unwrap_or_default();
+        self.publisher.close().await;
         self.report
     }
 
     async fn step(&mut self, is_open: bool) -> FeedStep {
         let Self { stop, rate_limiter, deadline, in_flight, publisher, blocked, .. } = self;
         let may_send = is_open && blocked.is_none() && in_flight.len() < WINDOW;
-        let oldest = in_flight.front_mut();
+        let oldest = in_flight.front_mut().and_then(|oldest| oldest.sent.as_mut());
         let end = deadline.unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
             () = stopped(stop), if is_open => FeedStep::Over(FeedEnd::Stopped),
             () = sleep_until(end), if is_open && deadline.is_some() => FeedStep::Over(FeedEnd::Done),
-            confirmed = async { oldest.expect("asked only if there is one").sent.confirmed().await },
+            confirmed = async { oldest.expect("asked only if there is one").confirmed().await },
                 if oldest.is_some() => FeedStep::Confirmed(confirmed),
             () = publisher.alarm().changes(*blocked) => FeedStep::Blocked,
             () = rate_limiter.due(), if may_send => FeedStep::Send,
@@ -228,18 +199,40 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
             // Only a kind without a share has no source.
             return Ok(());
         };
-        let message = wire::message(&event, routes.wire());
-        let key = routes.routing_key(source).unwrap_or_else(|| message.routing_key.clone());
-        let address = (source.exchange.clone(), key);
-        let (publisher, mut stop, blocked) = (self.publisher, self.stop.clone(), self.blocked);
-        let (to, stop) = ((&*address.0, &*address.1), stopped(&mut stop));
-        let sending = publisher
-            .publish_unless_stopped(to, &message, stop, blocked, |blocked| self.blocked(blocked));
-        let Some(sent) = sending.await? else { return Ok(()) };
+        let mut message = wire::message(&event, routes.wire());
+        let own = std::mem::take(&mut message.routing_key);
+        let exchange = source.exchange.clone();
+        let Some(key) = routes.routing_key(source, kind, &own) else {
+            // Another queue of the exchange might take it, but not the source's.
+            self.sent += 1;
+            self.rate_limiter.passed();
+            let warning = self.unroutable((exchange, own));
+            (self.show)(&self.report, warning.as_deref());
+            return Ok(());
+        };
+        let mut in_flight = InFlightMessage { kind, address: (exchange, key), message, sent: None };
+        let sending = self.publish(&in_flight).await;
+        if let Ok(None) = sending {
+            return Ok(());
+        }
         self.sent += 1;
         self.rate_limiter.passed();
-        self.in_flight.push_back(InFlightMessage { kind, address, sent });
-        Ok(())
+        // An event that could not be sent is unconfirmed as well.
+        let sent = sending.map(|sent| in_flight.sent = sent);
+        self.in_flight.push_back(in_flight);
+        sent
+    }
+
+    /// `None`: told to stop while an alarm lasted.
+    pub(super) async fn publish(
+        &mut self,
+        InFlightMessage { address: (exchange, key), message, .. }: &InFlightMessage,
+    ) -> Result<Option<PendingConfirm>, SourceError> {
+        let (mut stop, before) = (self.stop.clone(), self.blocked);
+        let publisher = Rc::clone(&self.publisher);
+        let blocked = |blocked| self.blocked(blocked);
+        let (to, stop) = ((&**exchange, &**key), stopped(&mut stop));
+        publisher.publish_unless_stopped(to, message, stop, before, blocked).await
     }
 
     fn blocked(&mut self, blocked: Option<&'static str>) {
@@ -250,7 +243,6 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
 
     /// The oldest that was under way has arrived, or not.
     fn settle(&mut self, confirmed: Result<(), PublishError>) -> Result<(), SourceError> {
-        let mut warning = None;
         // Kept until it is known that it is not lost.
         if let Err(PublishError::Lost(error)) = confirmed {
             return Err(error);
@@ -258,21 +250,29 @@ impl<S: FnMut(&Report, Option<&str>)> Feeding<'_, S> {
         let Some(InFlightMessage { kind, address, .. }) = self.in_flight.pop_front() else {
             return Ok(());
         };
-        match confirmed {
-            Ok(()) => self.report.published[kind as usize] += 1,
-            Err(PublishError::Unroutable) => {
-                self.report.unroutable += 1;
-                let (exchange, key) = address;
-                if self.complained.insert(exchange.clone()) {
-                    warning = Some(format!(
-                        "exchange `{exchange}`: no queue is bound to it for the routing key `{key}`; \
-                         bind a queue, or check amqp.declare and the source's routing_keys"
-                    ));
-                }
+        self.outage = None;
+        let warning = match confirmed {
+            Ok(()) => {
+                self.report.published[kind as usize] += 1;
+                None
             }
-            Err(_) => self.report.refused += 1,
-        }
+            Err(PublishError::Unroutable) => self.unroutable(address),
+            Err(_) => {
+                self.report.refused += 1;
+                None
+            }
+        };
         (self.show)(&self.report, warning.as_deref());
         Ok(())
+    }
+
+    /// Counts an event that no queue is bound for; returns what is to be said, once for each exchange.
+    fn unroutable(&mut self, (exchange, key): (String, String)) -> Option<String> {
+        self.report.unroutable += 1;
+        let warning = format!(
+            "exchange `{exchange}`: no queue is bound to it for the routing key `{key}`; \
+             bind a queue, or check amqp.declare and the source's routing_keys"
+        );
+        self.complained.insert(exchange).then_some(warning)
     }
 }

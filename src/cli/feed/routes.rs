@@ -1,7 +1,9 @@
 //! Selects exchange and format for each kind of event.
 
+use super::routing_key;
+use super::wire::own_routing_key;
 use crate::cli::arguments::{FeedArguments, Mix, Wire};
-use crate::config::{ExchangeType, Format, Source};
+use crate::config::{Amqp, Format, Source};
 use crate::event::EventKind;
 
 /// Where events go.
@@ -17,14 +19,42 @@ impl Routes {
     /// # Errors
     ///
     /// The arguments leave open where to feed, in words for the user.
-    pub(super) fn new(arguments: &FeedArguments, sources: &[Source]) -> Result<Self, String> {
-        let meant = selected_sources(arguments, sources)?;
+    pub(super) fn new(arguments: &FeedArguments, amqp: &Amqp) -> Result<Self, String> {
+        let meant = selected_sources(arguments, &amqp.sources)?;
         let wire = arguments.format.unwrap_or_else(|| written(meant[0].format));
         let sources = match meant.as_slice() {
             [source] => [(); 3].map(|()| Some((*source).clone())),
             several => by_kind(several, arguments.mix)?,
         };
-        Ok(Self { wire, sources, routing_key: arguments.routing_key.clone() })
+        let routes = Self { wire, sources, routing_key: arguments.routing_key.clone() };
+        routes.check_routing_keys(arguments, amqp.declare)?;
+        Ok(routes)
+    }
+
+    /// Each kind of event must have a routing key by which the exchange hands it on to the source's queue.
+    fn check_routing_keys(&self, arguments: &FeedArguments, declare: bool) -> Result<(), String> {
+        let user = format!("ann@{}", arguments.domain);
+        for kind in EventKind::ALL.into_iter().filter(|kind| arguments.mix.share(*kind) > 0) {
+            let Some(source) = self.source(kind) else { continue };
+            let own = own_routing_key(kind, self.wire, &user);
+            // The queue of an operator may have other bindings; RabbitMQ returns what it routes nowhere.
+            let bound = |key: &String| !declare || routing_key::is_bound(source, key);
+            let key = match &self.routing_key {
+                Some(key) if bound(key) => continue,
+                Some(key) => key,
+                None if self.routing_key(source, kind, &own).is_some() => continue,
+                None => &own,
+            };
+            let keys: Vec<_> = source.routing_keys.iter().map(|it| format!("`{it}`")).collect();
+            return Err(format!(
+                "source {}: {kind} events would be published with the routing key `{key}`, which matches none of its \
+                 routing_keys ({}), so its queue would not get them; give a matching key with --routing-key, add one to \
+                 routing_keys, or leave {kind} out of --mix",
+                source.name,
+                keys.join(", ")
+            ));
+        }
+        Ok(())
     }
 
     pub(super) const fn wire(&self) -> Wire {
@@ -50,12 +80,18 @@ impl Routes {
         names.join(", ")
     }
 
-    /// The routing key in place of the format's own.
-    pub(super) fn routing_key(&self, source: &Source) -> Option<String> {
-        // A direct exchange hands on what has a queue's very key.
-        let direct = source.exchange_type == ExchangeType::Direct;
-        let bound = source.routing_keys.first().filter(|_| direct);
-        self.routing_key.as_ref().or(bound).cloned()
+    /// The routing key for an event of this kind, whose format has a key of its `own`. `None`: none matches the source's
+    /// bindings.
+    pub(super) fn routing_key(
+        &self,
+        source: &Source,
+        kind: EventKind,
+        own: &str,
+    ) -> Option<String> {
+        match &self.routing_key {
+            Some(key) => Some(key.clone()),
+            None => routing_key::choose(source, self.wire, kind, own),
+        }
     }
 }
 

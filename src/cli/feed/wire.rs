@@ -36,10 +36,7 @@ pub(super) fn message(event: &NativeEvent, wire: Wire) -> Message {
     };
     Message {
         exchange: String::new(),
-        routing_key: match wire {
-            Wire::Mongooseim => mongooseim_key(kind, &native),
-            _ => kind.label().to_owned(),
-        },
+        routing_key: own_routing_key(kind, wire, bare(sender(&native))),
         properties: Properties {
             content_type: Some(content_type.to_owned()),
             headers,
@@ -95,12 +92,13 @@ fn mongooseim(native: &Json) -> String {
     object.to_string()
 }
 
-fn mongooseim_key(kind: EventKind, native: &Json) -> String {
-    let user = bare(sender(native));
-    match kind {
-        EventKind::Presence => user.to_owned(),
-        EventKind::Chat => format!("{user}.chat_msg_sent"),
-        EventKind::Groupchat => format!("{user}.groupchat_msg_sent"),
+/// The routing key that a producer of this format uses for an event of this user.
+pub(super) fn own_routing_key(kind: EventKind, wire: Wire, user: &str) -> String {
+    match (wire, kind) {
+        (Wire::Mongooseim, EventKind::Presence) => user.to_owned(),
+        (Wire::Mongooseim, EventKind::Chat) => format!("{user}.chat_msg_sent"),
+        (Wire::Mongooseim, EventKind::Groupchat) => format!("{user}.groupchat_msg_sent"),
+        _ => kind.label().to_owned(),
     }
 }
 

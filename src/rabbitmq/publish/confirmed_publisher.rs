@@ -11,7 +11,7 @@ use super::alarm::Alarm;
 use super::confirm_channel::{ConfirmChannel, PendingConfirm};
 use super::error::{PublishError, in_order};
 use super::pending_confirms::PendingConfirms;
-use crate::config::{Amqp, Source};
+use crate::config::Source;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{BLOCKED, Broker, bounded};
@@ -19,6 +19,7 @@ use crate::rabbitmq::headers::amqp_message::basic_properties;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::queue_state::QueueState;
+use crate::rabbitmq::topology::stream::{self, Purpose};
 
 /// Channels with one message each: enough for a broker that takes milliseconds for a confirm, and few beside the 2,047
 /// that RabbitMQ allows a connection.
@@ -161,10 +162,14 @@ impl ConfirmedPublisher {
 
     /// Makes sure of a source's exchange. Where the worker declares, this declares, too: exchange and queue, so that
     /// what is published is kept for a worker.
-    pub(crate) async fn ensure(&self, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
-        let channel = self.connection.channel().await?;
+    pub(crate) async fn ensure(&self, broker: &Broker, source: &Source) -> Result<(), SourceError> {
+        let (channel, amqp) = (self.connection.channel().await?, broker.config());
         if amqp.declare {
-            topology::declare(&channel, amqp, source).await?;
+            if let Err(error) = topology::declare(&channel, amqp, source).await {
+                let events = (Purpose::Events, &*source.queue);
+                let queues = std::iter::once(events).chain(stream::targets(amqp, source));
+                return Err(stream::cause_of(error, broker, &self.connection, queues).await);
+            }
         } else {
             let found = topology::find_exchange(&channel, &source.exchange).await;
             found.map_err(|error| {

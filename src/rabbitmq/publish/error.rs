@@ -26,5 +26,8 @@ impl PublishError {
 /// The error, with what was being done before its words. An exchange that is gone by now is no answer to a question for
 /// a queue or an exchange, as `NotFound` would be.
 pub(super) fn in_order(error: &SourceError) -> SourceError {
-    SourceError::Failed(format!("publishing: {error}"))
+    match error.clone().reworded(|said| format!("publishing: {said}")) {
+        SourceError::NotFound(said) => SourceError::Failed(said),
+        other => other,
+    }
 }
