@@ -3,6 +3,9 @@
 //! Source: RFC 8259, sections 6 and 8.2, which leave to the reader what to make of them. A text that was cut in the middle
 //! of an emoji has the former, and Python and JavaScript write it.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use serde::de::IgnoredAny;
 
 use super::Decoded;
@@ -10,6 +13,9 @@ use super::error::DecodeError;
 
 /// What stands for a lone surrogate: the escape of U+FFFD, of equal length.
 const REPLACEMENT: &[u8; 6] = br"\uFFFD";
+
+/// From a surrogate to its character of the private use area, which begins at U+E000.
+const PRIVATE_USE_DISTANCE: u16 = 0xe000 - 0xd800;
 
 /// What stands for a number, with blanks behind it up to the number's length. None that is replaced is shorter.
 const NO_NUMBER: &[u8; 4] = b"null";
@@ -21,6 +27,8 @@ struct Mended {
     checked: Vec<u8>,
     /// With `null` for it.
     read: Vec<u8>,
+    /// The keys with a replaced part, each with the form that tells it apart from others that were replaced by the same.
+    keys: HashMap<Vec<u8>, Vec<u8>>,
 }
 
 /// Reads again what `read` failed to read, if the error may come of a lone surrogate or a number beyond a double; else it is the
@@ -55,9 +63,10 @@ fn mended(payload: &[u8], error: &DecodeError) -> Option<Mended> {
 /// Of the string whose text begins at `start`. Returns where it has ended.
 fn mend_string(payload: &[u8], start: usize, mended: &mut Option<Mended>) -> usize {
     let mut at = start;
+    let mut lone = Vec::new();
     while let Some(byte) = payload.get(at) {
         at += match byte {
-            b'"' => return at + 1,
+            b'"' => break,
             b'\\' => match Surrogate::at(payload, at) {
                 None => 2,
                 Some(Surrogate::Leading)
@@ -66,15 +75,24 @@ fn mend_string(payload: &[u8], start: usize, mended: &mut Option<Mended>) -> usi
                     12
                 }
                 Some(_) => {
-                    let mended = mended.get_or_insert_with(|| Mended::of(payload));
-                    mended.put(at, REPLACEMENT, REPLACEMENT);
+                    lone.push(at);
                     6
                 }
             },
             _ => 1,
         };
     }
-    at
+    if !lone.is_empty() {
+        let mended = mended.get_or_insert_with(|| Mended::of(payload));
+        for place in &lone {
+            mended.put(*place, REPLACEMENT, REPLACEMENT);
+        }
+        let after = payload.get(at + 1..).unwrap_or_default();
+        if after.trim_ascii_start().first() == Some(&b':') {
+            mended.tell_key_apart(payload, start..at, &lone);
+        }
+    }
+    at + 1
 }
 
 /// Of the number that begins at `start`. Returns where it has ended.
@@ -96,7 +114,22 @@ fn mend_number(payload: &[u8], start: usize, mended: &mut Option<Mended>) -> usi
 
 impl Mended {
     fn of(payload: &[u8]) -> Self {
-        Self { checked: payload.to_vec(), read: payload.to_vec() }
+        Self { checked: payload.to_vec(), read: payload.to_vec(), keys: HashMap::new() }
+    }
+
+    /// Two keys that differ only in what was replaced would be one key twice. So the second one gets a character of Unicode's
+    /// private use area for each lone surrogate, which has one for each.
+    fn tell_key_apart(&mut self, payload: &[u8], key: Range<usize>, lone: &[usize]) {
+        let replaced = self.read[key.clone()].to_vec();
+        let mut own = replaced.clone();
+        for place in lone {
+            let surrogate = Surrogate::number(payload, *place).unwrap_or_default();
+            let private = format!("\\u{:04X}", surrogate.saturating_add(PRIVATE_USE_DISTANCE));
+            own[place - key.start..][..private.len()].copy_from_slice(private.as_bytes());
+        }
+        if *self.keys.entry(replaced).or_insert_with(|| own.clone()) != own {
+            self.put(key.start, &own, &own);
+        }
     }
 
     fn put(&mut self, at: usize, checked: &[u8], read: &[u8]) {
@@ -114,12 +147,17 @@ enum Surrogate {
 
 impl Surrogate {
     fn at(payload: &[u8], at: usize) -> Option<Self> {
-        let digits = payload.get(at..at + 6)?.strip_prefix(br"\u")?;
-        match u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()? {
+        match Self::number(payload, at)? {
             0xd800..=0xdbff => Some(Self::Leading),
             0xdc00..=0xdfff => Some(Self::Trailing),
             _ => None,
         }
+    }
+
+    /// The number of the escape at this place, whatever it stands for.
+    fn number(payload: &[u8], at: usize) -> Option<u16> {
+        let digits = payload.get(at..at + 6)?.strip_prefix(br"\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
     }
 }
 
@@ -155,6 +193,23 @@ mod tests {
             (r#""a":"\ud83d"#, None),
         ] {
             assert_eq!(mended_member(member).as_deref(), wanted, "{member}");
+        }
+    }
+
+    #[test]
+    fn keys_that_differ_only_in_lone_surrogates_are_no_key_twice() {
+        for (members, wanted) in [
+            (r#""\ud83d":1,"\ud83e":2"#, Some(r#""\uFFFD":1,"\uE03E":2"#)),
+            (
+                r#""a\udead" : 1,"a\udeae":2,"a\udeaf":3"#,
+                Some(r#""a\uFFFD" : 1,"a\uE6AE":2,"a\uE6AF":3"#),
+            ),
+            (r#""\ud83d":1,"x":"\ud83e""#, Some(r#""\uFFFD":1,"x":"\uFFFD""#)),
+            (r#""\udead":1,"\uDEAD":2"#, None),
+            (r#""\ud83d":1,"\ud83e":2,"\ud83e":3"#, None),
+            (r#""\ud83d":1,"\ud83e":2,"\ud83d":3"#, None),
+        ] {
+            assert_eq!(mended_member(members).as_deref(), wanted, "{members}");
         }
     }
 
