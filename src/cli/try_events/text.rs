@@ -20,6 +20,9 @@ pub(super) const BAD: Style = AnsiColor::Red.on_default();
 /// Where everything stands that is said of one event.
 const INDENT: &str = "         ";
 
+/// What is said of an event that `event_pusher_mended_total` counts.
+const MENDED: &str = "parts of its JSON have no value and were replaced: half a surrogate pair, or a number beyond a double";
+
 /// One event in some lines.
 pub(super) fn paragraph(location: &SampleLocation, dry_run: &DryRun) -> String {
     let on_a_line = matches!(location, SampleLocation::Line(_));
@@ -39,10 +42,11 @@ pub(super) fn paragraph(location: &SampleLocation, dry_run: &DryRun) -> String {
             (BAD, format!("dead letter: {reason}"), more)
         }
     };
+    let mended = dry_run.is_mended.then(|| field("mended", MENDED));
     let title = printable(&title, false);
     // A name that is longer than the indent moves only its own line.
     let mut text = format!("{DIM}{location:<7}{DIM:#}  {kind}{colour}{title}{colour:#}");
-    for line in more {
+    for line in more.into_iter().chain(mended) {
         text += "\n";
         text += INDENT;
         text += &printable(&line, false);

@@ -18,6 +18,9 @@ pub struct DryRunJson<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     kind: Option<&'static str>,
     outcome: &'static str,
+    /// Parts of the payload were replaced to read it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,8 +61,8 @@ impl DryRun {
     /// All of it, with what users wrote.
     #[must_use]
     pub fn as_json(&self) -> DryRunJson<'_> {
-        let mut json =
-            DryRunJson { kind: self.kind.map(EventKind::label), ..DryRunJson::default() };
+        let (kind, mended) = (self.kind.map(EventKind::label), self.is_mended);
+        let mut json = DryRunJson { kind, mended, ..DryRunJson::default() };
         match &self.outcome {
             DryRunOutcome::Publish(notification) => json.publish(notification),
             DryRunOutcome::Skip(reason) => {
