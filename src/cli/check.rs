@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anstyle::{AnsiColor, Style};
 
+use crate::arn::{TopicArn, similar_region};
 use crate::cli::output::print_line;
 use crate::config::{Amqp, Config, Source};
 use crate::event::EventKind;
@@ -14,7 +15,7 @@ use crate::publish::fault::{advice, is_unreachable};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::inspect::{self, Finding};
 use crate::sns::Sns;
-use crate::text::counted;
+use crate::text::{counted, printable};
 
 /// What is said of a token that could be guessed.
 pub(crate) const SHORT_TOKEN: &str = "admin.token has fewer than 24 characters, so it could be guessed and nobody can log \
@@ -25,7 +26,7 @@ fn line(finding: &Finding) -> String {
     let (mark, colour) =
         if finding.good { ("✓", AnsiColor::Green) } else { ("✗", AnsiColor::Red) };
     let style = Style::new().fg_color(Some(colour.into()));
-    format!("{style}{mark}{style:#} {}", finding.text)
+    format!("{style}{mark}{style:#} {}", printable(&finding.text, false))
 }
 
 /// Prints the findings as they come, the `shortage` about open files among them. Returns whether all are good.
@@ -104,6 +105,7 @@ fn configuration(
             )));
         }
     }
+    regions(config, report);
     topics_of_sources(config, report);
     for (kind, (key, topic)) in EventKind::ALL.into_iter().zip(config.sns.routing.topics_by_kind())
     {
@@ -115,6 +117,21 @@ fn configuration(
             };
             report(Finding::good(format!(
                 "sns.{key} is not set: events of this type are skipped{elsewhere}"
+            )));
+        }
+    }
+}
+
+/// Says of a region that may be misspelt. It is no problem, since AWS may have it by now.
+fn regions(config: &Config, report: &mut dyn FnMut(Finding)) {
+    let is_own = |topic: &TopicArn| config.sns.access_to(topic).endpoint.is_none();
+    let mut seen = BTreeSet::new();
+    for (key, topic) in config.topics().filter(|(_, topic)| is_own(topic)) {
+        let region = topic.region();
+        if let Some(similar) = similar_region(region).filter(|_| seen.insert(region)) {
+            report(Finding::good(format!(
+                "warning: region `{region}` (in the ARN of {key}) is none that this version knows; did you mean {similar:?}? If AWS has \
+                 that region by now, it is right as it is"
             )));
         }
     }

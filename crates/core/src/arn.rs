@@ -10,7 +10,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::region::misspelt_region;
+pub use self::region::{misspelt_region, similar_region};
 
 /// The suffix by which SNS tells a FIFO topic from a standard one.
 const FIFO_SUFFIX: &str = ".fifo";

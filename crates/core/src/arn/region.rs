@@ -51,8 +51,39 @@ const REGIONS: [&str; 41] = [
 /// as `eu-west1`. One of that form may be new, and one that is near none may be an emulator's.
 #[must_use]
 pub fn misspelt_region(region: &str) -> Option<&'static str> {
+    if is_usual(region) { None } else { nearest_word(region, &REGIONS) }
+}
+
+/// The region that may have been meant by one that has the form of all regions but is none that is known, such as
+/// `us-esat-1`. It may be new all the same.
+#[must_use]
+pub fn similar_region(region: &str) -> Option<&'static str> {
+    let is_unknown = is_usual(region) && !REGIONS.contains(&region);
+    if is_unknown { nearest_word(region, &REGIONS) } else { None }
+}
+
+fn is_usual(region: &str) -> bool {
     let number = |it: &str| !it.is_empty() && it.bytes().all(|b| b.is_ascii_digit());
-    let is_usual =
-        region.rsplit_once('-').is_some_and(|(place, last)| number(last) && place.contains('-'));
-    if is_usual { None } else { nearest_word(region, &REGIONS) }
+    region.rsplit_once('-').is_some_and(|(place, last)| number(last) && place.contains('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_region_that_is_near_a_known_one_is_either_misspelt_or_may_be_new() {
+        for (region, misspelt, similar) in [
+            ("us-east-1", None, None),
+            ("us-esat-1", None, Some("us-east-1")),
+            ("eu-wset-3", None, Some("eu-west-3")),
+            ("eu-west1", Some("eu-west-1"), None),
+            ("us-local-1", None, None),
+            ("local", None, None),
+        ] {
+            let found = (misspelt_region(region), similar_region(region));
+            assert_eq!(found, (misspelt, similar), "{region}");
+        }
+        assert!(similar_region("us-east-9").is_some(), "a number may be misspelt, too");
+    }
 }
