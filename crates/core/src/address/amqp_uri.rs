@@ -13,7 +13,7 @@ use url::Url;
 
 use crate::limits::LONGEST_SHORT;
 
-/// The address of an AMQP broker. `Debug` and `Display` hide the password.
+/// The address of an AMQP broker. `Debug` and `Display` hide the password, and a user without one, which may be a token.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(extend("format" = "amqp-uri", "pattern" = "^amqps?://"))]
@@ -176,7 +176,8 @@ impl fmt::Display for AmqpUri {
         write!(f, "{}://", url.scheme())?;
         match (url.username(), url.password()) {
             ("", None) => {}
-            (user, None) => write!(f, "{user}@")?,
+            // A token may stand there alone.
+            (_, None) => f.write_str("***@")?,
             (user, Some(_)) => write!(f, "{user}:***@")?,
         }
         f.write_str(url.host_str().unwrap_or_default())?;
@@ -204,6 +205,17 @@ mod tests {
         assert_eq!(uri.expose(), "amqps://chat:s3cret@rabbit.example:5671/%2f?heartbeat=10");
         assert_eq!(uri.to_string(), "amqps://chat:***@rabbit.example:5671/%2f");
         assert_eq!(format!("{uri:?}"), uri.to_string());
+    }
+
+    #[test]
+    fn a_user_without_a_password_may_be_a_token_and_is_hidden() {
+        for text in ["amqp://T0KEN@host/v", "amqps://T0KEN@host/v?auth_mechanism=plain"] {
+            let uri = AmqpUri::parse(text).unwrap();
+            assert!(uri.to_string().ends_with("://***@host/v"), "{uri}");
+            assert_eq!(format!("{uri:?}"), uri.to_string());
+            assert_eq!(uri.user().as_deref(), Some("T0KEN"));
+        }
+        assert_eq!(AmqpUri::parse("amqp://T0KEN:@host").unwrap().to_string(), "amqp://***@host");
     }
 
     #[test]
