@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Config, Key, LogFormat, Problems};
 use crate::limits::MOST_LOG_LINES;
+use crate::nearest::nearest_word;
 use crate::panics;
 
 /// A panic's message may quote the data it met; its place may not.
@@ -30,12 +31,19 @@ pub(super) fn report_panics_without_their_message() {
 
 /// The filter of `log.filter`, which only its own library can read.
 pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
+    let wrong = |(wrong, remedy): (String, String)| {
+        Problems::from(config.problem(&Key::from("log.filter"), wrong, &remedy))
+    };
+    check_levels(&config.log.filter).map_err(wrong)?;
     let filter = EnvFilter::try_new(with_current_names(&config.log.filter));
-    let filter = filter.map_err(|error| {
+    // The library's own words name its parts, and not what is to be written.
+    let filter = filter.map_err(|_| {
         let remedy =
             "give a level (info), or target=level pairs with commas between (info,hyper=warn)";
-        let problem = config.problem(&Key::from("log.filter"), error.to_string(), remedy);
-        Problems::from(problem)
+        wrong((
+            "has a part that is neither a level nor a target and its level".to_owned(),
+            remedy.to_owned(),
+        ))
     })?;
     // lapin logs what the broker returns with its body, and says again what we say ourselves. So does the SDK of credentials, with
     // what a credential process wrote.
@@ -47,6 +55,52 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
     }
     let quiet = quiet.into_iter().filter_map(|directive| directive.parse().ok());
     Ok(quiet.fold(filter, EnvFilter::add_directive))
+}
+
+/// The levels, from the one with the most lines to the one without any.
+const LEVELS: [&str; 6] = ["trace", "debug", "info", "warn", "error", "off"];
+
+/// What other programs call levels.
+const OTHER_NAMES: [(&str, &str); 6] = [
+    ("warning", "warn"),
+    ("err", "error"),
+    ("critical", "error"),
+    ("fatal", "error"),
+    ("notice", "info"),
+    ("verbose", "debug"),
+];
+
+/// A misspelt level would be taken for the name of a target: all of its lines would be logged, and of the others none but
+/// errors.
+///
+/// # Errors
+///
+/// What is wrong, and what to do.
+fn check_levels(filter: &str) -> Result<(), (String, String)> {
+    let parts =
+        filter.split(',').map(str::trim).filter(|part| !part.contains(['[', ']', '{', '}']));
+    for part in parts {
+        let (word, is_alone) = match part.rsplit_once('=') {
+            Some((_, level)) => (level.trim(), false),
+            None => (part, true),
+        };
+        let lower = word.to_lowercase();
+        // Levels may also be numbers.
+        if LEVELS.contains(&&*lower) || word.is_empty() || word.parse::<u8>().is_ok() {
+            continue;
+        }
+        let other = OTHER_NAMES.iter().find(|(name, _)| *name == lower).map(|(_, level)| *level);
+        let meant = other.or_else(|| nearest_word(word, &LEVELS));
+        if is_alone && meant.is_none() {
+            continue;
+        }
+        let wrong =
+            format!("has {word:?}, which is no level; the levels are {}", LEVELS.join(", "));
+        let remedy =
+            meant.map_or("give one of these".to_owned(), |it| format!("did you mean {it:?}?"));
+        return Err((wrong, remedy));
+    }
+    Ok(())
 }
 
 /// The modules that log and have moved, and where their messages come from now. The longer name comes first.
@@ -112,6 +166,35 @@ pub(super) fn finish() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_misspelt_level_is_no_target() {
+        for (filter, meant) in [
+            ("inof", "info"),
+            ("Debgu", "debug"),
+            ("warning", "warn"),
+            ("info,hyper=wran", "warn"),
+            ("erorr,hyper=warn", "error"),
+            ("hyper=fatal", "error"),
+        ] {
+            let remedy = check_levels(filter).map_err(|(_, remedy)| remedy);
+            assert_eq!(remedy, Err(format!("did you mean {meant:?}?")), "{filter}");
+        }
+        assert!(check_levels("hyper=loud").is_err());
+        for fine in [
+            "info",
+            "WARN",
+            "off",
+            "",
+            "3",
+            "hyper",
+            "event_pusher_sns=debug, hyper=warn",
+            "event_pusher_sns[worker{source=a}]=debug",
+            "tokio::net,info",
+        ] {
+            assert_eq!(check_levels(fine), Ok(()), "{fine}");
+        }
+    }
 
     #[test]
     fn a_filter_by_the_former_name_of_a_module_is_one_by_its_name_today() {
