@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::environment::is_ours;
 use super::key::Origin;
 use super::problem::{Problem, Problems};
+use crate::limits::LONGEST_CONFIGURATION;
 
 /// The layers above the defaults. `Debug` shows names only: texts and values have secrets.
 #[derive(Clone, Default)]
@@ -53,7 +54,7 @@ impl Inputs {
         let paths = paths.iter().map(PathBuf::as_path).chain(is_default.then_some(default_path));
         for (order, path) in paths.enumerate() {
             let name = path.display().to_string();
-            match fs::read_to_string(path) {
+            match read_file(path) {
                 Ok(text) => files.push((name, text)),
                 Err(error) if is_default && error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
@@ -69,9 +70,37 @@ impl Inputs {
     }
 }
 
+/// The text of a file, and no more than a configuration may have: a device never ends.
+fn read_file(path: &Path) -> io::Result<String> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LONGEST_CONFIGURATION + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > LONGEST_CONFIGURATION {
+        let wrong = "it has more than 16 MiB, so it is no configuration";
+        return Err(io::Error::new(ErrorKind::FileTooLarge, wrong));
+    }
+    String::from_utf8(text).map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
+}
+
 impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = self.files.iter().chain(&self.environment).map(|(name, _)| name);
         f.debug_set().entries(names).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_never_ends_is_read_no_further_than_a_configuration_may_be() {
+        let error = Inputs::read(&["/dev/zero".into()], Path::new("none"), []).unwrap_err();
+        let problem = &error.as_slice()[0];
+        assert!(problem.wrong.contains("more than 16 MiB"), "{problem}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("latin-1.toml");
+        std::fs::write(&path, b"# \xfc").unwrap();
+        let error = Inputs::read(&[path], Path::new("none"), []).unwrap_err();
+        assert!(error.to_string().contains("it is not UTF-8"), "{error}");
     }
 }

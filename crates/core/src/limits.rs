@@ -249,3 +249,9 @@ pub const MOST_JSON_VALUES: usize = 100_000;
 
 /// Bytes of a stanza. XMPP servers allow their clients a quarter of that.
 pub const LONGEST_STANZA: usize = 1 << 20;
+
+/// Bytes of a configuration file: many more than ten thousand sources take, and few beside the memory of a worker.
+pub const LONGEST_CONFIGURATION: u64 = 16 << 20;
+
+/// Bytes of a PEM file: ten times as many as the authorities of all public certificates take.
+pub const LONGEST_PEM: u64 = 4 << 20;

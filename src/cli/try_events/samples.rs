@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::cli::output::print_error;
+use crate::text::printable;
 
 /// The longest event that is read, in bytes. RabbitMQ 4 takes no longer message unless it is told to.
 const LONGEST: usize = 16 * 1024 * 1024;
@@ -101,9 +102,19 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
         let path = entry.map_err(failed)?.path();
         let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
         let many = path.extension().is_some_and(|extension| extension == MANY);
-        if path.is_dir() && !hidden {
-            print_error(&format!("ignored: `{}` is a folder in the folder", path.display()));
-        } else if !hidden && !many {
+        if hidden {
+            continue;
+        }
+        // Where it is a link, what it leads to. A file that can't be looked at is named when it is read.
+        let what = fs::metadata(&path).map_or("file", |it| match () {
+            () if it.is_dir() => "folder",
+            () if it.is_file() => "file",
+            () => "pipe, socket or device",
+        });
+        if what != "file" {
+            let ignored = format!("ignored: `{}` is a {what} in the folder", path.display());
+            print_error(&printable(&ignored, false));
+        } else if !many {
             files.push(path);
         }
     }
@@ -206,6 +217,20 @@ mod tests {
             [(2, b"{}"), (5, b"\xff\xfe{"), (7, b" <a/> "), (8, b"last")];
         assert_eq!(read, expected.map(|(number, line)| (number, line.to_vec())));
         assert_eq!(lines(b""), []);
+    }
+
+    #[test]
+    fn only_files_of_a_folder_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        fs::write(path.join("b.json"), "{}").unwrap();
+        std::os::unix::fs::symlink(path.join("b.json"), path.join("a.json")).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", path.join("c.json")).unwrap();
+        // A socket can't be opened, and a pipe without a writer would be waited for.
+        let _socket = std::os::unix::net::UnixListener::bind(path.join("d.json")).unwrap();
+        fs::create_dir(path.join("f")).unwrap();
+        let files = files_in(path).unwrap();
+        assert_eq!(files, [path.join("a.json"), path.join("b.json")]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Reads the certificates for `amqps`, for every connection, since they may have been renewed.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
@@ -9,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Tls;
+use crate::limits::LONGEST_PEM;
 use crate::outcome::SourceError;
 
 /// Trusts the system's authorities and the file's, and shows the client certificate, where there
@@ -60,7 +62,8 @@ fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, SourceError>
     // What can't be used would be passed over in silence later.
     let mut store = RootCertStore::empty();
     for certificate in &certificates {
-        store.add(certificate.clone()).map_err(|error| wrong("ca_file", file, &error))?;
+        let malformed = "an invalid certificate is in it; give X.509 certificates as PEM";
+        store.add(certificate.clone()).map_err(|_| wrong("ca_file", file, &malformed))?;
     }
     Ok(certificates)
 }
@@ -87,9 +90,33 @@ fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, SourceError> {
 }
 
 fn read(key: &str, file: &Path) -> Result<Vec<u8>, SourceError> {
-    std::fs::read(file).map_err(|error| wrong(key, file, &error))
+    let mut pem = Vec::new();
+    let read = File::open(file).and_then(|it| it.take(LONGEST_PEM + 1).read_to_end(&mut pem));
+    read.map_err(|error| wrong(key, file, &error))?;
+    if pem.len() as u64 > LONGEST_PEM {
+        return Err(wrong(
+            key,
+            file,
+            &"it has more than 4 MiB; give a PEM file of certificates or of a key",
+        ));
+    }
+    Ok(pem)
 }
 
 fn wrong(key: &str, file: &Path, what: &dyn std::fmt::Display) -> SourceError {
     SourceError::Failed(format!("amqp.{key} {}: {what}", file.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_never_ends_is_read_no_further_than_certificates_may_be() {
+        for key in ["ca_file", "cert_file", "key_file"] {
+            let error = read(key, Path::new("/dev/zero")).unwrap_err().to_string();
+            let expected = format!("amqp.{key} /dev/zero: it has more than 4 MiB");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
 }
