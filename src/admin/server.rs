@@ -110,8 +110,13 @@ pub(super) fn guarded(router: Router) -> Router {
 }
 
 async fn guard(request: Request, next: Next) -> Response {
+    // RFC 9112, section 3.2: a proxy in front may have judged by the other one.
+    if request.headers().get_all(header::HOST).iter().count() > 1 {
+        let several = (StatusCode::BAD_REQUEST, "there is more than one Host header\n");
+        return marked(several.into_response());
+    }
     let fits = request.body().size_hint().upper().is_some_and(|bytes| bytes <= BODY_BYTES as u64);
-    let mut response = if fits {
+    let response = if fits {
         match whole(request).await {
             Ok(request) => next.run(request).await,
             Err(refusal) => refusal.into_response(),
@@ -119,6 +124,10 @@ async fn guard(request: Request, next: Next) -> Response {
     } else {
         (StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large\n").into_response()
     };
+    marked(response)
+}
+
+fn marked(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -231,6 +231,17 @@ fn what_is_not_asked_for_properly_is_refused() {
 }
 
 #[test]
+fn a_request_with_two_hosts_is_refused() {
+    let server = Server::start();
+    for path in ["/livez", "/metrics", "/"] {
+        let request = |hosts: &str| format!("GET {path} HTTP/1.1\r\n{hosts}\r\n");
+        assert_eq!(server.answers(&request("Host: x\r\nHost: y\r\n")), 400, "{path}");
+        assert_eq!(server.answers(&request("Host: x\r\nhost: x\r\n")), 400, "{path}");
+        assert_ne!(server.answers(&request("Host: x\r\n")), 400, "{path}");
+    }
+}
+
+#[test]
 fn a_request_that_is_too_long_is_refused() {
     let server = Server::start();
     let long = "x".repeat(100_000);
