@@ -17,6 +17,9 @@ pub(crate) const FAILED: u8 = 1;
 /// The exit status of wrong arguments, as clap's own.
 pub(crate) const WRONG_ARGUMENTS: u8 = 2;
 
+/// The exit status that a shell shows of a program that SIGPIPE has ended.
+pub(crate) const BROKEN_PIPE: u8 = 141;
+
 /// The exit status of an invalid configuration: `EX_CONFIG` of sysexits.h.
 pub(crate) const INVALID_CONFIGURATION: u8 = 78;
 
@@ -28,6 +31,8 @@ pub(crate) enum ExitStatus {
     Failed,
     /// The arguments don't fit here.
     WrongArguments,
+    /// The reader of standard output went away, as `| head` does, before all was looked at.
+    BrokenPipe,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -36,6 +41,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Done => Self::SUCCESS,
             ExitStatus::Failed => Self::from(FAILED),
             ExitStatus::WrongArguments => Self::from(WRONG_ARGUMENTS),
+            ExitStatus::BrokenPipe => Self::from(BROKEN_PIPE),
         }
     }
 }

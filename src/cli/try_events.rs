@@ -19,26 +19,29 @@ use crate::dry_run::{DryRun, DryRunJson, dry_run};
 use crate::event::{Envelope, Format};
 use crate::plugin::Plugins;
 use crate::route::Router;
+use crate::text::{printable, printable_json};
 
 /// Tries every sample, and says what would become of it, or whether that is as expected.
 pub(crate) fn run(arguments: &TryArguments, config: &Config, plugins: &Plugins) -> ExitStatus {
     let source = match source_of(arguments, &config.amqp.sources) {
         Ok(source) => source,
         Err(wrong) => {
-            print_error(&wrong);
+            print_error(&printable(&wrong, false));
             return ExitStatus::WrongArguments;
         }
     };
     match DryRuns::open(arguments, config, plugins, source).and_then(DryRuns::run) {
         Ok(end) => end,
-        // Whoever read has read enough.
-        Err(TryError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => ExitStatus::Done,
+        // Whoever read has read enough, but nobody knows how the other events would end.
+        Err(TryError::Write(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            ExitStatus::BrokenPipe
+        }
         Err(TryError::Write(error)) => {
             print_error(&format!("cannot write to standard output: {error}"));
             ExitStatus::Failed
         }
         Err(TryError::Message(why)) => {
-            print_error(&why);
+            print_error(&printable(&why, true));
             ExitStatus::Failed
         }
     }
@@ -141,7 +144,7 @@ impl<'a> DryRuns<'a> {
         }
         if self.tally.is_empty() {
             let name = self.samples.name();
-            print_error(&format!("{name} contains no event"));
+            print_error(&printable(&format!("{name} contains no event"), false));
             return Ok(ExitStatus::Failed);
         }
         self.conclude()
@@ -157,7 +160,7 @@ impl<'a> DryRuns<'a> {
         }
         if self.json {
             let line = serde_json::to_string(&line).map_err(|error| error.to_string())?;
-            writeln!(anstream::stdout(), "{line}")?;
+            writeln!(anstream::stdout(), "{}", printable_json(&line))?;
         } else if self.expectations.is_none() {
             writeln!(anstream::stdout(), "{}", text::paragraph(location, dry_run))?;
         }

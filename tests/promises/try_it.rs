@@ -252,7 +252,8 @@ async fn whoever_has_read_enough_may_leave() {
     let output = command.current_dir(&folder).kill_on_drop(true).output();
     let output = tokio::time::timeout(PATIENCE, output).await.unwrap().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    assert_eq!(output.status.code(), Some(0));
+    // As of a program that SIGPIPE has ended: how the other samples would end is not known.
+    assert_eq!(output.status.code(), Some(141));
     assert!(output.stdout.starts_with(b"line 2   presence"), "{output:?}");
 }
 

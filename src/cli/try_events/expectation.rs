@@ -35,7 +35,7 @@ struct Expected {
 
 impl Expectations {
     pub(super) fn read(path: &Path) -> Result<Self, String> {
-        let name = path.display().to_string();
+        let name = printable(&path.display().to_string(), false);
         let mut left = VecDeque::new();
         for line in Lines::open(path)? {
             let (line, text) = line?;
