@@ -15,6 +15,7 @@ pub(crate) mod descriptors;
 mod logging;
 mod run;
 mod scripts;
+mod signals;
 mod signing;
 #[cfg(test)]
 mod tests;
@@ -26,11 +27,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use self::run::run;
+use self::signals::{end_on_signals, stop_on_signals};
 use crate::cli::arguments::{self, Arguments, Command};
 use crate::cli::output::{everything_is_printed, print_error};
 use crate::cli::{
@@ -38,14 +38,8 @@ use crate::cli::{
 };
 use crate::config::{Config, Inputs, Problems};
 use crate::panics;
-use crate::pipeline::worker::Stop;
 use crate::plugin::Plugins;
-
-/// As shells show who was ended by Ctrl-C.
-const INTERRUPTED: i32 = 130;
-
-/// The same for SIGTERM.
-const TERMINATED: i32 = 143;
+use crate::text::printable;
 
 /// Runs the command that the arguments ask for.
 #[must_use]
@@ -91,7 +85,7 @@ fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     let (config, plugins, filter) = match loaded {
         Ok(loaded) => loaded,
         Err(problems) => {
-            print_error(&problems.to_string());
+            print_error(&printable(&problems.to_string(), true));
             return ExitCode::from(INVALID_CONFIGURATION);
         }
     };
@@ -188,53 +182,4 @@ fn cannot_start(error: &str, status: u8) -> ExitCode {
 fn worker_name() -> String {
     let host = gethostname::gethostname();
     format!("event-pusher-sns/{} {}", env!("CARGO_PKG_VERSION"), host.to_string_lossy())
-}
-
-/// For what has nothing to finish: ends the process at once, whatever it waits for, and even where it is the first one
-/// of a container, whom signals do not end by themselves.
-fn end_on_signals() -> Result<(), String> {
-    let failed = |error| format!("cannot listen for signals: {error}");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(failed)?;
-    let (terminate, interrupt) = {
-        let _inside = runtime.enter();
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    };
-    let (mut terminate, mut interrupt) = (terminate.map_err(failed)?, interrupt.map_err(failed)?);
-    let waiting = move || {
-        let status = runtime.block_on(async {
-            tokio::select! {
-                _ = terminate.recv() => TERMINATED,
-                _ = interrupt.recv() => INTERRUPTED,
-            }
-        });
-        std::process::exit(status);
-    };
-    std::thread::Builder::new().name("signals".to_owned()).spawn(waiting).map_err(failed)?;
-    Ok(())
-}
-
-/// The first SIGTERM or Ctrl-C asks for a drain, the second ends the process at once.
-fn stop_on_signals() -> Result<Stop, String> {
-    let (ask, stop) = watch::channel(false);
-    let listen = |kind| signal(kind).map_err(|error| format!("cannot listen for signals: {error}"));
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            if ask.send_replace(true) {
-                tracing::warn!(
-                    event = "stopping_at_once",
-                    "second signal: the process ends at once; events in flight are delivered again"
-                );
-                logging::finish();
-                std::process::exit(FAILED.into());
-            }
-        }
-    });
-    Ok(stop)
 }

@@ -9,10 +9,9 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 use tracing_subscriber::EnvFilter;
 
+use super::signals::stop_on_signals;
 use super::wiring::Wiring;
-use super::{
-    FAILED, INVALID_CONFIGURATION, cannot_start, start_logging, stop_on_signals, worker_name,
-};
+use super::{FAILED, INVALID_CONFIGURATION, cannot_start, start_logging, worker_name};
 use crate::admin::{self, Setup, Status};
 use crate::app::descriptors;
 use crate::cli::check;

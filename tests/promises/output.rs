@@ -120,6 +120,7 @@ async fn who_waits_for_a_pipe_that_nobody_writes_to_ends_at_once_when_told_to() 
         (&["import", "pipe"][..], Signal::SIGINT, 130),
         (&["import", "pipe"], Signal::SIGTERM, 143),
         (&["try", "pipe"], Signal::SIGINT, 130),
+        (&["try", "pipe"], Signal::SIGHUP, 129),
     ] {
         let all = if arguments[0] == "try" {
             [arguments, &configuration].concat()

@@ -8,7 +8,9 @@ use lapin::options::QueuePurgeOptions;
 use nix::sys::signal::Signal;
 
 use crate::fake_sns::FakeSns;
-use crate::support::{Door, Event, GENTLY, Proxy, Received, Stand, Worker, binary, wait_for};
+use crate::support::{
+    Door, Event, GENTLY, Program, Proxy, Received, Stand, Worker, binary, wait_for,
+};
 
 const ALICE: &str = "alice@localhost/phone";
 const BOB: &str = "bob@localhost/home";
@@ -65,6 +67,32 @@ async fn sigterm_takes_nothing_more_and_finishes_what_is_in_flight() {
 #[tokio::test]
 async fn ctrl_c_takes_nothing_more_and_finishes_what_is_in_flight() {
     stops_in_order(Signal::SIGINT).await;
+}
+
+/// As a terminal sends it that is closed.
+#[tokio::test]
+async fn sighup_takes_nothing_more_and_finishes_what_is_in_flight() {
+    stops_in_order(Signal::SIGHUP).await;
+}
+
+#[tokio::test]
+async fn under_nohup_sighup_is_not_heard() {
+    let stand = Stand::new("stop-nohup").await;
+    let script = "trap '' HUP; exec \"$@\"";
+    let binary = binary();
+    let worker = [binary.to_str().unwrap(), "run", "--config", "stand.toml"];
+    let arguments = [&["-c", script, "sh"][..], &worker].concat();
+    let program = Program::of("/bin/sh".into(), &arguments);
+    let running = program.with_file("stand.toml", &stand.configuration()).start();
+    let catches =
+        async |signal| wait_for("signals", async || running.catches(signal).then_some(())).await;
+    catches(Signal::SIGTERM).await;
+    assert!(!running.catches(Signal::SIGHUP));
+    running.signal(Signal::SIGHUP);
+    running.signal(Signal::SIGTERM);
+    let ended = running.wait().await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    stand.leave_nothing().await;
 }
 
 /// While events flow: what keeps the worker busy must not keep it from hearing the signal.
