@@ -145,6 +145,46 @@ fn describe(error: &lapin::Error) -> String {
         ErrorKind::IOError(io) => io.to_string(),
         ErrorKind::ProtocolError(refusal) => refusal.get_message().to_string(),
         ErrorKind::MissingHeartbeatError => "the broker has sent no heartbeat in time".to_owned(),
+        ErrorKind::ParsingError(_) => "what answers does not speak AMQP 0-9-1".to_owned(),
+        ErrorKind::InvalidProtocolVersion(version) => {
+            format!("the broker speaks AMQP {version}, and not AMQP 0-9-1")
+        }
+        ErrorKind::InvalidConnectionState(_) => "the connection is closed".to_owned(),
+        ErrorKind::InvalidChannelState(..) | ErrorKind::InvalidChannel(_) => {
+            "the channel is closed".to_owned()
+        }
+        ErrorKind::ChannelsLimitReached => "the broker allows no more channels".to_owned(),
+        ErrorKind::SerialisationError(_) => {
+            "the message does not fit into AMQP's frames".to_owned()
+        }
+        ErrorKind::AuthProviderError(_) => "the login failed".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_of_a_librarys_types_is_in_a_message() {
+        use lapin::ChannelState;
+        for (kind, words) in [
+            (ErrorKind::ChannelsLimitReached, "allows no more channels"),
+            (ErrorKind::InvalidChannel(7), "the channel is closed"),
+            (
+                ErrorKind::InvalidChannelState(ChannelState::Closed, "publish"),
+                "the channel is closed",
+            ),
+            (
+                ErrorKind::InvalidConnectionState(lapin::ConnectionState::Closed),
+                "connection is closed",
+            ),
+            (ErrorKind::MissingHeartbeatError, "no heartbeat in time"),
+        ] {
+            let said = explain(&kind.into());
+            assert!(said.contains(words), "{said}");
+            assert!(!said.contains("Closed") && !said.contains("Invalid"), "{said}");
+        }
     }
 }
