@@ -6,7 +6,7 @@ use std::path::Path;
 
 use lapin::tcp::{RustlsConnector, RustlsConnectorConfig};
 use rustls::RootCertStore;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::config::Tls;
@@ -57,6 +57,17 @@ fn explain_pair(error: &io::Error) -> String {
     said
 }
 
+/// The library's own words show lines as lists of numbers.
+fn explain_pem(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has no END line; the file may be cut off".to_owned()
+        }
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line in it is malformed".to_owned(),
+        other => other.to_string(),
+    }
+}
+
 fn authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, SourceError> {
     let certificates = certificates("ca_file", file)?;
     // What can't be used would be passed over in silence later.
@@ -72,7 +83,7 @@ fn certificates(key: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let pem = read(key, file)?;
     let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .map_err(|error| wrong(key, file, &error))?;
+        .map_err(|error| wrong(key, file, &explain_pem(&error)))?;
     if certificates.is_empty() {
         return Err(wrong(key, file, &"no certificate is in it; give a PEM file"));
     }
@@ -82,10 +93,10 @@ fn certificates(key: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, 
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, SourceError> {
     let pem = read("key_file", file)?;
     PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
-        rustls::pki_types::pem::Error::NoItemsFound => {
+        pem::Error::NoItemsFound => {
             wrong("key_file", file, &"no private key is in it; give an unencrypted PEM file")
         }
-        error => wrong("key_file", file, &error),
+        error => wrong("key_file", file, &explain_pem(&error)),
     })
 }
 
@@ -110,6 +121,20 @@ fn wrong(key: &str, file: &Path, what: &dyn std::fmt::Display) -> SourceError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_cut_off_is_said_to_be_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.pem");
+        for (text, words) in [
+            ("-----BEGIN CERTIFICATE-----\nAAAA\n", "no END line; the file may be cut off"),
+            ("-----BEGIN CERTIFICATE\nAAAA\n", "a BEGIN line in it is malformed"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = certificates("ca_file", &path).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains('['), "{error}");
+        }
+    }
 
     #[test]
     fn a_file_that_never_ends_is_read_no_further_than_certificates_may_be() {
