@@ -209,3 +209,42 @@ async fn topics(config: &Config, report: &mut dyn FnMut(Finding)) {
         report(Finding::bad(format!("{}: {fault}; {}", topics.join(", "), advice(&fault))));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Inputs;
+
+    fn config(text: &str) -> Config {
+        let files = vec![("test.toml".to_owned(), text.to_owned())];
+        Config::load(&Inputs { files, environment: Vec::new() }, &[DefaultPlugin::NAME]).unwrap()
+    }
+
+    #[test]
+    fn nothing_in_a_finding_drives_the_terminal() {
+        let shown = line(&Finding::good("exchange `a\u{202e}b\u{9b}2J\u{1b}[0m`\n✓ fine"));
+        let (_, text) = shown.split_once("✓").unwrap();
+        assert!(text.ends_with("exchange `a\\u{202e}b\\u{9b}2J\\u{1b}[0m`\\n✓ fine"), "{shown:?}");
+    }
+
+    #[test]
+    fn a_region_that_may_be_misspelt_is_warned_of_once_and_is_no_problem() {
+        let findings = |region: &str, host: &str| {
+            let mut findings = Vec::new();
+            let text = format!(
+                "[sns]\naccount_id = \"123456789012\"\nregion = \"{region}\"\npm_messages_topic = \"a\"\nmuc_messages_topic = \"b\"\n\
+                 sns_host = \"{host}\"\n"
+            );
+            regions(&config(&text), &mut |finding| findings.push(finding));
+            findings
+        };
+        let found = findings("us-esat-1", "");
+        assert_eq!(found.len(), 1);
+        assert!(found[0].good && found[0].text.contains("did you mean \"us-east-1\"?"));
+        for (region, host) in
+            [("us-east-1", ""), ("us-local-1", ""), ("us-esat-1", "emulator:4566")]
+        {
+            assert!(findings(region, host).is_empty(), "{region} {host}");
+        }
+    }
+}

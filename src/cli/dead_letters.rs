@@ -36,7 +36,9 @@ pub(crate) async fn run(
         return ExitStatus::WrongArguments;
     }
     if let Some(filter) = command.filter() {
-        unknown_names(&filter.clone().into(), config).iter().for_each(|it| print_error(it));
+        for warning in unknown_names(&filter.clone().into(), config) {
+            print_error(&warning);
+        }
     }
     let queue = config.amqp.dead_letter_queue.clone();
     let dead_letters = DeadLetters::new(config.amqp.clone(), name);
@@ -187,5 +189,10 @@ mod tests {
         assert!(names[0].contains("`of_another_version`"), "{names:?}");
         assert!(names[1].contains("`evnts`") && names[1].contains("did you mean `events`?"));
         assert!(names[2].contains("`removed`") && !names[2].contains("did you mean"));
+    }
+
+    #[test]
+    fn a_discard_without_a_filter_points_at_filters_before_all() {
+        assert!(NO_FILTER.find("--reason") < NO_FILTER.find("--all"));
     }
 }

@@ -49,12 +49,12 @@ pub(crate) async fn run(
         traffic: Traffic::new(seed, people(arguments, config), arguments.mix),
         routes: &routes,
     };
-    print_error(&opening(arguments, &routes, seed));
+    print_error(&printable(&opening(arguments, &routes, seed), false));
     let mut progress = Progress::new(arguments.count.is_some());
     let broker = Broker::new(config.amqp.clone(), name);
     let report = feed.run(&broker, stop.clone(), |report, warning| {
         if let Some(warning) = warning {
-            progress.print_error(warning);
+            progress.print_error(&printable(warning, false));
         }
         show(&mut progress, report, arguments);
     });

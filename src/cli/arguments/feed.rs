@@ -57,7 +57,7 @@ pub(crate) struct FeedArguments {
     /// duplicates for five minutes
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The routing key. By default it is the event's kind, or the key that MongooseIM uses, if the source's routing_keys
+    /// The routing key. By default it is the event's kind, or the key that MongooseIM uses, if the source's `routing_keys`
     /// match that; else one that is made from them, such as chat.presence for chat.#
     #[arg(long, value_name = "KEY", value_parser = super::short_text)]
     pub routing_key: Option<String>,
