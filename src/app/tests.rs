@@ -6,6 +6,7 @@ mod faults;
 mod formats;
 mod handing_back;
 mod holds;
+mod incidents;
 mod log;
 mod mod_event_pusher_sns;
 mod order;

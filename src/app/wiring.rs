@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::admin::{Status, StatusPublisher};
 use crate::arn::TopicArn;
 use crate::config::{self, Config};
+use crate::observe::incidents::Incidents;
 use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::{Monitor, SourceObservation, State};
 use crate::observe::recent::RecentErrors;
@@ -30,6 +31,7 @@ pub(super) struct Wiring<P> {
     topics: Vec<TopicArn>,
     pub(super) publisher: Rc<Publisher<P>>,
     recent: Rc<RecentErrors>,
+    incidents: Rc<Incidents>,
     metrics: Arc<Metrics>,
     spans: Option<Spans>,
 }
@@ -44,10 +46,12 @@ impl<P: Publish + 'static> Wiring<P> {
     ) -> Self {
         let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
         let recent = Rc::new(RecentErrors::default());
-        let measures =
-            PublishMetrics::new(Arc::clone(&metrics), &topics).noting(Rc::clone(&recent));
+        let incidents = Rc::<Incidents>::default();
+        let measures = PublishMetrics::new(Arc::clone(&metrics), &topics)
+            .noting(Rc::clone(&recent))
+            .announcing(Rc::clone(&incidents));
         let publisher = publish::measured_stack(&config.sns, &config.outage, place, measures);
-        Self { router, topics, publisher: Rc::new(publisher), recent, metrics, spans }
+        Self { router, topics, publisher: Rc::new(publisher), recent, incidents, metrics, spans }
     }
 
     /// Works until all sources have stopped. `queue_of` gives each its queue.
@@ -79,6 +83,7 @@ impl<P: Publish + 'static> Wiring<P> {
         tokio::select! {
             _ = working => {}
             () = report_progress(&self.metrics) => {}
+            _ = self.incidents.announce() => {}
             () = status_publisher.run() => {}
         }
     }
@@ -91,7 +96,9 @@ impl<P: Publish + 'static> Wiring<P> {
     ) -> Worker<S, P> {
         let prefetch = config.amqp.prefetch;
         let monitor = Monitor::new(&source.name, Arc::clone(&self.metrics));
-        let monitor = Rc::new(monitor.with_prefetch(prefetch).noting(Rc::clone(&self.recent)));
+        let monitor = monitor.noting(Rc::clone(&self.recent));
+        let monitor = monitor.announcing(Rc::clone(&self.incidents)).with_prefetch(prefetch);
+        let monitor = Rc::new(monitor);
         let limit = config.sns.max_message_bytes;
         let tracer = Tracer::new(&config.trace, limit, &source.queue, self.spans.clone());
         let relay = Relay::new(source.format, Rc::clone(&self.router), Rc::clone(&self.publisher));

@@ -10,13 +10,14 @@ pub use self::state::{SourceObservation, State};
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::Timestamp;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
+use tokio::time::Instant;
 
 use self::final_outcome::FinalOutcome;
 use crate::event::EventKind;
+use crate::observe::incidents::{Announcement, IncidentKind, Incidents};
 use crate::observe::metrics::Metrics;
 use crate::observe::recent::RecentErrors;
 use crate::outcome::{Outcome, Reason, SkipReason};
@@ -49,6 +50,7 @@ pub struct Monitor {
     /// Whose depth was told.
     dead_letter_queue: OnceCell<String>,
     recent: Rc<RecentErrors>,
+    incidents: Rc<Incidents>,
 }
 
 impl Monitor {
@@ -71,6 +73,7 @@ impl Monitor {
             is_shared: Cell::new(false),
             dead_letter_queue: OnceCell::new(),
             recent: Rc::default(),
+            incidents: Rc::default(),
             metrics,
         };
         // So that the first one of each is an increase, which alerts ask for.
@@ -92,6 +95,12 @@ impl Monitor {
     #[must_use]
     pub fn noting(self, recent: Rc<RecentErrors>) -> Self {
         Self { recent, ..self }
+    }
+
+    /// Dead letters are announced there.
+    #[must_use]
+    pub fn announcing(self, incidents: Rc<Incidents>) -> Self {
+        Self { incidents, ..self }
     }
 
     /// As many deliveries may be unacknowledged.
@@ -225,15 +234,20 @@ impl DeliveryGuard {
         // What was parked or requeued is counted where this is dropped, as is what has not ended at all.
         let Some(end) = FinalOutcome::of(outcome) else { return false };
         self.ended = true;
-        let Monitor { recent, source, seconds, metrics, .. } = &*self.monitor;
-        if let Outcome::DeadLettered(letter) = outcome {
-            recent.note(source, letter.reason.label(), &letter.error);
-        }
+        let Monitor { recent, incidents, source, seconds, metrics, .. } = &*self.monitor;
         seconds.observe(self.since.elapsed().as_secs_f64());
         let counter = self.monitor.outcome(self.kind, end);
         counter.inc();
-        let (outcome, reason) = end.labels();
-        counter.get() == 1 && metrics.reading().ended(outcome, reason) == 1
+        let (label, reason) = end.labels();
+        let is_first = counter.get() == 1 && metrics.reading().ended(label, reason) == 1;
+        if let Outcome::DeadLettered(letter) = outcome {
+            recent.note(source, reason, &letter.error);
+            let kind = IncidentKind::DeadLettered;
+            let told = incidents.count(Instant::now(), kind, source, reason, &letter.error);
+            // The first one has a line of its own.
+            told.filter(|_| !is_first).iter().for_each(Announcement::log);
+        }
+        is_first
     }
 }
 

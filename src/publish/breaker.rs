@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use self::report::Reminder;
 use super::fault::advice;
 use crate::arn::TopicArn;
+use crate::observe::incidents::{IncidentKind, Incidents};
 use crate::outcome::{Circuit, Fault};
 use crate::pause::Pauses;
 use crate::publish::hold::{OpenCircuit, Outage};
@@ -52,6 +53,7 @@ pub(super) struct CircuitBreaker {
     answers: Cell<u64>,
     /// Events out of retries since the last of those.
     exhausted_in_a_row: Cell<u32>,
+    incidents: Rc<Incidents>,
 }
 
 #[derive(Debug)]
@@ -71,6 +73,8 @@ struct Opened {
     topic: TopicArn,
     next_probe: Instant,
     reminder: Reminder,
+    /// The log has told of it, and so will tell of its end.
+    is_told: bool,
 }
 
 impl CircuitBreaker {
@@ -88,7 +92,13 @@ impl CircuitBreaker {
             openings: Cell::default(),
             answers: Cell::default(),
             exhausted_in_a_row: Cell::default(),
+            incidents: Rc::default(),
         }
+    }
+
+    /// Its openings are counted there, and logged as often as that allows.
+    pub(super) fn announcing(self, incidents: Rc<Incidents>) -> Self {
+        Self { incidents, ..self }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -166,15 +176,21 @@ impl CircuitBreaker {
     pub(super) fn half_open(&self) {
         let mut state = self.state.borrow_mut();
         if let State::Open(opened) = &*state {
-            let (held, lasted) = (&self.circuit, opened.since.1.elapsed());
-            let what = report::noun(held);
-            tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: SNS answered a probe");
+            if opened.is_told {
+                let (held, lasted) = (&self.circuit, opened.since.1.elapsed());
+                let what = report::noun(held);
+                tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: SNS answered a probe");
+            }
             *state = State::HalfOpen(FIRST_PERMITS);
         }
         self.changed.notify_one();
     }
 
-    fn open(&self, fault: &Fault, topic: &TopicArn) {
+    /// Returns how often it has opened since the log told so last, if the log is to tell so now.
+    fn open(&self, fault: &Fault, topic: &TopicArn) -> Option<u64> {
+        let (now, place, scope) = (Instant::now(), self.circuit.to_string(), self.circuit.scope());
+        let told = self.incidents.count(now, IncidentKind::Held, &place, &scope.to_string(), fault);
+        let is_told = told.is_some();
         if !self.is_half_open() {
             self.pauses.replace(Pauses::new(FIRST_PROBE, self.longest_pause));
         }
@@ -185,9 +201,11 @@ impl CircuitBreaker {
             fault: fault.clone(),
             topic: topic.clone(),
             next_probe: Instant::now() + self.pauses.borrow_mut().draw(),
-            reminder: Reminder::new(),
+            reminder: if is_told { Reminder::new() } else { Reminder::untold() },
+            is_told,
         }));
         self.changed.notify_one();
+        told.map(|it| it.count)
     }
 
     /// What an operator wants to know of it, while it is open.
@@ -271,14 +289,13 @@ impl Permit<'_> {
             if !opened.reminder.is_due() {
                 return;
             }
+            opened.is_told = true;
         } else if self.is_outdated() {
             return;
         }
-        if !still {
-            self.breaker.open(fault, topic);
-        }
-        if let Some(seen) = self.breaker.seen() {
-            report::open(&seen, still);
+        let told = if still { Some(0) } else { self.breaker.open(fault, topic) };
+        if let (Some(openings), Some(seen)) = (told, self.breaker.seen()) {
+            report::open(&seen, still, openings);
         }
     }
 }

@@ -15,6 +15,7 @@ use super::breaker::{CircuitBreaker, Permit};
 use super::fault::{is_denial, is_unreachable};
 use super::{Accepted, Attempt, Failure, Retry};
 use crate::arn::TopicArn;
+use crate::observe::incidents::Incidents;
 use crate::outcome::{Circuit, Fault, Scope};
 use crate::publish::hold::{Deadline, OpenCircuit, Overdue};
 use crate::route::Notification;
@@ -27,6 +28,7 @@ pub struct FaultPolicy<R> {
     topics: RefCell<HashMap<TopicArn, Rc<CircuitBreaker>>>,
     threshold: u32,
     probe_max: Duration,
+    incidents: Rc<Incidents>,
 }
 
 /// Why a notification was not published.
@@ -42,8 +44,17 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
     /// `threshold` events in a row out of retries mean that the topic is down, or the service, if
     /// nothing of any topic got through; probes pause `probe_max` at most.
     pub fn new(retry: Retry<P>, threshold: u32, probe_max: Duration) -> Self {
+        let incidents = Rc::default();
         let service = Rc::new(CircuitBreaker::new(Circuit::Service, probe_max));
-        Self { retry, service, topics: RefCell::default(), threshold, probe_max }
+        Self { retry, service, topics: RefCell::default(), threshold, probe_max, incidents }
+    }
+
+    /// Circuits that open are announced there. For a policy that has published nothing yet.
+    #[must_use]
+    pub fn announcing(self, incidents: Rc<Incidents>) -> Self {
+        let service = CircuitBreaker::new(Circuit::Service, self.probe_max);
+        let service = Rc::new(service.announcing(Rc::clone(&incidents)));
+        Self { service, incidents, ..self }
     }
 
     /// Publishes; waits for open circuits, until the `deadline`.
@@ -134,7 +145,10 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
         if let Some(breaker) = topics.get(arn) {
             return Rc::clone(breaker);
         }
-        let breaker = || Rc::new(CircuitBreaker::new(Circuit::Topic(arn.clone()), self.probe_max));
+        let breaker = || {
+            let breaker = CircuitBreaker::new(Circuit::Topic(arn.clone()), self.probe_max);
+            Rc::new(breaker.announcing(Rc::clone(&self.incidents)))
+        };
         Rc::clone(topics.entry(arn.clone()).or_insert_with(breaker))
     }
 

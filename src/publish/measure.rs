@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::fault::{is_throttle, is_unreachable};
 use crate::arn::TopicArn;
+use crate::observe::incidents::{IncidentKind, Incidents};
 use crate::observe::metrics::Metrics;
 use crate::observe::recent::RecentErrors;
 use crate::outcome::{Fault, MessageId, Scope};
@@ -23,6 +24,7 @@ pub struct PublishMetrics {
     pub(super) metrics: Arc<Metrics>,
     topics: Rc<RefCell<HashMap<TopicArn, Rc<TopicMetrics>>>>,
     recent: Rc<RecentErrors>,
+    pub(super) incidents: Rc<Incidents>,
 }
 
 /// The metrics of one topic.
@@ -36,7 +38,12 @@ struct TopicMetrics {
 impl PublishMetrics {
     /// These topics show from the beginning, so that what happens to them first is an increase.
     pub fn new<'a>(metrics: Arc<Metrics>, topics: impl IntoIterator<Item = &'a TopicArn>) -> Self {
-        let measures = Self { metrics, topics: Rc::default(), recent: Rc::default() };
+        let measures = Self {
+            metrics,
+            topics: Rc::default(),
+            recent: Rc::default(),
+            incidents: Rc::default(),
+        };
         topics.into_iter().for_each(|topic| drop(measures.of(topic)));
         measures
     }
@@ -45,6 +52,12 @@ impl PublishMetrics {
     #[must_use]
     pub fn noting(self, recent: Rc<RecentErrors>) -> Self {
         Self { recent, ..self }
+    }
+
+    /// Requests that fail, and circuits that open, are announced there.
+    #[must_use]
+    pub fn announcing(self, incidents: Rc<Incidents>) -> Self {
+        Self { incidents, ..self }
     }
 
     pub(super) fn request(
@@ -61,17 +74,20 @@ impl PublishMetrics {
         let accepted = answers.as_ref().map_or(0, |it| it.iter().filter(|it| it.is_ok()).count());
         of_topic.published.inc_by(accepted as u64);
         let note = |fault: &Fault| self.recent.note(topic.name(), &fault.code, fault);
-        let result = match answers {
+        let (result, last) = match answers {
             Ok(_) if accepted == entries => return of_topic.accepted.inc(),
             Ok(answers) => {
                 answers.iter().filter_map(|it| it.as_ref().err()).for_each(note);
-                "partial"
+                ("partial", answers.iter().rev().find_map(|it| it.as_ref().err()))
             }
             Err(fault) => {
                 note(fault);
-                result_label(fault)
+                (result_label(fault), Some(fault))
             }
         };
+        if let Some(fault) = last {
+            self.incidents.met(IncidentKind::RequestFailed, topic.name(), result, fault);
+        }
         self.metrics.publish_requests.with_label_values(&[topic.name(), result]).inc();
     }
 

@@ -68,7 +68,7 @@ impl<S, P> Worker<S, P> {
                 source = self.name,
                 reason = %letter.reason,
                 error = letter.error,
-                "first dead letter for this reason; further ones are only counted"
+                "first dead letter for this reason; the log tells of further ones at most once a minute, with their number"
             ),
             Outcome::Parked | Outcome::Requeued => {}
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::field::debug;
 
+use crate::observe::incidents::QUIET;
 use crate::outcome::Circuit;
 use crate::publish::hold::OpenCircuit;
 
@@ -22,6 +23,11 @@ pub(super) struct Reminder {
 impl Reminder {
     pub(super) fn new() -> Self {
         Self { at: Instant::now() + FIRST_REMINDER, pause: FIRST_REMINDER }
+    }
+
+    /// For an opening that is one of many, of which the log tells once in a while.
+    pub(super) fn untold() -> Self {
+        Self { at: Instant::now() + QUIET, pause: QUIET }
     }
 
     /// Whether it is time, which it is once.
@@ -44,15 +50,15 @@ pub(super) fn noun(circuit: &Circuit) -> &'static str {
     }
 }
 
-/// Logs that a circuit has opened, or is open `still`.
-pub(super) fn open(seen: &OpenCircuit, still: bool) {
+/// Logs that a circuit has opened, so many times since the last such line, or is open `still`.
+pub(super) fn open(seen: &OpenCircuit, still: bool, openings: u64) {
     let OpenCircuit { circuit: held, since, waiting, next_probe, fault: error, advice, .. } = seen;
     let (scope, lasted) = (held.scope(), still.then(|| debug(seen.lasted)));
     let what = noun(held);
     if still {
         tracing::warn!(event = "still_held", %held, %scope, %error, %since, lasted, waiting, ?next_probe, advice, "{what} still held");
     } else {
-        tracing::warn!(event = "held", %held, %scope, %error, %since, waiting, ?next_probe, advice,
+        tracing::warn!(event = "held", %held, %scope, %error, %since, waiting, ?next_probe, advice, since_last_line = openings,
             "{what} held: its events wait unacknowledged until a probe gets through");
     }
 }

@@ -1,0 +1,78 @@
+//! What the log says of incidents that occur again and again: the first at once, the others once a minute with their number.
+
+use super::service::answered;
+use super::*;
+
+fn garbage(_: usize) -> Envelope {
+    Envelope { payload: b"no event".to_vec(), ..Envelope::default() }
+}
+
+fn counts(it: &Simulation, kind: &str) -> Vec<u64> {
+    let lines = it.log.all("incident").into_iter().filter(|line| line["kind"] == kind);
+    lines.map(|line| line["since_last_line"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn dead_letters_after_the_first_are_told_with_their_number_and_again_after_a_quiet_time() {
+    simulate("", &Plugins::default(), async |it| {
+        it.publish((0..1).map(garbage));
+        it.logs("first_dead_lettered").await;
+        it.publish((0..254).map(garbage));
+        it.settles(255).await;
+        assert!(counts(it, "dead_lettered").is_empty(), "the minute is not over");
+        it.until("a line", |it| it.log.count("incident") == 1).await;
+        assert_eq!(counts(it, "dead_lettered"), [254]);
+        let line = it.logs("incident").await;
+        assert_eq!((&line["place"], &line["cause"]), (&"events".into(), &"undecodable".into()));
+        assert!(!line["error"].as_str().unwrap().is_empty(), "{line}");
+        sleep(Duration::from_hours(1)).await;
+        assert_eq!(counts(it, "dead_lettered"), [254], "nothing more to tell");
+        it.publish((0..1).map(garbage));
+        it.settles(256).await;
+        assert_eq!(counts(it, "dead_lettered"), [254, 1], "a second incident, at once");
+        assert_eq!(it.log.count("first_dead_lettered"), 1);
+    });
+}
+
+#[test]
+fn throttling_is_told_once_a_minute_with_its_share_of_lines() {
+    simulate("", &Plugins::default(), async |it| {
+        let count = std::cell::Cell::new(0);
+        it.sns.fail_requests(move |_, _| {
+            count.set(count.get() + 1);
+            (count.get() % 2 == 0).then(|| answered("Throttling"))
+        });
+        let began = Instant::now();
+        let mut published = 0;
+        while began.elapsed() < Duration::from_mins(5) {
+            it.publish((0..20).map(chat));
+            published += 20;
+            sleep(Duration::from_secs(1)).await;
+        }
+        it.settles(published).await;
+        let told = counts(it, "request_failed");
+        assert!((4..=7).contains(&told.len()) && told[0] == 10, "{told:?}");
+    });
+}
+
+#[test]
+fn a_topic_that_is_held_and_flows_again_and_again_fills_no_log() {
+    simulate("", &Plugins::default(), async |it| {
+        for round in 0..20 {
+            it.sns.delete_topic("pm");
+            it.publish((round..=round).map(chat));
+            it.until("a hold", |it| !it.held().is_empty()).await;
+            it.sns.heal();
+            it.settles(round as u64 + 1).await;
+        }
+        let lines = |event| it.log.count(event);
+        let minutes = it.log.count("held") + counts(it, "held").len();
+        assert!(lines("held") >= 1 && minutes <= 3, "{minutes} lines");
+        assert!(lines("hold_over") <= lines("held"), "{} ends", lines("hold_over"));
+        sleep(Duration::from_mins(2)).await;
+        let held = it.log.all("held");
+        let told = held.iter().map(|line| line["since_last_line"].as_u64().unwrap());
+        let told = told.sum::<u64>() + counts(it, "held").iter().sum::<u64>();
+        assert_eq!(told, 20, "each is counted once");
+    });
+}

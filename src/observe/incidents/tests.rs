@@ -1,0 +1,66 @@
+//! When a line is due, and with which count.
+
+use super::*;
+
+const DEAD: IncidentKind = IncidentKind::DeadLettered;
+
+fn count(incidents: &Incidents, now: Instant, kind: IncidentKind, cause: &str) -> Option<u64> {
+    incidents.count(now, kind, "events", cause, &"error").map(|it| it.count)
+}
+
+#[test]
+fn the_first_is_told_at_once_and_the_others_once_a_minute_with_their_number() {
+    let (incidents, began) = (Incidents::default(), Instant::now());
+    let at = |seconds| began + Duration::from_secs(seconds);
+    assert_eq!(count(&incidents, at(0), DEAD, "rejected"), Some(1));
+    for second in 1..=30 {
+        assert_eq!(count(&incidents, at(second), DEAD, "rejected"), None);
+    }
+    assert_eq!(count(&incidents, at(30), DEAD, "too_large"), Some(1), "another cause");
+    assert_eq!(incidents.due(at(59)), []);
+    let due = incidents.due(at(60));
+    assert_eq!(due.iter().map(|it| it.count).collect::<Vec<_>>(), [30], "though no more come");
+    assert_eq!(due[0].within, QUIET);
+    assert_eq!(incidents.due(at(61)), []);
+    assert_eq!(count(&incidents, at(119), DEAD, "rejected"), None);
+    assert_eq!(count(&incidents, at(120), DEAD, "rejected"), Some(2));
+    assert_eq!(count(&incidents, at(9000), DEAD, "rejected"), Some(1), "after a quiet time");
+}
+
+#[test]
+fn requests_that_fail_are_told_if_they_are_many_within_a_minute() {
+    let (incidents, began) = (Incidents::default(), Instant::now());
+    let at = |seconds| began + Duration::from_secs(seconds);
+    let failed = |now| count(&incidents, now, IncidentKind::RequestFailed, "throttled");
+    for second in 0..9 {
+        assert_eq!(failed(at(second)), None);
+    }
+    assert_eq!(failed(at(9)), Some(10));
+    for second in 200..209 {
+        assert_eq!(failed(at(second)), None);
+    }
+    assert_eq!(failed(at(400)), None, "those of three minutes ago count no more");
+    assert_eq!(incidents.due(at(401)), []);
+}
+
+#[test]
+fn causes_are_bounded_and_those_beyond_share_a_line() {
+    let (incidents, now) = (Incidents::default(), Instant::now());
+    let told = (0..MOST).filter(|it| count(&incidents, now, DEAD, &it.to_string()).is_some());
+    assert_eq!(told.count(), MOST);
+    assert_eq!(count(&incidents, now, DEAD, "more"), Some(1));
+    assert_eq!(count(&incidents, now, DEAD, "still more"), None);
+    assert_eq!(incidents.causes.borrow().len(), MOST + 1);
+    let later = now + QUIET;
+    assert_eq!(incidents.due(later).iter().map(|it| &*it.cause).collect::<Vec<_>>(), [OTHERS]);
+    assert_eq!(count(&incidents, later + QUIET, DEAD, "new"), Some(1), "the old ones make room");
+    assert!(incidents.causes.borrow().len() <= 2);
+}
+
+#[test]
+fn an_error_is_one_bounded_line() {
+    let incidents = Incidents::default();
+    let error = format!("a\n{}", "x".repeat(1000));
+    let told = incidents.count(Instant::now(), DEAD, "events", "rejected", &error).unwrap();
+    assert!(told.error.len() <= LONGEST + 4 && !told.error.contains('\n'), "{}", told.error);
+}
