@@ -1,5 +1,6 @@
-//! Observability: counters, the state of each source, recent errors, traces.
+//! Observability: counters, incidents, the state of each source, recent errors, traces.
 
+pub mod incidents;
 pub mod metrics;
 pub mod monitor;
 pub mod recent;

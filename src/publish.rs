@@ -130,5 +130,7 @@ pub fn measured_stack<P: Publish + 'static>(
     };
     let batcher = Batcher::measured(place, batching, measures.clone());
     let retry = Retry::new(batcher, sns.publish_retry_count, sns.publish_retry_time);
+    let incidents = Rc::clone(&measures.incidents);
     FaultPolicy::new(retry.measured(measures), outage.threshold, outage.probe_max)
+        .announcing(incidents)
 }

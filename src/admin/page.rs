@@ -10,6 +10,7 @@ mod attempts;
 mod dead_letter_jobs;
 mod figures;
 mod headline;
+mod incident;
 mod letters;
 mod parse;
 mod parsed_request;

@@ -11,8 +11,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::sums::{float, published, received, requests, retries, throttled};
+use self::sums::{dead_lettered, failed, float, published, received, requests, retries, throttled};
 use crate::observe::metrics::{Reading, SourceReading, Times, TopicReading, Totals, sum};
+use crate::outcome::Reason;
 
 /// Between two readings.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
@@ -22,6 +23,9 @@ const WINDOW: usize = 10;
 
 /// What is unaccounted for in so many readings, and as much in each, is no accident of counting.
 const LASTING: usize = 10;
+
+/// Requests within the window of which a share says something.
+const ENOUGH_REQUESTS: u64 = 10;
 
 /// Readings for each point of the chart, and points that are kept: ten minutes.
 const PER_POINT: usize = 5;
@@ -92,6 +96,8 @@ pub(super) struct Requests {
     retries_per_second: f64,
     throttled: u64,
     pub(super) throttled_per_second: f64,
+    /// Of the requests that ended in the last seconds; `None` where these are too few to tell.
+    pub(super) failed_share: Option<f64>,
 }
 
 /// A topic's numbers.
@@ -128,6 +134,13 @@ pub(super) struct Figures {
     /// As many deliveries have been unaccounted for in all the last readings: they were forgotten.
     pub(super) missing: u64,
     pub(super) requests: Requests,
+    pub(super) dead_lettered_per_second: f64,
+    /// By reason, the most frequent one first; none that is zero.
+    #[serde(skip)]
+    pub(super) dying: Vec<(Reason, f64)>,
+    /// In the dead-letter queue, as the workers know it.
+    #[serde(skip)]
+    pub(super) dead_letters: Option<u64>,
     #[serde(skip)]
     pub(super) topics: BTreeMap<String, TopicFigures>,
     #[serde(skip)]
@@ -176,6 +189,7 @@ impl History {
         let sources = now.sources.iter().map(|(name, it)| (name.clone(), span.source(name, it)));
         let topics = now.topics.iter().map(|(name, it)| (name.clone(), span.topic(name, it)));
         let ready = now.sources.values().map(|it| it.ready).collect::<Option<Vec<_>>>();
+        let dying = span.dying();
         Figures {
             received_per_second: span.per_second(received),
             published_per_second: span.per_second(published),
@@ -185,6 +199,9 @@ impl History {
             totals: now.totals().into(),
             missing: self.missing(),
             requests: span.requests(usd_per_million),
+            dead_lettered_per_second: dying.iter().map(|(_, rate)| rate).sum(),
+            dying,
+            dead_letters: now.dead_letters_queued.and_then(|it| it.try_into().ok()),
             topics: topics.collect(),
             sources: sources.collect(),
         }
@@ -208,6 +225,7 @@ impl History {
             entries: (0, 0),
             requests_in_flight: 0,
             request_limit: 0.0,
+            dead_letters_queued: None,
         };
         let count = self.readings.len();
         let last = self.readings.back();
@@ -235,6 +253,19 @@ impl Span<'_> {
 
     fn rate(&self, before: u64, now: u64) -> f64 {
         if self.seconds > 0.0 { float(now.saturating_sub(before)) / self.seconds } else { 0.0 }
+    }
+
+    fn dying(&self) -> Vec<(Reason, f64)> {
+        let rate = |it: &Reason| (*it, self.per_second(|reading| dead_lettered(reading, *it)));
+        let mut dying: Vec<_> = Reason::ALL.iter().map(rate).filter(|it| it.1 > 0.0).collect();
+        dying.sort_by(|one, other| other.1.total_cmp(&one.1));
+        dying
+    }
+
+    fn failed_share(&self) -> Option<f64> {
+        let of = |count: fn(&Reading) -> u64| count(self.now).saturating_sub(count(self.before));
+        let (failed, all) = (of(failed), of(requests));
+        (all >= ENOUGH_REQUESTS).then(|| float(failed) / float(all))
     }
 
     fn times(&self) -> Times {
@@ -292,6 +323,7 @@ impl Span<'_> {
             retries_per_second: self.per_second(retries),
             throttled: throttled(self.now),
             throttled_per_second: self.per_second(throttled),
+            failed_share: self.failed_share(),
         }
     }
 }

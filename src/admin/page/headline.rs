@@ -6,6 +6,7 @@ mod tests;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::incident::{Dying, Failing};
 use crate::admin::health::{HeldNow, Readiness, SourceStatus};
 use crate::text::counted;
 
@@ -15,6 +16,8 @@ use crate::text::counted;
 pub(super) enum Level {
     /// Nothing to do.
     Good,
+    /// Nobody knows whether there is anything to do.
+    Unknown,
     /// Something wants to be looked at, or passes.
     Attention,
     /// Events don't flow.
@@ -38,7 +41,7 @@ pub(super) struct Point {
 }
 
 /// What the numbers say, beside the state.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Signs {
     pub(super) per_second: f64,
     pub(super) throttled_per_second: f64,
@@ -48,6 +51,10 @@ pub(super) struct Signs {
     pub(super) missing: u64,
     /// A replay can't publish, since RabbitMQ has an alarm.
     pub(super) replay_waits: bool,
+    /// What is dead-lettered now, the most frequent reason first.
+    pub(super) dying: Vec<Dying>,
+    /// The share of requests that fail, if it is high.
+    pub(super) failing: Option<Failing>,
 }
 
 pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
@@ -72,7 +79,12 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         let title = format!("This worker cannot account for {}", deliveries(signs.missing));
         return Headline { level: Level::Bad, title, points };
     }
+    points.extend(signs.dying.iter().map(Dying::point));
+    points.extend(signs.failing.iter().map(Failing::point));
     points.extend(points_of_signs(&signs));
+    if points.is_empty() && signs.dead_letters.is_none() {
+        return unknown_dead_letters(signs.per_second);
+    }
     let dead = signs.dead_letters.unwrap_or(0);
     let title = match (held.len(), points.is_empty()) {
         (0, true) if signs.per_second > 0.0 => "All is well: events flow".to_owned(),
@@ -82,6 +94,10 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         }
         (0, false) if signs.replay_waits => {
             "A replay is blocked: RabbitMQ accepts no messages".to_owned()
+        }
+        (0, false) if !signs.dying.is_empty() => signs.dying[0].title(),
+        (0, false) if signs.failing.is_some() => {
+            signs.failing.as_ref().map(Failing::title).unwrap_or_default()
         }
         (0, false) if dead > 0 && without_topic.is_empty() => {
             format!("{} to handle; no other problem", dead_letters(dead))
@@ -100,14 +116,35 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
         _ if !held.is_empty() && waiting.len() + without_topic.len() == ready.sources.len() => {
             Level::Bad
         }
+        _ if signs.is_bad() => Level::Bad,
         _ => Level::Attention,
     };
     Headline { level, title, points }
 }
 
+impl Signs {
+    /// Events are lost to their subscribers, or about to be, in numbers.
+    fn is_bad(&self) -> bool {
+        let dying: f64 = self.dying.iter().map(|it| it.per_second).sum();
+        dying >= 1.0 || self.failing.as_ref().is_some_and(Failing::is_bad)
+    }
+}
+
+/// Nothing is known to be wrong, and one number is missing to say that all is well.
+fn unknown_dead_letters(per_second: f64) -> Headline {
+    let what = if per_second > 0.0 { "Events flow" } else { "The worker is ready" };
+    let point = Point::lasting(
+        "the depth of the dead-letter queue is not known",
+        "wait some seconds after a start or a reconnect; if it stays unknown, run `event-pusher-sns check`, which says whether the queue \
+         exists and this user may look at it",
+    );
+    let title = format!("{what}; the number of dead letters is not known");
+    Headline { level: Level::Unknown, title, points: vec![point] }
+}
+
 impl Point {
     /// One without a beginning.
-    fn lasting(what: impl Into<String>, what_to_do: impl Into<String>) -> Self {
+    pub(super) fn lasting(what: impl Into<String>, what_to_do: impl Into<String>) -> Self {
         Self { what: what.into(), since: None, what_to_do: what_to_do.into() }
     }
 }

@@ -9,6 +9,7 @@ use super::Page;
 use super::dead_letter_jobs::Job;
 use super::figures::{self, Figures};
 use super::headline::{Headline, Signs, headline};
+use super::incident::{Dying, Failing};
 use crate::admin::health::{HeldNow, Readiness};
 use crate::config::{Config, Effective};
 use crate::observe::recent::RecentError;
@@ -119,13 +120,16 @@ impl Page {
         let history = self.history();
         let figures = history.figures(self.about.usd_per_million_requests);
         let job = self.jobs.job();
-        let dead_letters = self.jobs.dead_letters();
+        // While a page is open, its own count is the newer one.
+        let dead_letters = self.jobs.dead_letters().or(figures.dead_letters);
         let signs = Signs {
             per_second: figures.received_per_second,
             throttled_per_second: figures.requests.throttled_per_second,
             dead_letters,
             missing: figures.missing,
             replay_waits: job.as_ref().is_some_and(Job::is_blocked),
+            dying: Dying::all(&figures.dying, &status.errors),
+            failing: Failing::of(figures.requests.failed_share, &status.errors),
         };
         let mut snapshot = Snapshot {
             at: Timestamp::now(),

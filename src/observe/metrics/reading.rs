@@ -22,6 +22,8 @@ pub struct Reading {
     pub requests_in_flight: i64,
     /// How many there may be.
     pub request_limit: f64,
+    /// In the dead-letter queue; `None` where nobody knows.
+    pub dead_letters_queued: Option<i64>,
 }
 
 /// A source's numbers.
@@ -144,6 +146,7 @@ impl Metrics {
         };
         self.read_sources(&mut reading.sources);
         self.read_topics(&mut reading.topics);
+        each(&self.dead_letters_queued, |it| reading.dead_letters_queued = Some(gauged(it)));
         reading
     }
 
@@ -276,5 +279,8 @@ mod tests {
         assert!(source.seconds.quantile(0.5).is_some_and(|it| (0.01..=0.025).contains(&it)));
         assert_eq!(reading.topics["pm"].requests["throttled"], 1);
         assert_eq!(reading.entries, (7, 1));
+        assert_eq!(reading.dead_letters_queued, None, "nobody has asked");
+        metrics.dead_letters_queued.with_label_values(&["dead"]).set(4);
+        assert_eq!(metrics.reading().dead_letters_queued, Some(4));
     }
 }

@@ -77,7 +77,7 @@ function showHeadline({ headline }) {
   said = text;
   $("headline").className = `headline ${headline.level}`;
   say("title", headline.title);
-  document.title = `${{ good: "✓", attention: "!", bad: "✕" }[headline.level]} ${headline.title} · event-pusher-sns`;
+  document.title = `${{ good: "✓", unknown: "…", attention: "!", bad: "✕" }[headline.level]} ${headline.title} · event-pusher-sns`;
   $("points").replaceChildren(...headline.points.map((point) => element("li", {},
     element("span", { class: "what" }, point.what),
     point.since ? element("span", { class: "since" }, ` since ${clock(point.since)}`) : null,

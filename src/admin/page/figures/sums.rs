@@ -1,6 +1,7 @@
 //! Sums of a reading over all sources, or all topics.
 
 use crate::observe::metrics::Reading;
+use crate::outcome::Reason;
 
 pub(super) fn received(reading: &Reading) -> u64 {
     reading.sources.values().map(|it| it.received).sum()
@@ -20,6 +21,16 @@ pub(super) fn retries(reading: &Reading) -> u64 {
 
 pub(super) fn throttled(reading: &Reading) -> u64 {
     reading.topics.values().filter_map(|it| it.requests.get("throttled")).sum()
+}
+
+/// Requests that were refused as a whole or in part, or not answered.
+pub(super) fn failed(reading: &Reading) -> u64 {
+    let all = reading.topics.values().flat_map(|it| &it.requests);
+    all.filter(|(result, _)| *result != "accepted").map(|(_, count)| count).sum()
+}
+
+pub(super) fn dead_lettered(reading: &Reading, reason: Reason) -> u64 {
+    reading.ended("dead_lettered", reason.label())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "for people")]

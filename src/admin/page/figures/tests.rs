@@ -22,6 +22,7 @@ fn reading(events: u64) -> Reading {
         entries: (events, events / 10),
         requests_in_flight: 1,
         request_limit: 100.0,
+        dead_letters_queued: None,
     }
 }
 
@@ -71,4 +72,27 @@ async fn what_is_unaccounted_for_is_missing_only_if_it_stays_so() {
     assert_eq!(history.figures(0.5).missing, 2);
     history.add(off_by(0));
     assert_eq!(history.figures(0.5).missing, 0, "it was found");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_dies_and_what_fails_is_told_by_rate_reason_and_share() {
+    let mut history = History::default();
+    for second in 0..20 {
+        let mut reading = reading(1000 * second);
+        let source = reading.sources.get_mut("events").unwrap();
+        let dead = |reason: &str| ("dead_lettered".to_owned(), reason.to_owned());
+        source.outcomes.insert(dead("rejected"), 7 * second);
+        source.outcomes.insert(dead("undecodable"), 9 * second);
+        let topic = reading.topics.get_mut("pm").unwrap();
+        topic.requests.insert("throttled".to_owned(), 80 * second);
+        topic.requests.insert("failed".to_owned(), 20 * second);
+        reading.dead_letters_queued = Some(3);
+        history.add(reading);
+        tokio::time::advance(EVERY).await;
+    }
+    let figures = history.figures(0.5);
+    assert_eq!(figures.dying, [(Reason::Undecodable, 9.0), (Reason::Rejected, 7.0)]);
+    assert!((figures.dead_lettered_per_second - 16.0).abs() < 1e-9, "{figures:?}");
+    assert_eq!(figures.requests.failed_share, Some(0.5));
+    assert_eq!(figures.dead_letters, Some(3));
 }

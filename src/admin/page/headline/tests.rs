@@ -30,7 +30,7 @@ fn a_standby_is_well_and_said_to_be_one() {
 #[test]
 fn it_is_well_only_if_there_is_nothing_to_do() {
     let of = |signs| headline(&ready(), signs);
-    let quiet = of(Signs::default());
+    let quiet = of(Signs { dead_letters: Some(0), ..Signs::default() });
     assert_eq!(
         (quiet.level, &*quiet.title),
         (Level::Good, "All is well: no events arrive, and the worker is ready")
@@ -119,4 +119,49 @@ fn a_source_without_a_topic_is_named_and_hides_nothing_else() {
     assert_eq!(dead.points.len(), 2, "{dead:?}");
     let throttled = of(Signs { throttled_per_second: 1.0, ..Signs::default() });
     assert_eq!(throttled.points.len(), 2, "{throttled:?}");
+}
+
+#[test]
+fn an_unknown_number_of_dead_letters_is_never_well() {
+    for per_second in [0.0, 5.0] {
+        let headline = headline(&ready(), Signs { per_second, ..Signs::default() });
+        assert_eq!((headline.level, headline.points.len()), (Level::Unknown, 1), "{headline:?}");
+        assert!(!headline.title.contains("All is well"), "{headline:?}");
+    }
+    let json = serde_json::to_string(&Level::Unknown).unwrap();
+    assert_eq!(json, "\"unknown\"");
+}
+
+#[test]
+fn what_dies_is_an_incident_with_its_rate_and_its_cause() {
+    use crate::outcome::Reason;
+
+    let dying = |per_second| {
+        let error = Some("InvalidParameter: the attribute has no name".to_owned());
+        let dying = vec![Dying { per_second, reason: Reason::Rejected, error }];
+        let signs = Signs { per_second: 20.0, dead_letters: Some(428), dying, ..Signs::default() };
+        headline(&ready(), signs)
+    };
+    let many = dying(7.0);
+    assert_eq!(
+        (many.level, &*many.title),
+        (Level::Bad, "Events are being dead-lettered: 7 a second, rejected")
+    );
+    assert!(many.points[0].what.contains("InvalidParameter"), "{many:?}");
+    assert!(many.points.iter().any(|it| it.what.contains("428 dead letters")), "{many:?}");
+    let few = dying(0.1);
+    assert_eq!(few.level, Level::Attention, "{few:?}");
+    assert!(few.title.contains("1 event in the last 10 s"), "{few:?}");
+}
+
+#[test]
+fn a_high_share_of_failing_requests_is_an_incident() {
+    let of = |share| {
+        let failing = Failing::of(Some(share), &[]);
+        headline(&ready(), Signs { dead_letters: Some(3), failing, ..Signs::default() })
+    };
+    let outage = of(0.45);
+    assert_eq!((outage.level, &*outage.title), (Level::Bad, "45 % of the requests to SNS fail"));
+    assert_eq!(of(0.1).level, Level::Attention);
+    assert!(of(0.01).title.contains("no other problem"), "one of a hundred is no incident");
 }
