@@ -14,6 +14,7 @@ mod incident;
 mod letters;
 mod parse;
 mod parsed_request;
+mod point;
 mod session;
 mod snapshot;
 mod stream;

@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use self::report::Reminder;
 use super::fault::advice;
 use crate::arn::TopicArn;
-use crate::observe::incidents::{IncidentKind, Incidents};
+use crate::observe::incidents::Incidents;
 use crate::outcome::{Circuit, Fault};
 use crate::pause::Pauses;
 use crate::publish::hold::{OpenCircuit, Outage};
@@ -73,8 +73,6 @@ struct Opened {
     topic: TopicArn,
     next_probe: Instant,
     reminder: Reminder,
-    /// The log has told of it, and so will tell of its end.
-    is_told: bool,
 }
 
 impl CircuitBreaker {
@@ -96,7 +94,6 @@ impl CircuitBreaker {
         }
     }
 
-    /// Its openings are counted there, and logged as often as that allows.
     pub(super) fn announcing(self, incidents: Rc<Incidents>) -> Self {
         Self { incidents, ..self }
     }
@@ -176,11 +173,7 @@ impl CircuitBreaker {
     pub(super) fn half_open(&self) {
         let mut state = self.state.borrow_mut();
         if let State::Open(opened) = &*state {
-            if opened.is_told {
-                let (held, lasted) = (&self.circuit, opened.since.1.elapsed());
-                let what = report::noun(held);
-                tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: SNS answered a probe");
-            }
+            opened.reminder.over(&self.circuit, opened.since.1.elapsed());
             *state = State::HalfOpen(FIRST_PERMITS);
         }
         self.changed.notify_one();
@@ -188,9 +181,7 @@ impl CircuitBreaker {
 
     /// Returns how often it has opened since the log told so last, if the log is to tell so now.
     fn open(&self, fault: &Fault, topic: &TopicArn) -> Option<u64> {
-        let (now, place, scope) = (Instant::now(), self.circuit.to_string(), self.circuit.scope());
-        let told = self.incidents.count(now, IncidentKind::Held, &place, &scope.to_string(), fault);
-        let is_told = told.is_some();
+        let told = report::count(&self.incidents, &self.circuit, fault);
         if !self.is_half_open() {
             self.pauses.replace(Pauses::new(FIRST_PROBE, self.longest_pause));
         }
@@ -201,11 +192,10 @@ impl CircuitBreaker {
             fault: fault.clone(),
             topic: topic.clone(),
             next_probe: Instant::now() + self.pauses.borrow_mut().draw(),
-            reminder: if is_told { Reminder::new() } else { Reminder::untold() },
-            is_told,
+            reminder: Reminder::new(told.is_some()),
         }));
         self.changed.notify_one();
-        told.map(|it| it.count)
+        told
     }
 
     /// What an operator wants to know of it, while it is open.
@@ -289,7 +279,6 @@ impl Permit<'_> {
             if !opened.reminder.is_due() {
                 return;
             }
-            opened.is_told = true;
         } else if self.is_outdated() {
             return;
         }

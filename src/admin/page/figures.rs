@@ -1,5 +1,6 @@
 //! Calculates the page's numbers: rates and percentiles, from readings a few seconds apart.
 
+mod delivery_totals;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -11,8 +12,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use self::sums::{dead_lettered, failed, float, published, received, requests, retries, throttled};
-use crate::observe::metrics::{Reading, SourceReading, Times, TopicReading, Totals, sum};
+use self::delivery_totals::DeliveryTotals;
+use self::sums::{float, published, received, requests, retries, throttled};
+use crate::observe::metrics::{Reading, SourceReading, Times, TopicReading};
 use crate::outcome::Reason;
 
 /// Between two readings.
@@ -23,9 +25,6 @@ const WINDOW: usize = 10;
 
 /// What is unaccounted for in so many readings, and as much in each, is no accident of counting.
 const LASTING: usize = 10;
-
-/// Requests within the window of which a share says something.
-const ENOUGH_REQUESTS: u64 = 10;
 
 /// Readings for each point of the chart, and points that are kept: ten minutes.
 const PER_POINT: usize = 5;
@@ -51,33 +50,6 @@ pub(super) struct Latency {
 impl Latency {
     fn of(times: &Times) -> Self {
         Self { p50: times.quantile(0.5), p95: times.quantile(0.95), p99: times.quantile(0.99) }
-    }
-}
-
-/// Every delivery and what became of it, since the start.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(super) struct DeliveryTotals {
-    received: u64,
-    published: u64,
-    skipped: u64,
-    dead_lettered: u64,
-    handed_back: u64,
-    in_flight: i64,
-    /// Received, less all the rest. Numbers that are read while they change may differ by a few.
-    unaccounted: i64,
-}
-
-impl From<Totals> for DeliveryTotals {
-    fn from(totals: Totals) -> Self {
-        Self {
-            received: totals.received,
-            published: totals.published,
-            skipped: sum(&totals.skipped),
-            dead_lettered: sum(&totals.dead_lettered),
-            handed_back: totals.handed_back,
-            in_flight: totals.in_flight,
-            unaccounted: totals.unaccounted(),
-        }
     }
 }
 
@@ -189,7 +161,7 @@ impl History {
         let sources = now.sources.iter().map(|(name, it)| (name.clone(), span.source(name, it)));
         let topics = now.topics.iter().map(|(name, it)| (name.clone(), span.topic(name, it)));
         let ready = now.sources.values().map(|it| it.ready).collect::<Option<Vec<_>>>();
-        let dying = span.dying();
+        let dying = sums::dying(span.before, now, span.seconds);
         Figures {
             received_per_second: span.per_second(received),
             published_per_second: span.per_second(published),
@@ -255,19 +227,6 @@ impl Span<'_> {
         if self.seconds > 0.0 { float(now.saturating_sub(before)) / self.seconds } else { 0.0 }
     }
 
-    fn dying(&self) -> Vec<(Reason, f64)> {
-        let rate = |it: &Reason| (*it, self.per_second(|reading| dead_lettered(reading, *it)));
-        let mut dying: Vec<_> = Reason::ALL.iter().map(rate).filter(|it| it.1 > 0.0).collect();
-        dying.sort_by(|one, other| other.1.total_cmp(&one.1));
-        dying
-    }
-
-    fn failed_share(&self) -> Option<f64> {
-        let of = |count: fn(&Reading) -> u64| count(self.now).saturating_sub(count(self.before));
-        let (failed, all) = (of(failed), of(requests));
-        (all >= ENOUGH_REQUESTS).then(|| float(failed) / float(all))
-    }
-
     fn times(&self) -> Times {
         let all = |it: &Reading| {
             it.sources.values().fold(Times::default(), |sum, it| sum.plus(&it.seconds))
@@ -323,7 +282,7 @@ impl Span<'_> {
             retries_per_second: self.per_second(retries),
             throttled: throttled(self.now),
             throttled_per_second: self.per_second(throttled),
-            failed_share: self.failed_share(),
+            failed_share: sums::failed_share(self.before, self.now),
         }
     }
 }

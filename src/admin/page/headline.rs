@@ -3,10 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::incident::{Dying, Failing};
+use super::point::Point;
 use crate::admin::health::{HeldNow, Readiness, SourceStatus};
 use crate::text::counted;
 
@@ -29,15 +29,6 @@ pub(super) struct Headline {
     pub(super) level: Level,
     pub(super) title: String,
     pub(super) points: Vec<Point>,
-}
-
-/// What is so, since when, and what to do about it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Point {
-    pub(super) what: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) since: Option<Timestamp>,
-    pub(super) what_to_do: String,
 }
 
 /// What the numbers say, beside the state.
@@ -140,13 +131,6 @@ fn unknown_dead_letters(per_second: f64) -> Headline {
     );
     let title = format!("{what}; the number of dead letters is not known");
     Headline { level: Level::Unknown, title, points: vec![point] }
-}
-
-impl Point {
-    /// One without a beginning.
-    pub(super) fn lasting(what: impl Into<String>, what_to_do: impl Into<String>) -> Self {
-        Self { what: what.into(), since: None, what_to_do: what_to_do.into() }
-    }
 }
 
 fn title_of_quiet(sources: &[SourceStatus]) -> &'static str {

@@ -1,6 +1,6 @@
 //! Incidents of the last seconds for the headline: events that are dead-lettered, and requests that fail.
 
-use super::headline::Point;
+use super::point::Point;
 use crate::observe::recent::RecentError;
 use crate::outcome::Reason;
 use crate::text::counted;

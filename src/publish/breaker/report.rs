@@ -5,8 +5,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::field::debug;
 
-use crate::observe::incidents::QUIET;
-use crate::outcome::Circuit;
+use crate::observe::incidents::{IncidentKind, Incidents, QUIET};
+use crate::outcome::{Circuit, Fault};
 use crate::publish::hold::OpenCircuit;
 
 /// Until the first reminder; each further one takes twice as long, up to the longest.
@@ -18,16 +18,15 @@ const LONGEST_REMINDER: Duration = Duration::from_hours(1);
 pub(super) struct Reminder {
     at: Instant,
     pause: Duration,
+    /// The log has told of it, and so will tell of its end.
+    is_told: bool,
 }
 
 impl Reminder {
-    pub(super) fn new() -> Self {
-        Self { at: Instant::now() + FIRST_REMINDER, pause: FIRST_REMINDER }
-    }
-
-    /// For an opening that is one of many, of which the log tells once in a while.
-    pub(super) fn untold() -> Self {
-        Self { at: Instant::now() + QUIET, pause: QUIET }
+    /// One opening of many in a minute is not told, unless it lasts.
+    pub(super) fn new(is_told: bool) -> Self {
+        let pause = if is_told { FIRST_REMINDER } else { QUIET };
+        Self { at: Instant::now() + pause, pause, is_told }
     }
 
     /// Whether it is time, which it is once.
@@ -35,15 +34,30 @@ impl Reminder {
         let now = Instant::now();
         let due = now >= self.at;
         if due {
+            self.is_told = true;
             self.pause = (self.pause * 2).min(LONGEST_REMINDER);
             self.at = now + self.pause;
         }
         due
     }
+
+    /// Logs that the circuit is open no more, if the log has told that it was.
+    pub(super) fn over(&self, held: &Circuit, lasted: Duration) {
+        if self.is_told {
+            let what = noun(held);
+            tracing::info!(event = "hold_over", %held, ?lasted, "{what} flows again, with few events at first: SNS answered a probe");
+        }
+    }
+}
+
+/// Counts an opening. Returns how many there were since the last line, if it is time for the next.
+pub(super) fn count(incidents: &Incidents, circuit: &Circuit, fault: &Fault) -> Option<u64> {
+    let (place, scope) = (circuit.to_string(), circuit.scope().to_string());
+    incidents.count(Instant::now(), IncidentKind::Held, &place, &scope, fault).map(|it| it.count)
 }
 
 /// What a circuit stands before, for people.
-pub(super) fn noun(circuit: &Circuit) -> &'static str {
+fn noun(circuit: &Circuit) -> &'static str {
     match circuit {
         Circuit::Service => "service",
         Circuit::Topic(_) => "topic",
@@ -69,7 +83,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn reminders_become_rarer_and_never_end() {
-        let mut reminder = Reminder::new();
+        let mut reminder = Reminder::new(true);
         let mut reminders = Vec::new();
         for minute in 0..24 * 60 {
             tokio::time::advance(Duration::from_mins(1)).await;

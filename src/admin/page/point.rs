@@ -1,0 +1,20 @@
+//! A point of the headline: what is so, since when, and what to do.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// What is so, since when, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Point {
+    pub(super) what: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) since: Option<Timestamp>,
+    pub(super) what_to_do: String,
+}
+
+impl Point {
+    /// One without a beginning.
+    pub(super) fn lasting(what: impl Into<String>, what_to_do: impl Into<String>) -> Self {
+        Self { what: what.into(), since: None, what_to_do: what_to_do.into() }
+    }
+}
