@@ -7,15 +7,13 @@ use serde::Serialize;
 
 use super::letter::Letter;
 use super::provenance::{LetterAuthor, Trust};
+use crate::text::{VARIES, error_pattern};
 
 /// Groups that are told apart; further errors share one for each reason.
 const MOST_GROUPS: usize = 200;
 
 /// Topics, or sources, that a group names.
 const MOST_NAMES: usize = 10;
-
-/// Stands for what differs between errors that are the same otherwise.
-const VARIES: &str = "…";
 
 /// The error of the letters whose own would be a group too many.
 const OTHERS: &str = "(further errors)";
@@ -61,7 +59,7 @@ pub struct Summary {
 impl Summary {
     /// Counts a letter in.
     pub fn add(&mut self, letter: &Letter) {
-        let pattern = pattern(letter.error.as_deref().unwrap_or_default());
+        let pattern = error_pattern(letter.error.as_deref().unwrap_or_default());
         let mut key = (letter.reason.clone(), letter.by, letter.trust, pattern);
         if !self.places.contains_key(&key) && self.groups.len() >= MOST_GROUPS {
             OTHERS.clone_into(&mut key.3);
@@ -111,7 +109,7 @@ impl Group {
             self.newest = Some(self.newest.map_or(time, |newest| newest.max(time)));
         }
         if self.error != letter.error && self.error.as_deref() != Some(OTHERS) {
-            self.error = letter.error.as_deref().map(pattern);
+            self.error = letter.error.as_deref().map(error_pattern);
         }
         *self.kinds.entry(letter.content.kind.unwrap_or("other")).or_default() += 1;
         count(&mut self.topics, letter.topic.as_deref());
@@ -127,36 +125,9 @@ fn count(names: &mut BTreeMap<String, u64>, name: Option<&str>) {
     *names.entry(name.to_owned()).or_default() += 1;
 }
 
-/// The error with `…` for each number and for each word of hexadecimal digits, as ids are.
-fn pattern(error: &str) -> String {
-    let mut pattern = String::with_capacity(error.len());
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    let mut rest = error;
-    while let Some(first) = rest.chars().next() {
-        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len()).max(first.len_utf8());
-        let (word, after) = rest.split_at(end);
-        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
-        if has_digit && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
-            pattern.push_str(VARIES);
-        } else {
-            pattern.push_str(word);
-        }
-        rest = after;
-    }
-    pattern
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn errors_that_differ_in_numbers_and_ids_are_alike() {
-        let at = |column: u32| format!("line 1, column {column}: `type` is missing");
-        assert_eq!(pattern(&at(7)), pattern(&at(1234)));
-        assert_eq!(pattern("id 0f8fad5b-d9cb-469f-a165-70867728950e!"), "id …!");
-        assert_eq!(pattern("üblich: face, x86, 10s"), "üblich: face, x86, 10s");
-    }
 
     #[test]
     fn a_million_different_errors_take_a_bounded_number_of_groups() {

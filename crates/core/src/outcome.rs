@@ -138,10 +138,12 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.detail.is_empty() {
+        // It becomes a part of sentences; SNS's own have a full stop.
+        let detail = self.detail.trim_end_matches(['.', ' ']);
+        if detail.is_empty() {
             f.write_str(&self.code)
         } else {
-            write!(f, "{}: {}", self.code, self.detail)
+            write!(f, "{}: {detail}", self.code)
         }
     }
 }
@@ -230,5 +232,21 @@ impl fmt::Display for Circuit {
             Self::Service => f.write_str("service"),
             Self::Topic(topic) => f.write_str(topic.as_str()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sns_said_stands_in_a_sentence_without_a_full_stop_of_its_own() {
+        let of = |detail: &str| {
+            let detail = detail.to_owned();
+            Fault { scope: Scope::Service, code: "Code".to_owned(), detail }.to_string()
+        };
+        assert_eq!(of("The token is invalid."), "Code: The token is invalid");
+        assert_eq!(of("a list, and more…"), "Code: a list, and more…");
+        assert_eq!((of(""), of(".")), ("Code".to_owned(), "Code".to_owned()));
     }
 }

@@ -96,6 +96,43 @@ where
     format!("{count} {noun}")
 }
 
+/// A number with commas between thousands, as the page writes all numbers: `2,000`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Stands for what differs between errors that are the same otherwise.
+pub const VARIES: &str = "…";
+
+/// The error with `…` for each number and for each word of hexadecimal digits, as ids are.
+#[must_use]
+pub fn error_pattern(error: &str) -> String {
+    let mut pattern = String::with_capacity(error.len());
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let mut rest = error;
+    while let Some(first) = rest.chars().next() {
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len()).max(first.len_utf8());
+        let (word, after) = rest.split_at(end);
+        let has_digit = word.bytes().any(|byte| byte.is_ascii_digit());
+        if has_digit && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-') {
+            pattern.push_str(VARIES);
+        } else {
+            pattern.push_str(word);
+        }
+        rest = after;
+    }
+    pattern
+}
+
 /// In hexadecimal digits.
 #[must_use]
 pub fn hexadecimal(bytes: &[u8]) -> String {
@@ -159,6 +196,24 @@ pub fn line_and_column(text: &str, at: usize) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_has_commas_between_its_thousands() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (2000, "2,000"), (65_535, "65,535"), (1_234_567, "1,234,567")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
+
+    #[test]
+    fn errors_that_differ_in_numbers_and_ids_are_alike() {
+        let at = |column: u32| format!("line 1, column {column}: `type` is missing");
+        assert_eq!(error_pattern(&at(7)), error_pattern(&at(1234)));
+        assert_eq!(error_pattern("id 0f8fad5b-d9cb-469f-a165-70867728950e!"), "id …!");
+        let other = "üblich: face, x86, 10s";
+        assert_eq!(error_pattern(other), other);
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_escaped() {
