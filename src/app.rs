@@ -37,6 +37,7 @@ use crate::cli::{
     FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed, import, try_events,
 };
 use crate::config::{Config, Inputs, Problems};
+use crate::observe::recent_log::RecentLog;
 use crate::panics;
 use crate::plugin::Plugins;
 use crate::text::printable;
@@ -168,9 +169,11 @@ async fn feed(
     }
 }
 
-fn start_logging(config: &Config, filter: EnvFilter) {
-    logging::start(config, filter);
+/// Returns the last warnings and errors, as they come.
+fn start_logging(config: &Config, filter: EnvFilter) -> RecentLog {
+    let recent = logging::start(config, filter);
     logging::report_panics_without_their_message();
+    recent
 }
 
 fn cannot_start(error: &str, status: u8) -> ExitCode {

@@ -1,6 +1,7 @@
 //! Sets up logging: the format and the filter.
 
 mod fields;
+mod recent;
 
 use std::io::{IsTerminal, stderr};
 use std::sync::{Mutex, PoisonError};
@@ -8,10 +9,13 @@ use std::sync::{Mutex, PoisonError};
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Config, Key, LogFormat, Problems};
 use crate::limits::MOST_LOG_LINES;
 use crate::nearest::nearest_word;
+use crate::observe::recent_log::RecentLog;
 use crate::panics;
 
 /// A panic's message may quote the data it met; its place may not.
@@ -141,21 +145,24 @@ fn with_current_names(filter: &str) -> String {
 static LINES: Mutex<Option<WorkerGuard>> = Mutex::new(None);
 
 /// Logs go to standard error, by a thread of their own: a reader that stands still keeps nobody waiting. What it leaves
-/// beyond [`MOST_LOG_LINES`], and what can't be written at all, is lost.
-pub(super) fn start(config: &Config, filter: EnvFilter) {
+/// beyond [`MOST_LOG_LINES`], and what can't be written at all, is lost. Returns the log's last warnings and errors.
+pub(super) fn start(config: &Config, filter: EnvFilter) -> RecentLog {
     let writer = NonBlockingBuilder::default().buffered_lines_limit(MOST_LOG_LINES);
     let (lines, guard) = writer.thread_name("log").finish(stderr());
     *LINES.lock().unwrap_or_else(PoisonError::into_inner) = Some(guard);
+    let recent = RecentLog::default();
+    let keep = recent::KeepRecent(recent.clone());
     // To say that a line can't be written would need a line, too.
     let logs = tracing_subscriber::fmt().log_internal_errors(false);
     let logs = logs.with_env_filter(filter).with_writer(lines);
     match config.log.format {
         LogFormat::Text => {
             let logs = logs.with_ansi(stderr().is_terminal()).with_target(false);
-            logs.fmt_fields(fields::Quoted).init();
+            logs.fmt_fields(fields::Quoted).finish().with(keep).init();
         }
-        LogFormat::Json => logs.json().flatten_event(true).init(),
+        LogFormat::Json => logs.json().flatten_event(true).finish().with(keep).init(),
     }
+    recent
 }
 
 /// Gives what waits to be written a second at most. To be called before the process ends.

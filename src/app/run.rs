@@ -18,6 +18,7 @@ use crate::cli::check;
 use crate::config::{Config, Source};
 use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::Monitor;
+use crate::observe::recent_log::RecentLog;
 use crate::observe::trace::Exporter;
 use crate::pipeline::worker::Stop;
 use crate::plugin::{Plugins, running};
@@ -41,8 +42,8 @@ struct Prepared {
 }
 
 pub(super) async fn run(mut config: Config, filter: EnvFilter, plugins: &Plugins) -> ExitCode {
-    start_logging(&config, filter);
-    let prepared = match prepare(&mut config, plugins) {
+    let log = start_logging(&config, filter);
+    let prepared = match prepare(&mut config, plugins, log) {
         Ok(prepared) => prepared,
         Err((error, status)) => return cannot_start(&error, status),
     };
@@ -53,7 +54,11 @@ pub(super) async fn run(mut config: Config, filter: EnvFilter, plugins: &Plugins
 
 /// What is wrong goes with the status that says so. Signals are heard first, so that a stop while it starts
 /// is one in order, too.
-fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, u8)> {
+fn prepare(
+    config: &mut Config,
+    plugins: &Plugins,
+    log: RecentLog,
+) -> Result<Prepared, (String, u8)> {
     let failed = |error| (error, FAILED);
     let stop = stop_on_signals().map_err(failed)?;
     let share = descriptors::reserve(config).map_err(failed)?;
@@ -65,8 +70,8 @@ fn prepare(config: &mut Config, plugins: &Plugins) -> Result<Prepared, (String, 
         tracing::warn!(event = "plugin_sample_failed", %remark, "plugin fails on a sample event; `check` shows all findings");
     }
     let metrics = Arc::new(Metrics::new());
-    let status =
-        start_admin(config, plugins, &metrics, &stop, share.admin_connections).map_err(failed)?;
+    let status = start_admin(config, plugins, &metrics, log, &stop, share.admin_connections)
+        .map_err(failed)?;
     let exporter = open_exporter(config, &metrics).map_err(failed)?;
     Ok(Prepared { router: Rc::new(router), stop, metrics, status, exporter })
 }
@@ -76,6 +81,7 @@ fn start_admin(
     config: &Config,
     plugins: &Plugins,
     metrics: &Arc<Metrics>,
+    log: RecentLog,
     stop: &Stop,
     connections: usize,
 ) -> Result<watch::Sender<Status>, String> {
@@ -96,6 +102,7 @@ fn start_admin(
         let setup = Setup {
             status,
             metrics: Arc::clone(metrics),
+            log,
             config: config.clone(),
             router: config.router(plugins).map_err(|error| error.to_string())?,
             name: worker_name(),

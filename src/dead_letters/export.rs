@@ -8,6 +8,9 @@ use super::reading::Reading;
 use super::selector::Keep;
 use super::{BrowseCounts, DeadLetters, DeadLettersError, Discarded, Stop};
 
+/// Bytes of a part of an archive, unless a letter is larger.
+const PART: usize = 64 * 1024;
+
 impl DeadLetters {
     /// Copies the letters that the filter means, in their order. They stay in the queue.
     ///
@@ -24,6 +27,37 @@ impl DeadLetters {
         let exported = write(&mut reading, Writer::new(to, self.queue())).await;
         reading.browser.close().await;
         exported.map(|_| reading.counts)
+    }
+
+    /// [`Self::export`] in parts of an archive, each of which `send` takes before the next one is read: a slow receiver keeps the
+    /// broker waiting and fills no memory.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::export`].
+    pub async fn export_in_parts(
+        &self,
+        filter: &Filter,
+        stop: &Stop,
+        mut send: impl AsyncFnMut(Vec<u8>) -> std::io::Result<()>,
+    ) -> Result<BrowseCounts, DeadLettersError> {
+        let mut reading = self.read(filter, Keep::All, stop).await?;
+        let export = async {
+            let mut writer = Writer::new(Vec::new(), self.queue())?;
+            while let Some((_, seen)) = reading.next().await? {
+                if let Some(mut kept) = seen.message {
+                    writer.add(std::mem::take(&mut kept.message))?;
+                    if writer.written() >= PART {
+                        send(writer.take()).await?;
+                    }
+                }
+            }
+            send(writer.finish()?).await?;
+            Ok(reading.counts.clone())
+        };
+        let exported = export.await;
+        reading.browser.close().await;
+        exported
     }
 
     /// Exports them, and then discards just those. `safe` makes sure that the archive is on

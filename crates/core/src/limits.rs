@@ -104,8 +104,9 @@ pub const ANONYMOUS_STREAMS: usize = 16;
 /// Pages at once that get a stream with a login.
 pub const TRUSTED_STREAMS: usize = 8;
 
-/// Parameters of a query. The page's form has eleven fields, and a script may repeat some of them.
-pub const QUERY_PAIRS: usize = 64;
+/// Parameters of a query. The page's form has eleven fields, or the ids of the letters that are chosen among the 200 that it
+/// lists; a script may repeat some of them.
+pub const QUERY_PAIRS: usize = 256;
 
 /// Wrong tokens from one network (/24, or /64 of IPv6) within a minute, after which all tokens from it are refused.
 pub const WRONG_TOKENS: u32 = 5;
@@ -238,6 +239,12 @@ pub const LONGEST_SHOWN_NAME: usize = 64;
 
 /// Lines of the log that wait to be written, some megabytes: enough for a reader that is blocked for a moment.
 pub const MOST_LOG_LINES: usize = 10_000;
+
+/// Warnings and errors of the log that the page shows. A hold of all topics writes one a minute.
+pub const RECENT_LOG_LINES: usize = 100;
+
+/// Bytes of each of these.
+pub const LONGEST_RECENT_LOG_LINE: usize = 800;
 
 /// Bytes of a payload. SNS accepts at most 1 MiB; escapes and metadata for plugins make an event longer than its
 /// message.

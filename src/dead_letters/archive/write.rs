@@ -61,3 +61,17 @@ impl<W: Write> Writer<W> {
         self.to.write_all(&text)
     }
 }
+
+impl Writer<Vec<u8>> {
+    /// Bytes that were written and not taken.
+    #[must_use]
+    pub const fn written(&self) -> usize {
+        self.to.len()
+    }
+
+    /// Takes what was written so far.
+    #[must_use]
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.to)
+    }
+}
