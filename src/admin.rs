@@ -30,6 +30,7 @@ pub(crate) use self::status_publisher::StatusPublisher;
 use crate::config::{Admin, Config};
 use crate::dead_letters::Stop;
 use crate::observe::metrics::Metrics;
+use crate::observe::recent_log::RecentLog;
 use crate::route::Router as Routes;
 
 /// What the endpoints look at.
@@ -44,6 +45,8 @@ struct View {
 pub(crate) struct Setup {
     pub(crate) status: watch::Receiver<Status>,
     pub(crate) metrics: Arc<Metrics>,
+    /// The last warnings and errors of the log.
+    pub(crate) log: RecentLog,
     pub(crate) config: Config,
     /// Tells what a dead letter would become.
     pub(crate) router: Routes,

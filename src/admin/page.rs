@@ -15,6 +15,8 @@ mod letters;
 mod parse;
 mod parsed_request;
 mod point;
+mod runbook;
+mod section;
 mod session;
 mod snapshot;
 mod stream;
@@ -37,6 +39,7 @@ use self::snapshot::{About, Snapshots};
 use super::{Setup, Status, server};
 use crate::limits;
 use crate::observe::metrics::Metrics;
+use crate::observe::recent_log::RecentLog;
 
 /// What a look at very many dead letters may take.
 const LONG_ANSWER: Duration = Duration::from_mins(2);
@@ -48,6 +51,7 @@ pub(super) struct Page {
     about: About,
     status: watch::Receiver<Status>,
     metrics: Arc<Metrics>,
+    log: RecentLog,
     history: Mutex<History>,
     jobs: DeadLetterJobs,
     /// The last update, ready to be sent.
@@ -82,6 +86,7 @@ impl Page {
             about,
             status: setup.status,
             metrics: setup.metrics,
+            log: setup.log,
             history: Mutex::default(),
             jobs,
             snapshots: watch::Sender::default(),
@@ -99,8 +104,11 @@ impl Page {
         let mut ticks = interval(figures::EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            ticks.tick().await;
-            self.history().add(self.metrics.reading());
+            tokio::select! {
+                _ = ticks.tick() => self.history().add(self.metrics.reading()),
+                // What it has done shows at once.
+                () = self.jobs.end_of_a_job() => {}
+            }
             if self.watchers.borrow().are_any() {
                 self.snapshots.send_replace(self.snapshots());
             }
@@ -125,11 +133,17 @@ pub(super) fn router(page: Arc<Page>) -> axum::Router {
         .route("/page.css", get(assets::style))
         .route("/page.js", get(assets::script))
         .route("/letters.js", get(assets::letters))
+        .route("/letter.js", get(assets::letter))
+        .route("/orders.js", get(assets::orders))
+        .route("/filter.js", get(assets::filter))
+        .route("/log.js", get(assets::log))
         .route("/chart.js", get(assets::chart))
         .route("/dom.js", get(assets::dom))
         .route("/icon.svg", get(assets::icon))
+        .route("/runbook", get(runbook::page))
         .route("/api/about", get(api::about))
         .route("/api/status", get(api::status))
+        .route("/api/log", get(api::log))
         .route("/api/stream", get(stream::stream))
         .route("/api/login", post(api::log_in))
         .route("/api/logout", post(api::log_out))
@@ -137,6 +151,8 @@ pub(super) fn router(page: Arc<Page>) -> axum::Router {
         .route("/api/dead-letters/each", get(letters::list))
         .route("/api/dead-letters/plan", get(letters::plan))
         .route("/api/dead-letters/letter/{id}", get(letters::one))
+        .route("/api/dead-letters/export", get(letters::export))
+        .route("/api/dead-letters/discard", post(letters::discard))
         .route("/api/dead-letters/replay", post(letters::replay))
         .route("/api/dead-letters/replay/stop", post(letters::stop))
         .layer(guard)

@@ -39,8 +39,9 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let name = "test".to_owned();
         let metrics = Arc::default();
+        let log = RecentLog::default();
         let setup =
-            Setup { status, metrics, config, router, name, stop: stopped, connections: 128 };
+            Setup { status, metrics, log, config, router, name, stop: stopped, connections: 128 };
         Self { at: serve(listener, setup).unwrap(), status: sender, _stop: stop }
     }
 
@@ -196,6 +197,8 @@ fn what_is_not_asked_for_properly_is_refused() {
         "/api/",
         "/api/dead-letters/letter/a/b",
         "/api/dead-letters/../status",
+        "/runbook/",
+        "/runbook.md",
     ] {
         assert_eq!(server.answers(&line(&format!("GET {path}"))), 404, "{path}");
     }
@@ -204,7 +207,9 @@ fn what_is_not_asked_for_properly_is_refused() {
             assert_eq!(server.answers(&line(&format!("{method} {path}"))), 405, "{method} {path}");
         }
     }
-    for path in ["/", "/page.js", "/api/status", "/api/stream", "/api/dead-letters"] {
+    for path in
+        ["/", "/page.js", "/runbook", "/api/status", "/api/stream", "/api/log", "/api/dead-letters"]
+    {
         assert_eq!(
             server.answers(&line(&format!("POST {path}"))),
             421,
@@ -217,7 +222,9 @@ fn what_is_not_asked_for_properly_is_refused() {
         |name: &str| format!("GET http://{name}/api/status HTTP/1.1\r\nHost: localhost\r\n\r\n");
     assert_eq!(server.answers(&by("evil.example")), 421, "by a foreign name in the request itself");
     assert_eq!(server.answers(&by("localhost")), 200);
-    for path in ["/api/login", "/api/logout", "/api/dead-letters/replay"] {
+    for path in
+        ["/api/login", "/api/logout", "/api/dead-letters/replay", "/api/dead-letters/discard"]
+    {
         let own = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         assert_eq!(server.answers(&own), 405, "{path}");
     }

@@ -154,6 +154,14 @@ impl Browser {
             .collect()
     }
 
+    /// Keeps a picture of what is seen in `target/tmp/page`, to be looked at after a test.
+    pub async fn keep(&self, name: &str) {
+        let picture = self.window.screenshot_as_png().await.unwrap();
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("page");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), picture).unwrap();
+    }
+
     /// Keeps a picture of what is seen for the documents, if they are to be updated.
     pub async fn picture(&self, name: &str) {
         if std::env::var_os("UPDATE_DOCUMENTS").is_none() {

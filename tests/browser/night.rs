@@ -1,5 +1,7 @@
 //! An operator is woken, opens the page, and does what is to be done; in a real browser.
 
+mod letters;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -261,18 +263,8 @@ async fn keys_are_enough(browser: &Browser) {
         }
         reached.insert(found[1].as_str().unwrap().to_owned());
     }
-    for control in [
-        "log-out",
-        "reason",
-        "error",
-        "kind",
-        "Search",
-        "list-each",
-        "canary",
-        "dry-run",
-        "Filter for these",
-        "Show one",
-    ] {
+    let controls = "log-out reason error kind Search list-each canary dry-run export count runbook";
+    for control in controls.split(' ').chain(["Filter for these", "Show one"]) {
         assert!(reached.contains(control), "{control} is not among {reached:?}");
     }
 }

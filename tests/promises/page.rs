@@ -2,6 +2,7 @@
 
 mod access;
 mod http;
+mod letters;
 mod replays;
 mod streams;
 mod visitors;

@@ -34,6 +34,11 @@ pub(super) async fn status(State(page): State<Arc<Page>>, request: ParsedRequest
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
+/// The last warnings and errors of the log. They name no user: what people do on the page is not among them.
+pub(super) async fn log(State(page): State<Arc<Page>>) -> Response {
+    answer(&json!({"lines": page.log.all()}))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LogIn {

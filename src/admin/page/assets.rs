@@ -16,6 +16,10 @@ assets! {
     style: "page.css", "text/css; charset=utf-8";
     script: "page.js", "text/javascript; charset=utf-8";
     letters: "letters.js", "text/javascript; charset=utf-8";
+    letter: "letter.js", "text/javascript; charset=utf-8";
+    orders: "orders.js", "text/javascript; charset=utf-8";
+    filter: "filter.js", "text/javascript; charset=utf-8";
+    log: "log.js", "text/javascript; charset=utf-8";
     chart: "chart.js", "text/javascript; charset=utf-8";
     dom: "dom.js", "text/javascript; charset=utf-8";
     icon: "icon.svg", "image/svg+xml";

@@ -1,9 +1,10 @@
 //! Jobs on the dead letters for the page, such as a search or a replay, one after the other on the admin thread.
 
+mod context;
 mod count;
 mod job;
+mod replay;
 
-use std::cell::Cell;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
@@ -13,60 +14,19 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::sleep;
 
+pub(super) use self::context::OperatorContext;
 pub(super) use self::job::Job;
 use super::Watchers;
-use crate::config::Config;
-use crate::dead_letters::{
-    DeadLetters, DeadLettersError, Filter, Replay, Report, Stop, report_as_json,
-};
-use crate::route::Router;
+use crate::dead_letters::{DeadLettersError, Filter, Stop};
 
 /// Jobs that may wait for their turn; further ones are refused.
 const WAITING: usize = 8;
 
-/// How long a job waits for another reader of the queue: less than a client may wait for an answer.
-const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(90);
-
 /// Between two jobs, so that those who wait in line beside this page get their turn.
 const BREATH: Duration = Duration::from_millis(400);
-
-/// Between two reports of a replay's progress.
-const REPORT_EVERY: Duration = Duration::from_millis(250);
-
-/// What every job works with.
-#[derive(Debug)]
-pub(super) struct OperatorContext {
-    pub(super) dead_letters: DeadLetters,
-    pub(super) router: Router,
-    replay: Replay,
-    /// Letters that are held are not ready, and would not be counted.
-    is_looking: Cell<bool>,
-    /// Whether somebody else has the letters, and what is to be done waits for them.
-    waits_in_line: Arc<AtomicBool>,
-}
-
-impl OperatorContext {
-    pub(super) fn new(config: Config, router: Router, name: String) -> Self {
-        let waits_in_line = Arc::<AtomicBool>::default();
-        let waits = Arc::clone(&waits_in_line);
-        Self {
-            replay: Replay::new(&config),
-            dead_letters: DeadLetters::new(config.amqp, name)
-                .waiting(PATIENCE_WITH_OTHERS, move |it| waits.store(it, Ordering::Relaxed)),
-            router,
-            is_looking: Cell::new(false),
-            waits_in_line,
-        }
-    }
-
-    /// One of all letters, as the configuration asks for.
-    pub(super) fn replay(&self) -> Replay {
-        self.replay.clone()
-    }
-}
 
 type JobSender = watch::Sender<Option<Job>>;
 type Task = Box<dyn FnOnce(Rc<OperatorContext>) -> LocalBoxFuture<'static, ()> + Send>;
@@ -100,6 +60,19 @@ pub(super) struct DeadLetterJobs {
     stop: watch::Sender<bool>,
     dead_letters: watch::Receiver<Option<u64>>,
     waits_in_line: Arc<AtomicBool>,
+    is_exporting: Arc<AtomicBool>,
+    /// Told when a job has ended.
+    ended: Arc<Notify>,
+}
+
+/// An export holds all letters until it has ended, and a job that waited for it would wait for long.
+#[derive(Debug)]
+pub(super) struct ExportGuard(Arc<AtomicBool>);
+
+impl Drop for ExportGuard {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 impl DeadLetterJobs {
@@ -110,15 +83,26 @@ impl DeadLetterJobs {
         worker: Stop,
     ) -> (Self, impl Future<Output = ()>) {
         let (tasks, todo) = mpsc::channel(WAITING);
-        let (count, dead_letters) = watch::channel(None);
+        let dead_letters = context.count.subscribe();
         let stop = watch::Sender::new(false);
         let waits_in_line = Arc::clone(&context.waits_in_line);
         let job = watch::Sender::new(None);
-        let jobs = Self { tasks, job, stop: stop.clone(), dead_letters, waits_in_line };
+        let (is_exporting, ended) = (Arc::default(), Arc::<Notify>::default());
+        let tell = Arc::clone(&ended);
+        let jobs = Self {
+            tasks,
+            job,
+            stop: stop.clone(),
+            dead_letters,
+            waits_in_line,
+            is_exporting,
+            ended,
+        };
         let context = Rc::new(context);
         let working = async move {
-            let counting = count::keep(Rc::clone(&context), watchers, count);
-            tokio::join!(run_jobs(context, todo), counting, stop_with_the_worker(worker, stop));
+            let counting = count::keep(Rc::clone(&context), watchers);
+            let running = run_jobs(context, todo, tell);
+            tokio::join!(running, counting, stop_with_the_worker(worker, stop));
         };
         (jobs, working)
     }
@@ -137,8 +121,37 @@ impl DeadLetterJobs {
         self.job.borrow().clone()
     }
 
+    /// Waits until a job has ended.
+    pub(super) async fn end_of_a_job(&self) {
+        self.ended.notified().await;
+    }
+
     fn is_replaying(&self) -> bool {
         self.job.borrow().as_ref().is_some_and(|job| job.running)
+    }
+
+    /// # Errors
+    ///
+    /// A job uses the queue that may take long.
+    fn is_free(&self) -> Result<(), JobError> {
+        if self.is_replaying() {
+            return Err(JobError::Busy(
+                "a replay uses the dead-letter queue; wait until it has ended, or stop it",
+            ));
+        }
+        if self.is_exporting.load(Ordering::Relaxed) {
+            return Err(JobError::Busy(
+                "an export uses the dead-letter queue; wait until it has ended, or cancel it",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses other jobs until the guard is dropped; to be called before [`Self::run`].
+    pub(super) fn begin_export(&self) -> Result<ExportGuard, JobError> {
+        self.is_free()?;
+        self.is_exporting.store(true, Ordering::Relaxed);
+        Ok(ExportGuard(Arc::clone(&self.is_exporting)))
     }
 
     /// Runs a job in its turn, and returns its result. If the client has gone, the job is told to stop.
@@ -150,11 +163,19 @@ impl DeadLetterJobs {
         T: Send + 'static,
         F: Future<Output = Result<T, DeadLettersError>> + 'static,
     {
-        if self.is_replaying() {
-            return Err(JobError::Busy(
-                "a replay uses the dead-letter queue; wait until it has ended, or stop it",
-            ));
-        }
+        self.is_free()?;
+        self.run(work).await
+    }
+
+    /// [`Self::ask`] during an export, for the export itself.
+    pub(super) async fn run<T, F>(
+        &self,
+        work: impl FnOnce(Rc<OperatorContext>, Stop) -> F + Send + 'static,
+    ) -> Result<T, JobError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, DeadLettersError>> + 'static,
+    {
         let (mut reply, answer) = oneshot::channel();
         let task: Task = Box::new(move |context| {
             let working = async move {
@@ -186,21 +207,19 @@ impl DeadLetterJobs {
 
     /// Starts a replay, which continues if the page is closed.
     pub(super) fn replay(&self, request: ReplayRequest) -> Result<(), JobError> {
-        if self.is_replaying() {
-            return Err(JobError::Busy(
-                "a replay is already running; wait until it has ended, or stop it",
-            ));
-        }
+        self.is_free()?;
         let (job, stop) = (self.job.clone(), self.stop.clone());
-        let by = request.by.clone();
+        let (by, canary) = (request.by.clone(), request.canary);
         let task: Task = Box::new(move |context| {
-            async move { replay(&context, request, &job, stop.subscribe()).await }.boxed_local()
+            async move { replay::run(&context, request, &job, stop.subscribe()).await }
+                .boxed_local()
         });
         self.enqueue(task)?;
         self.stop.send_replace(false);
         self.job.send_replace(Some(Job {
             by,
             began: Timestamp::now(),
+            canary,
             running: true,
             stopping: false,
             report: None,
@@ -221,13 +240,18 @@ impl DeadLetterJobs {
     }
 }
 
-async fn run_jobs(context: Rc<OperatorContext>, mut todo: mpsc::Receiver<Task>) {
+async fn run_jobs(
+    context: Rc<OperatorContext>,
+    mut todo: mpsc::Receiver<Task>,
+    ended: Arc<Notify>,
+) {
     while let Some(task) = todo.recv().await {
         context.is_looking.set(true);
         task(Rc::clone(&context)).await;
         context.is_looking.set(false);
         // It may have been given up while it waited.
         context.waits_in_line.store(false, Ordering::Relaxed);
+        ended.notify_one();
         sleep(BREATH).await;
     }
 }
@@ -237,33 +261,4 @@ async fn stop_with_the_worker(mut worker: Stop, stop: watch::Sender<bool>) {
     if worker.wait_for(|stop| *stop).await.is_ok() {
         stop.send_replace(true);
     }
-}
-
-async fn replay(context: &OperatorContext, request: ReplayRequest, job: &JobSender, stop: Stop) {
-    let ReplayRequest { filter, canary, rate, max_failures, by, peer } = request;
-    let replay = Replay { canary, rate, max_failures, ..context.replay() };
-    let update = |change: &dyn Fn(&mut Job)| job.send_modify(|job| job.iter_mut().for_each(change));
-    let (mut reported, mut waits_for): (Option<Instant>, _) = (None, (None, None));
-    let show = |report: &Report| {
-        let now = (report.blocked, report.held.clone());
-        let news = std::mem::replace(&mut waits_for, now.clone()) != now;
-        if news || reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-            reported = Some(Instant::now());
-            let json = report_as_json(report);
-            update(&|job| (job.report, job.watching) = (Some(json.clone()), report.watching));
-        }
-    };
-    match context.dead_letters.replay(&filter, &replay, &stop, show).await {
-        Ok(report) => {
-            let json = report_as_json(&report);
-            let (replayed, came_back) = (report.replayed, report.came_back);
-            tracing::info!(event = "page_replay_ended", %peer, by, replayed, left = report.left(), came_back, ended = json["ended"].as_str(), "replay from the page ended");
-            update(&|job| (job.report, job.running) = (Some(json.clone()), false));
-        }
-        Err(trouble) => {
-            tracing::warn!(event = "page_replay_failed", %peer, by, error = %trouble, "replay from the page could not begin");
-            update(&|job| (job.error, job.running) = (Some(trouble.to_string()), false));
-        }
-    }
-    update(&|job| job.watching = false);
 }

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::incident::{Dying, Failing};
 use super::point::Point;
+use super::section::Section;
 use crate::admin::health::{HeldNow, Readiness, SourceStatus};
-use crate::text::counted;
+use crate::text::grouped;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -29,6 +30,13 @@ pub(super) struct Headline {
     pub(super) level: Level,
     pub(super) title: String,
     pub(super) points: Vec<Point>,
+}
+
+impl Headline {
+    /// Where the runbook says more: at the first point, which is the most urgent.
+    pub(super) fn section(&self) -> Section {
+        self.points.first().map_or(Section::Well, |it| it.section)
+    }
 }
 
 /// What the numbers say, beside the state.
@@ -63,6 +71,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     points.extend(without_topic.iter().map(|it| point_without_topic(it)));
     if signs.missing > 0 {
         points.push(Point::lasting(
+            Section::Missing,
             format!("{} cannot be accounted for, and the number does not change", deliveries(signs.missing)),
             "save the log and the output of /metrics, restart this worker (RabbitMQ then delivers the events again), and \
              report this as a bug",
@@ -125,6 +134,7 @@ impl Signs {
 fn unknown_dead_letters(per_second: f64) -> Headline {
     let what = if per_second > 0.0 { "Events flow" } else { "The worker is ready" };
     let point = Point::lasting(
+        Section::Unknown,
         "the depth of the dead-letter queue is not known",
         "wait some seconds after a start or a reconnect; if it stays unknown, run `event-pusher-sns check`, which says whether the queue \
          exists and this user may look at it",
@@ -146,6 +156,7 @@ fn points_of_signs(signs: &Signs) -> Vec<Point> {
     let mut points = Vec::new();
     if signs.throttled_per_second > 0.0 {
         points.push(Point::lasting(
+            Section::Throttled,
             "SNS throttles requests, and the worker publishes more slowly",
             "no action is needed if the throttling ends within minutes; if it does not, request a higher SNS publish quota \
              in the Service Quotas console",
@@ -153,6 +164,7 @@ fn points_of_signs(signs: &Signs) -> Vec<Point> {
     }
     if signs.replay_waits {
         points.push(Point::lasting(
+            Section::ReplayBlocked,
             "a replay is blocked: RabbitMQ has a memory or disk alarm and accepts no messages",
             "free memory or disk space on the RabbitMQ nodes, and the replay continues by itself; or stop the replay, which \
              loses no dead letter",
@@ -161,6 +173,7 @@ fn points_of_signs(signs: &Signs) -> Vec<Point> {
     let dead = signs.dead_letters.unwrap_or(0);
     if dead > 0 {
         points.push(Point::lasting(
+            Section::DeadLetters,
             format!("{} in the dead-letter queue", dead_letters(dead)),
             "read the reasons under Dead letters below, correct the cause, then replay them",
         ));
@@ -212,6 +225,7 @@ fn point_of_problem(problem: &crate::admin::health::Problem) -> Point {
     };
     let error = problem.error.as_ref().map(|error| format!(": {error}"));
     Point {
+        section: Section::of_problem(problem.reason),
         what: format!("{what}{}", error.unwrap_or_default()),
         since: Some(problem.since),
         what_to_do: problem.what_to_do.clone(),
@@ -222,6 +236,7 @@ fn point_of_hold(hold: &HeldNow) -> Point {
     let what =
         hold.topic.as_ref().map_or_else(|| "the service".to_owned(), |it| format!("topic {it}"));
     Point {
+        section: if hold.topic.is_some() { Section::TopicHeld } else { Section::ServiceHeld },
         what: format!("{what} is held: {}", hold.error),
         since: Some(hold.since),
         what_to_do: hold.what_to_do.to_owned(),
@@ -230,6 +245,7 @@ fn point_of_hold(hold: &HeldNow) -> Point {
 
 fn point_of_waiting(source: &SourceStatus) -> Point {
     Point {
+        section: Section::TopicHeld,
         what: format!("source {} is not consuming: its events are back in its queue", source.name),
         since: Some(source.since),
         what_to_do: "do what is said for the held topic; the source then consumes again by itself. To keep the source's other \
@@ -240,6 +256,7 @@ fn point_of_waiting(source: &SourceStatus) -> Point {
 
 fn point_without_topic(source: &SourceStatus) -> Point {
     Point {
+        section: Section::NoTopic,
         what: format!(
             "source {} is not consumed: no topic is set for the events that it carries",
             source.name
@@ -253,9 +270,14 @@ fn point_without_topic(source: &SourceStatus) -> Point {
 }
 
 fn dead_letters(count: u64) -> String {
-    counted(count, "dead letter", "dead letters")
+    grouped_noun(count, "dead letter", "dead letters")
 }
 
 fn deliveries(count: u64) -> String {
-    counted(count, "delivery", "deliveries")
+    grouped_noun(count, "delivery", "deliveries")
+}
+
+/// `1 delivery`, `2,000 deliveries`, as the page writes all numbers.
+fn grouped_noun(count: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }

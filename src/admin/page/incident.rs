@@ -1,6 +1,7 @@
 //! Incidents of the last seconds for the headline: events that are dead-lettered, and requests that fail.
 
 use super::point::Point;
+use super::section::Section;
 use crate::observe::recent::RecentError;
 use crate::outcome::Reason;
 use crate::text::counted;
@@ -44,6 +45,7 @@ impl Dying {
     pub(super) fn point(&self) -> Point {
         let error = self.error.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
         Point::lasting(
+            Section::Dying,
             format!("dead-lettered as {}: {}{error}", self.reason, self.rate()),
             "correct the cause that the error names; the events wait in the dead-letter queue, and can be replayed afterwards",
         )
@@ -79,6 +81,7 @@ impl Failing {
     pub(super) fn point(&self) -> Point {
         let error = self.error.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
         Point::lasting(
+            Section::Failing,
             format!(
                 "{:.0} % of the requests to SNS fail or are throttled{error}",
                 self.share * 100.0

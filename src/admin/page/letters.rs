@@ -1,9 +1,11 @@
 //! The API for dead letters, for clients with a session or the token.
 
+mod discard;
+mod export;
+mod filter;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -14,11 +16,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
 
+pub(super) use self::discard::discard;
+pub(super) use self::export::export;
+use self::filter::{FilterBody, filter};
 use super::access::Principal;
 use super::dead_letter_jobs::{JobError, OperatorContext, ReplayRequest};
 use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
 use super::{LONG_ANSWER, Page};
-use crate::dead_letters::argument_parsers::{jid, kind, moment, rate};
+use crate::dead_letters::argument_parsers::rate;
 use crate::dead_letters::{
     Filter, FoundAsJson, Letter, Replay, Summary, Watching, dry_run, report_as_json,
 };
@@ -36,6 +41,7 @@ pub(super) async fn groups(State(page): State<Arc<Page>>, request: ParsedRequest
         let mut summary = Summary::default();
         let counts =
             context.dead_letters.list(&filter, &stop, |letter| summary.add(letter)).await?;
+        context.now_has(counts.letters);
         Ok(json!({
             "letters": counts.letters,
             "matching": counts.matching,
@@ -56,6 +62,7 @@ pub(super) async fn list(State(page): State<Arc<Page>>, request: ParsedRequest) 
         let mut rows = Vec::new();
         let show = |letter: &Letter| rows.push(as_json(letter));
         let counts = context.dead_letters.list(&filter, &stop, show).await?;
+        context.now_has(counts.letters);
         Ok(json!({"letters": counts.letters, "rows": rows}))
     });
     json_response(counts.await)
@@ -126,20 +133,13 @@ fn dry_run_replay(context: &OperatorContext) -> Replay {
 #[serde(deny_unknown_fields)]
 struct ReplayBody {
     #[serde(default)]
-    filter: BTreeMap<String, Vec<String>>,
+    filter: FilterBody,
     canary: Option<u64>,
     rate: Option<f64>,
     max_failures: Option<u64>,
 }
 
 impl ReplayBody {
-    fn pairs(&self) -> Vec<(String, String)> {
-        let each = |(name, values): (&String, &Vec<String>)| {
-            values.iter().map(|it| (name.clone(), it.clone())).collect::<Vec<_>>()
-        };
-        self.filter.iter().flat_map(each).collect()
-    }
-
     fn replay_request(
         &self,
         who: &Principal,
@@ -150,7 +150,7 @@ impl ReplayBody {
             return Err("canary and max_failures must be 1 or more, or be left out".to_owned());
         }
         Ok(ReplayRequest {
-            filter: filter(&self.pairs())?,
+            filter: self.filter.parse()?,
             canary: self.canary,
             rate: self.rate.map(|it| rate(&it.to_string())).transpose()?,
             max_failures: self.max_failures,
@@ -223,31 +223,4 @@ fn json_response<T: Serialize>(done: Result<T, JobError>) -> Response {
 
 fn as_json(it: &impl Serialize) -> Json {
     serde_json::to_value(it).unwrap_or_default()
-}
-
-/// The command line's filters, by the same names.
-fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
-    let mut filter = Filter::default();
-    for (name, value) in pairs {
-        let wrong = |why: String| format!("{name}: {why}");
-        match name.as_str() {
-            "reason" => filter.reasons.push(value.clone()),
-            "kind" => filter.kinds.push(kind(value).map_err(wrong)?),
-            "topic" => filter.topics.push(value.clone()),
-            "source" => filter.sources.push(value.clone()),
-            "user" => filter.users.push(jid(value).map_err(wrong)?),
-            "room" => filter.rooms.push(jid(value).map_err(wrong)?),
-            "since" => filter.since = Some(moment(value).map_err(wrong)?),
-            "until" => filter.until = Some(moment(value).map_err(wrong)?),
-            "error" => filter.error = Some(value.clone()),
-            "id" => filter.ids.push(value.clone()),
-            "limit" => {
-                let number = value.parse().ok().filter(|it| *it > 0);
-                filter.limit =
-                    Some(number.ok_or_else(|| wrong("give a number of 1 or more".to_owned()))?);
-            }
-            _ => return Err(format!("there is no filter `{name}`")),
-        }
-    }
-    Ok(filter)
 }

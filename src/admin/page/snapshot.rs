@@ -66,6 +66,10 @@ impl About {
 struct Snapshot<'a> {
     at: Timestamp,
     headline: Headline,
+    /// Where the runbook says more of the headline.
+    runbook: &'static str,
+    /// Lines of the log that there have been: with another number, `/api/log` has news.
+    log_lines: u64,
     figures: &'a Figures,
     topics: Vec<TopicSnapshot<'a>>,
     sources: Vec<SourceSnapshot<'a>>,
@@ -131,9 +135,12 @@ impl Page {
             dying: Dying::all(&figures.dying, &status.errors),
             failing: Failing::of(figures.requests.failed_share, &status.errors),
         };
+        let headline = headline(&ready, signs);
         let mut snapshot = Snapshot {
             at: Timestamp::now(),
-            headline: headline(&ready, signs),
+            runbook: headline.section().anchor(),
+            headline,
+            log_lines: self.log.ever(),
             topics: self.about.topics(&ready, &figures),
             sources: self.about.sources(&ready, &figures),
             figures: &figures,

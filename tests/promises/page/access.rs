@@ -10,16 +10,22 @@ use crate::fake_sns::FakeSns;
 use crate::support::{Letter, Stand};
 
 /// Every path of the page that anybody may read.
-const PATHS: [&str; 9] = [
+const PATHS: [&str; 15] = [
     "/",
     "/page.css",
     "/page.js",
     "/letters.js",
+    "/letter.js",
+    "/orders.js",
+    "/filter.js",
+    "/log.js",
     "/chart.js",
     "/dom.js",
     "/icon.svg",
     "/api/about",
+    "/runbook",
     "/api/status",
+    "/api/log",
 ];
 
 #[tokio::test]
@@ -157,7 +163,15 @@ async fn without_the_token_nobody_sees_a_letter_or_changes_anything() {
         admin.read(&body, &[]).await,
         admin.read("/api/dead-letters?user=bob@localhost", &[]).await,
         admin.read("/api/dead-letters?id=m-1", &[]).await,
+        admin.read("/api/dead-letters/export", &[]).await,
         admin.write("/api/dead-letters/replay", &["Sec-Fetch-Site: same-origin"], &json!({})).await,
+        admin
+            .write(
+                "/api/dead-letters/discard",
+                &["Sec-Fetch-Site: same-origin"],
+                &json!({"count": 3}),
+            )
+            .await,
         admin
             .write("/api/dead-letters/replay/stop", &["Sec-Fetch-Site: same-origin"], &json!({}))
             .await,

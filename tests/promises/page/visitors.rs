@@ -14,12 +14,13 @@ use crate::fake_sns::FakeSns;
 use crate::support::{Admin, Letter, Stand, dlq};
 
 /// Every path that shows a dead letter, or whether there is one.
-const LETTERS: [&str; 7] = [
+const LETTERS: [&str; 8] = [
     "/api/dead-letters",
     "/api/dead-letters/each?limit=1",
     "/api/dead-letters?id=m-1",
     "/api/dead-letters/each?id=m-1",
     "/api/dead-letters/plan",
+    "/api/dead-letters/export",
     "/api/dead-letters/letter/m-1",
     "/api/dead-letters/letter/m-1?body=yes",
 ];

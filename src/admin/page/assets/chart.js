@@ -2,7 +2,8 @@
 
 import { element } from "/dom.js";
 
-const HEIGHT = 180, LEFT = 54, BOTTOM = 20, TOP = 8, RIGHT = 6;
+const HEIGHT = 180, BOTTOM = 20, TOP = 8, RIGHT = 6;
+const LETTER = 7, LEAST_LEFT = 40; // of the scale's labels
 const MINUTES = 10;
 const SPACE = "http://www.w3.org/2000/svg";
 
@@ -13,30 +14,36 @@ function svg(name, attributes, text) {
   return made;
 }
 
-// The next of 1, 2, 5, 10, ... so that the scale rarely changes.
-function ceiling(value) {
+const SECONDS = [1, 2, 4, 10, 20, 40, 60, 120, 240, 600, 1200, 2400, 3600, 7200, 14400, 43200, 86400];
+
+// The next of 1, 2, 5, 10, ... or of round times, so that the scale rarely changes.
+function ceiling(value, areSeconds) {
   if (!(value > 0)) return 1;
+  const round = areSeconds && value > 1 ? SECONDS.find((step) => step >= value * 0.999) : undefined;
+  if (round) return round;
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999);
 }
 
-// chart(box, points, lines, show, name): a line is {key, of(point)}; its style is its class.
-export function chart(box, points, lines, show, name) {
+// chart(box, points, lines, show, name, areSeconds): a line is {key, of(point)}; its style is its class.
+export function chart(box, points, lines, show, name, areSeconds = false) {
   // In the screen's own pixels, so that the scale can be read on a phone too.
   const width = box.clientWidth || 600;
   const now = points.length ? Date.parse(points.at(-1).at) : Date.now();
   const values = points.flatMap((point) => lines.map((line) => line.of(point))).filter((it) => it !== null);
-  const top = ceiling(Math.max(0, ...values));
-  const x = (at) => width - RIGHT - ((now - Date.parse(at)) / (MINUTES * 60000)) * (width - LEFT - RIGHT);
+  const top = ceiling(Math.max(0, ...values), areSeconds);
+  const scale = [0, 0.5, 1].map((share) => [share, show(top * share)]);
+  const left = Math.max(LEAST_LEFT, ...scale.map(([, label]) => label.length * LETTER + 10));
+  const x = (at) => width - RIGHT - ((now - Date.parse(at)) / (MINUTES * 60000)) * (width - left - RIGHT);
   const y = (value) => HEIGHT - BOTTOM - (Math.min(value, top) / top) * (HEIGHT - BOTTOM - TOP);
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, role: "img", "aria-label": name });
-  for (const share of [0, 0.5, 1]) {
+  for (const [share, label] of scale) {
     const at = y(top * share);
-    drawing.append(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }));
-    drawing.append(svg("text", { class: "tick", x: LEFT - 8, y: at + 4, "text-anchor": "end" }, show(top * share)));
+    drawing.append(svg("line", { class: "grid", x1: left, x2: width - RIGHT, y1: at, y2: at }));
+    drawing.append(svg("text", { class: "tick", x: left - 8, y: at + 4, "text-anchor": "end" }, label));
   }
   for (const minutes of [0, 5, 10]) {
-    const at = width - RIGHT - (minutes / MINUTES) * (width - LEFT - RIGHT);
+    const at = width - RIGHT - (minutes / MINUTES) * (width - left - RIGHT);
     const anchor = { 0: "end", 5: "middle", 10: "start" }[minutes];
     drawing.append(svg("text", { class: "tick", x: at, y: HEIGHT - 4, "text-anchor": anchor }, minutes ? `${minutes} min ago` : "now"));
   }

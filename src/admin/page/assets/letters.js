@@ -1,298 +1,159 @@
-// The dead letters: search, filter, show one, dry run, replay, stop.
+// The dead letters: search, by group or one by one.
 
-import { $, ask, element, moment, plural, rows, say, send, whole } from "/dom.js";
+import { $, ask, element, moment, plural, rows, say, sentence, whole } from "/dom.js";
+import * as filter from "/filter.js";
+import * as letter from "/letter.js";
+import * as log from "/log.js";
+import * as orders from "/orders.js";
 
 const AUTOMATIC = 5000; // letters that are looked at without being asked for
+const MOST_ROWS = 200; // that the worker lists
 
-let trusted = false, hasToken = false, whyNoLogin = "", looking = false, looked = false, planned = "", shown, replaying = false;
-
-const filterForm = () => $("filter");
-
-// The filter's pairs, without empty ones.
-function chosen() {
-  return [...new FormData(filterForm())].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value);
-}
-
-const query = () => new URLSearchParams(chosen()).toString();
+let trusted = false, hasToken = false, whyNoLogin = "", looking = false, looked = false, wrongAddress = "";
 
 export function askToLogIn() {
   $("login-box").showModal();
 }
 
 export function allow(answer, about) {
-  ({ trusted, has_token: hasToken, why_no_login: whyNoLogin } = answer);
+  ({ trusted, has_token: hasToken, login_refusal: whyNoLogin } = answer);
   say("dead-count", `in ${about.dead_letter_queue}`);
   $("filter").hidden = !trusted;
+  orders.allow(trusted);
   if (!trusted) forgetLetters();
-  else if (!looked) say("looked", "");
-  word();
+  else if (!looked) say("looked", wrongAddress);
 }
 
 // Who has not logged in sees how many there are, and how to see more.
 function forgetLetters() {
   looked = false;
-  forgetPlan();
+  orders.forget();
   $("groups").replaceChildren();
   $("each").replaceChildren();
-  $("each-box").hidden = $("order").hidden = true;
-  const locked = hasToken ? "Log in to see and replay the dead letters. Without the token this page shows only how many there are." : `${whyNoLogin}.`;
-  say("looked", locked[0].toUpperCase() + locked.slice(1));
+  $("each-box").hidden = $("orders").hidden = true;
+  const locked = hasToken ? "Log in to see and replay the dead letters. Without the token this page shows only how many there are." : sentence(whyNoLogin ?? "");
+  say("looked", locked.slice(0, 1).toUpperCase() + locked.slice(1));
 }
-
-// --- updates ---
 
 export function update({ dead_letters: letters, replay, waits_in_line: waits }) {
   if (looking) say("looked", waits ? "Waiting: another search or replay uses the dead-letter queue; this one starts when that one has ended …" : "Searching …");
-  if (trusted && !looked && letters > 0 && letters <= AUTOMATIC && !replay?.running) look();
-  showReplay(replay);
+  if (trusted && !looked && !wrongAddress && letters > 0 && letters <= AUTOMATIC && !replay?.running) look();
+  const hasEnded = orders.showReplay(replay);
+  if (trusted && hasEnded) look();
 }
 
-function showReplay(replay) {
-  $("replay").hidden = !replay;
-  if (!replay) return;
-  const wasRunning = replaying;
-  replaying = replay.running;
-  const { report } = replay;
-  $("replay-stop").hidden = !replay.running;
-  $("replay-stop").disabled = replay.stopping || !trusted;
-  const bar = $("replay-bar");
-  if (report?.matching) [bar.max, bar.value] = [report.matching, report.replayed];
-  else if (replay.running) bar.removeAttribute("value");
-  bar.hidden = !replay.running && !report;
-  say("replay-word", told(replay));
-  const texts = Object.entries(report?.came_back_as ?? {}).map(([text, number]) => `${whole(number)} dead-lettered again: ${text}`)
-    .concat(Object.entries(report?.refused ?? {}).map(([text, number]) => `${whole(number)} could not be sent: ${text}`));
-  $("replay-texts").replaceChildren(...texts.map((text) => element("li", {}, text)));
-  if (trusted && wasRunning && !replay.running) look();
-}
-
-function told({ running, stopping, watching, report, error, by }) {
-  if (error) return `The replay could not begin: ${error}`;
-  if (!report) return `A replay by ${by} begins: it reads the dead letters.`;
-  const so = `${whole(report.replayed)} of ${plural(report.matching, "dead letter")}`;
-  if (running && report.blocked && !stopping) return `Replay blocked: ${report.blocked}. ${so} (by ${by}).`;
-  if (running) return `${stopping ? "Stopping" : watching ? "Waiting to see whether any is dead-lettered again" : "Replaying"}: ${so} (by ${by}).`;
-  const end = {
-    done: report.came_back ? `${whole(report.came_back)} dead-lettered again.` : "None was dead-lettered again.",
-    stopped: "The replay was stopped.",
-    canary_failed: "The canary failed, so the other letters were not sent.",
-    canary_unknown: `The result of the canary is unknown, so the other letters were not sent: ${report.why}.`,
-    too_many_failures: "The replay stopped because the limit of failures was reached.",
-    broken: `The replay was interrupted: ${report.why}. The letters that were not replayed are still in the dead-letter queue.`,
-  }[report.ended];
-  return `Replayed ${so} in ${report.seconds.toFixed(1)} s. ${end}`;
-}
-
-// --- looking ---
+// --- by group ---
 
 async function look() {
   looked = true;
-  forgetPlan();
+  orders.forget();
   $("each-box").hidden = true;
-  say("looked", "Searching …");
-  looking = true;
+  const asked = filter.query();
+  begin();
   try {
-    const { letters, matching, groups } = await ask(`/api/dead-letters?${query()}`);
+    const { letters, matching, groups } = await ask(`/api/dead-letters?${asked}`);
     looking = false;
     say("looked", letters === 0 ? "There are no dead letters." : matching === letters ? `${plural(letters, "dead letter")}.` : `${whole(matching)} of ${plural(letters, "dead letter")} match the filter.`);
     $("groups").replaceChildren(...groups.map(group));
-    $("order").hidden = matching === 0;
+    orders.found(asked, matching);
   } catch (error) {
     failed("looked", error);
   }
 }
 
-// What anybody may have written.
-const claimed = (is) => (is ? " (claimed)" : "");
-
-function cause({ reason, by, trust }) {
-  const claims = trust === "claimed";
-  return by === "broker" ? `${reason} (by RabbitMQ${claims ? ", claimed" : ""})` : reason + claimed(claims && by === "worker");
+function begin() {
+  looking = true;
+  wrongAddress = "";
+  say("discarded", "");
+  say("looked", "Searching …");
+  filter.toAddress();
 }
-
-const died = (it) => moment(it.failed_at) + claimed(it.failed_at_claimed);
 
 function group(it) {
   const numbers = (counts) => Object.entries(counts).map(([name, number]) => `${name} ${whole(number)}`).join(", ");
   const facts = [
-    it.oldest ? `dead-lettered ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}${claimed(it.claimed_times > 0)}` : "",
+    it.oldest ? `dead-lettered ${moment(it.oldest)}${it.count > 1 ? ` to ${moment(it.newest)}` : ""}${letter.claimed(it.claimed_times > 0)}` : "",
     numbers(it.kinds), numbers(it.topics), numbers(it.sources),
   ].filter((text) => text).join(" · ");
+  const lines = log.ofGroup(it);
   return element("li", {},
     element("span", { class: "many" }, whole(it.count)),
     element("div", {},
-      element("p", { class: "what" }, cause(it)),
+      element("p", { class: "what" }, letter.cause(it)),
       it.error ? element("p", {}, it.error) : null,
-      element("p", { class: "quiet" }, facts)),
+      element("p", { class: "quiet" }, facts),
+      lines.length ? element("pre", { class: "log", tabindex: "0", "aria-label": "Last lines of the log about these" }, log.written(lines)) : null),
     element("div", { class: "bar" },
       element("button", { type: "button", onclick: () => narrow(it) }, "Filter for these"),
-      element("button", { type: "button", onclick: (event) => open(it.example, event.target) }, "Show one")));
+      element("button", { type: "button", onclick: () => letter.open(it.example) }, "Show one")));
 }
 
-// A group's error stands for many: the longest part that is the same in all finds them.
+// A group's error stands for many: the longest part that is the same in all, and that an address may have, finds them.
 function narrow({ reason, error }) {
-  const fields = filterForm().elements;
+  const fields = filter.form().elements;
   fields.reason.value = reason;
-  const parts = (error ?? "").split("…").map((part) => part.trim());
+  const parts = (error ?? "").split(/…|[\p{Cc}\p{Cf}]/u).map((part) => part.trim().slice(0, 200));
   fields.error.value = error === "(further errors)" ? "" : parts.reduce((one, other) => (other.length > one.length ? other : one), "");
   look();
 }
 
+// --- one by one ---
+
 async function listEach() {
-  forgetPlan();
-  say("looked", "Searching …");
-  looking = true;
+  orders.forget();
+  const asked = filter.query();
+  begin();
   try {
-    const { letters, rows: found } = await ask(`/api/dead-letters/each?${query()}`);
+    const { letters, rows: found } = await ask(`/api/dead-letters/each?${asked}`);
     looking = false;
     say("looked", `${plural(found.length, "letter")} of ${whole(letters)}, in the order of the queue.`);
     $("groups").replaceChildren();
     $("each-box").hidden = found.length === 0;
-    $("order").hidden = found.length === 0;
     const who = (it) => (it.from ? (it.to ? `${it.from} → ${it.to}` : it.from) : "–");
-    rows($("each"), found.map((it) => ["", died(it), cause(it), it.kind ?? "other", who(it), it.error ?? ""]));
+    rows($("each"), found.map((it) => ["", letter.died(it), letter.cause(it), it.kind ?? "other", who(it), it.error ?? ""]));
     found.forEach((it, at) => {
       const id = $("each").rows[at].cells[0];
-      id.replaceChildren(element("button", { type: "button", class: "plain", onclick: (event) => open(it.id, event.target) }, it.id));
+      id.replaceChildren(
+        element("input", { type: "checkbox", value: it.id, "aria-label": `Choose ${it.id}`, onchange: orders.choose }),
+        element("button", { type: "button", class: "plain", onclick: () => letter.open(it.id) }, it.id));
     });
+    $("choose-all").checked = false;
+    // Of more than are listed, nobody has counted how many match.
+    orders.found(asked, found.length < MOST_ROWS ? found.length : undefined);
   } catch (error) {
     failed("looked", error);
   }
 }
 
-function failed(place, error) {
+export function failed(place, error) {
   looking = false;
-  say(place, `${error.message}.`);
+  say(place, sentence(error.message));
   if (error.status === 401 && hasToken) askToLogIn();
 }
 
-// --- one letter ---
-
-async function open(id) {
-  shown = id;
-  say("letter-title", `Dead letter ${id}`);
-  $("letter").replaceChildren();
-  $("letter-body").replaceChildren();
-  say("letter-word", "Searching …");
-  $("letter-box").showModal();
-  await fetchLetter(id, false);
-}
-
-async function fetchLetter(id, withBody) {
-  try {
-    const found = await ask(`/api/dead-letters/letter/${encodeURIComponent(id)}${withBody ? "?body=yes" : ""}`);
-    say("letter-word", "");
-    showLetter(found);
-    if (withBody) {
-      const parts = [element("h3", {}, "Body"), element("pre", { tabindex: "0" }, found.body)];
-      if (found.now.body) parts.push(element("h3", {}, "What would be published"), element("pre", { tabindex: "0" }, JSON.stringify(found.now.body, null, 2)));
-      $("letter-body").replaceChildren(...parts);
-    }
-  } catch (error) {
-    failed("letter-word", error);
-  }
-}
-
-function showLetter({ letter, properties, now }) {
-  const prospect = {
-    published: () => `would be published to ${now.topic}, ${plural(now.bytes, "byte")}`,
-    skipped: () => `would be skipped: ${now.reason}`,
-    dead_lettered: () => `would be dead-lettered again: ${now.reason}: ${now.error}`,
-  }[now.outcome]();
-  const pairs = [
-    ["If replayed now", prospect], ["Reason", cause(letter)], ["Error", letter.error], ["Attempts", letter.attempts],
-    ["Topic", letter.topic], ["Dead-lettered", died(letter)], ["Worker", letter.worker], ["Source", letter.source],
-    ["Queue", letter.origin.queue], ["Exchange", letter.origin.exchange], ["Routing key", letter.origin.routing_key],
-    ["Kind", letter.kind], ["From", letter.from], ["To", letter.to], ["Message id", letter.message_id],
-    ["Replays before", letter.replays], ["Body", plural(letter.bytes, "byte")],
-  ];
-  for (const [name, value] of Object.entries(properties ?? {})) {
-    if (name !== "headers") pairs.push([`Property ${name}`, value]);
-  }
-  const own = Object.entries(properties?.headers ?? {}).filter(([name]) => !name.startsWith("event-pusher-"));
-  for (const [name, value] of own) pairs.push([`Header ${name}`, value === "void" ? "nothing" : Object.values(value)[0] ?? JSON.stringify(value)]);
-  const there = pairs.filter(([, value]) => value !== undefined && value !== null);
-  $("letter").replaceChildren(...there.map(([name, value]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value)))));
-}
-
-// --- replaying ---
-
-function forgetPlan() {
-  planned = "";
-  $("plan").replaceChildren();
-  $("replay-now").disabled = true;
-  say("replay-now", "Replay");
-  word();
-}
-
-function word() {
-  say("order-word", "Do a dry run first: it shows where each letter would be sent.");
-}
-
-async function dryRun() {
-  forgetPlan();
-  say("order-word", "Searching …");
-  const asked = query();
-  try {
-    const { matching, plan, refused } = await ask(`/api/dead-letters/plan?${asked}`);
-    const lines = Object.entries(plan).map(([place, number]) => `${whole(number)} would go to ${place}`)
-      .concat(Object.entries(refused).map(([why, number]) => `${whole(number)} could not be sent: ${why}`));
-    $("plan").replaceChildren(...lines.map((line) => element("li", {}, line)));
-    word();
-    if (!trusted || matching === 0) return;
-    planned = asked;
-    $("replay-now").disabled = false;
-    say("replay-now", `Replay ${plural(matching, "letter")}`);
-  } catch (error) {
-    failed("order-word", error);
-  }
-}
-
-async function replay(event) {
-  event.preventDefault();
-  // What was planned is replayed, or nothing.
-  if ($("replay-now").disabled || planned !== query()) return forgetPlan();
-  const filter = {};
-  for (const [name, value] of chosen()) (filter[name] ??= []).push(value);
-  const order = { filter };
-  for (const name of ["canary", "rate", "max_failures"]) {
-    const text = $("order").elements[name].value.trim();
-    if (!text) continue;
-    order[name] = Number(text);
-    // What is no number would go as if it were left out.
-    if (!Number.isFinite(order[name])) return say("order-word", `"${text}" is not a number.`);
-  }
-  try {
-    await send("/api/dead-letters/replay", order);
-    replaying = true;
-    forgetPlan();
-    say("order-word", "The replay has started.");
-    $("replay").scrollIntoView({ block: "nearest" });
-  } catch (error) {
-    failed("order-word", error);
-  }
+// Another address, from a link or from the browser's history: its filter, and what it finds.
+function applyAddress() {
+  wrongAddress = filter.fromAddress();
+  orders.forget();
+  if (wrongAddress) say("looked", wrongAddress);
+  else if (trusted && looked) look();
 }
 
 export function prepare() {
-  filterForm().addEventListener("submit", (event) => { event.preventDefault(); look(); });
-  filterForm().addEventListener("reset", () => setTimeout(look));
-  filterForm().addEventListener("input", forgetPlan);
+  filter.form().addEventListener("submit", (event) => { event.preventDefault(); look(); });
+  filter.form().addEventListener("reset", () => setTimeout(look));
+  filter.form().addEventListener("input", orders.forget);
   $("list-each").addEventListener("click", listEach);
-  $("dry-run").addEventListener("click", dryRun);
-  $("order").addEventListener("submit", replay);
-  $("replay-stop").addEventListener("click", async () => {
-    try {
-      await send("/api/dead-letters/replay/stop");
-    } catch (error) {
-      failed("replay-word", error);
-    }
+  $("choose-all").addEventListener("change", (event) => {
+    for (const box of $("each").querySelectorAll("input")) box.checked = event.target.checked;
+    orders.choose();
   });
-  $("show-body").addEventListener("click", () => fetchLetter(shown, true));
-  $("only-this").addEventListener("click", () => {
-    filterForm().reset();
-    filterForm().elements.id.value = shown;
+  letter.prepare(failed, (id) => {
+    filter.form().reset();
+    filter.form().elements.id.value = id;
     $("more-filters").open = true;
-    $("letter-box").close();
   });
+  orders.prepare(failed, look);
+  addEventListener("popstate", () => { if (filter.isOther()) applyAddress(); });
+  applyAddress();
 }

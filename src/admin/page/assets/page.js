@@ -1,8 +1,9 @@
 // What happens now: a stream of updates from the worker, each shown at once.
 
-import { $, ask, clock, count, element, moment, plural, rate, rows, say, seconds, send, span, whole } from "/dom.js";
+import { $, ask, bare, clock, count, decimal, element, moment, plural, rate, rows, say, seconds, send, sentence, span, verb, visible, whole } from "/dom.js";
 import { chart, legend } from "/chart.js";
 import * as letters from "/letters.js";
+import * as log from "/log.js";
 
 const KEPT = 120, STALE_MS = 4000, POLL_MS = 3000, STREAM_AGAIN_MS = 30000;
 
@@ -61,6 +62,7 @@ function show(frame) {
   watchLink();
   if (frame.point && frame.point.at !== points.at(-1)?.at) points.push(frame.point);
   points = points.slice(-KEPT);
+  log.follow(frame.log_lines);
   showHeadline(frame);
   showFigures(frame);
   showCharts(frame);
@@ -70,18 +72,21 @@ function show(frame) {
   letters.update(frame);
 }
 
-function showHeadline({ headline }) {
+function showHeadline({ headline, runbook, at }) {
+  log.write($("headline-log"), log.ofHeadline(headline));
   // What is announced must not be announced each second.
-  const text = JSON.stringify(headline);
+  const text = JSON.stringify([headline, runbook]);
   if (text === said) return;
   said = text;
   $("headline").className = `headline ${headline.level}`;
   say("title", headline.title);
-  document.title = `${{ good: "✓", unknown: "…", attention: "!", bad: "✕" }[headline.level]} ${headline.title} · event-pusher-sns`;
+  document.title = visible(`${{ good: "✓", unknown: "…", attention: "!", bad: "✕" }[headline.level] ?? "?"} ${headline.title} · event-pusher-sns`);
+  $("runbook").href = `/runbook#${encodeURIComponent(runbook)}`;
   $("points").replaceChildren(...headline.points.map((point) => element("li", {},
-    element("span", { class: "what" }, point.what),
-    point.since ? element("span", { class: "since" }, ` since ${clock(point.since)}`) : null,
-    element("span", { class: "advice" }, element("span", { class: "arrow", "aria-hidden": "true" }, "→ "), point.what_to_do),
+    element("span", { class: "what" }, bare(point.what)),
+    point.since ? element("span", { class: "since" }, `, since ${clock(point.since, at)}`) : null,
+    element("span", { class: "advice" }, element("span", { class: "arrow", "aria-hidden": "true" }, "→ "), point.what_to_do,
+      headline.points.length > 1 ? element("a", { class: "more", href: `/runbook#${encodeURIComponent(point.runbook)}` }, "Runbook") : null),
   )));
 }
 
@@ -100,10 +105,10 @@ function showFigures({ figures, held, dead_letters: dead, at }) {
   const most = about?.entries_per_request ?? 10;
   $("fill-meter").max = most;
   $("fill-meter").value = requests.entries ?? 0;
-  say("fill", requests.entries === null ? "–" : `${requests.entries.toFixed(1)} of ${most} events`);
-  say("per-event", requests.per_event === null ? "–" : requests.per_event.toFixed(3));
+  say("fill", requests.entries === null ? "–" : `${decimal(requests.entries, 1)} of ${most} events`);
+  say("per-event", requests.per_event === null ? "–" : decimal(requests.per_event, 3));
   const price = requests.usd_per_million_events;
-  say("cost", price === null ? "–" : `$${price.toFixed(3)} per million events; $${requests.usd_spent.toFixed(4)} since the worker started`);
+  say("cost", price === null ? "–" : `$${decimal(price, 3)} per million events; $${decimal(requests.usd_spent, 4)} since the worker started`);
   say("requests", `${rate(requests.per_second)}/s; ${count(requests.in_flight)} in flight, limit ${count(requests.limit)}`);
   const often = (all, now) => (all === 0 ? "none" : `${count(all)} since the worker started; ${rate(now)}/s now`);
   say("retries", often(requests.retries, requests.retries_per_second));
@@ -135,7 +140,7 @@ function showCharts({ figures }) {
   drawn = newest;
   chart($("rate-chart"), points, RATES, rate, `Events per second over ten minutes; now in ${rate(received)}, out ${rate(published)}`);
   const now = LATENCIES.map(({ key }) => `${key.slice(1)}th percentile ${seconds(latency[key])}`).join(", ");
-  chart($("latency-chart"), points, LATENCIES, seconds, `Latency from delivery to acknowledgement over ten minutes; now ${now}`);
+  chart($("latency-chart"), points, LATENCIES, seconds, `Latency from delivery to acknowledgement over ten minutes; now ${now}`, true);
 }
 
 function showHolds({ held, at }) {
@@ -144,14 +149,16 @@ function showHolds({ held, at }) {
   while (list.children.length > held.length) list.lastChild.remove();
   held.forEach((hold, index) => {
     if (!list.children[index]) {
-      list.append(element("li", {}, element("p", { class: "what" }), element("p"), element("p", { class: "advice" })));
+      const lines = element("pre", { class: "log", tabindex: "0", "aria-label": "Last lines of the log about this hold" });
+      list.append(element("li", {}, element("p", { class: "what" }), element("p"), element("p", { class: "advice" }), lines));
     }
-    const [what, why, advice] = list.children[index].children;
+    const [what, why, advice, lines] = list.children[index].children;
     say(what, hold.topic ?? "The service (all topics)");
     const next = hold.next_probe_seconds > 0 ? `next probe in ${seconds(Math.ceil(hold.next_probe_seconds))}` : "a probe is in progress";
     const lasted = span((Date.parse(at) - Date.parse(hold.since)) / 1000);
-    say(why, `${hold.error}. Since ${clock(hold.since)} (${lasted}); ${plural(hold.waiting, "event")} in flight ${hold.waiting === 1 ? "waits" : "wait"} for it; ${next}.`);
+    say(why, `${sentence(hold.error)} Since ${clock(hold.since, at)} (${lasted}); ${plural(hold.waiting, "event")} in flight ${verb(hold.waiting, "waits", "wait")} for it; ${next}.`);
     say(advice, `→ ${hold.what_to_do}`);
+    log.write(lines, log.ofHold(hold));
   });
 }
 
@@ -177,12 +184,16 @@ function showErrors({ errors, at }) {
   const list = $("errors");
   while (list.children.length > errors.length) list.lastChild.remove();
   errors.forEach((error, index) => {
-    if (!list.children[index]) list.append(element("li", {}, element("span", { class: "what" }), element("span", { class: "since" })));
-    const [what, since] = list.children[index].children;
+    if (!list.children[index]) {
+      const lines = element("pre", { class: "log", tabindex: "0", "aria-label": "Last lines of the log about this error" });
+      list.append(element("li", {}, element("span", { class: "what" }), element("span", { class: "since" }), lines));
+    }
+    const [what, since, lines] = list.children[index].children;
     const text = error.text.startsWith(error.kind) ? error.text : `${error.kind}: ${error.text}`;
-    say(what, `${error.place}: ${text}`);
+    say(what, `${error.place}: ${bare(text)}`);
     const ago = span((Date.parse(at) - Date.parse(error.last)) / 1000);
-    say(since, ` ${error.count === 1 ? "once" : `${whole(error.count)} times`}, last ${ago} ago`);
+    say(since, `; ${error.count === 1 ? "once" : `${whole(error.count)} times`}, last ${ago} ago, at ${clock(error.last, at)}`);
+    log.write(lines, log.ofError(error));
   });
 }
 

@@ -15,11 +15,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(3);
 const COUNT_AGAIN: Duration = Duration::from_secs(10);
 
 /// Asks how many letters there are, as long as somebody watches.
-pub(super) async fn keep(
-    context: Rc<OperatorContext>,
-    mut watchers: watch::Receiver<Watchers>,
-    count: watch::Sender<Option<u64>>,
-) {
+pub(super) async fn keep(context: Rc<OperatorContext>, mut watchers: watch::Receiver<Watchers>) {
+    let count = &context.count;
     while watchers.wait_for(|watchers| watchers.are_any()).await.is_ok() {
         let show = |letters| {
             if !context.is_looking.get() {

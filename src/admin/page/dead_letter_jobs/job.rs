@@ -9,6 +9,8 @@ use serde_json::Value as Json;
 pub(in super::super) struct Job {
     pub(super) by: String,
     pub(super) began: Timestamp,
+    /// Letters that are replayed first.
+    pub(super) canary: Option<u64>,
     pub(in super::super) running: bool,
     pub(super) stopping: bool,
     pub(super) report: Option<Json>,

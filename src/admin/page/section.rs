@@ -1,0 +1,107 @@
+//! Which section of the runbook a headline and its points lead to, and which lines of the log belong to it.
+
+use serde::Serialize;
+use serde::ser::{SerializeStruct, Serializer};
+
+/// A section of docs/runbook.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Well,
+    Stuck,
+    Stopping,
+    Starting,
+    Disconnected,
+    ServiceHeld,
+    TopicHeld,
+    NoTopic,
+    Throttled,
+    Failing,
+    Dying,
+    DeadLetters,
+    ReplayBlocked,
+    Missing,
+    Unknown,
+}
+
+impl Section {
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 15] = [
+        Self::Well,
+        Self::Stuck,
+        Self::Stopping,
+        Self::Starting,
+        Self::Disconnected,
+        Self::ServiceHeld,
+        Self::TopicHeld,
+        Self::NoTopic,
+        Self::Throttled,
+        Self::Failing,
+        Self::Dying,
+        Self::DeadLetters,
+        Self::ReplayBlocked,
+        Self::Missing,
+        Self::Unknown,
+    ];
+
+    /// By a reason in `/readyz`.
+    pub(super) fn of_problem(reason: &str) -> Self {
+        match reason {
+            "stuck" => Self::Stuck,
+            "stopping" => Self::Stopping,
+            "starting" => Self::Starting,
+            "service_held" | "waiting" => Self::ServiceHeld,
+            _ => Self::Disconnected,
+        }
+    }
+
+    /// The section's id: its heading in small letters, with `-` for spaces.
+    pub(super) const fn anchor(self) -> &'static str {
+        match self {
+            Self::Well => "all-is-well",
+            Self::Stuck => "the-worker-is-stuck",
+            Self::Stopping => "the-worker-is-stopping",
+            Self::Starting => "the-worker-is-starting",
+            Self::Disconnected => "not-connected-to-rabbitmq",
+            Self::ServiceHeld => "all-topics-are-held",
+            Self::TopicHeld => "a-topic-is-held",
+            Self::NoTopic => "a-source-has-no-topic",
+            Self::Throttled => "sns-throttles-requests",
+            Self::Failing => "requests-to-sns-fail",
+            Self::Dying => "events-are-dead-lettered",
+            Self::DeadLetters => "dead-letters-to-handle",
+            Self::ReplayBlocked => "a-replay-is-blocked",
+            Self::Missing => "deliveries-cannot-be-accounted-for",
+            Self::Unknown => "the-number-of-dead-letters-is-not-known",
+        }
+    }
+
+    /// The events in docs/logs.md whose lines the page shows beside it.
+    pub(super) const fn events(self) -> &'static [&'static str] {
+        match self {
+            Self::Well | Self::Stopping | Self::Unknown => &[],
+            Self::Throttled | Self::Failing => &["incident"],
+            Self::Starting => &["open_files_low", "open_files_not_raised", "plugin_sample_failed"],
+            Self::Stuck => &["loop_stuck", "panicked"],
+            Self::Disconnected => &["not_consuming", "standby_assumed"],
+            Self::ServiceHeld => &["held", "still_held", "requeued_held_too_long"],
+            Self::TopicHeld => {
+                &["held", "still_held", "requeued_held_too_long", "cannot_park", "share_exceeded"]
+            }
+            Self::NoTopic => &["source_without_topic", "topic_emptied", "no_topics"],
+            Self::Dying | Self::DeadLetters => {
+                &["first_dead_lettered", "incident", "cannot_dead_letter"]
+            }
+            Self::ReplayBlocked => &["cannot_dead_letter"],
+            Self::Missing => &["answer_mismatch", "panicked"],
+        }
+    }
+}
+
+impl Serialize for Section {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut section = serializer.serialize_struct("Section", 2)?;
+        section.serialize_field("runbook", self.anchor())?;
+        section.serialize_field("log_events", self.events())?;
+        section.end()
+    }
+}
