@@ -162,7 +162,7 @@ async fn a_canary_is_told_of(browser: &Browser, sns: &FakeSns) {
     browser.shows("replay-now", |it| it == "Replay 22 letters").await;
     browser.write("[name=canary]", "10").await;
     browser.click("replay-now").await;
-    let watching = "Canary: 10 sent, watching whether any is dead-lettered again. The other 12 follow if none is";
+    let watching = "Canary: 10 sent, watching what becomes of them. The other 12 wait for that";
     browser.shows("replay-word", |it| it.starts_with(watching)).await;
     browser.script("document.getElementById('replay').scrollIntoView()").await;
     browser.keep("canary.png").await;

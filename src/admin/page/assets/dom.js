@@ -68,7 +68,7 @@ export function seconds(number) {
   if (number === 0) return "0";
   if (number < 0.01) return `${decimal(number * 1000, 1)} ms`;
   if (number < 1) return `${Math.round(number * 1000)} ms`;
-  return number < 120 ? `${decimal(number, number < 10 ? 1 : 0)} s` : span(number);
+  return number < 120 ? `${decimal(number, number < 10 && !Number.isInteger(number) ? 1 : 0)} s` : span(number);
 }
 
 // 3725 -> "1 h 2 min"

@@ -97,6 +97,7 @@ function told({ running, stopping, watching, canary, report, error, by }) {
     done: report.came_back ? `${whole(report.came_back)} dead-lettered again.` : "None was dead-lettered again.",
     stopped: "The replay was stopped.",
     canary_failed: "The canary failed, so the other letters were not sent.",
+    canary_held: `Events of the canary are held (${report.why}), so the other letters were not sent. They follow when the hold is over and you replay them again.`,
     canary_unknown: `The result of the canary is unknown, so the other letters were not sent: ${sentence(report.why)}`,
     too_many_failures: "The replay stopped because the limit of failures was reached.",
     broken: `The replay was interrupted: ${sentence(report.why)} The letters that were not replayed are still in the dead-letter queue.`,
@@ -109,12 +110,13 @@ function step({ stopping, watching, canary, report, so }) {
   const { replayed, matching } = report;
   if (stopping) return `Stopping: ${so} replayed`;
   if (report.blocked) return `Replay blocked: ${bare(report.blocked)}. ${so} replayed`;
+  if (report.held) return `Waiting: the events that were sent are held (${report.held}). ${so} replayed`;
   const first = canary ? Math.min(canary, matching) : 0;
   const back = report.came_back ? `, ${whole(report.came_back)} dead-lettered again` : "";
   if (watching && first && replayed <= first) {
     const rest = matching - replayed;
-    const others = rest > 0 ? ` The other ${whole(rest)} ${verb(rest, "follows", "follow")} if none is` : "";
-    return `Canary: ${whole(replayed)} sent${back}, watching whether any is dead-lettered again.${others}`;
+    const others = rest > 0 ? `. The other ${whole(rest)} ${verb(rest, "waits", "wait")} for that` : "";
+    return `Canary: ${whole(replayed)} sent${back}, watching what becomes of ${verb(replayed, "it", "them")}${others}`;
   }
   if (watching) return `All sent: ${so}${back}, watching whether any is dead-lettered again`;
   if (first && replayed < first) return `Canary: ${whole(replayed)} of ${whole(first)} sent, of ${plural(matching, "dead letter")}`;

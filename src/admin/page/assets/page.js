@@ -98,7 +98,8 @@ function showFigures({ figures, held, dead_letters: dead, at }) {
   const waiting = held.reduce((sum, it) => sum + it.waiting, 0);
   say("in-flight-sub", waiting ? `${count(waiting)} of them held` : "delivered, not acknowledged yet");
   say("ready", count(figures.ready));
-  say("latency", seconds(latency.p95));
+  // A number stays beside its unit.
+  say("latency", seconds(latency.p95).replace(/(\d) /g, "$1\u00a0"));
   say("latency-sub", latency.p95 === null ? "nothing acknowledged in the last 10 s" : "95th percentile");
   say("dead", count(dead));
   $("dead").className = dead ? "warm" : "";

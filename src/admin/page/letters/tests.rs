@@ -31,3 +31,15 @@ fn filters_have_the_command_lines_names_and_words() {
         assert!(read(&[(name, value)]).unwrap_err().contains(name), "{name}");
     }
 }
+
+#[test]
+fn a_filter_in_a_body_is_read_like_one_in_a_query() {
+    let read = |text: &str| serde_json::from_str::<FilterBody>(text).map(|it| it.parse());
+    let both = read(r#"{"id": ["3f1c", "d86a"], "limit": ["5"]}"#).unwrap().unwrap();
+    assert_eq!((both.ids.len(), both.limit), (2, Some(5)));
+    assert!(read("{}").unwrap().unwrap().is_empty());
+    assert!(read(r#"{"raeson": ["x"]}"#).unwrap().unwrap_err().contains("raeson"));
+    for wrong in [r#"{"id": "3f1c"}"#, r#"["id"]"#, r#"{"limit": [5]}"#] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
