@@ -107,11 +107,14 @@ impl Browser {
     }
 
     pub async fn click(&self, id: &str) {
-        self.window.find(By::Id(id)).await.unwrap().click().await.unwrap();
+        self.click_on(&format!("#{id}")).await;
     }
 
     pub async fn click_on(&self, css: &str) {
-        self.window.find(By::Css(css)).await.unwrap().click().await.unwrap();
+        let found = self.window.find(By::Css(css)).await.unwrap();
+        // Not below the header, which stays where it is.
+        found.scroll_into_view().await.unwrap();
+        found.click().await.unwrap();
     }
 
     /// Types into the element that a selector finds, in place of what it has.

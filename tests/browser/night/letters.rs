@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use thirtyfour::prelude::*;
 
-use super::{DESK, PHONE, TOKEN, is_accessible, logs_in};
+use super::{DESK, PHONE, TOKEN, is_accessible, logs_in, without_names};
 use crate::chromium::Browser;
 use crate::fake_sns::{FakeSns, RequestFault, next};
 use crate::support::{ADMIN, Admin, Event, Letter, Stand, Worker};
@@ -34,7 +34,12 @@ async fn some_letters(stand: &Stand) {
 
 #[tokio::test]
 async fn letters_are_found_by_a_link_chosen_exported_and_discarded() {
-    let (stand, sns) = (Stand::new("page-night-letters").await, FakeSns::start());
+    let (mut stand, sns) = (Stand::new("support").await, FakeSns::start());
+    // As it shall stand in the pictures; one that failed may have left something behind.
+    "support".clone_into(&mut stand.id);
+    for queue in [stand.queue(), stand.held_queue(), stand.dead_letter_queue()] {
+        stand.delete(&queue).await;
+    }
     let url = sns.url();
     let settings = [("SNS__SNS_HOST", &*url), ("ADMIN__TOKEN", TOKEN), ADMIN];
     let worker = Worker::start_with(&stand, &settings).await;
@@ -122,6 +127,7 @@ async fn chosen_letters_are_exported_and_discarded(browser: &Browser) {
     is_accessible(browser, "chosen letters").await;
     browser.script("document.getElementById('orders').scrollIntoView({block: 'end'})").await;
     browser.keep("chosen.png").await;
+    without_names(browser).await;
     browser.picture("page-chosen.png").await;
     browser.looks("dark", PHONE.0, PHONE.1).await;
     browser.script("document.getElementById('orders').scrollIntoView()").await;
@@ -142,7 +148,6 @@ async fn all_of_a_filter_are_discarded(browser: &Browser) {
     browser.click_on("#filter button[type=submit]").await;
     browser.shows("looked", |it| it.starts_with("2,000 of 2,002")).await;
     // Twenty stay for the replay.
-    browser.click_on("#more-filters summary").await;
     browser.write("[name=limit]", "1980").await;
     browser.click_on("#filter button[type=submit]").await;
     browser.shows("looked", |it| it.starts_with("1,980 of 2,002")).await;
@@ -173,6 +178,13 @@ async fn a_canary_is_told_of(browser: &Browser, sns: &FakeSns) {
 }
 
 async fn a_headline_has_its_runbook_and_its_log(browser: &Browser, stand: &Stand, sns: &FakeSns) {
+    stand.publish(Event::new("{")).await;
+    let of_letters = |it: &str| it.contains(" UTC WARN ") && it.contains("reason=\"undecodable\"");
+    browser.shows("headline-log", of_letters).await;
+    browser.click_on("#filter button[type=submit]").await;
+    browser.shows("groups", |it| it.contains(" UTC WARN ")).await;
+    browser.script("scrollTo(0, 0)").await;
+    browser.keep("log.png").await;
     sns.fail_requests(next(u64::MAX, RequestFault::INVALID_TOKEN));
     stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
     browser.shows("title", |it| it.starts_with("All topics are held")).await;
@@ -182,11 +194,6 @@ async fn a_headline_has_its_runbook_and_its_log(browser: &Browser, stand: &Stand
         .shows("holds-list", |it| it.contains("event=\"held\"") || it.contains("held=\"service\""))
         .await;
     assert!(!holds.contains(".. ") && holds.contains(" UTC ("), "{holds}");
-    browser
-        .shows("headline-log", |it| {
-            it.contains(" UTC WARN ") && it.contains("InvalidClientTokenId")
-        })
-        .await;
     browser.shows("errors", |it| it.contains("InvalidClientTokenId") && it.contains(" UTC")).await;
     is_accessible(browser, "held, with the log").await;
     browser.script("scrollTo(0, 0)").await;

@@ -129,7 +129,7 @@ async fn an_export_from_the_page_is_an_archive_that_import_puts_back() {
     let bytes = archive.len();
     assert_eq!((&log["letters"], &log["bytes"]), (&500.into(), &bytes.into()), "{log}");
     stand.has_ready(&stand.dead_letter_queue(), 500).await;
-    let discarded = dlq(&stand, &["discard", "--yes"]).await;
+    let discarded = dlq(&stand, &["discard", "--all", "--yes"]).await;
     assert_eq!(discarded.code, Some(0), "{discarded:?}");
     let import = dlq_program(&stand, &["import", "page.jsonl"]).with_file("page.jsonl", &archive);
     let imported = import.run().await;

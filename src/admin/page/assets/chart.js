@@ -3,7 +3,7 @@
 import { element } from "/dom.js";
 
 const HEIGHT = 180, BOTTOM = 20, TOP = 8, RIGHT = 6;
-const LETTER = 7, LEAST_LEFT = 40; // of the scale's labels
+const LETTER = 8, LEAST_LEFT = 40; // of the scale's labels
 const MINUTES = 10;
 const SPACE = "http://www.w3.org/2000/svg";
 

@@ -63,7 +63,9 @@ function showLetter({ letter, properties, now }) {
     ["Replays before", letter.replays], ["Body", plural(letter.bytes, "byte")],
   ];
   for (const [name, value] of Object.entries(properties ?? {})) {
-    if (name !== "headers") pairs.push([`Property ${name}`, value]);
+    // RabbitMQ's timestamps are seconds; what is none is shown as it is.
+    const isTime = name === "timestamp" && value > 0 && value < 1e11;
+    if (name !== "headers") pairs.push([`Property ${name}`, isTime ? moment(value * 1000) : value]);
   }
   const own = Object.entries(properties?.headers ?? {}).filter(([name]) => !name.startsWith("event-pusher-"));
   for (const [name, value] of own) pairs.push([`Header ${name}`, value === "void" ? "nothing" : Object.values(value)[0] ?? JSON.stringify(value)]);

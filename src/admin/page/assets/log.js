@@ -22,10 +22,12 @@ const pattern = (text) => text.toLowerCase().replace(/[0-9a-f-]*[0-9][0-9a-f-]*|
 const same = (one, other) => pattern(one) === pattern(other);
 const isOf = (topic, place) => topic === place || topic?.endsWith(`:${place}`);
 
-export const ofHeadline = ({ points }) => {
+// But those that a hold shows, in the card of its own.
+export function ofHeadline({ points }, held) {
   const events = new Set(points.flatMap((point) => point.log_events));
-  return lines.filter((it) => events.has(it.event)).slice(-SHOWN_OF_HEADLINE);
-};
+  const shown = new Set(held.flatMap(ofHold));
+  return lines.filter((it) => events.has(it.event) && !shown.has(it)).slice(-SHOWN_OF_HEADLINE);
+}
 
 export const ofHold = ({ topic }) => lines.filter((it) => it.topic === (topic ?? "service")).slice(-SHOWN);
 

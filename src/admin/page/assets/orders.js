@@ -187,7 +187,7 @@ async function exportThem() {
     const name = /filename="([\w.-]+)"/.exec(answer.headers.get("content-disposition") ?? "")?.[1];
     const { letters } = JSON.parse((await archive.slice(-300).text()).trimEnd().split("\n").at(-1));
     save(archive, name ?? "dead-letters.jsonl");
-    say("export-word", `Exported ${plural(letters, "letter")}, ${size(bytes)}. \`event-pusher-sns dead-letters import\` puts them back.`);
+    say("export-word", `Exported ${plural(letters, "letter")}, ${size(bytes)}.`);
   } catch (error) {
     // One that was cut off has no last line, or broke off.
     if (error.status) failed("export-word", error);
@@ -215,6 +215,7 @@ async function discard(event) {
     const left = claimed ? ` ${whole(claimed)} ${verb(claimed, "is", "are")} left, since ${verb(claimed, "its time is", "their times are")} only claimed.` : "";
     await look();
     say("discarded", `Discarded ${plural(discarded, "letter")}.${left}`);
+    $("discarded").scrollIntoView({ block: "nearest" });
   } catch (error) {
     failed("discard-word", error);
   }

@@ -72,8 +72,8 @@ function show(frame) {
   letters.update(frame);
 }
 
-function showHeadline({ headline, runbook, at }) {
-  log.write($("headline-log"), log.ofHeadline(headline));
+function showHeadline({ headline, runbook, held, at }) {
+  log.write($("headline-log"), log.ofHeadline(headline, held));
   // What is announced must not be announced each second.
   const text = JSON.stringify([headline, runbook]);
   if (text === said) return;

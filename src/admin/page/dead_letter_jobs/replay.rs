@@ -28,12 +28,12 @@ pub(super) async fn run(
         let json = report_as_json(&report);
         update(&|job| (job.report, job.watching) = (Some(json.clone()), report.watching));
     };
-    let mut step = None;
+    let mut shown = None;
     let show = |report: &Report| {
         let now = Some((report.watching, report.blocked, report.held.clone()));
         latest.replace(Some(report.clone()));
-        if step != now {
-            step = now;
+        if shown != now {
+            shown = now;
             publish();
         }
     };

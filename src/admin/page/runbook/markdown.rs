@@ -2,20 +2,23 @@
 //!
 //! A link to another document becomes its words and the document's name: the worker does not serve the other documents.
 
+use std::fmt::Write;
+
 /// The HTML of a text that this program brings along.
 pub(super) fn as_html(text: &str) -> String {
+    // Writing to a string does not fail.
     let mut html = String::new();
     let mut open = Lists::default();
     for block in text.split("\n\n").map(|it| it.trim_matches('\n')).filter(|it| !it.is_empty()) {
         if let Some((level, title)) = heading(block) {
             open.close(&mut html, 0);
             let id = anchor(title);
-            html.push_str(&format!("<h{level} id=\"{id}\">{}</h{level}>\n", inline(title)));
+            let _ = writeln!(html, "<h{level} id=\"{id}\">{}</h{level}>", inline(title));
             continue;
         }
         if items(block).is_none() {
             open.close(&mut html, 0);
-            html.push_str(&format!("<p>{}</p>\n", inline(&joined(block))));
+            let _ = writeln!(html, "<p>{}</p>", inline(&joined(block)));
             continue;
         }
         for Item { depth, tag, text } in items(block).into_iter().flatten() {
@@ -83,7 +86,7 @@ impl Lists {
             html.push_str("</li>\n<li>");
         } else {
             self.0.push(tag);
-            html.push_str(&format!("\n<{tag}>\n<li>"));
+            let _ = write!(html, "\n<{tag}>\n<li>");
         }
     }
 
@@ -91,7 +94,7 @@ impl Lists {
     fn close(&mut self, html: &mut String, depth: usize) {
         while self.0.len() > depth {
             let tag = self.0.pop().unwrap_or_default();
-            html.push_str(&format!("</li>\n</{tag}>\n"));
+            let _ = write!(html, "</li>\n</{tag}>\n");
         }
     }
 }
@@ -101,7 +104,7 @@ fn inline(text: &str) -> String {
     let mut html = String::new();
     for (at, part) in text.split('`').enumerate() {
         if at % 2 == 1 {
-            html.push_str(&format!("<code>{}</code>", escaped(part)));
+            let _ = write!(html, "<code>{}</code>", escaped(part));
         } else {
             html.push_str(&emphasis(&links(&escaped(part))));
         }
@@ -113,7 +116,7 @@ fn emphasis(text: &str) -> String {
     let mut html = String::new();
     for (at, part) in text.split('*').enumerate() {
         if at % 2 == 1 {
-            html.push_str(&format!("<em>{part}</em>"));
+            let _ = write!(html, "<em>{part}</em>");
         } else {
             html.push_str(part);
         }
@@ -132,10 +135,10 @@ fn links(text: &str) -> String {
         };
         html.push_str(before);
         if to.starts_with('#') {
-            html.push_str(&format!("<a href=\"{to}\">{words}</a>"));
+            let _ = write!(html, "<a href=\"{to}\">{words}</a>");
         } else {
             let document = to.split('#').next().unwrap_or(to);
-            html.push_str(&format!("{words} (<code>docs/{document}</code>)"));
+            let _ = write!(html, "{words} (<code>docs/{document}</code>)");
         }
         rest = after;
     }
