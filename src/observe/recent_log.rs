@@ -38,9 +38,15 @@ pub struct About {
     /// A topic's ARN, or `service`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
+    /// A source or a topic, in lines that are about either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// Why events were dead-lettered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// A reason or a result, in lines that are about either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
     /// What failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -64,8 +70,8 @@ impl RecentLog {
             return;
         }
         shorten(&mut line.text);
-        let About { source, topic, reason, error } = &mut line.about;
-        [source, topic, reason, error].into_iter().flatten().for_each(shorten);
+        let About { source, topic, place, reason, cause, error } = &mut line.about;
+        [source, topic, place, reason, cause, error].into_iter().flatten().for_each(shorten);
         let mut lines = self.lines();
         if lines.lines.len() >= RECENT_LOG_LINES {
             lines.lines.pop_front();

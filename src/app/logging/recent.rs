@@ -56,7 +56,9 @@ impl Fields {
         let about = match name {
             "source" => &mut self.about.source,
             "held" | "topic" => &mut self.about.topic,
+            "place" => &mut self.about.place,
             "reason" => &mut self.about.reason,
+            "cause" => &mut self.about.cause,
             "error" => &mut self.about.error,
             _ => return,
         };
