@@ -57,7 +57,7 @@ impl IncidentKind {
 
 /// One cause, with what no line has told of it.
 #[derive(Debug)]
-struct Cause {
+struct TrackedCause {
     kind: IncidentKind,
     place: String,
     cause: String,
@@ -70,7 +70,7 @@ struct Cause {
     told: Option<Instant>,
 }
 
-impl Cause {
+impl TrackedCause {
     fn is(&self, kind: IncidentKind, place: &str, cause: &str) -> bool {
         self.kind == kind && self.place == place && self.cause == cause
     }
@@ -133,7 +133,7 @@ impl Announcement {
 /// The incidents of one worker process.
 #[derive(Debug, Default)]
 pub struct Incidents {
-    causes: RefCell<Vec<Cause>>,
+    causes: RefCell<Vec<TrackedCause>>,
 }
 
 impl Incidents {
@@ -163,7 +163,7 @@ impl Incidents {
             causes.iter().position(|it| it.is(kind, place, cause)).unwrap_or_else(|| {
                 let (place, cause) = (place.to_owned(), cause.to_owned());
                 let error = String::new();
-                causes.push(Cause {
+                causes.push(TrackedCause {
                     kind,
                     place,
                     cause,

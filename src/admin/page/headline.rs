@@ -56,7 +56,7 @@ pub(super) struct Signs {
     pub(super) failing: Option<Failing>,
 }
 
-pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
+pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
     let mut points: Vec<_> = ready.problems.iter().map(point_of_problem).collect();
     if let Some(first) = ready.problems.first() {
         let (level, title) = level_and_title(first.reason);
@@ -81,7 +81,7 @@ pub(super) fn headline(ready: &Readiness, signs: Signs) -> Headline {
     }
     points.extend(signs.dying.iter().map(Dying::point));
     points.extend(signs.failing.iter().map(Failing::point));
-    points.extend(points_of_signs(&signs));
+    points.extend(points_of_signs(signs));
     if points.is_empty() && signs.dead_letters.is_none() {
         return unknown_dead_letters(signs.per_second);
     }

@@ -135,7 +135,7 @@ impl Page {
             dying: Dying::all(&figures.dying, &status.errors),
             failing: Failing::of(figures.requests.failed_share, &status.errors),
         };
-        let headline = headline(&ready, signs);
+        let headline = headline(&ready, &signs);
         let mut snapshot = Snapshot {
             at: Timestamp::now(),
             runbook: headline.section().anchor(),

@@ -24,14 +24,15 @@ fn ready_in(state: State) -> Readiness {
 
 #[test]
 fn a_standby_is_well_and_said_to_be_one() {
-    let standby = headline(&ready_in(State::Standby), Signs::default());
+    let standby =
+        headline(&ready_in(State::Standby), &Signs { dead_letters: Some(0), ..Signs::default() });
     assert_eq!((standby.level, standby.points.len()), (Level::Good, 0), "{standby:?}");
     assert!(standby.title.contains("another worker is the single active consumer"), "{standby:?}");
 }
 
 #[test]
 fn it_is_well_only_if_there_is_nothing_to_do() {
-    let of = |signs| headline(&ready(), signs);
+    let of = |signs| headline(&ready(), &signs);
     let quiet = of(Signs { dead_letters: Some(0), ..Signs::default() });
     assert_eq!(
         (quiet.level, &*quiet.title),
@@ -77,7 +78,7 @@ fn whether_the_others_flow_is_told_by_what_waits() {
         let sources = sources.iter().map(seen).collect();
         let status = Status { sources, holds: vec![hold; held], ..Status::starting() };
         let signs = Signs { per_second, ..Signs::default() };
-        let headline = headline(&status.ready(), signs);
+        let headline = headline(&status.ready(), &signs);
         assert!(headline.points.iter().all(|it| !it.what_to_do.is_empty()), "{headline:?}");
         (headline.level, headline.title)
     };
@@ -99,7 +100,7 @@ fn whether_the_others_flow_is_told_by_what_waits() {
 #[test]
 fn what_readyz_says_is_said_here_in_the_same_words() {
     let starting = Status::starting().ready();
-    let headline = headline(&starting, Signs::default());
+    let headline = headline(&starting, &Signs::default());
     assert_eq!((headline.level, &*headline.title), (Level::Attention, "Starting"));
     assert_eq!(headline.points[0].what_to_do, starting.problems[0].what_to_do);
 }
@@ -109,7 +110,7 @@ fn a_source_without_a_topic_is_named_and_hides_nothing_else() {
     let source = |source: &str, state| SourceObservation::now(source, state);
     let sources = vec![source("events", State::Consuming), source("rooms", State::NoTopic)];
     let ready = Status { sources, ..Status::starting() }.ready();
-    let of = |signs| headline(&ready, signs);
+    let of = |signs| headline(&ready, &signs);
     let quiet = of(Signs { per_second: 1.0, ..Signs::default() });
     assert_eq!(
         (quiet.level, &*quiet.title),
@@ -126,7 +127,7 @@ fn a_source_without_a_topic_is_named_and_hides_nothing_else() {
 #[test]
 fn an_unknown_number_of_dead_letters_is_never_well() {
     for per_second in [0.0, 5.0] {
-        let headline = headline(&ready(), Signs { per_second, ..Signs::default() });
+        let headline = headline(&ready(), &Signs { per_second, ..Signs::default() });
         assert_eq!((headline.level, headline.points.len()), (Level::Unknown, 1), "{headline:?}");
         assert!(!headline.title.contains("All is well"), "{headline:?}");
     }
@@ -142,7 +143,7 @@ fn what_dies_is_an_incident_with_its_rate_and_its_cause() {
         let error = Some("InvalidParameter: the attribute has no name".to_owned());
         let dying = vec![Dying { per_second, reason: Reason::Rejected, error }];
         let signs = Signs { per_second: 20.0, dead_letters: Some(428), dying, ..Signs::default() };
-        headline(&ready(), signs)
+        headline(&ready(), &signs)
     };
     let many = dying(7.0);
     assert_eq!(
@@ -160,7 +161,7 @@ fn what_dies_is_an_incident_with_its_rate_and_its_cause() {
 fn a_high_share_of_failing_requests_is_an_incident() {
     let of = |share| {
         let failing = Failing::of(Some(share), &[]);
-        headline(&ready(), Signs { dead_letters: Some(3), failing, ..Signs::default() })
+        headline(&ready(), &Signs { dead_letters: Some(3), failing, ..Signs::default() })
     };
     let outage = of(0.45);
     assert_eq!((outage.level, &*outage.title), (Level::Bad, "45 % of the requests to SNS fail"));
