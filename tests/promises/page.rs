@@ -1,6 +1,7 @@
 //! The operator's page: what it shows is so, and who may do what.
 
 mod access;
+mod depth;
 mod http;
 mod letters;
 mod replays;

@@ -6,6 +6,8 @@ import * as letters from "/letters.js";
 import * as log from "/log.js";
 
 const KEPT = 120, STALE_MS = 4000, POLL_MS = 3000, STREAM_AGAIN_MS = 30000;
+// In place of the headline that was shown, once no update comes.
+const LOST = "lost";
 
 let about, points = [], last = 0, said = "", polling, stream;
 
@@ -53,6 +55,13 @@ function watchLink() {
   say("link", last === 0 ? "connecting" : lost ? "connection lost: the numbers are old" : live);
   if (lost) $("link").title = `The last update came ${span(age / 1000)} ago. The page reconnects by itself.`;
   else $("link").removeAttribute("title");
+  // What was well is not known to be so any more. The next update sets both again.
+  if (lost && said !== LOST) {
+    said = LOST;
+    $("headline").className = "headline unknown";
+    say("title", "Not known: no update comes from this worker");
+    document.title = "? Not known · event-pusher-sns";
+  }
 }
 
 // --- one update ---
