@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::admin::{Status, StatusPublisher};
 use crate::arn::TopicArn;
 use crate::config::{self, Config};
-use crate::observe::incidents::Incidents;
+use crate::observe::incidents::{Announcement, Incidents};
 use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::{Monitor, SourceObservation, State};
 use crate::observe::recent::RecentErrors;
@@ -86,6 +87,7 @@ impl<P: Publish + 'static> Wiring<P> {
             _ = self.incidents.announce() => {}
             () = status_publisher.run() => {}
         }
+        self.incidents.rest(Instant::now()).iter().for_each(Announcement::log);
     }
 
     fn worker<S: Source>(
@@ -102,7 +104,8 @@ impl<P: Publish + 'static> Wiring<P> {
         let limit = config.sns.max_message_bytes;
         let tracer = Tracer::new(&config.trace, limit, &source.queue, self.spans.clone());
         let relay = Relay::new(source.format, Rc::clone(&self.router), Rc::clone(&self.publisher));
-        let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after);
+        let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after)
+            .announcing(Rc::clone(&self.incidents));
         Worker {
             name: source.name.clone(),
             relay: relay.traced(tracer),

@@ -35,6 +35,12 @@ pub enum IncidentKind {
     RequestFailed,
     /// A circuit opened: the place is the circuit, the cause its scope.
     Held,
+    /// Parts of an event's JSON were replaced: the place is its source.
+    Mended,
+    /// A held topic used up its share of the prefetch: the place is the source, the cause the topic.
+    ShareUsed,
+    /// A source handed everything back: the place is the source, the cause what it waited for.
+    HandedBack,
 }
 
 impl IncidentKind {
@@ -43,14 +49,18 @@ impl IncidentKind {
             Self::DeadLettered => "dead_lettered",
             Self::RequestFailed => "request_failed",
             Self::Held => "held",
+            Self::Mended => "mended",
+            Self::ShareUsed => "share_used",
+            Self::HandedBack => "handed_back",
         }
     }
 
-    /// As many within a minute are worth a line. A request that fails once is tried again, and nobody has to know.
-    const fn worth_a_line(self) -> u64 {
+    /// Whether as many of so many tries within a minute are worth a line. A request that fails once is tried again, and
+    /// nobody has to know.
+    const fn is_worth_a_line(self, count: u64, tries: u64) -> bool {
         match self {
-            Self::DeadLettered | Self::Held => 1,
-            Self::RequestFailed => 10,
+            Self::RequestFailed => count >= 10 || (count >= 3 && count * 4 >= tries),
+            _ => count > 0,
         }
     }
 }
@@ -64,6 +74,10 @@ struct TrackedCause {
     error: String,
     /// Incidents since the last line.
     untold: u64,
+    /// Requests to the place since then, those that failed included.
+    tries: u64,
+    /// The last line told of enough: what remains of it is told, too, however little.
+    goes_on: bool,
     /// When the first of these occurred.
     since: Instant,
     last: Instant,
@@ -76,14 +90,21 @@ impl TrackedCause {
     }
 
     fn may_be_told(&self, now: Instant) -> bool {
-        self.untold >= self.kind.worth_a_line()
-            && self.told.is_none_or(|told| now.duration_since(told) >= QUIET)
+        self.is_worth_a_line() && self.told.is_none_or(|told| now.duration_since(told) >= QUIET)
+    }
+
+    fn is_worth_a_line(&self) -> bool {
+        (self.goes_on && self.untold > 0) || self.kind.is_worth_a_line(self.untold, self.tries)
     }
 
     fn tell(&mut self, now: Instant) -> Announcement {
         let within = now.duration_since(self.told.unwrap_or(self.since));
         self.told = Some(now);
+        self.goes_on = self.kind.is_worth_a_line(self.untold, self.tries);
+        let tries = std::mem::take(&mut self.tries);
+        let has_tries = self.kind == IncidentKind::RequestFailed && self.place != OTHERS;
         Announcement {
+            share_percent: has_tries.then(|| (self.untold * 100 / tries.max(1)).min(100)),
             kind: self.kind,
             place: self.place.clone(),
             cause: self.cause.clone(),
@@ -95,8 +116,9 @@ impl TrackedCause {
 
     /// Nothing is to be told of it any more, or too little occurred in too long.
     fn is_over(&self, now: Instant) -> bool {
-        let too_few = self.untold < self.kind.worth_a_line();
-        too_few && now.duration_since(self.last.max(self.told.unwrap_or(self.last))) >= QUIET
+        let is_quiet = now.duration_since(self.last.max(self.told.unwrap_or(self.last))) >= QUIET;
+        let were_too_few = self.untold > 0 && now.duration_since(self.since) >= QUIET;
+        !self.is_worth_a_line() && (is_quiet || were_too_few)
     }
 }
 
@@ -111,12 +133,14 @@ pub struct Announcement {
     pub count: u64,
     /// Since that line, or since the first of these.
     within: Duration,
+    /// The part of the requests that failed.
+    pub share_percent: Option<u64>,
 }
 
 impl Announcement {
     /// Logs it.
     pub fn log(&self) {
-        let Self { place, cause, error, count, within, .. } = self;
+        let Self { place, cause, error, count, within, share_percent, .. } = self;
         tracing::warn!(
             event = "incident",
             kind = self.kind.label(),
@@ -124,6 +148,7 @@ impl Announcement {
             cause,
             error,
             since_last_line = count,
+            share_percent,
             ?within,
             "incident: {count} since the last line about this cause; at most one line a minute"
         );
@@ -137,6 +162,13 @@ pub struct Incidents {
 }
 
 impl Incidents {
+    /// A request to this place was made, whatever its answer was. To be called before the incident is counted.
+    pub fn tried(&self, place: &str) {
+        let mut causes = self.causes.borrow_mut();
+        let of_requests = causes.iter_mut().filter(|it| it.kind == IncidentKind::RequestFailed);
+        of_requests.filter(|it| it.place == place).for_each(|it| it.tries += 1);
+    }
+
     /// Counts an incident, and logs it if it is time.
     pub fn met(&self, kind: IncidentKind, place: &str, cause: &str, error: &dyn std::fmt::Display) {
         if let Some(announcement) = self.count(Instant::now(), kind, place, cause, error) {
@@ -169,6 +201,8 @@ impl Incidents {
                     cause,
                     error,
                     untold: 0,
+                    tries: 1,
+                    goes_on: false,
                     since: now,
                     last: now,
                     told: None,
@@ -179,7 +213,7 @@ impl Incidents {
         let it = &mut causes[index];
         // Too few of them were no incident.
         if it.is_over(now) {
-            (it.untold, it.told) = (0, None);
+            (it.untold, it.tries, it.told, it.goes_on) = (0, 1, None, false);
         }
         if it.untold == 0 {
             it.since = now;
@@ -199,6 +233,14 @@ impl Incidents {
         let mut causes = self.causes.borrow_mut();
         let due = causes.iter_mut().filter(|it| it.may_be_told(now));
         due.map(|it| it.tell(now)).collect()
+    }
+
+    /// What no line has told of incidents that a line has told of, for a worker that ends.
+    #[must_use]
+    pub fn rest(&self, now: Instant) -> Vec<Announcement> {
+        let mut causes = self.causes.borrow_mut();
+        let untold = causes.iter_mut().filter(|it| it.is_worth_a_line());
+        untold.map(|it| it.tell(now)).collect()
     }
 
     /// Logs what is due, for as long as it is polled.

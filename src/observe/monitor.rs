@@ -198,7 +198,17 @@ impl Monitor {
     #[must_use]
     pub fn mended(&self) -> bool {
         self.mended.inc();
-        self.mended.get() == 1
+        let is_first = self.mended.get() == 1;
+        let told = self.met(IncidentKind::Mended, "json", "parts of an event's JSON were replaced");
+        // The first one has a line of its own.
+        told.filter(|_| !is_first).iter().for_each(Announcement::log);
+        is_first
+    }
+
+    /// Counts an incident of this source. With an announcement, the caller logs it.
+    #[must_use]
+    pub fn met(&self, kind: IncidentKind, cause: &str, error: &str) -> Option<Announcement> {
+        self.incidents.count(Instant::now(), kind, &self.source, cause, &error)
     }
 
     /// A delivery had come, and goes back.

@@ -68,6 +68,7 @@ impl PublishMetrics {
         answers: &Answers,
     ) {
         let of_topic = self.of(topic);
+        self.incidents.tried(topic.name());
         of_topic.seconds.observe(began.elapsed().as_secs_f64());
         #[allow(clippy::cast_precision_loss, reason = "ten at most")]
         self.metrics.batch_entries.observe(entries as f64);

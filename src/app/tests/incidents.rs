@@ -51,8 +51,36 @@ fn throttling_is_told_once_a_minute_with_its_share_of_lines() {
         }
         it.settles(published).await;
         let told = counts(it, "request_failed");
-        assert!((4..=7).contains(&told.len()) && told[0] == 10, "{told:?}");
+        assert!((4..=7).contains(&told.len()) && told[0] == 3, "{told:?}");
+        let lines = it.log.all("incident");
+        let shares = lines[1..].iter().map(|line| line["share_percent"].as_u64().unwrap());
+        assert!(shares.clone().all(|it| (45..=55).contains(&it)), "{lines:#?}");
+        assert!(shares.count() >= 3);
     });
+}
+
+#[test]
+fn three_hundred_dead_letters_in_three_minutes_are_a_line_at_once_and_one_a_minute_and_none_is_left_out()
+ {
+    let log = std::cell::RefCell::new(None);
+    simulate("", &Plugins::default(), async |it| {
+        log.replace(Some(it.log.clone()));
+        for number in 1..=300 {
+            it.publish((0..1).map(garbage));
+            it.settles(number).await;
+            sleep(Duration::from_millis(600)).await;
+        }
+        let told = counts(it, "dead_lettered");
+        assert!((2..=3).contains(&told.len()), "{told:?}");
+        // What came since the last line is told when the worker stops.
+        it.publish((0..7).map(garbage));
+        it.settles(307).await;
+    });
+    let log = log.take().unwrap();
+    assert_eq!(log.count("first_dead_lettered"), 1);
+    let lines = log.all("incident");
+    let told = lines.iter().map(|line| line["since_last_line"].as_u64().unwrap());
+    assert_eq!(told.sum::<u64>(), 306, "{lines:#?}");
 }
 
 #[test]
@@ -74,5 +102,42 @@ fn a_topic_that_is_held_and_flows_again_and_again_fills_no_log() {
         let told = held.iter().map(|line| line["since_last_line"].as_u64().unwrap());
         let told = told.sum::<u64>() + counts(it, "held").iter().sum::<u64>();
         assert_eq!(told, 20, "each is counted once");
+    });
+}
+
+#[test]
+fn a_topic_that_uses_its_share_again_and_again_fills_no_log() {
+    const ROUNDS: usize = 10;
+    simulate("[amqp]\nprefetch = 20\n", &Plugins::default(), async |it| {
+        let began = Instant::now();
+        for round in 1..=ROUNDS {
+            it.sns.delete_topic("muc");
+            it.publish((50 * (round - 1)..50 * round).map(room));
+            it.until("parked events", |it| it.queue().parked() > 0).await;
+            it.sns.heal();
+            it.has_once("muc", 50 * round).await;
+        }
+        sleep(Duration::from_mins(2)).await;
+        let lines = it.log.all("parking");
+        let told = lines.iter().map(|line| line["since_last_line"].as_u64().unwrap());
+        let later = counts(it, "share_used");
+        assert!(told.sum::<u64>() + later.iter().sum::<u64>() >= ROUNDS as u64, "{lines:#?}");
+        let minutes = began.elapsed().as_secs() / 60 + 1;
+        assert!((lines.len() + later.len()) as u64 <= minutes, "in {minutes}: {lines:#?}");
+    });
+}
+
+#[test]
+fn events_that_are_mended_after_the_first_are_told_with_their_number() {
+    let broken = |_: usize| Envelope {
+        payload: br#"{"type":"chat","from_user_id":"a@h","to_user_id":"b@h","message":"\ud83d"}"#
+            .to_vec(),
+        ..Envelope::default()
+    };
+    simulate("", &Plugins::default(), async |it| {
+        it.publish((0..40).map(broken));
+        it.settles(40).await;
+        it.until("a line", |it| !counts(it, "mended").is_empty()).await;
+        assert_eq!((it.log.count("first_mended"), counts(it, "mended")), (1, vec![39]));
     });
 }

@@ -32,15 +32,58 @@ fn requests_that_fail_are_told_if_they_are_many_within_a_minute() {
     let (incidents, began) = (Incidents::default(), Instant::now());
     let at = |seconds| began + Duration::from_secs(seconds);
     let failed = |now| count(&incidents, now, IncidentKind::RequestFailed, "throttled");
+    let failed = |now| {
+        // Of ten requests, one.
+        (0..10).for_each(|_| incidents.tried("events"));
+        failed(now)
+    };
     for second in 0..9 {
         assert_eq!(failed(at(second)), None);
     }
     assert_eq!(failed(at(9)), Some(10));
+    assert_eq!(failed(at(10)), None);
+    let rest = incidents.due(at(69));
+    assert_eq!(rest.iter().map(|it| it.count).collect::<Vec<_>>(), [1], "the last is told, too");
+    assert_eq!(rest[0].share_percent, Some(10));
     for second in 200..209 {
         assert_eq!(failed(at(second)), None);
     }
     assert_eq!(failed(at(400)), None, "those of three minutes ago count no more");
     assert_eq!(incidents.due(at(401)), []);
+    for minute in 10..60 {
+        assert_eq!(failed(at(50 * minute)), None, "never ten within a minute");
+    }
+    assert_eq!(incidents.rest(at(3000)), [], "and so no incident");
+}
+
+#[test]
+fn three_that_fail_are_told_at_once_if_they_are_many_of_few() {
+    let (incidents, began) = (Incidents::default(), Instant::now());
+    let kind = IncidentKind::RequestFailed;
+    let mut told = Vec::new();
+    for second in 0..90 {
+        let now = began + Duration::from_secs(second);
+        incidents.tried("pm");
+        if second % 2 == 1 {
+            told.extend(incidents.count(now, kind, "pm", "throttled", &"Throttling"));
+        }
+    }
+    let told: Vec<_> = told.iter().map(|it| (it.count, it.share_percent)).collect();
+    assert_eq!(
+        told,
+        [(3, Some(60)), (30, Some(50))],
+        "the first is of the requests since it failed"
+    );
+}
+
+#[test]
+fn a_worker_that_ends_tells_what_is_left() {
+    let (incidents, began) = (Incidents::default(), Instant::now());
+    let told: Vec<_> = (0..5).filter_map(|_| count(&incidents, began, DEAD, "rejected")).collect();
+    assert_eq!(told, [1]);
+    let rest = incidents.rest(began + Duration::from_secs(2));
+    assert_eq!(rest.iter().map(|it| it.count).collect::<Vec<_>>(), [4]);
+    assert_eq!(incidents.rest(began + Duration::from_secs(3)), []);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::time::{sleep, timeout};
 
 use super::{SessionEnd, Settled, Worker};
+use crate::observe::incidents::{Announcement, IncidentKind};
 use crate::outcome::SourceError;
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::publish::Publish;
@@ -73,13 +74,16 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     ) {
         let (source, count) = (&self.name, in_flight.len());
         if let SessionEnd::Open(held) = why {
-            tracing::warn!(event = "requeued_held_too_long", source, %held, in_flight = count + 1, "hold lasts too long: \
-                deliveries are handed back; the source consumes again when the hold is over");
-        } else {
+            if let Some(Announcement { count: times, .. }) = self.handed_back(&held.to_string()) {
+                tracing::warn!(event = "requeued_held_too_long", source, %held, in_flight = count + 1, since_last_line = times, "hold lasts too long: \
+                    deliveries are handed back; the source consumes again when the hold is over");
+            }
+        } else if let Some(Announcement { count: times, .. }) = self.handed_back("bytes") {
             tracing::info!(
                 event = "requeued_too_many_bytes",
                 source,
                 in_flight = count,
+                since_last_line = times,
                 "more bytes came than amqp.max_in_flight_bytes, and no delivery could be settled: deliveries \
                 are handed back; the source consumes again with a smaller prefetch"
             );
@@ -130,6 +134,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             () = finishing => true,
             () = over => false,
         }
+    }
+
+    /// Counts that everything goes back. With an announcement, a line is due.
+    fn handed_back(&self, cause: &str) -> Option<Announcement> {
+        self.monitor.met(IncidentKind::HandedBack, cause, "deliveries were handed back")
     }
 
     /// A delivery had come, and goes back.

@@ -43,7 +43,7 @@ impl<S, P> Worker<S, P> {
             event = "first_mended",
             source = self.name,
             "an event's JSON has half of a surrogate pair or a number beyond a double, which was replaced by U+FFFD or null; \
-             look at what its producer cuts; further ones are only counted (event_pusher_mended_total)"
+             look at what its producer cuts; the log tells of further ones at most once a minute, with their number"
         );
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Outage, Overdue};
 use crate::arn::TopicArn;
 use crate::config::Source;
+use crate::observe::incidents::{Announcement, IncidentKind, Incidents};
 use crate::outcome::Circuit;
 
 /// After a refusal to park, events wait for so long before it is tried again.
@@ -32,6 +34,7 @@ pub struct WaitBudget {
     refused: RefCell<Option<(String, Instant)>>,
     /// Whether it was said what becomes of those beyond the slots.
     said: Cell<bool>,
+    incidents: Rc<Incidents>,
     phase: watch::Sender<Phase>,
 }
 
@@ -59,9 +62,10 @@ impl WaitBudget {
     }
 
     fn of(source: &str, slots: usize, patience: Duration, parks: bool) -> Self {
-        let (used, refused, said) = Default::default();
+        let (used, refused, said, incidents) = Default::default();
         let (source, phase) = (source.to_owned(), watch::Sender::new(Phase::Consuming));
-        Self { source, slots, most_bytes: u64::MAX, used, patience, parks, refused, said, phase }
+        let most_bytes = u64::MAX;
+        Self { source, slots, most_bytes, used, patience, parks, refused, said, incidents, phase }
     }
 
     /// With so many slots, for as long as anyone likes.
@@ -74,6 +78,12 @@ impl WaitBudget {
     #[must_use]
     pub fn with_bytes(self, bytes: u64) -> Self {
         Self { most_bytes: bytes / 2, ..self }
+    }
+
+    /// What becomes of those beyond the slots is announced there.
+    #[must_use]
+    pub fn announcing(self, incidents: Rc<Incidents>) -> Self {
+        Self { incidents, ..self }
     }
 
     /// For a delivery that has come just now.
@@ -141,11 +151,16 @@ impl WaitBudget {
             return;
         }
         let (source, (waiting, _)) = (&self.source, self.used.get());
+        // A topic that is held and flows again and again uses it up as often.
+        let (kind, error) =
+            (IncidentKind::ShareUsed, &"a held topic used its share of the prefetch");
+        let told = self.incidents.count(Instant::now(), kind, source, topic.name(), error);
+        let Some(Announcement { count: since_last_line, .. }) = told else { return };
         if parked {
-            tracing::info!(event = "parking", source, %topic, waiting, "held topic has used its share of the prefetch: \
+            tracing::info!(event = "parking", source, %topic, waiting, since_last_line, "held topic has used its share of the prefetch: \
                 further events are parked, and come back from time to time");
         } else {
-            tracing::warn!(event = "share_exceeded", source, %topic, waiting, "held topic exceeds its share of the prefetch, \
+            tracing::warn!(event = "share_exceeded", source, %topic, waiting, since_last_line, "held topic exceeds its share of the prefetch, \
                 and its events cannot be parked: the source's other topics will wait too; give the topic a source of its own");
         }
     }
