@@ -39,6 +39,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             let mut finishing = pin!(self.relay.finish(started, deadline));
             let mut pause = REPORT_HELD_AFTER;
             loop {
+                let reporting = async {
+                    sleep(pause).await;
+                    report_held().await;
+                };
+                // Both at once: an event that waits for its report would keep those behind it.
                 tokio::select! {
                     biased;
                     outcome = &mut finishing => {
@@ -47,7 +52,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                         }
                         return outcome;
                     }
-                    () = sleep(pause) => report_held().await,
+                    () = reporting => {}
                 }
                 pause = REPORT_HELD_EVERY;
             }

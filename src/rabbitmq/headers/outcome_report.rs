@@ -9,6 +9,9 @@ use crate::limits::{LONGEST_CIRCUIT, LONGEST_REPLAY_ID};
 use crate::replay::{OutcomeReport, ReplayId};
 use crate::untrusted::one_line;
 
+/// Milliseconds. The lock that forbids browsing has no consumer, and must be empty to be deleted by itself.
+const EXPIRATION: &str = "60000";
+
 /// The id of an event whose replay asks for its outcome; from headers that a worker believes.
 pub(in crate::rabbitmq) fn asks(properties: &BasicProperties) -> Option<ReplayId> {
     let headers = properties.headers().as_ref()?;
@@ -27,7 +30,7 @@ pub(in crate::rabbitmq) fn report_properties(
     if let OutcomeReport::Held(circuit) = report {
         headers.insert(TOPIC.into(), text(circuit));
     }
-    BasicProperties::default().with_headers(headers)
+    BasicProperties::default().with_headers(headers).with_expiration(EXPIRATION.into())
 }
 
 /// The report that a message is, if it is one. Anybody may have sent it.

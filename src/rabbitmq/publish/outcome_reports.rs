@@ -17,12 +17,16 @@ use crate::replay::{OutcomeReport, ReplayId};
 /// A report that takes longer is given up: an event that is settled must not keep its source from stopping.
 pub(super) const LONGEST_REPORT: Duration = Duration::from_secs(2);
 
-/// Reports at most so many outcomes in a second, and none on a connection on which the broker has refused one.
+/// After a refusal: a permission may have been granted.
+const TRY_AGAIN: Duration = Duration::from_mins(1);
+
+/// Reports at most so many outcomes in a second, and none for a while after the broker has refused one.
 #[derive(Debug, Default)]
 pub(super) struct OutcomeReports {
     /// When the second began, and how many were sent in it.
     second: Cell<Option<(Instant, u32)>>,
-    is_refused: Cell<bool>,
+    /// When the last one was refused.
+    refused: Cell<Option<Instant>>,
 }
 
 impl OutcomeReports {
@@ -34,7 +38,8 @@ impl OutcomeReports {
         id: ReplayId,
         report: &OutcomeReport,
     ) {
-        if self.is_refused.get() || !self.may_send() {
+        let is_refused = self.refused.get().is_some_and(|at| at.elapsed() < TRY_AGAIN);
+        if is_refused || !self.may_send() {
             return;
         }
         let message = (&[][..], report_properties(id, report));
@@ -45,12 +50,12 @@ impl OutcomeReports {
         if publisher.alarm().blocked().is_some() {
             return;
         }
-        self.is_refused.set(true);
+        self.refused.set(Some(Instant::now()));
         tracing::debug!(
             event = "outcome_not_reported",
             queue,
             %error,
-            "cannot tell a replay the outcome of its event; trying no more on this connection"
+            "cannot tell a replay the outcome of its event; trying again in a minute"
         );
     }
 
