@@ -3,10 +3,13 @@
 
 use event_pusher_core::nearest::nearest_word;
 
+/// A name, and the place where its options are read.
+type Read = (&'static str, &'static str);
+
 /// A level of MongooseIM's configuration of which only some options are read.
 pub(super) struct Level {
-    /// Names that people write there, each with the place where its options are read.
-    read: &'static [(&'static str, &'static str)],
+    /// Names that people write there, each with the place where its options are read; in lists, since levels share some.
+    read: &'static [&'static [Read]],
     /// MongooseIM's own names that look like one of those and are none.
     others: &'static [&'static str],
 }
@@ -17,15 +20,16 @@ impl Level {
         if self.others.contains(&name) {
             return None;
         }
-        let words: Vec<_> = self.read.iter().map(|(word, _)| *word).collect();
+        let read = || self.read.iter().copied().flatten();
+        let words: Vec<_> = read().map(|(word, _)| *word).collect();
         let nearest = nearest_word(name, &words)?;
-        self.read.iter().find(|(word, _)| *word == nearest).map(|(_, place)| *place)
+        read().find(|(word, _)| *word == nearest).map(|(_, place)| *place)
     }
 }
 
 /// The highest level of `mongooseim.toml`.
 pub(super) const TOP: Level = Level {
-    read: &[
+    read: &[&[
         ("modules", "modules"),
         ("outgoing_pools", "outgoing_pools"),
         ("host_config", "host_config"),
@@ -37,30 +41,37 @@ pub(super) const TOP: Level = Level {
         ("mod_muc_light", "modules.mod_muc_light"),
         ("rabbit", "modules.mod_event_pusher.rabbit"),
         ("sns", "modules.mod_event_pusher.sns"),
-    ],
+    ]],
     others: &["s2s"],
 };
 
 /// The highest level of `mongooseim.cfg`, where parts that people copy are read, too.
 pub(super) const TOP_OF_TERMS: Level = Level {
     read: &[
-        ("modules", "modules"),
-        ("outgoing_pools", "outgoing_pools"),
-        ("host_config", "host_config"),
-        ("mod_event_pusher", "mod_event_pusher"),
-        ("mod_event_pusher_rabbit", "mod_event_pusher with the backend rabbit"),
-        ("mod_event_pusher_sns", "mod_event_pusher with the backend sns"),
-        ("mod_aws_sns", "mod_aws_sns"),
-        ("mod_muc", "mod_muc"),
-        ("mod_muc_light", "mod_muc_light"),
-        ("backends", "backends"),
-        ("rabbit", "rabbit"),
-        ("sns", "sns"),
-        ("include_config_file", "include_config_file"),
-        ("define_macro", "define_macro"),
+        &[
+            ("modules", "modules"),
+            ("outgoing_pools", "outgoing_pools"),
+            ("host_config", "host_config"),
+            ("backends", "backends"),
+            ("rabbit", "rabbit"),
+            ("sns", "sns"),
+            ("include_config_file", "include_config_file"),
+            ("define_macro", "define_macro"),
+        ],
+        READ_MODULES_OF_TERMS,
     ],
     others: &["s2s"],
 };
+
+/// The modules of `mongooseim.cfg` that are read.
+const READ_MODULES_OF_TERMS: &[Read] = &[
+    ("mod_event_pusher", "mod_event_pusher"),
+    ("mod_event_pusher_rabbit", "mod_event_pusher with the backend rabbit"),
+    ("mod_event_pusher_sns", "mod_event_pusher with the backend sns"),
+    ("mod_aws_sns", "mod_aws_sns"),
+    ("mod_muc", "mod_muc"),
+    ("mod_muc_light", "mod_muc_light"),
+];
 
 /// Modules whose names look like one that is read.
 const OTHER_MODULES: &[&str] = &[
@@ -74,7 +85,7 @@ const OTHER_MODULES: &[&str] = &[
 
 /// The modules of `mongooseim.toml`.
 pub(super) const MODULES: Level = Level {
-    read: &[
+    read: &[&[
         ("mod_event_pusher", "mod_event_pusher"),
         ("mod_event_pusher_rabbit", "mod_event_pusher.rabbit"),
         ("mod_event_pusher_sns", "mod_event_pusher.sns"),
@@ -83,50 +94,47 @@ pub(super) const MODULES: Level = Level {
         ("mod_muc_light", "mod_muc_light"),
         ("rabbit", "mod_event_pusher.rabbit"),
         ("sns", "mod_event_pusher.sns"),
-    ],
+    ]],
     others: OTHER_MODULES,
 };
 
 /// The modules of `mongooseim.cfg`.
 pub(super) const MODULES_OF_TERMS: Level = Level {
     read: &[
-        ("mod_event_pusher", "mod_event_pusher"),
-        ("mod_event_pusher_rabbit", "mod_event_pusher with the backend rabbit"),
-        ("mod_event_pusher_sns", "mod_event_pusher with the backend sns"),
-        ("mod_aws_sns", "mod_aws_sns"),
-        ("mod_muc", "mod_muc"),
-        ("mod_muc_light", "mod_muc_light"),
-        ("rabbit", "mod_event_pusher with the backend rabbit"),
-        ("sns", "mod_event_pusher with the backend sns"),
+        READ_MODULES_OF_TERMS,
+        &[
+            ("rabbit", "mod_event_pusher with the backend rabbit"),
+            ("sns", "mod_event_pusher with the backend sns"),
+        ],
     ],
     others: OTHER_MODULES,
 };
 
 /// What a `host_config` of `mongooseim.toml` may have.
 pub(super) const HOST: Level = Level {
-    read: &[
+    read: &[&[
         ("host", "host"),
         ("host_type", "host_type"),
         ("modules", "modules"),
         ("outgoing_pools", "outgoing_pools"),
-    ],
+    ]],
     others: &[],
 };
 
 /// What is read of a `host_config` of `mongooseim.cfg`.
 pub(super) const HOST_OF_TERMS: Level = Level {
-    read: &[("modules", "modules"), ("outgoing_pools", "outgoing_pools outside of host_config")],
+    read: &[&[("modules", "modules"), ("outgoing_pools", "outgoing_pools outside of host_config")]],
     others: &[],
 };
 
 /// The types of pools.
-pub(super) const POOLS: Level = Level { read: &[("rabbit", "rabbit")], others: &[] };
+pub(super) const POOLS: Level = Level { read: &[&[("rabbit", "rabbit")]], others: &[] };
 
 /// The tags of RabbitMQ's pools.
-pub(super) const TAGS: Level = Level { read: &[("event_pusher", "event_pusher")], others: &[] };
+pub(super) const TAGS: Level = Level { read: &[&[("event_pusher", "event_pusher")]], others: &[] };
 
 /// Options of the modules that have rooms.
-pub(super) const ROOMS: Level = Level { read: &[("host", "host")], others: &[] };
+pub(super) const ROOMS: Level = Level { read: &[&[("host", "host")]], others: &[] };
 
 #[cfg(test)]
 mod tests {
