@@ -12,6 +12,7 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
@@ -165,11 +166,7 @@ pub(super) async fn replay(
     request: ParsedRequest,
     sent: Bytes,
 ) -> Response {
-    let who = match page.access.writer(&request.headers, request.peer()).await {
-        Ok(who) => who,
-        Err(refusal) => return refused(&refusal),
-    };
-    let wanted: ReplayBody = match body(&request.headers, &sent) {
+    let (who, wanted): (_, ReplayBody) = match writer(&page, &request, &sent).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
@@ -196,6 +193,17 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, request: ParsedRequest) 
     }
     tracing::warn!(event = "page_replay_stopped", peer = %request.peer(), by = %who, "replay stopped from the page");
     StatusCode::ACCEPTED.into_response()
+}
+
+/// Who changes something, and what the request's body says.
+async fn writer<T: DeserializeOwned>(
+    page: &Page,
+    request: &ParsedRequest,
+    sent: &Bytes,
+) -> Result<(Principal, T), Box<Response>> {
+    let refuse = |refusal| Box::new(refused(&refusal));
+    let who = page.access.writer(&request.headers, request.peer()).await.map_err(refuse)?;
+    Ok((who, body(&request.headers, sent)?))
 }
 
 /// Who looks, and at which letters.

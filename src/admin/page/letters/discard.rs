@@ -10,10 +10,10 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::super::dead_letter_jobs::JobError;
-use super::super::parsed_request::{ParsedRequest, answer, body, failed, refused};
+use super::super::parsed_request::{ParsedRequest, answer, failed};
 use super::super::{LONG_ANSWER, Page};
 use super::filter::FilterBody;
-use super::json_response;
+use super::{json_response, writer};
 use crate::dead_letters::{BrowseCounts, Discarded};
 use crate::text::grouped;
 
@@ -32,11 +32,7 @@ pub(in super::super) async fn discard(
     request: ParsedRequest,
     sent: Bytes,
 ) -> Response {
-    let who = match page.access.writer(&request.headers, request.peer()).await {
-        Ok(who) => who,
-        Err(refusal) => return refused(&refusal),
-    };
-    let DiscardBody { filter: asked, count } = match body(&request.headers, &sent) {
+    let (who, DiscardBody { filter: asked, count }) = match writer(&page, &request, &sent).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
