@@ -25,10 +25,8 @@ pub(super) struct Canary {
     queues: BTreeSet<String>,
     /// The numbers of those of which no outcome is known.
     open: BTreeSet<u32>,
-    /// The last of those that are held, and what holds it.
-    held: Option<(u32, String)>,
     /// Why no report can arrive.
-    deaf: Option<String>,
+    no_reports: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,8 +61,8 @@ impl Canary {
     /// `None`: there is none.
     pub(super) fn new(size: Option<u64>, watch: Duration) -> Self {
         let state = size.map_or(State::Over, State::Sending);
-        let (is_sent, queues, open, held, deaf) = Default::default();
-        Self { state, is_sent, watch, queues, open, held, deaf }
+        let (is_sent, queues, open, no_reports) = Default::default();
+        Self { state, is_sent, watch, queues, open, no_reports }
     }
 
     pub(super) fn lets_send(&self) -> bool {
@@ -83,22 +81,15 @@ impl Canary {
 
     /// Takes in a worker's report. That one is dead-lettered again the browser will see, with the reason.
     pub(super) fn reported(&mut self, number: u32, report: &OutcomeReport) {
-        match report {
-            OutcomeReport::Published | OutcomeReport::Skipped => {
-                self.open.remove(&number);
-                self.held.take_if(|(held, _)| *held == number);
-            }
-            OutcomeReport::Held(circuit) if self.open.contains(&number) => {
-                self.held = Some((number, circuit.clone()));
-            }
-            OutcomeReport::Held(_) | OutcomeReport::DeadLettered => {}
+        if matches!(report, OutcomeReport::Published | OutcomeReport::Skipped) {
+            self.open.remove(&number);
         }
     }
 
     /// No worker can report to this replay.
-    pub(super) fn cannot_hear(&mut self, why: &SourceError) {
+    pub(super) fn without_reports(&mut self, why: &SourceError) {
         if !self.is_over() {
-            self.deaf = Some(format!(
+            self.no_reports = Some(format!(
                 "workers can't report what becomes of it: {why}. Give the user the configure and read permissions on that queue"
             ));
         }
@@ -106,12 +97,7 @@ impl Canary {
 
     /// Why it can't be sent.
     pub(super) fn refused(&self) -> Option<String> {
-        self.deaf.clone()
-    }
-
-    /// What holds some of it.
-    pub(super) fn held(&self) -> Option<&str> {
-        self.held.as_ref().map(|(_, circuit)| &**circuit).filter(|_| !self.is_over())
+        self.no_reports.clone()
     }
 
     /// Whether any of the canary was sent, and is not watched yet.
@@ -143,24 +129,25 @@ impl Canary {
         }
     }
 
-    /// Asks.
-    pub(super) async fn ask(&mut self, publisher: &ConfirmedPublisher) -> Verdict {
+    /// Asks; `held` is what holds some of it.
+    pub(super) async fn ask(
+        &mut self,
+        publisher: &ConfirmedPublisher,
+        held: Option<&str>,
+    ) -> Verdict {
         let now = Instant::now();
         match self.state {
             State::Draining { .. } | State::Watching { .. } if self.open.is_empty() => {
                 self.state = State::Over;
                 Verdict::Well
             }
-            State::Watching { until } if now >= until => self.unpublished(),
+            State::Watching { until } if now >= until => self.unpublished(held),
             State::Draining { until, .. } => match self.undrained(publisher).await {
                 None => {
                     self.state = State::Watching { until: now + self.watch };
                     Verdict::Wait
                 }
-                Some((why, final_)) if final_ || now >= until => match self.held() {
-                    Some(circuit) => Verdict::Held(circuit.to_owned()),
-                    None => Verdict::Unknown(why),
-                },
+                Some((why, final_)) if final_ || now >= until => unknown_or_held(why, held),
                 Some(_) => {
                     self.state = State::Draining { ask: now + ASK_AGAIN, until };
                     Verdict::Wait
@@ -171,16 +158,14 @@ impl Canary {
     }
 
     /// The time is over.
-    fn unpublished(&self) -> Verdict {
-        if let Some(circuit) = self.held() {
-            return Verdict::Held(circuit.to_owned());
-        }
+    fn unpublished(&self, held: Option<&str>) -> Verdict {
         let events = counted(self.open.len(), "event", "events");
-        Verdict::Unknown(format!(
+        let why = format!(
             "no worker has reported in {:?} what became of {events}; run all workers in this version, with the same \
              amqp.dead_letter_queue and signing key, and with the write permission on amq.default; or wait longer with --watch",
             self.watch
-        ))
+        );
+        unknown_or_held(why, held)
     }
 
     /// A queue that has the canary yet, perhaps, and whether waiting is of no use.
@@ -205,4 +190,9 @@ impl Canary {
         }
         None
     }
+}
+
+/// What is held is known, whatever else is not.
+fn unknown_or_held(why: String, held: Option<&str>) -> Verdict {
+    held.map_or(Verdict::Unknown(why), |circuit| Verdict::Held(circuit.to_owned()))
 }

@@ -91,7 +91,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         match browser.outcome_reports().await {
             Ok(reports) => Some(reports),
             Err(error) => {
-                self.canary.cannot_hear(&error);
+                self.canary.without_reports(&error);
                 tracing::debug!(event = "no_outcome_reports", %error, "no worker can report what becomes of replayed events");
                 None
             }

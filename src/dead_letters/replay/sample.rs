@@ -1,5 +1,5 @@
 //! Asks for the outcome of some of the events that a replay sends, so that it notices a hold: one in a second, and the
-//! last one. While such an event is held the replay waits, since what it sends would only wait, too.
+//! last one, besides the canary. While such an event is held the replay waits, since what it sends would only wait, too.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

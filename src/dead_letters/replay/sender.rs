@@ -197,7 +197,8 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             && !pending.is_empty()
             && in_flight.len() < WINDOW
             && run.canary.lets_send()
-            && run.sample.held().is_none();
+            // A canary is sent as a whole, and then watched.
+            && (run.sample.held().is_none() || !run.canary.is_over());
         let gives_back = is_open && (*has_begun || !may_send);
         let oldest = in_flight.front_mut();
         tokio::select! {
@@ -229,15 +230,17 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             ReplayStep::Arrived(arrived) => self.note(&*arrived?),
             ReplayStep::Reported(id, report) => self.reported(id, report),
             ReplayStep::HoldForgotten => self.show_held(),
-            ReplayStep::Canary => match self.run.canary.ask(self.publisher).await {
-                Verdict::Wait => {}
-                Verdict::Well => {
-                    self.run.report.watching = false;
-                    self.run.shown();
+            ReplayStep::Canary => {
+                match self.run.canary.ask(self.publisher, self.run.sample.held()).await {
+                    Verdict::Wait => {}
+                    Verdict::Well => {
+                        self.run.report.watching = false;
+                        self.run.shown();
+                    }
+                    Verdict::Held(circuit) => self.close(ReplayEnd::CanaryHeld(circuit)),
+                    Verdict::Unknown(why) => self.close(ReplayEnd::CanaryUnknown(why)),
                 }
-                Verdict::Held(circuit) => self.close(ReplayEnd::CanaryHeld(circuit)),
-                Verdict::Unknown(why) => self.close(ReplayEnd::CanaryUnknown(why)),
-            },
+            }
             ReplayStep::Send => self.send().await?,
         }
         Ok(())

@@ -50,16 +50,13 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
         if id.replay != self.run.id {
             return;
         }
-        if self.run.canary.is_over() {
-            self.run.sample.reported(id.number, report);
-        } else {
-            self.run.canary.reported(id.number, &report);
-        }
+        self.run.canary.reported(id.number, &report);
+        self.run.sample.reported(id.number, report);
         self.show_held();
     }
 
     pub(super) fn show_held(&mut self) {
-        let held = self.run.canary.held().or_else(|| self.run.sample.held());
+        let held = self.run.sample.held();
         if self.run.report.held.as_deref() != held {
             self.run.report.held = held.map(str::to_owned);
             self.run.shown();
