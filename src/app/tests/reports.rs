@@ -55,3 +55,23 @@ fn a_held_event_is_reported_as_held_until_it_is_published() {
         assert_eq!(it.queue().reports().last(), Some(&(id(1, true), OutcomeReport::Published)));
     });
 }
+
+#[test]
+fn a_parked_event_is_reported_as_held_and_never_as_published_before_it_is() {
+    simulate("[amqp]\nprefetch = 4\n", &Plugins::default(), async |it| {
+        it.sns.delete_topic("muc");
+        it.publish(
+            (0..20).map(|number| replayed(room(number), id(number.try_into().unwrap(), true))),
+        );
+        it.until("parked events", |it| it.queue().parked() > 10).await;
+        let reports = it.queue().reports();
+        assert!(reports.iter().all(|(_, report)| report.label() == "held"), "{reports:?}");
+        let told: std::collections::BTreeSet<_> = reports.iter().map(|(id, _)| id.number).collect();
+        assert!(told.len() > 10, "each that is parked: {told:?}");
+        it.sns.heal();
+        it.settles(20).await;
+        let published =
+            it.queue().reports().iter().filter(|(_, it)| it.label() == "published").count();
+        assert_eq!(published, 20);
+    });
+}
