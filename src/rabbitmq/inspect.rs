@@ -75,6 +75,8 @@ struct Seen {
     /// What the user may not look at.
     hidden: BTreeSet<Resource>,
     streams: BTreeSet<String>,
+    /// Queues whose arguments limit their length.
+    limited: BTreeSet<String>,
 }
 
 impl Inspector<'_> {
@@ -92,6 +94,9 @@ impl Inspector<'_> {
                 report(finding);
             }
             report(self.dead_letter_route(exchange, queue).await);
+        }
+        if self.seen.borrow().limited.contains(queue) {
+            return;
         }
         report(Finding::good(format!(
             "dead letters: no limit of the length of `{queue}` is visible, and a full disk of the broker blocks all \

@@ -189,3 +189,35 @@ on_both_brokers! {
         stand.leave_nothing().await;
     }
 }
+
+on_both_brokers! {
+async fn a_dead_letter_queue_that_drops_letters_is_a_problem_and_is_warned_of(stand: Stand) {
+    let dropping: [&[(&str, AMQPValue)]; 3] = [
+        &[limit(1_000_000_000), ("x-max-length", 5_i64.into())],
+        &[limit(1_000_000_000), ("x-message-ttl", 60_000_i64.into())],
+        &[limit(1_000_000_000), ("x-max-length-bytes", 5_i64.into()), overflow("drop-head")],
+    ];
+    stand.declare_all("quorum").await;
+    for arguments in dropping {
+        stand.delete(&stand.dead_letter_queue()).await;
+        stand.declare_queue(&stand.dead_letter_queue(), with(arguments)).await;
+        stand.bind_dead_letter_queue().await;
+        let line = checked(&stand, &stand.dead_letter_queue(), true).await;
+        assert!(line.contains("RabbitMQ removes dead letters"), "{line}");
+    }
+    let worker = Worker::start_with(&stand, &[AS_IT_IS]).await;
+    assert_eq!(worker.logged("queue_unfit").await["queue"], stand.dead_letter_queue());
+    worker.stop().await;
+    stand.delete(&stand.dead_letter_queue()).await;
+    let refusing =
+        with(&[limit(1_000_000_000), ("x-max-length", 5_i64.into()), overflow("reject-publish")]);
+    stand.declare_queue(&stand.dead_letter_queue(), refusing).await;
+    stand.bind_dead_letter_queue().await;
+    checked(&stand, &stand.dead_letter_queue(), false).await;
+    stand.leave_nothing().await;
+}
+}
+
+fn overflow(how: &str) -> (&'static str, AMQPValue) {
+    ("x-overflow", AMQPValue::LongString(how.into()))
+}

@@ -34,7 +34,26 @@ pub(super) async fn judge(
     {
         warn(source, &parking.queue, &problem);
     }
+    judge_dead_letters(broker, connection, source, is_strict).await;
     UsedAsIs { is_single_active: known.as_ref().is_some_and(fitness::is_single_active) }
+}
+
+/// All sources have the same dead-letter queue; the first one says what is wrong with it.
+async fn judge_dead_letters(
+    broker: &Broker,
+    connection: &BrokerConnection,
+    source: &Source,
+    is_strict: bool,
+) {
+    let amqp = broker.config();
+    if amqp.sources.first().is_none_or(|first| first.name != source.name) {
+        return;
+    }
+    let (queue, ours) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp));
+    let known = fitness::known(connection, is_strict, queue, QueueArguments::durable(ours)).await;
+    if let Some(problem) = known.ok().as_ref().and_then(fitness::of_dead_letters) {
+        warn(source, queue, &problem);
+    }
 }
 
 fn warn(source: &Source, queue: &str, problem: &str) {

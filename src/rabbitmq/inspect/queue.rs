@@ -81,6 +81,9 @@ impl Inspector<'_> {
             self.seen.borrow_mut().streams.insert((*queue).to_owned());
             return Finding::bad(purpose.refusal(queue).to_string());
         }
+        if matches!(&found, Found::Known(known) if fitness::has_length_limit(known)) {
+            self.seen.borrow_mut().limited.insert((*queue).to_owned());
+        }
         let shown = describe(queue, &found);
         match compared {
             None => self.as_it_is(wanted, &shown, &found).await,
@@ -121,7 +124,10 @@ impl Inspector<'_> {
             (Purpose::Events, Found::Hidden { why, .. }) => {
                 Fitness::Unknown(fitness::unknown_events(self.amqp, why))
             }
-            (_, Found::Stream) | (Purpose::DeadLetters, _) => Fitness::Fit,
+            (Purpose::DeadLetters, Found::Known(known)) => {
+                fitness::of_dead_letters(known).map_or(Fitness::Fit, Fitness::Unfit)
+            }
+            (_, Found::Stream) | (Purpose::DeadLetters, Found::Hidden { .. }) => Fitness::Fit,
         };
         let remark = match (fitness, found) {
             (Fitness::Unfit(problem), _) => return Finding::bad(format!("{shown}: {problem}")),

@@ -20,6 +20,9 @@ use crate::rabbitmq::connection::{Broker, greeting};
 pub(in crate::rabbitmq) const LIMITED_BY_DEFAULT: (u32, i64) = (4, 20);
 
 const EXPIRES: &str = "x-expires";
+const MESSAGE_TTL: &str = "x-message-ttl";
+const OVERFLOW: &str = "x-overflow";
+const MAX_LENGTHS: [&str; 2] = ["x-max-length", "x-max-length-bytes"];
 
 /// Where to read which arguments a queue needs.
 const DOCUMENT: &str = "docs/own-queues.md";
@@ -130,6 +133,30 @@ pub(in crate::rabbitmq) fn of_parking(known: &QueueArguments, home: &str) -> Opt
     ))
 }
 
+/// Whether the queue itself limits its length. A policy may, too, which is not visible.
+pub(in crate::rabbitmq) fn has_length_limit(known: &QueueArguments) -> bool {
+    MAX_LENGTHS.iter().any(|it| known.has(it))
+}
+
+/// Why a dead-letter queue with these arguments loses letters, if so, and what to do.
+pub(in crate::rabbitmq) fn of_dead_letters(known: &QueueArguments) -> Option<String> {
+    let mut wrong: Vec<_> = [MESSAGE_TTL, EXPIRES].into_iter().filter(|it| known.has(it)).collect();
+    // Without an overflow of its own, it drops the oldest letter.
+    let refuses = known.text(OVERFLOW).is_some_and(|it| it.starts_with("reject-publish"));
+    if !refuses {
+        wrong.extend(MAX_LENGTHS.into_iter().filter(|it| known.has(it)));
+    }
+    let mut wrong: Vec<_> = wrong.into_iter().map(|it| format!("{it} is set")).collect();
+    if !known.is_durable() {
+        wrong.push("it is not durable".to_owned());
+    }
+    (!wrong.is_empty()).then(|| format!(
+        "{}: RabbitMQ removes dead letters from it. Create a queue without that, or with {OVERFLOW} = reject-publish beside a \
+         maximum length, under a new name ({DOCUMENT}), and move the letters there",
+        wrong.join(", ")
+    ))
+}
+
 /// What becomes of an event that a source's queue has delivered too often.
 #[derive(Debug, PartialEq, Eq)]
 enum BeyondLimit {
@@ -226,7 +253,7 @@ fn remedy(amqp: &Amqp) -> String {
 /// What is not as safe in a quorum queue as it might be.
 pub(in crate::rabbitmq) fn remark(known: &QueueArguments) -> Option<String> {
     let is_at_least_once = known.text(DEAD_LETTER_STRATEGY) == Some("at-least-once")
-        && known.text("x-overflow") == Some("reject-publish");
+        && known.text(OVERFLOW) == Some("reject-publish");
     (known.kind() == "quorum" && known.has(DEAD_LETTER_EXCHANGE) && !is_at_least_once).then(|| {
         format!(
             "RabbitMQ moves messages out of it at most once, and may lose one while a node fails: {DEAD_LETTER_STRATEGY} = \
