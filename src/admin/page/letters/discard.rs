@@ -21,7 +21,7 @@ use crate::text::grouped;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DiscardBody {
-    #[serde(default)]
+    /// Required, so that a request that forgets it does not mean all letters.
     filter: FilterBody,
     /// How many are to be discarded; if the filter means another number, none is.
     count: u64,
