@@ -203,7 +203,7 @@ impl DeadLetters {
             back: HashSet::new(),
             failed: HashSet::new(),
             failures: 0,
-            canary: Canary::new(replay.canary, replay.watching.canary),
+            canary: Canary::new(replay.canary, replay.watching.canary, &replay.target),
             sample: Sample::default(),
             report: Report::default(),
             show,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::arn::TopicArn;
 use crate::outcome::Outcome;
 
 /// Names an event of a replay: the header [`REPLAY_ID`](crate::headers::REPLAY_ID).
@@ -71,9 +72,19 @@ impl OutcomeReport {
         }
     }
 
-    /// The report with this label; `circuit` is what an event waits for.
+    /// What is signed of a report on an event.
+    #[must_use]
+    pub fn signed_text(&self, id: ReplayId) -> String {
+        let circuit = if let Self::Held(circuit) = self { circuit.as_str() } else { "" };
+        format!("{id} {} {circuit}", self.label())
+    }
+
+    /// The report with this label; `circuit` is what an event waits for, `service` or the ARN of a topic.
     #[must_use]
     pub fn from_label(label: &str, circuit: &str) -> Option<Self> {
+        if label == "held" && circuit != "service" && TopicArn::parse(circuit).is_err() {
+            return None;
+        }
         let all =
             [Self::Published, Self::Skipped, Self::DeadLettered, Self::Held(circuit.to_owned())];
         all.into_iter().find(|it| it.label() == label)
@@ -136,5 +147,6 @@ mod tests {
             assert_eq!(OutcomeReport::from_label(report.label(), "service"), Some(report));
         }
         assert_eq!(OutcomeReport::from_label("parked", ""), None);
+        assert_eq!(OutcomeReport::from_label("held", "call this number"), None);
     }
 }

@@ -34,6 +34,9 @@ const SIGNED: [&str; 12] = [
 /// Before all that is signed, so that no other program's signature by the same key is one of these.
 const PURPOSE: &[u8] = b"event-pusher-sns headers 1";
 
+/// The same before a report.
+const PURPOSE_OF_REPORTS: &[u8] = b"event-pusher-sns report 1";
+
 /// A secret that all workers and operators of a dead-letter queue share.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
@@ -73,6 +76,25 @@ impl SigningKey {
     ) -> bool {
         let Some(signature) = bytes(signature) else { return false };
         self.over(header, message_id).verify_slice(&signature).is_ok()
+    }
+
+    /// The signature of a report to a replay, given as a text.
+    #[must_use]
+    pub fn sign_report(&self, report: &str) -> String {
+        hexadecimal(&self.over_report(report).finalize().into_bytes())
+    }
+
+    /// As [`Self::verifies`], for a report.
+    #[must_use]
+    pub fn verifies_report(&self, signature: &[u8], report: &str) -> bool {
+        bytes(signature).is_some_and(|it| self.over_report(report).verify_slice(&it).is_ok())
+    }
+
+    fn over_report(&self, report: &str) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        mac.update(PURPOSE_OF_REPORTS);
+        mac.update(report.as_bytes());
+        mac
     }
 
     fn over(

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+use super::Target;
 use crate::outcome::SourceError;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::replay::OutcomeReport;
@@ -25,6 +26,10 @@ pub(super) struct Canary {
     queues: BTreeSet<String>,
     /// The numbers of those of which no outcome is known.
     open: BTreeSet<u32>,
+    /// It goes to an exchange, which may lead to several queues: a worker of one tells nothing of the others.
+    is_spread: bool,
+    /// What has held some of it, where it is spread.
+    was_held: Option<String>,
     /// Why no report can arrive.
     no_reports: Option<String>,
 }
@@ -59,10 +64,11 @@ pub(super) enum Verdict {
 
 impl Canary {
     /// `None`: there is none.
-    pub(super) fn new(size: Option<u64>, watch: Duration) -> Self {
+    pub(super) fn new(size: Option<u64>, watch: Duration, target: &Target) -> Self {
         let state = size.map_or(State::Over, State::Sending);
-        let (is_sent, queues, open, no_reports) = Default::default();
-        Self { state, is_sent, watch, queues, open, no_reports }
+        let is_spread = matches!(target, Target::SourceExchange | Target::Exchange(_));
+        let (is_sent, queues, open, was_held, no_reports) = Default::default();
+        Self { state, is_sent, watch, queues, open, is_spread, was_held, no_reports }
     }
 
     pub(super) fn lets_send(&self) -> bool {
@@ -81,9 +87,16 @@ impl Canary {
 
     /// Takes in a worker's report. That one is dead-lettered again the browser will see, with the reason.
     pub(super) fn reported(&mut self, number: u32, report: &OutcomeReport) {
-        if matches!(report, OutcomeReport::Published | OutcomeReport::Skipped) {
-            self.open.remove(&number);
+        match report {
+            OutcomeReport::Published | OutcomeReport::Skipped => _ = self.open.remove(&number),
+            OutcomeReport::Held(circuit) if self.is_spread => self.was_held = Some(circuit.clone()),
+            OutcomeReport::Held(_) | OutcomeReport::DeadLettered => {}
         }
+    }
+
+    /// All of it is known to be published or skipped, and by nobody else held.
+    fn has_passed(&self) -> bool {
+        self.open.is_empty() && self.was_held.is_none()
     }
 
     /// No worker can report to this replay.
@@ -122,7 +135,7 @@ impl Canary {
     /// Waits until there is something to ask. May be dropped while it waits.
     pub(super) async fn due(&self) {
         match self.state {
-            State::Draining { .. } | State::Watching { .. } if self.open.is_empty() => {}
+            State::Draining { .. } | State::Watching { .. } if self.is_decided() => {}
             State::Draining { ask, .. } => sleep_until(ask).await,
             State::Watching { until } => sleep_until(until).await,
             State::Sending(_) | State::Over => std::future::pending().await,
@@ -137,10 +150,8 @@ impl Canary {
     ) -> Verdict {
         let now = Instant::now();
         match self.state {
-            State::Draining { .. } | State::Watching { .. } if self.open.is_empty() => {
-                self.state = State::Over;
-                Verdict::Well
-            }
+            State::Draining { .. } | State::Watching { .. } if self.is_decided() => self.pass(),
+            State::Watching { until } if now >= until && self.has_passed() => self.pass(),
             State::Watching { until } if now >= until => self.unpublished(held),
             State::Draining { until, .. } => match self.undrained(publisher).await {
                 None => {
@@ -157,6 +168,16 @@ impl Canary {
         }
     }
 
+    /// Nothing that may come yet changes the result.
+    fn is_decided(&self) -> bool {
+        self.has_passed() && !self.is_spread
+    }
+
+    fn pass(&mut self) -> Verdict {
+        self.state = State::Over;
+        Verdict::Well
+    }
+
     /// The time is over.
     fn unpublished(&self, held: Option<&str>) -> Verdict {
         let events = counted(self.open.len(), "event", "events");
@@ -165,7 +186,7 @@ impl Canary {
              amqp.dead_letter_queue and signing key, and with the write permission on amq.default; or wait longer with --watch",
             self.watch
         );
-        unknown_or_held(why, held)
+        unknown_or_held(why, self.was_held.as_deref().or(held))
     }
 
     /// A queue that has the canary yet, perhaps, and whether waiting is of no use.

@@ -1,12 +1,13 @@
 //! Asks for the outcome of some of the events that a replay sends, so that it notices a hold: one in a second, and the
 //! last one, besides the canary. While such an event is held the replay waits, since what it sends would only wait, too.
 
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use crate::replay::OutcomeReport;
+use crate::replay::{OutcomeReport, ReplayId};
 
 /// Between two events whose outcome is asked for.
 const ASK_EVERY: Duration = Duration::from_secs(1);
@@ -15,10 +16,15 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 /// reports, are gone, and the next event is asked for.
 const HELD_FOR: Duration = Duration::from_secs(90);
 
+/// Reports can be lost, and an hour of them is enough to remember.
+const MOST_OPEN: usize = 3600;
+
 /// What a replay knows of the events that it asked for.
 #[derive(Debug, Default)]
 pub(super) struct Sample {
     asked: Option<Instant>,
+    /// The numbers of events that were asked for and have no outcome yet, the latest of them: of others nothing is believed.
+    open: BTreeSet<u32>,
     held: Option<Held>,
 }
 
@@ -40,8 +46,25 @@ impl Sample {
         is_due || is_last
     }
 
+    /// The event is sent.
+    pub(super) fn sent(&mut self, id: ReplayId) {
+        if !id.asks {
+            return;
+        }
+        if self.open.len() >= MOST_OPEN {
+            self.open.pop_first();
+        }
+        self.open.insert(id.number);
+    }
+
     /// Takes in what a worker reports.
     pub(super) fn reported(&mut self, number: u32, report: OutcomeReport) {
+        if !self.open.contains(&number) {
+            return;
+        }
+        if !matches!(report, OutcomeReport::Held(_)) {
+            self.open.remove(&number);
+        }
         match report {
             OutcomeReport::Held(circuit) => {
                 self.held = Some(Held { number, circuit, until: Instant::now() + HELD_FOR });
@@ -92,10 +115,15 @@ mod tests {
         let mut sample = Sample::default();
         let held = || OutcomeReport::Held("topic".to_owned());
         sample.reported(1, held());
+        assert_eq!(sample.held(), None, "nobody has asked for it");
+        (1..=3).for_each(|number| sample.sent(ReplayId { replay: 0xab, number, asks: true }));
+        sample.reported(1, held());
         sample.reported(2, OutcomeReport::Published);
         assert_eq!(sample.held(), Some("topic"));
         sample.reported(1, OutcomeReport::Published);
         assert_eq!(sample.held(), None);
+        sample.reported(1, held());
+        assert_eq!(sample.held(), None, "it has an outcome");
         sample.reported(3, held());
         sample.expires().await;
         assert_eq!(sample.held(), None);

@@ -252,9 +252,8 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         };
         self.run.sent += 1;
         self.has_begun = true;
-        let is_last = self.pending.is_empty();
-        let asks = !self.run.canary.is_over() || self.run.sample.asks(is_last);
-        let asks = asks && self.reports.is_some();
+        let asks = self.reports.is_some()
+            && (!self.run.canary.is_over() || self.run.sample.asks(self.pending.is_empty()));
         let id = ReplayId { replay: self.run.id, number: self.run.sent, asks };
         revive(&mut kept.message, &letter, &address, id.to_string());
         kept.message.sign(self.run.dead_letters.sources.key());
@@ -279,6 +278,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             letter.origin.queue.as_deref()
         };
         self.run.canary.sent(id.number, queue);
+        self.run.sample.sent(id);
         let address = address.to_string();
         self.in_flight.push_back(InFlightLetter { tag, id: letter.id, address, sent });
         Ok(())

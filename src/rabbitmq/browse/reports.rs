@@ -11,12 +11,15 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::headers::outcome_report;
 use crate::replay::{OutcomeReport, ReplayId};
+use crate::signature::SigningKey;
 
 /// Reports, as they arrive.
 #[derive(Debug)]
 pub(crate) struct OutcomeReports {
     consumer: Consumer,
     _channel: Channel,
+    /// What reports have to be signed by.
+    key: Option<SigningKey>,
 }
 
 impl<T: Send + 'static> QueueBrowser<T> {
@@ -45,7 +48,8 @@ impl<T: Send + 'static> QueueBrowser<T> {
             FieldTable::default(),
         );
         let consumer = bounded(&format!("queue `{}`", lock.name), consuming).await?;
-        Ok(OutcomeReports { consumer, _channel: channel })
+        let key = self.broker.config().signing_key.clone();
+        Ok(OutcomeReports { consumer, _channel: channel, key })
     }
 }
 
@@ -55,7 +59,9 @@ impl OutcomeReports {
         loop {
             match self.consumer.next().await {
                 Some(Ok(delivery)) => {
-                    if let Some(report) = outcome_report::read(&delivery.properties) {
+                    if let Some(report) =
+                        outcome_report::read(&delivery.properties, self.key.as_ref())
+                    {
                         return report;
                     }
                 }

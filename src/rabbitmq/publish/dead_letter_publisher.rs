@@ -150,7 +150,8 @@ impl DeadLetterPublisher {
         let Some(queue) = browse_lock(&self.broker.config().dead_letter_queue) else { return };
         // What keeps the connection from opening is logged with the first dead letter that needs it.
         if let Ok(Ok(open)) = timeout(LONGEST_REPORT, self.open()).await {
-            open.reports.send(&open.publisher, &queue, id, report).await;
+            let key = self.broker.config().signing_key.as_ref();
+            open.reports.send(&open.publisher, &queue, id, report, key).await;
         }
     }
 

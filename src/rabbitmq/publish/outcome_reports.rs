@@ -13,6 +13,7 @@ use super::error::PublishError;
 use crate::limits::MOST_REPORTS;
 use crate::rabbitmq::headers::outcome_report::report_properties;
 use crate::replay::{OutcomeReport, ReplayId};
+use crate::signature::SigningKey;
 
 /// A report that takes longer is given up: an event that is settled must not keep its source from stopping.
 pub(super) const LONGEST_REPORT: Duration = Duration::from_secs(2);
@@ -37,12 +38,13 @@ impl OutcomeReports {
         queue: &str,
         id: ReplayId,
         report: &OutcomeReport,
+        key: Option<&SigningKey>,
     ) {
         let is_refused = self.refused.get().is_some_and(|at| at.elapsed() < TRY_AGAIN);
         if is_refused || !self.may_send() {
             return;
         }
-        let message = (&[][..], report_properties(id, report));
+        let message = (&[][..], report_properties(id, report, key));
         let sending = publisher.publish_unless_blocked(("", queue), message);
         let Ok(Err(PublishError::Lost(error))) = timeout(LONGEST_REPORT, sending).await else {
             return;

@@ -158,3 +158,29 @@ async fn no_header_of_a_producer_makes_a_worker_publish_anywhere_else() {
         stand.leave_nothing().await;
     }
 }
+
+/// Two queues get each event: one worker skips it, and the other's topic is held.
+#[tokio::test]
+async fn a_canary_through_an_exchange_passes_only_if_no_worker_of_any_queue_holds_it() {
+    let stand = Stand::new("canary-spread").await;
+    let (worker, _sns) = worker_in_a_hold(&stand).await;
+    let second = format!("{}.second", stand.queue());
+    let skips = [
+        ("AMQP__SOURCES__EVENTS__QUEUE", &*second),
+        ("SNS__PM_MESSAGES_TOPIC", ""),
+        ("LOG__FILTER", "info"),
+    ];
+    let other = Worker::start_with(&stand, &skips).await;
+    stand.bury_numbers(0..10).await;
+    let replay = ["replay", "--canary", "3", "--to-exchange", "--watch", "4s"];
+    let ended = dlq(&stand, &replay).await;
+    expect(&ended, 1, &["the events of the canary wait", "replayed 3 of 10"]);
+    other.stop().await;
+    worker.stop().await;
+    stand.drain_dead_letters(7).await;
+    stand.drain(&stand.queue(), 3).await;
+    for queue in [second.clone(), format!("{second}.held")] {
+        stand.delete(&queue).await;
+    }
+    stand.leave_nothing().await;
+}
