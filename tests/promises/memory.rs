@@ -59,7 +59,9 @@ async fn memory_stays_flat_when_sns_is_slow_and_the_queue_is_long() {
     let after = worker.peak_kib();
     println!("{after} KiB at most, with {count} events");
     assert!(after <= MOST_KIB, "{after} KiB");
-    assert!(after - before <= LATE_KIB, "from {before} to {after} KiB");
+    // The kernel counts pages for each processor by itself, and adds them up late: the same peak may be read some pages lower.
+    let late = after.saturating_sub(before);
+    assert!(late <= LATE_KIB, "from {before} to {after} KiB");
     assert!(most > prefetch / 2 && most <= prefetch, "{most} held, with a prefetch of {prefetch}");
     assert!(sns.counts().most_in_flight <= pool_size);
 
