@@ -48,9 +48,8 @@ on_both_brokers! {
 }
 
 /// Restarts the broker in the middle of a feed, in order or by a crash. All events arrive, and in their order.
-async fn survives(name: &str, crash: bool) {
+async fn survives(name: &str, broker: &OwnBroker, crash: bool) {
     const EVENTS: u32 = 3000;
-    let (broker, _guard) = OwnBroker::alone().await;
     let stand = Stand::on(name, &broker.uri(0)).await;
     let count = EVENTS.to_string();
     let running = program(&stand, &["--rate", "500/s", "--count", &count, "--seed", "3"]).start();
@@ -97,17 +96,19 @@ async fn survives(name: &str, crash: bool) {
 
 #[tokio::test]
 async fn a_broker_that_restarts_in_order_ends_no_feed() {
-    survives("feed-restarts", false).await;
+    let (broker, _guard) = OwnBroker::alone().await;
+    survives("feed-restarts", broker, false).await;
 }
 
 #[tokio::test]
 async fn a_broker_that_crashes_ends_no_feed() {
-    survives("feed-crashes", true).await;
+    // Nobody else's: after a crash RabbitMQ 3.10 may refuse to declare quorum queues (INTERNAL_ERROR).
+    survives("feed-crashes", &OwnBroker::single().await, true).await;
 }
 
 #[tokio::test]
 async fn a_permission_that_is_missing_ends_a_feed_at_once_and_ctrl_c_one_that_waits() {
-    let (broker, _guard) = OwnBroker::alone().await;
+    let broker = OwnBroker::single().await;
     let stand = Stand::on("feed-refused", &broker.uri(0)).await;
     expect(&feed(&stand, &["--count", "1", "--rate", "max"]).await, 0, &["published 1 event"]);
     stand.purge(&stand.queue()).await;
