@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::{expect, feed, program, said};
-use crate::support::{OwnBroker, Program, Stand, on_both_brokers, wait_for};
+use crate::support::{Door, OwnBroker, Program, Proxy, Stand, on_both_brokers, wait_for};
 
 fn bound_by(stand: &Stand, keys: &str, arguments: &[&str]) -> Program {
     let arguments = [&["--rate", "max", "--count", "30"], arguments].concat();
@@ -108,7 +108,7 @@ async fn a_broker_that_crashes_ends_no_feed() {
 
 #[tokio::test]
 async fn a_permission_that_is_missing_ends_a_feed_at_once_and_ctrl_c_one_that_waits() {
-    let broker = OwnBroker::single().await;
+    let (broker, _guard) = OwnBroker::shared().await;
     let stand = Stand::on("feed-refused", &broker.uri(0)).await;
     expect(&feed(&stand, &["--count", "1", "--rate", "max"]).await, 0, &["published 1 event"]);
     stand.purge(&stand.queue()).await;
@@ -118,14 +118,18 @@ async fn a_permission_that_is_missing_ends_a_feed_at_once_and_ctrl_c_one_that_wa
     let refused =
         program(&stand, &["--count", "5"]).with("AMQP__URI", &uri).with("AMQP__DECLARE", "false");
     expect(&refused.run().await, 1, &["ACCESS_REFUSED", "published 0 events"]);
-    let running = program(&stand, &["--rate", "100/s"]).start();
+    let network = Proxy::start(&stand.amqp_uri, Door::Open).await;
+    let uri = network.instead_of(&stand.amqp_uri);
+    let running = program(&stand, &["--rate", "100/s"]).with("AMQP__URI", &uri).start();
     wait_for("events", async || (stand.ready(&stand.queue()).await > 10).then_some(())).await;
-    broker.kill(0).await;
+    let taken = network.taken();
+    network.set(Door::Refusing);
+    network.cut();
+    // It has lost its connection, and tries to connect again.
+    network.takes(taken + 1).await;
     running.signal(nix::sys::signal::Signal::SIGINT);
     let ended = running.wait().await;
     assert!(ended.all().contains("published "), "{ended:?}");
-    broker.start_again(0).await;
-    let stand = stand.again().await;
     stand.purge(&stand.queue()).await;
     stand.leave_nothing().await;
 }
