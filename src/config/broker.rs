@@ -24,6 +24,7 @@ const SHORTEST_PARKING: Duration = Duration::from_millis(100);
 
 /// Notes what doesn't fit together, and adds what follows from the rest.
 pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
+    let ordered: Vec<_> = config.amqp.sources.iter().map(|it| config.keeps_order(it)).collect();
     let Config { amqp, sns, outage, .. } = config;
     nodes(merged, amqp);
     check_tls(merged, amqp);
@@ -32,8 +33,9 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
     }
     check_dead_letter_rate(merged, amqp);
     let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
-    for source in &mut amqp.sources {
+    for (source, keeps_order) in amqp.sources.iter_mut().zip(ordered) {
         check_source(merged, source);
+        source.single_active &= keeps_order;
         source.parking =
             parking.map(|time| Parking { queue: format!("{}{HELD}", source.queue), time });
     }

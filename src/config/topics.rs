@@ -4,9 +4,10 @@ use super::key::{Key, Origin};
 use super::layer::Layer;
 use super::problem::{Problem, Problems};
 use super::schema;
-use super::settings::{Config, EmptiedTopic, ExchangeType, Source};
+use super::settings::{Config, EmptiedTopic, ExchangeType, Ordering, Source};
 use super::value::{at, is_unset, leaves};
 use crate::event::{EventKind, Format};
+use crate::route::Routing;
 
 impl Config {
     /// The kinds of event that a source may carry, as far as its format, exchange and bindings tell.
@@ -20,6 +21,14 @@ impl Config {
         }
         let keys: Vec<_> = source.routing_keys.iter().map(String::as_str).collect();
         source.format.kinds(&source.exchange, &keys)
+    }
+
+    /// Whether anything that a source may carry is published in order: always on a FIFO topic.
+    #[must_use]
+    pub fn keeps_order(&self, source: &Source) -> bool {
+        let (kinds, mut all) = (self.kinds_of(source), self.routings());
+        let is_fifo = |routing: &Routing| kinds.iter().any(|kind| routing.has_fifo_topic(*kind));
+        self.sns.ordering == Ordering::PerKey || all.any(is_fifo)
     }
 
     /// The keys of `[sns]` of which one must be set before anything of this source can be published, in words; `None` if a
@@ -64,8 +73,12 @@ impl Config {
     /// Whether a topic is set for one of these kinds, for any domain.
     #[must_use]
     pub fn has_topic(&self, kinds: &[EventKind]) -> bool {
-        let mut all = std::iter::once(&self.sns.routing).chain(self.hosts.values());
-        all.any(|routing| kinds.iter().any(|kind| routing.has_topic(*kind)))
+        self.routings().any(|routing| kinds.iter().any(|kind| routing.has_topic(*kind)))
+    }
+
+    /// That of `[sns]`, and those of single domains.
+    fn routings(&self) -> impl Iterator<Item = &Routing> {
+        std::iter::once(&self.sns.routing).chain(self.hosts.values())
     }
 
     /// The keys of topics for these kinds, in words.

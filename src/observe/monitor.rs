@@ -43,10 +43,12 @@ pub struct Monitor {
     /// By kind and way to end.
     outcomes: [[OnceCell<IntCounter>; ENDS]; KINDS],
     prefetch: u16,
-    /// Ready events for each consumer of the queue.
-    share: Cell<f64>,
-    /// The broker counts more consumers of the queue than one.
-    is_shared: Cell<bool>,
+    /// Ready events and consumers of the queue, as the broker says.
+    queue: Cell<(u32, u32)>,
+    /// Only one consumer of the queue gets messages.
+    is_single_active: Cell<bool>,
+    /// The deliveries before this session.
+    deliveries_before: Cell<u64>,
     /// Whose depth was told.
     dead_letter_queue: OnceCell<String>,
     recent: Rc<RecentErrors>,
@@ -69,8 +71,9 @@ impl Monitor {
             seconds: metrics.delivery_seconds.with_label_values(label),
             outcomes: Default::default(),
             prefetch: 0,
-            share: Cell::new(0.0),
-            is_shared: Cell::new(false),
+            queue: Cell::default(),
+            is_single_active: Cell::default(),
+            deliveries_before: Cell::default(),
             dead_letter_queue: OnceCell::new(),
             recent: Rc::default(),
             incidents: Rc::default(),
@@ -144,16 +147,34 @@ impl Monitor {
         if let Some((ready, consumers)) = depth {
             queue_ready.with_label_values(source).set(ready.into());
             queue_consumers.with_label_values(source).set(consumers.into());
-            self.share.set(f64::from(ready) / f64::from(consumers.max(1)));
-            self.is_shared.set(consumers > 1);
+            self.queue.set((ready, consumers));
         } else {
             // Not there is no trouble.
             let _ = queue_ready.remove_label_values(source);
             let _ = queue_consumers.remove_label_values(source);
             let _ = queue_parked.remove_label_values(source);
             self.no_dead_letters_known();
-            self.share.set(0.0);
+            self.queue.set((0, 0));
         }
+    }
+
+    /// A session begins, in which nothing has come yet.
+    pub fn begin_session(&self, is_single_active: bool) {
+        self.is_single_active.set(is_single_active);
+        self.deliveries_before.set(self.deliveries.get());
+    }
+
+    /// The ready events that this worker may expect, so that the sum over all workers is what is ready.
+    fn share(&self) -> f64 {
+        let (ready, consumers) = self.queue.get();
+        if self.is_single_active.get() {
+            // RabbitMQ tells nobody who is active. Where messages wait, the active one gets some; a quorum queue counts only that one.
+            let has_come = self.deliveries.get() > self.deliveries_before.get();
+            return if has_come || consumers == 0 { ready.into() } else { 0.0 };
+        }
+        // A quorum queue counts the active consumer alone, whose share is all then; a classic one counts those that stand by, too.
+        let is_standby = self.seen.borrow().state == State::Standby && consumers <= 1;
+        if is_standby { 0.0 } else { f64::from(ready) / f64::from(consumers.max(1)) }
     }
 
     /// The broker says no more of the dead-letter queue.
@@ -178,9 +199,7 @@ impl Monitor {
     pub fn refresh(&self) {
         #[allow(clippy::cast_precision_loss, reason = "the prefetch bounds it")]
         let taken = self.in_flight.get() as f64;
-        // A quorum queue counts the active consumer alone, whose share is all then; a classic one counts those that stand by, too.
-        let is_standby = self.seen.borrow().state == State::Standby && !self.is_shared.get();
-        let share = if is_standby { 0.0 } else { self.share.get() };
+        let share = self.share();
         // Some are ready only where no consumer may get more: some of what this one has may not be taken yet.
         let delivered = if share > 0.0 { taken.max(self.prefetch.into()) } else { taken };
         self.backlog.set(share + delivered);

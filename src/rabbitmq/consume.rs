@@ -13,7 +13,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::Channel;
 use tokio::task::JoinHandle;
 
 use self::ack_tracker::AckTracker;
@@ -37,7 +36,7 @@ use crate::rabbitmq::headers::origin::{origin, take_forged};
 use crate::rabbitmq::headers::originals;
 use crate::rabbitmq::headers::parked::unparked_properties;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
-use crate::rabbitmq::topology::arguments::SINGLE_ACTIVE_CONSUMER;
+use crate::rabbitmq::topology::order_arguments::OrderArguments;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 use crate::signature::SigningKey;
 
@@ -63,6 +62,8 @@ pub struct RabbitQueue {
     monitor: Option<Rc<Monitor>>,
     /// What is known of queues that are used as they are, once that was asked.
     used_as_is: Cell<Option<UsedAsIs>>,
+    /// The arguments for order that the queue had when it was declared last.
+    order: Cell<Option<OrderArguments>>,
 }
 
 impl RabbitQueue {
@@ -73,9 +74,9 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (past, sizes, used_as_is) = Default::default();
+        let (past, sizes, used_as_is, order) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
-        Self { broker, source, dead_letters, past, sizes, rate, monitor: None, used_as_is }
+        Self { broker, source, dead_letters, past, sizes, rate, monitor: None, used_as_is, order }
     }
 
     /// Tells how much is in the queue, too.
@@ -86,18 +87,11 @@ impl RabbitQueue {
 
     /// Declares what the source needs, or checks it. Queues that are used as they are may be streams; the source's own refuses the
     /// consumer then, and others are asked once.
-    async fn ensure(
-        &self,
-        connection: &BrokerConnection,
-        channel: &Channel,
-    ) -> Result<Ensured, SourceError> {
+    async fn ensure(&self, connection: &BrokerConnection) -> Result<Ensured, SourceError> {
         let amqp = self.broker.config();
         if amqp.declare {
-            topology::declare(channel, amqp, &self.source).await?;
-            let arguments = topology::queue_arguments(amqp);
-            // What is declared was compared with what is there.
-            let single_active = Some(arguments.contains_key(SINGLE_ACTIVE_CONSUMER));
-            return Ok(Ensured { single_active, is_single: false, may_look: true });
+            let order = self.declare(connection).await?;
+            return Ok(Ensured::declared(order.is_single_active()));
         }
         let may_look = topology::find(connection, amqp, &self.source).await?;
         let used = if let Some(used) = self.used_as_is.get() {
@@ -108,7 +102,24 @@ impl RabbitQueue {
             own_queues::judge(&self.broker, connection, &self.source).await
         };
         self.used_as_is.set(Some(used));
-        Ok(Ensured { single_active: None, is_single: used.is_single_active, may_look })
+        Ok(Ensured::found(used.is_single_active, may_look, self.source.single_active))
+    }
+
+    async fn declare(&self, connection: &BrokerConnection) -> Result<OrderArguments, SourceError> {
+        let (amqp, source, known) = (self.broker.config(), &self.source, self.order.get());
+        let order = topology::declare(connection, amqp, source, known).await?;
+        self.order.set(Some(order));
+        let deviation = order.deviation(OrderArguments::of(amqp, source));
+        if let Some(deviation) = deviation.filter(|_| known != Some(order)) {
+            tracing::info!(
+                event = "queue_adopted",
+                source = source.name,
+                queue = source.queue,
+                deviation,
+                "queue was declared with other arguments for order, and is used as it is"
+            );
+        }
+        Ok(order)
     }
 }
 
@@ -119,6 +130,24 @@ struct Ensured {
     /// The same when the first session began; somebody may have created the queue anew since.
     is_single: bool,
     may_look: bool,
+    /// Only one consumer of the queue gets messages, or that is not known and order is to be kept.
+    keeps_consumer: bool,
+}
+
+impl Ensured {
+    /// What is declared was compared with what is there.
+    const fn declared(is_single: bool) -> Self {
+        let single_active = Some(is_single);
+        Self { single_active, is_single, may_look: true, keeps_consumer: is_single }
+    }
+
+    const fn found(is_single: Option<bool>, may_look: bool, keeps_order: bool) -> Self {
+        let (single, keeps_consumer) = match is_single {
+            Some(is_single) => (is_single, is_single),
+            None => (false, keeps_order),
+        };
+        Self { single_active: None, is_single: single, may_look, keeps_consumer }
+    }
 }
 
 impl Source for RabbitQueue {
@@ -128,7 +157,7 @@ impl Source for RabbitQueue {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
         let channel = connection.channel().await?;
-        let ensured = match self.ensure(&connection, &channel).await {
+        let ensured = match self.ensure(&connection).await {
             Ok(ensured) => ensured,
             Err(error) => {
                 let events = std::iter::once((Purpose::Events, &*self.source.queue));
@@ -145,6 +174,7 @@ impl Source for RabbitQueue {
             monitor: self.monitor.clone(),
             single_active: ensured.single_active,
             may_look: ensured.may_look,
+            keeps_consumer: ensured.keeps_consumer,
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),
@@ -153,6 +183,9 @@ impl Source for RabbitQueue {
             sizes: Rc::clone(&self.sizes),
             heartbeat,
         };
+        if let Some(monitor) = &self.monitor {
+            monitor.begin_session(ensured.is_single);
+        }
         // The queue is looked at as often as a silent network would be noticed.
         let watch = Watchdog::new(2 * heartbeat, Rc::clone(&self.past));
         let watch = watch.of_single_active(ensured.is_single);

@@ -48,7 +48,7 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     inspector.dead_letters(report).await;
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
-        report(inspector.queue(&Wanted::events(amqp, &source.queue)).await);
+        report(inspector.queue(&Wanted::events(amqp, source)).await);
         if let Some(parking) = &source.parking {
             report(inspector.parking(source, parking).await);
         }

@@ -11,6 +11,7 @@
 pub(in crate::rabbitmq) mod arguments;
 mod declared;
 pub(in crate::rabbitmq) mod fitness;
+pub(in crate::rabbitmq) mod order_arguments;
 pub(crate) mod queue_state;
 pub(in crate::rabbitmq) mod stream;
 
@@ -21,25 +22,39 @@ use lapin::{Channel, ExchangeKind};
 pub(in crate::rabbitmq) use self::declared::DELIVERY_LIMIT;
 use self::declared::{DEAD_LETTER_EXCHANGE, DEAD_LETTER_STRATEGY};
 pub use self::declared::{dead_letter_arguments, parking_arguments, queue_arguments};
+use self::order_arguments::OrderArguments;
 use self::queue_state::QueueState;
 use super::connection::broker_connection::BrokerConnection;
 use super::connection::{bounded, on_channel};
 use crate::config::{Amqp, ExchangeType, Source};
 use crate::outcome::SourceError;
 
-/// Declares the topology of one source.
+/// Declares the topology of one source, each thing on a channel that a refusal closes. A queue that is there and differs in the
+/// arguments for order alone is used as it is; `known` are those that it had before. Returns those that it has.
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn declare(channel: &Channel, amqp: &Amqp, source: &Source) -> Result<(), SourceError> {
-    declare_dead_letters(channel, amqp).await?;
-    declare_exchange(channel, source).await?;
-    declare_queue(channel, &source.queue, queue_arguments(amqp)).await?;
-    for key in routing_keys(source) {
-        bind(channel, &source.queue, &source.exchange, key).await?;
-    }
-    declare_parking(channel, amqp, source).await
+/// What differs, with the key that says otherwise.
+pub(in crate::rabbitmq) async fn declare(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    known: Option<OrderArguments>,
+) -> Result<OrderArguments, SourceError> {
+    let exchanges = async |channel: &Channel| {
+        declare_dead_letters(channel, amqp).await?;
+        declare_exchange(channel, source).await
+    };
+    on_channel(connection, exchanges).await?;
+    let order = order_arguments::declare_queue(connection, amqp, source, known).await?;
+    let bound = async |channel: &Channel| {
+        for key in routing_keys(source) {
+            bind(channel, &source.queue, &source.exchange, key).await?;
+        }
+        declare_parking(channel, amqp, source).await
+    };
+    on_channel(connection, bound).await?;
+    Ok(order)
 }
 
 /// Checks that what is used as it is exists. Returns whether the source's queue may be looked at. A user who may not look at

@@ -5,6 +5,7 @@ mod conversations;
 mod fifo;
 mod restarts;
 mod storm;
+mod workers;
 
 use crate::fake_sns::FakeSns;
 use crate::support::{Stand, Totals, Worker};

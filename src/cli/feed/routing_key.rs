@@ -90,6 +90,7 @@ mod tests {
             queue: "events".to_owned(),
             parking: None,
             format,
+            single_active: false,
             discard: false,
         }
     }

@@ -101,6 +101,8 @@ pub struct Source {
     #[serde(deserialize_with = "read::format")]
     #[schemars(schema_with = "read::formats")]
     pub format: Format,
+    /// A new queue gets one active consumer. Only where order is kept; else false, whatever was set.
+    pub single_active: bool,
     /// Events may be taken though no topic is set for any of them, and so all are skipped.
     pub discard: bool,
 }

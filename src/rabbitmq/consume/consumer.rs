@@ -1,4 +1,4 @@
-//! Consuming: a small prefetch first, then the full one.
+//! Consuming: a small prefetch first, then the full one; or one consumer from the start to the end of a session, where order needs it.
 
 pub(crate) mod options;
 mod prefetch;
@@ -86,9 +86,10 @@ impl SourceConsumer {
         watchdog: Watchdog,
     ) -> Result<Self, SourceError> {
         let stage = Stage::First(Instant::now() + ESTABLISHED);
-        let prefetch = options.fitting().min(FIRST_PREFETCH);
+        let first = if options.keeps_consumer { options.prefetch } else { FIRST_PREFETCH };
+        let prefetch = options.fitting().min(first);
         let consumer = consume(&options, 1, prefetch).await?;
-        let is_small = prefetch < options.prefetch;
+        let is_small = prefetch < options.prefetch && !options.keeps_consumer;
         let stands_by_still = watchdog.is_standby();
         Ok(Self {
             stands_by_still,
@@ -117,7 +118,8 @@ impl SourceConsumer {
             self.tell(State::Standby);
         }
         loop {
-            if self.stage != Stage::Full || self.full < self.options.prefetch {
+            let may_grow = self.stage != Stage::Full || self.full < self.options.prefetch;
+            if may_grow && !self.options.keeps_consumer {
                 self.gather()?;
                 self.grow(&tracker.borrow())?;
             }
@@ -144,8 +146,9 @@ impl SourceConsumer {
     pub(in crate::rabbitmq) async fn stop(&mut self) -> Vec<Arrived> {
         // The answer comes behind all that was delivered.
         self.options.bytes.start_discarding();
-        if self.too_much {
-            // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before.
+        if self.too_much || self.options.keeps_consumer {
+            // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before. What comes from
+            // now on goes back in its place when the channel is closed.
             return self.rest();
         }
         // One that is being begun must be there to be cancelled. A question to the queue may take long, and needs no answer any more.

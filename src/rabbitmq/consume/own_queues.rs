@@ -10,8 +10,8 @@ use crate::rabbitmq::topology::fitness::{self, Fitness};
 /// What is known of a source's queue that is used as it is.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UsedAsIs {
-    /// Only one of its consumers gets messages.
-    pub(super) is_single_active: bool,
+    /// Only one of its consumers gets messages. `None`: that can't be told.
+    pub(super) is_single_active: Option<bool>,
 }
 
 /// Looks at the source's queue and at the one for its parked events, and logs what is wrong with them.
@@ -20,7 +20,7 @@ pub(super) async fn judge(
     connection: &BrokerConnection,
     source: &Source,
 ) -> UsedAsIs {
-    let ours = QueueArguments::durable(topology::queue_arguments(broker.config()));
+    let ours = QueueArguments::durable(topology::queue_arguments(broker.config(), source));
     let is_strict = greeting::refuses_wrong_arguments(broker).await;
     let known = fitness::known(connection, is_strict, &source.queue, ours).await.ok();
     if let Some(known) = &known
@@ -35,7 +35,7 @@ pub(super) async fn judge(
         warn(source, &parking.queue, &problem);
     }
     judge_dead_letters(broker, connection, source, is_strict).await;
-    UsedAsIs { is_single_active: known.as_ref().is_some_and(fitness::is_single_active) }
+    UsedAsIs { is_single_active: known.as_ref().map(fitness::is_single_active) }
 }
 
 /// All sources have the same dead-letter queue; the first one says what is wrong with it.

@@ -9,6 +9,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{QueueArguments, STREAM};
 use crate::rabbitmq::topology::fitness::{self, Fitness};
+use crate::rabbitmq::topology::order_arguments::{self, OrderArguments};
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
 /// A queue that `run` needs, as it would declare it.
@@ -18,22 +19,24 @@ pub(super) struct Wanted<'a> {
     /// The source's queue, to which parked events come back.
     home: &'a str,
     arguments: FieldTable,
+    /// The source, where this is its queue.
+    source: Option<&'a Source>,
 }
 
 impl<'a> Wanted<'a> {
-    pub(super) fn events(amqp: &Amqp, queue: &'a str) -> Self {
-        let arguments = topology::queue_arguments(amqp);
-        Self { purpose: Purpose::Events, queue, home: queue, arguments }
+    pub(super) fn events(amqp: &Amqp, source: &'a Source) -> Self {
+        let (queue, arguments) = (&source.queue, topology::queue_arguments(amqp, source));
+        Self { purpose: Purpose::Events, queue, home: queue, arguments, source: Some(source) }
     }
 
     pub(super) fn dead_letters(amqp: &'a Amqp) -> Self {
         let (queue, arguments) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp));
-        Self { purpose: Purpose::DeadLetters, queue, home: queue, arguments }
+        Self { purpose: Purpose::DeadLetters, queue, home: queue, arguments, source: None }
     }
 
     fn parked(amqp: &Amqp, queue: &'a str, home: &'a str) -> Self {
         let arguments = topology::parking_arguments(amqp, home);
-        Self { purpose: Purpose::Parked, queue, home, arguments }
+        Self { purpose: Purpose::Parked, queue, home, arguments, source: None }
     }
 }
 
@@ -59,15 +62,12 @@ impl Inspector<'_> {
         if let Err(error) = self.find_queue(queue).await {
             return self.absent(&Resource::Queue((*queue).to_owned()), &named, error);
         }
-        let compared = match self.channel().await {
-            Ok(channel) if self.amqp.declare => {
-                Some(topology::declare_queue(&channel, queue, arguments.clone()).await)
-            }
-            Ok(_) => None,
-            Err(error) => Some(Err(error)),
-        };
+        let compared = if self.amqp.declare { Some(self.compare(wanted).await) } else { None };
         match compared {
-            Some(Ok(())) => return Finding::good(format!("{named}: exists, as configured")),
+            Some(Ok(None)) => return Finding::good(format!("{named}: exists, as configured")),
+            Some(Ok(Some(deviation))) => {
+                return Finding::good(format!("{named}: exists, used as it is: {deviation}"));
+            }
             // It is there no longer, or the broker does not answer.
             Some(Err(error @ (SourceError::NotFound(_) | SourceError::Failed(_)))) => {
                 return Finding::bad(error.to_string());
@@ -92,6 +92,20 @@ impl Inspector<'_> {
                 "{shown}: exists; RabbitMQ compares it only for a user with the configure permission on it"
             )),
         }
+    }
+
+    /// Declares a queue that is there once more, by which RabbitMQ compares. Returns in which of the arguments for order it differs,
+    /// if it does.
+    async fn compare(&self, wanted: &Wanted<'_>) -> Result<Option<String>, SourceError> {
+        let Wanted { queue, arguments, source, .. } = wanted;
+        let Some(source) = source else {
+            let channel = self.channel().await?;
+            topology::declare_queue(&channel, queue, arguments.clone()).await?;
+            return Ok(None);
+        };
+        let connection = self.publisher.connection();
+        let order = order_arguments::declare_queue(connection, self.amqp, source, None).await?;
+        Ok(order.deviation(OrderArguments::of(self.amqp, source)))
     }
 
     async fn look_at(&self, queue: &str, ours: &FieldTable) -> Found {
@@ -135,8 +149,13 @@ impl Inspector<'_> {
             (Fitness::Fit, Found::Known(known)) => fitness::remark(known),
             (Fitness::Fit, _) => None,
         };
-        let remark = remark.map_or(String::new(), |it| format!("; {it}"));
-        Finding::good(format!("{shown}: exists, used as it is{remark}"))
+        let order = match (wanted.source, found) {
+            (Some(source), Found::Known(known)) => OrderArguments::deviation_of(known, source),
+            _ => None,
+        };
+        let remarks: String =
+            [remark, order].into_iter().flatten().map(|it| format!("; {it}")).collect();
+        Finding::good(format!("{shown}: exists, used as it is{remarks}"))
     }
 
     /// `run` can do without, but a held topic has consequences then.

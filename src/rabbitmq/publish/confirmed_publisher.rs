@@ -4,7 +4,7 @@
 use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 
-use lapin::BasicProperties;
+use lapin::{BasicProperties, Channel};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::alarm::Alarm;
@@ -14,7 +14,7 @@ use super::pending_confirms::PendingConfirms;
 use crate::config::Source;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{BLOCKED, Broker, bounded};
+use crate::rabbitmq::connection::{BLOCKED, Broker, on_channel};
 use crate::rabbitmq::headers::amqp_message::basic_properties;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::topology;
@@ -163,21 +163,20 @@ impl ConfirmedPublisher {
     /// Makes sure of a source's exchange. Where the worker declares, this declares, too: exchange and queue, so that
     /// what is published is kept for a worker.
     pub(crate) async fn ensure(&self, broker: &Broker, source: &Source) -> Result<(), SourceError> {
-        let (channel, amqp) = (self.connection.channel().await?, broker.config());
+        let (connection, amqp) = (&self.connection, broker.config());
         if amqp.declare {
-            if let Err(error) = topology::declare(&channel, amqp, source).await {
-                let events = (Purpose::Events, &*source.queue);
-                let queues = std::iter::once(events).chain(stream::targets(amqp, source));
-                return Err(stream::cause_of(error, broker, &self.connection, queues).await);
-            }
-        } else {
-            let found = topology::find_exchange(&channel, &source.exchange).await;
-            found.map_err(|error| {
-                error.reworded(|said| format!("{said}; create it, or set amqp.declare = true"))
-            })?;
+            let Err(error) = topology::declare(connection, amqp, source, None).await else {
+                return Ok(());
+            };
+            let events = (Purpose::Events, &*source.queue);
+            let queues = std::iter::once(events).chain(stream::targets(amqp, source));
+            return Err(stream::cause_of(error, broker, connection, queues).await);
         }
-        let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
-        Ok(())
+        let found =
+            async |channel: &Channel| topology::find_exchange(channel, &source.exchange).await;
+        on_channel(connection, found).await.map_err(|error| {
+            error.reworded(|said| format!("{said}; create it, or set amqp.declare = true"))
+        })
     }
 
     /// How many messages and consumers a queue has now.

@@ -11,7 +11,7 @@ use std::fmt;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
-use self::difference::Difference;
+pub(super) use self::difference::Difference;
 use crate::limits::MOST_ARGUMENTS;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;

@@ -5,7 +5,8 @@ mod tests;
 
 use lapin::types::{AMQPValue, FieldTable, LongString};
 
-use crate::config::{Amqp, QueueType};
+use super::order_arguments::OrderArguments;
+use crate::config::{Amqp, QueueType, Source};
 
 /// RabbitMQ 4 gives a quorum queue a delivery limit of 20 where none is set, after which
 /// it drops; 3.x knows no way to say "none". This number is valid for both, and looking at
@@ -18,10 +19,16 @@ pub(super) const DEAD_LETTER_STRATEGY: &str = "x-dead-letter-strategy";
 pub(in crate::rabbitmq) const DELIVERY_LIMIT: &str = "x-delivery-limit";
 
 /// The arguments of a source's queue: at the delivery limit it dead-letters, at
-/// least once.
+/// least once. Where order is kept, it has one active consumer.
 #[must_use]
-pub fn queue_arguments(amqp: &Amqp) -> FieldTable {
+pub fn queue_arguments(amqp: &Amqp, source: &Source) -> FieldTable {
+    queue_arguments_with(amqp, OrderArguments::of(amqp, source))
+}
+
+/// The same with other arguments for order.
+pub(super) fn queue_arguments_with(amqp: &Amqp, order: OrderArguments) -> FieldTable {
     let mut arguments = typed(amqp);
+    order.put_into(&mut arguments);
     arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(&amqp.dead_letter_exchange));
     if amqp.queue_type == QueueType::Quorum {
         arguments.insert(DELIVERY_LIMIT.into(), i64::from(amqp.delivery_limit).into());

@@ -49,6 +49,14 @@ impl Routing {
         topic.is_some() || (kind == EventKind::Groupchat && !self.muc_topics.is_empty())
     }
 
+    /// Whether events of this kind may go to a FIFO topic.
+    #[must_use]
+    pub fn has_fifo_topic(&self, kind: EventKind) -> bool {
+        let (_, topic) = self.topics_by_kind()[kind as usize];
+        let rooms = self.muc_topics.values().filter(|_| kind == EventKind::Groupchat);
+        topic.into_iter().chain(rooms).any(TopicArn::is_fifo)
+    }
+
     /// All topics that are set, each with the names of its key in the configuration.
     pub fn topics(&self) -> impl Iterator<Item = (Vec<&str>, &TopicArn)> {
         let own = self.topics_by_kind().into_iter();

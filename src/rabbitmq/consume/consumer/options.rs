@@ -22,6 +22,10 @@ pub(in crate::rabbitmq) struct ConsumeOptions {
     pub(in crate::rabbitmq) single_active: Option<bool>,
     /// Whether the user may look at the queue: a refusal would close the channel.
     pub(in crate::rabbitmq) may_look: bool,
+    /// The consumer is neither cancelled nor followed by a larger one. The next one in the order of a single active consumer would
+    /// get messages before what this one holds is settled, and overtake it. And where the next one has a smaller prefetch and dies,
+    /// too, RabbitMQ returns what it held behind the rest of what came back before.
+    pub(in crate::rabbitmq) keeps_consumer: bool,
     pub(in crate::rabbitmq) channel: Channel,
     pub(in crate::rabbitmq) queue: String,
     /// How the consumer shows on RabbitMQ's side.

@@ -2,15 +2,15 @@
 
 /// An argument in which a queue differs from what was asked for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Difference<'a> {
-    pub(super) argument: &'a str,
+pub(in crate::rabbitmq::topology) struct Difference<'a> {
+    pub(in crate::rabbitmq::topology) argument: &'a str,
     /// Its value, and the name of its type.
-    pub(super) current: Option<(&'a str, &'a str)>,
+    pub(in crate::rabbitmq::topology) current: Option<(&'a str, &'a str)>,
 }
 
 impl<'a> Difference<'a> {
     /// From RabbitMQ's words (`rabbit_misc:assert_args_equivalence1`).
-    pub(super) fn read(said: &'a str) -> Option<Self> {
+    pub(in crate::rabbitmq::topology) fn read(said: &'a str) -> Option<Self> {
         let (_, rest) = said.split_once("inequivalent arg '")?;
         let (argument, rest) = rest.split_once('\'')?;
         let (_, current) = rest.rsplit_once("but current is ")?;

@@ -33,6 +33,7 @@ fn shown(arguments: &FieldTable) -> BTreeMap<String, String> {
     let value = |value: &AMQPValue| match value {
         AMQPValue::LongString(text) => text.to_string(),
         AMQPValue::LongLongInt(number) => number.to_string(),
+        AMQPValue::Boolean(set) => set.to_string(),
         other => panic!("{other:?}"),
     };
     arguments.inner().iter().map(|(name, it)| (name.to_string(), value(it))).collect()
@@ -45,11 +46,32 @@ fn the_tables_have_what_is_declared() {
         let inputs = Inputs { files, environment: Vec::new() };
         let amqp = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp;
         let declared = Rows::from([
-            ("source".to_owned(), shown(&queue_arguments(&amqp))),
+            ("source".to_owned(), shown(&queue_arguments(&amqp, &amqp.sources[0]))),
             ("parking".to_owned(), shown(&parking_arguments(&amqp, "event-pusher-sns"))),
             ("dead letters".to_owned(), shown(&dead_letter_arguments(&amqp))),
         ]);
         assert_eq!(table(&format!("## Arguments: {kind}")), declared, "{kind}");
+    }
+}
+
+#[test]
+fn the_table_for_order_has_what_is_added_where_order_is_kept() {
+    for kind in ["quorum", "classic"] {
+        let amqp = |ordering: &str| {
+            let text = format!("{NAMES}\"{kind}\"\n[sns]\nordering = \"{ordering}\"\n");
+            let inputs =
+                Inputs { files: vec![("own.toml".to_owned(), text)], environment: Vec::new() };
+            Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp
+        };
+        let (plain, ordered) = (amqp("none"), amqp("per-key"));
+        let plain = shown(&queue_arguments(&plain, &plain.sources[0]));
+        let mut added = shown(&queue_arguments(&ordered, &ordered.sources[0]));
+        added.retain(|argument, _| !plain.contains_key(argument));
+        let rows = table("## Order across workers").remove("source").unwrap();
+        let rows = rows
+            .into_iter()
+            .filter(|(argument, _)| kind == "quorum" || !argument.ends_with("timeout"));
+        assert_eq!(added, rows.collect(), "{kind}");
     }
 }
 
@@ -63,7 +85,7 @@ fn the_definitions_have_what_is_declared() {
     let inputs = Inputs { files, environment: Vec::new() };
     let amqp = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp;
     for (queue, declared) in [
-        ("event-pusher-sns", queue_arguments(&amqp)),
+        ("event-pusher-sns", queue_arguments(&amqp, &amqp.sources[0])),
         ("event-pusher-sns.held", parking_arguments(&amqp, "event-pusher-sns")),
         ("event-pusher-sns.dead", dead_letter_arguments(&amqp)),
     ] {

@@ -59,7 +59,7 @@ fn what_is_declared_for_parking_and_for_events_is_fit() {
         let amqp = amqp(&format!("amqp.queue_type = \"{kind}\"\n"));
         let parking = QueueArguments::durable(parking_arguments(&amqp, "Q"));
         assert_eq!((of_parking(&parking, "Q"), remark(&parking)), (None, None), "{kind}");
-        let events = QueueArguments::durable(queue_arguments(&amqp));
+        let events = QueueArguments::durable(queue_arguments(&amqp, &amqp.sources[0]));
         assert_eq!((beyond(&events, &amqp), remark(&events)), (BeyondLimit::Kept, None), "{kind}");
     }
     let at_most_once = of(&[exchange("DX")]);

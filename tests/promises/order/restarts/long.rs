@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::super::conversations::{distinct, number_of};
 use super::super::worker_on;
+use super::super::workers::SHARED;
 use super::{has_consumers, nobody_consumes};
 use crate::fake_sns::{EntryFault, FakeSns};
 use crate::support::{Event, Stand, wait_for};
@@ -17,13 +18,13 @@ fn hold_up(sns: &FakeSns, keys: RangeInclusive<usize>) {
     });
 }
 
-/// What takes long outlives the consumer that got it, and a quorum queue puts back what each
+/// Where workers share a queue, a worker's consumers follow each other: what takes long outlives the consumer that got it, and a quorum queue puts back what each
 /// consumer held by itself.
 #[tokio::test]
 async fn what_several_consumers_of_a_dead_worker_held_comes_back_in_order() {
     let (stand, sns) = (Stand::new("order-consumers").await, FakeSns::start());
     sns.record();
-    let settings = [("SNS__PUBLISH_RETRY_TIME_MS", "10"), ("AMQP__PREFETCH", "20")];
+    let settings = [("SNS__PUBLISH_RETRY_TIME_MS", "10"), ("AMQP__PREFETCH", "20"), SHARED];
     let say = async |keys: RangeInclusive<usize>, number: usize| {
         let chat = |key| Event::chat(&format!("a{key}@h"), "b@h", &format!("{key} {number}"));
         stand.publish_all(keys.map(chat)).await;
