@@ -174,10 +174,10 @@ async fn what_is_missing_is_a_problem_where_run_declares_nothing() {
 #[tokio::test]
 async fn a_dead_letter_exchange_that_leads_nowhere_is_a_problem() {
     let stand = Stand::new("check-unbound").await;
-    stand.declare_events_by_hand().await;
-    stand.declare_dead_letters_by_hand().await;
+    stand.declare_all("quorum").await;
     let settings = [("AMQP__DECLARE", "false")];
     let dead = stand.dead_letter_queue();
+    stand.unbind(&dead, &dead, "").await;
     let ended = check(&stand, &settings).await;
     assert_problems(&ended, &[&["dead letters: no queue is bound", &format!("bind `{dead}`")]]);
 

@@ -2,10 +2,14 @@
 
 mod long;
 
+use std::collections::BTreeMap;
+
 use lapin::types::AMQPValue;
 
 use crate::fake_sns::FakeSns;
-use crate::support::{Door, Event, Proxy, Stand, Totals, Worker, header, quorum, wait_for};
+use crate::support::{
+    Door, Event, Proxy, Stand, Totals, Worker, deliveries_before, quorum, wait_for,
+};
 
 /// What a worker holds before it has settled something.
 const FIRST: u32 = 10;
@@ -22,32 +26,32 @@ async fn holds(stand: &Stand, count: u32, all: u32) {
     stand.has_ready(&stand.queue(), all - count).await;
 }
 
-/// Takes everything out of the stand's queue; returns how many had been delivered before.
-async fn take_all(stand: &Stand) -> (u32, u32) {
-    let (mut all, mut delivered) = (0, 0);
+/// Takes everything out of the stand's queue; returns how many events had been delivered how often before.
+async fn take_all(stand: &Stand) -> BTreeMap<u64, u32> {
+    let mut all = BTreeMap::new();
     while let Some(event) = stand.get(&stand.queue()).await {
-        all += 1;
-        delivered += u32::from(header(&event, "x-delivery-count").as_deref() != Some("0"));
+        *all.entry(deliveries_before(&event)).or_default() += 1;
     }
-    (all, delivered)
+    all
 }
 
 #[tokio::test]
 async fn a_worker_that_dies_of_its_start_spends_the_delivery_limit_of_a_few_events_only() {
     const EVENTS: u32 = 200;
+    const CRASHES: u64 = 4;
     let stand = Stand::new("crash-loop").await;
     let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
     let address = sns.address().to_string();
     let settings = [("SNS__SNS_HOST", &*address)];
     Worker::create_queue(&stand, &[]).await;
     stand.publish_all((0..EVENTS).map(chat)).await;
-    for _ in 0..4 {
+    for _ in 0..CRASHES {
         let worker = Worker::start_with(&stand, &settings).await;
         holds(&stand, FIRST, EVENTS).await;
         worker.crash().await;
         holds(&stand, 0, EVENTS).await;
     }
-    assert_eq!(take_all(&stand).await, (EVENTS, FIRST));
+    assert_eq!(take_all(&stand).await, BTreeMap::from([(0, EVENTS - FIRST), (CRASHES, FIRST)]));
     stand.leave_nothing().await;
 }
 

@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, ByteArray, DecimalValue, FieldArray, FieldTable};
 use lapin::{BasicProperties, types::LongString};
 
 use super::{expect, ids, on_both, stand};
-use crate::support::{Ended, Letter, Stand, dlq_program};
+use crate::support::{COUNTS, Ended, Letter, Stand, dlq_program};
 
 async fn within(directory: &Path, stand: &Stand, arguments: &[&str]) -> Ended {
     std::fs::write(directory.join("stand.toml"), stand.configuration()).unwrap();
@@ -58,7 +58,9 @@ fn everything(stand: &Stand) -> Letter {
 /// All of a delivery but its place.
 fn content(delivery: &Delivery) -> (Vec<u8>, String, String, BasicProperties) {
     let mut headers = delivery.properties.headers().clone().unwrap_or_default().inner().clone();
-    headers.remove("x-delivery-count");
+    for count in COUNTS {
+        headers.remove(count);
+    }
     let properties = delivery.properties.clone().with_headers(FieldTable::from(headers));
     let address = (delivery.exchange.to_string(), delivery.routing_key.to_string());
     (delivery.data.clone(), address.0, address.1, properties)
@@ -90,6 +92,30 @@ async fn what_is_exported_and_imported_is_the_same_to_the_last_header() {
         for (before, after) in original.iter().zip(&back) {
             assert_eq!(content(after), content(before), "{queue_type}");
         }
+        stand.leave_nothing().await;
+    })
+    .await;
+}
+
+/// From 4.3 on a quorum queue delivers what has a higher priority first.
+#[tokio::test]
+async fn an_archive_keeps_the_order_within_one_priority() {
+    on_both(async |queue_type| {
+        let directory = tempfile::tempdir().unwrap();
+        let stand = stand("archive-priority", queue_type).await;
+        let letter = |number: usize| {
+            let letter = Letter::number(&stand, number);
+            let priority = if number.is_multiple_of(2) { 1 } else { 9 };
+            Letter { properties: letter.properties.with_priority(priority), ..letter }
+        };
+        let by_priority = ids([1, 3, 5, 0, 2, 4]);
+        let is_sorted = stand.is_newest() && queue_type == "quorum";
+        let expected = if is_sorted { by_priority } else { ids(0..6) };
+        stand.bury((0..6).map(letter)).await;
+        within(directory.path(), &stand, &["export", "letters.jsonl"]).await;
+        assert_eq!(stand.drain_dead_letters(6).await, expected, "{queue_type}");
+        within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
+        assert_eq!(stand.drain_dead_letters(6).await, expected, "{queue_type}");
         stand.leave_nothing().await;
     })
     .await;

@@ -1,6 +1,7 @@
 //! Promises that hold on the oldest and on the newest RabbitMQ.
 
-/// Makes of each `async fn promise(stand: Stand)` a module with two tests, `on_3_10` and `on_4_3`.
+/// Makes of each `async fn promise(stand: Stand)` a module with two tests, `on_3_10` and `on_4_3`, of which a run
+/// of `make test` leaves out the other release's.
 ///
 /// A promise on 4.3 can't declare what is denied there, as queues that are neither durable nor
 /// exclusive are.
@@ -17,7 +18,7 @@ macro_rules! on_both_brokers {
             #[tokio::test]
             async fn on_3_10() {
                 let name = $crate::support::short(stringify!($promise));
-                promise($crate::support::Stand::new(name).await).await;
+                promise($crate::support::Stand::oldest(name).await).await;
             }
 
             #[tokio::test]
@@ -45,7 +46,7 @@ macro_rules! on_both_own_brokers {
 
             #[tokio::test]
             async fn on_3_10() {
-                let (broker, _guard) = OwnBroker::shared().await;
+                let (broker, _guard) = OwnBroker::oldest().await;
                 let name = $crate::support::short(stringify!($promise));
                 promise(broker, Stand::on(name, &broker.uri(0)).await).await;
             }

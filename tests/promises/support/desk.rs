@@ -7,7 +7,7 @@ use lapin::message::Delivery;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
-use super::{Ended, PATIENCE, Program, Stand};
+use super::{Ended, PATIENCE, Program, Stand, header};
 
 /// A dead letter as a worker writes it.
 #[derive(Clone)]
@@ -159,6 +159,16 @@ impl Stand {
 
 pub fn message_id(delivery: &Delivery) -> String {
     delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+/// What a quorum queue writes into what it delivers again: attempts that failed, which a limit counts, and, from
+/// `RabbitMQ` 4.0 on, all. Both are 0 or missing at the first.
+pub const COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
+
+/// How often a quorum queue has delivered a message before, whatever it counts towards a limit.
+pub fn deliveries_before(delivery: &Delivery) -> u64 {
+    let counts = COUNTS.iter().filter_map(|name| header(delivery, name));
+    counts.map(|it| it.parse().unwrap()).max().unwrap_or(0)
 }
 
 /// `event-pusher-sns dead-letters` with the stand's configuration.

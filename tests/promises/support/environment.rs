@@ -6,6 +6,13 @@ pub fn number_from(variable: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
 }
 
+/// Of the broker that the tests of this run share.
+pub(super) fn shared_uri() -> String {
+    from_environment("EVENT_PUSHER_TEST_AMQP", |base| {
+        format!("amqp://guest:guest@127.0.0.1:{base}/%2f")
+    })
+}
+
 pub(super) fn newest_uri() -> String {
     from_environment("EVENT_PUSHER_TEST_AMQP_NEXT", |base| {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", base + 4)

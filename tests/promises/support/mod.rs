@@ -16,6 +16,7 @@ mod proxy;
 pub mod raw;
 mod sns;
 mod stand;
+mod version;
 mod worker;
 
 pub use admin::{ADMIN, Admin, Scrape};
@@ -23,7 +24,7 @@ pub use both::short;
 pub(crate) use both::{on_both_brokers, on_both_own_brokers};
 pub use by_hand::quorum;
 pub use collector::Collector;
-pub use desk::{Letter, dlq, dlq_program, id, message_id};
+pub use desk::{COUNTS, Letter, deliveries_before, dlq, dlq_program, id, message_id};
 pub use environment::number_from;
 pub use event::Event;
 pub use exit::{Exit, Totals};
@@ -34,6 +35,7 @@ pub use program::{Ended, Program, Running};
 pub use proxy::{Door, Proxy};
 pub use sns::{GENTLY, Received};
 pub use stand::{Stand, header};
+use version::Version;
 pub use worker::{Worker, binary, custom_plugin};
 
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! RabbitMQ nodes of a test's own, for faults that everybody who shares a broker would feel:
 //! restarts, alarms, limits, users. One node is ready in 6 s and takes 140 MB, three in 20 s.
+//! They are of the release that the broker of all tests in this run is of.
 //!
 //! ```ignore
 //! let broker = OwnBroker::cluster().await;
@@ -19,10 +20,10 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use authority::Authority;
 pub use node::free_port;
-use node::{Node, Place, Ports, Version};
+use node::{Node, Place, Ports};
 pub use supervised::Supervised;
 
-use super::{PATIENCE, wait_for};
+use super::{PATIENCE, Version, wait_for};
 
 /// How to get what is missing.
 const INSTALL: &str = "fetch it with `scripts/services install`";
@@ -45,34 +46,61 @@ struct Spare {
     use_of: RwLock<()>,
 }
 
-static SPARE: Spare = Spare { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) };
-static NEWEST: Spare = Spare { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) };
+impl Spare {
+    const fn new() -> Self {
+        Self { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) }
+    }
+
+    fn of(version: Version) -> &'static Self {
+        static OLDEST: Spare = Spare::new();
+        static NEWEST: Spare = Spare::new();
+        match version {
+            Version::Oldest => &OLDEST,
+            Version::Newest => &NEWEST,
+        }
+    }
+
+    async fn broker(&self, version: Version) -> &OwnBroker {
+        self.broker.get_or_init(|| OwnBroker::start(1, version)).await
+    }
+}
 
 impl OwnBroker {
     pub async fn single() -> Self {
-        Self::start(1, Version::Oldest).await
+        Self::start(1, Version::of_this_run().await).await
     }
 
     pub async fn cluster() -> Self {
-        Self::start(3, Version::Oldest).await
+        Self::start(3, Version::of_this_run().await).await
     }
 
     /// A node that is there for whoever needs to do to it what does not touch the others on it.
     pub async fn shared() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        let guard = SPARE.use_of.read().await;
-        (SPARE.broker.get_or_init(Self::single).await, guard)
+        Self::shared_of(Version::of_this_run().await).await
     }
 
-    /// The same of the newest RabbitMQ that is promised to work.
+    /// The same of the oldest RabbitMQ that is promised to work, whatever this run is on.
+    pub async fn oldest() -> (&'static Self, RwLockReadGuard<'static, ()>) {
+        Self::shared_of(Version::Oldest).await
+    }
+
+    /// And of the newest.
     pub async fn newest() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        let guard = NEWEST.use_of.read().await;
-        (NEWEST.broker.get_or_init(|| Self::start(1, Version::Newest)).await, guard)
+        Self::shared_of(Version::Newest).await
+    }
+
+    async fn shared_of(version: Version) -> (&'static Self, RwLockReadGuard<'static, ()>) {
+        let spare = Spare::of(version);
+        let guard = spare.use_of.read().await;
+        (spare.broker(version).await, guard)
     }
 
     /// The same node while nobody else uses it. Leave it as you have found it.
     pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        let guard = SPARE.use_of.write().await;
-        (SPARE.broker.get_or_init(Self::single).await, guard)
+        let version = Version::of_this_run().await;
+        let spare = Spare::of(version);
+        let guard = spare.use_of.write().await;
+        (spare.broker(version).await, guard)
     }
 
     async fn start(count: usize, version: Version) -> Self {

@@ -124,6 +124,18 @@ pub struct RawPublisher {
     published: u64,
 }
 
+/// Of the broker, by its own word.
+pub async fn version_of(uri: &str) -> io::Result<String> {
+    let AMQPUri { authority, .. } = uri.parse().unwrap();
+    let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await?;
+    let said = RawPublisher { stream, published: 0 }.greet().await?;
+    let name = [&short(b"version")[..], b"S"].concat();
+    let at =
+        said.windows(name.len()).position(|it| it == name).expect("a broker tells its version");
+    let (length, text) = said[at + name.len()..].split_first_chunk().unwrap();
+    Ok(String::from_utf8_lossy(&text[..u32::from_be_bytes(*length) as usize]).into_owned())
+}
+
 impl RawPublisher {
     pub async fn connect(uri: &str) -> Self {
         Self::try_connect(uri).await.unwrap()
@@ -135,8 +147,7 @@ impl RawPublisher {
         let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await?;
         stream.set_nodelay(true)?;
         let mut it = Self { stream, published: 0 };
-        it.stream.write_all(b"AMQP\0\0\x09\x01").await?;
-        it.expect((10, 10)).await?;
+        it.greet().await?;
         let user = authority.userinfo;
         let login = format!("\0{}\0{}", user.username, user.password);
         let start = [long(b""), short(b"PLAIN"), long(login.as_bytes()), short(b"en_US")].concat();
@@ -152,6 +163,12 @@ impl RawPublisher {
         it.method(1, (85, 10), &[0]).await?;
         it.expect((85, 11)).await?;
         Ok(it)
+    }
+
+    /// Says hello; the broker's answer has its properties.
+    async fn greet(&mut self) -> io::Result<Vec<u8>> {
+        self.stream.write_all(b"AMQP\0\0\x09\x01").await?;
+        self.expect((10, 10)).await
     }
 
     /// Publishes and waits until a queue has it.

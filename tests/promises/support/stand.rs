@@ -10,9 +10,9 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ConnectionProperties, ExchangeKind};
 
-use super::environment::{from_environment, newest_uri};
+use super::environment::{from_environment, newest_uri, shared_uri};
 use super::sns::{Collector, Topics};
-use super::{Event, Received, wait_for};
+use super::{Event, Received, Version, wait_for};
 
 /// How to start what is missing.
 const START: &str = "start it with `scripts/services up`, or run the tests with `make test`";
@@ -23,6 +23,7 @@ pub struct Stand {
     pub amqp_uri: String,
     pub sns_url: String,
     pub channel: Channel,
+    version: Version,
     topics: Topics,
     connection: Connection,
 }
@@ -30,13 +31,17 @@ pub struct Stand {
 impl Stand {
     /// Connects to both servers and creates the three topics, each with a queue subscribed.
     pub async fn new(name: &str) -> Self {
-        let amqp_uri = from_environment("EVENT_PUSHER_TEST_AMQP", |base| {
-            format!("amqp://guest:guest@127.0.0.1:{base}/%2f")
-        });
-        Self::on(name, &amqp_uri).await
+        Self::on(name, &shared_uri()).await
     }
 
-    /// The same on the newest RabbitMQ that is promised to work.
+    /// The same on the oldest RabbitMQ that is promised to work.
+    pub async fn oldest(name: &str) -> Self {
+        let stand = Self::new(name).await;
+        assert!(!stand.is_newest(), "EVENT_PUSHER_TEST_AMQP is a newer RabbitMQ; --skip on_3_10");
+        stand
+    }
+
+    /// The same on the newest.
     pub async fn newest(name: &str) -> Self {
         Self::on(name, &newest_uri()).await
     }
@@ -51,15 +56,16 @@ impl Stand {
             format!("http://127.0.0.1:{}", base + 3)
         });
         let (connection, channel) = connect(&amqp_uri).await;
+        let version = Version::of(&amqp_uri).await;
         let topics = Topics::create(&sns_url, &id)
             .await
             .unwrap_or_else(|error| panic!("no SNS emulator for the tests ({error}); {START}"));
-        Self { id, amqp_uri, sns_url, channel, topics, connection }
+        Self { id, amqp_uri, sns_url, channel, version, topics, connection }
     }
 
-    /// Whether it is on that one.
+    /// Whether its broker is of that release.
     pub fn is_newest(&self) -> bool {
-        self.amqp_uri == newest_uri()
+        self.version == Version::Newest
     }
 
     /// Connects anew, where a broker was restarted.

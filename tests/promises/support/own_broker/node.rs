@@ -14,16 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::supervised::Supervised;
-use super::{INSTALL, PATIENCE, wait_for};
+use super::{INSTALL, PATIENCE, Version, wait_for};
 
 const COOKIE: &str = "of-a-test";
-
-/// Which release of `RabbitMQ`, of those that are promised to work.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
-    Oldest,
-    Newest,
-}
 
 /// Where the nodes live, and where their programs are.
 pub(super) struct Place {
