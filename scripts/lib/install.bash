@@ -52,7 +52,10 @@ next_prefix() {
 }
 
 install_next() {
-    next_prefix >/dev/null && return
+    if next_prefix >/dev/null; then
+        relocate_erlang "$DEBIAN/next" "$DEBIAN/next" # as earlier checkouts did in part only
+        return
+    fi
     step "RabbitMQ $NEXT_LINE: unpacking packages of Debian $NEXT_SUITE into ${DEBIAN#"$ROOT/"}/next (100 MB)"
     unpack_debian next next_packages next_lists ||
         die "RabbitMQ $NEXT_LINE could not be fetched; the end of ${STATE#"$ROOT/"}/install.log may say why. It comes from
@@ -238,10 +241,13 @@ unpack_debs() {
     mv "$staging" "$DEBIAN/$1"
 }
 
-# Debian's start script of Erlang has its place written into it.
+# Debian's start scripts of Erlang have their place written into them. The second one starts the helpers of a node,
+# such as the one by which a node of RabbitMQ 4 looks for its cluster.
 relocate_erlang() {
-    local script=$1/usr/lib/erlang/bin/erl
-    [[ ! -e $script ]] || sed -i "s#ROOTDIR=/usr/lib/erlang#ROOTDIR=$2/usr/lib/erlang#" "$script"
+    local script
+    for script in "$1"/usr/lib/erlang/bin/erl "$1"/usr/lib/erlang/erts-*/bin/erl; do
+        [[ ! -e $script ]] || sed -i "s#ROOTDIR=/usr/lib/erlang#ROOTDIR=$2/usr/lib/erlang#" "$script"
+    done
 }
 
 # The same with Prosody's.
