@@ -201,10 +201,13 @@ async fn rubbish_is_dead_lettered_at_a_bounded_rate_while_another_source_flows()
         ADMIN,
     ];
     let worker = Worker::start_with(&stand, &settings).await;
-    wait_for("the other source", async || {
-        (stand.has_queue(&other).await && stand.consumers(&other).await > 0).then_some(())
-    })
-    .await;
+    // One of the sources consumes, and the other may have no queue yet.
+    for queue in [&stand.queue(), &other] {
+        wait_for("both sources", async || {
+            (stand.has_queue(queue).await && stand.consumers(queue).await > 0).then_some(())
+        })
+        .await;
+    }
     let began = Instant::now();
     stand.publish_all((0..RUBBISH).map(|_| Event::new("rubbish"))).await;
     for number in 0..INNOCENTS {
