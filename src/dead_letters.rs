@@ -235,7 +235,7 @@ impl DeadLetters {
             () = stopped(&mut stop) => return Err(DeadLettersError::Stopped),
         };
         selector.begin();
-        Ok(Reading::new(browser, self.broker.clone(), stop, filter.limit))
+        Ok(Reading::new(browser, stop, filter.limit))
     }
 }
 

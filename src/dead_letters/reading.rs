@@ -4,24 +4,13 @@ use super::filter::Filter;
 use super::selector::BrowsedLetter;
 use super::{BrowseCounts, DeadLettersError, Discarded, Stop, stopped};
 use crate::rabbitmq::browse::QueueBrowser;
-use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::connection::greeting::major_version;
-
-/// Which RabbitMQ it is.
-#[derive(Debug, Clone, Copy)]
-enum Version {
-    /// No letter has asked for it yet.
-    Unasked,
-    /// Its first number, if it says one.
-    Major(Option<u32>),
-}
 
 /// Browses all letters, of which some match the filter.
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) browser: QueueBrowser<BrowsedLetter>,
-    broker: Broker,
-    version: Version,
+    /// The first number of RabbitMQ's version, if it says one.
+    version: Option<u32>,
     stop: Stop,
     limit: Option<u64>,
     /// The filter without its times, where letters are not to be chosen by times that they only claim.
@@ -32,12 +21,11 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn new(
         browser: QueueBrowser<BrowsedLetter>,
-        broker: Broker,
         stop: Stop,
         limit: Option<u64>,
     ) -> Self {
-        let (version, counts) = (Version::Unasked, BrowseCounts::default());
-        Self { browser, broker, version, stop, limit, timeless: None, counts }
+        let (version, counts) = (browser.server().major_version(), BrowseCounts::default());
+        Self { browser, version, stop, limit, timeless: None, counts }
     }
 
     /// For letters that are discarded for good: where this filter goes by times, it means no letter whose time anybody
@@ -63,7 +51,7 @@ impl Reading {
             return Ok(None);
         };
         self.counts.letters += 1;
-        self.judge(&mut seen).await?;
+        self.judge(&mut seen);
         if self.limit.is_some_and(|limit| self.counts.matching >= limit) {
             seen.matches = false;
             seen.message = None;
@@ -73,17 +61,9 @@ impl Reading {
     }
 
     /// Tells what of its deaths is RabbitMQ's own word.
-    async fn judge(&mut self, seen: &mut BrowsedLetter) -> Result<(), DeadLettersError> {
+    fn judge(&mut self, seen: &mut BrowsedLetter) {
         if !seen.letter.deaths.is_empty() {
-            let version = match self.version {
-                Version::Major(version) => version,
-                Version::Unasked => tokio::select! {
-                    version = major_version(&self.broker) => version,
-                    () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
-                },
-            };
-            self.version = Version::Major(version);
-            seen.letter.mark_broker_deaths(version);
+            seen.letter.mark_broker_deaths(self.version);
         }
         let is_doubted = |filter: &Filter| filter.matches(&seen.letter);
         if seen.letter.failed_at_claimed && self.timeless.as_ref().is_some_and(is_doubted) {
@@ -91,7 +71,6 @@ impl Reading {
             seen.matches = false;
             seen.message = None;
         }
-        Ok(())
     }
 
     pub(super) async fn discard(

@@ -41,6 +41,7 @@ use self::probe::Probe;
 use self::progress::Extent;
 use super::connection::{Broker, bounded};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Server;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
 use crate::rabbitmq::message::Message;
@@ -107,7 +108,7 @@ impl<T: Send + 'static> QueueBrowser<T> {
             Consumers::new(channel.clone(), connection.notes().clone(), read);
         if let Err(error) = consumers.add(queue, ready).await {
             let queues = [(Purpose::DeadLetters, queue)];
-            return Err(stream::cause_of(error, broker, &connection, queues).await);
+            return Err(stream::cause_of(error, &connection, queues).await);
         }
         if ready == 0 {
             // It was empty, or said nothing.
@@ -138,6 +139,11 @@ impl<T: Send + 'static> QueueBrowser<T> {
             is_measured: false,
             is_disturbed: false,
         })
+    }
+
+    /// Who the broker says it is.
+    pub(crate) const fn server(&self) -> &Server {
+        self.connection.server()
     }
 
     /// The next of those that were there when it began; `None` after the last one. May be dropped while

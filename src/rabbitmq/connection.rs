@@ -2,7 +2,6 @@
 
 pub mod broker_connection;
 pub(crate) mod bytes;
-pub(crate) mod greeting;
 pub(crate) mod refusal;
 pub(crate) mod tls;
 pub(crate) mod wire;
@@ -17,6 +16,7 @@ use tokio::time::timeout;
 
 use self::broker_connection::BrokerConnection;
 use self::refusal::{explain_connecting, refused};
+pub(crate) use self::wire::Server;
 use crate::config::{Amqp, AmqpUri};
 use crate::outcome::SourceError;
 

@@ -98,7 +98,7 @@ impl RabbitQueue {
             used
         } else {
             let targets = stream::targets(amqp, &self.source);
-            stream::refuse(&self.broker, connection, targets).await?;
+            stream::refuse(connection, targets).await?;
             own_queues::judge(&self.broker, connection, &self.source).await
         };
         self.used_as_is.set(Some(used));
@@ -162,7 +162,7 @@ impl Source for RabbitQueue {
             Err(error) => {
                 let events = std::iter::once((Purpose::Events, &*self.source.queue));
                 let queues = events.chain(stream::targets(amqp, &self.source));
-                return Err(stream::cause_of(error, &self.broker, &connection, queues).await);
+                return Err(stream::cause_of(error, &connection, queues).await);
             }
         };
         let bytes = Arc::clone(connection.bytes());
@@ -202,7 +202,7 @@ impl Source for RabbitQueue {
             Ok(consumer) => consumer,
             Err(error) => {
                 let queues = [(Purpose::Events, &*self.source.queue)];
-                return Err(stream::cause_of(error, &self.broker, &connection, queues).await);
+                return Err(stream::cause_of(error, &connection, queues).await);
             }
         };
         let (dead_letters, rate) = (Rc::clone(&self.dead_letters), Rc::clone(&self.rate));

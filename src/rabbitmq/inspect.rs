@@ -17,7 +17,7 @@ use super::topology;
 use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::limit::{self, Browsing};
-use crate::rabbitmq::connection::{greeting, tls};
+use crate::rabbitmq::connection::tls;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::queue_state::QueueState;
@@ -39,10 +39,10 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     };
     report(Finding::good("RabbitMQ: connected and logged in"));
     let inspector = Inspector {
+        is_strict: connection.server().refuses_wrong_arguments(),
         publisher: ConfirmedPublisher::new(connection),
         amqp,
         broker,
-        is_strict: greeting::refuses_wrong_arguments(broker).await,
         seen: RefCell::default(),
     };
     inspector.dead_letters(report).await;

@@ -141,8 +141,8 @@ pub const MOST_MEASURED_RETURNS: u64 = 1000;
 /// Arguments of another program's queue that are determined one by one; RabbitMQ 4 has 22.
 pub const MOST_ARGUMENTS: usize = 32;
 
-/// Bytes of the broker's first frame; RabbitMQ's has 500.
-pub const LONGEST_GREETING: usize = 16 * 1024;
+/// Bytes of the product, and of the version, that a broker says it is; "RabbitMQ" has 8.
+pub const LONGEST_SERVER: usize = 64;
 
 /// Least bytes of a signing key: the length of a SHA-256 hash; shorter keys are easier to guess.
 pub const SHORTEST_SIGNING_KEY: usize = 32;

@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use lapin::options::QueueDeclareOptions;
 
-use super::super::connection::Broker;
+use super::super::connection::{Broker, Server};
 use super::super::topology;
 use super::{QueueBrowser, WaitOptions, lock};
 use crate::limits::LEAST_DELIVERY_LIMIT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::greeting;
 use crate::rabbitmq::topology::DELIVERY_LIMIT;
 use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments};
 use crate::rabbitmq::topology::fitness;
@@ -61,7 +60,7 @@ pub(in crate::rabbitmq) async fn inspect(
     if matches!(limit, Limit::Refused(_)) {
         return Ok(Browsing::Hidden);
     }
-    refuse_if_counted(broker, queue, limit).await?;
+    refuse_if_counted(connection.server(), queue, limit)?;
     lock::refuse_if_forbidden(connection, queue).await?;
     let state = QueueState::confirmed(&connection.channel().await?, queue).await?;
     if !state.is_doubtful() {
@@ -88,10 +87,10 @@ pub(super) async fn refuse_if_looking_counts(
     queue: &str,
 ) -> Result<(), SourceError> {
     let limit = ask(broker, connection, queue).await?;
-    refuse_if_counted(broker, queue, limit).await
+    refuse_if_counted(connection.server(), queue, limit)
 }
 
-async fn refuse_if_counted(broker: &Broker, queue: &str, limit: Limit) -> Result<(), SourceError> {
+fn refuse_if_counted(server: &Server, queue: &str, limit: Limit) -> Result<(), SourceError> {
     let (limited_from, default) = LIMITED_BY_DEFAULT;
     let limit = match limit {
         Limit::None => return Ok(()),
@@ -105,7 +104,7 @@ async fn refuse_if_counted(broker: &Broker, queue: &str, limit: Limit) -> Result
         }
         Limit::Unknown(why) => format!("arguments that could not be read ({why})"),
         Limit::At(limit) => format!("x-delivery-limit = {limit}"),
-        Limit::Unset => match greeting::major_version(broker).await {
+        Limit::Unset => match server.major_version() {
             Some(version) if version < limited_from => return Ok(()),
             Some(version) => {
                 format!("no x-delivery-limit, and so the default of RabbitMQ {version}, {default}")
@@ -135,7 +134,7 @@ async fn ask(
         Ok(()) => Ok(Limit::None),
         Err(SourceError::AccessRefused(said)) => Ok(Limit::Refused(said)),
         Err(SourceError::PreconditionFailed(_)) => {
-            let is_guarded = greeting::refuses_wrong_arguments(broker).await;
+            let is_guarded = connection.server().refuses_wrong_arguments();
             Ok(match arguments::learn(connection, queue, is_guarded).await? {
                 Learnt::Known(known) => limit_of(&known),
                 Learnt::Refused(said) => Limit::Refused(said),

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::bounded;
 use super::bytes::InFlightBytes;
-use super::wire::{self, FilteredStream, Notes};
+use super::wire::{self, FilteredStream, Notes, Server};
 use crate::outcome::SourceError;
 
 /// For an answer to the goodbye of a connection that is given up.
@@ -32,6 +32,7 @@ pub struct BrokerConnection {
     connection: Connection,
     bytes: Arc<InFlightBytes>,
     notes: Notes,
+    server: Server,
     socket: Option<SocketShutdown>,
 }
 
@@ -75,7 +76,9 @@ impl BrokerConnection {
             },
             properties,
         );
-        Ok(Self { connection: connecting.await?, bytes, notes, socket: Some(socket) })
+        let connection = connecting.await?;
+        let server = notes.server().unwrap_or_default();
+        Ok(Self { connection, bytes, notes, server, socket: Some(socket) })
     }
 
     pub(in crate::rabbitmq) async fn channel(&self) -> Result<Channel, SourceError> {
@@ -92,6 +95,11 @@ impl BrokerConnection {
         // It may be gone already.
         let closing = self.connection.close(200, "bye".into());
         let _ = bounded("closing the connection", closing).await;
+    }
+
+    /// Who the broker says it is.
+    pub(crate) const fn server(&self) -> &Server {
+        &self.server
     }
 
     /// What is delivered on it.

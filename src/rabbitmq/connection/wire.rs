@@ -9,5 +9,6 @@ pub(in crate::rabbitmq) mod frames;
 mod reactor;
 
 pub(in crate::rabbitmq) use filtered_stream::FilteredStream;
+pub(crate) use frames::Server;
 pub(in crate::rabbitmq) use frames::{Note, Notes, Part};
 pub(in crate::rabbitmq) use reactor::runtime;

@@ -1,8 +1,8 @@
 //! Says at a worker's start what is wrong with queues that are used as they are (`amqp.declare = false`).
 
 use crate::config::Source;
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{Broker, greeting};
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::QueueArguments;
 use crate::rabbitmq::topology::fitness::{self, Fitness};
@@ -21,36 +21,30 @@ pub(super) async fn judge(
     source: &Source,
 ) -> UsedAsIs {
     let ours = QueueArguments::durable(topology::queue_arguments(broker.config(), source));
-    let is_strict = greeting::refuses_wrong_arguments(broker).await;
-    let known = fitness::known(connection, is_strict, &source.queue, ours).await.ok();
+    let known = fitness::known(connection, &source.queue, ours).await.ok();
     if let Some(known) = &known
-        && let Fitness::Unfit(problem) = fitness::events(broker, connection, known).await
+        && let Fitness::Unfit(problem) = fitness::events(broker.config(), connection, known).await
     {
         warn(source, &source.queue, &problem);
     }
     if let Some(parking) = &source.parking
         // Where the queue does not exist, nothing is parked, as `check` says.
-        && let Ok(Err(problem)) = fitness::parking(broker, connection, source, parking).await
+        && let Ok(Err(problem)) = fitness::parking(broker.config(), connection, source, parking).await
     {
         warn(source, &parking.queue, &problem);
     }
-    judge_dead_letters(broker, connection, source, is_strict).await;
+    judge_dead_letters(broker, connection, source).await;
     UsedAsIs { is_single_active: known.as_ref().map(fitness::is_single_active) }
 }
 
 /// All sources have the same dead-letter queue; the first one says what is wrong with it.
-async fn judge_dead_letters(
-    broker: &Broker,
-    connection: &BrokerConnection,
-    source: &Source,
-    is_strict: bool,
-) {
+async fn judge_dead_letters(broker: &Broker, connection: &BrokerConnection, source: &Source) {
     let amqp = broker.config();
     if amqp.sources.first().is_none_or(|first| first.name != source.name) {
         return;
     }
     let (queue, ours) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp));
-    let known = fitness::known(connection, is_strict, queue, QueueArguments::durable(ours)).await;
+    let known = fitness::known(connection, queue, QueueArguments::durable(ours)).await;
     if let Some(problem) = known.ok().as_ref().and_then(fitness::of_dead_letters) {
         warn(source, queue, &problem);
     }

@@ -109,11 +109,11 @@ impl Inspector<'_> {
     }
 
     async fn look_at(&self, queue: &str, ours: &FieldTable) -> Found {
-        let (connection, is_strict) = (self.publisher.connection(), self.is_strict);
+        let connection = self.publisher.connection();
         let ours = QueueArguments::durable(ours.clone());
-        let why = match fitness::known(connection, is_strict, queue, ours).await {
+        let why = match fitness::known(connection, queue, ours).await {
             Ok(known) => return Found::Known(known),
-            Err(why) if !is_strict => return Found::Hidden { why, is_no_stream: false },
+            Err(why) if !self.is_strict => return Found::Hidden { why, is_no_stream: false },
             Err(why) => why,
         };
         match stream::ask(connection, queue).await {
@@ -127,7 +127,7 @@ impl Inspector<'_> {
         let connection = self.publisher.connection();
         let fitness = match (wanted.purpose, found) {
             (Purpose::Events, Found::Known(known)) => {
-                fitness::events(self.broker, connection, known).await
+                fitness::events(self.amqp, connection, known).await
             }
             (Purpose::Parked, Found::Known(known)) => {
                 fitness::of_parking(known, wanted.home).map_or(Fitness::Fit, Fitness::Unfit)

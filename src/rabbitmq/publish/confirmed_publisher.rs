@@ -170,7 +170,7 @@ impl ConfirmedPublisher {
             };
             let events = (Purpose::Events, &*source.queue);
             let queues = std::iter::once(events).chain(stream::targets(amqp, source));
-            return Err(stream::cause_of(error, broker, connection, queues).await);
+            return Err(stream::cause_of(error, connection, queues).await);
         }
         let found =
             async |channel: &Channel| topology::find_exchange(channel, &source.exchange).await;

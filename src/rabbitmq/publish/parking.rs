@@ -87,7 +87,7 @@ async fn prepare(
         return on_channel(connection, declare).await.map(|()| Prepared::Declared);
     }
     let queue = &parking.queue;
-    let found = fitness::parking(broker, connection, source, parking).await;
+    let found = fitness::parking(broker.config(), connection, source, parking).await;
     let unfit = |error, wait| Prepared::Unfit(error, Instant::now() + wait);
     Ok(match found {
         Ok(Ok(known)) => Prepared::Fit(known, Instant::now()),

@@ -50,7 +50,7 @@ pub(in crate::rabbitmq) struct QueueArguments {
 }
 
 /// Learns them, one by one; each refusal closes a channel, and RabbitMQ logs it. If it `is_guarded`, this creates nothing, should the
-/// queue be gone by now. Only brokers that refuse wrong arguments (`greeting::refuses_wrong_arguments`) can be asked so: others would
+/// queue be gone by now. Only brokers that refuse wrong arguments (`Server::refuses_wrong_arguments`) can be asked so: others would
 /// create the queue, or compare the guard's argument.
 ///
 /// # Errors

@@ -14,7 +14,6 @@ use crate::config::{Amqp, Parking, Source};
 use crate::limits::LEAST_DELIVERY_LIMIT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{Broker, greeting};
 
 /// The first version of RabbitMQ that has a delivery limit where none is set, and that limit.
 pub(in crate::rabbitmq) const LIMITED_BY_DEFAULT: (u32, i64) = (4, 20);
@@ -44,11 +43,10 @@ pub(in crate::rabbitmq) enum Fitness {
 /// Why they can't be told.
 pub(in crate::rabbitmq) async fn known(
     connection: &BrokerConnection,
-    is_strict: bool,
     queue: &str,
     ours: QueueArguments,
 ) -> Result<QueueArguments, String> {
-    if !is_strict {
+    if !connection.server().refuses_wrong_arguments() {
         return Err("from other brokers than RabbitMQ 3.10 and later".to_owned());
     }
     if arguments::is_still(connection, queue, &ours).await {
@@ -68,7 +66,7 @@ pub(in crate::rabbitmq) async fn known(
 ///
 /// The queue is not there, or the broker does not answer.
 pub(in crate::rabbitmq) async fn parking(
-    broker: &Broker,
+    amqp: &Amqp,
     connection: &BrokerConnection,
     source: &Source,
     parking: &Parking,
@@ -78,9 +76,8 @@ pub(in crate::rabbitmq) async fn parking(
         let why = "without a permission on the queue";
         return Ok(Err(unknown_parking(&source.queue, why)));
     }
-    let ours = QueueArguments::durable(parking_arguments(broker.config(), &source.queue));
-    let is_strict = greeting::refuses_wrong_arguments(broker).await;
-    Ok(match known(connection, is_strict, queue, ours).await {
+    let ours = QueueArguments::durable(parking_arguments(amqp, &source.queue));
+    Ok(match known(connection, queue, ours).await {
         Ok(known) => match of_parking(&known, &source.queue) {
             None => Ok(known),
             Some(problem) => Err(problem),
@@ -171,16 +168,13 @@ enum BeyondLimit {
 
 /// Whether a source's queue keeps what it has delivered too often.
 pub(in crate::rabbitmq) async fn events(
-    broker: &Broker,
+    amqp: &Amqp,
     connection: &BrokerConnection,
     known: &QueueArguments,
 ) -> Fitness {
-    let version = match known.integer(DELIVERY_LIMIT) {
-        Some(_) => None,
-        None => greeting::major_version(broker).await,
+    let Some(limit) = limit_of(known, connection.server().major_version()) else {
+        return Fitness::Fit;
     };
-    let Some(limit) = limit_of(known, version) else { return Fitness::Fit };
-    let amqp = broker.config();
     let (what, found) = match beyond(known, amqp) {
         BeyondLimit::Kept => return Fitness::Fit,
         BeyondLimit::Dropped(why) => return Fitness::Unfit(dropped(&limit, &why, amqp)),

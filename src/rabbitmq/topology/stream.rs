@@ -7,8 +7,8 @@ use lapin::types::{AMQPValue, FieldTable};
 use super::arguments::{self, Learnt, STREAM};
 use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{Broker, bounded, greeting};
 
 /// What a queue is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +41,8 @@ impl Purpose {
 }
 
 /// Whether a queue is a stream. `None`: that can't be told, as by a user who may neither read nor configure the queue.
-async fn is_stream(connection: &BrokerConnection, queue: &str, is_strict: bool) -> Option<bool> {
-    if !is_strict {
+async fn is_stream(connection: &BrokerConnection, queue: &str) -> Option<bool> {
+    if !connection.server().refuses_wrong_arguments() {
         return None;
     }
     if let Some(answer) = ask(connection, queue).await {
@@ -55,7 +55,8 @@ async fn is_stream(connection: &BrokerConnection, queue: &str, is_strict: bool) 
 }
 
 /// Asks the queue by a consumer with an argument that only streams have: RabbitMQ refuses it for any other queue before it consumes
-/// (`rabbit_amqqueue:check_consume_arguments`), as [`greeting::refuses_wrong_arguments`] knows. A stream gives such a consumer what comes from now on, and keeps that.
+/// (`rabbit_amqqueue:check_consume_arguments`), where [`Server::refuses_wrong_arguments`](crate::rabbitmq::connection::Server). A
+/// stream gives such a consumer what comes from now on, and keeps that.
 pub(in crate::rabbitmq) async fn ask(connection: &BrokerConnection, queue: &str) -> Option<bool> {
     let channel = connection.channel().await.ok()?;
     let qos = channel.basic_qos(1, BasicQosOptions::default());
@@ -78,14 +79,13 @@ pub(in crate::rabbitmq) async fn ask(connection: &BrokerConnection, queue: &str)
 /// The error, or that one of these queues is a stream, where that may be its cause.
 pub(in crate::rabbitmq) async fn cause_of(
     error: SourceError,
-    broker: &Broker,
     connection: &BrokerConnection,
     queues: impl IntoIterator<Item = (Purpose, &str)>,
 ) -> SourceError {
     if !matches!(error, SourceError::PreconditionFailed(_)) {
         return error;
     }
-    refuse(broker, connection, queues).await.err().unwrap_or(error)
+    refuse(connection, queues).await.err().unwrap_or(error)
 }
 
 /// Fails if one of these queues is known to be a stream.
@@ -94,13 +94,11 @@ pub(in crate::rabbitmq) async fn cause_of(
 ///
 /// That it is one, and what to do.
 pub(in crate::rabbitmq) async fn refuse(
-    broker: &Broker,
     connection: &BrokerConnection,
     queues: impl IntoIterator<Item = (Purpose, &str)>,
 ) -> Result<(), SourceError> {
-    let is_strict = greeting::refuses_wrong_arguments(broker).await;
     for (purpose, queue) in queues {
-        if is_stream(connection, queue, is_strict).await == Some(true) {
+        if is_stream(connection, queue).await == Some(true) {
             return Err(purpose.refusal(queue));
         }
     }

@@ -8,6 +8,7 @@ mod deliveries;
 mod mender;
 mod notes;
 mod scanner;
+mod server;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -17,6 +18,7 @@ pub(crate) use self::deliveries::Observer;
 pub(crate) use self::notes::Altered;
 pub(crate) use self::notes::{Note, Notes, Part};
 use self::scanner::Scanner;
+pub(crate) use self::server::Server;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 64 * 1024;

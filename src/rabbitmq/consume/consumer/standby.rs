@@ -8,7 +8,7 @@ use lapin::types::DeliveryTag;
 use super::{BrokerReply, SourceConsumer};
 use crate::observe::monitor::State;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::{Broker, greeting};
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::topology::arguments::{self, Learnt, SINGLE_ACTIVE_CONSUMER};
 
 /// What is known of messages that wait and do not come.
@@ -98,13 +98,14 @@ impl SourceConsumer {
 
 /// `None`: the user may not ask, or the broker does not answer, or is none that can be asked.
 async fn is_single_active(broker: &Broker, queue: &str) -> Option<bool> {
-    if !greeting::refuses_wrong_arguments(broker).await {
-        return None;
-    }
     let connection = broker.connect("asks for arguments").await.ok()?;
-    let learnt = arguments::learn(&connection, queue, true).await;
+    let learnt = if connection.server().refuses_wrong_arguments() {
+        Some(arguments::learn(&connection, queue, true).await)
+    } else {
+        None
+    };
     connection.close().await;
-    match learnt {
+    match learnt? {
         Ok(Learnt::Known(known)) => Some(known.is_set(SINGLE_ACTIVE_CONSUMER)),
         _ => None,
     }

@@ -2,6 +2,7 @@
 
 use super::counts::{properties_without_counts, without_counts};
 use super::notes::{Altered, Note, Notes, Part};
+use super::server::Server;
 use super::walk::Walk;
 use super::{AROUND, BARE_HEADER};
 use crate::limits::LARGEST_FRAME;
@@ -105,6 +106,8 @@ impl Mender {
 
     fn read_method(&mut self, channel: u16, id: (u8, u8), walk: &mut Walk<'_>) -> Option<()> {
         match id {
+            // connection.start
+            (10, 10) => self.notes.greeted_by(Server::read(walk)?),
             // connection.tune
             (10, 30) => {
                 walk.skip(2)?;

@@ -1,9 +1,11 @@
-//! Records the mended parts of deliveries, until the consumer receives them.
+//! Records what was read in a stream and lapin does not tell: the mended parts of deliveries, until the consumer receives them,
+//! and the server.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use super::server::Server;
 use crate::limits::{MOST_HEADERS, MOST_HEADERS_OF_EVENTS, MOST_NOTED_BYTES};
 
 /// A part of a message that can be bad.
@@ -55,6 +57,7 @@ struct Shared {
     kept: Mutex<NoteTable>,
     /// The connection delivers producers' events.
     of_events: AtomicBool,
+    server: OnceLock<Server>,
 }
 
 #[derive(Debug, Default)]
@@ -67,7 +70,7 @@ impl PartialEq for Notes {
     fn eq(&self, other: &Self) -> bool {
         // One after the other: they may be the same.
         let ours = self.lock().notes.clone();
-        ours == other.lock().notes
+        ours == other.lock().notes && self.server() == other.server()
     }
 }
 
@@ -82,6 +85,16 @@ impl Notes {
         kept.bytes -= note.bytes();
         self.0.count.store(kept.notes.len(), Ordering::Release);
         Some(note)
+    }
+
+    /// Who the broker says it is, once it has said so.
+    pub(crate) fn server(&self) -> Option<Server> {
+        self.0.server.get().cloned()
+    }
+
+    /// The first greeting counts.
+    pub(super) fn greeted_by(&self, server: Server) {
+        let _ = self.0.server.set(server);
     }
 
     /// How many entries the headers of a message may have.

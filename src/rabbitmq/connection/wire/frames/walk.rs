@@ -122,6 +122,13 @@ impl<'a> Walk<'a> {
         }))
     }
 
+    /// Nothing is read any more but the table that begins here.
+    pub(super) fn enter_table(&mut self) -> Option<()> {
+        let length = self.length()?;
+        self.limit = self.at.checked_add(length).filter(|to| *to <= self.limit)?;
+        Some(())
+    }
+
     /// The next entry of a table, and its name, unmended. `None`: there is none that can be read.
     pub(super) fn entry(&mut self) -> Option<(Range<usize>, Range<usize>)> {
         let from = self.at;
