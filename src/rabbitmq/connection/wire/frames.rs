@@ -5,6 +5,7 @@
 
 mod counts;
 mod deliveries;
+mod greeting;
 mod mender;
 mod notes;
 mod scanner;

@@ -1,8 +1,8 @@
 //! Finds the frames that contain text, and the positions of the text.
 
 use super::counts::{properties_without_counts, without_counts};
+use super::greeting;
 use super::notes::{Altered, Note, Notes, Part};
-use super::server::Server;
 use super::walk::Walk;
 use super::{AROUND, BARE_HEADER};
 use crate::limits::LARGEST_FRAME;
@@ -107,7 +107,7 @@ impl Mender {
     fn read_method(&mut self, channel: u16, id: (u8, u8), walk: &mut Walk<'_>) -> Option<()> {
         match id {
             // connection.start
-            (10, 10) => self.notes.greeted_by(Server::read(walk)?),
+            (10, 10) => self.notes.greeted_by(greeting::server(walk)?),
             // connection.tune
             (10, 30) => {
                 walk.skip(2)?;
