@@ -5,6 +5,7 @@ pub(crate) mod consumer;
 pub(crate) mod dead_letter_rate;
 pub(crate) mod depth;
 mod own_queues;
+mod session;
 mod settler;
 pub(crate) mod watchdog;
 
@@ -13,36 +14,26 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
-
-use self::ack_tracker::AckTracker;
-use self::consumer::{Arrived, ConsumeOptions, SourceConsumer};
+use self::consumer::{ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
 use self::own_queues::UsedAsIs;
+use self::session::AbortOnDrop;
+pub(in crate::rabbitmq) use self::session::PATIENCE_BEFORE_CLOSE;
+pub use self::session::RabbitSession;
 use self::settler::Settling;
 pub use self::settler::{RabbitReceipt, RabbitSettler};
 use self::watchdog::{Past, Watchdog};
-use super::connection::{Broker, HEARTBEAT, bounded};
-use super::{headers, topology};
+use super::connection::{Broker, HEARTBEAT};
+use super::topology;
 use crate::config;
-use crate::event::Envelope;
 use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
-use crate::pipeline::ports::{Delivery, Session, Source};
+use crate::pipeline::ports::Source;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::bytes::Sizes;
-use crate::rabbitmq::connection::wire::Note;
-use crate::rabbitmq::headers::origin::{origin, take_forged};
-use crate::rabbitmq::headers::originals;
-use crate::rabbitmq::headers::parked::unparked_properties;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 use crate::rabbitmq::topology::order_arguments::OrderArguments;
 use crate::rabbitmq::topology::stream::{self, Purpose};
-use crate::signature::SigningKey;
-
-/// Quorum queues can lose acknowledgements that were sent just before their channel
-/// closes, even after close-ok; measured on RabbitMQ 3.10, half a second left none behind.
-pub(in crate::rabbitmq) const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
 
 /// Seconds between heartbeats; where they are off, as if they were not.
 fn heartbeat(negotiated: u16) -> Duration {
@@ -207,106 +198,6 @@ impl Source for RabbitQueue {
         };
         let (dead_letters, rate) = (Rc::clone(&self.dead_letters), Rc::clone(&self.rate));
         let settling = Settling::new(channel, dead_letters, rate, &self.source, amqp, bytes);
-        let settler = RabbitSettler(Rc::new(settling));
-        let flushing = tokio::task::spawn_local(settler::flush(Rc::clone(&settler.0)));
-        let flushing = AbortOnDrop(flushing);
-        Ok(RabbitSession { connection, consumer, settler, flushing, _measuring: measuring })
+        Ok(RabbitSession::begin(connection, consumer, settling, measuring))
     }
-}
-
-/// A consumer on a connection and a channel of its own.
-#[derive(Debug)]
-pub struct RabbitSession {
-    connection: BrokerConnection,
-    consumer: SourceConsumer,
-    settler: RabbitSettler,
-    flushing: AbortOnDrop,
-    _measuring: Option<AbortOnDrop>,
-}
-
-/// A task that ends with its owner.
-#[derive(Debug)]
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl RabbitSession {
-    fn taken(&self, (delivery, charge): Arrived) -> Delivery<RabbitReceipt> {
-        let Settling { channel, tracker, source, key, .. } = &*self.settler.0;
-        tracker.borrow_mut().open(delivery.delivery_tag);
-        let note = self.connection.notes().take(channel.id(), delivery.delivery_tag);
-        unpack(delivery, charge, note, &source.queue, key.as_ref())
-    }
-}
-
-impl Session for RabbitSession {
-    type Receipt = RabbitReceipt;
-    type Settler = RabbitSettler;
-
-    async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let arrived = self.consumer.next(&self.settler.0.tracker).await?;
-        Ok(self.taken(arrived))
-    }
-
-    fn settler(&self) -> RabbitSettler {
-        self.settler.clone()
-    }
-
-    async fn stop_taking(&mut self) -> Vec<Delivery<RabbitReceipt>> {
-        self.settler.0.ending.send_replace(true);
-        let come = self.consumer.stop().await;
-        come.into_iter().map(|arrived| self.taken(arrived)).collect()
-    }
-
-    async fn close(self) {
-        let settling = &*self.settler.0;
-        // Before the task that flushes is aborted: the acknowledgements that it has in hand must be sent.
-        settling.flush(AckTracker::take_all).await;
-        drop(self.flushing);
-        tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
-        // Either may be gone already; the broker requeues what is unsettled in any case.
-        let _ = bounded("closing the channel", settling.channel.close(200, "bye".into())).await;
-        self.connection.close().await;
-    }
-}
-
-/// What a producer wrote under our names is taken off, so that it is in no dead letter and in no parked copy.
-fn unpack(
-    delivery: lapin::message::Delivery,
-    charge: u64,
-    note: Option<Note>,
-    queue: &str,
-    key: Option<&SigningKey>,
-) -> Delivery<RabbitReceipt> {
-    let mut properties = Box::new(delivery.properties);
-    let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
-    let origin = origin(delivered.0, delivered.1, &properties, queue)
-        .map(|(exchange, routing_key)| (exchange.to_owned(), routing_key.to_owned()));
-    let believed = take_forged(&mut properties, origin.is_some(), key);
-    let (exchange, routing_key) = if let Some(origin) = origin.filter(|_| believed) {
-        *properties = unparked_properties(std::mem::take(&mut properties));
-        origin
-    } else {
-        (delivery.exchange.into(), delivery.routing_key.into())
-    };
-    let unreadable = note.as_ref().and_then(originals::unreadable);
-    let headers = properties.headers().as_ref().map(headers::texts).unwrap_or_default();
-    if let Some(note) = note {
-        originals::keep(note, &mut properties);
-    }
-    let envelope = Box::new(Envelope {
-        exchange,
-        routing_key,
-        content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
-        message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
-        headers,
-        payload: delivery.data,
-        unreadable,
-    });
-    let receipt = RabbitReceipt { tag: delivery.delivery_tag, charge, properties };
-    Delivery { envelope, receipt }
 }

@@ -13,6 +13,7 @@ mod declared;
 pub(in crate::rabbitmq) mod fitness;
 pub(in crate::rabbitmq) mod order_arguments;
 pub(crate) mod queue_state;
+pub(in crate::rabbitmq) mod source_queue;
 pub(in crate::rabbitmq) mod stream;
 
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -46,7 +47,7 @@ pub(in crate::rabbitmq) async fn declare(
         declare_exchange(channel, source).await
     };
     on_channel(connection, exchanges).await?;
-    let order = order_arguments::declare_queue(connection, amqp, source, known).await?;
+    let order = source_queue::declare(connection, amqp, source, known).await?;
     let bound = async |channel: &Channel| {
         for key in routing_keys(source) {
             bind(channel, &source.queue, &source.exchange, key).await?;

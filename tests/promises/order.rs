@@ -7,6 +7,8 @@ mod restarts;
 mod storm;
 mod workers;
 
+pub use workers::SHARED;
+
 use crate::fake_sns::FakeSns;
 use crate::support::{Stand, Totals, Worker};
 

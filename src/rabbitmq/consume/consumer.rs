@@ -55,6 +55,8 @@ pub(in crate::rabbitmq) struct SourceConsumer {
     full_since: u64,
     /// The session ends because more bytes have come than may be in flight.
     too_much: bool,
+    /// It was stopped by a cancel.
+    is_cancelled: bool,
     /// What has come and was not asked for yet.
     come: VecDeque<Arrived>,
     stage: Stage,
@@ -100,6 +102,7 @@ impl SourceConsumer {
             full: prefetch,
             full_since: 0,
             too_much: false,
+            is_cancelled: false,
             come: VecDeque::new(),
             stage: if is_small { stage } else { Stage::Full },
             due: Box::pin(sleep(ESTABLISHED)),
@@ -160,8 +163,13 @@ impl SourceConsumer {
         let options = BasicCancelOptions::default();
         let cancel = self.options.channel.basic_cancel(self.consumer.tag(), options);
         // If that fails, the channel is gone, and with it what it had delivered.
-        let _ = bounded("cancelling the consumer", cancel).await;
+        self.is_cancelled = bounded("cancelling the consumer", cancel).await.is_ok();
         self.rest()
+    }
+
+    /// Whether nothing more comes, since it was stopped by a cancel.
+    pub(in crate::rabbitmq) const fn is_cancelled(&self) -> bool {
+        self.is_cancelled
     }
 
     fn rest(&mut self) -> Vec<Arrived> {

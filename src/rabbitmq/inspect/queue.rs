@@ -9,7 +9,8 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{QueueArguments, STREAM};
 use crate::rabbitmq::topology::fitness::{self, Fitness};
-use crate::rabbitmq::topology::order_arguments::{self, OrderArguments};
+use crate::rabbitmq::topology::order_arguments::OrderArguments;
+use crate::rabbitmq::topology::source_queue;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
 /// A queue that `run` needs, as it would declare it.
@@ -104,7 +105,7 @@ impl Inspector<'_> {
             return Ok(None);
         };
         let connection = self.publisher.connection();
-        let order = order_arguments::declare_queue(connection, self.amqp, source, None).await?;
+        let order = source_queue::declare(connection, self.amqp, source, None).await?;
         Ok(order.deviation(OrderArguments::of(self.amqp, source)))
     }
 
@@ -153,9 +154,8 @@ impl Inspector<'_> {
             (Some(source), Found::Known(known)) => OrderArguments::deviation_of(known, source),
             _ => None,
         };
-        let remarks: String =
-            [remark, order].into_iter().flatten().map(|it| format!("; {it}")).collect();
-        Finding::good(format!("{shown}: exists, used as it is{remarks}"))
+        let all = [Some(format!("{shown}: exists, used as it is")), remark, order];
+        Finding::good(all.into_iter().flatten().collect::<Vec<_>>().join("; "))
     }
 
     /// `run` can do without, but a held topic has consequences then.

@@ -10,20 +10,12 @@ mod tests;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::arguments::{Difference, QueueArguments, SINGLE_ACTIVE_CONSUMER};
-use super::declared::queue_arguments_with;
-use super::queue_state::QueueState;
 use crate::config::{Amqp, QueueType, Source};
-use crate::outcome::SourceError;
-use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::on_channel;
 
 /// After how many milliseconds RabbitMQ returns what a consumer on a lost node held. From 4.3 on it waits for a minute by itself, and
 /// meanwhile hands out what comes later. Older versions return it at once, and ignore the argument.
 const DISCONNECTED_TIMEOUT: &str = "x-consumer-disconnected-timeout";
 const DISCONNECTED_TIMEOUT_MS: i64 = 1000;
-
-/// Each refusal names one argument, and may be followed by one for the other; and the queue may change meanwhile.
-const MOST_TRIES: usize = 4;
 
 /// The two arguments, as far as they are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,7 +68,7 @@ impl OrderArguments {
 
     /// As the queue that is there has them, by what RabbitMQ says of one that differs. `None`: something else differs, or nothing
     /// better can be guessed.
-    fn adopt(self, said: &str) -> Option<Self> {
+    pub(super) fn adopt(self, said: &str) -> Option<Self> {
         let names = |kind: &str, argument: &str| said.contains(&format!("{kind} arg '{argument}'"));
         let current = Difference::read(said).map(|it| it.current.map(|(value, _)| value));
         let adopted = if names("invalid", DISCONNECTED_TIMEOUT) {
@@ -122,49 +114,5 @@ impl OrderArguments {
             "{meaning}; RabbitMQ can't change a queue's arguments, so see \"Order across workers\" in docs/own-queues.md for how to \
              move to a new queue"
         ))
-    }
-}
-
-/// Declares a source's queue, or finds it with other arguments for order, and uses it as it is. `known` are those that it had before.
-///
-/// # Errors
-///
-/// As [`super::declare`].
-pub(in crate::rabbitmq) async fn declare_queue(
-    connection: &BrokerConnection,
-    amqp: &Amqp,
-    source: &Source,
-    known: Option<OrderArguments>,
-) -> Result<OrderArguments, SourceError> {
-    let queue = &source.queue;
-    let wanted = OrderArguments::of(amqp, source);
-    let mut order = match known {
-        // Not where the queue is gone: a new one gets what is wanted.
-        Some(known) if known != wanted && QueueState::on(connection, queue).await.is_ok() => known,
-        _ => wanted,
-    };
-    let mut tries = 0;
-    loop {
-        let arguments = queue_arguments_with(amqp, order);
-        let declared = on_channel(connection, async |channel| {
-            super::declare_queue(channel, queue, arguments).await
-        });
-        let error = match declared.await {
-            Ok(()) => return Ok(order),
-            Err(error) => error,
-        };
-        tries += 1;
-        let adopted = match &error {
-            SourceError::PreconditionFailed(said) if tries < MOST_TRIES => order.adopt(said),
-            _ => None,
-        };
-        let Some(adopted) = adopted else { return Err(error) };
-        tracing::debug!(
-            event = "queue_arguments_differ",
-            queue,
-            %error,
-            "queue differs in an argument for order: it is asked for as it is"
-        );
-        order = adopted;
     }
 }

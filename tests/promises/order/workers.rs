@@ -1,5 +1,7 @@
 //! Order across workers: a queue that is declared for a source that keeps order has one active consumer, and the others stand by.
 
+mod long;
+
 use std::time::Duration;
 
 use super::conversations::{Conversations, distinct};

@@ -18,8 +18,8 @@ fn hold_up(sns: &FakeSns, keys: RangeInclusive<usize>) {
     });
 }
 
-/// Where workers share a queue, a worker's consumers follow each other: what takes long outlives the consumer that got it, and a quorum queue puts back what each
-/// consumer held by itself.
+/// Where workers share a queue, the consumers of each follow each other: what takes long outlives the consumer that
+/// got it, and a quorum queue puts back what each consumer held by itself.
 #[tokio::test]
 async fn what_several_consumers_of_a_dead_worker_held_comes_back_in_order() {
     let (stand, sns) = (Stand::new("order-consumers").await, FakeSns::start());
