@@ -1,6 +1,7 @@
 //! RabbitMQ: connections, consuming, publishing, browsing and topology; the only module that uses AMQP and its TLS.
 
 pub mod browse;
+mod caveats;
 pub mod connection;
 pub mod consume;
 pub mod headers;

@@ -62,6 +62,11 @@ pub(super) struct SourceStatus {
     pub(super) name: String,
     pub(super) state: &'static str,
     pub(super) since: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) broker: Option<String>,
+    /// Which promise is weaker on that broker.
+    #[serde(skip)]
+    pub(super) caveats: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -205,7 +210,14 @@ impl SourceStatus {
 
 impl From<&SourceObservation> for SourceStatus {
     fn from(seen: &SourceObservation) -> Self {
-        Self { name: seen.source.clone(), state: seen.state.label(), since: seen.since }
+        let broker = seen.broker.as_deref();
+        Self {
+            name: seen.source.clone(),
+            state: seen.state.label(),
+            since: seen.since,
+            broker: broker.map(|it| it.name.clone()),
+            caveats: broker.map(|it| it.caveats.clone()).unwrap_or_default(),
+        }
     }
 }
 

@@ -76,8 +76,8 @@ impl Server {
     }
 
     fn see(&self, state: SourceState, holds: Vec<OpenCircuit>) {
-        let seen =
-            SourceObservation { source: "events".to_owned(), state, since: Timestamp::UNIX_EPOCH };
+        let now = SourceObservation::now("events", state);
+        let seen = SourceObservation { since: Timestamp::UNIX_EPOCH, ..now };
         self.status.send_replace(Status { sources: vec![seen], holds, ..Status::starting() });
     }
 }

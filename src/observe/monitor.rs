@@ -5,7 +5,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use self::state::{SourceObservation, State};
+pub use self::state::{SeenBroker, SourceObservation, State};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -138,6 +138,11 @@ impl Monitor {
             seen.since = Timestamp::now();
         }
         seen.state = state;
+    }
+
+    /// It is connected to this broker.
+    pub fn is_on(&self, broker: Arc<SeenBroker>) {
+        self.seen.borrow_mut().broker = Some(broker);
     }
 
     /// What the broker says of the queue: ready events and consumers. `None`: nobody knows.

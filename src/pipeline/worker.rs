@@ -134,7 +134,9 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         if renewed {
             tracing::debug!(event = "consuming_again", source, "consuming in a new session");
         } else {
-            tracing::info!(event = "consuming", source, "consuming");
+            let seen = self.monitor.seen().broker;
+            let broker = seen.as_deref().map(|it| &*it.name);
+            tracing::info!(event = "consuming", source, broker, "consuming");
         }
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod ack_tracker;
 pub(crate) mod consumer;
 pub(crate) mod dead_letter_rate;
 pub(crate) mod depth;
+mod met;
 mod own_queues;
 mod session;
 mod settler;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use self::consumer::{ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
+use self::met::Met;
 use self::own_queues::UsedAsIs;
 use self::session::AbortOnDrop;
 pub(in crate::rabbitmq) use self::session::PATIENCE_BEFORE_CLOSE;
@@ -55,6 +57,7 @@ pub struct RabbitQueue {
     used_as_is: Cell<Option<UsedAsIs>>,
     /// The arguments for order that the queue had when it was declared last.
     order: Cell<Option<OrderArguments>>,
+    met: Met,
 }
 
 impl RabbitQueue {
@@ -65,9 +68,10 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (past, sizes, used_as_is, order) = Default::default();
+        let (past, sizes, used_as_is, order, met) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
-        Self { broker, source, dead_letters, past, sizes, rate, monitor: None, used_as_is, order }
+        let monitor = None;
+        Self { broker, source, dead_letters, past, sizes, rate, monitor, used_as_is, order, met }
     }
 
     /// Tells how much is in the queue, too.
@@ -147,6 +151,7 @@ impl Source for RabbitQueue {
     async fn open(&self) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = self.broker.connect(&self.source.name).await?;
+        self.met.meet(&connection, amqp, &self.source.name, self.monitor.as_deref());
         let channel = connection.channel().await?;
         let ensured = match self.ensure(&connection).await {
             Ok(ensured) => ensured,

@@ -12,6 +12,7 @@ use lapin::{BasicProperties, Channel};
 
 use self::needs::Resource;
 use self::queue::Wanted;
+use super::caveats::caveats;
 use super::connection::Broker;
 use super::topology;
 use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Source};
@@ -37,7 +38,11 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         Ok(connection) => connection,
         Err(error) => return report(Finding::bad(error.to_string())),
     };
-    report(Finding::good("RabbitMQ: connected and logged in"));
+    let server = connection.server();
+    report(Finding::good(format!("broker: connected and logged in to {server}")));
+    for caveat in caveats(server, amqp) {
+        report(Finding::good(format!("warning: {caveat}")));
+    }
     let inspector = Inspector {
         is_strict: connection.server().refuses_wrong_arguments(),
         publisher: ConfirmedPublisher::new(connection),

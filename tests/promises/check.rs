@@ -64,7 +64,7 @@ async fn after_a_run_all_is_there_as_configured() {
     let ended = check(&stand, &[]).await;
     assert_all_well(&ended);
     assert_eq!(ended.stdout.matches(": exists, as configured\n").count(), 5, "{}", ended.stdout);
-    ended.line("RabbitMQ: connected and logged in");
+    ended.line("broker: connected and logged in to RabbitMQ 3.10.");
     ended.line("no limit of the length of");
     for (topic, key) in [
         ("presence", "sns.presence_updates_topic"),

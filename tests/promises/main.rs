@@ -23,6 +23,7 @@ mod faults;
 mod feed;
 mod formats;
 mod holds;
+mod identity;
 mod in_flight_bytes;
 mod kills;
 mod looks_spend;

@@ -1,5 +1,6 @@
 //! A snapshot of the worker for the page, as JSON.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -73,6 +74,9 @@ struct Snapshot<'a> {
     figures: &'a Figures,
     topics: Vec<TopicSnapshot<'a>>,
     sources: Vec<SourceSnapshot<'a>>,
+    /// Each broker that a source is connected to, and what is weaker there; of a cluster, nodes may have several versions.
+    brokers: BTreeSet<&'a str>,
+    caveats: BTreeSet<&'a str>,
     held: &'a [HeldNow],
     errors: &'a [RecentError],
     dead_letters: Option<u64>,
@@ -144,6 +148,8 @@ impl Page {
             topics: self.about.topics(&ready, &figures),
             sources: self.about.sources(&ready, &figures),
             figures: &figures,
+            brokers: ready.sources.iter().filter_map(|it| it.broker.as_deref()).collect(),
+            caveats: ready.sources.iter().flat_map(|it| &it.caveats).map(String::as_str).collect(),
             held: &ready.held,
             errors: &status.errors,
             dead_letters,

@@ -1,4 +1,6 @@
-//! The states of a source.
+//! The states of a source, and its broker.
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -47,6 +49,15 @@ impl State {
     }
 }
 
+/// The broker that a source is connected to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SeenBroker {
+    /// Product and version, as it says.
+    pub name: String,
+    /// Which promise is weaker on it, and what to do.
+    pub caveats: Vec<String>,
+}
+
 /// The state of a source, and since when.
 #[derive(Debug, Clone)]
 pub struct SourceObservation {
@@ -56,12 +67,14 @@ pub struct SourceObservation {
     pub state: State,
     /// Since when it is in that state.
     pub since: Timestamp,
+    /// The broker of its last session.
+    pub broker: Option<Arc<SeenBroker>>,
 }
 
 impl SourceObservation {
     /// From now on.
     #[must_use]
     pub fn now(source: &str, state: State) -> Self {
-        Self { source: source.to_owned(), state, since: Timestamp::now() }
+        Self { source: source.to_owned(), state, since: Timestamp::now(), broker: None }
     }
 }

@@ -77,7 +77,7 @@ impl BrokerConnection {
             properties,
         );
         let connection = connecting.await?;
-        let server = notes.server().unwrap_or_default();
+        let server = notes.server().unwrap_or_default().at_host(&host);
         Ok(Self { connection, bytes, notes, server, socket: Some(socket) })
     }
 

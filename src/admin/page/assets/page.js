@@ -78,6 +78,7 @@ function show(frame) {
   showHolds(frame);
   showTables(frame);
   showErrors(frame);
+  showBroker(frame);
   letters.update(frame);
 }
 
@@ -208,6 +209,17 @@ function showErrors({ errors, at }) {
 }
 
 // --- this worker, and who is logged in ---
+
+function showBroker({ brokers, caveats }) {
+  say("about-broker", brokers.join(", ") || "–");
+  const list = $("caveats");
+  list.hidden = caveats.length === 0;
+  while (list.children.length > caveats.length) list.lastChild.remove();
+  caveats.forEach((caveat, index) => {
+    if (!list.children[index]) list.append(element("li", {}));
+    say(list.children[index], sentence(caveat));
+  });
+}
 
 async function learn() {
   const answer = await ask("/api/about");

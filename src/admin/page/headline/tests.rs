@@ -18,7 +18,7 @@ fn ready() -> Readiness {
 
 fn ready_in(state: State) -> Readiness {
     let since = Timestamp::UNIX_EPOCH;
-    let seen = SourceObservation { source: "events".to_owned(), state, since };
+    let seen = SourceObservation { since, ..SourceObservation::now("events", state) };
     Status { sources: vec![seen], ..Status::starting() }.ready()
 }
 
@@ -64,7 +64,7 @@ fn whether_the_others_flow_is_told_by_what_waits() {
         let seen = |(source, waits): &(&str, bool)| {
             let waiting = waits.then(|| State::Waiting(Circuit::Topic(arn.clone())));
             let state = waiting.unwrap_or(State::Consuming);
-            SourceObservation { source: (*source).to_owned(), state, since }
+            SourceObservation { since, ..SourceObservation::now(source, state) }
         };
         let hold = OpenCircuit {
             circuit: Circuit::Topic(arn.clone()),

@@ -11,18 +11,29 @@ const RABBITMQ: &str = "RabbitMQ";
 /// The first version that refuses a wrong argument before it does what it was asked for, and that is promised to work.
 const STRICT_FROM: (u32, u32) = (3, 10);
 
+/// How the hosts of Amazon MQ's brokers end, with `.mq.` and a region before it. The brokers themselves say that they are RabbitMQ.
+const AMAZON: [&str; 3] = [".amazonaws.com", ".amazonaws.com.cn", ".on.aws"];
+
 /// Who the broker says it is: a value of the other side, each of its texts in one visible line. Empty: it does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Server {
     product: String,
     version: String,
+    is_amazon_mq: bool,
 }
 
 impl Server {
     /// `product` and `version` as the broker sent them.
     pub(crate) fn new(product: &[u8], version: &[u8]) -> Self {
         let shown = |bytes: &[u8]| one_line(&String::from_utf8_lossy(bytes), LONGEST_SERVER);
-        Self { product: shown(product), version: shown(version) }
+        Self { product: shown(product), version: shown(version), is_amazon_mq: false }
+    }
+
+    /// The same, as it is reached by this host.
+    pub(crate) fn at_host(self, host: &str) -> Self {
+        let host = host.trim_end_matches('.').to_ascii_lowercase();
+        let is_amazons = AMAZON.iter().any(|it| host.ends_with(it));
+        Self { is_amazon_mq: is_amazons && host.contains(".mq."), ..self }
     }
 
     pub(crate) fn product(&self) -> &str {
@@ -33,10 +44,24 @@ impl Server {
         &self.version
     }
 
+    /// Whether it says that it is this product.
+    pub(crate) fn is(&self, product: &str) -> bool {
+        self.product == product
+    }
+
+    /// Whether it is reached by a host name of Amazon MQ's.
+    pub(crate) const fn is_amazon_mq(&self) -> bool {
+        self.is_amazon_mq
+    }
+
+    /// Whether it says that it is RabbitMQ, of a version from `first` on and before `end`.
+    pub(crate) fn is_rabbitmq_within(&self, first: (u32, u32, u32), end: (u32, u32, u32)) -> bool {
+        self.is(RABBITMQ) && self.numbers().is_some_and(|it| (first..end).contains(&it))
+    }
+
     /// Whether it says that it is RabbitMQ, of this version or a later one.
     pub(crate) fn is_rabbitmq_from(&self, first: (u32, u32)) -> bool {
-        self.product == RABBITMQ
-            && self.numbers().is_some_and(|(major, minor, _)| (major, minor) >= first)
+        self.is(RABBITMQ) && self.numbers().is_some_and(|(major, minor, _)| (major, minor) >= first)
     }
 
     /// Whether it is known to refuse a method with a wrong argument without carrying it out. Such methods ask what a user
@@ -69,7 +94,8 @@ impl fmt::Display for Server {
             ("", _) => f.write_str("a broker that does not say what it is"),
             (product, "") => f.write_str(product),
             (product, version) => write!(f, "{product} {version}"),
-        }
+        }?;
+        if self.is_amazon_mq { f.write_str(" on Amazon MQ") } else { Ok(()) }
     }
 }
 
@@ -91,6 +117,23 @@ mod tests {
         assert!(from_4_3(b"4.3.0") && from_4_3(b"4.10.1") && from_4_3(b"5.0"));
         assert!(!from_4_3(b"4.2.9") && !from_4_3(b"3.13.7") && !from_4_3(b"") && !from_4_3(b"x"));
         assert!(!Server::new(b"LavinMQ", b"4.3.0").is_rabbitmq_from((4, 3)));
+    }
+
+    #[test]
+    fn amazon_mq_is_known_by_its_hosts() {
+        let at = |host: &str| Server::new(b"RabbitMQ", b"4.3.6").at_host(host);
+        for host in [
+            "b-c8352341-ec91-4a78-ad9c-a43f23d325bb.mq.us-west-2.amazonaws.com",
+            "B-1.MQ.cn-north-1.amazonaws.com.cn.",
+            "b-1.mq.eu-west-1.on.aws",
+        ] {
+            assert!(at(host).is_amazon_mq(), "{host}");
+        }
+        for host in ["mq.amazonaws.com", "a.mq.example.org", "x.mq.amazonaws.com.example.org", ""] {
+            assert!(!at(host).is_amazon_mq(), "{host}");
+        }
+        let shown = at("b-1.mq.eu-west-1.amazonaws.com").to_string();
+        assert_eq!(shown, "RabbitMQ 4.3.6 on Amazon MQ");
     }
 
     #[test]
