@@ -61,7 +61,7 @@ install_next() {
         die "RabbitMQ $NEXT_LINE could not be fetched; the end of ${STATE#"$ROOT/"}/install.log may say why. It comes from
     Debian's '$NEXT_SUITE', by the mirror that apt is configured with for this system's own release
     (/etc/apt/sources.list.d/debian.sources): that has to be a full mirror of Debian.
-    EVENT_PUSHER_DEV_NEXT=no does without; the tests on $NEXT_LINE fail then"
+    EVENT_PUSHER_DEV_NEXT=no does without, and without the tests on $NEXT_LINE"
 }
 
 # Of all that the package asks for, what the node itself loads.
