@@ -4,6 +4,8 @@
 
 #[path = "documents/logs.rs"]
 mod logs;
+#[path = "documents/permissions.rs"]
+mod permissions;
 #[path = "documents/schemas.rs"]
 mod schemas;
 

@@ -76,8 +76,8 @@ pub(in crate::rabbitmq) async fn find(
     look(connection, async |it| find_queue(it, &source.queue).await).await
 }
 
-/// Looks on a channel of its own. Returns whether the user may.
-async fn look(
+/// Looks on a channel of its own. Returns whether the user may: of what one may not look at one may still make use.
+pub(in crate::rabbitmq) async fn look(
     connection: &BrokerConnection,
     find: impl AsyncFnOnce(&Channel) -> Result<(), SourceError>,
 ) -> Result<bool, SourceError> {

@@ -1,5 +1,8 @@
 //! `check` tries each permission that `run` needs, names those that are missing, and takes, publishes and changes nothing for it.
 
+mod commands;
+mod least;
+
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
@@ -13,25 +16,30 @@ struct User<'a> {
     broker: &'a OwnBroker,
     stand: &'a Stand,
     uri: String,
+    /// Called otherwise than the queue, where what each needs is to be told apart.
+    dead_letter_exchange: String,
 }
 
 impl<'a> User<'a> {
     fn of(broker: &'a OwnBroker, stand: &'a Stand) -> Self {
         let uri = format!("amqp://{}:planted@127.0.0.1:{}/%2f", stand.id, broker.port(0));
-        Self { broker, stand, uri }
+        Self { broker, stand, uri, dead_letter_exchange: stand.dead_letter_queue() }
     }
 
     async fn may(&self, patterns: [&str; 3]) {
         self.broker.permit_only(&self.stand.id, patterns).await;
     }
 
-    async fn check(&self, declare: bool) -> Ended {
-        let ended = Program::new(&["check", "--config", "stand.toml"])
+    fn program(&self, arguments: &[&str]) -> Program {
+        Program::new(&[arguments, &["--config", "stand.toml"]].concat())
             .with_file("stand.toml", &self.stand.configuration())
             .with("AMQP__URI", &self.uri)
-            .with("AMQP__DECLARE", &declare.to_string())
-            .run()
-            .await;
+            .with("AMQP__DEAD_LETTER_EXCHANGE", &self.dead_letter_exchange)
+    }
+
+    async fn check(&self, declare: bool) -> Ended {
+        let ended =
+            self.program(&["check"]).with("AMQP__DECLARE", &declare.to_string()).run().await;
         assert!(!ended.all().contains("planted"), "{ended:?}");
         ended
     }
@@ -50,7 +58,11 @@ impl<'a> User<'a> {
     /// With these permissions a worker publishes an event and dead-letters another.
     async fn runs_a_worker(&self, declare: bool) {
         let (stand, declare) = (self.stand, declare.to_string());
-        let settings = [("AMQP__URI", &*self.uri), ("AMQP__DECLARE", &declare)];
+        let settings = [
+            ("AMQP__URI", &*self.uri),
+            ("AMQP__DECLARE", &declare),
+            ("AMQP__DEAD_LETTER_EXCHANGE", &self.dead_letter_exchange),
+        ];
         let worker = Worker::start_with(stand, &settings).await;
         stand.publish(Event::chat("ann@h", "bob@h", "hi")).await;
         stand.publish(Event::new("garbage")).await;

@@ -205,7 +205,8 @@ impl Canary {
                     );
                     return Some((why, false));
                 }
-                Ok(_) => {}
+                // Who may not ask watches from now on.
+                Ok(_) | Err(SourceError::AccessRefused(_)) => {}
                 Err(error) => return Some((error.to_string(), true)),
             }
         }

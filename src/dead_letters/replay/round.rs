@@ -186,7 +186,7 @@ async fn is_there(
         return known.clone();
     }
     let found = if asked.exchange.is_empty() {
-        publisher.queue_state(&asked.routing_key).await.map(drop)
+        publisher.find_queue(&asked.routing_key).await
     } else {
         publisher.find_exchange(&asked.exchange).await
     };

@@ -14,7 +14,7 @@ use super::pending_confirms::PendingConfirms;
 use crate::config::Source;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{BLOCKED, Broker, on_channel};
+use crate::rabbitmq::connection::{BLOCKED, Broker};
 use crate::rabbitmq::headers::amqp_message::basic_properties;
 use crate::rabbitmq::message::Message;
 use crate::rabbitmq::topology;
@@ -151,32 +151,37 @@ impl ConfirmedPublisher {
     }
 
     /// Fails if an exchange is not there. The answer comes on another channel, since a refusal closes its channel, and
-    /// so would a message to an exchange that is not there.
+    /// so would a message to an exchange that is not there. Who may not ask finds out by publishing.
     pub(crate) async fn find_exchange(&self, exchange: &str) -> Result<(), SourceError> {
         // The default exchange can't be asked for, and is always there.
         if exchange.is_empty() {
             return Ok(());
         }
-        topology::find_exchange(&self.connection.channel().await?, exchange).await
+        let find = async |it: &Channel| topology::find_exchange(it, exchange).await;
+        topology::look(&self.connection, find).await.map(drop)
+    }
+
+    /// Fails if a queue is not there. Who may not ask finds out by publishing: what reaches no queue comes back.
+    pub(crate) async fn find_queue(&self, queue: &str) -> Result<(), SourceError> {
+        let find = async |it: &Channel| topology::find_queue(it, queue).await;
+        topology::look(&self.connection, find).await.map(drop)
     }
 
     /// Makes sure of a source's exchange. Where the worker declares, this declares, too: exchange and queue, so that
     /// what is published is kept for a worker.
     pub(crate) async fn ensure(&self, broker: &Broker, source: &Source) -> Result<(), SourceError> {
         let (connection, amqp) = (&self.connection, broker.config());
-        if amqp.declare {
-            let Err(error) = topology::declare(connection, amqp, source, None).await else {
-                return Ok(());
-            };
-            let events = (Purpose::Events, &*source.queue);
-            let queues = std::iter::once(events).chain(stream::targets(amqp, source));
-            return Err(stream::cause_of(error, connection, queues).await);
+        if !amqp.declare {
+            return self.find_exchange(&source.exchange).await.map_err(|error| {
+                error.reworded(|said| format!("{said}; create it, or set amqp.declare = true"))
+            });
         }
-        let found =
-            async |channel: &Channel| topology::find_exchange(channel, &source.exchange).await;
-        on_channel(connection, found).await.map_err(|error| {
-            error.reworded(|said| format!("{said}; create it, or set amqp.declare = true"))
-        })
+        let Err(error) = topology::declare(connection, amqp, source, None).await else {
+            return Ok(());
+        };
+        let events = (Purpose::Events, &*source.queue);
+        let queues = std::iter::once(events).chain(stream::targets(amqp, source));
+        Err(stream::cause_of(error, connection, queues).await)
     }
 
     /// How many messages and consumers a queue has now.

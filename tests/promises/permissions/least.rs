@@ -1,0 +1,60 @@
+//! The least permissions of each command's user on `RabbitMQ`: `commands.rs` tries them, and the documents show them.
+
+/// What a command needs, and no more. E is a source's exchange, Q its queue and H its queue for parked events, DX and
+/// DQ the exchange and queue for dead letters, LOOK the queue by which browsers take turns, D `amq.default`.
+pub struct Least {
+    pub command: &'static str,
+    pub configure: &'static str,
+    pub write: &'static str,
+    pub read: &'static str,
+}
+
+/// With `amqp.declare = true`, and nothing there yet.
+pub const RUN: Least = Least {
+    command: "`run`, `check`, `declare = true`",
+    configure: "E Q H DX DQ",
+    write: "Q DX DQ D",
+    read: "E Q H DX",
+};
+
+/// With `amqp.declare = false`, and all there.
+pub const RUN_AS_IT_IS: Least = Least {
+    command: "`run`, `check`, `declare = false`",
+    configure: "H",
+    write: "DX D",
+    read: "Q",
+};
+
+pub const BROWSE: Least = Least {
+    command: "`dead-letters list`, `show`, `export`, `discard`",
+    configure: "DQ",
+    write: "",
+    read: "DQ",
+};
+
+pub const REPLAY: Least =
+    Least { command: "`dead-letters replay`", configure: "DQ", write: "D", read: "DQ" };
+
+pub const CANARY: Least = Least {
+    command: "`dead-letters replay --canary`",
+    configure: "DQ LOOK",
+    write: "D",
+    read: "DQ LOOK",
+};
+
+pub const IMPORT: Least =
+    Least { command: "`dead-letters import`", configure: "DQ", write: "DX", read: "DQ" };
+
+pub const FEED: Least = Least {
+    command: "`feed`, `declare = true`",
+    configure: "E Q H DX DQ",
+    write: "E Q DX DQ D",
+    read: "E Q H DX",
+};
+
+pub const FEED_AS_IT_IS: Least =
+    Least { command: "`feed`, `declare = false`", configure: "", write: "E", read: "" };
+
+#[allow(dead_code, reason = "for the documents")]
+pub const ALL: [&Least; 8] =
+    [&RUN, &RUN_AS_IT_IS, &BROWSE, &REPLAY, &CANARY, &IMPORT, &FEED, &FEED_AS_IT_IS];
