@@ -8,6 +8,8 @@ mod logs;
 mod permissions;
 #[path = "documents/schemas.rs"]
 mod schemas;
+#[path = "documents/versions.rs"]
+mod versions;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

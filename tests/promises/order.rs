@@ -3,6 +3,7 @@
 
 mod conversations;
 mod fifo;
+mod priorities;
 mod restarts;
 mod storm;
 mod workers;
