@@ -21,18 +21,18 @@ use On::{But, Holds, Not};
 
 /// A promise, and the tests of it. They run on both releases, also where one of these can't keep the promise: then they
 /// know what it does instead.
-struct Promise {
+struct Row {
     promise: &'static str,
     tests: &'static [&'static str],
     on_3_10: On,
     on_4_3: On,
 }
 
-const fn both(promise: &'static str, tests: &'static [&'static str]) -> Promise {
-    Promise { promise, tests, on_3_10: Holds, on_4_3: Holds }
+const fn both(promise: &'static str, tests: &'static [&'static str]) -> Row {
+    Row { promise, tests, on_3_10: Holds, on_4_3: Holds }
 }
 
-const PROMISES: &[Promise] = &[
+const PROMISES: &[Row] = &[
     both(
         "Nothing is lost and each event ends once, in a storm of all faults",
         &["a_storm_of_every_fault_loses_nothing_and_repeats_no_more_than_was_in_flight"],
@@ -44,7 +44,7 @@ const PROMISES: &[Promise] = &[
             "a_broker_that_restarts_in_order_is_found_again",
         ],
     ),
-    Promise {
+    Row {
         promise: "A cluster that loses a node is consumed through another one, and nothing is lost",
         tests: &["a_cluster_that_loses_the_queues_leader_is_consumed_through_another_node"],
         on_3_10: Holds,
@@ -75,13 +75,13 @@ const PROMISES: &[Promise] = &[
             "a_quorum_queue_that_workers_share_keeps_the_order_of_what_is_handed_back",
         ],
     ),
-    Promise {
+    Row {
         promise: "To be handed back costs an event none of its delivery limit",
         tests: &["what_a_quorum_queue_gets_back_has_come_back_once_or_on_4_3_not_at_all"],
         on_3_10: Not("each time costs one; parking costs none"),
         on_4_3: But("on queues that workers share"),
     },
-    Promise {
+    Row {
         promise: "Order does not depend on the priorities that producers set",
         tests: &[
             "a_conversation_keeps_its_order_within_one_priority",
@@ -118,7 +118,7 @@ const PROMISES: &[Promise] = &[
             "a_policy_that_limits_deliveries_is_found_out_before_it_takes_a_letter",
         ],
     ),
-    Promise {
+    Row {
         promise: "Queues of your own may leave out `x-delivery-limit`",
         tests: &["a_delivery_limit_beyond_which_events_are_dropped_is_a_problem"],
         on_3_10: But("without it there is none"),
@@ -132,7 +132,7 @@ const PROMISES: &[Promise] = &[
             "they_survive_a_crash_of_the_broker",
         ],
     ),
-    Promise {
+    Row {
         promise: "When and where RabbitMQ dead-lettered an event can't be forged by its producer",
         tests: &["what_rabbitmq_4_says_of_a_death_is_its_own_word_and_on_3_it_is_claimed"],
         on_3_10: Not("it is shown as claimed, and `discard` leaves such letters"),
@@ -145,7 +145,7 @@ const PROMISES: &[Promise] = &[
             "dead_letters_that_no_client_can_read_are_listed_exported_replayed_and_discarded",
         ],
     ),
-    Promise {
+    Row {
         promise: "`check` and `run` see whether a queue or exchange exists, without a permission on it",
         tests: &["who_may_only_use_what_is_there_runs_and_checks_all_the_same"],
         on_3_10: Holds,
@@ -192,7 +192,7 @@ fn the_tests_of_the_table_of_versions_run_on_both() {
 #[test]
 fn the_table_of_versions_is_current() {
     let mut table = "| promise | RabbitMQ 3.10 | RabbitMQ 4.3 |\n| --- | --- | --- |\n".to_owned();
-    for Promise { promise, on_3_10, on_4_3, .. } in PROMISES {
+    for Row { promise, on_3_10, on_4_3, .. } in PROMISES {
         let [old, new] = [on_3_10, on_4_3].map(|on| match on {
             Holds => "✓".to_owned(),
             But(remark) => format!("✓ {remark}"),
