@@ -197,6 +197,11 @@ impl SourceStatus {
         self.state == WAITING
     }
 
+    /// Whether it has a consumer, active or not.
+    pub(super) fn is_connected(&self) -> bool {
+        self.state == State::Consuming.label() || self.is_standby()
+    }
+
     /// Whether another worker is the single active consumer of its queue.
     pub(super) fn is_standby(&self) -> bool {
         self.state == State::Standby.label()

@@ -14,7 +14,7 @@ use crate::arn::TopicArn;
 use crate::config::{self, Config};
 use crate::observe::incidents::{Announcement, Incidents};
 use crate::observe::metrics::{Metrics, sum};
-use crate::observe::monitor::{Monitor, SourceObservation, State};
+use crate::observe::monitor::{Monitor, SharedDepth, SourceObservation, State};
 use crate::observe::recent::RecentErrors;
 use crate::observe::trace::{Spans, Tracer};
 use crate::pipeline::ports::Source;
@@ -33,6 +33,7 @@ pub(super) struct Wiring<P> {
     pub(super) publisher: Rc<Publisher<P>>,
     recent: Rc<RecentErrors>,
     incidents: Rc<Incidents>,
+    dead_letters: Rc<SharedDepth>,
     metrics: Arc<Metrics>,
     spans: Option<Spans>,
 }
@@ -52,7 +53,8 @@ impl<P: Publish + 'static> Wiring<P> {
             .noting(Rc::clone(&recent))
             .announcing(Rc::clone(&incidents));
         let publisher = publish::measured_stack(&config.sns, &config.outage, place, measures);
-        Self { router, topics, publisher: Rc::new(publisher), recent, incidents, metrics, spans }
+        let (publisher, dead_letters) = (Rc::new(publisher), Rc::default());
+        Self { router, topics, publisher, recent, incidents, dead_letters, metrics, spans }
     }
 
     /// Works until all sources have stopped. `queue_of` gives each its queue.
@@ -99,6 +101,7 @@ impl<P: Publish + 'static> Wiring<P> {
         let prefetch = config.amqp.prefetch;
         let monitor = Monitor::new(&source.name, Arc::clone(&self.metrics));
         let monitor = monitor.noting(Rc::clone(&self.recent));
+        let monitor = monitor.sharing(Rc::clone(&self.dead_letters));
         let monitor = monitor.announcing(Rc::clone(&self.incidents)).with_prefetch(prefetch);
         let monitor = Rc::new(monitor);
         let limit = config.sns.max_message_bytes;

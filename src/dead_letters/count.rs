@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{DeadLetters, DeadLettersError};
-use crate::rabbitmq::topology::queue_state::{EmptyDebounce, QueueState};
+use crate::rabbitmq::topology::queue_state::{EmptyDebounce, KNOWN_FOR, QueueState};
 
 impl DeadLetters {
-    /// Asks the queue again and again, on a connection of its own. `show` gets the number whenever it is known: not
-    /// while a browser holds all letters.
+    /// Asks the queue again and again, on a connection of its own. `show` gets the number, or `None` once nobody knows it: while a
+    /// browser holds all letters, the queue does not tell how many they are.
     ///
     /// # Errors
     ///
@@ -17,10 +17,10 @@ impl DeadLetters {
     pub async fn count(
         &self,
         pause: Duration,
-        mut show: impl FnMut(u64),
+        mut show: impl FnMut(Option<u64>),
     ) -> Result<std::convert::Infallible, DeadLettersError> {
         let connection = self.broker.connect("counts dead letters").await?;
-        let mut debounce = EmptyDebounce::default();
+        let (mut debounce, mut known) = (EmptyDebounce::default(), Instant::now());
         loop {
             let state = match QueueState::on(&connection, self.queue()).await {
                 Ok(state) => state,
@@ -30,7 +30,10 @@ impl DeadLetters {
                 }
             };
             if debounce.accepts(state) && state.consumers == 0 {
-                show(state.ready.into());
+                known = Instant::now();
+                show(Some(state.ready.into()));
+            } else if known.elapsed() >= KNOWN_FOR {
+                show(None);
             }
             sleep(pause).await;
         }

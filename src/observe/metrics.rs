@@ -137,18 +137,19 @@ metrics! {
         "Seconds from the receipt of a delivery to the end of its settlement, including the time of holds.");
     /// Ready in the queue.
     queue_ready: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_ready", &["source"],
-        "Events ready in the source's queue, which all workers share; updated every few seconds, absent without a connection.");
+        "Events ready in the source's queue, which all workers share; updated every few seconds, absent without a connection, and while the \
+         queue does not answer for more than half a minute.");
     /// Consumers of the queue.
     queue_consumers: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_consumers", &["source"],
-        "Consumers of the source's queue: the workers that share it; absent without a connection.");
+        "Consumers of the source's queue: the workers that share it; absent as event_pusher_queue_ready is.");
     /// Parked events.
     queue_parked: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_parked", &["source"],
         "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; \
-         updated every few seconds, absent without a connection or such a queue.");
+         updated every few seconds, absent without a connection or such a queue, and while it does not answer for more than half a minute.");
     /// Dead letters that wait.
     dead_letters_queued: IntGaugeVec = Reference::new(MetricKind::Gauge, "dead_letters_queued", &["queue"],
         "Messages in the dead-letter queue, which all workers share, of any publisher; updated every few \
-         seconds, absent without a connection or such a queue.");
+         seconds, absent without a connection or such a queue, and while it does not answer, or is being read, for more than half a minute.");
     /// Work to be done.
     backlog: GaugeVec = Reference::new(MetricKind::Gauge, "backlog", &["source"],
         "Events to be published, as this worker's share: those ready in the queue divided by its consumers, and those in flight here, \

@@ -1,10 +1,13 @@
 //! Monitors one source: its state, and the outcomes of its deliveries.
 
 mod final_outcome;
+mod queues;
+mod shared_depth;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use self::shared_depth::SharedDepth;
 pub use self::state::{SeenBroker, SourceObservation, State};
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -49,8 +52,7 @@ pub struct Monitor {
     is_single_active: Cell<bool>,
     /// The deliveries before this session.
     deliveries_before: Cell<u64>,
-    /// Whose depth was told.
-    dead_letter_queue: OnceCell<String>,
+    dead_letters: Rc<SharedDepth>,
     recent: Rc<RecentErrors>,
     incidents: Rc<Incidents>,
 }
@@ -74,7 +76,7 @@ impl Monitor {
             queue: Cell::default(),
             is_single_active: Cell::default(),
             deliveries_before: Cell::default(),
-            dead_letter_queue: OnceCell::new(),
+            dead_letters: Rc::default(),
             recent: Rc::default(),
             incidents: Rc::default(),
             metrics,
@@ -104,6 +106,12 @@ impl Monitor {
     #[must_use]
     pub fn announcing(self, incidents: Rc<Incidents>) -> Self {
         Self { incidents, ..self }
+    }
+
+    /// All sources have the same dead-letter queue.
+    #[must_use]
+    pub fn sharing(self, dead_letters: Rc<SharedDepth>) -> Self {
+        Self { dead_letters, ..self }
     }
 
     /// As many deliveries may be unacknowledged.
@@ -143,61 +151,6 @@ impl Monitor {
     /// It is connected to this broker.
     pub fn is_on(&self, broker: Arc<SeenBroker>) {
         self.seen.borrow_mut().broker = Some(broker);
-    }
-
-    /// What the broker says of the queue: ready events and consumers. `None`: nobody knows.
-    pub fn queue(&self, depth: Option<(u32, u32)>) {
-        let source = &[&*self.source];
-        let Metrics { queue_ready, queue_consumers, queue_parked, .. } = &*self.metrics;
-        if let Some((ready, consumers)) = depth {
-            queue_ready.with_label_values(source).set(ready.into());
-            queue_consumers.with_label_values(source).set(consumers.into());
-            self.queue.set((ready, consumers));
-        } else {
-            // Not there is no trouble.
-            let _ = queue_ready.remove_label_values(source);
-            let _ = queue_consumers.remove_label_values(source);
-            let _ = queue_parked.remove_label_values(source);
-            self.no_dead_letters_known();
-            self.queue.set((0, 0));
-        }
-    }
-
-    /// A session begins, in which nothing has come yet.
-    pub fn begin_session(&self, is_single_active: bool) {
-        self.is_single_active.set(is_single_active);
-        self.deliveries_before.set(self.deliveries.get());
-    }
-
-    /// The ready events that this worker may expect, so that the sum over all workers is what is ready.
-    fn share(&self) -> f64 {
-        let (ready, consumers) = self.queue.get();
-        if self.is_single_active.get() {
-            // RabbitMQ tells nobody who is active. Where messages wait, the active one gets some; a quorum queue counts only that one.
-            let has_come = self.deliveries.get() > self.deliveries_before.get();
-            return if has_come || consumers == 0 { ready.into() } else { 0.0 };
-        }
-        // A quorum queue counts the active consumer alone, whose share is all then; a classic one counts those that stand by, too.
-        let is_standby = self.seen.borrow().state == State::Standby && consumers <= 1;
-        if is_standby { 0.0 } else { f64::from(ready) / f64::from(consumers.max(1)) }
-    }
-
-    /// The broker says no more of the dead-letter queue.
-    pub fn no_dead_letters_known(&self) {
-        if let Some(queue) = self.dead_letter_queue.get() {
-            let _ = self.metrics.dead_letters_queued.remove_label_values(&[&**queue]);
-        }
-    }
-
-    /// What the broker says of the queue for parked events.
-    pub fn parked(&self, count: u32) {
-        self.metrics.queue_parked.with_label_values(&[&*self.source]).set(count.into());
-    }
-
-    /// What the broker says of the dead-letter queue.
-    pub fn dead_letters(&self, queue: &str, count: u32) {
-        let queue = self.dead_letter_queue.get_or_init(|| queue.to_owned());
-        self.metrics.dead_letters_queued.with_label_values(&[&**queue]).set(count.into());
     }
 
     /// Brings up to date what is not counted as it happens.

@@ -150,7 +150,7 @@ impl Source for RabbitQueue {
 
     async fn open(&self) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
-        let connection = self.broker.connect(&self.source.name).await?;
+        let connection = Rc::new(self.broker.connect(&self.source.name).await?);
         self.met.meet(&connection, amqp, &self.source.name, self.monitor.as_deref());
         let channel = connection.channel().await?;
         let ensured = match self.ensure(&connection).await {

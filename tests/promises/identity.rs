@@ -64,7 +64,10 @@ async fn on_lavinmq_it_says_what_a_quorum_queue_is_there_and_works() {
     checked.line("connected and logged in to LavinMQ 2.9.1");
     let (frame, _) = status(&worker).await;
     assert_eq!(frame["caveats"], serde_json::json!([caveat]));
-    assert_ne!(frame["headline"]["level"], "attention", "a broker that is as it was is no incident");
+    assert_ne!(
+        frame["headline"]["level"], "attention",
+        "a broker that is as it was is no incident"
+    );
     worker.stop().await;
     stand.leave_nothing().await;
 }

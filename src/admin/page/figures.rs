@@ -95,6 +95,9 @@ pub(super) struct SourceFigures {
 /// All of it at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub(super) struct Figures {
+    /// The time that rates and shares are of.
+    #[serde(skip)]
+    pub(super) window: Duration,
     pub(super) received_per_second: f64,
     pub(super) published_per_second: f64,
     in_flight: i64,
@@ -163,6 +166,7 @@ impl History {
         let ready = now.sources.values().map(|it| it.ready).collect::<Option<Vec<_>>>();
         let dying = sums::dying(span.before, now, span.seconds);
         Figures {
+            window: span.began.map(|it| it.elapsed()).unwrap_or_default(),
             received_per_second: span.per_second(received),
             published_per_second: span.per_second(published),
             in_flight: now.sources.values().map(|it| it.in_flight).sum(),
@@ -207,12 +211,13 @@ impl History {
             _ => 0.0,
         };
         let (before, now) = (first.map_or(&NOTHING, |it| &it.1), last.map_or(&NOTHING, |it| &it.1));
-        Span { before, now, seconds }
+        Span { began: first.map(|it| it.0), before, now, seconds }
     }
 }
 
 /// Two readings, and the seconds between them.
 struct Span<'a> {
+    began: Option<Instant>,
     before: &'a Reading,
     now: &'a Reading,
     seconds: f64,

@@ -61,6 +61,10 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
     if let Some(first) = ready.problems.first() {
         let (level, title) = level_and_title(first.reason);
         points.extend(ready.held.iter().filter(|it| it.topic.is_some()).map(point_of_hold));
+        // Without a connection that goes without saying.
+        if ready.sources.iter().any(SourceStatus::is_connected) {
+            points.extend(signs.point_of_unknown());
+        }
         return Headline { level, title: title.to_owned(), points };
     }
     let held: Vec<_> = ready.held.iter().filter(|it| it.topic.is_some()).collect();
@@ -76,14 +80,18 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
             "save the log and the output of /metrics, restart this worker (RabbitMQ then delivers the events again), and \
              report this as a bug",
         ));
+        points.extend(signs.point_of_unknown());
         let title = format!("This worker cannot account for {}", deliveries(signs.missing));
         return Headline { level: Level::Bad, title, points };
     }
     points.extend(signs.dying.iter().map(Dying::point));
     points.extend(signs.failing.iter().map(Failing::point));
     points.extend(points_of_signs(signs));
-    if points.is_empty() && signs.dead_letters.is_none() {
-        return unknown_dead_letters(signs.per_second);
+    if let Some(point) = signs.point_of_unknown() {
+        if points.is_empty() {
+            return unknown_dead_letters(signs.per_second, point);
+        }
+        points.push(point);
     }
     let dead = signs.dead_letters.unwrap_or(0);
     let title = match (held.len(), points.is_empty()) {
@@ -128,17 +136,24 @@ impl Signs {
         let dying: f64 = self.dying.iter().map(|it| it.per_second).sum();
         dying >= 1.0 || self.failing.as_ref().is_some_and(Failing::is_bad)
     }
+
+    /// That there may be dead letters, though nobody can say how many.
+    fn point_of_unknown(&self) -> Option<Point> {
+        let unknown = || {
+            Point::lasting(
+                Section::Unknown,
+                "the depth of the dead-letter queue is not known",
+                "wait some seconds after a start or a reconnect, and until commands that read the queue, such as a replay, have ended; if \
+                 it stays unknown, run `event-pusher-sns check`, which says whether the queue exists and this user may look at it",
+            )
+        };
+        self.dead_letters.is_none().then(unknown)
+    }
 }
 
 /// Nothing is known to be wrong, and one number is missing to say that all is well.
-fn unknown_dead_letters(per_second: f64) -> Headline {
+fn unknown_dead_letters(per_second: f64, point: Point) -> Headline {
     let what = if per_second > 0.0 { "Events flow" } else { "The worker is ready" };
-    let point = Point::lasting(
-        Section::Unknown,
-        "the depth of the dead-letter queue is not known",
-        "wait some seconds after a start or a reconnect; if it stays unknown, run `event-pusher-sns check`, which says whether the queue \
-         exists and this user may look at it",
-    );
     let title = format!("{what}; the number of dead letters is not known");
     Headline { level: Level::Unknown, title, points: vec![point] }
 }

@@ -1,5 +1,9 @@
 //! Incidents of the last seconds for the headline: events that are dead-lettered, and requests that fail.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
 use super::point::Point;
 use super::section::Section;
 use crate::observe::recent::RecentError;
@@ -9,6 +13,13 @@ use crate::text::counted;
 /// Shares of failed requests from which on they are an incident, and a bad one.
 const HIGH: f64 = 0.1;
 const BAD: f64 = 0.25;
+
+/// The errors of a time window that ends now. All errors begin with the latest.
+pub(super) fn latest(errors: &[RecentError], window: Duration) -> &[RecentError] {
+    let ago = SignedDuration::try_from(window).unwrap_or(SignedDuration::MAX);
+    let since = Timestamp::now().checked_sub(ago).unwrap_or(Timestamp::MIN);
+    &errors[..errors.partition_point(|it| it.last >= since)]
+}
 
 /// Events that are dead-lettered for one reason.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,6 +31,7 @@ pub(super) struct Dying {
 }
 
 impl Dying {
+    /// `errors` are those of the rate's time.
     pub(super) fn all(dying: &[(Reason, f64)], errors: &[RecentError]) -> Vec<Self> {
         let of = |&(reason, per_second): &(Reason, f64)| {
             let last = errors.iter().find(|it| it.kind == reason.label());

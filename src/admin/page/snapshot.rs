@@ -10,7 +10,7 @@ use super::Page;
 use super::dead_letter_jobs::Job;
 use super::figures::{self, Figures};
 use super::headline::{Headline, Signs, headline};
-use super::incident::{Dying, Failing};
+use super::incident::{Dying, Failing, latest};
 use crate::admin::health::{HeldNow, Readiness};
 use crate::config::{Config, Effective};
 use crate::observe::recent::RecentError;
@@ -128,6 +128,7 @@ impl Page {
         let history = self.history();
         let figures = history.figures(self.about.usd_per_million_requests);
         let job = self.jobs.job();
+        let errors = latest(&status.errors, figures.window);
         // While a page is open, its own count is the newer one.
         let dead_letters = self.jobs.dead_letters().or(figures.dead_letters);
         let signs = Signs {
@@ -136,8 +137,8 @@ impl Page {
             dead_letters,
             missing: figures.missing,
             replay_waits: job.as_ref().is_some_and(Job::is_blocked),
-            dying: Dying::all(&figures.dying, &status.errors),
-            failing: Failing::of(figures.requests.failed_share, &status.errors),
+            dying: Dying::all(&figures.dying, errors),
+            failing: Failing::of(figures.requests.failed_share, errors),
         };
         let headline = headline(&ready, &signs);
         let mut snapshot = Snapshot {

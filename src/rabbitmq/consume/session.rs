@@ -31,12 +31,12 @@ const NACK_IS_NOT_COUNTED: (u32, u32) = (4, 3);
 /// A consumer on a connection and a channel of its own.
 #[derive(Debug)]
 pub struct RabbitSession {
-    connection: BrokerConnection,
+    connection: Rc<BrokerConnection>,
     consumer: SourceConsumer,
     settler: RabbitSettler,
     /// Until the session is closed.
     flushing: Option<AbortOnDrop>,
-    _measuring: Option<AbortOnDrop>,
+    measuring: Option<AbortOnDrop>,
 }
 
 /// A task that ends with its owner.
@@ -52,7 +52,7 @@ impl Drop for AbortOnDrop {
 impl RabbitSession {
     /// Deliveries come from now on.
     pub(super) fn begin(
-        connection: BrokerConnection,
+        connection: Rc<BrokerConnection>,
         consumer: SourceConsumer,
         settling: Settling,
         measuring: Option<AbortOnDrop>,
@@ -60,7 +60,7 @@ impl RabbitSession {
         let settler = RabbitSettler(Rc::new(settling));
         let flushing = tokio::task::spawn_local(settler::flush(Rc::clone(&settler.0)));
         let flushing = Some(AbortOnDrop(flushing));
-        Self { connection, consumer, settler, flushing, _measuring: measuring }
+        Self { connection, consumer, settler, flushing, measuring }
     }
 
     /// Gives back what is open, all at once and in its place. From RabbitMQ 4.3 on that is not counted towards the delivery limit, and
@@ -108,7 +108,7 @@ impl Session for RabbitSession {
         let settling = Rc::clone(&self.settler.0);
         // Before the task that flushes is aborted: the acknowledgements that it has in hand must be sent.
         settling.flush(AckTracker::take_all).await;
-        drop(self.flushing.take());
+        drop((self.flushing.take(), self.measuring.take()));
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         if self.consumer.is_cancelled() && settling.tracker.borrow().unacknowledged() > 0 {
             self.hand_back().await;

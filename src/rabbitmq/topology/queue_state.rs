@@ -21,6 +21,9 @@ pub(in crate::rabbitmq) const ASK_IN_LINE: Duration = Duration::from_millis(50);
 /// How often a queue that seems to be empty, and perhaps is only busy, is asked.
 const ASK_EMPTY: u32 = 3;
 
+/// A queue's depth is known for so long after an answer. Then nobody knows it, until there is another one.
+pub(crate) const KNOWN_FOR: Duration = Duration::from_secs(30);
+
 /// Numbers that a queue gives.
 ///
 /// A quorum queue whose leader is busy for a quarter of a second, or isn't there, gives none,

@@ -35,7 +35,7 @@ async fn discards(admin: &Admin, order: &Value) -> (u16, Value) {
 }
 
 /// A page that is open: the worker counts the letters for it.
-async fn open_page(admin: &Admin) -> TcpStream {
+pub(super) async fn open_page(admin: &Admin) -> TcpStream {
     let mut stream = TcpStream::connect(admin.address()).await.unwrap();
     let request = format!("GET /api/stream HTTP/1.1\r\nHost: {}\r\n\r\n", admin.address());
     stream.write_all(request.as_bytes()).await.unwrap();

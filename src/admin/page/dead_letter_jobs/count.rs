@@ -20,7 +20,7 @@ pub(super) async fn keep(context: Rc<OperatorContext>, mut watchers: watch::Rece
     while watchers.wait_for(|watchers| watchers.are_any()).await.is_ok() {
         let show = |letters| {
             if !context.is_looking.get() {
-                count.send_replace(Some(letters));
+                count.send_replace(letters);
             }
         };
         tokio::select! {

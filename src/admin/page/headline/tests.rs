@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::super::incident::latest;
 use super::*;
 use crate::admin::Status;
 use crate::arn::TopicArn;
@@ -49,7 +50,7 @@ fn it_is_well_only_if_there_is_nothing_to_do() {
         assert_eq!(headline.level, Level::Attention, "{headline:?}");
         assert!(!headline.points[0].what_to_do.is_empty(), "{headline:?}");
     }
-    let lost = of(Signs { missing: 2, ..Signs::default() });
+    let lost = of(Signs { missing: 2, dead_letters: Some(0), ..Signs::default() });
     assert_eq!((lost.level, lost.points.len()), (Level::Bad, 1), "{lost:?}");
     assert!(lost.title.contains("cannot account for 2 deliveries"), "{lost:?}");
 }
@@ -120,7 +121,8 @@ fn a_source_without_a_topic_is_named_and_hides_nothing_else() {
     let dead = of(Signs { dead_letters: Some(3), ..Signs::default() });
     assert!(!dead.title.contains("no other problem"), "{dead:?}");
     assert_eq!(dead.points.len(), 2, "{dead:?}");
-    let throttled = of(Signs { throttled_per_second: 1.0, ..Signs::default() });
+    let throttled =
+        of(Signs { throttled_per_second: 1.0, dead_letters: Some(0), ..Signs::default() });
     assert_eq!(throttled.points.len(), 2, "{throttled:?}");
 }
 
@@ -133,6 +135,48 @@ fn an_unknown_number_of_dead_letters_is_never_well() {
     }
     let json = serde_json::to_string(&Level::Unknown).unwrap();
     assert_eq!(json, "\"unknown\"");
+}
+
+#[test]
+fn an_unknown_number_of_dead_letters_is_said_beside_whatever_else_there_is_to_say() {
+    let failing = Failing::of(Some(0.4), &[]);
+    let (throttled, waits) = (Signs { throttled_per_second: 1.0, ..Signs::default() }, true);
+    for signs in [
+        throttled,
+        Signs { failing, ..Signs::default() },
+        Signs { missing: 3, ..Signs::default() },
+        Signs { replay_waits: waits, ..Signs::default() },
+    ] {
+        let headline = headline(&ready(), &signs);
+        let last = headline.points.last().unwrap();
+        assert_eq!((headline.points.len(), last.section), (2, Section::Unknown), "{headline:?}");
+        assert_ne!(headline.level, Level::Unknown, "the other is worse: {headline:?}");
+    }
+    // One source has lost its connection, and the other one can't read the queue.
+    let sources = [State::Consuming, State::Connecting].map(|it| SourceObservation::now("s", it));
+    let ready = Status { sources: sources.into(), ..Status::starting() }.ready();
+    let both = headline(&ready, &Signs::default());
+    assert_eq!(both.points.last().map(|it| it.section), Some(Section::Unknown), "{both:?}");
+    let none = headline(&ready_in(State::Connecting), &Signs::default());
+    assert_eq!(none.points.len(), 1, "without a connection that goes without saying: {none:?}");
+}
+
+#[test]
+fn the_error_beside_a_rate_is_of_the_time_that_the_rate_is_of() {
+    use crate::observe::recent::RecentErrors;
+    use crate::outcome::Reason;
+
+    let errors = RecentErrors::default();
+    errors.note("events", "rejected", &"InvalidParameter: the attribute has no name");
+    errors.note("pm", "Throttling", &"Throttling: Rate exceeded");
+    let all = errors.all();
+    let told = |window| {
+        let errors = latest(&all, window);
+        let dying = Dying::all(&[(Reason::Rejected, 1.0)], errors);
+        (dying[0].error.is_some(), Failing::of(Some(0.5), errors).unwrap().error.is_some())
+    };
+    assert_eq!(told(Duration::from_mins(1)), (true, true));
+    assert_eq!(told(Duration::ZERO), (false, false), "these are older");
 }
 
 #[test]
