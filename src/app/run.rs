@@ -143,10 +143,11 @@ async fn run_workers(config: Config, prepared: Prepared) {
     tracing::info!(event = "starting", worker = name, sources, "worker starting");
     warn_of_topics(&config);
     let broker = Rc::new(Broker::new(config.amqp.clone(), name));
-    let dead_letters = Rc::new(DeadLetterPublisher::new(Rc::clone(&broker)));
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
     let spans = exporter.as_ref().map(Exporter::spans);
     let wiring = Wiring::new(&config, router, Arc::clone(&metrics), spans, sns);
+    let dead_letters = DeadLetterPublisher::new(Rc::clone(&broker));
+    let dead_letters = Rc::new(dead_letters.announcing(Rc::clone(&wiring.incidents)));
     let queue = |source: &Source, monitor: &Rc<Monitor>| {
         let letters = Rc::clone(&dead_letters);
         RabbitQueue::new(Rc::clone(&broker), source.clone(), letters).monitored(Rc::clone(monitor))

@@ -32,7 +32,7 @@ pub(super) struct Wiring<P> {
     topics: Vec<TopicArn>,
     pub(super) publisher: Rc<Publisher<P>>,
     recent: Rc<RecentErrors>,
-    incidents: Rc<Incidents>,
+    pub(super) incidents: Rc<Incidents>,
     dead_letters: Rc<SharedDepth>,
     metrics: Arc<Metrics>,
     spans: Option<Spans>,

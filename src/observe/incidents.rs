@@ -1,7 +1,14 @@
 //! Rate limiter for log lines about incidents: the first at once, then at most one line a minute for each cause, with a count.
+//!
+//! What lasts, such as a broker that is not there, is told ever more rarely until it ends, and then as at first.
 
+mod announcement;
+mod kind;
 #[cfg(test)]
 mod tests;
+
+pub use self::announcement::Announcement;
+pub use self::kind::IncidentKind;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -9,10 +16,14 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use crate::text::error_pattern;
 use crate::untrusted::one_line;
 
 /// Between two lines about one cause.
 pub(crate) const QUIET: Duration = Duration::from_mins(1);
+
+/// The longest pause between two lines about what lasts.
+const HOUR: Duration = Duration::from_hours(1);
 
 /// Between two looks for counts that no line has told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -25,45 +36,6 @@ const LONGEST: usize = 300;
 
 /// What stands for all causes beyond [`MOST`].
 const OTHERS: &str = "others";
-
-/// What kind of incident it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IncidentKind {
-    /// An event was dead-lettered: the place is its source, the cause the reason.
-    DeadLettered,
-    /// A request to SNS failed, wholly or in part: the place is its topic, the cause the result.
-    RequestFailed,
-    /// A circuit opened: the place is the circuit, the cause its scope.
-    Held,
-    /// Parts of an event's JSON were replaced: the place is its source.
-    Mended,
-    /// A held topic used up its share of the prefetch: the place is the source, the cause the topic.
-    ShareUsed,
-    /// A source handed everything back: the place is the source, the cause what it waited for.
-    HandedBack,
-}
-
-impl IncidentKind {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::DeadLettered => "dead_lettered",
-            Self::RequestFailed => "request_failed",
-            Self::Held => "held",
-            Self::Mended => "mended",
-            Self::ShareUsed => "share_used",
-            Self::HandedBack => "handed_back",
-        }
-    }
-
-    /// Whether as many of so many tries within a minute are worth a line. A request that fails once is tried again, and
-    /// nobody has to know.
-    const fn is_worth_a_line(self, count: u64, tries: u64) -> bool {
-        match self {
-            Self::RequestFailed => count >= 10 || (count >= 3 && count * 4 >= tries),
-            _ => count > 0,
-        }
-    }
-}
 
 /// One cause, with what no line has told of it.
 #[derive(Debug)]
@@ -82,15 +54,51 @@ struct TrackedCause {
     since: Instant,
     last: Instant,
     told: Option<Instant>,
+    /// From the last line to the next one.
+    pause: Duration,
+    /// If it lasts: whether a line has told so.
+    lasts: Option<bool>,
 }
 
 impl TrackedCause {
+    fn new(kind: IncidentKind, place: &str, cause: &str, now: Instant) -> Self {
+        Self {
+            kind,
+            place: place.to_owned(),
+            cause: cause.to_owned(),
+            error: String::new(),
+            untold: 0,
+            tries: 1,
+            goes_on: false,
+            since: now,
+            last: now,
+            told: None,
+            pause: kind.pause(),
+            lasts: None,
+        }
+    }
+
     fn is(&self, kind: IncidentKind, place: &str, cause: &str) -> bool {
         self.kind == kind && self.place == place && self.cause == cause
     }
 
     fn may_be_told(&self, now: Instant) -> bool {
-        self.is_worth_a_line() && self.told.is_none_or(|told| now.duration_since(told) >= QUIET)
+        self.is_worth_a_line() && self.told.is_none_or(|it| now.duration_since(it) >= self.pause)
+    }
+
+    /// Whether it is told though nothing more occurs. What lasts is tried again, and told then.
+    fn is_due(&self, now: Instant) -> bool {
+        let may_come = self.lasts.is_some() && now.duration_since(self.last) < self.kind.quiet();
+        !may_come && self.may_be_told(now)
+    }
+
+    /// It lasts no longer.
+    fn end(&mut self) {
+        if self.lasts == Some(true) {
+            // Further tries of what the log tells the beginning and the end of.
+            self.untold = 0;
+        }
+        (self.pause, self.lasts) = (self.kind.pause(), None);
     }
 
     fn is_worth_a_line(&self) -> bool {
@@ -99,6 +107,10 @@ impl TrackedCause {
 
     fn tell(&mut self, now: Instant) -> Announcement {
         let within = now.duration_since(self.told.unwrap_or(self.since));
+        if self.lasts == Some(true) {
+            self.pause = IncidentKind::next_pause(self.pause);
+        }
+        self.lasts = self.lasts.map(|_| true);
         self.told = Some(now);
         self.goes_on = self.kind.is_worth_a_line(self.untold, self.tries);
         let tries = std::mem::take(&mut self.tries);
@@ -116,42 +128,10 @@ impl TrackedCause {
 
     /// Nothing is to be told of it any more, or too little occurred in too long.
     fn is_over(&self, now: Instant) -> bool {
-        let is_quiet = now.duration_since(self.last.max(self.told.unwrap_or(self.last))) >= QUIET;
+        let last = self.last.max(self.told.unwrap_or(self.last));
+        let is_quiet = now.duration_since(last) >= self.kind.quiet();
         let were_too_few = self.untold > 0 && now.duration_since(self.since) >= QUIET;
         !self.is_worth_a_line() && (is_quiet || were_too_few)
-    }
-}
-
-/// What a line says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Announcement {
-    kind: IncidentKind,
-    place: String,
-    cause: String,
-    error: String,
-    /// Incidents since the last line about this cause.
-    pub count: u64,
-    /// Since that line, or since the first of these.
-    within: Duration,
-    /// The part of the requests that failed.
-    pub share_percent: Option<u64>,
-}
-
-impl Announcement {
-    /// Logs it.
-    pub fn log(&self) {
-        let Self { place, cause, error, count, within, share_percent, .. } = self;
-        tracing::warn!(
-            event = "incident",
-            kind = self.kind.label(),
-            place,
-            cause,
-            error,
-            since_last_line = count,
-            share_percent,
-            ?within,
-            "incident: {count} since the last line about this cause; at most one line a minute"
-        );
     }
 }
 
@@ -193,20 +173,7 @@ impl Incidents {
             let (place, cause) =
                 if causes.len() < MOST { (place, cause) } else { (OTHERS, OTHERS) };
             causes.iter().position(|it| it.is(kind, place, cause)).unwrap_or_else(|| {
-                let (place, cause) = (place.to_owned(), cause.to_owned());
-                let error = String::new();
-                causes.push(TrackedCause {
-                    kind,
-                    place,
-                    cause,
-                    error,
-                    untold: 0,
-                    tries: 1,
-                    goes_on: false,
-                    since: now,
-                    last: now,
-                    told: None,
-                });
+                causes.push(TrackedCause::new(kind, place, cause, now));
                 causes.len() - 1
             })
         });
@@ -214,6 +181,10 @@ impl Incidents {
         // Too few of them were no incident.
         if it.is_over(now) {
             (it.untold, it.tries, it.told, it.goes_on) = (0, 1, None, false);
+            (it.pause, it.lasts) = (kind.pause(), None);
+        }
+        if kind.is_lasting() {
+            it.lasts.get_or_insert(false);
         }
         if it.untold == 0 {
             it.since = now;
@@ -227,19 +198,41 @@ impl Incidents {
         tells.then(|| it.tell(now))
     }
 
+    /// Counts a try that failed for what lasts. With an announcement, the caller logs it.
+    #[must_use]
+    pub fn lasts(
+        &self,
+        kind: IncidentKind,
+        place: &str,
+        error: &dyn std::fmt::Display,
+    ) -> Option<Announcement> {
+        let error = one_line(&error.to_string(), LONGEST);
+        self.count(Instant::now(), kind, place, &error_pattern(&error), &error)
+    }
+
+    /// What lasted is over, whatever its causes were.
+    pub fn ended(&self, kind: IncidentKind, place: &str) {
+        let mut causes = self.causes.borrow_mut();
+        let of_it = causes.iter_mut().filter(|it| it.kind == kind);
+        // Causes beyond the number that is kept have no place.
+        let of_it = of_it.filter(|it| it.place == place || it.place == OTHERS);
+        of_it.for_each(TrackedCause::end);
+    }
+
     /// What a line is due for, though nothing more occurs.
     #[must_use]
     pub fn due(&self, now: Instant) -> Vec<Announcement> {
         let mut causes = self.causes.borrow_mut();
-        let due = causes.iter_mut().filter(|it| it.may_be_told(now));
+        let due = causes.iter_mut().filter(|it| it.is_due(now));
         due.map(|it| it.tell(now)).collect()
     }
 
-    /// What no line has told of incidents that a line has told of, for a worker that ends.
+    /// What no line has told of incidents that a line has told of, for a worker that ends. Its totals tell of what was skipped.
     #[must_use]
     pub fn rest(&self, now: Instant) -> Vec<Announcement> {
         let mut causes = self.causes.borrow_mut();
-        let untold = causes.iter_mut().filter(|it| it.is_worth_a_line());
+        let told = causes.iter_mut().filter(|it| it.kind != IncidentKind::Skipped);
+        let untold = told.filter(|it| it.is_worth_a_line());
         untold.map(|it| it.tell(now)).collect()
     }
 

@@ -188,6 +188,17 @@ impl Monitor {
         self.incidents.count(Instant::now(), kind, &self.source, cause, &error)
     }
 
+    /// Counts a failed try of what lasts. With an announcement, the caller logs it.
+    #[must_use]
+    pub fn lasts(&self, kind: IncidentKind, error: &dyn std::fmt::Display) -> Option<Announcement> {
+        self.incidents.lasts(kind, &self.source, error)
+    }
+
+    /// What lasted is over.
+    pub fn ended(&self, kind: IncidentKind) {
+        self.incidents.ended(kind, &self.source);
+    }
+
     /// A delivery had come, and goes back.
     pub fn requeued_untaken(&self) {
         self.deliveries.inc();
@@ -227,13 +238,19 @@ impl DeliveryGuard {
         counter.inc();
         let (label, reason) = end.labels();
         let is_first = counter.get() == 1 && metrics.reading().ended(label, reason) == 1;
-        if let Outcome::DeadLettered(letter) = outcome {
-            recent.note(source, reason, &letter.error);
-            let kind = IncidentKind::DeadLettered;
-            let told = incidents.count(Instant::now(), kind, source, reason, &letter.error);
-            // The first one has a line of its own.
-            told.filter(|_| !is_first).iter().for_each(Announcement::log);
-        }
+        let told = match outcome {
+            Outcome::DeadLettered(letter) => {
+                recent.note(source, reason, &letter.error);
+                let kind = IncidentKind::DeadLettered;
+                incidents.count(Instant::now(), kind, source, reason, &letter.error)
+            }
+            Outcome::Skipped(_) => {
+                incidents.count(Instant::now(), IncidentKind::Skipped, source, reason, &"")
+            }
+            _ => None,
+        };
+        // The first one has a line of its own.
+        told.filter(|_| !is_first).iter().for_each(Announcement::log);
         is_first
     }
 }

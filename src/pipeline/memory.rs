@@ -1,5 +1,7 @@
 //! A queue in memory, which behaves like RabbitMQ as far as a worker can observe.
 
+mod settler;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
@@ -7,11 +9,10 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub use self::settler::{MemoryReceipt, MemorySettler};
 use crate::event::Envelope;
-use crate::headers::REPLAY_ID;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
-use crate::pipeline::ports::{NotParked, Settle, StaleReceipt};
 use crate::replay::{OutcomeReport, ReplayId};
 
 /// What a queue is declared and consumed with.
@@ -64,6 +65,8 @@ struct State {
     /// Raised when a session ends.
     session: u64,
     reports: Vec<(ReplayId, OutcomeReport)>,
+    /// Why no session can be opened.
+    refusal: Option<SourceError>,
 }
 
 /// An event in the queue.
@@ -150,6 +153,11 @@ impl MemoryQueue {
         self.0.state.borrow().reports.clone()
     }
 
+    /// Refuses sessions for this reason from now on, or no longer. The one that is open lasts.
+    pub fn refuse(&self, refusal: Option<SourceError>) {
+        self.0.state.borrow_mut().refusal = refusal;
+    }
+
     /// Ends the session as a broken connection does: receipts are void, and what was
     /// not settled is ready again, in its old order, before what never left.
     pub fn cut(&self) {
@@ -174,8 +182,11 @@ impl Source for MemoryQueue {
     type Session = MemorySession;
 
     async fn open(&self) -> Result<MemorySession, SourceError> {
-        let id = self.0.state.borrow().session;
-        Ok(MemorySession { queue: self.clone(), id })
+        let state = self.0.state.borrow();
+        match &state.refusal {
+            Some(refusal) => Err(refusal.clone()),
+            None => Ok(MemorySession { queue: self.clone(), id: state.session }),
+        }
     }
 }
 
@@ -228,67 +239,5 @@ impl Session for MemorySession {
 
     async fn close(self) {
         self.queue.cut();
-    }
-}
-
-/// The right to settle one delivery of a [`MemoryQueue`].
-#[derive(Debug)]
-#[must_use = "a delivery that is not settled comes back only when its session ends"]
-pub struct MemoryReceipt {
-    /// No other delivery has it: once its session has ended, nothing has.
-    tag: u64,
-}
-
-/// Settles what a [`MemorySession`] delivered.
-#[derive(Debug, Clone)]
-pub struct MemorySettler(MemoryQueue);
-
-impl Settle for MemorySettler {
-    type Receipt = MemoryReceipt;
-
-    async fn ack(&self, receipt: MemoryReceipt) -> Result<(), StaleReceipt> {
-        let mut state = self.0.0.state.borrow_mut();
-        self.0.0.changed.notify_one();
-        state.unacked.remove(&receipt.tag).map(drop).ok_or(StaleReceipt)
-    }
-
-    async fn dead_letter(
-        &self,
-        envelope: &Envelope,
-        receipt: &MemoryReceipt,
-        letter: &DeadLetter,
-    ) -> Result<(), StaleReceipt> {
-        let mut state = self.0.0.state.borrow_mut();
-        if !state.unacked.contains_key(&receipt.tag) {
-            return Err(StaleReceipt);
-        }
-        state.dead.push((envelope.clone(), letter.clone()));
-        Ok(())
-    }
-
-    async fn park(&self, envelope: &Envelope, receipt: &MemoryReceipt) -> Result<(), NotParked> {
-        if !self.0.0.state.borrow().unacked.contains_key(&receipt.tag) {
-            return Err(NotParked::Stale(StaleReceipt));
-        }
-        let Some(time) = self.0.0.options.parked_for else {
-            return Err(NotParked::Refused("there is no queue to park in".to_owned()));
-        };
-        let (queue, envelope) = (self.0.clone(), envelope.clone());
-        queue.0.state.borrow_mut().parked += 1;
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(time).await;
-            queue.0.state.borrow_mut().parked -= 1;
-            queue.publish(envelope);
-        });
-        Ok(())
-    }
-
-    fn asks_for_outcome(&self, delivery: &Delivery<MemoryReceipt>) -> Option<ReplayId> {
-        let (_, id) = delivery.envelope.headers.iter().find(|(name, _)| name == REPLAY_ID)?;
-        id.parse().ok().filter(|id: &ReplayId| id.asks)
-    }
-
-    async fn report(&self, id: ReplayId, report: &OutcomeReport) {
-        self.0.0.state.borrow_mut().reports.push((id, report.clone()));
     }
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use self::reporting::report;
+use crate::observe::incidents::IncidentKind;
 use crate::observe::monitor::{Monitor, State};
 use crate::observe::trace::SpanGuard;
 use crate::outcome::{Circuit, Outcome, SourceError};
@@ -77,7 +78,6 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// Works until `stop`, through as many sessions as it takes.
     pub async fn run(&self, mut stop: Stop) {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
-        let mut said = Vec::new();
         let mut nothing_new = false;
         loop {
             let opened = tokio::select! {
@@ -89,12 +89,12 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 Ok(session) => {
                     self.log_session(mem::take(&mut nothing_new));
                     self.monitor.is(State::Consuming);
+                    self.monitor.ended(IncidentKind::NotConsuming);
                     let since = Instant::now();
                     let end = self.serve(session, &mut stop).await;
                     if since.elapsed() > STABLE {
                         pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
                     }
-                    said.clear();
                     match end {
                         SessionEnd::Stopped => return,
                         SessionEnd::Open(circuit) => {
@@ -117,26 +117,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             };
             nothing_new = false;
             self.monitor.is(State::Disconnected(error.clone()));
-            // Each trouble once until it consumes again; two that alternate say nothing new either.
-            if !said.contains(&error) {
-                tracing::error!(event = "not_consuming", source = self.name, %error, "not consuming; trying again");
-                said.push(error);
-            }
+            self.log_not_consuming(&error);
             tokio::select! {
                 () = requested(&mut stop) => return,
                 () = sleep(pauses.draw()) => {}
             }
-        }
-    }
-
-    fn log_session(&self, renewed: bool) {
-        let source = &*self.name;
-        if renewed {
-            tracing::debug!(event = "consuming_again", source, "consuming in a new session");
-        } else {
-            let seen = self.monitor.seen().broker;
-            let broker = seen.as_deref().map(|it| &*it.name);
-            tracing::info!(event = "consuming", source, broker, "consuming");
         }
     }
 
@@ -257,6 +242,9 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         self.log(&delivery.envelope, &outcome);
         match settle(settler, delivery, &outcome).await {
             Ok(()) => {
+                if outcome == Outcome::Parked {
+                    self.budget.parked();
+                }
                 let settled = match outcome {
                     Outcome::Requeued | Outcome::Parked => Settled::Left,
                     _ => Settled::Done,
@@ -266,7 +254,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             Err(Unsettled::Stale(_)) => (Outcome::Requeued, Settled::Stale),
             // Boxed, since every event in flight would carry the room for it along.
             Err(Unsettled::NotParked { delivery, why }) => {
-                self.budget.cannot_park(why);
+                self.budget.cannot_park(&why);
                 Box::pin(self.try_again(settler, delivery, deadline, trace_guard)).await
             }
         }

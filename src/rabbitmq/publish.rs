@@ -9,3 +9,4 @@ pub(crate) mod error;
 pub(in crate::rabbitmq) mod outcome_reports;
 mod parking;
 pub(in crate::rabbitmq) mod pending_confirms;
+mod trouble;

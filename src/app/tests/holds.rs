@@ -128,10 +128,10 @@ fn without_a_queue_to_park_in_a_held_topic_says_so_and_loses_nothing() {
         let line = it.logs("cannot_park").await;
         assert_eq!(line["source"], "events", "{line}");
         assert!(line["error"].as_str().unwrap().contains("no queue"), "{line}");
-        // Every minute it is tried again, and said only once.
+        // Every minute it is tried again, and said ever more rarely.
         sleep(Duration::from_mins(15)).await;
         assert_eq!((it.queue().ready(), it.queue().unacked()), (30, 20));
-        assert_eq!(it.log.count("cannot_park"), 1);
+        assert!((2..=5).contains(&it.log.count("cannot_park")), "{}", it.log.count("cannot_park"));
         it.sns.heal();
         it.has_once("muc", 50).await;
     });

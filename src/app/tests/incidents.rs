@@ -2,6 +2,7 @@
 
 use super::service::answered;
 use super::*;
+use crate::outcome::SourceError;
 
 fn garbage(_: usize) -> Envelope {
     Envelope { payload: b"no event".to_vec(), ..Envelope::default() }
@@ -140,4 +141,109 @@ fn events_that_are_mended_after_the_first_are_told_with_their_number() {
         it.until("a line", |it| !counts(it, "mended").is_empty()).await;
         assert_eq!((it.log.count("first_mended"), counts(it, "mended")), (1, vec![39]));
     });
+}
+
+fn gone() -> SourceError {
+    SourceError::Failed("connection refused".to_owned())
+}
+
+/// How many tries lines have told of, and the lines.
+fn tries(it: &Simulation, event: &str) -> (u64, usize) {
+    let lines = it.log.all(event);
+    let told = lines.iter().map(|line| line["since_last_line"].as_u64().unwrap());
+    let later = counts(it, event);
+    (told.sum::<u64>() + later.iter().sum::<u64>(), lines.len() + later.len())
+}
+
+#[test]
+fn a_broker_that_is_gone_for_hours_is_told_at_once_and_ever_more_rarely_and_a_second_time_at_once()
+{
+    simulate("", &Plugins::default(), async |it| {
+        it.logs("consuming").await;
+        let refuse = async |time| {
+            it.queue().refuse(Some(gone()));
+            it.queue().cut();
+            sleep(time).await;
+            it.queue().refuse(None);
+        };
+        refuse(Duration::from_hours(8)).await;
+        it.until("a session", |it| it.log.count("consuming") == 2).await;
+        let (told, lines) = tries(it, "not_consuming");
+        assert!((8..=20).contains(&lines) && told > 500, "{told} in {lines} lines");
+        // Another pause than that which the night has grown to.
+        sleep(Duration::from_mins(2)).await;
+        refuse(Duration::from_secs(1)).await;
+        it.until("a session", |it| it.log.count("consuming") == 3).await;
+        let second = tries(it, "not_consuming").1 - lines;
+        assert_eq!(second, 2, "the loss and the refusal, each at once");
+        assert!(counts(it, "not_consuming").is_empty(), "by their own name");
+        sleep(Duration::from_hours(2)).await;
+        assert_eq!(tries(it, "not_consuming").1, lines + second, "and nothing more");
+    });
+}
+
+#[test]
+fn a_session_that_is_lost_again_and_again_fills_no_log() {
+    simulate("", &Plugins::default(), async |it| {
+        it.logs("consuming").await;
+        let began = Instant::now();
+        for times in 2..=60 {
+            it.queue().cut();
+            it.until("a session", |it| it.log.count("consuming") == times).await;
+        }
+        sleep(Duration::from_mins(2)).await;
+        let (told, lines) = tries(it, "not_consuming");
+        let minutes = began.elapsed().as_secs() / 60 + 1;
+        assert!(lines as u64 <= minutes, "{lines} lines in {minutes} minutes");
+        assert_eq!(told, 59, "each is counted");
+    });
+}
+
+#[test]
+fn a_second_hold_whose_events_cannot_be_parked_is_told_again() {
+    let options = QueueOptions { prefetch: Some(20), parked_for: None, ..QueueOptions::default() };
+    let earlier = Some((MemoryQueue::new(options), Service::default()));
+    simulate_on("[amqp]\nprefetch = 20\n", &Plugins::default(), earlier, async |it| {
+        for hold in 1..=2 {
+            it.sns.delete_topic("muc");
+            it.publish((50 * (hold - 1)..50 * hold).map(room));
+            let before = it.log.count("cannot_park");
+            it.until("a line", |it| it.log.count("cannot_park") > before).await;
+            assert_eq!(it.log.all("cannot_park")[before]["since_last_line"], 1);
+            sleep(Duration::from_mins(50)).await;
+            let (told, lines) = tries(it, "cannot_park");
+            assert!(lines <= 7 * hold && told >= 10, "{told} in {lines} lines");
+            it.sns.heal();
+            it.has_once("muc", 50 * hold).await;
+            sleep(Duration::from_secs(90)).await;
+        }
+    });
+}
+
+#[test]
+fn events_that_are_skipped_are_told_once_an_hour_with_their_number() {
+    let silent = |_: usize| message_without_text();
+    simulate("", &Plugins::default(), async |it| {
+        let began = Instant::now();
+        let mut sent = 0;
+        while began.elapsed() < Duration::from_hours(3) {
+            it.publish((0..10).map(silent));
+            sent += 10;
+            sleep(Duration::from_mins(1)).await;
+        }
+        it.settles(sent).await;
+        assert_eq!(it.log.count("first_skipped"), 1);
+        let lines = it.log.all("skipped");
+        assert!((2..=3).contains(&lines.len()), "{lines:#?}");
+        let count = lines[0]["since_last_line"].as_u64().unwrap();
+        assert!((590..=610).contains(&count), "{lines:#?}");
+        assert_eq!(
+            (&lines[0]["source"], &lines[0]["reason"]),
+            (&"events".into(), &"no_text".into())
+        );
+    });
+}
+
+fn message_without_text() -> Envelope {
+    event(&serde_json::json!({ "type": "chat", "from_user_id": "ann@h", "to_user_id": "bob@h" }))
 }

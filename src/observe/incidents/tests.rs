@@ -107,3 +107,68 @@ fn an_error_is_one_bounded_line() {
     let told = incidents.count(Instant::now(), DEAD, "events", "rejected", &error).unwrap();
     assert!(told.error.len() <= LONGEST + 4 && !told.error.contains('\n'), "{}", told.error);
 }
+
+#[test]
+fn what_lasts_is_told_ever_more_rarely_until_it_ends_and_then_at_once() {
+    for kind in
+        [IncidentKind::NotConsuming, IncidentKind::CannotPark, IncidentKind::CannotDeadLetter]
+    {
+        let (incidents, began) = (Incidents::default(), Instant::now());
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let try_at = |second| count(&incidents, at(second), kind, "refused").map(|it| (second, it));
+        // A try each half a minute, for four hours.
+        let told: Vec<_> = (0..480).filter_map(|it| try_at(30 * it)).collect();
+        let seconds: Vec<_> = told.iter().map(|it| it.0).collect();
+        assert_eq!(seconds[..5], [0, 60, 180, 420, 900], "{kind:?}");
+        assert!(seconds.len() <= 10, "{seconds:?}");
+        let untold = incidents.causes.borrow()[0].untold;
+        assert_eq!(told.iter().map(|it| it.1).sum::<u64>() + untold, 480, "each is counted");
+        assert_eq!(incidents.due(at(14_400)), [], "the next try tells it");
+        incidents.ended(kind, "another");
+        assert_eq!(try_at(14_400), None, "it lasts");
+        incidents.ended(kind, "events");
+        assert_eq!(incidents.due(at(14_500)), [], "the log tells its beginning and its end");
+        assert_eq!(try_at(14_500), Some((14_500, 1)), "a second one, after a pause of an hour");
+    }
+}
+
+#[test]
+fn what_ends_and_begins_again_and_again_is_told_once_a_minute_with_its_number() {
+    let (incidents, began) = (Incidents::default(), Instant::now());
+    let kind = IncidentKind::NotConsuming;
+    let mut told = Vec::new();
+    for second in (0..600).step_by(10) {
+        let now = began + Duration::from_secs(second);
+        told.extend(incidents.due(now).iter().map(|it| (second, it.count)));
+        told.extend(count(&incidents, now, kind, "lost").map(|count| (second, count)));
+        incidents.ended(kind, "events");
+    }
+    told.extend(incidents.rest(began + Duration::from_mins(10)).iter().map(|it| (600, it.count)));
+    let minutes: Vec<_> = told.iter().map(|it| it.0 / 60).collect();
+    assert!(minutes.is_sorted_by(|one, next| one < next) && minutes.len() >= 10, "{told:?}");
+    assert_eq!(told.iter().map(|it| it.1).sum::<u64>(), 60, "none is left out: {told:?}");
+}
+
+#[test]
+fn what_is_skipped_is_told_once_an_hour_and_not_at_a_stop() {
+    let (incidents, began) = (Incidents::default(), Instant::now());
+    let at = |minutes| began + Duration::from_mins(minutes);
+    let told: Vec<_> = (0..180)
+        .filter_map(|minute| count(&incidents, at(minute), IncidentKind::Skipped, "no_text"))
+        .collect();
+    assert_eq!(told, [1, 60, 60]);
+    assert_eq!(incidents.rest(at(179)), [], "the totals tell of them");
+    assert_eq!(incidents.due(at(180)).iter().map(|it| it.count).collect::<Vec<_>>(), [59]);
+}
+
+#[test]
+fn errors_of_what_lasts_are_one_cause_if_they_differ_in_numbers_only() {
+    let incidents = Incidents::default();
+    let failed = |error: &str| {
+        let told = incidents.lasts(IncidentKind::NotConsuming, "events", &error);
+        told.map(|it| it.count)
+    };
+    assert_eq!(failed("no answer from 10.0.0.7:5672"), Some(1));
+    assert_eq!(failed("no answer from 10.0.0.8:5672"), None);
+    assert_eq!(failed("refused"), Some(1));
+}

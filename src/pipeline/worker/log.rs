@@ -2,9 +2,36 @@
 
 use super::Worker;
 use crate::event::Envelope;
-use crate::outcome::Outcome;
+use crate::observe::incidents::{Announcement, IncidentKind};
+use crate::outcome::{Outcome, SourceError};
 
 impl<S, P> Worker<S, P> {
+    /// A session has begun; a renewed one is no news.
+    pub(super) fn log_session(&self, renewed: bool) {
+        let source = &*self.name;
+        if renewed {
+            tracing::debug!(event = "consuming_again", source, "consuming in a new session");
+        } else {
+            let seen = self.monitor.seen().broker;
+            let broker = seen.as_deref().map(|it| &*it.name);
+            tracing::info!(event = "consuming", source, broker, "consuming");
+        }
+    }
+
+    /// Tells of a try that failed, if a line is due.
+    pub(super) fn log_not_consuming(&self, error: &SourceError) {
+        let told = self.monitor.lasts(IncidentKind::NotConsuming, error);
+        if let Some(Announcement { count: since_last_line, .. }) = told {
+            tracing::error!(
+                event = "not_consuming",
+                source = self.name,
+                %error,
+                since_last_line,
+                "not consuming; trying again"
+            );
+        }
+    }
+
     /// Each outcome, for whoever follows single events.
     pub(super) fn log(&self, envelope: &Envelope, outcome: &Outcome) {
         let (id, key) = (envelope.message_id.as_deref(), &*envelope.routing_key);
@@ -61,7 +88,7 @@ impl<S, P> Worker<S, P> {
                 event = "first_skipped",
                 source = self.name,
                 %reason,
-                "first event skipped for this reason; further ones are only counted"
+                "first event skipped for this reason; the log tells of further ones at most once an hour, with their number"
             ),
             Outcome::DeadLettered(letter) => tracing::warn!(
                 event = "first_dead_lettered",

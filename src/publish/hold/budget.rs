@@ -1,6 +1,6 @@
 //! The wait budget of a source: how many deliveries may wait for open circuits, and how long; others are parked or requeued.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -30,8 +30,8 @@ pub struct WaitBudget {
     patience: Duration,
     /// Whether the source's events may be parked: it would break their order.
     parks: bool,
-    /// Why parking was refused last, and until when it is not tried again.
-    refused: RefCell<Option<(String, Instant)>>,
+    /// Parking was refused, and is not tried again before that.
+    refused_until: Cell<Option<Instant>>,
     /// Whether it was said what becomes of those beyond the slots.
     said: Cell<bool>,
     incidents: Rc<Incidents>,
@@ -62,10 +62,21 @@ impl WaitBudget {
     }
 
     fn of(source: &str, slots: usize, patience: Duration, parks: bool) -> Self {
-        let (used, refused, said, incidents) = Default::default();
+        let (used, refused_until, said, incidents) = Default::default();
         let (source, phase) = (source.to_owned(), watch::Sender::new(Phase::Consuming));
         let most_bytes = u64::MAX;
-        Self { source, slots, most_bytes, used, patience, parks, refused, said, incidents, phase }
+        Self {
+            source,
+            slots,
+            most_bytes,
+            used,
+            patience,
+            parks,
+            refused_until,
+            said,
+            incidents,
+            phase,
+        }
     }
 
     /// With so many slots, for as long as anyone likes.
@@ -127,23 +138,29 @@ impl WaitBudget {
     }
 
     /// The source can't park for a while: its events wait, even beyond their slots.
-    pub fn cannot_park(&self, why: String) {
-        let mut refused = self.refused.borrow_mut();
-        if !matches!(&*refused, Some((before, _)) if *before == why) {
-            tracing::warn!(
-                event = "cannot_park",
-                source = self.source,
-                error = why,
-                "cannot park the events of a held topic: they fill the \
-                prefetch, and the source's other topics wait too"
-            );
+    pub fn cannot_park(&self, why: &str) {
+        self.refused_until.set(Some(Instant::now() + PARK_AGAIN));
+        let told = self.incidents.lasts(IncidentKind::CannotPark, &self.source, &why);
+        let Some(Announcement { count: since_last_line, .. }) = told else { return };
+        tracing::warn!(
+            event = "cannot_park",
+            source = self.source,
+            error = why,
+            since_last_line,
+            "cannot park the events of a held topic: they fill the \
+            prefetch, and the source's other topics wait too"
+        );
+    }
+
+    /// An event was parked.
+    pub fn parked(&self) {
+        if self.refused_until.take().is_some() {
+            self.incidents.ended(IncidentKind::CannotPark, &self.source);
         }
-        *refused = Some((why, Instant::now() + PARK_AGAIN));
     }
 
     fn can_park(&self) -> bool {
-        let is_refused = |(_, until): &(_, Instant)| Instant::now() < *until;
-        self.parks && !self.refused.borrow().as_ref().is_some_and(is_refused)
+        self.parks && self.refused_until.get().is_none_or(|until| Instant::now() >= until)
     }
 
     fn say_once(&self, topic: &TopicArn, parked: bool) {
@@ -255,6 +272,8 @@ impl Drop for Slot<'_> {
         self.budget.used.set((slots - 1, in_all - self.bytes));
         if slots == 1 {
             self.budget.said.set(false);
+            // Nothing is to be parked any more.
+            self.budget.incidents.ended(IncidentKind::CannotPark, &self.budget.source);
         }
     }
 }

@@ -2,7 +2,6 @@
 //! memory or disk alarm blocks every connection that publishes, and one that consumes
 //! must not be among them.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -15,8 +14,10 @@ use super::confirmed_publisher::ConfirmedPublisher;
 use super::error::PublishError;
 use super::outcome_reports::{LONGEST_REPORT, OutcomeReports};
 use super::parking::ParkingQueues;
+use super::trouble::Trouble;
 use crate::config::{Parking, Source, browse_lock};
 use crate::event::Envelope;
+use crate::observe::incidents::Incidents;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pause::Pauses;
 use crate::rabbitmq::connection::{Broker, on_channel};
@@ -35,8 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct DeadLetterPublisher {
     broker: Rc<Broker>,
     open: Mutex<Option<Rc<Open>>>,
-    /// What was logged last, so that each change is logged once.
-    trouble: RefCell<Option<String>>,
+    trouble: Trouble,
     /// While there is trouble, one caller at a time tries, after a pause: a thousand that
     /// each try for themselves are a storm.
     turn: Mutex<Option<Pauses>>,
@@ -55,8 +55,15 @@ impl DeadLetterPublisher {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(broker: Rc<Broker>) -> Self {
-        let (open, trouble, turn) = Default::default();
-        Self { broker, open, trouble, turn, budget: ByteBudget::default() }
+        let trouble = Trouble::new(&broker.config().dead_letter_exchange);
+        let (open, turn, budget) = Default::default();
+        Self { broker, open, trouble, turn, budget }
+    }
+
+    /// What keeps letters from being published is announced there.
+    #[must_use]
+    pub fn announcing(self, incidents: Rc<Incidents>) -> Self {
+        Self { trouble: self.trouble.announced_by(incidents), ..self }
     }
 
     /// Publishes one dead letter and waits until the broker has it safe in a queue. After a failure
@@ -85,9 +92,12 @@ impl DeadLetterPublisher {
             refused: "refused; check whether the dead-letter queue is full",
         };
         let mut turn = self.wait_for_turn().await;
-        let blocked = |why| self.log_change(Some(&why));
+        let blocked = |why| self.trouble.waits(&why);
         let published = self.publish_confirmed(message, blocked).await;
-        self.log_change(published.as_ref().err());
+        match &published {
+            Ok(()) => self.trouble.over(),
+            Err(error) => self.trouble.failed(error),
+        }
         if let (Ok(()), Some(pauses)) = (&published, &mut turn) {
             **pauses = None;
         }
@@ -96,12 +106,12 @@ impl DeadLetterPublisher {
 
     /// At once, if all is well.
     async fn wait_for_turn(&self) -> Option<MutexGuard<'_, Option<Pauses>>> {
-        if self.trouble.borrow().is_none() {
+        if !self.trouble.is_there() {
             return None;
         }
         let mut turn = self.turn.lock().await;
         // The one before may have found that it is over.
-        if self.trouble.borrow().is_none() {
+        if !self.trouble.is_there() {
             *turn = None;
             return None;
         }
@@ -202,24 +212,6 @@ impl DeadLetterPublisher {
             // Nothing is left on it; whether the broker answers changes nothing.
             let _ = tokio::time::timeout(GOODBYE, open.publisher.connection().close()).await;
         }
-    }
-
-    fn log_change(&self, error: Option<&SourceError>) {
-        let now = error.map(ToString::to_string);
-        let mut before = self.trouble.borrow_mut();
-        if *before == now {
-            return;
-        }
-        if let Some(error) = &now {
-            tracing::error!(
-                event = "cannot_dead_letter",
-                error,
-                "cannot dead-letter: the originals stay unacknowledged; trying again"
-            );
-        } else {
-            tracing::info!(event = "dead_letters_taken_again", "broker takes dead letters again");
-        }
-        *before = now;
     }
 }
 

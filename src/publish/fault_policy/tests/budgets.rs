@@ -126,7 +126,7 @@ async fn where_parking_is_refused_events_wait_and_it_is_tried_again_later() {
             let mut events: Vec<_> = (0..5).map(|_| case.spawn("gone")).collect();
             sleep(Duration::from_millis(100)).await;
             assert_eq!(ended(&mut events).await, vec![PARK]);
-            case.budget.cannot_park("no such queue".to_owned());
+            case.budget.cannot_park("no such queue");
             events.extend((0..4).map(|_| case.spawn("gone")));
             sleep(Duration::from_secs(30)).await;
             assert_eq!(ended(&mut events).await, []);
