@@ -77,7 +77,7 @@ const PROMISES: &[Row] = &[
     ),
     Row {
         promise: "To be handed back costs an event none of its delivery limit",
-        tests: &["what_a_quorum_queue_gets_back_has_come_back_once_or_on_4_3_not_at_all"],
+        tests: &["what_a_quorum_queue_gets_back_has_come_back_once_or_from_4_3_on_never"],
         on_3_10: Not("each time costs one; parking costs none"),
         on_4_3: But("on queues that workers share"),
     },

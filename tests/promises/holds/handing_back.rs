@@ -47,7 +47,7 @@ fn numbers(sns: &FakeSns) -> Vec<u32> {
 
 on_both_brokers! {
     /// A delivery limit counts what goes back with a channel, and from RabbitMQ 4.3 on not what is handed back.
-    async fn what_a_quorum_queue_gets_back_has_come_back_once_or_on_4_3_not_at_all(stand: Stand) {
+    async fn what_a_quorum_queue_gets_back_has_come_back_once_or_from_4_3_on_never(stand: Stand) {
         let sns = FakeSns::start();
         sns.record();
         sns.fail_requests(next(u64::MAX, RequestFault::EXPIRED_TOKEN));
