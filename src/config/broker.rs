@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::key::{Key, Origin};
 use super::merged::Merged;
 use super::settings::{Amqp, Config, ExchangeType, Ordering, Parking, Sns, Source};
-use crate::limits::{LONGEST_LETTER_WAIT, LONGEST_SHORT};
+use crate::limits::{
+    CONSUMER_TIMEOUT_MARGIN, DEFAULT_CONSUMER_TIMEOUT, LONGEST_LETTER_WAIT, LONGEST_SHORT,
+};
 
 /// What a source's queue for parked events is called after its queue.
 const HELD: &str = ".held";
@@ -32,6 +34,8 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
         amqp.prefetch = chosen_prefetch(sns);
     }
     check_dead_letter_rate(merged, amqp);
+    let asked = outage.hand_back_after + CONSUMER_TIMEOUT_MARGIN;
+    amqp.consumer_timeout = asked.max(DEFAULT_CONSUMER_TIMEOUT);
     let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
     for (source, keeps_order) in amqp.sources.iter_mut().zip(ordered) {
         check_source(merged, source);

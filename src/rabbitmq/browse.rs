@@ -103,9 +103,9 @@ impl<T: Send + 'static> QueueBrowser<T> {
             .await?
             .ready
             .min(MOST);
-        limit::refuse_if_looking_counts(broker, &connection, queue).await?;
-        let (mut consumers, arrivals) =
-            Consumers::new(channel.clone(), connection.notes().clone(), read);
+        let timeout = limit::refuse_if_looking_counts(broker, &connection, queue).await?;
+        let wire = (broker, channel.clone(), connection.notes().clone());
+        let (mut consumers, arrivals) = Consumers::new(wire, timeout, read);
         if let Err(error) = consumers.add(queue, ready).await {
             let queues = [(Purpose::DeadLetters, queue)];
             return Err(stream::cause_of(error, &connection, queues).await);

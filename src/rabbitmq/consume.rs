@@ -1,6 +1,7 @@
 //! A RabbitMQ queue as a [`Source`].
 
 pub(crate) mod ack_tracker;
+pub(in crate::rabbitmq) mod cancelled;
 pub(crate) mod consumer;
 pub(crate) mod dead_letter_rate;
 pub(crate) mod depth;
@@ -34,6 +35,7 @@ use crate::pipeline::ports::Source;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::bytes::Sizes;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
+use crate::rabbitmq::topology::consumer_timeout;
 use crate::rabbitmq::topology::order_arguments::OrderArguments;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
@@ -86,7 +88,8 @@ impl RabbitQueue {
         let amqp = self.broker.config();
         if amqp.declare {
             let order = self.declare(connection).await?;
-            return Ok(Ensured::declared(order.is_single_active()));
+            let timeout = consumer_timeout::of(connection, amqp.queue_type.into_str(), amqp);
+            return Ok(Ensured::declared(order.is_single_active(), timeout));
         }
         let may_look = topology::find(connection, amqp, &self.source).await?;
         let used = if let Some(used) = self.used_as_is.get() {
@@ -97,7 +100,7 @@ impl RabbitQueue {
             own_queues::judge(&self.broker, connection, &self.source).await
         };
         self.used_as_is.set(Some(used));
-        Ok(Ensured::found(used.is_single_active, may_look, self.source.single_active))
+        Ok(Ensured::found(used, may_look, self.source.single_active))
     }
 
     async fn declare(&self, connection: &BrokerConnection) -> Result<OrderArguments, SourceError> {
@@ -127,21 +130,22 @@ struct Ensured {
     may_look: bool,
     /// Only one consumer of the queue gets messages, or that is not known and order is to be kept.
     keeps_consumer: bool,
+    /// How long a delivery may be held, where the broker goes by that.
+    timeout: Option<Duration>,
 }
 
 impl Ensured {
     /// What is declared was compared with what is there.
-    const fn declared(is_single: bool) -> Self {
+    const fn declared(is_single: bool, timeout: Option<Duration>) -> Self {
         let single_active = Some(is_single);
-        Self { single_active, is_single, may_look: true, keeps_consumer: is_single }
+        Self { single_active, is_single, may_look: true, keeps_consumer: is_single, timeout }
     }
 
-    const fn found(is_single: Option<bool>, may_look: bool, keeps_order: bool) -> Self {
-        let (single, keeps_consumer) = match is_single {
-            Some(is_single) => (is_single, is_single),
-            None => (false, keeps_order),
-        };
-        Self { single_active: None, is_single: single, may_look, keeps_consumer }
+    fn found(used: UsedAsIs, may_look: bool, keeps_order: bool) -> Self {
+        let UsedAsIs { is_single_active, timeout } = used;
+        let is_single = is_single_active.unwrap_or(false);
+        let keeps_consumer = is_single_active.unwrap_or(keeps_order);
+        Self { single_active: None, is_single, may_look, keeps_consumer, timeout }
     }
 }
 
@@ -171,6 +175,7 @@ impl Source for RabbitQueue {
             single_active: ensured.single_active,
             may_look: ensured.may_look,
             keeps_consumer: ensured.keeps_consumer,
+            timeout: ensured.timeout,
             channel: channel.clone(),
             queue: self.source.queue.clone(),
             name: self.broker.name().to_owned(),
@@ -197,6 +202,8 @@ impl Source for RabbitQueue {
         let consumer = match SourceConsumer::start(options, watch).await {
             Ok(consumer) => consumer,
             Err(error) => {
+                // The queue may be another one by now, of which more is to be known.
+                self.used_as_is.set(None);
                 let queues = [(Purpose::Events, &*self.source.queue)];
                 return Err(stream::cause_of(error, &connection, queues).await);
             }

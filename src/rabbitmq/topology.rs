@@ -9,6 +9,7 @@
 //! ```
 
 pub(in crate::rabbitmq) mod arguments;
+pub(in crate::rabbitmq) mod consumer_timeout;
 mod declared;
 pub(in crate::rabbitmq) mod fitness;
 pub(in crate::rabbitmq) mod order_arguments;

@@ -12,6 +12,7 @@ mod broker;
 mod chaos;
 mod check;
 mod consumer;
+mod consumer_timeout;
 mod credentials;
 mod dead_letter_faults;
 mod dead_letters;

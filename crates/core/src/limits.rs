@@ -187,6 +187,13 @@ pub const PUBLISHING_BYTES: usize = 16 * 1024 * 1024;
 /// a short incident causes no delay.
 pub const DEAD_LETTER_BURST_SECONDS: u32 = 10;
 
+/// RabbitMQ's own consumer timeout. A consumer that says how long it may hold a delivery never asks for less.
+pub const DEFAULT_CONSUMER_TIMEOUT: std::time::Duration = std::time::Duration::from_mins(30);
+
+/// What a consumer asks for beyond `outage.hand_back_after_s`: finishing the requests in progress, and a replay's round, which may take
+/// a quarter longer.
+pub const CONSUMER_TIMEOUT_MARGIN: std::time::Duration = std::time::Duration::from_mins(10);
+
 /// Seconds that a delivery may wait to be dead-lettered if the whole prefetch is invalid: well below RabbitMQ's
 /// acknowledgement timeout of 1800. With the default rate, the largest prefetch takes 655.
 pub const LONGEST_LETTER_WAIT: f64 = 1200.0;

@@ -41,6 +41,9 @@ pub struct Amqp {
     pub dead_letter_exchange: String,
     #[schemars(extend("format" = "queue"))]
     pub dead_letter_queue: String,
+    /// For how long RabbitMQ is to let a consumer hold a delivery, where a consumer may say so: longer than anything here holds one.
+    #[serde(skip)]
+    pub consumer_timeout: Duration,
     /// The file of the key by which workers sign what they write into headers; `None`: nothing is signed.
     pub signing_key_file: Option<PathBuf>,
     /// What is in that file. The program reads it (`app/signing.rs`), not the configuration.

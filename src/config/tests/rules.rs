@@ -86,6 +86,16 @@ fn a_variable_is_told_what_it_should_be() {
 }
 
 #[test]
+fn a_consumer_may_hold_for_ten_minutes_longer_than_a_hold_lasts_and_never_less_than_rabbitmq_allows()
+ {
+    let asked = |seconds: u64| {
+        let settings = format!("outage.hand_back_after_s = {seconds}");
+        load(&settings, &[]).unwrap().amqp.consumer_timeout.as_secs()
+    };
+    assert_eq!([20, 1200, 1201, 1799].map(asked), [1800, 1800, 1801, 2399]);
+}
+
+#[test]
 fn bytes_in_flight_have_room_for_the_largest_event_and_dead_letters_do_not_wait_too_long() {
     assert!(load("[amqp]\nmax_in_flight_bytes = 1048576", &[]).is_ok());
     assert_one(

@@ -1,7 +1,8 @@
 //! The consumers of a browser, and the messages that they receive.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use lapin::message::DeliveryResult;
@@ -11,12 +12,13 @@ use lapin::{Channel, Consumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::super::connection::bounded;
+use super::super::connection::{Broker, bounded};
 use super::probe::{self, Probe, Returns};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::wire::Notes;
-use crate::rabbitmq::consume::consumer::options::no_stream;
+use crate::rabbitmq::consume::cancelled;
+use crate::rabbitmq::consume::consumer::options::arguments;
 use crate::rabbitmq::headers::amqp_message::message;
 use crate::rabbitmq::message::Message;
 
@@ -55,20 +57,41 @@ pub(super) struct Consumers<T> {
     arrived: Arc<AtomicU64>,
     most_returns: Arc<AtomicU64>,
     probe: Arc<str>,
+    /// How long a letter may be held, where the broker goes by that.
+    timeout: Option<Duration>,
+    cancellation: Arc<Cancellation>,
     open: Vec<Consumer>,
 }
 
 impl<T: Send + 'static> Consumers<T> {
     /// None yet. What `read` makes of a message arrives.
     pub(super) fn new(
-        channel: Channel,
-        notes: Notes,
+        (broker, channel, notes): (&Broker, Channel, Notes),
+        timeout: Option<Duration>,
         read: impl Fn(Message) -> T + Send + Sync + 'static,
     ) -> (Self, UnboundedReceiver<Arrival<T>>) {
         let (tell, arrivals) = unbounded_channel();
         let (read, arrived, most_returns) = (Arc::new(read), Arc::default(), Arc::default());
         let (probe, open) = (probe::new().into(), Vec::new());
-        (Self { channel, notes, read, tell, arrived, most_returns, probe, open }, arrivals)
+        let cancellation = Cancellation {
+            broker: broker.clone(),
+            runtime: Handle::current(),
+            is_asked: AtomicBool::new(false),
+        };
+        let cancellation = Arc::new(cancellation);
+        let consumers = Self {
+            channel,
+            notes,
+            read,
+            tell,
+            arrived,
+            most_returns,
+            probe,
+            timeout,
+            cancellation,
+            open,
+        };
+        (consumers, arrivals)
     }
 
     /// The message id of this look's probes.
@@ -110,7 +133,7 @@ impl<T: Send + 'static> Consumers<T> {
         let asked = (before..(before + wanted).min(MOST_CONSUMERS)).map(|number| {
             let tag = format!("look-{number:02}");
             let options = BasicConsumeOptions::default();
-            let arguments = no_stream();
+            let arguments = arguments(self.timeout);
             channel.basic_consume(queue.into(), tag.as_str().into(), options, arguments)
         });
         let consumers = bounded(&format!("queue `{queue}`"), try_join_all(asked)).await?;
@@ -119,6 +142,7 @@ impl<T: Send + 'static> Consumers<T> {
             let (tell, read) = (self.sender(), Arc::clone(&self.read));
             let (arrived, notes, number) = (self.arrived(), self.notes.clone(), channel.id());
             let (most_returns, ours) = (Arc::clone(&self.most_returns), Arc::clone(&self.probe));
+            let cancellation = Arc::clone(&self.cancellation);
             consumer.set_delegate(move |delivered: DeliveryResult| {
                 let arrival = match delivered {
                     Ok(Some(delivery)) => {
@@ -137,8 +161,8 @@ impl<T: Send + 'static> Consumers<T> {
                         }
                     }
                     Ok(None) => {
-                        let why = "the queue was deleted, or its leader is gone";
-                        Arrival::End(SourceError::Failed(why.to_owned()))
+                        cancellation.ask(&tell, &queue);
+                        return std::future::ready(());
                     }
                     Err(error) => Arrival::End(refused(&error, |said| said)),
                 };
@@ -149,6 +173,30 @@ impl<T: Send + 'static> Consumers<T> {
         }
         self.open.extend(consumers);
         Ok(())
+    }
+}
+
+/// Finds out why the broker has cancelled the consumers of a look.
+struct Cancellation {
+    broker: Broker,
+    runtime: Handle,
+    is_asked: AtomicBool,
+}
+
+impl Cancellation {
+    /// Asks once for all consumers, unless the look is over: a channel that is closed cancels them, too.
+    fn ask<T: Send + 'static>(self: &Arc<Self>, tell: &UnboundedSender<Arrival<T>>, queue: &str) {
+        if tell.is_closed() || self.is_asked.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        let (this, tell, queue) = (Arc::clone(self), tell.clone(), queue.to_owned());
+        self.runtime.spawn(async move {
+            let cause = tokio::select! {
+                cause = cancelled::cause(&this.broker, &queue, true) => cause,
+                () = tell.closed() => return,
+            };
+            let _ = tell.send(Arrival::End(SourceError::Failed(cause)));
+        });
     }
 }
 

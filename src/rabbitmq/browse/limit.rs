@@ -16,6 +16,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::topology::DELIVERY_LIMIT;
 use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments};
+use crate::rabbitmq::topology::consumer_timeout;
 use crate::rabbitmq::topology::fitness;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
@@ -56,7 +57,7 @@ pub(in crate::rabbitmq) async fn inspect(
     connection: &BrokerConnection,
     queue: &str,
 ) -> Result<Browsing, SourceError> {
-    let limit = ask(broker, connection, queue).await?;
+    let (limit, _) = ask(broker, connection, queue).await?;
     if matches!(limit, Limit::Refused(_)) {
         return Ok(Browsing::Hidden);
     }
@@ -76,7 +77,8 @@ pub(in crate::rabbitmq) async fn inspect(
     Ok(measured?.map_or(Browsing::Safe, Browsing::Unmeasured))
 }
 
-/// Fails if each look brings the queue's messages nearer to being dropped. The queue must be there.
+/// Fails if each look brings the queue's messages nearer to being dropped. The queue must be there. Returns how long a consumer is to
+/// ask to hold them, where the broker goes by that.
 ///
 /// # Errors
 ///
@@ -85,9 +87,10 @@ pub(super) async fn refuse_if_looking_counts(
     broker: &Broker,
     connection: &BrokerConnection,
     queue: &str,
-) -> Result<(), SourceError> {
-    let limit = ask(broker, connection, queue).await?;
-    refuse_if_counted(connection.server(), queue, limit)
+) -> Result<Option<Duration>, SourceError> {
+    let (limit, kind) = ask(broker, connection, queue).await?;
+    refuse_if_counted(connection.server(), queue, limit)?;
+    Ok(kind.and_then(|kind| consumer_timeout::of(connection, &kind, broker.config())))
 }
 
 fn refuse_if_counted(server: &Server, queue: &str, limit: Limit) -> Result<(), SourceError> {
@@ -122,20 +125,26 @@ fn refuse_if_counted(server: &Server, queue: &str, limit: Limit) -> Result<(), S
     )))
 }
 
+/// The limit, and the queue's type where that is known.
 async fn ask(
     broker: &Broker,
     connection: &BrokerConnection,
     queue: &str,
-) -> Result<Limit, SourceError> {
+) -> Result<(Limit, Option<String>), SourceError> {
     // As it is declared by us, there is nothing to find out, and nothing for RabbitMQ to log.
     let ours = topology::dead_letter_arguments(broker.config());
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     match arguments::declare(connection, queue, options, ours).await {
-        Ok(()) => Ok(Limit::None),
-        Err(SourceError::AccessRefused(said)) => Ok(Limit::Refused(said)),
+        Ok(()) => Ok((Limit::None, Some(broker.config().queue_type.into_str().to_owned()))),
+        Err(SourceError::AccessRefused(said)) => Ok((Limit::Refused(said), None)),
         Err(SourceError::PreconditionFailed(_)) => {
             let is_guarded = connection.server().refuses_wrong_arguments();
-            Ok(match arguments::learn(connection, queue, is_guarded).await? {
+            let learnt = arguments::learn(connection, queue, is_guarded).await?;
+            let kind = match &learnt {
+                Learnt::Known(known) => Some(known.kind().to_owned()),
+                _ => None,
+            };
+            let limit = match learnt {
                 Learnt::Known(known) => limit_of(&known),
                 Learnt::Refused(said) => Limit::Refused(said),
                 Learnt::Locked(said) => Limit::Unknown(said),
@@ -144,7 +153,8 @@ async fn ask(
                     Limit::Unset => Limit::Unknown(said),
                     known => known,
                 },
-            })
+            };
+            Ok((limit, kind))
         }
         // Only a refusal is an answer: a queue of which the broker did not answer in time may have a limit.
         Err(error) => Err(error),

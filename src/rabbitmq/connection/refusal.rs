@@ -10,6 +10,11 @@ use crate::limits::LONGEST_SAID;
 use crate::outcome::SourceError;
 use crate::untrusted::one_line;
 
+/// What is said of a consumer that has held a delivery for too long: a channel that is closed, up to RabbitMQ 4.2, or a consumer that is
+/// cancelled.
+pub(in crate::rabbitmq) const HELD_TOO_LONG: &str = "a delivery was held for longer than the broker's consumer timeout; set outage.hand_back_after_s \
+     below that, or raise consumer_timeout in the broker's configuration";
+
 /// The error, worded by `reword`.
 pub(in crate::rabbitmq) fn refused(
     error: &lapin::Error,
@@ -53,10 +58,7 @@ pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
             "check the virtual host in amqp.uri, and the user's permission for it; the default one \
              is written %2f"
         }
-        s if s.contains("delivery acknowledgement on channel") => {
-            "an event was held for longer than the broker's consumer_timeout; set \
-             outage.hand_back_after_s below that"
-        }
+        s if s.contains("delivery acknowledgement on channel") => HELD_TOO_LONG,
         _ => return said,
     };
     format!("{said} ({remedy})")

@@ -29,6 +29,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::consume::ack_tracker::AckTracker;
+use crate::rabbitmq::consume::cancelled;
 use crate::rabbitmq::consume::watchdog::{Suspicion, Verdict, Watchdog};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
@@ -121,10 +122,13 @@ impl SourceConsumer {
             self.tell(State::Standby);
         }
         loop {
-            let may_grow = self.stage != Stage::Full || self.full < self.options.prefetch;
-            if may_grow && !self.options.keeps_consumer {
+            if self.may_grow() {
                 self.gather()?;
                 self.grow(&tracker.borrow())?;
+            }
+            if self.stage == Stage::Gone {
+                let is_held = self.open(&tracker.borrow()) > 0;
+                return Err(self.cancelled(is_held).await);
             }
             if let Some(delivery) = self.come.pop_front() {
                 return Ok(delivery);
@@ -194,14 +198,6 @@ impl SourceConsumer {
         SourceError::TooMuch
     }
 
-    /// Takes all that has come, so that it is known how much that is.
-    fn gather(&mut self) -> Result<(), SourceError> {
-        while let Some(came) = self.consumer.next().now_or_never() {
-            self.on_delivery(came)?;
-        }
-        Ok(())
-    }
-
     fn on_delivery(&mut self, came: Option<lapin::Result<Delivery>>) -> Result<(), SourceError> {
         match came {
             Some(Ok(delivery)) => {
@@ -212,7 +208,10 @@ impl SourceConsumer {
                 Ok(())
             }
             Some(Err(error)) => Err(self.broken(&error)),
-            None => self.ended(),
+            None => {
+                self.ended();
+                Ok(())
+            }
         }
     }
 
@@ -221,16 +220,12 @@ impl SourceConsumer {
         tracker.unacknowledged() + self.come.len()
     }
 
-    /// The consumer has no more to give.
-    fn ended(&mut self) -> Result<(), SourceError> {
-        let Stage::Cancelling(until) = self.stage else {
-            return Err(SourceError::Failed(format!(
-                "the broker cancelled the consumer of `{}`; was the queue deleted?",
-                self.options.queue
-            )));
+    /// The consumer has no more to give: it was cancelled, by us or by the broker.
+    fn ended(&mut self) {
+        self.stage = match self.stage {
+            Stage::Cancelling(until) => Stage::Draining(until),
+            _ => Stage::Gone,
         };
-        self.stage = Stage::Draining(until);
-        Ok(())
     }
 
     fn answered(
@@ -274,6 +269,13 @@ impl SourceConsumer {
             Verdict::Look | Verdict::Nothing => {}
         }
         Ok(())
+    }
+
+    /// The broker gives no reason, so that is asked for.
+    async fn cancelled(&self, is_held: bool) -> SourceError {
+        let ConsumeOptions { broker, queue, .. } = &self.options;
+        let cause = cancelled::cause(broker, queue, is_held).await;
+        SourceError::Failed(format!("the consumer of `{queue}` was cancelled: {cause}"))
     }
 
     fn broken(&self, error: &lapin::Error) -> SourceError {

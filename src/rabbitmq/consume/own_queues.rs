@@ -1,10 +1,13 @@
 //! Says at a worker's start what is wrong with queues that are used as they are (`amqp.declare = false`).
 
+use std::time::Duration;
+
 use crate::config::Source;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::QueueArguments;
+use crate::rabbitmq::topology::consumer_timeout;
 use crate::rabbitmq::topology::fitness::{self, Fitness};
 
 /// What is known of a source's queue that is used as it is.
@@ -12,6 +15,8 @@ use crate::rabbitmq::topology::fitness::{self, Fitness};
 pub(super) struct UsedAsIs {
     /// Only one of its consumers gets messages. `None`: that can't be told.
     pub(super) is_single_active: Option<bool>,
+    /// How long its consumer may hold a delivery, where the broker goes by that.
+    pub(super) timeout: Option<Duration>,
 }
 
 /// Looks at the source's queue and at the one for its parked events, and logs what is wrong with them.
@@ -34,7 +39,11 @@ pub(super) async fn judge(
         warn(source, &parking.queue, &problem);
     }
     judge_dead_letters(broker, connection, source).await;
-    UsedAsIs { is_single_active: known.as_ref().map(fitness::is_single_active) }
+    let timeout = match &known {
+        Some(known) => consumer_timeout::of(connection, known.kind(), broker.config()),
+        None => consumer_timeout::of_hidden(connection, &source.queue, broker.config()).await,
+    };
+    UsedAsIs { is_single_active: known.as_ref().map(fitness::is_single_active), timeout }
 }
 
 /// All sources have the same dead-letter queue; the first one says what is wrong with it.

@@ -18,7 +18,7 @@ use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
 const QUEUE_TYPE: &str = "x-queue-type";
-const QUORUM: &str = "quorum";
+pub(super) const QUORUM: &str = "quorum";
 const CLASSIC: &str = "classic";
 pub(in crate::rabbitmq) const STREAM: &str = "stream";
 

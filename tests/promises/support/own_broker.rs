@@ -95,9 +95,17 @@ impl OwnBroker {
         (spare.broker(version).await, guard)
     }
 
+    /// The node of the newest RabbitMQ while nobody else uses it. Leave it as you have found it.
+    pub async fn newest_alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
+        Self::alone_of(Version::Newest).await
+    }
+
     /// The same node while nobody else uses it. Leave it as you have found it.
     pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        let version = Version::of_this_run().await;
+        Self::alone_of(Version::of_this_run().await).await
+    }
+
+    async fn alone_of(version: Version) -> (&'static Self, RwLockWriteGuard<'static, ()>) {
         let spare = Spare::of(version);
         let guard = spare.use_of.write().await;
         (spare.broker(version).await, guard)

@@ -12,6 +12,7 @@ use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bytes::{InFlightBytes, Sizes};
 use crate::rabbitmq::connection::{Broker, bounded};
+use crate::rabbitmq::topology::consumer_timeout::with_timeout;
 
 /// What is consumed, and how.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(in crate::rabbitmq) struct ConsumeOptions {
     /// get messages before what this one holds is settled, and overtake it. And where the next one has a smaller prefetch and dies,
     /// too, RabbitMQ returns what it held behind the rest of what came back before.
     pub(in crate::rabbitmq) keeps_consumer: bool,
+    /// How long a delivery may be held, where the broker goes by that.
+    pub(in crate::rabbitmq) timeout: Option<Duration>,
     pub(in crate::rabbitmq) channel: Channel,
     pub(in crate::rabbitmq) queue: String,
     /// How the consumer shows on RabbitMQ's side.
@@ -53,18 +56,26 @@ pub(super) async fn consume(
     number: u32,
     prefetch: u16,
 ) -> Result<Consumer, SourceError> {
-    let ConsumeOptions { channel, queue, name, .. } = options;
+    let ConsumeOptions { channel, queue, name, timeout, .. } = options;
     let qos = channel.basic_qos(prefetch, BasicQosOptions::default());
     bounded("setting the prefetch", qos).await?;
     let tag = format!("{name} #{number:07} (prefetch {prefetch})");
-    let (options, arguments) = (BasicConsumeOptions::default(), no_stream());
+    let (options, arguments) = (BasicConsumeOptions::default(), arguments(*timeout));
     let consuming = channel.basic_consume(queue.as_str().into(), tag.into(), options, arguments);
     bounded(&format!("consuming `{queue}`"), consuming).await
 }
 
-/// The arguments of a consumer that RabbitMQ refuses on a stream, which knows no priorities. On other queues this priority is the
+/// The arguments of a consumer.
+pub(in crate::rabbitmq) fn arguments(timeout: Option<Duration>) -> FieldTable {
+    match timeout {
+        Some(timeout) => with_timeout(no_stream(), timeout),
+        None => no_stream(),
+    }
+}
+
+/// Arguments that RabbitMQ refuses on a stream, which knows no priorities. On other queues this priority is the
 /// default one.
-pub(in crate::rabbitmq) fn no_stream() -> FieldTable {
+fn no_stream() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-priority".into(), AMQPValue::LongInt(0));
     arguments

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
+use futures_util::{FutureExt, StreamExt};
 use lapin::options::BasicCancelOptions;
 use tokio::time::Instant;
 
@@ -18,6 +18,22 @@ use crate::rabbitmq::consume::ack_tracker::AckTracker;
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 impl SourceConsumer {
+    /// Whether a larger prefetch may follow.
+    pub(super) fn may_grow(&self) -> bool {
+        let is_full = self.stage == Stage::Full && self.full == self.options.prefetch;
+        !self.options.keeps_consumer && self.stage != Stage::Gone && !is_full
+    }
+
+    /// Takes all that has come, so that it is known how much that is.
+    pub(super) fn gather(&mut self) -> Result<(), SourceError> {
+        while self.stage != Stage::Gone
+            && let Some(came) = self.consumer.next().now_or_never()
+        {
+            self.on_delivery(came)?;
+        }
+        Ok(())
+    }
+
     /// Goes on to the next stage when it is time.
     pub(super) fn grow(&mut self, tracker: &AckTracker) -> Result<(), SourceError> {
         let now = Instant::now();

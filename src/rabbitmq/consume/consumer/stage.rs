@@ -24,4 +24,6 @@ pub(super) enum Stage {
     /// The next consumer is on its way.
     Beginning,
     Full,
+    /// The broker has cancelled the consumer.
+    Gone,
 }
