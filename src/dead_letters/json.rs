@@ -41,6 +41,7 @@ pub(crate) fn report_as_json(report: &Report) -> Json {
         ReplayEnd::CanaryFailed => ("canary_failed", None),
         ReplayEnd::CanaryUnknown(why) => ("canary_unknown", Some(why)),
         ReplayEnd::CanaryHeld(circuit) => ("canary_held", Some(circuit)),
+        ReplayEnd::Held(circuit) => ("held", Some(circuit)),
         ReplayEnd::TooManyFailures => ("too_many_failures", None),
         ReplayEnd::Broken(why) => ("broken", Some(why)),
     };

@@ -120,6 +120,8 @@ pub enum ReplayEnd {
     CanaryUnknown(String),
     /// Events of the canary wait for this: `service`, or the topic's ARN.
     CanaryHeld(String),
+    /// All was sent, and events of it are known to wait for this.
+    Held(String),
     /// As many failed as `max_failures` says.
     TooManyFailures,
     /// The broker's side failed.
@@ -166,7 +168,7 @@ impl Report {
         self.matching.saturating_sub(self.replayed)
     }
 
-    /// Whether all that was meant was replayed, and nothing has come back.
+    /// Whether all that was meant was replayed, nothing of it has come back, and nothing is known to be held.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.ended == ReplayEnd::Done && self.left() == 0 && self.came_back == 0

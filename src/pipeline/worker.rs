@@ -16,17 +16,16 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
-use self::reporting::report;
+use self::reporting::{EventContext, report};
 use crate::observe::incidents::IncidentKind;
 use crate::observe::monitor::{Monitor, State};
-use crate::observe::trace::SpanGuard;
 use crate::outcome::{Circuit, Outcome, SourceError};
 use crate::pause::Pauses;
 use crate::pipeline::ports::{Delivery, Session, Settle, Source};
 use crate::pipeline::relay::Relay;
 use crate::pipeline::settle::{Unsettled, settle};
 use crate::publish::Publish;
-use crate::publish::hold::{Deadline, WaitBudget};
+use crate::publish::hold::WaitBudget;
 
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
@@ -215,12 +214,10 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let deadline = self.budget.deadline();
         let asked = settler.asks_for_outcome(&delivery).map(Box::new);
         async move {
-            let outcome = match &asked {
-                None => self.relay.finish(&mut started, &deadline).await,
-                Some(id) => self.finish_reporting(settler, **id, &mut started, &deadline).await,
-            };
-            let (outcome, settled) =
-                self.settle(settler, delivery, outcome, &deadline, &trace_guard).await;
+            let asks = asked.as_deref();
+            let event = EventContext { deadline: &deadline, trace_guard: &trace_guard, asks };
+            let outcome = self.relay_event(settler, &mut started, &event).await;
+            let (outcome, settled) = self.settle(settler, delivery, outcome, &event).await;
             if taken.end(&outcome) {
                 self.log_first(&outcome);
             }
@@ -236,8 +233,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         settler: &T,
         delivery: Delivery<T::Receipt>,
         outcome: Outcome,
-        deadline: &Deadline<'_>,
-        trace_guard: &SpanGuard,
+        event: &EventContext<'_>,
     ) -> (Outcome, Settled) {
         self.log(&delivery.envelope, &outcome);
         match settle(settler, delivery, &outcome).await {
@@ -255,7 +251,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             // Boxed, since every event in flight would carry the room for it along.
             Err(Unsettled::NotParked { delivery, why }) => {
                 self.budget.cannot_park(&why);
-                Box::pin(self.try_again(settler, delivery, deadline, trace_guard)).await
+                Box::pin(self.try_again(settler, delivery, event)).await
             }
         }
     }
@@ -265,12 +261,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         &self,
         settler: &T,
         delivery: Delivery<T::Receipt>,
-        deadline: &Deadline<'_>,
-        trace_guard: &SpanGuard,
+        event: &EventContext<'_>,
     ) -> (Outcome, Settled) {
-        let mut started = self.relay.start_again(trace_guard.trace(), &delivery.envelope);
-        let outcome = self.relay.finish(&mut started, deadline).await;
-        self.settle(settler, delivery, outcome, deadline, trace_guard).await
+        let mut started = self.relay.start_again(event.trace_guard.trace(), &delivery.envelope);
+        let outcome = self.relay_event(settler, &mut started, event).await;
+        self.settle(settler, delivery, outcome, event).await
     }
 }
 

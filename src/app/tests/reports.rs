@@ -57,6 +57,32 @@ fn a_held_event_is_reported_as_held_until_it_is_published() {
 }
 
 #[test]
+fn an_event_whose_parking_is_refused_is_reported_as_held_for_as_long_as_it_is() {
+    let options = QueueOptions { prefetch: Some(4), parked_for: None, ..QueueOptions::default() };
+    let earlier = Some((MemoryQueue::new(options), Service::default()));
+    simulate_on("[amqp]\nprefetch = 4\n", &Plugins::default(), earlier, async |it| {
+        it.sns.delete_topic("muc");
+        // Two wait in their slots, and the third one is beyond them.
+        it.publish((1..=2).map(room));
+        it.until("both slots to be used", |it| it.queue().unacked() == 2).await;
+        it.publish([replayed(room(3), id(3, true))]);
+        it.logs("cannot_park").await;
+        for minutes in 1..=5 {
+            let before = it.queue().reports().len();
+            sleep(Duration::from_mins(1)).await;
+            let more = it.queue().reports().len() - before;
+            assert!(
+                more >= 10,
+                "{more} reports in minute {minutes}: a replay forgets the hold after 90 s"
+            );
+        }
+        it.sns.heal();
+        it.settles(3).await;
+        assert_eq!(it.queue().reports().last(), Some(&(id(3, true), OutcomeReport::Published)));
+    });
+}
+
+#[test]
 fn a_parked_event_is_reported_as_held_and_never_as_published_before_it_is() {
     simulate("[amqp]\nprefetch = 4\n", &Plugins::default(), async |it| {
         it.sns.delete_topic("muc");

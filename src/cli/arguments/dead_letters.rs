@@ -151,8 +151,8 @@ and routing key, which the worker uses.
 A letter is removed only after the broker has confirmed its copy. An interrupted replay loses
 nothing; run it again for the rest.
 
-Exit status: 0 all matching letters were replayed, or none matches; 1 some were not replayed, or were
-dead-lettered again.";
+Exit status: 0 all matching letters were replayed, or none matches; 1 some were not replayed, were
+dead-lettered again, or are known to be held.";
 
 /// Stands for what each letter came from; no argument can have this character.
 const SOURCE: &str = "\0";
@@ -175,7 +175,7 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
     /// How long to wait for what becomes of replayed letters, such as 30s or 5m. Default: for the canary, as long as a
-    /// worker with this configuration retries; at the end, 2s
+    /// worker with this configuration retries; at the end, 2s, or twice as long where no worker has reported anything
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
     /// Maximum number of letters per second, such as 500/s

@@ -57,7 +57,8 @@ fn print_plan(report: &Report) {
 
 fn print_report(report: &Report) {
     match &report.ended {
-        ReplayEnd::Done => {}
+        // The last line is about these.
+        ReplayEnd::Done | ReplayEnd::Held(_) => {}
         ReplayEnd::Stopped => print_error("stopped by a signal"),
         ReplayEnd::CanaryFailed => {
             print_error("the canary failed, so the other letters were not sent");
@@ -88,12 +89,6 @@ fn print_report(report: &Report) {
     print_line(&format!("replayed {} of {all} in {seconds:.1} s", report.replayed));
     print_counts("dead-lettered again", &report.came_back_as);
     print_counts("could not be sent", &report.refused);
-    if let (Some(circuit), ReplayEnd::Done | ReplayEnd::Stopped) = (&report.held, &report.ended) {
-        print_line(&format!(
-            "{} is held: replayed events wait in their queue until it flows again",
-            held(circuit)
-        ));
-    }
     if report.left() > 0 {
         print_line(&format!(
             "{:>7}  not replayed; they are still in the dead-letter queue",
@@ -104,6 +99,18 @@ fn print_report(report: &Report) {
         print_line(&format!(
             "{:>7}  of them were sent but not confirmed, and may have arrived",
             report.unconfirmed
+        ));
+    }
+    let waits = match &report.ended {
+        ReplayEnd::Held(circuit) => Some(circuit),
+        ReplayEnd::Stopped => report.held.as_ref(),
+        _ => None,
+    };
+    if let Some(circuit) = waits {
+        print_error(&format!(
+            "{} is held: replayed events wait in their queue, and are published by themselves when it flows again; replay none of \
+             them again. The page and the log of the workers say what to do about the hold",
+            held(circuit)
         ));
     }
 }

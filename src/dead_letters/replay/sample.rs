@@ -25,6 +25,8 @@ pub(super) struct Sample {
     asked: Option<Instant>,
     /// The numbers of events that were asked for and have no outcome yet, the latest of them: of others nothing is believed.
     open: BTreeSet<u32>,
+    /// The number of the one that was asked for last.
+    last: Option<u32>,
     held: Option<Held>,
 }
 
@@ -55,6 +57,7 @@ impl Sample {
             self.open.pop_first();
         }
         self.open.insert(id.number);
+        self.last = Some(id.number);
     }
 
     /// Takes in what a worker reports.
@@ -78,6 +81,11 @@ impl Sample {
     /// What holds the events that were sent.
     pub(super) fn held(&self) -> Option<&str> {
         self.held.as_ref().map(|held| &*held.circuit)
+    }
+
+    /// Whether nothing is known of the event that was asked for last, nor of a hold.
+    pub(super) fn is_last_unknown(&self) -> bool {
+        self.held.is_none() && self.last.is_some_and(|last| self.open.contains(&last))
     }
 
     /// Waits until nobody has said for long that the event is held, and forgets it.
@@ -116,6 +124,7 @@ mod tests {
         let held = || OutcomeReport::Held("topic".to_owned());
         sample.reported(1, held());
         assert_eq!(sample.held(), None, "nobody has asked for it");
+        assert!(!sample.is_last_unknown());
         (1..=3).for_each(|number| sample.sent(ReplayId { replay: 0xab, number, asks: true }));
         sample.reported(1, held());
         sample.reported(2, OutcomeReport::Published);
@@ -124,7 +133,9 @@ mod tests {
         assert_eq!(sample.held(), None);
         sample.reported(1, held());
         assert_eq!(sample.held(), None, "it has an outcome");
+        assert!(sample.is_last_unknown());
         sample.reported(3, held());
+        assert!(!sample.is_last_unknown(), "it waits");
         sample.expires().await;
         assert_eq!(sample.held(), None);
     }

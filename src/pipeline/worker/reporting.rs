@@ -7,6 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use tokio::time::sleep;
 
 use super::Worker;
+use crate::observe::trace::SpanGuard;
 use crate::outcome::Outcome;
 use crate::pipeline::ports::{Settle, Source};
 use crate::pipeline::relay::Started;
@@ -18,10 +19,31 @@ use crate::replay::{OutcomeReport, ReplayId};
 const REPORT_HELD_AFTER: Duration = Duration::from_secs(1);
 const REPORT_HELD_EVERY: Duration = Duration::from_secs(5);
 
+/// What belongs to an event until it is settled.
+#[derive(Clone, Copy)]
+pub(super) struct EventContext<'a> {
+    pub(super) deadline: &'a Deadline<'a>,
+    pub(super) trace_guard: &'a SpanGuard,
+    /// The replay that asks what becomes of it.
+    pub(super) asks: Option<&'a ReplayId>,
+}
+
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
-    /// As [`Relay::finish`](crate::pipeline::relay::Relay::finish), and reports meanwhile that a circuit holds the event.
+    /// As [`Relay::finish`](crate::pipeline::relay::Relay::finish), and reports meanwhile that a circuit holds the event, if a replay asks.
+    pub(super) async fn relay_event<T: Settle>(
+        &self,
+        settler: &T,
+        started: &mut Started,
+        event: &EventContext<'_>,
+    ) -> Outcome {
+        match event.asks {
+            None => self.relay.finish(started, event.deadline).await,
+            Some(id) => self.finish_reporting(settler, *id, started, event.deadline).await,
+        }
+    }
+
     // Boxed, since nearly no event is asked for, and every one in flight would carry the room for it along.
-    pub(super) fn finish_reporting<'a, T: Settle>(
+    fn finish_reporting<'a, T: Settle>(
         &'a self,
         settler: &'a T,
         id: ReplayId,

@@ -90,6 +90,31 @@ async fn a_canary_that_is_held_saves_the_others_and_says_what_holds_it() {
     stand.leave_nothing().await;
 }
 
+/// All of it is sent before a worker can tell.
+#[tokio::test]
+async fn a_replay_that_is_sent_at_once_into_a_hold_says_so_last_and_has_failed() {
+    let stand = Stand::new("replay-held").await;
+    let (worker, sns) = worker_in_a_hold(&stand).await;
+    stand.bury_numbers(0..30).await;
+    let ended = dlq(&stand, &["replay"]).await;
+    let held = format!("topic `{}` is held: replayed events wait", stand.topic_arn("pm"));
+    expect(&ended, 1, &[&held, "replayed 30 of 30", "replay none of them again"]);
+    assert!(ended.stderr.lines().last().unwrap().contains(&held), "{}", ended.all());
+    stand.bury_numbers(30..40).await;
+    let ended = dlq(&stand, &["replay", "--json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((ended.code, &report["ended"]), (Some(1), &"held".into()), "{report}");
+    assert_eq!((&report["why"], &report["left"]), (&stand.topic_arn("pm").into(), &0.into()));
+    sns.heal();
+    wait_for("all of them", async || (sns.accepted().len() >= 40).then_some(())).await;
+    // Into what flows it is no failure.
+    stand.bury_numbers(40..50).await;
+    expect(&dlq(&stand, &["replay"]).await, 0, &["replayed 10 of 10"]);
+    worker.settles(50).await;
+    worker.stop().await;
+    stand.leave_nothing().await;
+}
+
 #[tokio::test]
 async fn nobody_can_tell_of_a_canary_that_a_program_without_reports_takes() {
     let stand = stand("canary-foreign", "quorum").await;

@@ -98,6 +98,7 @@ function told({ running, stopping, watching, canary, report, error, by }) {
     stopped: "The replay was stopped.",
     canary_failed: "The canary failed, so the other letters were not sent.",
     canary_held: `Events of the canary are held (${report.why}), so the other letters were not sent. They follow when the hold is over and you replay them again.`,
+    held: `All were sent, and events of them are held (${report.why}): they wait in their queue, and are published by themselves when it flows again. Above is what to do about the hold.`,
     canary_unknown: `The result of the canary is unknown, so the other letters were not sent: ${sentence(report.why)}`,
     too_many_failures: "The replay stopped because the limit of failures was reached.",
     broken: `The replay was interrupted: ${sentence(report.why)} The letters that were not replayed are still in the dead-letter queue.`,

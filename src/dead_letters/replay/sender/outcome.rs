@@ -84,13 +84,17 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
         }
     }
 
-    /// What can't be published comes back soon, and belongs into the report.
+    /// What can't be published comes back soon, and belongs into the report; so does what is held, which a worker tells a little
+    /// later. Where no worker has told anything of the last event yet, it is watched twice as long.
     pub(super) async fn watch_the_end(&mut self) {
-        let until = Instant::now() + self.run.replay.watching.end;
+        let watching = self.run.replay.watching.end;
+        let until = Instant::now() + watching;
         self.run.report.watching = true;
         self.run.shown();
         let mut stop = self.run.stop.clone();
         while self.run.report.came_back < self.run.report.replayed {
+            let is_unknown = self.reports.is_some() && self.run.sample.is_last_unknown();
+            let until = if is_unknown { until + watching } else { until };
             tokio::select! {
                 arrived = timeout_at(until, self.browser.next()) => match arrived {
                     Ok(Ok((_, seen))) => self.run.note(&seen.letter),
@@ -102,5 +106,8 @@ impl<S: FnMut(&Report)> Sender<'_, '_, S> {
             }
         }
         self.run.report.watching = false;
+        if let Some(circuit) = self.run.sample.held() {
+            self.run.report.ended = ReplayEnd::Held(circuit.to_owned());
+        }
     }
 }
