@@ -12,6 +12,7 @@
 //! ```
 
 pub(crate) mod descriptors;
+mod load;
 mod logging;
 mod run;
 mod scripts;
@@ -23,20 +24,20 @@ mod wiring;
 
 use std::io::ErrorKind;
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
+use self::load::{Loaded, load};
 use self::run::run;
 use self::signals::{end_on_signals, stop_on_signals};
 use crate::cli::arguments::{self, Arguments, Command};
-use crate::cli::output::{everything_is_printed, print_error};
+use crate::cli::output::{everything_is_printed, print_error, print_refusal};
 use crate::cli::{
     FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed, import, try_events,
 };
-use crate::config::{Config, Inputs, Problems};
+use crate::config::{Config, Draft, Problems};
 use crate::observe::recent_log::RecentLog;
 use crate::panics;
 use crate::plugin::Plugins;
@@ -47,13 +48,7 @@ use crate::text::printable;
 pub fn main(plugins: &Plugins) -> ExitCode {
     let status = match Arguments::try_parse() {
         Ok(arguments) => run_command(arguments, plugins),
-        Err(told) => match told.print() {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                print_error(&format!("cannot write to standard output: {error}"));
-                ExitCode::from(FAILED)
-            }
-            _ => ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(WRONG_ARGUMENTS)),
-        },
+        Err(told) => print_told(&told),
     };
     logging::finish();
     // What nobody could read is not done.
@@ -64,45 +59,58 @@ pub fn main(plugins: &Plugins) -> ExitCode {
     }
 }
 
+/// Prints what the parser of the arguments says: the help, or what is wrong.
+fn print_told(told: &clap::Error) -> ExitCode {
+    let status = ExitCode::from(u8::try_from(told.exit_code()).unwrap_or(WRONG_ARGUMENTS));
+    if told.use_stderr() {
+        print_refusal(told.render().ansi().to_string().trim_end());
+        return status;
+    }
+    match told.print() {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            print_error(&format!("cannot write to standard output: {error}"));
+            ExitCode::from(FAILED)
+        }
+        _ => status,
+    }
+}
+
 fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     if matches!(arguments.command, Command::Import(_) | Command::Try(_))
         && let Err(error) = end_on_signals()
     {
-        print_error(&format!("cannot start: {error}"));
-        return ExitCode::from(FAILED);
+        return cannot_begin(&error);
     }
     if let Command::Import(command) = &arguments.command {
         // It makes a configuration, so there need not be one.
         return import::run(command, plugins);
     }
-    let loaded = load(&arguments, plugins).and_then(|config| {
-        let plugins = plugins_of(&arguments.command, plugins, &config)?;
-        let filter = logging::filter(&config)?;
-        if matches!(arguments.command, Command::Run | Command::Check { .. }) {
-            config.require_topics()?;
-        }
-        Ok((config, plugins, filter))
-    });
-    let (config, plugins, filter) = match loaded {
+    let Loaded { draft, plugins, filter } = match load(&arguments, std::env::vars_os(), plugins) {
         Ok(loaded) => loaded,
-        Err(problems) => {
-            print_error(&printable(&problems.to_string(), true));
-            return ExitCode::from(INVALID_CONFIGURATION);
-        }
+        Err(problems) => return refuse(&problems, ""),
     };
-    let plugins = &plugins;
+    let (plugins, command) = (&plugins, arguments.command);
+    match draft.problems() {
+        Some(problems) if !matches!(command, Command::Check { .. }) => {
+            let others = if matches!(command, Command::Run) {
+                check::other_problems(&draft, plugins, descriptors::shortage(draft.config()))
+            } else {
+                String::new()
+            };
+            return refuse(&problems, &others);
+        }
+        _ => {}
+    }
     // One thread: relaying is waiting, and a second one costs more than it carries.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => {
-            print_error(&format!("cannot start: {error}"));
-            return ExitCode::from(FAILED);
-        }
+        Err(error) => return cannot_begin(&error.to_string()),
     };
+    let config = draft.config().clone();
     // Handling an event catches its panics; one from elsewhere must not choose the status.
-    let command = AssertUnwindSafe(|| match arguments.command {
+    let command = AssertUnwindSafe(|| match command {
         Command::Run => runtime.block_on(run(config, filter, plugins)),
-        Command::Check { offline } => runtime.block_on(check(&config, plugins, offline)),
+        Command::Check { offline } => runtime.block_on(check(&draft, plugins, offline)),
         Command::Try(arguments) => {
             start_logging(&config, filter);
             try_events::run(&arguments, &config, plugins).into()
@@ -121,27 +129,26 @@ fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
     if panics::conclude() && status == ExitCode::SUCCESS { ExitCode::from(FAILED) } else { status }
 }
 
-fn load(arguments: &Arguments, plugins: &Plugins) -> Result<Config, Problems> {
-    let local = Path::new("config/local.toml");
-    let inputs = Inputs::read(&arguments.config, local, std::env::vars_os())?;
-    signing::with_key(Config::load(&inputs, &plugins.names().collect::<Vec<_>>())?)
+/// Says why the configuration is refused, and what else is amiss.
+fn refuse(problems: &Problems, others: &str) -> ExitCode {
+    let others = if others.is_empty() { "" } else { &format!("\n\nbesides:{others}") };
+    print_refusal(&format!("{}{others}", printable(&problems.to_string(), true)));
+    ExitCode::from(INVALID_CONFIGURATION)
 }
 
-/// The plugins with the configuration's scripts. Who only looks at dead letters needs none of them.
-fn plugins_of(command: &Command, plugins: &Plugins, config: &Config) -> Result<Plugins, Problems> {
-    match command {
-        Command::DeadLetters(command)
-            if !matches!(**command, arguments::DeadLetters::Show { .. }) =>
-        {
-            Ok(plugins.clone())
-        }
-        _ => scripts::with_scripts(plugins, config),
+fn cannot_begin(error: &str) -> ExitCode {
+    print_refusal(&format!("cannot start: {error}"));
+    ExitCode::from(FAILED)
+}
+
+async fn check(draft: &Draft, plugins: &Plugins, offline: bool) -> ExitCode {
+    let shortage = descriptors::shortage(draft.config());
+    let all_well = check::run(draft, plugins, offline, shortage).await;
+    match (draft.problems(), all_well) {
+        (Some(_), _) => ExitCode::from(INVALID_CONFIGURATION),
+        (None, true) => ExitCode::SUCCESS,
+        (None, false) => ExitCode::from(FAILED),
     }
-}
-
-async fn check(config: &Config, plugins: &Plugins, offline: bool) -> ExitCode {
-    let all_well = check::run(config, plugins, offline, descriptors::shortage(config)).await;
-    if all_well { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
 }
 
 async fn dead_letters(

@@ -8,7 +8,10 @@
 //! default applies.
 
 mod broker;
+mod doubt;
+mod draft;
 mod environment;
+mod faults;
 mod file;
 mod inputs;
 mod json_schema;
@@ -32,6 +35,8 @@ use std::collections::BTreeSet;
 
 pub use crate::address::AmqpUri;
 pub(crate) use broker::{BROWSE_LOCK, browse_lock};
+pub(crate) use draft::Askable;
+pub use draft::Draft;
 pub use inputs::Inputs;
 pub use json_schema::json_schema;
 pub use key::{ENVIRONMENT_PREFIX, Key, Origin};
@@ -43,8 +48,6 @@ pub use settings::{
     LogFormat, Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source,
     StaticCredentials, Tls, Trace,
 };
-
-use merged::Merged;
 
 use crate::arn::TopicArn;
 use crate::plugin::Plugins;
@@ -58,14 +61,7 @@ impl Config {
     ///
     /// [`Problems`]: everything that is wrong in any layer.
     pub fn load(inputs: &Inputs, plugin_names: &[&str]) -> Result<Self, Problems> {
-        let mut merged = Merged::of(inputs);
-        let mut config = routing::read(&mut merged, plugin_names)?;
-        broker::complete(&mut merged, &mut config);
-        service::check(&mut merged, &config);
-        let merged = merged.finish()?;
-        config.effective = effective(&merged, &config.amqp);
-        config.emptied_topics = merged.emptied_topics;
-        Ok(config)
+        Draft::read(inputs, Vec::new(), plugin_names)?.finish()
     }
 
     /// Every topic that events can be routed to, with a key that names it.
@@ -111,17 +107,4 @@ impl Config {
             remedy: remedy.to_owned(),
         }
     }
-}
-
-fn effective(merged: &Merged, amqp: &Amqp) -> Vec<Effective> {
-    let shown = merged.values().into_iter().map(|(key, value)| Effective {
-        value: if key == Key::from("amqp.prefetch") {
-            amqp.prefetch.to_string()
-        } else {
-            schema::shown(&key, value).unwrap_or_else(|| "***".to_owned())
-        },
-        origin: Origin::of(value),
-        key,
-    });
-    shown.collect()
 }

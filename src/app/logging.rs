@@ -12,7 +12,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{Config, Key, LogFormat, Problems};
+use crate::config::{Config, Draft, Key, LogFormat};
 use crate::limits::MOST_LOG_LINES;
 use crate::nearest::nearest_word;
 use crate::observe::recent_log::RecentLog;
@@ -33,22 +33,22 @@ pub(super) fn report_panics_without_their_message() {
     }));
 }
 
-/// The filter of `log.filter`, which only its own library can read.
-pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
-    let wrong = |(wrong, remedy): (String, String)| {
-        Problems::from(config.problem(&Key::from("log.filter"), wrong, &remedy))
-    };
-    check_levels(&config.log.filter).map_err(wrong)?;
-    let filter = EnvFilter::try_new(with_current_names(&config.log.filter));
+/// The filter of `log.filter`, which only its own library can read. What is wrong with it is a problem of the draft.
+pub(super) fn filter(draft: &mut Draft) -> EnvFilter {
+    let key = Key::from("log.filter");
+    let text = draft.config().log.filter.clone();
+    let (sound, misspelt) = sound_parts(&text);
+    for (wrong, remedy) in misspelt {
+        draft.problem(&key, wrong, &remedy);
+    }
     // The library's own words name its parts, and not what is to be written.
-    let filter = filter.map_err(|_| {
+    let filter = EnvFilter::try_new(with_current_names(&sound)).unwrap_or_else(|_| {
+        let wrong = "has a part that is neither a level nor a target and its level".to_owned();
         let remedy =
             "give a level (info), or target=level pairs with commas between (info,hyper=warn)";
-        wrong((
-            "has a part that is neither a level nor a target and its level".to_owned(),
-            remedy.to_owned(),
-        ))
-    })?;
+        draft.problem(&key, wrong, remedy);
+        EnvFilter::default()
+    });
     // lapin logs what the broker returns with its body, and says again what we say ourselves. So does the SDK of credentials, with
     // what a credential process wrote.
     let mut quiet = vec!["lapin=off", "aws_config=off", "aws_config::profile::credentials=off"];
@@ -58,7 +58,7 @@ pub(super) fn filter(config: &Config) -> Result<EnvFilter, Problems> {
         quiet.extend(["aws_smithy_runtime=debug", "hyper=debug", "h2=debug"]);
     }
     let quiet = quiet.into_iter().filter_map(|directive| directive.parse().ok());
-    Ok(quiet.fold(filter, EnvFilter::add_directive))
+    quiet.fold(filter, EnvFilter::add_directive)
 }
 
 /// The levels, from the one with the most lines to the one without any.
@@ -74,37 +74,40 @@ const OTHER_NAMES: [(&str, &str); 6] = [
     ("verbose", "debug"),
 ];
 
-/// A misspelt level would be taken for the name of a target: all of its lines would be logged, and of the others none but
-/// errors.
-///
-/// # Errors
-///
-/// What is wrong, and what to do.
-fn check_levels(filter: &str) -> Result<(), (String, String)> {
-    let parts =
-        filter.split(',').map(str::trim).filter(|part| !part.contains(['[', ']', '{', '}']));
-    for part in parts {
-        let (word, is_alone) = match part.rsplit_once('=') {
-            Some((_, level)) => (level.trim(), false),
-            None => (part, true),
-        };
-        let lower = word.to_lowercase();
-        // Levels may also be numbers.
-        if LEVELS.contains(&&*lower) || word.is_empty() || word.parse::<u8>().is_ok() {
-            continue;
+/// The filter without the parts whose levels are none, and what is wrong with each of those, and what to do. A misspelt level
+/// would be taken for the name of a target: all of its lines would be logged, and of the others none but errors.
+fn sound_parts(filter: &str) -> (String, Vec<(String, String)>) {
+    let (mut sound, mut misspelt) = (Vec::new(), Vec::new());
+    for part in filter.split(',') {
+        match check_level(part.trim()) {
+            Ok(()) => sound.push(part),
+            Err(wrong) => misspelt.push(wrong),
         }
-        let other = OTHER_NAMES.iter().find(|(name, _)| *name == lower).map(|(_, level)| *level);
-        let meant = other.or_else(|| nearest_word(word, &LEVELS));
-        if is_alone && meant.is_none() {
-            continue;
-        }
-        let wrong =
-            format!("has {word:?}, which is no level; the levels are {}", LEVELS.join(", "));
-        let remedy =
-            meant.map_or("give one of these".to_owned(), |it| format!("did you mean {it:?}?"));
-        return Err((wrong, remedy));
     }
-    Ok(())
+    (sound.join(","), misspelt)
+}
+
+fn check_level(part: &str) -> Result<(), (String, String)> {
+    if part.contains(['[', ']', '{', '}']) {
+        return Ok(());
+    }
+    let (word, is_alone) = match part.rsplit_once('=') {
+        Some((_, level)) => (level.trim(), false),
+        None => (part, true),
+    };
+    let lower = word.to_lowercase();
+    // Levels may also be numbers.
+    if LEVELS.contains(&&*lower) || word.is_empty() || word.parse::<u8>().is_ok() {
+        return Ok(());
+    }
+    let other = OTHER_NAMES.iter().find(|(name, _)| *name == lower).map(|(_, level)| *level);
+    let meant = other.or_else(|| nearest_word(word, &LEVELS));
+    if is_alone && meant.is_none() {
+        return Ok(());
+    }
+    let wrong = format!("has {word:?}, which is no level; the levels are {}", LEVELS.join(", "));
+    let remedy = meant.map_or("give one of these".to_owned(), |it| format!("did you mean {it:?}?"));
+    Err((wrong, remedy))
 }
 
 /// The modules that log and have moved, and where their messages come from now. The longer name comes first.
@@ -184,10 +187,12 @@ mod tests {
             ("erorr,hyper=warn", "error"),
             ("hyper=fatal", "error"),
         ] {
-            let remedy = check_levels(filter).map_err(|(_, remedy)| remedy);
-            assert_eq!(remedy, Err(format!("did you mean {meant:?}?")), "{filter}");
+            let (_, misspelt) = sound_parts(filter);
+            let remedies: Vec<_> = misspelt.into_iter().map(|(_, remedy)| remedy).collect();
+            assert_eq!(remedies, [format!("did you mean {meant:?}?")], "{filter}");
         }
-        assert!(check_levels("hyper=loud").is_err());
+        let (sound, misspelt) = sound_parts("inof,hyper=loud,h2=debug,tower=wran");
+        assert_eq!((&*sound, misspelt.len()), ("h2=debug", 3), "each is told");
         for fine in [
             "info",
             "WARN",
@@ -199,7 +204,7 @@ mod tests {
             "event_pusher_sns[worker{source=a}]=debug",
             "tokio::net,info",
         ] {
-            assert_eq!(check_levels(fine), Ok(()), "{fine}");
+            assert_eq!(sound_parts(fine), (fine.to_owned(), Vec::new()), "{fine}");
         }
     }
 

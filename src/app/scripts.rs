@@ -3,41 +3,36 @@
 use std::io::Read;
 use std::path::Path;
 
-use crate::config::{Config, Effective, Key, Problems};
+use crate::config::{Config, Draft, Key};
 use crate::plugin::{LONGEST_SCRIPT, Plugins, Script, is_script};
 
-/// The plugins of the program, and the configuration's scripts under the paths that it has for them.
-///
-/// # Errors
-///
-/// The scripts that can't be read or compiled, each with the key that names it.
-pub(super) fn with_scripts(plugins: &Plugins, config: &Config) -> Result<Plugins, Problems> {
+/// The plugins of the program, and the configuration's scripts under the paths that it has for them. Those that can't be
+/// read or compiled are problems of the keys that name them.
+pub(super) fn with_scripts(plugins: &Plugins, draft: &mut Draft) -> Plugins {
     let mut plugins = plugins.clone();
-    let mut problems = Vec::new();
-    for (setting, path) in scripts(config) {
-        if plugins.get(path).is_some() {
+    let named: Vec<_> =
+        scripts(draft.config()).map(|(key, path)| (key.clone(), path.to_owned())).collect();
+    for (key, path) in named {
+        if plugins.get(&path).is_some() || !draft.is_sound(&key) {
             continue;
         }
-        match compile(path) {
-            Ok(script) => plugins = plugins.register(path, script),
-            Err((wrong, remedy)) => problems.push(config.problem(&setting.key, wrong, remedy)),
+        match compile(&path) {
+            Ok(script) => plugins = plugins.register(&path, script),
+            Err((wrong, remedy)) => draft.problem(&key, wrong, remedy),
         }
     }
-    Problems::none_in(problems)?;
-    Ok(plugins)
+    plugins
 }
 
-/// Each with the setting that names it.
-fn scripts(config: &Config) -> impl Iterator<Item = (&Effective, &str)> {
+/// Each with the key that names it.
+fn scripts(config: &Config) -> impl Iterator<Item = (&Key, &str)> {
     let of = |key: &Key| match key.segments().as_slice() {
         ["sns", "plugin_module"] => Some(&config.sns.routing),
         ["hosts", host, "sns", "plugin_module"] => config.hosts.get(*host),
         _ => None,
     };
-    let named = config.effective.iter().filter_map(move |it| Some((it, of(&it.key)?)));
-    named
-        .map(|(setting, routing)| (setting, &*routing.plugin_module))
-        .filter(|(_, name)| is_script(name))
+    let named = config.effective.iter().filter_map(move |it| Some((&it.key, of(&it.key)?)));
+    named.map(|(key, routing)| (key, &*routing.plugin_module)).filter(|(_, name)| is_script(name))
 }
 
 fn compile(path: &str) -> Result<Script, (String, &'static str)> {

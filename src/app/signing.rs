@@ -4,26 +4,20 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::config::{Config, Key, Problems};
+use crate::config::{Draft, Key};
 use crate::limits::LONGEST_SIGNING_KEY;
 use crate::signature::SigningKey;
 
-/// The configuration with its key, if it names one.
-///
-/// # Errors
-///
-/// The file can't be read, or has no key.
-pub(super) fn with_key(mut config: Config) -> Result<Config, Problems> {
-    let Some(path) = config.amqp.signing_key_file.clone() else { return Ok(config) };
+/// Adds the key to the configuration, if it names one. A file that can't be read, or has no key, is a problem of it.
+pub(super) fn add_key(draft: &mut Draft) {
+    let Some(path) = draft.config().amqp.signing_key_file.clone() else { return };
     match read(&path) {
-        Ok(key) => config.amqp.signing_key = Some(key),
+        Ok(key) => draft.config_mut().amqp.signing_key = Some(key),
         Err(wrong) => {
             let remedy = "create a key with `openssl rand -out FILE 64`, and use the same key for all workers and all replays";
-            let problem = config.problem(&Key::from("amqp.signing_key_file"), wrong, remedy);
-            return Err(Problems::from(problem));
+            draft.problem(&Key::from("amqp.signing_key_file"), wrong, remedy);
         }
     }
-    Ok(config)
 }
 
 /// No more of it than a key may have, and one byte to show that there is more.

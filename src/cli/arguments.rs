@@ -60,6 +60,9 @@ two empty messages to it and removes them: one expires at once and shows whether
 the queue, the other measures whether a policy sets a delivery limit. Other consumers of that queue,
 or of other queues bound to the dead-letter exchange, may receive these messages.
 
+If the configuration is invalid, `check` prints all of its problems to standard error, and still asks
+RabbitMQ and SNS for what these problems don't concern.
+
 Exit status: 0 no problems; 1 problems were found, or the output could not be written; 78 the
 configuration is invalid.";
 

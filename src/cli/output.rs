@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::text::printable_json;
 
@@ -37,6 +39,24 @@ fn note(written: io::Result<()>) {
 /// A line about what is not as it should be.
 pub(crate) fn print_error(line: &str) {
     let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// For a reader of standard error to take what is printed last.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Lines about why the program does not even start, after which it ends. A reader that stands still, as a log driver may,
+/// keeps that waiting for a second at most: whoever starts the program again waits for its end.
+pub(crate) fn print_refusal(lines: &str) {
+    let (done, printed) = mpsc::channel();
+    let owned = lines.to_owned();
+    let printing = move || {
+        print_error(&owned);
+        let _ = done.send(());
+    };
+    match std::thread::Builder::new().name("refusal".to_owned()).spawn(printing) {
+        Ok(_) => drop(printed.recv_timeout(LAST_WORDS)),
+        Err(_) => print_error(lines),
+    }
 }
 
 /// A value as a line of JSON.

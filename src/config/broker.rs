@@ -27,13 +27,14 @@ const SHORTEST_PARKING: Duration = Duration::from_millis(100);
 /// Notes what doesn't fit together, and adds what follows from the rest.
 pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
     let ordered: Vec<_> = config.amqp.sources.iter().map(|it| config.keeps_order(it)).collect();
-    let Config { amqp, sns, outage, .. } = config;
-    nodes(merged, amqp);
-    check_tls(merged, amqp);
-    if amqp.prefetch == 0 {
-        amqp.prefetch = chosen_prefetch(sns);
+    nodes(merged, &mut config.amqp);
+    check_tls(merged);
+    let is_chosen = config.amqp.prefetch == 0;
+    if is_chosen {
+        config.amqp.prefetch = chosen_prefetch(&config.sns);
     }
-    check_dead_letter_rate(merged, amqp);
+    check_dead_letter_rate(merged, &config.amqp, is_chosen);
+    let Config { amqp, sns, outage, .. } = &mut *config;
     let asked = outage.hand_back_after + CONSUMER_TIMEOUT_MARGIN;
     amqp.consumer_timeout = asked.max(DEFAULT_CONSUMER_TIMEOUT);
     let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
@@ -44,40 +45,44 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
             parking.map(|time| Parking { queue: format!("{}{HELD}", source.queue), time });
     }
     check_queues(merged, &amqp.sources);
+    check_exchanges(merged, config);
 }
 
 /// The nodes of the broker: `uris`, or the only one.
 fn nodes(merged: &mut Merged, amqp: &mut Amqp) {
     let (one, many) = (Key::from("amqp.uri"), Key::from("amqp.uris"));
-    match (amqp.uri.take(), amqp.uris.is_empty()) {
-        (Some(_), false) => {
-            let origin = merged.value(&one).map_or(Origin::Default, Origin::of);
+    if merged.is_given(&one) && merged.is_given(&many) {
+        let origin = merged.origin(&one);
+        // The default gives way.
+        if origin != Origin::Default {
             let wrong = format!("stands beside amqp.uri ({origin}), which it replaces");
-            merged.problem(&many, wrong, "keep one of them; an empty amqp.uri counts as unset");
+            let remedy = "keep one of them; an empty amqp.uri counts as unset";
+            merged.problem(&many, wrong, remedy);
         }
-        (None, true) if merged.is_sound(&one) && merged.is_sound(&many) => merged.problem(
-            &one,
-            "is unset, so there is no broker to take events from",
-            "set it, or amqp.uris",
-        ),
-        (uri, _) => amqp.uris.extend(uri),
+    } else if merged.is_unset(&one) && merged.is_unset(&many) {
+        let wrong = "is unset, so there is no broker to take events from";
+        merged.problem(&one, wrong, "set it, or amqp.uris");
     }
+    amqp.uris.extend(amqp.uri.take());
 }
 
-fn check_tls(merged: &mut Merged, amqp: &Amqp) {
+fn check_tls(merged: &mut Merged) {
     let (cert, key) = (Key::from("amqp.cert_file"), Key::from("amqp.key_file"));
-    let (unset, given) = match (&amqp.tls.cert_file, &amqp.tls.key_file) {
-        (Some(_), None) => (key, cert),
-        (None, Some(_)) => (cert, key),
-        _ => return,
-    };
-    if merged.is_sound(&unset) && merged.is_sound(&given) {
-        merged.problem(&unset, format!("is unset, but {given} is given"), "set both or neither");
+    for (unset, given) in [(&key, &cert), (&cert, &key)] {
+        if merged.is_unset(unset) && merged.is_given(given) {
+            merged.problem(unset, format!("is unset, but {given} is given"), "set both or neither");
+        }
     }
 }
 
 /// A delivery waits until its dead letter may be written, and the broker takes it away when that takes too long.
-fn check_dead_letter_rate(merged: &mut Merged, amqp: &Amqp) {
+/// `is_chosen`: the prefetch is, and not set.
+fn check_dead_letter_rate(merged: &mut Merged, amqp: &Amqp, is_chosen: bool) {
+    const RATE: &str = "amqp.dead_letters_per_second";
+    let chosen_by = ["sns.pool_size", "sns.batch_max_entries", "sns.ordering"];
+    if !merged.are_sound(&[RATE, "amqp.prefetch"]) || (is_chosen && !merged.are_sound(&chosen_by)) {
+        return;
+    }
     let prefetch = amqp.prefetch;
     let wait = amqp.dead_letters_per_second.map_or(0.0, |rate| f64::from(prefetch) / rate);
     if wait > LONGEST_LETTER_WAIT {
@@ -85,11 +90,7 @@ fn check_dead_letter_rate(merged: &mut Merged, amqp: &Amqp) {
             "makes the last of {prefetch} unacknowledged deliveries wait for {wait:.0} s, and RabbitMQ \
              takes a delivery away after 1800"
         );
-        merged.problem(
-            &Key::from("amqp.dead_letters_per_second"),
-            wrong,
-            "raise it, or lower amqp.prefetch",
-        );
+        merged.problem(&Key::from(RATE), wrong, "raise it, or lower amqp.prefetch");
     }
 }
 
@@ -105,19 +106,25 @@ fn chosen_prefetch(sns: &Sns) -> u16 {
 
 fn check_source(merged: &mut Merged, source: &Source) {
     let key = Key::from(["amqp", "sources", &source.name]);
-    if source.queue.len() > LONGEST_SHORT - HELD.len() {
+    let (queue, exchange) = (key.child("queue"), key.child("exchange"));
+    if source.queue.len() > LONGEST_SHORT - HELD.len() && merged.is_sound(&queue) {
         let wrong = format!("leaves no room for `{HELD}`, which is added for a second queue");
-        merged.problem(&key.child("queue"), wrong, "shorten it to 250 bytes");
+        merged.problem(&queue, wrong, "shorten it to 250 bytes");
     }
-    if merged.text(&Key::from("amqp.dead_letter_exchange")).as_ref() == Some(&source.exchange) {
+    let dead_letters = Key::from("amqp.dead_letter_exchange");
+    if merged.text(&dead_letters).as_ref() == Some(&source.exchange)
+        && merged.is_sound(&dead_letters)
+        && merged.is_sound(&exchange)
+    {
         let wrong =
             "is amqp.dead_letter_exchange as well, so each dead letter would come back as an event";
-        merged.problem(&key.child("exchange"), wrong, "give one of them another name");
+        merged.problem(&exchange, wrong, "give one of them another name");
     }
     let exchange_type = source.exchange_type;
     if source.routing_keys.is_empty()
         && matches!(exchange_type, ExchangeType::Topic | ExchangeType::Direct)
         && merged.is_sound(&key.child("routing_keys"))
+        && merged.is_sound(&key.child("exchange_type"))
     {
         let wrong = format!(
             "is empty, so that a {} exchange would hand nothing on",
@@ -130,14 +137,19 @@ fn check_source(merged: &mut Merged, source: &Source) {
 
 /// Every queue has one purpose.
 fn check_queues(merged: &mut Merged, sources: &[Source]) {
-    let mut queues: BTreeMap<String, Key> = BTreeMap::new();
+    if merged.faults.is_unread {
+        // Only what is in the file tells which sources there are.
+        return;
+    }
+    let key_of = |source: &Source| Key::from(["amqp", "sources", &source.name, "queue"]);
     let dead_letters = Key::from("amqp.dead_letter_queue");
-    let lock = merged.text(&dead_letters).unwrap_or_default() + BROWSE_LOCK;
-    queues.extend(merged.text(&dead_letters).map(|queue| (queue, dead_letters)));
-    for source in sources {
-        let key = Key::from(["amqp", "sources", &source.name, "queue"]);
+    let dead_letter_queue = merged.text(&dead_letters).filter(|_| merged.is_sound(&dead_letters));
+    let sound: Vec<_> = sources.iter().filter(|it| merged.is_sound(&key_of(it))).collect();
+    let mut queues: BTreeMap<String, Key> = BTreeMap::new();
+    queues.extend(dead_letter_queue.clone().map(|queue| (queue, dead_letters)));
+    for source in &sound {
+        let key = key_of(source);
         match queues.get(&source.queue) {
-            _ if !merged.is_sound(&key) => {}
             Some(other) => {
                 let wrong = format!("is {other} as well");
                 merged.problem(&key, wrong, "give every source a queue of its own");
@@ -145,15 +157,47 @@ fn check_queues(merged: &mut Merged, sources: &[Source]) {
             None => drop(queues.insert(source.queue.clone(), key)),
         }
     }
-    for Source { queue, parking, .. } in sources {
-        if let Some(key) = queues.get(queue).filter(|_| *queue == lock) {
+    let lock = dead_letter_queue.map(|queue| queue + BROWSE_LOCK);
+    for Source { queue, parking, .. } in sound {
+        if let Some(key) = queues.get(queue).filter(|_| lock.as_ref() == Some(queue)) {
             let wrong = "is the queue that locks amqp.dead_letter_queue while it is browsed";
             merged.problem(key, wrong, "give it another name");
         }
-        if let Some(key) = parking.as_ref().and_then(|parking| queues.get(&parking.queue)) {
+        let parking = parking.as_ref().filter(|_| merged.are_sound(&["sns.ordering"]));
+        if let Some(key) = parking.and_then(|parking| queues.get(&parking.queue)) {
             let wrong =
                 format!("is where events of `{queue}` are parked while their topic is held");
             merged.problem(key, wrong, "give it another name");
+        }
+    }
+}
+
+/// An exchange is declared once, whoever uses it. Only what is consumed is declared.
+fn check_exchanges(merged: &mut Merged, config: &Config) {
+    if !config.amqp.declare || !merged.are_sound(&["amqp.declare"]) {
+        return;
+    }
+    let declared = config.amqp.sources.iter().filter(|it| config.missing_topics(it).is_none());
+    let mut first: BTreeMap<&str, &Source> = BTreeMap::new();
+    for source in declared {
+        let group = Key::from(["amqp", "sources", &source.name]);
+        let other = *first.entry(&source.exchange).or_insert(source);
+        let differs = [
+            ("exchange_type", source.exchange_type != other.exchange_type),
+            ("exchange_durable", source.exchange_durable != other.exchange_durable),
+        ];
+        for (name, _) in differs.into_iter().filter(|(_, differs)| *differs) {
+            let others = Key::from(["amqp", "sources", &other.name]);
+            let keys = [&group, &others].map(|it| [it.child("exchange"), it.child(name)]);
+            if keys.iter().flatten().all(|key| merged.is_sound(key)) {
+                let [_, [_, other]] = &keys;
+                let wrong = format!(
+                    "differs from {other}, and both name the exchange `{}`",
+                    source.exchange
+                );
+                let remedy = "give both what the exchange has, or one of them another exchange";
+                merged.problem(&group.child(name), wrong, remedy);
+            }
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The layer of one TOML file.
 
+use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::key::{Key, Origin};
-use super::layer::Layer;
+use super::layer::{Given, Layer};
 use super::problem::Problem;
 use super::schema::{self, Place};
 use super::value::{self, described};
@@ -13,7 +14,13 @@ use super::value::{self, described};
 pub(super) fn read(order: usize, name: &str, text: &str) -> Layer {
     let mut file = File { order, name, lines: Lines::of(text), layer: Layer::default() };
     match DeTable::parse(text) {
-        Ok(table) => file.walk(&Key::default(), table.get_ref()),
+        Ok(table) => {
+            let mut misnamed = file.walk(&Key::default(), table.get_ref(), Given::Plainly);
+            // What stands under a misspelt name is looked at as well, once all that has its own name is known.
+            while let Some((meant, origin, value)) = misnamed.pop() {
+                misnamed.extend(file.take(&meant, &origin, value, Given::ByNearestName));
+            }
+        }
         Err(error) => file.syntax_error(&error),
     }
     file.layer
@@ -25,6 +32,9 @@ struct File<'a> {
     lines: Lines<'a>,
     layer: Layer,
 }
+
+/// A value under a name that is none, and the key that was most likely meant.
+type Misnamed<'t, 'i> = (Key, Origin, &'t Spanned<DeValue<'i>>);
 
 /// A text and where its lines begin. Searched and not counted for each key, which would take the square of the keys.
 struct Lines<'a> {
@@ -48,26 +58,41 @@ impl<'a> Lines<'a> {
 }
 
 impl File<'_> {
-    fn walk(&mut self, parent: &Key, table: &DeTable<'_>) {
-        for (name, given) in table {
+    fn walk<'t, 'i>(
+        &mut self,
+        parent: &Key,
+        table: &'t DeTable<'i>,
+        given: Given,
+    ) -> Vec<Misnamed<'t, 'i>> {
+        let mut misnamed = Vec::new();
+        for (name, value) in table {
             let origin = self.origin(name.span().start, false);
-            let Some(key) = self.layer.child(parent, name.get_ref(), &origin) else {
-                continue;
-            };
-            match given.get_ref() {
-                DeValue::Table(table) if schema::place(&key) == Some(Place::Group) => {
-                    value::table(&mut self.layer.tree, &key.segments());
-                    self.walk(&key, table);
-                }
-                other => {
-                    let what = Some(described(other));
-                    let value = value::read(given.clone()).filter(|_| !other.is_datetime());
-                    self.layer.give(key, &origin, what, value.as_ref(), |kind| {
-                        value.as_ref().and_then(|it| kind.read_toml(&it.kind))
-                    });
-                }
-            }
+            let key = self.layer.child(parent, name.get_ref(), &origin);
+            misnamed.extend(self.take(&key, &origin, value, given));
         }
+        misnamed
+    }
+
+    fn take<'t, 'i>(
+        &mut self,
+        key: &Key,
+        origin: &Origin,
+        value: &'t Spanned<DeValue<'i>>,
+        given: Given,
+    ) -> Vec<Misnamed<'t, 'i>> {
+        let other = match value.get_ref() {
+            DeValue::Table(table) if schema::place(key) == Some(Place::Group) => {
+                value::table(&mut self.layer.tree, &key.segments());
+                return self.walk(key, table, given);
+            }
+            other => other,
+        };
+        let what = Some(described(other));
+        let read = value::read(value.clone()).filter(|_| !other.is_datetime());
+        let meant = self.layer.give((key, given), origin, what, read.as_ref(), |kind| {
+            read.as_ref().and_then(|it| kind.read_toml(&it.kind))
+        });
+        meant.map(|meant| (meant, origin.clone(), value)).into_iter().collect()
     }
 
     /// The parser's own rendering would print the line, and with it what may be a secret.
@@ -76,6 +101,7 @@ impl File<'_> {
             self.origin(error.span().map_or(self.lines.text.len(), |span| span.start), true);
         let wrong = format!("is not valid TOML: {}", error.message().replace('\n', " "));
         let remedy = "correct the line; texts stand in quotes, and a key stands once in its group";
+        self.layer.faults.is_unread = true;
         self.layer.problems.push(Problem::new(&origin, None, wrong, remedy));
     }
 

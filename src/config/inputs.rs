@@ -34,15 +34,24 @@ impl Inputs {
         default_path: &Path,
         variables: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Problems> {
-        let mut files = Vec::new();
-        let mut environment = Vec::new();
-        let mut problems = Vec::new();
+        let (inputs, unread) = Self::read_all(paths, default_path, variables);
+        if unread.is_empty() { Ok(inputs) } else { Err(unread.into()) }
+    }
+
+    /// The same, with what can't be read beside what can.
+    pub fn read_all(
+        paths: &[PathBuf],
+        default_path: &Path,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> (Self, Vec<Problem>) {
+        let mut inputs = Self::default();
+        let mut unread = Vec::new();
         // A name of ours that is not UTF-8 has no key, which is said of it then.
         let named = |(name, value): (OsString, _)| (name.to_string_lossy().into_owned(), value);
         for (name, value) in variables.into_iter().map(named).filter(|(it, _)| is_ours(it)) {
             match value.into_string() {
-                Ok(value) => environment.push((name, value)),
-                Err(_) => problems.push(Problem::new(
+                Ok(value) => inputs.environment.push((name, value)),
+                Err(_) => unread.push(Problem::new(
                     &Origin::Environment(name),
                     None,
                     "is not UTF-8",
@@ -54,19 +63,19 @@ impl Inputs {
         let paths = paths.iter().map(PathBuf::as_path).chain(is_default.then_some(default_path));
         for (order, path) in paths.enumerate() {
             let name = path.display().to_string();
-            match read_file(path) {
-                Ok(text) => files.push((name, text)),
-                Err(error) if is_default && error.kind() == ErrorKind::NotFound => {}
-                Err(error) => {
-                    let origin = Origin::File { order, name, line: None, column: None };
+            let text = read_file(path).unwrap_or_else(|error| {
+                if !is_default || error.kind() != ErrorKind::NotFound {
+                    let origin =
+                        Origin::File { order, name: name.clone(), line: None, column: None };
                     let wrong = format!("can't be read: {error}");
                     let remedy = "name a file in TOML that this user may read";
-                    problems.push(Problem::new(&origin, None, wrong, remedy));
+                    unread.push(Problem::new(&origin, None, wrong, remedy));
                 }
-            }
+                String::new()
+            });
+            inputs.files.push((name, text));
         }
-        Problems::none_in(problems)?;
-        Ok(Self { files, environment })
+        (inputs, unread)
     }
 }
 

@@ -48,6 +48,11 @@ impl Key {
         self.0.starts_with(&group.0)
     }
 
+    /// The key itself and each group that it is in.
+    pub(super) fn with_groups(&self) -> impl Iterator<Item = Self> {
+        (1..=self.0.len()).rev().map(|depth| Self(self.0[..depth].to_vec()))
+    }
+
     /// The environment variable for this key, which a shell can set: a dot is spelled `_DOT_`.
     #[must_use]
     pub fn environment_name(&self) -> String {
@@ -117,6 +122,15 @@ impl Origin {
     /// The text in which a [`::config::Value`] keeps it.
     pub(super) fn tag(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// The place of its layer: of two layers the one with the higher place wins.
+    pub(super) fn rank(&self) -> usize {
+        match self {
+            Self::Default => 0,
+            Self::File { order, .. } => order.saturating_add(1),
+            Self::Environment(_) => usize::MAX,
+        }
     }
 
     /// Where a value came from.

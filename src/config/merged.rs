@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::config::{Config, ConfigError, Value, ValueKind};
 use serde::de::DeserializeOwned;
 
+use super::faults::Faults;
 use super::inputs::Inputs;
 use super::key::{Key, Origin};
 use super::layer::Layer;
@@ -20,36 +21,47 @@ use crate::address;
 pub(super) struct Merged {
     /// Every key that applies has a value, which has its origin.
     config: Config,
-    /// Keys that are wrong in some layer.
-    faulty: BTreeSet<Key>,
+    pub(super) faults: Faults,
     problems: Vec<Problem>,
+    /// Values under names that are none, which are never shown: they may be secrets.
+    guessed: BTreeSet<(Key, Origin)>,
     /// Unset keys, and the topics whose ARNs can't be built without them.
     missing: BTreeMap<Key, BTreeSet<Key>>,
     pub(super) emptied_topics: Vec<EmptiedTopic>,
 }
 
 impl Merged {
-    /// Reads the layers, puts each over those below it, and checks each value that applies by itself.
-    pub(super) fn of(inputs: &Inputs) -> Self {
+    /// Reads the layers, puts each over those below it, and checks each value that applies by itself. `unread` is what
+    /// could not be read of the inputs.
+    pub(super) fn of(inputs: &Inputs, unread: Vec<Problem>) -> Self {
         let files = inputs.files.iter().enumerate();
         let files = files.map(|(order, (name, text))| file::read(order, name, text));
         let mut layers: Vec<Layer> = files.collect();
-        let variables = environment::read(&inputs.environment);
+        let variables = environment::read(&inputs.environment, &unread);
         let emptied_topics = topics::emptied(&layers, &variables);
         layers.push(variables);
-        let (mut faulty, mut problems) = (BTreeSet::new(), Vec::new());
+        let is_file = |it: &Problem| matches!(it.origin, Origin::File { .. });
+        let is_unread = unread.iter().any(is_file);
+        let mut faults = Faults::default();
+        faults.is_unread = is_unread;
+        let (mut problems, mut guessed) = (unread, BTreeSet::new());
         let mut builder = Config::builder().add_source(defaults(&layers));
         for mut layer in layers {
-            faulty.append(&mut layer.faulty);
+            faults.extend(std::mem::take(&mut layer.faults));
             problems.append(&mut layer.problems);
+            guessed.extend(std::mem::take(&mut layer.guessed));
             builder = builder.add_source(layer);
         }
         let Ok(config) = builder.build() else {
             unreachable!("a layer that has been read gives what it has")
         };
         let missing = BTreeMap::new();
-        let mut merged = Self { config, faulty, problems, missing, emptied_topics };
+        let mut merged = Self { config, faults, problems, guessed, missing, emptied_topics };
         for (key, value) in leaves(Key::default(), &merged.config.cache.clone()) {
+            if merged.faults.above(&key, &Origin::of(value)).is_some() {
+                // It does not apply.
+                continue;
+            }
             for (wrong, remedy) in rules::broken(&key, value) {
                 merged.problem(&key, wrong, remedy);
             }
@@ -57,10 +69,10 @@ impl Merged {
         merged
     }
 
-    /// `Ok` if nothing is wrong.
-    pub(super) fn finish(mut self) -> Result<Self, Problems> {
+    /// All that is wrong.
+    pub(super) fn into_problems(mut self) -> (Faults, Vec<Problem>) {
         for (key, topics) in std::mem::take(&mut self.missing) {
-            if self.is_sound(&key) {
+            if self.is_unset(&key) {
                 let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
                 let (arns, names) =
                     if topics.len() == 1 { ("ARN", "a whole ARN") } else { ("ARNs", "whole ARNs") };
@@ -69,8 +81,7 @@ impl Merged {
                 self.problem(&key, wrong, format!("set it, or give {names}"));
             }
         }
-        Problems::none_in(std::mem::take(&mut self.problems))?;
-        Ok(self)
+        (self.faults, self.problems)
     }
 
     /// The value, or table, at `key`.
@@ -120,9 +131,15 @@ impl Merged {
     ) {
         let value = self.value(key);
         let origin = value.map_or(Origin::Default, Origin::of);
-        let problem = Problem::new(&origin, key.clone(), wrong, remedy).with_value(value);
-        self.faulty.insert(key.clone());
+        let shown = value.filter(|_| !self.is_guessed(key, &origin));
+        let problem = Problem::new(&origin, key.clone(), wrong, remedy).with_value(shown);
+        self.faults.note(key.clone(), &origin);
         self.problems.push(problem);
+    }
+
+    /// Whether the value stands under a name that is none.
+    pub(super) fn is_guessed(&self, key: &Key, origin: &Origin) -> bool {
+        self.guessed.contains(&(key.clone(), origin.clone()))
     }
 
     /// Notes that `topic` can't do without the unset `key`.
@@ -135,9 +152,31 @@ impl Merged {
         keys.iter().all(|key| self.is_sound(&Key::from(*key)))
     }
 
-    /// Whether nothing was wrong with it, so that something can be said about it and others together.
+    /// Whether nothing was wrong with it, so that something can be said about its value.
     pub(super) fn is_sound(&self, key: &Key) -> bool {
-        !self.faulty.contains(key)
+        self.faults.is_sound(key)
+    }
+
+    /// Whether somebody gives it, be it wrongly.
+    pub(super) fn is_given(&self, key: &Key) -> bool {
+        let origin = self.value(key).map_or(Origin::Default, Origin::of);
+        self.value(key).is_some_and(|it| !is_unset(it)) || self.faults.above(key, &origin).is_some()
+    }
+
+    /// Where it is given, be it wrongly.
+    pub(super) fn origin(&self, key: &Key) -> Origin {
+        let origin = self.value(key).map_or(Origin::Default, Origin::of);
+        self.faults.above(key, &origin).cloned().unwrap_or(origin)
+    }
+
+    /// Whether it is known that nobody gives it.
+    pub(super) fn is_unset(&self, key: &Key) -> bool {
+        !self.is_given(key) && !self.faults.is_unread
+    }
+
+    /// Whether a layer has the key, be it to unset it.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.value(key).is_some() || !self.is_sound(key)
     }
 }
 

@@ -58,17 +58,6 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// `Ok` where there are none.
-    pub(crate) fn none_in(mut problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() {
-            return Ok(());
-        }
-        problems.sort();
-        // What hosts share would be reported for each of them.
-        problems.dedup();
-        Err(Self(problems))
-    }
-
     /// The problems, by origin.
     #[must_use]
     pub fn as_slice(&self) -> &[Problem] {
@@ -79,6 +68,16 @@ impl Problems {
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
         Self(vec![problem])
+    }
+}
+
+/// At least one.
+impl From<Vec<Problem>> for Problems {
+    fn from(mut problems: Vec<Problem>) -> Self {
+        problems.sort();
+        // What hosts share would be reported for each of them.
+        problems.dedup();
+        Self(problems)
     }
 }
 

@@ -10,7 +10,7 @@ use super::merged::{self, Merged};
 use super::problem::Problems;
 use super::schema::{self, HOST_KEYS};
 use super::settings::{Access, Config, Overrides};
-use crate::arn::{self, TopicArn};
+use crate::arn::{self, ArnError, TopicArn};
 use crate::nearest::did_you_mean;
 use crate::plugin::is_script;
 
@@ -96,52 +96,62 @@ impl Scope<'_> {
     /// key that is to be changed, and one that all hosts share is the same for each.
     fn key(&self, name: &str) -> Key {
         let with = if CREDENTIALS.contains(&name) { &CREDENTIALS[..] } else { &[name] };
-        let is_given =
-            with.iter().any(|it| self.own(it).is_some_and(|it| self.merged.value(&it).is_some()));
+        let is_given = with.iter().any(|it| self.own(it).is_some_and(|it| self.merged.has(&it)));
         self.own(name).filter(|_| is_given).unwrap_or_else(|| Key::from(["sns", name]))
     }
 
     fn topic(&mut self, key: &Key) -> Option<Value> {
-        let topic = self.merged.text(key)?;
-        let arn = if topic.starts_with("arn:") {
-            TopicArn::parse(&topic)
-        } else {
-            let region = self.part_of_arn("region", key);
-            let account_id = self.part_of_arn("account_id", key);
-            TopicArn::build(&region?, &account_id?, &topic)
+        let region_key = self.key("region");
+        let region = self.merged.text(&region_key).filter(|_| self.merged.is_sound(&region_key));
+        let Some(topic) = self.merged.text(key).filter(|_| self.merged.is_sound(key)) else {
+            // It may be a name.
+            if let Some(region) = region.filter(|_| self.merged.is_given(key)) {
+                self.check_region(&region_key, &region);
+            }
+            return None;
         };
-        match arn {
-            Ok(arn) => {
-                self.check_region(key, &topic, &arn);
-                Some(arn.as_str().into())
+        if topic.starts_with("arn:") {
+            let faults = arn::faults(&topic);
+            let region = topic.split(':').nth(3).unwrap_or_default();
+            if arn::check_region(region).is_ok() {
+                self.check_region(key, region);
             }
-            Err(error) => {
-                let remedy = "give a topic's name or its whole ARN";
-                self.merged.problem(key, error.to_string(), remedy);
-                None
-            }
+            self.note(key, faults);
+            let arn = TopicArn::parse(&topic).ok().filter(|_| self.merged.is_sound(key));
+            return arn.map(|arn| arn.as_str().into());
+        }
+        // Looked at even where no ARN can be built of it.
+        self.note(key, arn::check_name(&topic).err());
+        let account_id = self.part_of_arn("account_id", key);
+        let region = self.part_of_arn("region", key)?;
+        self.check_region(&region_key, &region);
+        let arn = TopicArn::build(&region, &account_id?, &topic).ok();
+        arn.filter(|_| self.merged.is_sound(&region_key)).map(|arn| arn.as_str().into())
+    }
+
+    fn note(&mut self, key: &Key, faults: impl IntoIterator<Item = ArnError>) {
+        for fault in faults {
+            let remedy = "give a topic's name or its whole ARN";
+            self.merged.problem(key, fault.to_string(), remedy);
         }
     }
 
     /// A misspelt region is part of a host name that DNS does not have, unless `sns_host` is another host.
-    fn check_region(&mut self, key: &Key, topic: &str, arn: &TopicArn) {
-        let near = arn::misspelt_region(arn.region());
-        if let Some(near) = near.filter(|_| self.merged.text(&self.key("sns_host")).is_none()) {
-            let by_name = !topic.starts_with("arn:");
-            let key = if by_name { self.key("region") } else { key.clone() };
+    fn check_region(&mut self, key: &Key, region: &str) {
+        let near = arn::misspelt_region(region);
+        if let Some(near) = near.filter(|_| self.merged.is_unset(&self.key("sns_host"))) {
             let wrong = "names no region of AWS, whose regions have names such as eu-west-1";
-            self.merged.problem(&key, wrong, format!("did you mean {near:?}?"));
+            self.merged.problem(key, wrong, format!("did you mean {near:?}?"));
         }
     }
 
     /// What a topic's name needs to become an ARN; `None` if it is missing or wrong.
     fn part_of_arn(&mut self, name: &str, topic: &Key) -> Option<String> {
         let key = self.key(name);
-        let value = self.merged.text(&key);
-        if value.is_none() {
+        if self.merged.is_unset(&key) {
             self.merged.missing(&key, topic);
         }
-        value.filter(|_| self.merged.is_sound(&key))
+        self.merged.text(&key).filter(|_| self.merged.is_sound(&key))
     }
 
     fn plugin(&mut self, key: &Key) -> String {
@@ -175,13 +185,9 @@ impl Scope<'_> {
 
     fn check_credentials(&mut self) {
         let keys = CREDENTIALS.map(|name| self.key(name));
-        let (given, unset): (Vec<_>, Vec<_>) =
-            keys.iter().partition(|key| self.merged.text(key).is_some());
-        let Some(given) = given.first().filter(|_| keys.iter().all(|it| self.merged.is_sound(it)))
-        else {
-            return;
-        };
-        for unset in unset.into_iter().filter(|it| **it != keys[2]) {
+        let Some(given) = keys.iter().find(|key| self.merged.is_given(key)) else { return };
+        let unset: Vec<_> = keys[..2].iter().filter(|key| self.merged.is_unset(key)).collect();
+        for unset in unset {
             let wrong = format!("is unset, but {given} is given");
             self.merged.problem(unset, wrong, "set both parts of the credentials, or none");
         }

@@ -23,12 +23,12 @@ pub(super) fn broken(key: &Key, value: &Value) -> Vec<Broken> {
     let texts = if is_asked { texts(value) } else { Vec::new() };
     let by_format = format.into_iter().flat_map(|format| {
         let entries = texts.iter().enumerate();
-        entries.filter_map(move |(index, text)| {
-            let (wrong, remedy) = address::checked(format, text).err()?;
+        entries.flat_map(move |(index, text)| {
             let is_of_many = format == "amqp-uri" && matches!(value.kind, ValueKind::Array(_));
             let entry =
                 if is_of_many { format!("in its entry {}, ", index + 1) } else { String::new() };
-            Some((entry + wrong.as_str(), remedy.into_owned()))
+            let faults = address::faults(format, text).into_iter();
+            faults.map(move |(wrong, remedy)| (format!("{entry}{wrong}"), remedy.into_owned()))
         })
     });
     range(node, value).into_iter().chain(word(node, &texts)).chain(by_format).collect()

@@ -21,6 +21,7 @@ pub use self::operation::{Admin, Log, LogFormat, Outage, Shutdown, Trace};
 pub(super) use self::sns::Overrides;
 pub use self::sns::{Access, Account, Ordering, Routing, Sns, StaticCredentials};
 use super::key::{Key, Origin};
+use crate::event::EventKind;
 pub use crate::event::Format;
 
 /// A valid configuration. `Debug` shows no secret.
@@ -45,6 +46,11 @@ pub struct Config {
     pub trace: Trace,
     /// Logging.
     pub log: Log,
+    /// Kinds of event of which it isn't known whether a topic is set, since one is given wrongly. Only a [`Draft`] has any.
+    ///
+    /// [`Draft`]: crate::config::Draft
+    #[serde(skip)]
+    pub(in crate::config) kinds_in_doubt: Vec<EventKind>,
     /// Topics that files set and variables empty.
     #[serde(skip)]
     pub emptied_topics: Vec<EmptiedTopic>,

@@ -8,7 +8,7 @@ use crate::nearest::most_typing_errors;
 
 /// The key or group that was most likely meant by `unknown`.
 pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
-    let candidates = if is_group { groups() } else { keys_around(unknown) };
+    let candidates = if is_group { groups(unknown) } else { keys_around(unknown) };
     let dotted = |key: &Key| key.segments().join(".");
     candidates
         .into_iter()
@@ -23,8 +23,23 @@ pub(super) fn nearest(unknown: &Key, is_group: bool) -> Option<Key> {
         .map(|(_, _, key)| key)
 }
 
-fn groups() -> Vec<Key> {
+/// Whether the key that was meant has another source or host in it than `unknown`, which would be one that nobody asked for.
+pub(super) fn names_another(meant: &Key, unknown: &Key) -> bool {
+    let (meant, unknown) = (meant.segments(), unknown.segments());
+    let depth = match meant.as_slice() {
+        ["amqp", "sources", _, ..] => 3,
+        ["hosts", _, ..] => 2,
+        _ => return false,
+    };
+    unknown.get(..depth) != meant.get(..depth)
+}
+
+fn groups(unknown: &Key) -> Vec<Key> {
     let mut groups = vec![Key::from("hosts"), Key::from("sns.muc_topics")];
+    if let ["hosts", host, ..] = unknown.segments().as_slice() {
+        let own = Key::from(["hosts", host, "sns"]);
+        groups.extend([own.child("muc_topics"), own]);
+    }
     for key in schema::defaults().keys() {
         let segments = key.segments();
         // Down to `amqp.sources`: below it names are the user's own.

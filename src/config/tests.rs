@@ -1,12 +1,15 @@
 //! The promises of the configuration as a whole.
 
+mod draft;
 mod keys;
 mod layering;
 mod odd_values;
+mod one_go;
 mod problems;
 mod rules;
 mod secrets;
 mod topics;
+mod unknown;
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;

@@ -70,10 +70,11 @@ impl Config {
         Err(Problem::new(&Origin::Default, Key::from("sns"), wrong, remedy).into())
     }
 
-    /// Whether a topic is set for one of these kinds, for any domain.
+    /// Whether a topic is set, or may be set, for one of these kinds, for any domain.
     #[must_use]
     pub fn has_topic(&self, kinds: &[EventKind]) -> bool {
-        self.routings().any(|routing| kinds.iter().any(|kind| routing.has_topic(*kind)))
+        kinds.iter().any(|kind| self.kinds_in_doubt.contains(kind))
+            || self.routings().any(|routing| kinds.iter().any(|kind| routing.has_topic(*kind)))
     }
 
     /// That of `[sns]`, and those of single domains.

@@ -15,34 +15,55 @@ use self::queue::Wanted;
 use super::caveats::caveats;
 use super::connection::Broker;
 use super::topology;
-use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Source};
+use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Draft, Key, Source, Tls};
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::limit::{self, Browsing};
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::tls;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
-/// What is wrong with the files for TLS, where a node is to be reached by it.
-pub(crate) fn tls_files(amqp: &Amqp) -> Option<Finding> {
-    if !amqp.uris.iter().any(AmqpUri::is_tls) {
-        return None;
+/// What is wrong with the files for TLS, where a node is to be reached by it, or may be.
+pub(crate) fn tls_files(draft: &Draft) -> Vec<Finding> {
+    let amqp = &draft.config().amqp;
+    let is_known = ["amqp.uri", "amqp.uris"].iter().all(|key| draft.is_sound(&Key::from(*key)));
+    let may_be_tls = !is_known && amqp.tls != Tls::default();
+    if !may_be_tls && !amqp.uris.iter().any(AmqpUri::is_tls) {
+        return Vec::new();
     }
-    tls::connector(&amqp.tls).err().map(|error| Finding::bad(error.to_string()))
+    tls::faults(&amqp.tls).into_iter().map(|error| Finding::bad(error.to_string())).collect()
+}
+
+/// Reports whether one can log in.
+pub(crate) async fn login(broker: &Broker, report: &mut dyn FnMut(Finding)) {
+    if let Some(connection) = connect(broker, report).await {
+        // The process ends right after; a goodbye that fails changes no finding.
+        ConfirmedPublisher::new(connection).close().await;
+    }
+}
+
+async fn connect(broker: &Broker, report: &mut dyn FnMut(Finding)) -> Option<BrokerConnection> {
+    match broker.connect("check").await {
+        Ok(connection) => {
+            let server = connection.server();
+            report(Finding::good(format!("broker: connected and logged in to {server}")));
+            for caveat in caveats(server, broker.config()) {
+                report(Finding::good(format!("warning: {caveat}")));
+            }
+            Some(connection)
+        }
+        Err(error) => {
+            report(Finding::bad(error.to_string()));
+            None
+        }
+    }
 }
 
 /// Reports on the connection, then on each exchange and queue, on the way of dead letters, and on the user's permissions.
 pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
     let amqp = broker.config();
-    let connection = match broker.connect("check").await {
-        Ok(connection) => connection,
-        Err(error) => return report(Finding::bad(error.to_string())),
-    };
-    let server = connection.server();
-    report(Finding::good(format!("broker: connected and logged in to {server}")));
-    for caveat in caveats(server, amqp) {
-        report(Finding::good(format!("warning: {caveat}")));
-    }
+    let Some(connection) = connect(broker, report).await else { return };
     let inspector = Inspector {
         is_strict: connection.server().refuses_wrong_arguments(),
         publisher: ConfirmedPublisher::new(connection),

@@ -31,6 +31,7 @@ mod looks_spend;
 mod memory;
 mod mod_event_pusher_sns;
 mod mongooseim;
+mod one_go;
 mod operator;
 mod order;
 mod output;

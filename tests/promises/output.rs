@@ -1,6 +1,9 @@
 //! What can't be told is not done, and who is told to end does.
 
 use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -104,6 +107,31 @@ async fn a_worker_whose_log_is_not_read_works_on_and_stops_in_order() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     drop(unread);
     stand.leave_nothing().await;
+}
+
+/// A stream that takes nothing any more, and its other end, which nobody reads.
+fn full_stream() -> (UnixStream, File) {
+    let (unread, mut full) = UnixStream::pair().unwrap();
+    full.set_nonblocking(true).unwrap();
+    while full.write(&[b'x'; 4096]).is_ok() {}
+    full.set_nonblocking(false).unwrap();
+    (unread, File::from(OwnedFd::from(full)))
+}
+
+/// Who would start it again waits for its end.
+#[tokio::test]
+async fn a_worker_that_can_not_start_ends_though_nobody_reads_why() {
+    for (arguments, status) in [
+        (&["run", "--config", "absent.toml"][..], 78),
+        (&["run", "--config", "invalid.toml"], 78),
+        (&["run", "--no-such-option"], 2),
+    ] {
+        let (unread, errors) = full_stream();
+        let program = Program::new(arguments).with_file("invalid.toml", "sns.pool_size = 0");
+        let ended = program.with_errors(errors).run().await;
+        assert_eq!(ended.code, Some(status), "{arguments:?}: {ended:?}");
+        drop(unread);
+    }
 }
 
 #[tokio::test]

@@ -116,8 +116,9 @@ async fn a_bad_script_is_one_finding_with_its_place_and_neither_run_nor_check_be
     for (text, expected) in bad {
         for command in [&["run"][..], &["check", "--offline"]] {
             let arguments = [command, &["--config", "etc/worker.toml"]].concat();
-            let toml = "\n[sns]\nplugin_module = \"policy.rhai\"";
-            let program = Program::new(&arguments).with_file("etc/worker.toml", toml);
+            let topic = "pm_messages_topic = \"arn:aws:sns:us-east-1:123456789012:pm\"";
+            let toml = format!("\n[sns]\nplugin_module = \"policy.rhai\"\n{topic}\n");
+            let program = Program::new(&arguments).with_file("etc/worker.toml", &toml);
             let ended = program.with_file("etc/policy.rhai", text).run().await;
             assert_eq!(ended.code, Some(78), "{}", ended.all());
             let place = "etc/worker.toml:3: sns.plugin_module = \"policy.rhai\"";

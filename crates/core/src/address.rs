@@ -10,8 +10,8 @@ mod format;
 
 pub use self::amqp_uri::{AmqpUri, AmqpUriError};
 pub use self::domain::{normalise, normalise_pattern};
-pub use self::endpoint::{collector, parse as endpoint};
-pub use self::format::{checked, trimmed};
+pub use self::endpoint::{collector, faults as endpoint_faults, parse as endpoint};
+pub use self::format::{TextFault, checked, faults, trimmed};
 
 use crate::limits::LONGEST_SHORT;
 

@@ -96,23 +96,7 @@ impl TopicArn {
     ///
     /// Any [`ArnError`], for the first part that is wrong.
     pub fn parse(arn: &str) -> Result<Self, ArnError> {
-        let parts: Vec<&str> = arn.split(':').collect();
-        let &[prefix, partition, service, region, account_id, name] = parts.as_slice() else {
-            return Err(ArnError::Parts(parts.len()));
-        };
-        if prefix != "arn" {
-            return Err(ArnError::Prefix);
-        }
-        if partition != "aws" && !partition.starts_with("aws-") {
-            return Err(ArnError::Partition(partition.to_owned()));
-        }
-        if service != "sns" {
-            return Err(ArnError::Service(service.to_owned()));
-        }
-        check_region(region)?;
-        check_account_id(account_id)?;
-        check_name(name)?;
-        Ok(Self(arn.into(), 0))
+        faults(arn).into_iter().next().map_or_else(|| Ok(Self(arn.into(), 0)), Err)
     }
 
     /// Makes the ARN of the topic `name`, in the partition to which `region` belongs.
@@ -194,6 +178,25 @@ impl AsRef<str> for TopicArn {
     }
 }
 
+/// Everything that is wrong with a whole ARN, from its first part to its last.
+#[must_use]
+pub fn faults(arn: &str) -> Vec<ArnError> {
+    let parts: Vec<&str> = arn.split(':').collect();
+    let &[prefix, partition, service, region, account_id, name] = parts.as_slice() else {
+        return vec![ArnError::Parts(parts.len())];
+    };
+    let is_partition = partition == "aws" || partition.starts_with("aws-");
+    let all = [
+        (prefix != "arn").then_some(ArnError::Prefix),
+        (!is_partition).then(|| ArnError::Partition(partition.to_owned())),
+        (service != "sns").then(|| ArnError::Service(service.to_owned())),
+        check_region(region).err(),
+        check_account_id(account_id).err(),
+        check_name(name).err(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
 fn partition(region: &str) -> &'static str {
     PARTITIONS
         .iter()
@@ -231,7 +234,12 @@ pub fn check_account_id(account_id: &str) -> Result<(), ArnError> {
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), ArnError> {
+/// Checks the name of a topic.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_name(name: &str) -> Result<(), ArnError> {
     let stem = name.strip_suffix(FIFO_SUFFIX).unwrap_or(name);
     if stem.is_empty() {
         return Err(ArnError::NameEmpty);

@@ -79,12 +79,17 @@ pub struct Access {
 impl Access {
     /// Whether requests by one may go by the other.
     pub(in crate::config) fn is_like(&self, other: &Self) -> bool {
+        self.endpoint == other.endpoint && self.has_credentials_of(other)
+    }
+
+    /// Whether both sign requests alike.
+    fn has_credentials_of(&self, other: &Self) -> bool {
         let exposed = |it: &Self| {
             let keys = it.credentials.clone()?;
             let keys = [Some(keys.access_key_id), Some(keys.secret_access_key), keys.session_token];
             Some(keys.map(|it| it.map(|it| it.expose_secret().to_owned())))
         };
-        self.endpoint == other.endpoint && exposed(self) == exposed(other)
+        exposed(self) == exposed(other)
     }
 }
 
@@ -102,6 +107,14 @@ impl Sns {
     pub fn longest_publish(&self) -> Duration {
         let attempts = self.publish_retry_count.saturating_add(1);
         self.attempt_timeout.saturating_mul(attempts).saturating_add(self.longest_pauses())
+    }
+
+    /// The number of the credentials by which a topic is reached: that of the first access which has them.
+    #[must_use]
+    pub fn credentials_of(&self, topic: &TopicArn) -> usize {
+        let own = self.access_to(topic);
+        let mut accesses = std::iter::once(&self.access).chain(&self.host_accesses);
+        accesses.position(|it| it.has_credentials_of(own)).unwrap_or_default()
     }
 
     /// How a topic of this configuration is reached.

@@ -27,7 +27,7 @@ fn all_problems_of_all_layers_are_reported_at_once_by_origin() {
     ];
     let environment = [("EVENT_PUSHER__SNS_REGION", "eu-west-1")];
     let expected = "\
-8 problems in the configuration:
+6 problems in the configuration:
 
   a.toml:2: sns.pool_size = 0
       must be from 1 to 1000: every request may have a connection of its own, and a process has 1,024 open \
@@ -52,15 +52,7 @@ fn all_problems_of_all_layers_are_reported_at_once_by_origin() {
 
   environment variable EVENT_PUSHER__SNS_REGION: sns_region
       is not a known key
-      remedy: did you mean `EVENT_PUSHER__SNS__REGION`?
-
-  default: sns.account_id = \"\"
-      is unset, but needed to build the ARN of sns.pm_messages_topic
-      remedy: set it, or give a whole ARN
-
-  default: sns.region = \"\"
-      is unset, but needed to build the ARN of sns.pm_messages_topic
-      remedy: set it, or give a whole ARN";
+      remedy: did you mean `EVENT_PUSHER__SNS__REGION`?";
     let problems = load_files(&files, &environment).unwrap_err();
     let parser = problems.as_slice().iter().find(|problem| problem.key.is_none()).unwrap();
     let expected = expected

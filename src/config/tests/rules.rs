@@ -33,7 +33,7 @@ fn every_rule_has_its_problem() {
             "is longer than sns.attempt_timeout_ms = 10000, which includes connecting",
         ),
         ("sns.muc_host = \"a b\"", "is not an XMPP domain: "),
-        ("sns.muc_topics.\"a b\" = \"t\"", "is not an XMPP domain: "),
+        ("sns.muc_topics.\"a b\" = \"\"", "is not an XMPP domain: "),
         ("[hosts.\"a@b\"]", "is not an XMPP domain: "),
         (
             "[hosts.\"a.b\".sns]\nmuc_host=\"a\"\n[hosts.\"A.B\".sns]\nmuc_host=\"a\"",

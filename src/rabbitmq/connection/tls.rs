@@ -49,6 +49,18 @@ pub(in crate::rabbitmq) fn connector(tls: &Tls) -> Result<RustlsConnector, Sourc
     }
 }
 
+/// What is wrong with each of the files, or with all together.
+pub(in crate::rabbitmq) fn faults(tls: &Tls) -> Vec<SourceError> {
+    let Tls { ca_file, cert_file, key_file } = tls;
+    let of_files = [
+        ca_file.as_deref().and_then(|file| authorities(file).err()),
+        cert_file.as_deref().and_then(|file| certificates("cert_file", file).err()),
+        key_file.as_deref().and_then(|file| private_key(file).err()),
+    ];
+    let of_files: Vec<_> = of_files.into_iter().flatten().collect();
+    if of_files.is_empty() { connector(tls).err().into_iter().collect() } else { of_files }
+}
+
 fn explain_pair(error: &io::Error) -> String {
     let said = error.to_string();
     if said.contains("KeyMismatch") {

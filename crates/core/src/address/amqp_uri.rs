@@ -51,44 +51,33 @@ impl AmqpUri {
     ///
     /// # Errors
     ///
-    /// What is wrong, and what to do.
+    /// The first thing that is wrong, and what to do.
     pub fn parse(text: &str) -> Result<Self, AmqpUriError> {
+        Self::faults(text).into_iter().next().map_or_else(|| Ok(Self(text.trim().into())), Err)
+    }
+
+    /// Everything that is wrong with an address, as far as its parts can be told apart.
+    #[must_use]
+    pub fn faults(text: &str) -> Vec<AmqpUriError> {
         let text = text.trim();
-        let url = Url::parse(text).map_err(|error| match error {
-            url::ParseError::RelativeUrlWithoutBase => "has no scheme",
-            url::ParseError::EmptyHost => "has no host",
-            url::ParseError::InvalidPort => {
-                "has no valid port, or a password with an unescaped character"
-            }
-            _ => "is not a valid URI",
-        })?;
+        let url = match parts(text) {
+            Ok(url) => url,
+            Err(wrong) => return vec![wrong.into()],
+        };
+        let mut faults: Vec<AmqpUriError> = Vec::new();
         if !matches!(url.scheme(), "amqp" | "amqps") {
-            return Err("has a scheme other than amqp and amqps".into());
-        }
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err("has no host".into());
-        }
-        // Beyond the host an `@` is most likely the rest of a password that has `/`, `?` or
-        // `#` in it, and would be shown as the vhost.
-        let rest =
-            [url.path(), url.query().unwrap_or_default(), url.fragment().unwrap_or_default()];
-        if rest.iter().any(|part| part.contains('@')) {
-            return Err("has an unescaped `@` after the host".into());
-        }
-        if url.fragment().is_some() {
-            return Err("has an unescaped `#`".into());
+            faults.push("has a scheme other than amqp and amqps".into());
         }
         if text.chars().any(|it| it.is_control() || it.is_whitespace()) {
-            return Err("has a blank or a line break in it".into());
+            faults.push("has a blank or a line break in it".into());
         }
-        for part in [url.username(), url.password().unwrap_or_default(), url.path()] {
-            if percent_decode_str(part).decode_utf8().is_err() {
-                return Err("has an escape in user, password or vhost that is not UTF-8".into());
-            }
+        let parts = [url.username(), url.password().unwrap_or_default(), url.path()];
+        if parts.iter().any(|part| percent_decode_str(part).decode_utf8().is_err()) {
+            faults.push("has an escape in user, password or vhost that is not UTF-8".into());
         }
-        check_vhost(url.path())?;
-        parameters::check(&url)?;
-        Ok(Self(text.into()))
+        faults.extend(check_vhost(url.path()).err().map(AmqpUriError::from));
+        faults.extend(parameters::faults(&url));
+        faults
     }
 
     /// The address with its password, for connecting only.
@@ -149,6 +138,36 @@ impl AmqpUri {
     fn url(&self) -> Option<Url> {
         Url::parse(self.0.expose_secret()).ok()
     }
+}
+
+/// Takes the address apart; an error is what makes it unsure where a part ends.
+fn parts(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "has no scheme",
+        url::ParseError::EmptyHost => "has no host",
+        url::ParseError::InvalidPort => {
+            "has no valid port, or a password with an unescaped character"
+        }
+        _ => "is not a valid URI",
+    })?;
+    let is_foreign = !matches!(url.scheme(), "amqp" | "amqps");
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(if is_foreign {
+            "has a scheme other than amqp and amqps"
+        } else {
+            "has no host"
+        });
+    }
+    // Beyond the host an `@` is most likely the rest of a password that has `/`, `?` or
+    // `#` in it, and would be shown as the vhost.
+    let rest = [url.path(), url.query().unwrap_or_default(), url.fragment().unwrap_or_default()];
+    if rest.iter().any(|part| part.contains('@')) {
+        return Err("has an unescaped `@` after the host");
+    }
+    if url.fragment().is_some() {
+        return Err("has an unescaped `#`");
+    }
+    Ok(url)
 }
 
 /// `path` begins with the slash that separates it, unless there is no vhost at all.
@@ -249,6 +268,21 @@ mod tests {
             let uri = AmqpUri::parse(text).unwrap();
             assert_eq!((uri.user().as_deref(), &*uri.vhost()), (user, vhost), "{text}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_an_address_is_told_at_once() {
+        let faults =
+            AmqpUri::faults("http://u:p@host/a/b?heartbeat=x&connection_timeout=5s&hearbeat=3");
+        let wrong: Vec<_> = faults.iter().map(|it| &*it.wrong).collect();
+        let expected = [
+            "has a scheme other than amqp and amqps",
+            "has an unescaped `/` in its vhost",
+            "its parameter `heartbeat` must be a whole number from 0 to 65535",
+            "its parameter `connection_timeout` must be a whole number from 1 to 3600000",
+            "has a parameter that is not known",
+        ];
+        assert_eq!(wrong, expected);
     }
 
     #[test]

@@ -12,30 +12,53 @@ const TRACES: &str = "/v1/traces";
 ///
 /// # Errors
 ///
-/// What is wrong with it, as the end of a sentence, and nothing of the text.
+/// The first thing that is wrong with it, as the end of a sentence, and nothing of the text.
 pub fn parse(text: &str) -> Result<Url, String> {
+    let (url, faults) = read(text);
+    match (url, faults.into_iter().next()) {
+        (Some(url), None) => Ok(url),
+        (_, Some(wrong)) => Err(wrong),
+        (None, None) => Err("is not a host or URL".to_owned()),
+    }
+}
+
+/// Everything that is wrong with an endpoint.
+#[must_use]
+pub fn faults(text: &str) -> Vec<String> {
+    read(text).1
+}
+
+/// The endpoint, as far as it can be read, and what is wrong with it.
+fn read(text: &str) -> (Option<Url>, Vec<String>) {
+    let mut faults = Vec::new();
     // Beyond the host an `@` is most likely the rest of a slip in `https://user:password@host`.
     if text.contains('@') {
-        return Err("has a user or password in it".to_owned());
+        faults.push("has a user or password in it".to_owned());
     }
     let has_scheme = text.contains("://");
-    let with_scheme = if has_scheme { text.to_owned() } else { format!("https://{text}") };
-    let mut url =
-        Url::parse(&with_scheme).map_err(|error| format!("is not a host or URL: {error}"))?;
+    let with_scheme = |scheme: &str| {
+        let whole = if has_scheme { text.to_owned() } else { format!("{scheme}://{text}") };
+        Url::parse(&whole).map_err(|error| format!("is not a host or URL: {error}"))
+    };
+    let by_tls = with_scheme("https");
+    let is_plain = !has_scheme && by_tls.as_ref().is_ok_and(is_loopback);
+    let url = match if is_plain { with_scheme("http") } else { by_tls } {
+        Ok(url) => url,
+        Err(wrong) => {
+            // Where a password is in it, the library's words are about that.
+            if faults.is_empty() {
+                faults.push(wrong);
+            }
+            return (None, faults);
+        }
+    };
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("has a scheme other than http and https".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or password in it".to_owned());
+        faults.push("has a scheme other than http and https".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("has a query or fragment in it".to_owned());
+        faults.push("has a query or fragment in it".to_owned());
     }
-    if !has_scheme && is_loopback(&url) {
-        url = Url::parse(&format!("http://{text}"))
-            .map_err(|error| format!("is not a host or URL: {error}"))?;
-    }
-    Ok(url)
+    (Some(url), faults)
 }
 
 /// The endpoint of a collector, with the path under which it takes traces.
@@ -82,6 +105,17 @@ mod tests {
         ] {
             assert_eq!(parse(text).as_ref().map(Url::as_str), Ok(url), "{text}");
         }
+    }
+
+    #[test]
+    fn all_that_is_wrong_with_an_endpoint_is_told_at_once() {
+        let expected = [
+            "has a user or password in it",
+            "has a scheme other than http and https",
+            "has a query or fragment in it",
+        ];
+        assert_eq!(faults("ftp://user:planted@host/?x=1"), expected);
+        assert!(faults("localhost:4566").is_empty());
     }
 
     #[test]

@@ -3,11 +3,17 @@
 use std::borrow::Cow;
 
 use super::{
-    AmqpUri, AmqpUriError, check_amqp_name, check_queue_name, collector, endpoint,
+    AmqpUri, AmqpUriError, check_amqp_name, check_queue_name, collector, endpoint, endpoint_faults,
     is_host_and_port, normalise_pattern,
 };
 use crate::arn;
 use crate::limits::LONGEST_SHORT;
+
+impl From<AmqpUriError> for TextFault {
+    fn from(AmqpUriError { wrong, remedy }: AmqpUriError) -> Self {
+        (wrong, remedy.into())
+    }
+}
 
 /// Those of texts without blanks at the ends.
 const TRIMMED: [&str; 9] = [
@@ -29,12 +35,34 @@ pub fn trimmed<'a>(format: &str, text: &'a str) -> &'a str {
     if TRIMMED.contains(&format) { text.trim() } else { text }
 }
 
+/// What is wrong with a text, as the end of a sentence, and what to do.
+pub type TextFault = (String, Cow<'static, str>);
+
+const ENDPOINT: &str = "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"";
+
+const COLLECTOR: &str = "give the collector's URL, such as \"http://127.0.0.1:4318\"; a password belongs into \
+                         OTEL_EXPORTER_OTLP_HEADERS";
+
+/// Everything that is wrong with a text by a `format` of the schema.
+#[must_use]
+pub fn faults(format: &str, text: &str) -> Vec<TextFault> {
+    let of_endpoint = |remedy: &'static str| {
+        endpoint_faults(text).into_iter().map(|wrong| (wrong, remedy.into())).collect()
+    };
+    match format {
+        "amqp-uri" => AmqpUri::faults(text).into_iter().map(TextFault::from).collect(),
+        "endpoint" => of_endpoint(ENDPOINT),
+        "collector" => of_endpoint(COLLECTOR),
+        _ => checked(format, text).err().into_iter().collect(),
+    }
+}
+
 /// Checks a text by a `format` of the schema, and gives it as the program has it.
 ///
 /// # Errors
 ///
-/// What is wrong, and what to do.
-pub fn checked(format: &str, text: &str) -> Result<String, (String, Cow<'static, str>)> {
+/// The first thing that is wrong.
+pub fn checked(format: &str, text: &str) -> Result<String, TextFault> {
     let wrong = |wrong: &str, remedy: &'static str| Err((wrong.to_owned(), remedy.into()));
     let refused = |(it, remedy): (&str, &'static str)| wrong(it, remedy);
     match format {
@@ -54,21 +82,9 @@ pub fn checked(format: &str, text: &str) -> Result<String, (String, Cow<'static,
             "has an entry that is no host name",
             "give names alone, without scheme, port and path, such as [\"pusher.example.org\"]",
         ),
-        "amqp-uri" => match AmqpUri::parse(text) {
-            Ok(_) => Ok(text.to_owned()),
-            Err(AmqpUriError { wrong, remedy }) => Err((wrong, remedy.into())),
-        },
-        "endpoint" => endpoint(text).map(String::from).map_err(|error| {
-            (error, "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"".into())
-        }),
-        "collector" => collector(text).map(String::from).map_err(|error| {
-            (
-                error,
-                "give the collector's URL, such as \"http://127.0.0.1:4318\"; a password belongs into \
-                 OTEL_EXPORTER_OTLP_HEADERS"
-                    .into(),
-            )
-        }),
+        "amqp-uri" => AmqpUri::parse(text).map(|_| text.to_owned()).map_err(TextFault::from),
+        "endpoint" => endpoint(text).map(String::from).map_err(|wrong| (wrong, ENDPOINT.into())),
+        "collector" => collector(text).map(String::from).map_err(|wrong| (wrong, COLLECTOR.into())),
         "address" if !is_host_and_port(text) => wrong(
             "is not a host and port",
             "write host:port, such as \"127.0.0.1:9464\" or \"[::1]:9464\"",

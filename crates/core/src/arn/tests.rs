@@ -81,3 +81,17 @@ fn a_region_that_is_misspelt_is_told_from_a_new_one_and_from_an_emulators() {
         assert_eq!(misspelt_region(region), meant, "{region}");
     }
 }
+
+#[test]
+fn all_that_is_wrong_with_an_arn_is_told_at_once() {
+    let all = faults("arn:azure:sqs:EU:1:a b");
+    let expected = [
+        ArnError::Partition("azure".into()),
+        ArnError::Service("sqs".into()),
+        ArnError::Region("EU".into()),
+        ArnError::AccountId("1".into()),
+        ArnError::NameCharacter(' '),
+    ];
+    assert_eq!(all, expected);
+    assert!(faults("arn:aws:sns:eu-west-1:123456789012:t").is_empty());
+}

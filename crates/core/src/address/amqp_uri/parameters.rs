@@ -41,36 +41,42 @@ const LEAST_CHANNELS: u64 = 70;
 /// An hour in milliseconds.
 const LONGEST_TIMEOUT: u64 = 3_600_000;
 
-pub(super) fn check(url: &Url) -> Result<(), AmqpUriError> {
-    let mut seen = Vec::new();
+/// What is wrong with each of them.
+pub(super) fn faults(url: &Url) -> Vec<AmqpUriError> {
+    let (mut seen, mut faults) = (Vec::new(), Vec::new());
     for (name, value) in url.query_pairs() {
         if seen.contains(&name) {
-            return Err(error(&name, "stands twice in it", "keep one of them"));
+            faults.push(error(&name, "stands twice in it", "keep one of them"));
+            continue;
         }
-        let number = |least: u64, most: u64| match value.parse::<u64>() {
-            Ok(number) if (least..=most).contains(&number) => Ok(()),
-            _ => {
-                let wrong = format!("must be a whole number from {least} to {most}");
-                Err(error(&name, &wrong, "give such a number, or leave the parameter out"))
-            }
-        };
-        match &*name {
-            "channel_max" if value == "0" => {}
-            "channel_max" => number(LEAST_CHANNELS, u16::MAX.into())?,
-            "heartbeat" => number(0, u16::MAX.into())?,
-            "connection_timeout" => number(1, LONGEST_TIMEOUT)?,
-            "frame_max" => number(SMALLEST_FRAME, u32::MAX.into())?,
-            "auth_mechanism" if !MECHANISMS.contains(&&*value.to_lowercase()) => {
-                let wrong = format!("must be one of {}", MECHANISMS.join(", "));
-                return Err(error(&name, &wrong, "give one of these, or leave the parameter out"));
-            }
-            "auth_mechanism" => {}
-            "verify" if url.scheme() == "amqps" && value == "verify_peer" => {}
-            _ => return Err(unknown(url, &name)),
-        }
+        faults.extend(check(url, &name, &value).err());
         seen.push(name);
     }
-    Ok(())
+    faults
+}
+
+fn check(url: &Url, name: &str, value: &str) -> Result<(), AmqpUriError> {
+    let number = |least: u64, most: u64| match value.parse::<u64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(()),
+        _ => {
+            let wrong = format!("must be a whole number from {least} to {most}");
+            Err(error(name, &wrong, "give such a number, or leave the parameter out"))
+        }
+    };
+    match name {
+        "channel_max" if value == "0" => Ok(()),
+        "channel_max" => number(LEAST_CHANNELS, u16::MAX.into()),
+        "heartbeat" => number(0, u16::MAX.into()),
+        "connection_timeout" => number(1, LONGEST_TIMEOUT),
+        "frame_max" => number(SMALLEST_FRAME, u32::MAX.into()),
+        "auth_mechanism" if !MECHANISMS.contains(&&*value.to_lowercase()) => {
+            let wrong = format!("must be one of {}", MECHANISMS.join(", "));
+            Err(error(name, &wrong, "give one of these, or leave the parameter out"))
+        }
+        "auth_mechanism" => Ok(()),
+        "verify" if url.scheme() == "amqps" && value == "verify_peer" => Ok(()),
+        _ => Err(unknown(url, name)),
+    }
 }
 
 fn unknown(url: &Url, name: &str) -> AmqpUriError {
