@@ -155,7 +155,10 @@ impl Source for RabbitQueue {
     async fn open(&self) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = Rc::new(self.broker.connect(&self.source.name).await?);
-        self.met.meet(&connection, amqp, &self.source.name, self.monitor.as_deref());
+        if self.met.meet(&connection, amqp, &self.source.name, self.monitor.as_deref()) {
+            // What a queue's arguments mean depends on the version.
+            self.used_as_is.set(None);
+        }
         let channel = connection.channel().await?;
         let ensured = match self.ensure(&connection).await {
             Ok(ensured) => ensured,

@@ -145,7 +145,7 @@ async fn without_sns_all_topics_are_one_problem_and_the_broker_is_none() {
     let ended = check(&stand, &[("SNS__SNS_HOST", CLOSED)]).await;
     let arns = ["presence", "pm", "muc"].map(|topic| stand.topic_arn(topic));
     assert_problems(&ended, &[&[&arns[0], &arns[1], &arns[2], "unreachable", "sns.sns_host"]]);
-    assert!(ended.line("RabbitMQ:").starts_with("✓ "));
+    assert!(ended.line("broker:").starts_with("✓ "));
 }
 
 #[tokio::test]

@@ -227,10 +227,8 @@ async fn a_deleted_queue_is_declared_again_and_consumed() {
     let options = QueueDeleteOptions::default();
     stand.channel.queue_delete(stand.queue().as_str().into(), options).await.unwrap();
     let line = worker.logged("not_consuming").await["error"].to_string();
-    assert!(
-        line.contains(&stand.queue()) && line.contains("was cancelled: the queue was deleted"),
-        "{line}"
-    );
+    let deleted = "was cancelled: the queue was deleted";
+    assert!(line.contains(&stand.queue()) && line.contains(deleted), "{line}");
     let again = async || (worker.count("consuming") == 2).then_some(());
     wait_for("the worker to consume again", again).await;
     check_alive(&stand).await;

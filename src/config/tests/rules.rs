@@ -92,7 +92,7 @@ fn a_consumer_may_hold_for_ten_minutes_longer_than_a_hold_lasts_and_never_less_t
         let settings = format!("outage.hand_back_after_s = {seconds}");
         load(&settings, &[]).unwrap().amqp.consumer_timeout.as_secs()
     };
-    assert_eq!([20, 1200, 1201, 1799].map(asked), [1800, 1800, 1801, 2399]);
+    assert_eq!([60, 1200, 1201, 1799].map(asked), [1800, 1800, 1801, 2399]);
 }
 
 #[test]

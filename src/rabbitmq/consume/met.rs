@@ -13,17 +13,19 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 pub(super) struct Met(RefCell<Option<Arc<SeenBroker>>>);
 
 impl Met {
-    /// The source of this name is connected to it. The first source logs for all what is weaker there.
+    /// The source of this name is connected to it. Returns whether it is another broker, or version, than before. The first source
+    /// logs for all what is weaker there.
     pub(super) fn meet(
         &self,
         connection: &BrokerConnection,
         amqp: &Amqp,
         source: &str,
         monitor: Option<&Monitor>,
-    ) {
+    ) -> bool {
         let name = connection.server().to_string();
         let mut met = self.0.borrow_mut();
-        if met.as_ref().is_none_or(|it| it.name != name) {
+        let is_another = met.as_ref().is_none_or(|it| it.name != name);
+        if is_another {
             let caveats = caveats(connection.server(), amqp);
             let is_first = amqp.sources.first().is_some_and(|it| it.name == source);
             for caveat in caveats.iter().filter(|_| is_first) {
@@ -39,5 +41,6 @@ impl Met {
         if let (Some(monitor), Some(met)) = (monitor, &*met) {
             monitor.is_on(Arc::clone(met));
         }
+        is_another
     }
 }
