@@ -158,23 +158,62 @@ async fn stops_under_load_publish_nothing_twice() {
     stand.leave_nothing().await;
 }
 
-#[tokio::test]
-async fn a_second_signal_ends_it_at_once_with_status_1() {
-    let stand = Stand::new("stop-twice").await;
-    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+/// A worker whose drain has begun and doesn't end by itself within an hour.
+async fn draining_for_ever(stand: &Stand, sns: &Proxy) -> Worker {
     let address = sns.address().to_string();
     let hour = "3600000";
     let settings = [("SNS__SNS_HOST", &*address), ("SHUTDOWN__GRACE_MS", hour)];
-    let worker = Worker::start_with(&stand, &settings).await;
+    let worker = Worker::start_with(stand, &settings).await;
     stand.publish(chat(0)).await;
     sns.takes(1).await;
     worker.signal(Signal::SIGTERM);
     worker.logged("stopping").await;
+    worker
+}
+
+#[tokio::test]
+async fn another_signal_ends_it_at_once_with_status_1() {
+    let stand = Stand::new("stop-twice").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let worker = draining_for_ever(&stand, &sns).await;
     worker.signal(Signal::SIGINT);
     let exit = worker.wait().await;
     assert_eq!(exit.status.code(), Some(1));
     assert_eq!(exit.last["event"], "stopping_at_once", "{exit:?}");
     empty_and_leave(stand, 1).await;
+}
+
+#[tokio::test]
+async fn the_same_signal_again_and_again_ends_it_at_once_with_status_1() {
+    let stand = Stand::new("stop-again").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let worker = draining_for_ever(&stand, &sns).await;
+    // The first ones may be taken for parts of the first request.
+    let heard = async || {
+        worker.signal(Signal::SIGTERM);
+        (worker.count("stopping_at_once") > 0).then_some(())
+    };
+    wait_for("a worker that ends at once", heard).await;
+    assert_eq!(worker.wait().await.status.code(), Some(1));
+    empty_and_leave(stand, 1).await;
+}
+
+/// As `timeout` sends it: to the process and to its group.
+#[tokio::test]
+async fn two_signals_at_once_are_one_request_and_events_in_flight_are_finished() {
+    let stand = Stand::new("stop-both").await;
+    let sns = Proxy::start(&stand.sns_url, Door::Silent).await;
+    let address = sns.address().to_string();
+    let worker = Worker::start_with(&stand, &[("SNS__SNS_HOST", &*address)]).await;
+    stand.publish(chat(0)).await;
+    sns.takes(1).await;
+    worker.signal(Signal::SIGTERM);
+    worker.signal(Signal::SIGTERM);
+    worker.logged("stopping").await;
+    sns.set(Door::Open);
+    let exit = worker.wait().await;
+    assert_eq!((exit.status.code(), exit.totals().published), (Some(0), 1), "{exit:?}");
+    stand.leave_nothing().await;
 }
 
 #[tokio::test]
