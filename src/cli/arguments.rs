@@ -94,6 +94,8 @@ fn short_text(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn parse(arguments: &[&str]) -> Result<Arguments, String> {
@@ -119,6 +121,7 @@ mod tests {
             replay("--to-queue"),
             replay("--to-exchange"),
             replay("--watch"),
+            replay("--canary-watch"),
             vec!["feed", "--source", ""],
             vec!["feed", "--domain", ""],
             vec!["try", "--source", ""],
@@ -147,6 +150,31 @@ mod tests {
             let DeadLetters::Replay(replay) = *command else { panic!("{arguments:?}") };
             assert_eq!(replay.target(), target);
         }
+    }
+
+    #[test]
+    fn the_canary_is_watched_by_its_own_time_else_by_that_of_the_end() {
+        use crate::dead_letters::Watching;
+        let seconds = |canary, end| Watching {
+            canary: Duration::from_secs(canary),
+            end: Duration::from_secs(end),
+        };
+        for (options, expected) in [
+            (&[][..], (30, 2)),
+            (&["--watch", "5s"], (5, 5)),
+            (&["--canary-watch", "5m"], (300, 2)),
+            (&["--canary-watch", "5m", "--watch", "0s"], (300, 0)),
+        ] {
+            let arguments = [&["dead-letters", "replay", "--canary", "3"], options].concat();
+            let Command::DeadLetters(command) = parse(&arguments).unwrap().command else {
+                panic!("{arguments:?}")
+            };
+            let DeadLetters::Replay(replay) = *command else { panic!("{arguments:?}") };
+            let watching = replay.watching(seconds(30, 2));
+            assert_eq!(watching, seconds(expected.0, expected.1), "{options:?}");
+        }
+        let error = parse(&["dead-letters", "replay", "--canary-watch", "5m"]).unwrap_err();
+        assert!(error.contains("--canary <N>"), "{error}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use jid::Jid;
 use jiff::Timestamp;
 
 use crate::dead_letters::argument_parsers::{duration, id, jid, kind, moment, rate, reason};
-use crate::dead_letters::{Filter, Target};
+use crate::dead_letters::{Filter, Target, Watching};
 use crate::event::EventKind;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -141,7 +141,7 @@ Exit status: 0 success, also if no letter matches or the answer was no; 1 failur
 const REPLAY_HELP: &str = "\
 Examples:
   event-pusher-sns dead-letters replay --reason retries_exhausted --dry-run
-  event-pusher-sns dead-letters replay --canary 10 --rate 500/s --max-failures 100
+  event-pusher-sns dead-letters replay --canary 10 --canary-watch 5m --rate 500/s --max-failures 100
   event-pusher-sns dead-letters replay --id 3f1c9a77e0b2
 
 By default a letter is sent directly to the queue that it came from, so that queues of other
@@ -174,8 +174,12 @@ pub(crate) struct ReplayArguments {
     /// Replay this many letters first, and the others only once workers have reported that all of these are published
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub canary: Option<u64>,
-    /// How long to wait for what becomes of replayed letters, such as 30s or 5m. Default: for the canary, as long as a
-    /// worker with this configuration retries; at the end, 2s, or twice as long where no worker has reported anything
+    /// How long to wait until all of the canary are published, such as 5m. Default: the time of --watch, if it is given,
+    /// else as long as a worker with this configuration retries
+    #[arg(long, value_name = "DURATION", value_parser = duration, requires = "canary")]
+    pub canary_watch: Option<Duration>,
+    /// How long to wait at the end for what becomes of replayed letters, such as 30s. Default: 2s, or twice as long where
+    /// no worker has reported anything
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
     /// Maximum number of letters per second, such as 500/s
@@ -193,6 +197,14 @@ pub(crate) struct ReplayArguments {
 }
 
 impl ReplayArguments {
+    /// How long to watch, where this is the default.
+    pub(crate) fn watching(&self, default: Watching) -> Watching {
+        Watching {
+            canary: self.canary_watch.or(self.watch).unwrap_or(default.canary),
+            end: self.watch.unwrap_or(default.end),
+        }
+    }
+
     pub(crate) fn target(&self) -> Target {
         match (self.to_queue.as_deref(), self.to_exchange.as_deref()) {
             (None | Some(SOURCE), None) => Target::SourceQueue,

@@ -4,7 +4,7 @@ use super::progress::{Progress, held};
 use super::{CommandContext, ExitStatus, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
-    BrowseCounts, DeadLettersError, Filter, Replay, ReplayEnd, Report, Watching, report_as_json,
+    BrowseCounts, DeadLettersError, Filter, Replay, ReplayEnd, Report, report_as_json,
 };
 use crate::text::printable;
 
@@ -13,17 +13,16 @@ impl CommandContext<'_> {
         &self,
         arguments: ReplayArguments,
     ) -> Result<ExitStatus, DeadLettersError> {
-        let mut replay = Replay {
+        let default = Replay::new(self.config);
+        let replay = Replay {
             target: arguments.target(),
             canary: arguments.canary,
+            watching: arguments.watching(default.watching),
             rate: arguments.rate,
             max_failures: arguments.max_failures,
             dry_run: arguments.dry_run,
-            ..Replay::new(self.config)
+            ..default
         };
-        if let Some(watch) = arguments.watch {
-            replay.watching = Watching { canary: watch, end: watch };
-        }
         let filter = Filter::from(arguments.filter);
         let mut progress = Progress::new();
         let replaying = self.dead_letters.replay(&filter, &replay, self.stop, |report| {

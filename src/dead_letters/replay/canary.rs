@@ -183,7 +183,7 @@ impl Canary {
         let events = counted(self.open.len(), "event", "events");
         let why = format!(
             "no worker has reported in {:?} what became of {events}; run all workers in this version, with the same \
-             amqp.dead_letter_queue and signing key, and with the write permission on amq.default; or wait longer with --watch",
+             amqp.dead_letter_queue and signing key, and with the write permission on amq.default; or wait longer with --canary-watch",
             self.watch
         );
         unknown_or_held(why, self.was_held.as_deref().or(held))
@@ -200,7 +200,7 @@ impl Canary {
                 Ok(state) if state.ready > 0 => {
                     let why = format!(
                         "queue `{queue}` still has {} events queued, perhaps with the canary among them; wait longer \
-                         with --watch",
+                         with --canary-watch",
                         state.ready
                     );
                     return Some((why, false));

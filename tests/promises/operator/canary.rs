@@ -43,7 +43,8 @@ async fn a_canary_that_is_published_lets_the_others_follow() {
     let stand = Stand::new("canary-well").await;
     let worker = Worker::start_with(&stand, &GENTLY).await;
     stand.bury_numbers(0..30).await;
-    let ended = dlq(&stand, &["replay", "--canary", "3"]).await;
+    // However long the canary might take, the end is not watched for as long.
+    let ended = dlq(&stand, &["replay", "--canary", "3", "--canary-watch", "1h"]).await;
     expect(&ended, 0, &["replayed 3 of 30; waiting", "replayed 30 of 30 dead letters in"]);
     stand.receive("pm", 30).await;
     worker.stop().await;
@@ -125,12 +126,10 @@ async fn nobody_can_tell_of_a_canary_that_a_program_without_reports_takes() {
     let consumer =
         channel.basic_consume((&*queue).into(), "".into(), options, FieldTable::default());
     let _consumer = consumer.await.unwrap();
-    let ended = dlq(&stand, &["replay", "--canary", "3", "--watch", "1s"]).await;
-    expect(
-        &ended,
-        1,
-        &["the result of the canary is unknown", "no worker has reported", "replayed 3 of 5"],
-    );
+    let times = ["--canary-watch", "1s", "--watch", "1h"];
+    let ended = dlq(&stand, &[&["replay", "--canary", "3"], &times[..]].concat()).await;
+    let no_report = "no worker has reported in 1s what became of 3 events";
+    expect(&ended, 1, &["the result of the canary is unknown", no_report, "replayed 3 of 5"]);
     channel.close(200, "bye".into()).await.unwrap();
     stand.drain(&queue, 3).await;
     stand.drain_dead_letters(2).await;
