@@ -249,11 +249,12 @@ fn remedied(said: String, keys: &[(&str, &str)]) -> String {
     if !said.contains("inequivalent arg") {
         return said;
     }
+    let current = said.split("current is ").nth(1).unwrap_or_default().trim_start_matches('\'');
     let key = keys
         .iter()
         .find(|(argument, _)| said.contains(&format!("inequivalent arg '{argument}'")))
-        // An argument that isn't there at all can't be configured.
-        .filter(|_| !said.contains("current is none"))
+        // An argument that isn't there at all can't be configured, nor can the type of a plugin's exchange.
+        .filter(|_| !current.starts_with("none") && !current.starts_with("x-"))
         .map_or(String::new(), |(_, key)| {
             format!("set {key} to the value of the existing one, or ")
         });

@@ -25,6 +25,7 @@ mod feed;
 mod formats;
 mod holds;
 mod identity;
+mod imported;
 mod in_flight_bytes;
 mod kills;
 mod looks_spend;

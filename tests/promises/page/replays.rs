@@ -1,11 +1,116 @@
 //! Replays that an operator begins on the page.
 
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 
 use super::http::bearer;
+use super::letters::open_page;
 use super::worker_on;
 use crate::fake_sns::{EntryFault, FakeSns, RequestFault};
-use crate::support::{Letter, Stand, wait_for};
+use crate::support::{Admin, Letter, PATIENCE, Stand, on_both_brokers, wait_for};
+
+/// What an open page is told, update by update.
+struct Frames {
+    stream: TcpStream,
+    /// What has come and was not read.
+    text: String,
+}
+
+impl Frames {
+    async fn open(admin: &Admin) -> Self {
+        Self { stream: open_page(admin).await, text: String::new() }
+    }
+
+    async fn next(&mut self) -> Value {
+        let mut part = vec![0; 64 * 1024];
+        loop {
+            if let Some((_, rest)) = self.text.split_once("event: frame\ndata: ")
+                && let Some((frame, rest)) = rest.split_once("\n\n")
+            {
+                let (frame, rest) = (serde_json::from_str(frame).unwrap(), rest.to_owned());
+                self.text = rest;
+                return frame;
+            }
+            let reading = tokio::time::timeout(PATIENCE, self.stream.read(&mut part));
+            let read = reading.await.expect("no update comes").unwrap();
+            assert!(read > 0, "the stream has ended");
+            self.text.push_str(std::str::from_utf8(&part[..read]).unwrap());
+        }
+    }
+
+    /// Those up to the first one that is as wanted, with that one.
+    async fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let mut frames = Vec::new();
+        while frames.last().is_none_or(|it| !wanted(it)) {
+            frames.push(self.next().await);
+        }
+        frames
+    }
+}
+
+/// How many letters a page's replay has sent, and how many there are by what the page says.
+fn sent_and_left(frame: &Value) -> (u64, Option<u64>) {
+    let replayed = frame["replay"]["report"]["replayed"].as_u64().unwrap_or(0);
+    (replayed, frame["dead_letters"].as_u64())
+}
+
+on_both_brokers! {
+    /// At two in the morning, with the page open.
+    async fn a_replay_of_many_shows_its_canary_and_each_number_is_right_at_once(stand: Stand) {
+        const MANY: u64 = 2000;
+        let sns = FakeSns::start();
+        // The canary is watched for so long.
+        sns.set_latency(Duration::from_secs(3));
+        let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+        stand.bury_numbers(0..MANY.try_into().unwrap()).await;
+        let mut page = Frames::open(&admin).await;
+        page.until(|frame| frame["dead_letters"] == MANY).await;
+        let order = json!({"canary": 10});
+        let answer = admin.write("/api/dead-letters/replay", &[&bearer()], &order).await;
+        assert_eq!(answer.status, 202, "{answer:?}");
+
+        let is_watched = |frame: &Value| frame["replay"]["watching"] == true;
+        let before = page.until(is_watched).await;
+        for frame in &before {
+            let (sent, left) = sent_and_left(frame);
+            assert!(sent <= 10 && left == Some(MANY - sent), "{frame}");
+        }
+        let watched = before.last().unwrap();
+        let (replay, headline) = (&watched["replay"], &watched["headline"]);
+        assert_eq!((&replay["canary"], &replay["running"]), (&10.into(), &true.into()), "{replay}");
+        let report = &replay["report"];
+        assert_eq!((&report["replayed"], &report["matching"]), (&10.into(), &MANY.into()));
+        assert_eq!(watched["dead_letters"], MANY - 10);
+        let title = headline["title"].as_str().unwrap();
+        assert!(title.starts_with("1,990 dead letters"), "{headline}");
+
+        sns.set_latency(Duration::ZERO);
+        let ended = |frame: &Value| frame["replay"]["running"] == false;
+        for frame in page.until(ended).await {
+            let (sent, left) = sent_and_left(&frame);
+            assert_eq!(left, Some(MANY - sent), "{frame}");
+            let points = frame["headline"]["points"].to_string();
+            let counts = points.contains("dead letter in") || points.contains("dead letters in");
+            assert_eq!(counts, sent < MANY, "{points}");
+            if ended(&frame) {
+                let report = &frame["replay"]["report"];
+                let end = (&report["ended"], &report["replayed"], &report["came_back"]);
+                assert_eq!(end, (&"done".into(), &MANY.into(), &0.into()), "{frame}");
+            }
+        }
+        // Nor does an old number come back.
+        for _ in 0..5 {
+            let frame = page.next().await;
+            assert_eq!(frame["dead_letters"], 0, "{frame}");
+        }
+        worker.settles(MANY.try_into().unwrap()).await;
+        worker.stop().await;
+        stand.leave_nothing().await;
+    }
+}
 
 #[tokio::test]
 async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {

@@ -15,6 +15,8 @@ mod authority;
 mod node;
 mod supervised;
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -36,6 +38,8 @@ pub struct OwnBroker {
     nodes: Vec<Node>,
     place: Place,
     authority: Authority,
+    /// Those that are enabled.
+    plugins: tokio::sync::Mutex<BTreeSet<&'static str>>,
     _epmd: Supervised,
 }
 
@@ -120,7 +124,8 @@ impl OwnBroker {
         let names: Vec<_> = ports.iter().map(Ports::node_name).collect();
         let nodes: Vec<_> =
             ports.into_iter().map(|ports| Node::new(&place, ports, &names)).collect();
-        let broker = Self { nodes, place, authority, _epmd: epmd };
+        let plugins = tokio::sync::Mutex::default();
+        let broker = Self { nodes, place, authority, plugins, _epmd: epmd };
         join_all(broker.nodes.iter().map(|node| node.start(&broker.place))).await;
         broker
     }
@@ -157,15 +162,27 @@ impl OwnBroker {
 
     /// A port of the first node at which it speaks STOMP from now on.
     pub async fn listen_for_stomp(&self) -> u16 {
-        let (port, plugins) = (free_port(), self.place.plugins());
-        std::fs::write(&plugins, "[rabbitmq_stomp].\n").unwrap();
+        let port = free_port();
         let listen = format!(
-            "rabbit:await_startup(), application:set_env(rabbitmq_stomp, tcp_listeners, \
-             [{{\"127.0.0.1\", {port}}}], [{{persistent, true}}]), {{ok, _, _}} = rabbit_plugins:ensure(\"{}\").",
-            plugins.display()
+            "application:set_env(rabbitmq_stomp, tcp_listeners, [{{\"127.0.0.1\", {port}}}], [{{persistent, true}}])."
         );
         self.eval(0, &listen).await;
+        self.enable("rabbitmq_stomp").await;
         port
+    }
+
+    /// Starts a plugin on the first node, beside those that it has.
+    pub async fn enable(&self, plugin: &'static str) {
+        let mut plugins = self.plugins.lock().await;
+        plugins.insert(plugin);
+        let (names, file) =
+            (Vec::from_iter(plugins.iter().copied()).join(", "), self.place.plugins());
+        std::fs::write(&file, format!("[{names}].\n")).unwrap();
+        let ensure = format!(
+            "rabbit:await_startup(), {{ok, _, _}} = rabbit_plugins:ensure(\"{}\").",
+            file.display()
+        );
+        self.eval(0, &ensure).await;
     }
 
     /// Who has signed the certificates.
