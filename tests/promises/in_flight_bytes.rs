@@ -263,7 +263,7 @@ async fn letters_that_wait_for_their_turn_go_back_when_the_worker_stops() {
 /// A look at dead letters has bounds of its own: bodies are dropped as they are read.
 #[tokio::test]
 async fn a_look_at_large_letters_needs_little_memory() {
-    const LETTERS: usize = 1600;
+    const LETTERS: usize = 1200;
     let stand = Stand::new("bytes-look").await;
     stand.declare_all("quorum").await;
     let letter = |number| Letter { body: vec![b'x'; LARGE], ..Letter::number(&stand, number) };
