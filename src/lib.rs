@@ -27,8 +27,8 @@
 //! - The crate `event_pusher_import`: MongooseIM's configuration into ours; pure, too.
 
 use event_pusher_core::{
-    address, error_chain, headers, limits, nearest, panics, pause, replay, signature, text,
-    untrusted,
+    address, error_chain, headers, limits, nearest, panics, pause, priority, replay, signature,
+    text, untrusted,
 };
 #[doc(inline)]
 pub use event_pusher_core::{arn, dry_run, event, outcome, plugin, route, schema};

@@ -37,12 +37,13 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
     let Config { amqp, sns, outage, .. } = &mut *config;
     let asked = outage.hand_back_after + CONSUMER_TIMEOUT_MARGIN;
     amqp.consumer_timeout = asked.max(DEFAULT_CONSUMER_TIMEOUT);
-    let parking = (sns.ordering == Ordering::None).then(|| outage.probe_max.max(SHORTEST_PARKING));
+    let (time, priority) = (outage.probe_max.max(SHORTEST_PARKING), outage.parked_priority);
+    let parks = sns.ordering == Ordering::None;
     for (source, keeps_order) in amqp.sources.iter_mut().zip(ordered) {
         check_source(merged, source);
         source.single_active &= keeps_order;
-        source.parking =
-            parking.map(|time| Parking { queue: format!("{}{HELD}", source.queue), time });
+        let queue = format!("{}{HELD}", source.queue);
+        source.parking = parks.then_some(Parking { queue, time, priority });
     }
     check_queues(merged, &amqp.sources);
     check_exchanges(merged, config);

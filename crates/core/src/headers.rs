@@ -31,6 +31,9 @@ pub const USER_ID: &str = "event-pusher-user-id";
 pub const REPLAYS: &str = "event-pusher-replays";
 /// Which replay sent a message, and as which of its messages.
 pub const REPLAY_ID: &str = "event-pusher-replay-id";
+/// The priority that an event had before a replay gave it another one: an
+/// [`OriginalPriority`](crate::priority::OriginalPriority). It stays with the event, for the next replay.
+pub const PRIORITY: &str = "event-pusher-priority";
 /// In a worker's report to a replay: what became of the event, a [`Report`](crate::replay::OutcomeReport)'s label.
 pub const OUTCOME: &str = "event-pusher-outcome";
 
@@ -42,6 +45,8 @@ pub const PARKED_COVER: &str = "event-pusher-parked-";
 pub const PARKED_EXPIRATION: &str = "event-pusher-parked-expiration";
 /// The user id of a parked event.
 pub const PARKED_USER_ID: &str = "event-pusher-parked-user-id";
+/// The priority of a parked event, where it is parked with another one; as [`PRIORITY`].
+pub const PARKED_PRIORITY: &str = "event-pusher-parked-priority";
 
 /// Before the name of a header that means to RabbitMQ, and to who reads a letter, that the letter itself has died.
 pub const COVER: &str = "event-pusher-covered-";
@@ -74,6 +79,3 @@ pub const OF_A_DEATH: [&str; 7] = [
 
 /// What only a dead letter has.
 pub const OF_A_DEAD_LETTER: [&str; 7] = [REASON, ERROR, ATTEMPTS, TOPIC, FAILED_AT, WORKER, QUEUE];
-
-/// What a replay writes into an event, and its dead letter tells.
-pub const OF_A_REPLAY: [&str; 2] = [REPLAYS, REPLAY_ID];

@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod panics;
 pub mod pause;
 pub mod plugin;
+pub mod priority;
 pub mod replay;
 pub mod route;
 pub mod schema;

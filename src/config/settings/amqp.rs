@@ -122,6 +122,8 @@ pub struct Parking {
     pub queue: String,
     /// After this the broker brings an event back.
     pub time: Duration,
+    /// The priority that it has meanwhile, and with which it comes back; `None`: its own.
+    pub priority: Option<u8>,
 }
 
 /// The exchange types of AMQP 0-9-1, by their names in the protocol.

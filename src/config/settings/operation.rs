@@ -26,6 +26,11 @@ pub struct Outage {
         "$comment" = "after 1,800 s without an acknowledgement the broker closes the channel"
     ))]
     pub hand_back_after: Duration,
+    /// `None`: a parked event keeps its own.
+    #[serde(deserialize_with = "read::priority")]
+    #[schemars(with = "i64", range(min = -1, max = 255))]
+    #[schemars(extend("$comment" = "AMQP has room for no other priority; -1 leaves each event its own"))]
+    pub parked_priority: Option<u8>,
 }
 
 /// Stopping.

@@ -21,6 +21,11 @@ pub(super) fn limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D
     f64::deserialize(from).map(|it| Some(it).filter(|limit| *limit > 0.0))
 }
 
+/// A priority; -1 is none.
+pub(super) fn priority<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
+    i64::deserialize(from).map(|it| u8::try_from(it).ok())
+}
+
 /// A URL that is whole: the rules have seen to that.
 pub(super) fn url<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Url>, D::Error> {
     Url::parse(&String::deserialize(from)?).map(Some).map_err(D::Error::custom)

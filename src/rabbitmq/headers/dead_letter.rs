@@ -67,6 +67,14 @@ pub(in crate::rabbitmq) fn dead_letter_properties(
 
 /// All properties that a dead letter keeps as they came, other than its headers.
 pub(in crate::rabbitmq) fn kept_properties(original: &BasicProperties) -> BasicProperties {
+    kept_with_priority(original, *original.priority())
+}
+
+/// The same with another priority, or none.
+pub(in crate::rabbitmq) fn kept_with_priority(
+    original: &BasicProperties,
+    priority: Option<u8>,
+) -> BasicProperties {
     macro_rules! keep {
         ($($get:ident => $with:ident),+ $(,)?) => {{
             let mut kept = BasicProperties::default();
@@ -74,10 +82,9 @@ pub(in crate::rabbitmq) fn kept_properties(original: &BasicProperties) -> BasicP
             kept
         }};
     }
-    keep! {
+    let kept = keep! {
         content_type => with_content_type,
         content_encoding => with_content_encoding,
-        priority => with_priority,
         correlation_id => with_correlation_id,
         reply_to => with_reply_to,
         message_id => with_message_id,
@@ -85,6 +92,10 @@ pub(in crate::rabbitmq) fn kept_properties(original: &BasicProperties) -> BasicP
         kind => with_type,
         app_id => with_app_id,
         cluster_id => with_cluster_id,
+    };
+    match priority {
+        Some(priority) => kept.with_priority(priority),
+        None => kept,
     }
 }
 

@@ -5,11 +5,14 @@
 //! formats, dead letters and deduplication go by that.
 
 use lapin::BasicProperties;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::amqp_message::value as value_of;
-use crate::headers::{EXCHANGE, OF_A_DEAD_LETTER, OF_A_REPLAY, PREFIX, ROUTING_KEY, SIGNATURE};
+use crate::headers::{
+    EXCHANGE, OF_A_DEAD_LETTER, PREFIX, PRIORITY, REPLAY_ID, REPLAYS, ROUTING_KEY, SIGNATURE,
+};
 use crate::limits::{LONGEST_REPLAY_ID, LONGEST_SHORT};
+use crate::priority::OriginalPriority;
 use crate::signature::SigningKey;
 
 /// Exchange and routing key as the producer chose them. `None`: as they were delivered.
@@ -36,7 +39,7 @@ pub(in crate::rabbitmq) fn origin<'a>(
 
 /// Takes away headers that only a worker or a replay writes, where somebody else did. With a key they are believed if
 /// they are signed; without one, where an event `came_back`, but for what only a dead letter has. A replay through an
-/// exchange leaves nothing but its number and its count, in their form.
+/// exchange leaves nothing but its number, its count and the event's own priority, in their form.
 pub(in crate::rabbitmq) fn take_forged(
     properties: &mut BasicProperties,
     came_back: bool,
@@ -65,15 +68,20 @@ pub(in crate::rabbitmq) fn take_forged(
 }
 
 fn is_of_a_replay(name: &str, value: &AMQPValue) -> bool {
-    OF_A_REPLAY.contains(&name)
-        && match value {
-            AMQPValue::LongLongInt(count) => *count >= 0,
-            AMQPValue::LongString(id) => {
-                let plain = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'.';
-                id.as_bytes().len() <= LONGEST_REPLAY_ID && id.as_bytes().iter().all(plain)
-            }
-            _ => false,
+    match (name, value) {
+        (REPLAYS, AMQPValue::LongLongInt(count)) => *count >= 0,
+        (REPLAY_ID, AMQPValue::LongString(id)) => {
+            let plain = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'.';
+            id.as_bytes().len() <= LONGEST_REPLAY_ID && id.as_bytes().iter().all(plain)
         }
+        (PRIORITY, AMQPValue::LongString(priority)) => original_priority(priority).is_some(),
+        _ => false,
+    }
+}
+
+/// The priority that was put by in a header, if it is one: anybody can write such a header.
+pub(in crate::rabbitmq) fn original_priority(text: &LongString) -> Option<OriginalPriority> {
+    std::str::from_utf8(text.as_bytes()).ok()?.parse().ok()
 }
 
 fn is_signed(properties: &BasicProperties, key: &SigningKey) -> bool {
@@ -102,7 +110,7 @@ fn bytes(headers: &FieldTable, name: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use lapin::types::{FieldTable, LongString};
+    use lapin::types::FieldTable;
 
     use super::*;
 
@@ -161,11 +169,20 @@ mod tests {
         let mut sent = forged();
         assert!(!take_forged(&mut sent, true, Some(&key())), "it is not signed");
         assert_eq!(names(&sent), ["mine"]);
-        for id in ["not hexadecimal".to_owned(), "0".repeat(LONGEST_REPLAY_ID + 1)] {
-            let mut sent = headers(&[("event-pusher-replay-id", id.as_bytes())]);
+        let long = "0".repeat(LONGEST_REPLAY_ID + 1);
+        for (name, text) in [
+            ("event-pusher-replay-id", "not hexadecimal"),
+            ("event-pusher-replay-id", &long),
+            ("event-pusher-replays", "1"),
+            ("event-pusher-priority", "high"),
+        ] {
+            let mut sent = headers(&[(name, text.as_bytes())]);
             take_forged(&mut sent, false, None);
-            assert!(names(&sent).is_empty(), "{id}");
+            assert!(names(&sent).is_empty(), "{name}: {text}");
         }
+        let mut replayed = headers(&[("event-pusher-priority", b"none")]);
+        take_forged(&mut replayed, false, None);
+        assert_eq!(names(&replayed), ["event-pusher-priority"], "a replay through an exchange");
     }
 
     #[test]

@@ -6,20 +6,20 @@
 //! about to be dead-lettered to (tried on RabbitMQ 3.10, `x-death` being taken from clients
 //! there), and sends copies to whatever `CC` and `BCC` name.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::header_room::{covered_headers, text};
-use super::origin;
+use super::origin::{self, original_priority};
+use crate::config::Parking;
 use crate::event::Envelope;
 use crate::headers::{
-    EXCHANGE, OF_A_DEATH, PARKED, PARKED_COVER, PARKED_EXPIRATION, PARKED_USER_ID, QUEUE,
-    ROUTING_KEY,
+    EXCHANGE, OF_A_DEATH, PARKED, PARKED_COVER, PARKED_EXPIRATION, PARKED_PRIORITY, PARKED_USER_ID,
+    QUEUE, ROUTING_KEY,
 };
-use crate::rabbitmq::headers::dead_letter::{PERSISTENT, kept_properties};
+use crate::priority::OriginalPriority;
+use crate::rabbitmq::headers::dead_letter::{PERSISTENT, kept_with_priority};
 use crate::signature::SigningKey;
 
 /// Whether dead-lettering reads or writes a header.
@@ -28,12 +28,12 @@ fn is_meddled(name: &str) -> bool {
 }
 
 /// The properties of the copy to be parked. It is persistent, whatever the original was;
-/// expiration and user id are put by, as for a dead letter.
+/// expiration and user id are put by, as for a dead letter, and so is the priority where parked events have one of their own.
 pub(in crate::rabbitmq) fn parked_properties(
     original: &BasicProperties,
     envelope: &Envelope,
     queue: &str,
-    time: Duration,
+    parking: &Parking,
     key: Option<&SigningKey>,
 ) -> BasicProperties {
     let mut headers = covered_headers(original, PARKED_COVER, is_meddled);
@@ -48,12 +48,16 @@ pub(in crate::rabbitmq) fn parked_properties(
     if let Some(user_id) = original.user_id() {
         set(PARKED_USER_ID, user_id.as_str());
     }
+    if parking.priority.is_some() {
+        set(PARKED_PRIORITY, &OriginalPriority(*original.priority()).to_string());
+    }
+    let priority = parking.priority.or(*original.priority());
     let message_id = original.message_id().as_ref().map(ShortString::as_str);
     origin::sign(&mut headers, message_id, key);
-    kept_properties(original)
+    kept_with_priority(original, priority)
         .with_headers(headers)
         .with_delivery_mode(PERSISTENT)
-        .with_expiration(time.as_millis().to_string().into())
+        .with_expiration(parking.time.as_millis().to_string().into())
 }
 
 /// The original's properties from those of a copy that has been parked. Anything else stays as it is.
@@ -61,11 +65,12 @@ pub(in crate::rabbitmq) fn unparked_properties(delivered: BasicProperties) -> Ba
     let Some(parked) = delivered.headers().as_ref().filter(|headers| has(headers, PARKED)) else {
         return delivered;
     };
-    let mut properties = kept_properties(&delivered).with_delivery_mode(PERSISTENT);
+    let priority = unparked_priority(&delivered, parked);
+    let mut properties = kept_with_priority(&delivered, priority).with_delivery_mode(PERSISTENT);
     let mut headers = FieldTable::default();
     for (name, value) in parked {
         match (name.as_str(), value) {
-            (PARKED | EXCHANGE | ROUTING_KEY | QUEUE, _) => {}
+            (PARKED | PARKED_PRIORITY | EXCHANGE | ROUTING_KEY | QUEUE, _) => {}
             (PARKED_EXPIRATION, AMQPValue::LongString(expiration)) => {
                 properties = with(properties, expiration, BasicProperties::with_expiration);
             }
@@ -97,15 +102,27 @@ fn with(
     }
 }
 
+/// The priority that the event had before it was parked.
+fn unparked_priority(delivered: &BasicProperties, parked: &FieldTable) -> Option<u8> {
+    let put_by = match parked.inner().get(PARKED_PRIORITY) {
+        Some(AMQPValue::LongString(text)) => original_priority(text),
+        _ => None,
+    };
+    put_by.map_or(*delivered.priority(), |OriginalPriority(priority)| priority)
+}
+
 fn has(headers: &FieldTable, name: &str) -> bool {
     headers.into_iter().any(|(it, _)| it.as_str() == name)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use lapin::types::FieldArray;
 
     use super::*;
+    use crate::rabbitmq::headers::dead_letter::kept_properties;
 
     fn headers(entries: &[(&str, AMQPValue)]) -> FieldTable {
         let mut table = FieldTable::default();
@@ -113,6 +130,25 @@ mod tests {
             table.insert((*name).into(), value.clone());
         }
         table
+    }
+
+    fn parking(priority: Option<u8>) -> Parking {
+        Parking { queue: "q.held".into(), time: Duration::from_secs(30), priority }
+    }
+
+    #[test]
+    fn a_parked_event_has_the_priority_of_parked_events_until_it_is_back() {
+        for own in [None, Some(0), Some(9)] {
+            let event = kept_with_priority(&BasicProperties::default(), own)
+                .with_headers(headers(&[("own", text("value"))]))
+                .with_delivery_mode(PERSISTENT);
+            let envelope = Envelope::default();
+            let parked = parked_properties(&event, &envelope, "q", &parking(Some(1)), None);
+            assert_eq!(*parked.priority(), Some(1));
+            let headers = parked.headers().clone().unwrap();
+            let brought_back = kept_properties(&parked).with_headers(headers);
+            assert_eq!(unparked_properties(brought_back), event);
+        }
     }
 
     #[test]
@@ -144,7 +180,8 @@ mod tests {
             ]));
         let envelope =
             Envelope { exchange: "e".into(), routing_key: "k".into(), ..Envelope::default() };
-        let parked = parked_properties(&original, &envelope, "q", Duration::from_secs(30), None);
+        let parked = parked_properties(&original, &envelope, "q", &parking(None), None);
+        assert_eq!(parked.priority(), original.priority());
         assert_eq!(parked.expiration().as_ref().map(ToString::to_string), Some("30000".to_owned()));
         assert_eq!(parked.user_id(), &None);
         let seen = parked.headers().clone().unwrap();
@@ -167,15 +204,18 @@ mod tests {
             (PARKED, text("now")),
             (PARKED_EXPIRATION, text(&long)),
             (PARKED_USER_ID, text(&long)),
+            (PARKED_PRIORITY, text("256")),
             ("own", text("value")),
         ]);
-        let unparked = unparked_properties(BasicProperties::default().with_headers(forged));
+        let delivered = BasicProperties::default().with_headers(forged).with_priority(7);
+        let unparked = unparked_properties(delivered);
+        assert_eq!(*unparked.priority(), Some(7));
         assert_eq!((unparked.expiration(), unparked.user_id()), (&None, &None));
         assert_eq!(unparked.headers(), &Some(headers(&[("own", text("value"))])));
 
         let name = format!("CC{}", "x".repeat(253));
         let original = BasicProperties::default().with_headers(headers(&[(&name, text("own"))]));
-        let parked = parked_properties(&original, &Envelope::default(), "q", Duration::ZERO, None);
+        let parked = parked_properties(&original, &Envelope::default(), "q", &parking(None), None);
         assert!(has(parked.headers().as_ref().unwrap(), &name));
     }
 

@@ -142,12 +142,11 @@ impl DeadLetterPublisher {
         }
         open.parking.prepare(&self.broker, open.publisher.connection(), source, parking).await?;
         let key = self.broker.config().signing_key.as_ref();
-        let (home, time) = (&source.queue, parking.time);
         let message = Outgoing {
             exchange: "",
             routing_key: queue,
             payload: &envelope.payload,
-            properties: parked_properties(properties, envelope, home, time, key),
+            properties: parked_properties(properties, envelope, &source.queue, parking, key),
             what,
             unrouted: "it is not there; create it as `check` says, or set amqp.declare = true",
             refused: "refused; check whether the queue is full",

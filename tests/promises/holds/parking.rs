@@ -6,7 +6,12 @@ use lapin::types::{AMQPValue, FieldArray, FieldTable};
 
 use super::{accepts, chat, delete_topic, distinct, leave_after, room, worker_on};
 use crate::fake_sns::FakeSns;
-use crate::support::{ADMIN, Admin, Event, Program, Scrape, Stand, Worker, header};
+use crate::support::{
+    ADMIN, Admin, COUNTS, Event, Program, Scrape, Stand, Worker, header, on_both_brokers,
+};
+
+/// Below that of an event without one.
+const LOW: (&str, &str) = ("OUTAGE__PARKED_PRIORITY", "0");
 
 /// With arguments, expiry and the way back as RabbitMQ has them.
 #[tokio::test]
@@ -41,12 +46,11 @@ async fn what_is_parked_is_a_figure_of_its_own() {
     stand.leave_nothing().await;
 }
 
-#[tokio::test]
-async fn a_parked_event_comes_back_as_it_was() {
-    let (stand, sns) = (Stand::new("parked-kept").await, FakeSns::start());
+async fn what_is_parked_comes_back_as_it_was(stand: Stand) {
+    let sns = FakeSns::start();
     sns.record();
     delete_topic(&stand, &sns, "muc");
-    let settings = [("AMQP__PREFETCH", "2"), ("SNS__MAX_MESSAGE_BYTES", "1048576")];
+    let settings = [LOW, ("AMQP__PREFETCH", "2"), ("SNS__MAX_MESSAGE_BYTES", "1048576")];
     let worker = worker_on(&stand, &sns, &settings).await;
     // The first one waits, so that all others are parked.
     stand.publish(room(0)).await;
@@ -91,7 +95,7 @@ async fn a_parked_event_comes_back_as_it_was() {
         // In a dead letter it would pass for RabbitMQ's word.
         let covered = name.as_str().strip_prefix("event-pusher-covered-");
         let name = covered.map_or_else(|| name.clone(), Into::into);
-        if !name.as_str().starts_with("event-pusher-") && name.as_str() != "x-delivery-count" {
+        if !name.as_str().starts_with("event-pusher-") && !COUNTS.contains(&name.as_str()) {
             foreign.insert(name, value.clone());
         }
     }
@@ -102,6 +106,39 @@ async fn a_parked_event_comes_back_as_it_was() {
         Some("parked".to_owned())
     );
     leave_after(stand, &sns, worker, "muc", 1).await;
+}
+
+/// The texts of what is in the queue, as it is delivered.
+async fn delivered(stand: &Stand, count: usize) -> Vec<String> {
+    let text = |body: &[u8]| {
+        serde_json::from_slice::<serde_json::Value>(body).unwrap()["message"].to_string()
+    };
+    stand.drain(&stand.queue(), count).await.iter().map(|it| text(&it.data)).collect()
+}
+
+on_both_brokers! {
+    async fn a_parked_event_comes_back_as_it_was(stand: Stand) {
+        what_is_parked_comes_back_as_it_was(stand).await;
+    }
+
+    /// Before RabbitMQ 4.3 quorum queues have no such priorities.
+    async fn parked_events_of_a_low_priority_let_others_pass_where_the_broker_knows_priorities(stand: Stand) {
+        let sns = FakeSns::start();
+        delete_topic(&stand, &sns, "muc");
+        let worker = worker_on(&stand, &sns, &[LOW, ("AMQP__PREFETCH", "2")]).await;
+        stand.publish_all((0..6).map(room)).await;
+        stand.has_ready(&stand.held_queue(), 5).await;
+        worker.stop().await;
+        // The one that had its share waits in the queue, and the others come back.
+        stand.has_ready(&stand.queue(), 6).await;
+        stand.publish_all((6..12).map(chat)).await;
+        let delivered = delivered(&stand, 12).await;
+        let place = |number: usize| delivered.iter().position(|it| *it == format!("\"{number}\"")).unwrap();
+        let last_chat = (6..12).map(place).max().unwrap();
+        let first_parked = (1..6).map(place).min().unwrap();
+        assert_eq!(first_parked > last_chat, stand.is_newest(), "{delivered:?}");
+        stand.leave_nothing().await;
+    }
 }
 
 #[tokio::test]
