@@ -9,9 +9,9 @@ mod revive;
 mod round;
 mod sample;
 mod sender;
+mod target;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use self::canary::Canary;
 pub(super) use self::revive::revived_headers;
 use self::sample::{Sample, random_id};
-
+pub use self::target::{Address, Target};
 use super::filter::Filter;
 use super::letter::{Letter, LetterId};
 use super::{DeadLetters, DeadLettersError, Stop};
@@ -39,6 +39,8 @@ pub struct Replay {
     pub watching: Watching,
     /// Letters per second.
     pub rate: Option<f64>,
+    /// The priority that they are sent with; `None`: each has its own.
+    pub priority: Option<u8>,
     /// Stop when so many were sent and refused, or came back. What has nowhere to go is not sent, and does not count.
     pub max_failures: Option<u64>,
     /// Only count what would be sent where.
@@ -58,6 +60,7 @@ impl Replay {
             canary: None,
             watching: Watching { canary: config.sns.longest_publish(), end: WATCH_THE_END },
             rate: None,
+            priority: None,
             max_failures: None,
             dry_run: false,
             hold: config.outage.hand_back_after,
@@ -72,38 +75,6 @@ pub struct Watching {
     pub canary: Duration,
     /// At the end.
     pub end: Duration,
-}
-
-/// Where dead letters are sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// Straight to the queue that each came from: no other consumer sees it again.
-    SourceQueue,
-    /// Straight to this queue.
-    Queue(String),
-    /// To the exchange that each was published to, under its routing key.
-    SourceExchange,
-    /// To this exchange, each under its routing key.
-    Exchange(String),
-}
-
-/// An exchange and a routing key.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Address {
-    /// The default exchange has no name: it leads to the queue that the routing key names.
-    pub exchange: String,
-    /// The routing key.
-    pub routing_key: String,
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.exchange.is_empty() {
-            write!(f, "queue `{}`", self.routing_key)
-        } else {
-            write!(f, "exchange `{}`", self.exchange)
-        }
-    }
 }
 
 /// Why a replay ended.

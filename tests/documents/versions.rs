@@ -84,7 +84,7 @@ const PROMISES: &[Row] = &[
     Row {
         promise: "Order does not depend on the priorities that producers set",
         tests: &[
-            "a_conversation_keeps_its_order_within_one_priority",
+            "a_conversation_keeps_its_order_within_each_priority",
             "an_archive_keeps_the_order_within_one_priority",
         ],
         on_3_10: But("quorum queues know none"),

@@ -8,6 +8,7 @@ mod kills;
 mod list;
 mod look;
 mod many;
+mod priority;
 mod replay;
 mod show;
 mod walk;

@@ -151,6 +151,11 @@ and routing key, which the worker uses.
 A letter is removed only after the broker has confirmed its copy. An interrupted replay loses
 nothing; run it again for the rest.
 
+--priority lets live events pass on quorum queues from RabbitMQ 4.3 on, and on classic queues with
+x-max-priority. It has no effect on older quorum queues; those of 4.0 to 4.2 know two levels, 5 and above, and
+the rest. There, limit the rate instead (--rate). If the events are dead-lettered again, the next replay
+starts from the priority that they had at first.
+
 Exit status: 0 all matching letters were replayed, or none matches; 1 some were not replayed, were
 dead-lettered again, or are known to be held.";
 
@@ -185,6 +190,10 @@ pub(crate) struct ReplayArguments {
     /// Maximum number of letters per second, such as 500/s
     #[arg(long, value_name = "N/s", value_parser = rate)]
     pub rate: Option<f64>,
+    /// The priority of the replayed events, 0 to 255. From RabbitMQ 4.3 on a quorum queue delivers events of a lower
+    /// priority only when it has none of a higher one, and one without a priority has 4: with 0, live events go first
+    #[arg(long, value_name = "N")]
+    pub priority: Option<u8>,
     /// Stop after this many letters were refused by RabbitMQ or dead-lettered again; letters that are not sent at
     /// all (see --dry-run) don't count
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

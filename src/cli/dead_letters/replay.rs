@@ -19,6 +19,7 @@ impl CommandContext<'_> {
             canary: arguments.canary,
             watching: arguments.watching(default.watching),
             rate: arguments.rate,
+            priority: arguments.priority,
             max_failures: arguments.max_failures,
             dry_run: arguments.dry_run,
             ..default

@@ -93,8 +93,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         pending: VecDeque<Pending>,
         rate_limiter: RateLimiter,
     ) -> Self {
-        let in_flight = VecDeque::new();
-        let (has_begun, acknowledged, closing) = (false, 0, None);
+        let (has_begun, acknowledged, closing, in_flight) = Default::default();
         Self {
             run,
             browser,
@@ -255,7 +254,8 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         let asks = self.reports.is_some()
             && (!self.run.canary.is_over() || self.run.sample.asks(self.pending.is_empty()));
         let id = ReplayId { replay: self.run.id, number: self.run.sent, asks };
-        revive(&mut kept.message, &letter, &address, id.to_string());
+        let priority = self.run.replay.priority;
+        revive(&mut kept.message, &letter, &address, id.to_string(), priority);
         kept.message.sign(self.run.dead_letters.sources.key());
         let (publisher, mut stop) = (self.publisher, self.run.stop.clone());
         let (to, stop) = ((&*address.exchange, &*address.routing_key), stopped(&mut stop));
