@@ -175,8 +175,8 @@ impl OwnBroker {
     pub async fn enable(&self, plugin: &'static str) {
         let mut plugins = self.plugins.lock().await;
         plugins.insert(plugin);
-        let (names, file) =
-            (Vec::from_iter(plugins.iter().copied()).join(", "), self.place.plugins());
+        let names: Vec<_> = plugins.iter().copied().collect();
+        let (names, file) = (names.join(", "), self.place.plugins());
         std::fs::write(&file, format!("[{names}].\n")).unwrap();
         let ensure = format!(
             "rabbit:await_startup(), {{ok, _, _}} = rabbit_plugins:ensure(\"{}\").",
