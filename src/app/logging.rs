@@ -1,5 +1,8 @@
 //! Sets up logging: the format and the filter.
 
+#[cfg(test)]
+mod capture;
+mod escaped;
 mod fields;
 mod recent;
 
@@ -163,7 +166,10 @@ pub(super) fn start(config: &Config, filter: EnvFilter) -> RecentLog {
             let logs = logs.with_ansi(stderr().is_terminal()).with_target(false);
             logs.fmt_fields(fields::Quoted).finish().with(keep).init();
         }
-        LogFormat::Json => logs.json().flatten_event(true).finish().with(keep).init(),
+        LogFormat::Json => {
+            let logs = logs.json().flatten_event(true).map_event_format(escaped::Escaped);
+            logs.finish().with(keep).init();
+        }
     }
     recent
 }

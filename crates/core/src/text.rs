@@ -1,6 +1,7 @@
 //! Formats bytes and numbers that JSON can't represent exactly, and escapes texts for
 //! terminals.
 
+use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
 /// Bytes as base64.
@@ -159,11 +160,14 @@ pub fn printable(text: &str, lines: bool) -> String {
     shown
 }
 
-/// Escapes control and invisible characters in JSON, which has them in its texts only.
+/// Escapes control and invisible characters in JSON, which has them in its texts only: it is the same JSON then.
 #[must_use]
-pub fn printable_json(json: &str) -> String {
-    let mut shown = String::with_capacity(json.len());
-    for c in json.chars() {
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    let Some(first) = json.find(is_unprintable) else { return Cow::Borrowed(json) };
+    let (plain, rest) = json.split_at(first);
+    let mut shown = String::with_capacity(json.len() + 32);
+    shown.push_str(plain);
+    for c in rest.chars() {
         if is_unprintable(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(shown, "\\u{unit:04x}");
@@ -172,7 +176,7 @@ pub fn printable_json(json: &str) -> String {
             shown.push(c);
         }
     }
-    shown
+    Cow::Owned(shown)
 }
 
 /// Whether it is a control character, or one that turns the direction of the text after it or takes no room.

@@ -43,6 +43,21 @@ fn broken_line(archive: &[u8]) -> u64 {
 }
 
 #[test]
+fn an_archive_on_a_terminal_drives_nothing_and_has_the_letters_as_they_were() {
+    let text = "a\u{1b}[2J\u{7f}\u{9b}2J\u{202e}\u{2066}\u{e0041}\n\"ü€";
+    let mut letter = message(1);
+    letter.body = text.into();
+    letter.routing_key = text.to_owned();
+    letter.properties.message_id = Some(text.to_owned());
+    letter.properties.headers =
+        Some([("n\u{202e}".to_owned(), Value::Text(text.to_owned()))].into());
+    let whole = archive(std::slice::from_ref(&letter));
+    let shown = String::from_utf8(whole.clone()).unwrap();
+    assert!(!shown.lines().any(|line| line.contains(crate::text::is_unprintable)), "{shown:?}");
+    assert_eq!(read(&whole).unwrap(), [letter]);
+}
+
+#[test]
 fn a_file_that_is_cut_anywhere_is_refused() {
     let whole = archive(&[message(1), message(2), message(3)]);
     assert_eq!(read(&whole).unwrap().len(), 3);

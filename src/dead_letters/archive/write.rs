@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::super::letter::LetterId;
 use super::{ArchiveLine, Body, FORMAT, Head, Tail, VERSION};
 use crate::rabbitmq::message::Message;
-use crate::text::hexadecimal;
+use crate::text::{hexadecimal, printable_json};
 
 /// Writes an archive.
 #[derive(Debug)]
@@ -54,11 +54,13 @@ impl<W: Write> Writer<W> {
         Ok(self.to)
     }
 
+    /// It may be shown on a terminal, and is from others.
     fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
-        let mut text = serde_json::to_vec(line)?;
-        text.push(b'\n');
+        let text = serde_json::to_string(line)?;
+        let mut text = printable_json(&text).into_owned();
+        text.push('\n');
         self.hash.update(&text);
-        self.to.write_all(&text)
+        self.to.write_all(text.as_bytes())
     }
 }
 

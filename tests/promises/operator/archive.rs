@@ -121,6 +121,29 @@ async fn an_archive_keeps_the_order_within_one_priority() {
     .await;
 }
 
+/// A producer chooses the texts, and an operator's terminal shows them.
+#[tokio::test]
+async fn what_is_exported_to_a_terminal_does_not_drive_it_and_is_the_same_when_imported() {
+    let directory = tempfile::tempdir().unwrap();
+    let stand = stand("archive-terminal", "quorum").await;
+    let text = "a\u{7f}\u{9b}2J\u{202e}\u{2066}\u{e0041}";
+    let letter = || Letter { body: text.as_bytes().into(), ..Letter::number(&stand, 1) };
+    stand.bury([letter()]).await;
+    let original = stand.drain(&stand.dead_letter_queue(), 1).await;
+    stand.bury([letter()]).await;
+    let exported = within(directory.path(), &stand, &["export", "-"]).await;
+    expect(&exported, 0, &["\\u007f\\u009b2J\\u202e\\u2066\\udb40\\udc41"]);
+    let obeyed = ['\u{7f}', '\u{9b}', '\u{202e}', '\u{2066}', '\u{e0041}'];
+    assert!(!exported.all().contains(obeyed), "{exported:?}");
+    stand.drain_dead_letters(1).await;
+    std::fs::write(directory.path().join("letters.jsonl"), &exported.stdout).unwrap();
+    let imported = within(directory.path(), &stand, &["import", "letters.jsonl"]).await;
+    expect(&imported, 0, &["imported 1 of 1 dead letter from letters.jsonl"]);
+    let back = stand.drain(&stand.dead_letter_queue(), 1).await;
+    assert_eq!(content(&back[0]), content(&original[0]));
+    stand.leave_nothing().await;
+}
+
 #[tokio::test]
 async fn an_import_that_was_cut_short_is_finished_by_another() {
     let directory = tempfile::tempdir().unwrap();
