@@ -11,6 +11,7 @@ mod schemas;
 #[path = "documents/versions.rs"]
 mod versions;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -147,5 +148,20 @@ fn the_tests_that_documents_name_are_there() {
     for file in files {
         let there = path("tests/promises").join(file).exists() || path("").join(file).exists();
         assert!(there, "docs/reliability.md names {}, which is no file", file.display());
+    }
+}
+
+#[test]
+fn the_readme_leads_to_each_document_once() {
+    let readme = read("README.md");
+    let (_, more) = readme.split_once("\n## More\n").unwrap();
+    let links: Vec<_> = more.split("](").skip(1).filter_map(|it| it.split(')').next()).collect();
+    let distinct: BTreeSet<_> = links.iter().copied().collect();
+    assert_eq!(links.len(), distinct.len(), "twice: {links:?}");
+    for entry in std::fs::read_dir(path("docs")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let is_document = Path::new(&name).extension().is_some_and(|it| it == "md");
+        let link = format!("docs/{name}");
+        assert!(!is_document || distinct.contains(&*link), "no link to {link}");
     }
 }

@@ -179,7 +179,7 @@ pub(super) async fn replay(
     }
     let ReplayBody { filter, canary, rate, max_failures } = wanted;
     let peer = request.peer();
-    tracing::warn!(event = "page_replay_started", %peer, by = %who, ?filter, canary, rate, max_failures, "replay of dead letters started from the page");
+    tracing::warn!(event = "page_replay_started", %peer, by = %who, filter = filter.as_options(), canary, rate, max_failures, "replay of dead letters started from the page");
     StatusCode::ACCEPTED.into_response()
 }
 

@@ -76,7 +76,7 @@ async fn letters_are_discarded_only_by_their_number_typed_in() {
     assert_eq!(dead().await, 2, "the number is right at once");
     let log = worker.logged("page_discarded").await;
     assert_eq!((&log["discarded"], log["peer"].is_string()), (&5.into(), true), "{log}");
-    assert!(log["filter"].to_string().contains("retries_exhausted"), "{log}");
+    assert_eq!(log["filter"], "--reason retries_exhausted", "{log}");
     assert!(log["by"].as_str().unwrap().starts_with("session "), "{log}");
     drop(page);
     worker.stop().await;

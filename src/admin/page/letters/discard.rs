@@ -41,7 +41,7 @@ pub(in super::super) async fn discard(
         Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
     };
     request.client.may_stay(LONG_ANSWER);
-    let (peer, by) = (request.peer(), who.to_string());
+    let (peer, by, asked) = (request.peer(), who.to_string(), asked.as_options());
     let discarded = page.jobs.ask(async move |context, stop| {
         let may = async |found| found == count;
         // It may go on when whoever asked has left; so the log is written here.
@@ -51,12 +51,12 @@ pub(in super::super) async fn discard(
                 let gone = if *done { counts.matching } else { 0 };
                 context.now_has(counts.letters - gone);
                 if *done {
-                    tracing::warn!(event = "page_discarded", %peer, by, filter = ?asked, discarded = gone, "dead letters discarded from the page");
+                    tracing::warn!(event = "page_discarded", %peer, by, filter = asked, discarded = gone, "dead letters discarded from the page");
                 }
                 Ok(discarded)
             }
             Err(trouble) => {
-                tracing::warn!(event = "page_discard_failed", %peer, by, filter = ?asked, error = %trouble, "dead letters could not be discarded from the page");
+                tracing::warn!(event = "page_discard_failed", %peer, by, filter = asked, error = %trouble, "dead letters could not be discarded from the page");
                 Err(trouble)
             }
         }

@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use super::super::Page;
 use super::super::dead_letter_jobs::{JobError, OperatorContext};
 use super::super::parsed_request::{ParsedRequest, failed};
+use super::filter::as_options;
 use super::{json_response, reader};
 use crate::dead_letters::{BrowseCounts, DeadLettersError, Filter};
 
@@ -49,17 +50,17 @@ pub(in super::super) async fn export(
     request.client.may_stay(DONE_WITHIN);
     let (parts, mut sent) = mpsc::channel::<Bytes>(PARTS);
     let (peer, by) = (request.peer(), who.to_string());
-    let asked = request.query.unwrap_or_default();
+    let asked = as_options(&request.query.unwrap_or_default());
     let working = tokio::spawn(async move {
         let job = page.jobs.run(async move |context, _| {
             let (exported, bytes) = send_archive(&context, &filter, parts).await;
             match &exported {
                 Ok(counts) => {
                     context.now_has(counts.letters);
-                    tracing::warn!(event = "page_exported", %peer, by, filter = ?asked, letters = counts.matching, bytes, "dead letters exported from the page, with their bodies");
+                    tracing::warn!(event = "page_exported", %peer, by, filter = asked, letters = counts.matching, bytes, "dead letters exported from the page, with their bodies");
                 }
                 Err(trouble) => {
-                    tracing::warn!(event = "page_export_failed", %peer, by, filter = ?asked, bytes, error = %trouble, "dead letters could not be exported from the page");
+                    tracing::warn!(event = "page_export_failed", %peer, by, filter = asked, bytes, error = %trouble, "dead letters could not be exported from the page");
                 }
             }
             drop(guard);

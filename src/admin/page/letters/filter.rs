@@ -6,6 +6,10 @@ use serde::Deserialize;
 
 use crate::dead_letters::Filter;
 use crate::dead_letters::argument_parsers::{jid, kind, moment};
+use crate::untrusted::one_line;
+
+/// Bytes of a filter in a line of the log: some hundred letters that were chosen one by one.
+const LONGEST_FILTER: usize = 4000;
 
 /// The filter in a body: each name with its values.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -14,11 +18,39 @@ pub(super) struct FilterBody(BTreeMap<String, Vec<String>>);
 
 impl FilterBody {
     pub(super) fn parse(&self) -> Result<Filter, String> {
+        filter(&self.pairs())
+    }
+
+    /// As the commands' options, for the log.
+    pub(super) fn as_options(&self) -> String {
+        as_options(&self.pairs())
+    }
+
+    fn pairs(&self) -> Vec<(String, String)> {
         let each = |(name, values): (&String, &Vec<String>)| {
             values.iter().map(|it| (name.clone(), it.clone())).collect::<Vec<_>>()
         };
-        filter(&self.0.iter().flat_map(each).collect::<Vec<_>>())
+        self.0.iter().flat_map(each).collect()
     }
+}
+
+/// A filter as the options of a command that means the same letters, for the log.
+pub(super) fn as_options(pairs: &[(String, String)]) -> String {
+    if pairs.is_empty() {
+        return "none (all letters)".to_owned();
+    }
+    let option = |(name, value): &(String, String)| format!("--{name} {}", in_shell(value));
+    let options = pairs.iter().map(option).collect::<Vec<_>>().join(" ");
+    one_line(&options, LONGEST_FILTER)
+}
+
+/// As a word of a shell.
+fn in_shell(value: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.:/@%+,=".contains(c);
+    if !value.is_empty() && value.chars().all(is_plain) {
+        return value.to_owned();
+    }
+    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 /// The command line's filters, by the same names.

@@ -43,3 +43,14 @@ fn a_filter_in_a_body_is_read_like_one_in_a_query() {
         assert!(read(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn a_filter_is_logged_as_the_options_that_mean_the_same() {
+    let body = r#"{"reason": ["rejected", "too_large"], "user": ["ann@h"], "error": ["it's \u001b[0m \u202enot"]}"#;
+    let body: FilterBody = serde_json::from_str(body).unwrap();
+    let expected = r"--error 'it'\''s [0m not' --reason rejected --reason too_large --user ann@h";
+    assert_eq!(body.as_options(), expected);
+    assert_eq!(FilterBody::default().as_options(), "none (all letters)");
+    let many = vec![("id".to_owned(), "3f1c".to_owned()); 1000];
+    assert!(filter::as_options(&many).len() < 4010);
+}
