@@ -249,7 +249,7 @@ fn check_headers(parsed: &ParsedHeaders, signed: Option<bool>, bytes: usize) {
     let shown = printable_json(&json);
     let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).expect("JSON");
     assert_eq!(value(&shown), value(&json), "shown is what is there");
-    for line in [printable(&parsed.reason, false), printable(&json, false), shown] {
+    for line in [printable(&parsed.reason, false), printable(&json, false), shown.into_owned()] {
         let is_raw = |c: char| {
             c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         };

@@ -226,8 +226,10 @@ mod tests {
         assert_eq!(printable("one\ntwo", false), "one\\ntwo");
         assert_eq!(printable("\u{202e}txet ü€\u{e0041}", false), "\\u{202e}txet ü€\\u{e0041}");
         let text = "a\u{1b}\u{9b}2J\u{202e}\nb\u{e0041}";
-        let shown = printable_json(&serde_json::to_string(text).unwrap());
+        let json = serde_json::to_string(text).unwrap();
+        let shown = printable_json(&json);
         assert_eq!(shown, r#""a\u001b\u009b2J\u202e\nb\udb40\udc41""#);
         assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), text);
+        assert!(matches!(printable_json(r#"{"a": "ü€ plain"}"#), Cow::Borrowed(_)));
     }
 }
