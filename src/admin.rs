@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) name: String,
     /// The worker's.
     pub(crate) stop: Stop,
+    /// Whether the page reads or replays dead letters, which ends in order after a stop.
+    pub(crate) busy: watch::Sender<bool>,
     /// Connections at once.
     pub(crate) connections: usize,
 }

@@ -80,7 +80,8 @@ impl Page {
         let about = About::new(&setup.config, &setup.name);
         let access = AccessControl::new(&setup.config.admin);
         let context = OperatorContext::new(setup.config, setup.router, setup.name);
-        let (jobs, running_jobs) = DeadLetterJobs::new(context, watchers.subscribe(), setup.stop);
+        let watching = watchers.subscribe();
+        let (jobs, running_jobs) = DeadLetterJobs::new(context, watching, setup.stop, setup.busy);
         let page = Arc::new(Self {
             access,
             about,

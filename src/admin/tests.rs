@@ -36,13 +36,11 @@ impl Server {
         let config = Config::load(&inputs, &[DefaultPlugin::NAME]).unwrap();
         let listener = listen("127.0.0.1:0", &config.admin).unwrap();
         let router = config.router(&Plugins::default()).unwrap();
-        let (stop, stopped) = watch::channel(false);
-        let name = "test".to_owned();
-        let metrics = Arc::default();
-        let log = RecentLog::default();
-        let setup =
-            Setup { status, metrics, log, config, router, name, stop: stopped, connections: 128 };
-        Self { at: serve(listener, setup).unwrap(), status: sender, _stop: stop }
+        let (sending, stop) = watch::channel(false);
+        let (name, busy) = ("test".to_owned(), watch::Sender::new(false));
+        let (metrics, log, connections) = (Arc::default(), RecentLog::default(), 128);
+        let setup = Setup { status, metrics, log, config, router, name, stop, busy, connections };
+        Self { at: serve(listener, setup).unwrap(), status: sender, _stop: sending }
     }
 
     fn connect(&self) -> TcpStream {

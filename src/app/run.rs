@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::LocalSet;
+use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
 use super::signals::stop_on_signals;
@@ -31,6 +32,10 @@ use crate::sns::Sns;
 /// For the collector to take the last spans, when all else is done.
 const SPANS_WITHIN: Duration = Duration::from_secs(2);
 
+/// For what the page does with dead letters to end, when all else is done. It was told to stop when the workers were; to close a
+/// connection on which many letters are coming takes seconds.
+const JOBS_WITHIN: Duration = Duration::from_secs(6);
+
 /// What there is before the first connection is made.
 struct Prepared {
     router: Rc<Router>,
@@ -38,6 +43,8 @@ struct Prepared {
     metrics: Arc<Metrics>,
     /// Where to say how things are.
     status: watch::Sender<Status>,
+    /// Whether the page does something with dead letters.
+    jobs: watch::Receiver<bool>,
     exporter: Option<Exporter>,
 }
 
@@ -70,13 +77,14 @@ fn prepare(
         tracing::warn!(event = "plugin_sample_failed", %remark, "plugin fails on a sample event; `check` shows all findings");
     }
     let metrics = Arc::new(Metrics::new());
-    let status = start_admin(config, plugins, &metrics, log, &stop, share.admin_connections)
-        .map_err(failed)?;
+    let (status, jobs) =
+        start_admin(config, plugins, &metrics, log, &stop, share.admin_connections)
+            .map_err(failed)?;
     let exporter = open_exporter(config, &metrics).map_err(failed)?;
-    Ok(Prepared { router: Rc::new(router), stop, metrics, status, exporter })
+    Ok(Prepared { router: Rc::new(router), stop, metrics, status, jobs, exporter })
 }
 
-/// Serves the operator's side, unless it is switched off, and returns where to say how things are.
+/// Serves the operator's side, unless it is switched off. Returns where to say how things are, and whether the page is at work.
 fn start_admin(
     config: &Config,
     plugins: &Plugins,
@@ -84,8 +92,9 @@ fn start_admin(
     log: RecentLog,
     stop: &Stop,
     connections: usize,
-) -> Result<watch::Sender<Status>, String> {
+) -> Result<(watch::Sender<Status>, watch::Receiver<bool>), String> {
     let (status_sender, status) = watch::channel(Status::starting());
+    let (busy, jobs) = watch::channel(false);
     if config.admin.token_is_short() {
         tracing::warn!(event = "token_too_short", "{}", check::SHORT_TOKEN);
     }
@@ -107,12 +116,13 @@ fn start_admin(
             router: config.router(plugins).map_err(|error| error.to_string())?,
             name: worker_name(),
             stop: stop.clone(),
+            busy,
             connections,
         };
         admin::serve(listener, setup)
             .map_err(|error| format!("cannot serve admin.listen: {error}"))?;
     }
-    Ok(status_sender)
+    Ok((status_sender, jobs))
 }
 
 /// Exports spans, if that is configured.
@@ -136,7 +146,7 @@ fn warn_of_topics(config: &Config) {
 }
 
 async fn run_workers(config: Config, prepared: Prepared) {
-    let Prepared { router, stop, metrics, status, exporter } = prepared;
+    let Prepared { router, stop, metrics, status, mut jobs, exporter } = prepared;
     running::watch_this_thread();
     let name = worker_name();
     let sources = config.amqp.sources.len();
@@ -154,6 +164,8 @@ async fn run_workers(config: Config, prepared: Prepared) {
     };
     wiring.run(&config, queue, stop, status).await;
     dead_letters.close().await;
+    // Without a page there is nobody who could be busy.
+    let _ = timeout(JOBS_WITHIN, jobs.wait_for(|busy| !busy)).await;
     if let Some(exporter) = exporter {
         exporter.close(SPANS_WITHIN).await;
     }

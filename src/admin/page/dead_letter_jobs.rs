@@ -20,7 +20,7 @@ use tokio::time::sleep;
 pub(super) use self::context::OperatorContext;
 pub(super) use self::job::Job;
 use super::Watchers;
-use crate::dead_letters::{DeadLettersError, Filter, Stop};
+use crate::dead_letters::{DeadLettersError, Filter, Stop, stopped};
 
 /// Jobs that may wait for their turn; further ones are refused.
 const WAITING: usize = 8;
@@ -58,6 +58,7 @@ pub(super) struct DeadLetterJobs {
     tasks: mpsc::Sender<Task>,
     job: watch::Sender<Option<Job>>,
     stop: watch::Sender<bool>,
+    worker: Stop,
     dead_letters: watch::Receiver<Option<u64>>,
     waits_in_line: Arc<AtomicBool>,
     is_exporting: Arc<AtomicBool>,
@@ -76,11 +77,12 @@ impl Drop for ExportGuard {
 }
 
 impl DeadLetterJobs {
-    /// The queue of jobs; they run while the second value is polled.
+    /// The queue of jobs; they run while the second value is polled, and `busy` says whether one does.
     pub(super) fn new(
         context: OperatorContext,
         watchers: watch::Receiver<Watchers>,
         worker: Stop,
+        busy: watch::Sender<bool>,
     ) -> (Self, impl Future<Output = ()>) {
         let (tasks, todo) = mpsc::channel(WAITING);
         let dead_letters = context.count.subscribe();
@@ -93,6 +95,7 @@ impl DeadLetterJobs {
             tasks,
             job,
             stop: stop.clone(),
+            worker: worker.clone(),
             dead_letters,
             waits_in_line,
             is_exporting,
@@ -101,7 +104,7 @@ impl DeadLetterJobs {
         let context = Rc::new(context);
         let working = async move {
             let counting = count::keep(Rc::clone(&context), watchers);
-            let running = run_jobs(context, todo, tell);
+            let running = run_jobs(context, todo, tell, busy);
             tokio::join!(running, counting, stop_with_the_worker(worker, stop));
         };
         (jobs, working)
@@ -132,8 +135,13 @@ impl DeadLetterJobs {
 
     /// # Errors
     ///
-    /// A job uses the queue that may take long.
+    /// A job uses the queue that may take long, or none would be finished.
     fn is_free(&self) -> Result<(), JobError> {
+        if *self.worker.borrow() {
+            return Err(JobError::Busy(
+                "the worker is stopping; use another worker's page, or the command",
+            ));
+        }
         if self.is_replaying() {
             return Err(JobError::Busy(
                 "a replay uses the dead-letter queue; wait until it has ended, or stop it",
@@ -154,7 +162,7 @@ impl DeadLetterJobs {
         Ok(ExportGuard(Arc::clone(&self.is_exporting)))
     }
 
-    /// Runs a job in its turn, and returns its result. If the client has gone, the job is told to stop.
+    /// Runs a job in its turn, and returns its result. If the client has gone, or the worker stops, the job is told to stop.
     pub(super) async fn ask<T, F>(
         &self,
         work: impl FnOnce(Rc<OperatorContext>, Stop) -> F + Send + 'static,
@@ -177,13 +185,20 @@ impl DeadLetterJobs {
         F: Future<Output = Result<T, DeadLettersError>> + 'static,
     {
         let (mut reply, answer) = oneshot::channel();
+        let mut worker = self.worker.clone();
         let task: Task = Box::new(move |context| {
             let working = async move {
                 let (tell, stop) = watch::channel(false);
                 let mut work = pin!(work(context, stop));
+                let ends = async {
+                    tokio::select! {
+                        () = reply.closed() => {}
+                        () = stopped(&mut worker) => {}
+                    }
+                };
                 let done = tokio::select! {
                     done = &mut work => done,
-                    () = reply.closed() => {
+                    () = ends => {
                         tell.send_replace(true);
                         work.await
                     }
@@ -244,11 +259,14 @@ async fn run_jobs(
     context: Rc<OperatorContext>,
     mut todo: mpsc::Receiver<Task>,
     ended: Arc<Notify>,
+    busy: watch::Sender<bool>,
 ) {
     while let Some(task) = todo.recv().await {
+        busy.send_replace(true);
         context.is_looking.set(true);
         task(Rc::clone(&context)).await;
         context.is_looking.set(false);
+        busy.send_replace(false);
         // It may have been given up while it waited.
         context.waits_in_line.store(false, Ordering::Relaxed);
         ended.notify_one();

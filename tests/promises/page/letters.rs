@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -175,6 +176,47 @@ async fn an_export_that_nobody_takes_ends_and_the_letters_stay() {
     let seen = admin.read("/api/dead-letters", &[&bearer()]).await;
     assert_eq!(seen.json()["letters"], 40, "the queue is free again: {seen:?}");
     worker.stop().await;
+    stand.take_dead_letters(40).await;
+    stand.leave_nothing().await;
+}
+
+/// Not when its grace is over, and not as if that were all.
+#[tokio::test]
+async fn an_export_ends_with_the_worker_that_stops_and_the_client_notices() {
+    let (stand, sns) = (Stand::new("page-export-stop").await, FakeSns::start());
+    let settings = [("SNS__ATTEMPT_TIMEOUT_MS", "60000")];
+    let (worker, admin) = worker_on(&stand, &sns, &settings).await;
+    let large = |number| {
+        let letter = Letter::number(&stand, number);
+        Letter { body: vec![b'x'; 1 << 20], ..letter }
+    };
+    stand.bury((0..40).map(large)).await;
+    // It has something to finish, for longer than the export takes to end.
+    sns.set_latency(Duration::from_secs(15));
+    stand.publish(crate::support::Event::chat("ann@h", "bob@h", "hi")).await;
+    sns.until(|counts| counts.in_flight == 1).await;
+    let mut stream = TcpStream::connect(admin.address()).await.unwrap();
+    let head =
+        format!("GET {EXPORT} HTTP/1.1\r\nHost: {}\r\n{}\r\n\r\n", admin.address(), bearer());
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut text = vec![0; 12];
+    stream.read_exact(&mut text).await.unwrap();
+    assert!(text.ends_with(b"200"), "{text:?}");
+    worker.signal(Signal::SIGTERM);
+    let log = worker.logged("page_export_failed").await;
+    let error = log["error"].as_str().unwrap();
+    assert!(error.contains("worker stops") || error.contains("stopped before"), "{log}");
+    stand.has_ready(&stand.dead_letter_queue(), 40).await;
+    let late = admin.read("/api/dead-letters", &[&bearer()]).await;
+    assert!(late.status == 409 && late.body.contains("is stopping"), "{late:?}");
+    // Reset or closed, and without the chunk that ends a transfer.
+    let _ = stream.read_to_end(&mut text).await;
+    let text = String::from_utf8(text).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let answer = Answer { status: 200, head: head.to_owned(), body: body.to_owned() };
+    assert_eq!(whole(&answer), None, "it looks like the whole archive");
+    let exit = worker.wait().await;
+    assert_eq!((exit.status.code(), exit.totals().published), (Some(0), 1), "{exit:?}");
     stand.take_dead_letters(40).await;
     stand.leave_nothing().await;
 }

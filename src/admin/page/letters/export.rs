@@ -2,7 +2,7 @@
 //!
 //! The archive goes out while the queue is read. What a slow client has not taken waits in the broker: in memory there are
 //! [`PARTS`] parts and what a browse keeps at most. A client that takes nothing for a while ends the export, and an archive
-//! that is cut off has no last line, which `import` and the page notice.
+//! that is cut off has no last line, which `import` and the page notice. So does a worker that stops.
 
 use std::cell::Cell;
 use std::io;
@@ -24,7 +24,7 @@ use super::super::dead_letter_jobs::{JobError, OperatorContext};
 use super::super::parsed_request::{ParsedRequest, failed};
 use super::filter::as_options;
 use super::{json_response, reader};
-use crate::dead_letters::{BrowseCounts, DeadLettersError, Filter};
+use crate::dead_letters::{BrowseCounts, DeadLettersError, Filter, Stop, stopped};
 
 /// Parts of an archive that wait for the client.
 const PARTS: usize = 4;
@@ -52,8 +52,8 @@ pub(in super::super) async fn export(
     let (peer, by) = (request.peer(), who.to_string());
     let asked = as_options(&request.query.unwrap_or_default());
     let working = tokio::spawn(async move {
-        let job = page.jobs.run(async move |context, _| {
-            let (exported, bytes) = send_archive(&context, &filter, parts).await;
+        let job = page.jobs.run(async move |context, stop| {
+            let (exported, bytes) = send_archive(&context, &filter, parts, stop).await;
             match &exported {
                 Ok(counts) => {
                     context.now_has(counts.letters);
@@ -78,23 +78,34 @@ pub(in super::super) async fn export(
     }
 }
 
-/// Sends the archive in parts, as long as the client takes them. Returns also how many bytes it has.
+/// Sends the archive in parts, as long as the client takes them and the worker does not stop. Returns also how many bytes it has.
 async fn send_archive(
     context: &OperatorContext,
     filter: &Filter,
     parts: mpsc::Sender<Bytes>,
+    worker: Stop,
 ) -> (Result<BrowseCounts, DeadLettersError>, usize) {
     let (tell, stop) = watch::channel(false);
-    let bytes = Cell::new(0);
+    let (bytes, mut stops) = (Cell::new(0), worker.clone());
     let exporting = context.dead_letters.export_in_parts(filter, &stop, async |part| {
         bytes.set(bytes.get() + part.len());
-        let taken = timeout(TAKEN_WITHIN, parts.send(part.into())).await;
-        taken.is_ok_and(|it| it.is_ok()).then_some(()).ok_or_else(gone)
+        tokio::select! {
+            taken = timeout(TAKEN_WITHIN, parts.send(part.into())) => {
+                taken.is_ok_and(|it| it.is_ok()).then_some(()).ok_or_else(gone)
+            }
+            () = stopped(&mut stops) => Err(stopping()),
+        }
     });
-    let mut exporting = pin!(exporting);
+    let (mut exporting, mut worker) = (pin!(exporting), worker);
+    let ends = async {
+        tokio::select! {
+            () = parts.closed() => {}
+            () = stopped(&mut worker) => {}
+        }
+    };
     let exported = tokio::select! {
         exported = &mut exporting => exported,
-        () = parts.closed() => {
+        () = ends => {
             tell.send_replace(true);
             exporting.await
         }
@@ -104,6 +115,10 @@ async fn send_archive(
 
 fn gone() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, "the client took no further part of it in time")
+}
+
+fn stopping() -> io::Error {
+    io::Error::new(io::ErrorKind::Interrupted, "the worker stops")
 }
 
 type Working = JoinHandle<Result<BrowseCounts, JobError>>;
