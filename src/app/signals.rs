@@ -1,4 +1,5 @@
-//! Signals: the first SIGTERM, SIGINT (Ctrl-C) or SIGHUP stops a command in order, the second one ends it at once.
+//! Signals: the first SIGTERM, SIGINT (Ctrl-C) or SIGHUP stops a command in order, another one ends it at once, as far as it is
+//! no part of the same request.
 //!
 //! One request may come as two signals: `timeout` and some service managers signal the process and its group, and
 //! systemd's `SendSIGHUP=` sends SIGHUP after SIGTERM.

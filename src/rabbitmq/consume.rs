@@ -125,7 +125,7 @@ impl RabbitQueue {
 struct Ensured {
     /// Whether only one consumer of the queue gets messages, where that is sure for as long as the session lasts.
     single_active: Option<bool>,
-    /// The same when the first session began; somebody may have created the queue anew since.
+    /// The same as far as is known; of a queue that is used as it is, since it was asked, and somebody may have created it anew.
     is_single: bool,
     may_look: bool,
     /// Only one consumer of the queue gets messages, or that is not known and order is to be kept.

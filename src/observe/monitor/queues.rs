@@ -32,9 +32,9 @@ impl Monitor {
     pub(super) fn share(&self) -> f64 {
         let (ready, consumers) = self.queue.get();
         if self.is_single_active.get() {
-            // RabbitMQ tells nobody who is active. Where messages wait, the active one gets some; a quorum queue counts only that one.
+            // RabbitMQ tells nobody who is active. Where messages wait, the active one gets some.
             let has_come = self.deliveries.get() > self.deliveries_before.get();
-            return if has_come || consumers == 0 { ready.into() } else { 0.0 };
+            return if has_come { ready.into() } else { 0.0 };
         }
         // A quorum queue counts the active consumer alone, whose share is all then; a classic one counts those that stand by, too.
         let is_standby = self.seen.borrow().state == State::Standby && consumers <= 1;

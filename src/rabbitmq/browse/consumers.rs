@@ -17,7 +17,7 @@ use super::probe::{self, Probe, Returns};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::wire::Notes;
-use crate::rabbitmq::consume::cancelled;
+use crate::rabbitmq::consume::cancelled::{self, Held};
 use crate::rabbitmq::consume::consumer::options::arguments;
 use crate::rabbitmq::headers::amqp_message::message;
 use crate::rabbitmq::message::Message;
@@ -192,7 +192,7 @@ impl Cancellation {
         let (this, tell, queue) = (Arc::clone(self), tell.clone(), queue.to_owned());
         self.runtime.spawn(async move {
             let cause = tokio::select! {
-                cause = cancelled::cause(&this.broker, &queue, true) => cause,
+                cause = cancelled::cause(&this.broker, &queue, Held::Shortly) => cause,
                 () = tell.closed() => return,
             };
             let _ = tell.send(Arrival::End(SourceError::Failed(cause)));

@@ -29,7 +29,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::consume::ack_tracker::AckTracker;
-use crate::rabbitmq::consume::cancelled;
+use crate::rabbitmq::consume::cancelled::{self, Held};
 use crate::rabbitmq::consume::watchdog::{Suspicion, Verdict, Watchdog};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
@@ -69,6 +69,9 @@ pub(in crate::rabbitmq) struct SourceConsumer {
     consumers: u32,
     /// The session before was a standby's, which is still to be told.
     stands_by_still: bool,
+    /// Why the broker has cancelled it.
+    asking: Option<LocalBoxFuture<'static, SourceError>>,
+    began: Instant,
     /// A request to the broker that is not answered yet.
     pending_request: Option<LocalBoxFuture<'static, Result<BrokerReply, SourceError>>>,
 }
@@ -89,6 +92,10 @@ impl SourceConsumer {
         watchdog: Watchdog,
     ) -> Result<Self, SourceError> {
         let stage = Stage::First(Instant::now() + ESTABLISHED);
+        if options.keeps_consumer {
+            // What did not fit may have been settled; only another session can have a larger prefetch.
+            options.sizes.have_moved();
+        }
         let first = if options.keeps_consumer { options.prefetch } else { FIRST_PREFETCH };
         let prefetch = options.fitting().min(first);
         let consumer = consume(&options, 1, prefetch).await?;
@@ -109,6 +116,8 @@ impl SourceConsumer {
             due: Box::pin(sleep(ESTABLISHED)),
             last: 0,
             consumers: 1,
+            asking: None,
+            began: Instant::now(),
             pending_request: None,
         })
     }
@@ -129,6 +138,9 @@ impl SourceConsumer {
             if self.stage == Stage::Gone {
                 let is_held = self.open(&tracker.borrow()) > 0;
                 return Err(self.cancelled(is_held).await);
+            }
+            if self.come.is_empty() && self.has_outgrown(&tracker.borrow()) {
+                return Err(SourceError::Renewal);
             }
             if let Some(delivery) = self.come.pop_front() {
                 return Ok(delivery);
@@ -271,11 +283,18 @@ impl SourceConsumer {
         Ok(())
     }
 
-    /// The broker gives no reason, so that is asked for.
-    async fn cancelled(&self, is_held: bool) -> SourceError {
-        let ConsumeOptions { broker, queue, .. } = &self.options;
-        let cause = cancelled::cause(broker, queue, is_held).await;
-        SourceError::Failed(format!("the consumer of `{queue}` was cancelled: {cause}"))
+    /// The broker gives no reason, so that is asked for; once, however often this is dropped while it waits.
+    async fn cancelled(&mut self, is_held: bool) -> SourceError {
+        let ConsumeOptions { broker, queue, timeout, .. } = self.options.clone();
+        let lived = self.began.elapsed();
+        let held = Held::of(is_held, timeout.is_none_or(|timeout| lived >= timeout));
+        let asking = self.asking.get_or_insert_with(|| {
+            Box::pin(async move {
+                let cause = cancelled::cause(&broker, &queue, held).await;
+                SourceError::Failed(format!("the consumer of `{queue}` was cancelled: {cause}"))
+            })
+        });
+        asking.await
     }
 
     fn broken(&self, error: &lapin::Error) -> SourceError {

@@ -1,6 +1,7 @@
-//! The broker that a source has met: said in the log and on the page, once until it is another one.
+//! The brokers that a source has met: said in the log once, and on the page. The nodes of a cluster may have several versions.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::config::Amqp;
@@ -8,9 +9,12 @@ use crate::observe::monitor::{Monitor, SeenBroker};
 use crate::rabbitmq::caveats::caveats;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
-/// The broker of the last session.
+/// Those of former sessions, by what they say that they are; and the last one.
 #[derive(Debug, Default)]
-pub(super) struct Met(RefCell<Option<Arc<SeenBroker>>>);
+pub(super) struct Met(RefCell<(BTreeMap<String, Arc<SeenBroker>>, String)>);
+
+/// So many are remembered. Each broker says what it is, and may say something else each time.
+const MOST: usize = 16;
 
 impl Met {
     /// The source of this name is connected to it. Returns whether it is another broker, or version, than before. The first source
@@ -23,9 +27,9 @@ impl Met {
         monitor: Option<&Monitor>,
     ) -> bool {
         let name = connection.server().to_string();
-        let mut met = self.0.borrow_mut();
-        let is_another = met.as_ref().is_none_or(|it| it.name != name);
-        if is_another {
+        let (met, last) = &mut *self.0.borrow_mut();
+        let is_another = *last != name;
+        if !met.contains_key(&name) {
             let caveats = caveats(connection.server(), amqp);
             let is_first = amqp.sources.first().is_some_and(|it| it.name == source);
             for caveat in caveats.iter().filter(|_| is_first) {
@@ -36,11 +40,15 @@ impl Met {
                     "a promise of this program is weaker on this broker"
                 );
             }
-            *met = Some(Arc::new(SeenBroker { name, caveats }));
+            if met.len() == MOST {
+                met.clear();
+            }
+            met.insert(name.clone(), Arc::new(SeenBroker { name: name.clone(), caveats }));
         }
-        if let (Some(monitor), Some(met)) = (monitor, &*met) {
-            monitor.is_on(Arc::clone(met));
+        if let (Some(monitor), Some(seen)) = (monitor, met.get(&name)) {
+            monitor.is_on(Arc::clone(seen));
         }
+        *last = name;
         is_another
     }
 }

@@ -17,6 +17,9 @@ use crate::config::{Amqp, QueueType, Source};
 const DISCONNECTED_TIMEOUT: &str = "x-consumer-disconnected-timeout";
 const DISCONNECTED_TIMEOUT_MS: i64 = 1000;
 
+/// What is said of a queue without that argument.
+const UNSET: &str = "not set (a minute, unless a policy sets it)";
+
 /// The two arguments, as far as they are set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rabbitmq) struct OrderArguments {
@@ -101,8 +104,7 @@ impl OrderArguments {
             ),
             (true, true) if self.disconnected_timeout != wanted.disconnected_timeout => {
                 let timeout = self.disconnected_timeout;
-                let timeout =
-                    timeout.map_or("not set (a minute)".to_owned(), |it| format!("{it} ms"));
+                let timeout = timeout.map_or(UNSET.to_owned(), |it| format!("{it} ms"));
                 format!(
                     "its {DISCONNECTED_TIMEOUT} is {timeout}: RabbitMQ from 4.3 on returns what a worker on a lost node held after that \
                      time, and delivers later events first"

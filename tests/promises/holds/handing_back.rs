@@ -1,6 +1,6 @@
 //! What is handed back, on queues of both types.
 
-use super::{chat, delete_topic, leave_after, room, worker_on};
+use super::{accepts, chat, delete_topic, leave_after, room, worker_on};
 use crate::fake_sns::{FakeSns, RequestFault, next};
 use crate::order::SHARED;
 use crate::support::{Stand, Worker, header, number_in, on_both_brokers};
@@ -70,6 +70,24 @@ on_both_brokers! {
         keeps_its_order(stand, &[]).await;
     }
 
+    /// The standby takes over what the first worker hands back, and both have a turn.
+    async fn a_standby_takes_over_what_is_handed_back_in_order(stand: Stand) {
+        let sns = FakeSns::start();
+        sns.record();
+        delete_topic(&stand, &sns, "muc");
+        let settings = [&SHORT[..], &[("SNS__ORDERING", "per-key")]].concat();
+        let first = worker_on(&stand, &sns, &settings).await;
+        stand.publish_all((0..50).map(room)).await;
+        let second = worker_on(&stand, &sns, &settings).await;
+        first.logged("requeued_held_too_long").await;
+        second.logged("requeued_held_too_long").await;
+        sns.heal();
+        accepts(&stand, &sns, "muc", 50).await;
+        assert_eq!(numbers(&sns), (0..50).collect::<Vec<_>>());
+        first.stop().await;
+        leave_after(stand, &sns, second, "muc", 50).await;
+    }
+
     async fn a_quorum_queue_that_workers_share_keeps_the_order_of_what_is_handed_back(stand: Stand) {
         keeps_its_order(stand, &[SHARED]).await;
     }
@@ -86,7 +104,7 @@ async fn keeps_its_order(stand: Stand, settings: &[(&str, &str)]) {
     is_handed_back(&stand, &worker, 50).await;
     assert!(!stand.has_queue(&stand.held_queue()).await, "there is nothing to park");
     sns.heal();
-    super::accepts(&stand, &sns, "muc", 50).await;
+    accepts(&stand, &sns, "muc", 50).await;
     assert_eq!(numbers(&sns), (0..50).collect::<Vec<_>>());
     leave_after(stand, &sns, worker, "muc", 50).await;
 }

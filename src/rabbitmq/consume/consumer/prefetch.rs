@@ -24,6 +24,15 @@ impl SourceConsumer {
         !self.options.keeps_consumer && self.stage != Stage::Gone && !is_full
     }
 
+    /// Whether a consumer that is followed by no larger one had too small a prefetch and nothing to do: then a new session costs
+    /// nothing. It had been given little since its deliveries were large.
+    pub(super) fn has_outgrown(&mut self, tracker: &AckTracker) -> bool {
+        self.options.keeps_consumer
+            && self.full < self.options.prefetch
+            && self.open(tracker) == 0
+            && self.may_be_more(tracker)
+    }
+
     /// Takes all that has come, so that it is known how much that is.
     pub(super) fn gather(&mut self) -> Result<(), SourceError> {
         while self.stage != Stage::Gone

@@ -46,6 +46,8 @@ impl SourceConsumer {
         }
         match single_active {
             Some(false) => return Err(self.forgotten(waiting)),
+            // To this consumer something has come, so it is the active one.
+            Some(true) if last > 0 => return Err(self.forgotten(waiting)),
             None if !self.watchdog.is_silent_again() => return Err(SourceError::Renewal),
             None | Some(true) => {}
         }

@@ -67,7 +67,7 @@ fn a_deviation_says_what_it_means_for_order() {
     for (found, wanted, part) in [
         (order(None, None), wanted, "order is kept within each of them only"),
         (wanted, order(None, None), "one worker at a time consumes it"),
-        (order(Some(true), None), wanted, "not set (a minute)"),
+        (order(Some(true), None), wanted, "not set (a minute, unless a policy"),
         (order(Some(true), Some(5)), wanted, "is 5 ms"),
     ] {
         let said = found.deviation(wanted).unwrap();
