@@ -30,8 +30,9 @@ use crate::publish::hold::WaitBudget;
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
 
-/// A session that has lived so long was a good one: the next pause is a short one again.
-const STABLE: Duration = Duration::from_mins(1);
+/// A session that has lived so long was a good one: the next pause is a short one again. Nodes that are restarted in turn may come
+/// within seconds of each other; and where a broker ends each session, a pause now and then is a tenth of that time.
+const STABLE: Duration = Duration::from_secs(5);
 
 /// For leaving the broker properly, after the grace.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
