@@ -6,13 +6,16 @@ pub(crate) mod refusal;
 pub(crate) mod tls;
 pub(crate) mod wire;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, ConnectionProperties};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use self::broker_connection::BrokerConnection;
 use self::refusal::{explain_connecting, refused};
@@ -23,6 +26,10 @@ use crate::outcome::SourceError;
 /// For one try of one node: TCP, TLS, and AMQP's handshake. A URI may ask for another
 /// (`connection_timeout`, in milliseconds).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A node that has not answered by then is not alone any more: the next one is tried beside it. One that is switched off says nothing,
+/// while a handshake of one that runs rarely takes as long.
+const NEXT_NODE_AFTER: Duration = Duration::from_secs(2);
 
 /// For one answer of the broker. A channel that publishes right after its queue's leader
 /// has died may get neither ack nor nack, so nothing is awaited without a bound.
@@ -69,9 +76,8 @@ impl Broker {
         self.amqp.uris.get(self.last.load(Ordering::Relaxed))
     }
 
-    /// Connects to the first node that answers, beginning with the one that did last. Recovery
-    /// is off: lapin's own can hang for ever after a kill of the broker, and it would keep
-    /// receipts that are void.
+    /// Connects to the first node that answers, beginning with the one that did last; one that is silent is soon not waited for
+    /// alone. Recovery is off: lapin's own can hang for ever after a kill of the broker, and it would keep receipts that are void.
     ///
     /// # Errors
     ///
@@ -79,17 +85,31 @@ impl Broker {
     pub async fn connect(&self, purpose: &str) -> Result<BrokerConnection, SourceError> {
         let uris = &self.amqp.uris;
         let last = self.last.load(Ordering::Relaxed);
-        let mut refusals = Vec::new();
-        for index in (0..uris.len()).map(|step| (last + step) % uris.len()) {
-            let uri = &uris[index];
-            match self.connect_to(uri, purpose).await {
-                Ok(connection) => {
-                    self.last.store(index, Ordering::Relaxed);
-                    return Ok(connection);
-                }
-                Err(refusal) => refusals.push(format!("{uri}: {refusal}")),
+        let mut steps = 0..uris.len();
+        let mut refusals = BTreeMap::new();
+        let mut tries = FuturesUnordered::new();
+        loop {
+            if let Some(step) = steps.next() {
+                let index = (last + step) % uris.len();
+                tries.push(
+                    async move { (step, index, self.connect_to(&uris[index], purpose).await) },
+                );
+            }
+            tokio::select! {
+                answer = tries.next() => match answer {
+                    Some((_, index, Ok(connection))) => {
+                        self.last.store(index, Ordering::Relaxed);
+                        return Ok(connection);
+                    }
+                    Some((step, index, Err(refusal))) => {
+                        refusals.insert(step, format!("{}: {refusal}", uris[index]));
+                    }
+                    None => break,
+                },
+                () = sleep(NEXT_NODE_AFTER), if !steps.is_empty() => {}
             }
         }
+        let refusals: Vec<_> = refusals.into_values().collect();
         Err(SourceError::Failed(format!("cannot connect to RabbitMQ at {}", refusals.join("; "))))
     }
 

@@ -7,7 +7,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::fake_sns::FakeSns;
-use crate::support::{Event, OwnBroker, Stand, Worker, number_in, wait_for};
+use crate::support::{
+    Door, Event, OwnBroker, Proxy, Stand, Worker, number_in, on_both_brokers, wait_for,
+};
 
 fn chat(number: u32) -> Event {
     Event::chat("alice@localhost", "bob@localhost", &number.to_string())
@@ -63,4 +65,21 @@ async fn a_broker_that_restarts_in_order_is_found_again() {
     assert_eq!(worker.count("consuming"), 2, "{:#?}", worker.log());
     assert_eq!(worker.stop().await.status.code(), Some(0));
     stand.again().await.leave_nothing().await;
+}
+
+on_both_brokers! {
+    /// As one that is switched off, and whose address nobody answers for.
+    async fn the_next_node_is_tried_beside_one_that_is_silent(stand: Stand) {
+        let silent = Proxy::start(&stand.amqp_uri, Door::Silent).await;
+        let good = Proxy::start(&stand.amqp_uri, Door::Open).await;
+        // Were it waited for alone, the worker would not consume in the time that this test has.
+        let hour = "?connection_timeout=3600000";
+        let uris = [&silent, &good].map(|node| format!("{}{hour}", node.instead_of(&stand.amqp_uri)));
+        let uris = uris.join(",");
+        let worker = Worker::start_with(&stand, &[("AMQP__URI", ""), ("AMQP__URIS", &uris)]).await;
+        assert_eq!(worker.count("not_consuming"), 0, "{:#?}", worker.log());
+        assert_eq!(silent.taken(), 1);
+        worker.stop().await;
+        stand.leave_nothing().await;
+    }
 }
