@@ -1,6 +1,8 @@
 //! Brokers that crash: each is ready after ten seconds, and a cluster after half a minute. And nodes that are found
 //! missing one after the other.
 
+mod rolling;
+
 use super::{SLOW, accepts, chat, worker_with_events_left};
 use crate::support::{Door, OwnBroker, Proxy, Stand, Worker};
 

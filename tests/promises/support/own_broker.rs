@@ -141,7 +141,11 @@ impl OwnBroker {
 
     /// Of all nodes, as `AMQP__URIS` takes them.
     pub fn uris(&self) -> String {
-        (0..self.nodes.len()).map(|node| self.uri(node)).collect::<Vec<_>>().join(",")
+        self.all_uris().join(",")
+    }
+
+    pub fn all_uris(&self) -> Vec<String> {
+        (0..self.nodes.len()).map(|node| self.uri(node)).collect()
     }
 
     /// A port of the first node at which it listens for TLS from now on; it asks for a client
@@ -209,6 +213,15 @@ impl OwnBroker {
     pub async fn restart(&self, node: usize) {
         self.nodes[node].stop().await;
         self.start_again(node).await;
+    }
+
+    /// Waits, as an operator does before the next node is restarted, until no quorum queue needs all of its nodes that run.
+    pub async fn is_whole(&self) {
+        let wait = "rabbit_upgrade_preparation:await_online_quorum_plus_one(1000).";
+        for node in 0..self.nodes.len() {
+            let ready = async || (self.eval(node, wait).await == "true").then_some(());
+            wait_for("a cluster that is whole", ready).await;
+        }
     }
 
     /// Evaluates Erlang expressions on a node and returns the last one's value.
