@@ -109,13 +109,7 @@ impl RabbitQueue {
         self.order.set(Some(order));
         let deviation = order.deviation(OrderArguments::of(amqp, source));
         if let Some(deviation) = deviation.filter(|_| known != Some(order)) {
-            tracing::info!(
-                event = "queue_adopted",
-                source = source.name,
-                queue = source.queue,
-                deviation,
-                "queue was declared with other arguments for order, and is used as it is"
-            );
+            own_queues::log_deviation(source, &deviation);
         }
         Ok(order)
     }

@@ -205,6 +205,14 @@ impl Inspector<'_> {
                 if let Resource::Queue(queue) = resource {
                     self.seen.borrow_mut().missing.insert(queue.clone());
                 }
+                if let Resource::Exchange(exchange) = resource
+                    && exchange.starts_with("amq.")
+                {
+                    return Finding::bad(format!(
+                        "{said}; names that begin with `amq.` are RabbitMQ's own, and it creates no further ones: set the source's \
+                         exchange to an existing one, or to another name"
+                    ));
+                }
                 if self.amqp.declare {
                     return Finding::good(format!(
                         "{wanted}: does not exist yet; `run` declares it"

@@ -147,8 +147,10 @@ async fn a_timeout_that_cancels_the_consumer_is_called_by_its_name_on_4_3() {
     let line = worker.logged("not_consuming").await;
     set_timeout(broker, &former).await;
     let error = line["error"].as_str().unwrap();
-    let named = format!("the consumer of `{}` was cancelled: {}", stand.queue(), NAMED[0]);
-    assert!(error.starts_with(&named) && error.contains(NAMED[1]), "{error}");
+    // For less time than it asked for, which the broker has not heard, so that something else can be the cause.
+    let named = format!("the consumer of `{}` was cancelled: ", stand.queue());
+    assert!(error.starts_with(&named), "{error}");
+    assert!(NAMED.iter().all(|it| error.contains(it)), "{error}");
     worker.settles(1).await;
     let exit = worker.stop().await;
     assert_eq!(exit.totals().handed_back, 1, "{exit:?}");

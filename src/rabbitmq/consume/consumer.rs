@@ -1,5 +1,6 @@
 //! Consuming: a small prefetch first, then the full one; or one consumer from the start to the end of a session, where order needs it.
 
+mod gone;
 pub(crate) mod options;
 mod prefetch;
 mod stage;
@@ -29,7 +30,6 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::consume::ack_tracker::AckTracker;
-use crate::rabbitmq::consume::cancelled::{self, Held};
 use crate::rabbitmq::consume::watchdog::{Suspicion, Verdict, Watchdog};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
@@ -281,20 +281,6 @@ impl SourceConsumer {
             Verdict::Look | Verdict::Nothing => {}
         }
         Ok(())
-    }
-
-    /// The broker gives no reason, so that is asked for; once, however often this is dropped while it waits.
-    async fn cancelled(&mut self, is_held: bool) -> SourceError {
-        let ConsumeOptions { broker, queue, timeout, .. } = self.options.clone();
-        let lived = self.began.elapsed();
-        let held = Held::of(is_held, timeout.is_none_or(|timeout| lived >= timeout));
-        let asking = self.asking.get_or_insert_with(|| {
-            Box::pin(async move {
-                let cause = cancelled::cause(&broker, &queue, held).await;
-                SourceError::Failed(format!("the consumer of `{queue}` was cancelled: {cause}"))
-            })
-        });
-        asking.await
     }
 
     fn broken(&self, error: &lapin::Error) -> SourceError {

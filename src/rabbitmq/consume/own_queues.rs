@@ -9,6 +9,7 @@ use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::QueueArguments;
 use crate::rabbitmq::topology::consumer_timeout;
 use crate::rabbitmq::topology::fitness::{self, Fitness};
+use crate::rabbitmq::topology::order_arguments::OrderArguments;
 
 /// What is known of a source's queue that is used as it is.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,10 @@ pub(super) async fn judge(
         && let Fitness::Unfit(problem) = fitness::events(broker.config(), connection, known).await
     {
         warn(source, &source.queue, &problem);
+    }
+    if let Some(deviation) = known.as_ref().and_then(|it| OrderArguments::deviation_of(it, source))
+    {
+        log_deviation(source, &deviation);
     }
     if let Some(parking) = &source.parking
         // Where the queue does not exist, nothing is parked, as `check` says.
@@ -66,5 +71,16 @@ fn warn(source: &Source, queue: &str, problem: &str) {
         queue,
         problem,
         "queue that is used as it is (amqp.declare = false) has not the arguments that keep every event"
+    );
+}
+
+/// A queue has other arguments for order than `run` would declare.
+pub(super) fn log_deviation(source: &Source, deviation: &str) {
+    tracing::warn!(
+        event = "queue_adopted",
+        source = source.name,
+        queue = source.queue,
+        deviation,
+        "queue was declared with other arguments for order, and is used as it is"
     );
 }

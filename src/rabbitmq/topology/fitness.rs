@@ -154,6 +154,27 @@ pub(in crate::rabbitmq) fn of_dead_letters(known: &QueueArguments) -> Option<Str
     ))
 }
 
+/// Why a source's queue with these arguments loses events that wait in it, if so, and what to do.
+fn loses_events(known: &QueueArguments) -> Option<String> {
+    let mut wrong = Vec::new();
+    if known.has(EXPIRES) {
+        wrong.push(format!(
+            "{EXPIRES} is set: RabbitMQ deletes it with its events while no worker consumes it"
+        ));
+    }
+    if !known.has(DEAD_LETTER_EXCHANGE) {
+        if known.has(MESSAGE_TTL) {
+            wrong.push(format!("{MESSAGE_TTL} is set, and {DEAD_LETTER_EXCHANGE} is not: RabbitMQ drops events that wait for too long"));
+        }
+        let refuses = known.text(OVERFLOW).is_some_and(|it| it.starts_with("reject-publish"));
+        if has_length_limit(known) && !refuses {
+            wrong.push(format!("its length is limited, and {DEAD_LETTER_EXCHANGE} is not set: RabbitMQ drops the oldest events"));
+        }
+    }
+    (!wrong.is_empty())
+        .then(|| format!("{}. Create a queue without that ({DOCUMENT})", wrong.join("; ")))
+}
+
 /// What becomes of an event that a source's queue has delivered too often.
 #[derive(Debug, PartialEq, Eq)]
 enum BeyondLimit {
@@ -172,6 +193,9 @@ pub(in crate::rabbitmq) async fn events(
     connection: &BrokerConnection,
     known: &QueueArguments,
 ) -> Fitness {
+    if let Some(problem) = loses_events(known) {
+        return Fitness::Unfit(problem);
+    }
     let Some(limit) = limit_of(known, connection.server().major_version()) else {
         return Fitness::Fit;
     };
@@ -244,8 +268,13 @@ fn remedy(amqp: &Amqp) -> String {
     )
 }
 
-/// What is not as safe in a quorum queue as it might be.
+/// What is not as safe in a queue as it might be.
 pub(in crate::rabbitmq) fn remark(known: &QueueArguments) -> Option<String> {
+    if known.has(DEAD_LETTER_EXCHANGE) && known.has(MESSAGE_TTL) {
+        return Some(format!(
+            "{MESSAGE_TTL} is set: events that wait for longer become dead letters instead of being published"
+        ));
+    }
     let is_at_least_once = known.text(DEAD_LETTER_STRATEGY) == Some("at-least-once")
         && known.text(OVERFLOW) == Some("reject-publish");
     (known.kind() == "quorum" && known.has(DEAD_LETTER_EXCHANGE) && !is_at_least_once).then(|| {

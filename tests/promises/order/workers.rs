@@ -111,7 +111,7 @@ on_both_brokers! {
         assert_eq!(former.count("queue_adopted"), 0);
         let today = Worker::start_with(&stand, &[PER_KEY]).await;
         let said = today.logged("queue_adopted").await;
-        assert_eq!((said["level"].as_str(), said["queue"].as_str()), (Some("INFO"), Some(&*stand.queue())), "{said}");
+        assert_eq!((said["level"].as_str(), said["queue"].as_str()), (Some("WARN"), Some(&*stand.queue())), "{said}");
         wait_for("two consumers", async || (stand.consumers(&stand.queue()).await == 2).then_some(())).await;
         let check = Program::new(&["check", "--config", "stand.toml"]);
         let checked = check.with_file("stand.toml", &stand.configuration()).with("SNS__ORDERING", "per-key").run().await;

@@ -73,7 +73,7 @@ async fn pauses_after_sessions_of(after: Duration) -> Vec<Duration> {
     };
     join(worker.run(stop), asking).await;
     let opened = worker.source.opened.take();
-    opened.windows(2).map(|two| two[1] - two[0] - after).collect()
+    opened.windows(2).map(|two| two[1].duration_since(two[0]).saturating_sub(after)).collect()
 }
 
 /// Runs a worker for so long. Returns when it tried, and how long it took to stop.

@@ -98,3 +98,23 @@ fn what_is_delivered_too_often_goes_where_the_arguments_say() {
     let queue = beyond(&of(&[exchange(""), key("DQ")]), &amqp);
     assert_eq!(queue, BeyondLimit::Queue("DQ".to_owned()));
 }
+
+#[test]
+fn a_queue_that_rabbitmq_deletes_or_empties_loses_events() {
+    let number = |name| (name, AMQPValue::LongLongInt(5));
+    let refuses = (OVERFLOW, text("reject-publish"));
+    for (arguments, lost) in [
+        (vec![exchange("DX"), number(EXPIRES)], Some("deletes it with its events")),
+        (vec![number(MESSAGE_TTL)], Some("drops events that wait for too long")),
+        (vec![number("x-max-length")], Some("drops the oldest events")),
+        (vec![number("x-max-length"), refuses], None),
+        // They become dead letters.
+        (vec![exchange("DX"), number(MESSAGE_TTL), number("x-max-length")], None),
+    ] {
+        let said = loses_events(&of(&arguments));
+        assert_eq!(said.is_some(), lost.is_some(), "{said:?}");
+        assert!(said.unwrap_or_default().contains(lost.unwrap_or_default()), "{lost:?}");
+    }
+    let late = remark(&of(&[exchange("DX"), number(MESSAGE_TTL)])).unwrap();
+    assert!(late.contains("become dead letters"), "{late}");
+}
