@@ -144,10 +144,10 @@ fn cannot_begin(error: &str) -> ExitCode {
 async fn check(draft: &Draft, plugins: &Plugins, offline: bool) -> ExitCode {
     let shortage = descriptors::shortage(draft.config());
     let all_well = check::run(draft, plugins, offline, shortage).await;
-    match (draft.problems(), all_well) {
-        (Some(_), _) => ExitCode::from(INVALID_CONFIGURATION),
-        (None, true) => ExitCode::SUCCESS,
-        (None, false) => ExitCode::from(FAILED),
+    match (draft.is_valid(), all_well) {
+        (false, _) => ExitCode::from(INVALID_CONFIGURATION),
+        (true, true) => ExitCode::SUCCESS,
+        (true, false) => ExitCode::from(FAILED),
     }
 }
 

@@ -178,27 +178,33 @@ fn check_exchanges(merged: &mut Merged, config: &Config) {
     if !config.amqp.declare || !merged.are_sound(&["amqp.declare"]) {
         return;
     }
-    let declared = config.amqp.sources.iter().filter(|it| config.missing_topics(it).is_none());
-    let mut first: BTreeMap<&str, &Source> = BTreeMap::new();
-    for source in declared {
-        let group = Key::from(["amqp", "sources", &source.name]);
-        let other = *first.entry(&source.exchange).or_insert(source);
-        let differs = [
-            ("exchange_type", source.exchange_type != other.exchange_type),
-            ("exchange_durable", source.exchange_durable != other.exchange_durable),
-        ];
-        for (name, _) in differs.into_iter().filter(|(_, differs)| *differs) {
-            let others = Key::from(["amqp", "sources", &other.name]);
-            let keys = [&group, &others].map(|it| [it.child("exchange"), it.child(name)]);
-            if keys.iter().flatten().all(|key| merged.is_sound(key)) {
-                let [_, [_, other]] = &keys;
-                let wrong = format!(
-                    "differs from {other}, and both name the exchange `{}`",
-                    source.exchange
-                );
-                let remedy = "give both what the exchange has, or one of them another exchange";
-                merged.problem(&group.child(name), wrong, remedy);
+    let mut by_exchange: BTreeMap<&str, Vec<&Source>> = BTreeMap::new();
+    for source in &config.amqp.sources {
+        by_exchange.entry(&source.exchange).or_default().push(source);
+    }
+    for mut sources in by_exchange.into_values().filter(|it| it.len() > 1) {
+        sources.retain(|it| config.missing_topics(it).is_none());
+        let Some((first, others)) = sources.split_first() else { continue };
+        for other in others {
+            let differs = [
+                ("exchange_type", first.exchange_type != other.exchange_type),
+                ("exchange_durable", first.exchange_durable != other.exchange_durable),
+            ];
+            for (name, _) in differs.into_iter().filter(|(_, differs)| *differs) {
+                exchange_differs(merged, first, other, name);
             }
         }
+    }
+}
+
+fn exchange_differs(merged: &mut Merged, first: &Source, other: &Source, name: &str) {
+    let group = |source: &Source| Key::from(["amqp", "sources", &source.name]);
+    let (first_key, key) = (group(first).child(name), group(other).child(name));
+    let exchanges = [first, other].map(|it| group(it).child("exchange"));
+    if exchanges.iter().chain([&first_key, &key]).all(|it| merged.is_sound(it)) {
+        let exchange = &other.exchange;
+        let wrong = format!("differs from {first_key}, and both name the exchange `{exchange}`");
+        let remedy = "give both what the exchange has, or one of them another exchange";
+        merged.problem(&key, wrong, remedy);
     }
 }

@@ -94,10 +94,16 @@ impl Draft {
         !self.faults.is_unread
     }
 
+    /// Whether nothing is wrong so far.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// What is wrong so far, if anything is.
     #[must_use]
     pub fn problems(&self) -> Option<Problems> {
-        (!self.problems.is_empty()).then(|| Problems::from(self.problems.clone()))
+        (!self.is_valid()).then(|| Problems::from(self.problems.clone()))
     }
 
     /// The configuration, if nothing is wrong with it.

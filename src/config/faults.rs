@@ -35,7 +35,9 @@ impl Faults {
 
     /// Whether nothing was wrong with anything at or below `group`, nor with a group that it is in.
     pub(super) fn is_sound_within(&self, group: &Key) -> bool {
-        self.is_sound(group) && !self.wrong.keys().any(|key| key.is_within(group))
+        // What is below it follows it in the order of keys.
+        let mut following = self.wrong.range(group.clone()..);
+        self.is_sound(group) && following.next().is_none_or(|(key, _)| !key.is_within(group))
     }
 
     /// A layer above that of a value that gives the key, too, though wrongly.

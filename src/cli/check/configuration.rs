@@ -20,7 +20,7 @@ pub(super) fn inspect(
     report: &mut dyn FnMut(Finding),
 ) {
     let config = draft.config();
-    if draft.problems().is_none() {
+    if draft.is_valid() {
         match config.router(plugins) {
             Ok(_) => report(Finding::good(format!("configuration: {}", outline(config)))),
             Err(error) => report(Finding::bad(format!("configuration: {error}"))),
