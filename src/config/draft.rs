@@ -10,6 +10,9 @@ use super::{broker, doubt, routing, schema, service};
 use crate::arn::TopicArn;
 use crate::event::EventKind;
 
+/// Stands for a value that is not to be shown.
+const HIDDEN: &str = "***";
+
 /// A configuration as it was read. The default stands in for what is wrong.
 #[derive(Debug)]
 pub struct Draft {
@@ -72,7 +75,9 @@ impl Draft {
 
     /// Notes what is wrong with the value that applies of a key.
     pub(crate) fn problem(&mut self, key: &Key, wrong: String, remedy: &str) {
-        let problem = self.config.problem(key, wrong, remedy);
+        let mut problem = self.config.problem(key, wrong, remedy);
+        // To say that it is hidden would say nothing.
+        problem.value = problem.value.filter(|it| it != HIDDEN);
         self.faults.note(key.clone(), &problem.origin);
         self.problems.push(problem);
     }
@@ -181,7 +186,7 @@ fn effective(merged: &Merged, amqp: &Amqp) -> Vec<Effective> {
         } else {
             schema::shown(&key, value).filter(|_| !merged.is_guessed(&key, &origin))
         };
-        Effective { value: shown.unwrap_or_else(|| "***".to_owned()), origin, key }
+        Effective { value: shown.unwrap_or_else(|| HIDDEN.to_owned()), origin, key }
     });
     shown.collect()
 }
