@@ -7,6 +7,7 @@ MAKEFLAGS += --no-print-directory
 SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/profile scripts/shellcheck .ci/run
 CARGO := cargo
 EVENTS ?= 100000 # of `make chaos`
+RABBITMQ ?= 3.10# of `make chaos`, or 4.3
 LETTERS ?= 100000 # of `make dead-letters`
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
@@ -62,7 +63,8 @@ check: ## All but the long tests, the quick things first; CI runs `make check ch
 	done; printf '\nAll passed:%s\n' "$$times"
 
 .PHONY: chaos
-chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minutes; again: SEED=...
+chaos: export EVENT_PUSHER_DEV_OLDEST := $(if $(filter 3.10,$(RABBITMQ)),,no)
+chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minutes; again: SEED=...; RABBITMQ=4.3
 	@EVENT_PUSHER_CHAOS_EVENTS=$(EVENTS) EVENT_PUSHER_CHAOS_SEED=$(SEED) scripts/services run -- \
 		$(CARGO) test --locked --test promises -- chaos::a_storm --nocapture
 
