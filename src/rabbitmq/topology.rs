@@ -93,7 +93,7 @@ pub(in crate::rabbitmq) async fn look(
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn declare_parking(
     channel: &Channel,
     amqp: &Amqp,
@@ -107,7 +107,7 @@ pub async fn declare_parking(
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
     declare_dead_letter_exchange(channel, amqp).await?;
     declare_queue(channel, &amqp.dead_letter_queue, dead_letter_arguments(amqp)).await?;
@@ -119,7 +119,7 @@ pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), 
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn declare_dead_letter_exchange(
     channel: &Channel,
     amqp: &Amqp,
@@ -133,7 +133,7 @@ pub async fn declare_dead_letter_exchange(
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), SourceError> {
     let kind = match source.exchange_type {
         ExchangeType::Topic => ExchangeKind::Topic,
@@ -151,7 +151,7 @@ pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), 
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn declare_queue(
     channel: &Channel,
     queue: &str,
@@ -176,7 +176,7 @@ pub async fn declare_queue(
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), SourceError> {
     let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
     // A passive declare compares nothing, not even the type.
@@ -193,7 +193,7 @@ pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), Sour
 ///
 /// # Errors
 ///
-/// As [`declare`].
+/// What differs, with the key that says otherwise. The channel is closed then.
 pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
     QueueState::of(channel, queue).await.map(drop)
 }

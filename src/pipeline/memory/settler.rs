@@ -15,7 +15,7 @@ pub struct MemoryReceipt {
     pub(super) tag: u64,
 }
 
-/// Settles what a [`MemorySession`] delivered.
+/// Settles what a session in memory delivered.
 #[derive(Debug, Clone)]
 pub struct MemorySettler(pub(super) MemoryQueue);
 
