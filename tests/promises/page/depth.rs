@@ -47,8 +47,11 @@ async fn the_number_of_dead_letters_is_known_though_no_page_is_open_and_never_gr
 async fn letters_that_somebody_reads_are_never_called_none() {
     let (stand, sns) = (Stand::new("page-held-letters").await, FakeSns::start());
     let (worker, admin) = worker_on(&stand, &sns, &[]).await;
+    let metric = "dead_letters_queued";
     stand.bury_numbers(0..3).await;
-    headline(&admin, "attention").await;
+    let letters =
+        async || admin.read("/api/status", &[]).await.json()["frame"]["dead_letters"].clone();
+    wait_for("three letters", async || (letters().await == 3).then_some(())).await;
     let watched = open_page(&admin).await;
     let channel = stand.another_channel().await;
     let (queue, arguments) = (stand.dead_letter_queue(), FieldTable::default());
@@ -64,7 +67,6 @@ async fn letters_that_somebody_reads_are_never_called_none() {
         (headline["level"] == "unknown").then_some(())
     })
     .await;
-    let metric = "dead_letters_queued";
     admin.shows("no number", |it: &Scrape| !it.has(metric, &[])).await;
     channel.close(200, "bye".into()).await.unwrap();
     assert_eq!(headline(&admin, "attention").await, "3 dead letters to handle; no other problem");
