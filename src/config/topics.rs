@@ -78,7 +78,7 @@ impl Config {
     }
 
     /// That of `[sns]`, and those of single domains.
-    fn routings(&self) -> impl Iterator<Item = &Routing> {
+    pub(crate) fn routings(&self) -> impl Iterator<Item = &Routing> {
         std::iter::once(&self.sns.routing).chain(self.hosts.values())
     }
 

@@ -231,8 +231,8 @@ impl Incidents {
     #[must_use]
     pub fn rest(&self, now: Instant) -> Vec<Announcement> {
         let mut causes = self.causes.borrow_mut();
-        let told = causes.iter_mut().filter(|it| it.kind != IncidentKind::Skipped);
-        let untold = told.filter(|it| it.is_worth_a_line());
+        let others = causes.iter_mut().filter(|it| it.kind != IncidentKind::Skipped);
+        let untold = others.filter(|it| it.is_worth_a_line());
         untold.map(|it| it.tell(now)).collect()
     }
 

@@ -5,8 +5,8 @@ pub(in crate::rabbitmq) mod cancelled;
 pub(crate) mod consumer;
 pub(crate) mod dead_letter_rate;
 pub(crate) mod depth;
-mod met;
 mod own_queues;
+mod seen_brokers;
 mod session;
 mod settler;
 pub(crate) mod watchdog;
@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use self::consumer::{ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
-use self::met::Met;
 use self::own_queues::UsedAsIs;
+use self::seen_brokers::SeenBrokers;
 use self::session::AbortOnDrop;
 pub(in crate::rabbitmq) use self::session::PATIENCE_BEFORE_CLOSE;
 pub use self::session::RabbitSession;
@@ -59,7 +59,7 @@ pub struct RabbitQueue {
     used_as_is: Cell<Option<UsedAsIs>>,
     /// The arguments for order that the queue had when it was declared last.
     order: Cell<Option<OrderArguments>>,
-    met: Met,
+    seen_brokers: SeenBrokers,
 }
 
 impl RabbitQueue {
@@ -70,10 +70,20 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (past, sizes, used_as_is, order, met) = Default::default();
+        let (past, sizes, used_as_is, order, seen_brokers) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
-        let monitor = None;
-        Self { broker, source, dead_letters, past, sizes, rate, monitor, used_as_is, order, met }
+        Self {
+            broker,
+            source,
+            dead_letters,
+            past,
+            sizes,
+            rate,
+            monitor: None,
+            used_as_is,
+            order,
+            seen_brokers,
+        }
     }
 
     /// Tells how much is in the queue, too.
@@ -149,7 +159,8 @@ impl Source for RabbitQueue {
     async fn open(&self) -> Result<RabbitSession, SourceError> {
         let amqp = self.broker.config();
         let connection = Rc::new(self.broker.connect(&self.source.name).await?);
-        if self.met.meet(&connection, amqp, &self.source.name, self.monitor.as_deref()) {
+        let monitor = self.monitor.as_deref();
+        if self.seen_brokers.note(&connection, amqp, &self.source.name, monitor) {
             // What a queue's arguments mean depends on the version.
             self.used_as_is.set(None);
         }

@@ -117,8 +117,7 @@ fn topics_of_sources(draft: &Draft, report: &mut dyn FnMut(Finding)) {
 
 /// The plugins in use, but for the default one, and what is to be said of each.
 fn conformances(config: &Config, plugins: &Plugins) -> impl Iterator<Item = (String, Vec<Remark>)> {
-    let all = std::iter::once(&config.sns.routing).chain(config.hosts.values());
-    let names: BTreeSet<_> = all.map(|it| it.plugin_module.clone()).collect();
+    let names: BTreeSet<_> = config.routings().map(|it| it.plugin_module.clone()).collect();
     names.into_iter().filter(|name| name != DefaultPlugin::NAME).filter_map(|name| {
         let remarks = conformance(&*plugins.get(&name)?);
         Some((name, remarks))

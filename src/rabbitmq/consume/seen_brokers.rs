@@ -1,4 +1,4 @@
-//! The brokers that a source has met: said in the log once, and on the page. The nodes of a cluster may have several versions.
+//! The brokers that a source was connected to: each is named in the log once, and the last one on the page. The nodes of a cluster may have several versions.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -11,15 +11,15 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
 /// Those of former sessions, by what they say that they are; and the last one.
 #[derive(Debug, Default)]
-pub(super) struct Met(RefCell<(BTreeMap<String, Arc<SeenBroker>>, String)>);
+pub(super) struct SeenBrokers(RefCell<(BTreeMap<String, Arc<SeenBroker>>, String)>);
 
 /// So many are remembered. Each broker says what it is, and may say something else each time.
 const MOST: usize = 16;
 
-impl Met {
+impl SeenBrokers {
     /// The source of this name is connected to it. Returns whether it is another broker, or version, than before. The first source
     /// logs for all what is weaker there.
-    pub(super) fn meet(
+    pub(super) fn note(
         &self,
         connection: &BrokerConnection,
         amqp: &Amqp,
@@ -27,9 +27,9 @@ impl Met {
         monitor: Option<&Monitor>,
     ) -> bool {
         let name = connection.server().to_string();
-        let (met, last) = &mut *self.0.borrow_mut();
+        let (seen, last) = &mut *self.0.borrow_mut();
         let is_another = *last != name;
-        if !met.contains_key(&name) {
+        if !seen.contains_key(&name) {
             let caveats = caveats(connection.server(), amqp);
             let is_first = amqp.sources.first().is_some_and(|it| it.name == source);
             for caveat in caveats.iter().filter(|_| is_first) {
@@ -40,13 +40,13 @@ impl Met {
                     "a promise of this program is weaker on this broker"
                 );
             }
-            if met.len() == MOST {
-                met.clear();
+            if seen.len() == MOST {
+                seen.clear();
             }
-            met.insert(name.clone(), Arc::new(SeenBroker { name: name.clone(), caveats }));
+            seen.insert(name.clone(), Arc::new(SeenBroker { name: name.clone(), caveats }));
         }
-        if let (Some(monitor), Some(seen)) = (monitor, met.get(&name)) {
-            monitor.is_on(Arc::clone(seen));
+        if let (Some(monitor), Some(broker)) = (monitor, seen.get(&name)) {
+            monitor.is_on(Arc::clone(broker));
         }
         *last = name;
         is_another
