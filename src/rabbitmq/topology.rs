@@ -12,20 +12,24 @@ pub(in crate::rabbitmq) mod arguments;
 pub(in crate::rabbitmq) mod consumer_timeout;
 mod declared;
 pub(in crate::rabbitmq) mod fitness;
+mod mismatch;
 pub(in crate::rabbitmq) mod order_arguments;
 pub(crate) mod queue_state;
+pub(in crate::rabbitmq) mod queues;
 pub(in crate::rabbitmq) mod source_queue;
 pub(in crate::rabbitmq) mod stream;
 
-use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
+use self::arguments::DURABLE;
 pub(in crate::rabbitmq) use self::declared::DELIVERY_LIMIT;
-use self::declared::{DEAD_LETTER_EXCHANGE, DEAD_LETTER_STRATEGY};
 pub use self::declared::{dead_letter_arguments, parking_arguments, queue_arguments};
+use self::mismatch::{Declaration, TYPE, Thing, key_of, quoted};
 use self::order_arguments::OrderArguments;
 use self::queue_state::QueueState;
+use self::queues::DeclaredQueue;
 use super::connection::broker_connection::BrokerConnection;
 use super::connection::{bounded, on_channel};
 use crate::config::{Amqp, ExchangeType, Source};
@@ -43,19 +47,17 @@ pub(in crate::rabbitmq) async fn declare(
     source: &Source,
     known: Option<OrderArguments>,
 ) -> Result<OrderArguments, SourceError> {
-    let exchanges = async |channel: &Channel| {
-        declare_dead_letters(channel, amqp).await?;
-        declare_exchange(channel, source).await
-    };
-    on_channel(connection, exchanges).await?;
+    declare_dead_letters(connection, amqp).await?;
+    on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
     let order = source_queue::declare(connection, amqp, source, known).await?;
     let bound = async |channel: &Channel| {
         for key in routing_keys(source) {
             bind(channel, &source.queue, &source.exchange, key).await?;
         }
-        declare_parking(channel, amqp, source).await
+        Ok(())
     };
     on_channel(connection, bound).await?;
+    declare_parking(connection, amqp, source).await?;
     Ok(order)
 }
 
@@ -93,25 +95,30 @@ pub(in crate::rabbitmq) async fn look(
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn declare_parking(
-    channel: &Channel,
+/// As [`declare`].
+pub(in crate::rabbitmq) async fn declare_parking(
+    connection: &BrokerConnection,
     amqp: &Amqp,
     source: &Source,
 ) -> Result<(), SourceError> {
     let Some(parking) = &source.parking else { return Ok(()) };
-    declare_queue(channel, &parking.queue, parking_arguments(amqp, &source.queue)).await
+    DeclaredQueue::of_parked(amqp, source, &parking.queue).declare(connection).await
 }
 
 /// Declares dead-letter exchange and queue, and binds them.
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), SourceError> {
-    declare_dead_letter_exchange(channel, amqp).await?;
-    declare_queue(channel, &amqp.dead_letter_queue, dead_letter_arguments(amqp)).await?;
-    bind(channel, &amqp.dead_letter_queue, &amqp.dead_letter_exchange, "").await
+/// As [`declare`].
+pub(in crate::rabbitmq) async fn declare_dead_letters(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+) -> Result<(), SourceError> {
+    let exchange = async |channel: &Channel| declare_dead_letter_exchange(channel, amqp).await;
+    on_channel(connection, exchange).await?;
+    DeclaredQueue::of_dead_letters(amqp).declare(connection).await?;
+    let (queue, exchange) = (&amqp.dead_letter_queue, &amqp.dead_letter_exchange);
+    on_channel(connection, async |channel| bind(channel, queue, exchange, "").await).await
 }
 
 /// Declares the dead-letter exchange. It fans out: every dead letter reaches the queue
@@ -119,65 +126,54 @@ pub async fn declare_dead_letters(channel: &Channel, amqp: &Amqp) -> Result<(), 
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn declare_dead_letter_exchange(
+/// As [`declare`].
+pub(in crate::rabbitmq) async fn declare_dead_letter_exchange(
     channel: &Channel,
     amqp: &Amqp,
 ) -> Result<(), SourceError> {
-    let declared =
-        exchange_declare(channel, &amqp.dead_letter_exchange, ExchangeKind::Fanout, true).await;
-    declared.map_err(|error| with_remedy(error, &[]))
+    let (name, key) = (&amqp.dead_letter_exchange, "amqp.dead_letter_exchange");
+    let declared = exchange_declare(channel, name, ExchangeKind::Fanout, true).await;
+    declared.map_err(|error| {
+        let declaration = Declaration::new(Thing::Exchange, name, key);
+        declaration.fixed(TYPE, quoted("fanout")).explain(error)
+    })
 }
 
 /// Declares the exchange that a source reads from.
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn declare_exchange(channel: &Channel, source: &Source) -> Result<(), SourceError> {
+/// As [`declare`].
+pub(in crate::rabbitmq) async fn declare_exchange(
+    channel: &Channel,
+    source: &Source,
+) -> Result<(), SourceError> {
     let kind = match source.exchange_type {
         ExchangeType::Topic => ExchangeKind::Topic,
         ExchangeType::Direct => ExchangeKind::Direct,
         ExchangeType::Fanout => ExchangeKind::Fanout,
         ExchangeType::Headers => ExchangeKind::Headers,
     };
-    let declared = exchange_declare(channel, &source.exchange, kind, source.exchange_durable).await;
-    let keys =
-        [("type", "the source's exchange_type"), ("durable", "the source's exchange_durable")];
-    declared.map_err(|error| with_remedy(error, &keys))
-}
-
-/// Declares a durable queue.
-///
-/// # Errors
-///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn declare_queue(
-    channel: &Channel,
-    queue: &str,
-    arguments: FieldTable,
-) -> Result<(), SourceError> {
-    let options = QueueDeclareOptions { durable: true, ..Default::default() };
-    let mut keys = vec![("x-queue-type", "amqp.queue_type")];
-    // The dead-letter queue has neither a way on nor a limit to configure.
-    if arguments.contains_key(DEAD_LETTER_EXCHANGE) {
-        keys.push((DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange"));
-        keys.push((DELIVERY_LIMIT, "amqp.delivery_limit"));
-        // Ours on quorum queues only: where they are found unasked for, the type differs.
-        keys.push((DEAD_LETTER_STRATEGY, "amqp.queue_type"));
-        keys.push(("x-overflow", "amqp.queue_type"));
-    }
-    let declared = channel.queue_declare(queue.into(), options, arguments);
-    let declared = bounded(&named("queue", queue), declared).await;
-    declared.map(drop).map_err(|error| with_remedy(error, &keys))
+    let durable = source.exchange_durable;
+    let declared = exchange_declare(channel, &source.exchange, kind, durable).await;
+    declared.map_err(|error| {
+        let kind = quoted(source.exchange_type.into_str());
+        Declaration::new(Thing::Exchange, &source.exchange, key_of(source, "exchange"))
+            .with(TYPE, kind, key_of(source, "exchange_type"))
+            .with(DURABLE, durable.to_string(), key_of(source, "exchange_durable"))
+            .explain(error)
+    })
 }
 
 /// Fails if the exchange is not there.
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), SourceError> {
+/// As [`declare`].
+pub(in crate::rabbitmq) async fn find_exchange(
+    channel: &Channel,
+    exchange: &str,
+) -> Result<(), SourceError> {
     let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
     // A passive declare compares nothing, not even the type.
     let found = channel.exchange_declare(
@@ -193,8 +189,11 @@ pub async fn find_exchange(channel: &Channel, exchange: &str) -> Result<(), Sour
 ///
 /// # Errors
 ///
-/// What differs, with the key that says otherwise. The channel is closed then.
-pub async fn find_queue(channel: &Channel, queue: &str) -> Result<(), SourceError> {
+/// As [`declare`].
+pub(in crate::rabbitmq) async fn find_queue(
+    channel: &Channel,
+    queue: &str,
+) -> Result<(), SourceError> {
     QueueState::of(channel, queue).await.map(drop)
 }
 
@@ -237,36 +236,4 @@ async fn bind(
 
 fn named(kind: &str, name: &str) -> String {
     format!("{kind} `{name}`")
-}
-
-/// Says what to do about RabbitMQ's "inequivalent arg"; `keys` are the arguments that the
-/// configuration decides, each with its key.
-fn with_remedy(error: SourceError, keys: &[(&str, &str)]) -> SourceError {
-    error.reworded(|said| remedied(said, keys))
-}
-
-fn remedied(said: String, keys: &[(&str, &str)]) -> String {
-    if !said.contains("inequivalent arg") {
-        return said;
-    }
-    let current = said.split("current is ").nth(1).unwrap_or_default().trim_start_matches('\'');
-    let key = keys
-        .iter()
-        .find(|(argument, _)| said.contains(&format!("inequivalent arg '{argument}'")))
-        // An argument that isn't there at all can't be configured, nor can the type of a plugin's exchange.
-        .filter(|_| !current.starts_with("none") && !current.starts_with("x-"))
-        .map_or(String::new(), |(_, key)| {
-            format!("set {key} to the value of the existing one, or ")
-        });
-    // Only the dead-letter queue's is configured by nothing.
-    let counts_looks = key.is_empty() && said.contains("inequivalent arg 'x-delivery-limit'");
-    let last = if counts_looks && keys.len() == 1 {
-        "or give amqp.dead_letter_queue a new name and move the letters there; with amqp.declare = false the \
-         queue would be used as it is, and RabbitMQ would drop letters that are browsed more often than its limit"
-    } else {
-        "or set amqp.declare = false to use it as it is"
-    };
-    format!(
-        "it exists with other arguments: {said}; {key}delete the existing one when it is empty, {last}"
-    )
 }

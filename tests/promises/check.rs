@@ -103,19 +103,16 @@ async fn a_queue_with_other_arguments_is_a_problem_that_names_the_argument_and_i
     Worker::start(&stand).await.stop().await;
     let (queue, dead) = (stand.queue(), stand.dead_letter_queue());
     let ended = check(&stand, &[("AMQP__DELIVERY_LIMIT", "7")]).await;
-    assert_problems(&ended, &[&[&queue, "'x-delivery-limit'", "amqp.delivery_limit", "20"]]);
+    let limit = "x-delivery-limit = 20 instead of 7 (amqp.delivery_limit)";
+    assert_problems(&ended, &[&[&queue, limit, "amqp.delivery_limit = 20"]]);
     let ended = check(&stand, &[("AMQP__QUEUE_TYPE", "classic")]).await;
-    let argument = "'x-queue-type'";
-    assert_problems(
-        &ended,
-        &[
-            &[&dead, argument, "amqp.queue_type"],
-            &[&format!("`{queue}`"), "inequivalent arg", "amqp.queue_type"],
-            &[&stand.held_queue(), "inequivalent arg", "amqp.queue_type"],
-        ],
-    );
+    let adopt = "adopt it (amqp.queue_type = \"quorum\", or amqp.declare = false)";
+    let queues = [dead, format!("`{queue}`"), stand.held_queue()];
+    let problems = queues.each_ref().map(|queue| [queue.as_str(), adopt]);
+    assert_problems(&ended, &problems.each_ref().map(|words| &words[..]));
     let ended = check(&stand, &[("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "fanout")]).await;
-    assert_problems(&ended, &[&[&stand.exchange(), "'type'", "exchange_type"]]);
+    let kind = ["type = \"topic\" instead of \"fanout\"", "exchange_type = \"topic\""];
+    assert_problems(&ended, &[&[&stand.exchange(), kind[0], kind[1]]]);
     stand.leave_nothing().await;
 }
 

@@ -1,12 +1,13 @@
 //! Exchanges, queues and bindings: declared as promised, left alone where they are somebody else's, found again if gone.
 
-use futures_util::future::join_all;
+mod mismatch;
+
 use lapin::options::{BasicPublishOptions, ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, ExchangeKind};
 use serde_json::{Value, json};
 
-use crate::support::{Door, Event, Proxy, Stand, Totals, Worker, binary, quorum, wait_for};
+use crate::support::{Event, Stand, Totals, Worker, binary, wait_for};
 
 const ALICE: &str = "alice@localhost/res1";
 const BOB: &str = "bob@localhost/res1";
@@ -90,81 +91,6 @@ async fn classic_queues_are_declared_where_they_are_asked_for() {
     let arguments = [classic.clone(), ("x-dead-letter-exchange", text(&dead))];
     check_arguments(&stand, &queue, &arguments).await;
     check_arguments(&stand, &dead, &[classic]).await;
-    stand.leave_nothing().await;
-}
-
-/// Arguments of a queue that stands in the way, the argument that is named, and the remedy.
-fn mismatches(stand: &Stand) -> [(String, FieldTable, &'static str, String); 5] {
-    let (events, dead) = (stand.queue(), stand.dead_letter_queue());
-    let table = |limit: i64, dead_letters: &str| {
-        let mut arguments = quorum();
-        arguments.insert("x-delivery-limit".into(), limit.into());
-        arguments.insert("x-dead-letter-exchange".into(), text(dead_letters));
-        arguments.insert("x-dead-letter-strategy".into(), text("at-least-once"));
-        arguments.insert("x-overflow".into(), text("reject-publish"));
-        arguments
-    };
-    let mut limited = quorum();
-    limited.insert("x-delivery-limit".into(), 7_i64.into());
-    let set = |key: &str| format!("; set amqp.{key} to the value of the existing one, or delete");
-    let delete = || "; delete the existing one when it is empty, or set".to_owned();
-    let mut classic = FieldTable::default();
-    classic.insert("x-queue-type".into(), text("classic"));
-    let exchange = "x-dead-letter-exchange";
-    [
-        (events.clone(), FieldTable::default(), exchange, delete()),
-        (events.clone(), table(20, "other"), exchange, set("dead_letter_exchange")),
-        (events, table(7, &dead), "x-delivery-limit", set("delivery_limit")),
-        (dead.clone(), classic, "x-queue-type", set("queue_type")),
-        (dead, limited, "x-delivery-limit", "or give amqp.dead_letter_queue a new name".to_owned()),
-    ]
-}
-
-#[tokio::test]
-async fn a_queue_with_other_arguments_is_one_clear_line_until_it_is_gone() {
-    join_all((0..5).map(one_clear_line)).await;
-}
-
-/// About the so-many-th of the [`mismatches`].
-async fn one_clear_line(number: usize) {
-    let stand = Stand::new(&format!("mismatch-{number}")).await;
-    let (queue, arguments, argument, remedy) = mismatches(&stand).into_iter().nth(number).unwrap();
-    stand.declare_queue(&queue, arguments).await;
-    let broker = Proxy::start(&stand.amqp_uri, Door::Open).await;
-    let uri = broker.instead_of(&stand.amqp_uri);
-    let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*uri)]);
-    let line = worker.logged("not_consuming").await["error"].to_string();
-    let argument = format!("inequivalent arg '{argument}' for queue '{queue}'");
-    for part in ["it exists with other arguments", &argument, &remedy, "amqp.declare"] {
-        assert!(line.contains(part), "{part:?} is not in {line}");
-    }
-    broker.takes(3).await;
-    stand.delete(&queue).await;
-    worker.logged("consuming").await;
-    let all = worker.all("not_consuming");
-    let of_it = all.iter().filter(|it| it["error"].as_str().unwrap().contains(&argument));
-    assert_eq!(of_it.count(), 1, "{all:#?}");
-    check_alive(&stand).await;
-    worker.stop().await;
-    stand.leave_nothing().await;
-}
-
-#[tokio::test]
-async fn an_exchange_of_another_type_is_a_clear_line_with_the_right_remedy() {
-    let stand = Stand::new("type").await;
-    stand.declare_exchange(&stand.exchange(), ExchangeKind::Direct, true).await;
-    let worker = Worker::spawn(&stand, binary(), &[]);
-    let line = worker.logged("not_consuming").await["error"].to_string();
-    assert!(
-        line.contains("set the source's exchange_type to the value of the existing one"),
-        "{line}"
-    );
-    drop(worker);
-    let settings = [("AMQP__SOURCES__EVENTS__EXCHANGE_TYPE", "direct")];
-    let settings = [settings[0], ("AMQP__SOURCES__EVENTS__ROUTING_KEYS", "test")];
-    let worker = Worker::start_with(&stand, &settings).await;
-    check_alive(&stand).await;
-    worker.stop().await;
     stand.leave_nothing().await;
 }
 

@@ -132,7 +132,7 @@ async fn ask(
     queue: &str,
 ) -> Result<(Limit, Option<String>), SourceError> {
     // As it is declared by us, there is nothing to find out, and nothing for RabbitMQ to log.
-    let ours = topology::dead_letter_arguments(broker.config());
+    let ours = topology::dead_letter_arguments(broker.config().queue_type);
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     match arguments::declare(connection, queue, options, ours).await {
         Ok(()) => Ok((Limit::None, Some(broker.config().queue_type.into_str().to_owned()))),

@@ -57,7 +57,7 @@ async fn judge_dead_letters(broker: &Broker, connection: &BrokerConnection, sour
     if amqp.sources.first().is_none_or(|first| first.name != source.name) {
         return;
     }
-    let (queue, ours) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp));
+    let (queue, ours) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp.queue_type));
     let known = fitness::known(connection, queue, QueueArguments::durable(ours)).await;
     if let Some(problem) = known.ok().as_ref().and_then(fitness::of_dead_letters) {
         warn(source, queue, &problem);

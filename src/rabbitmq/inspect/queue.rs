@@ -10,6 +10,7 @@ use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{QueueArguments, STREAM};
 use crate::rabbitmq::topology::fitness::{self, Fitness};
 use crate::rabbitmq::topology::order_arguments::OrderArguments;
+use crate::rabbitmq::topology::queues::DeclaredQueue;
 use crate::rabbitmq::topology::source_queue;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
@@ -19,25 +20,26 @@ pub(super) struct Wanted<'a> {
     queue: &'a str,
     /// The source's queue, to which parked events come back.
     home: &'a str,
-    arguments: FieldTable,
+    declared: DeclaredQueue<'a>,
     /// The source, where this is its queue.
     source: Option<&'a Source>,
 }
 
 impl<'a> Wanted<'a> {
     pub(super) fn events(amqp: &Amqp, source: &'a Source) -> Self {
-        let (queue, arguments) = (&source.queue, topology::queue_arguments(amqp, source));
-        Self { purpose: Purpose::Events, queue, home: queue, arguments, source: Some(source) }
+        let (queue, order) = (&source.queue, OrderArguments::of(amqp, source));
+        let declared = DeclaredQueue::of_events(amqp, source, order);
+        Self { purpose: Purpose::Events, queue, home: queue, declared, source: Some(source) }
     }
 
     pub(super) fn dead_letters(amqp: &'a Amqp) -> Self {
-        let (queue, arguments) = (&amqp.dead_letter_queue, topology::dead_letter_arguments(amqp));
-        Self { purpose: Purpose::DeadLetters, queue, home: queue, arguments, source: None }
+        let (queue, declared) = (&amqp.dead_letter_queue, DeclaredQueue::of_dead_letters(amqp));
+        Self { purpose: Purpose::DeadLetters, queue, home: queue, declared, source: None }
     }
 
-    fn parked(amqp: &Amqp, queue: &'a str, home: &'a str) -> Self {
-        let arguments = topology::parking_arguments(amqp, home);
-        Self { purpose: Purpose::Parked, queue, home, arguments, source: None }
+    fn parked(amqp: &Amqp, source: &'a Source, queue: &'a str) -> Self {
+        let declared = DeclaredQueue::of_parked(amqp, source, queue);
+        Self { purpose: Purpose::Parked, queue, home: &source.queue, declared, source: None }
     }
 }
 
@@ -58,7 +60,7 @@ impl Inspector<'_> {
     }
 
     pub(super) async fn queue(&self, wanted: &Wanted<'_>) -> Finding {
-        let Wanted { purpose, queue, arguments, .. } = wanted;
+        let Wanted { purpose, queue, declared, .. } = wanted;
         let named = format!("queue `{queue}` ({})", self.amqp.queue_type.into_str());
         if let Err(error) = self.find_queue(queue).await {
             return self.absent(&Resource::Queue((*queue).to_owned()), &named, error);
@@ -75,7 +77,7 @@ impl Inspector<'_> {
             }
             _ => {}
         }
-        let found = self.look_at(queue, arguments).await;
+        let found = self.look_at(queue, declared.arguments()).await;
         if matches!(&found, Found::Stream)
             || matches!(&found, Found::Known(known) if known.kind() == STREAM)
         {
@@ -88,7 +90,10 @@ impl Inspector<'_> {
         let shown = describe(queue, &found);
         match compared {
             None => self.as_it_is(wanted, &shown, &found).await,
-            Some(Err(SourceError::PreconditionFailed(said))) => Finding::bad(said),
+            Some(Err(SourceError::PreconditionFailed(said))) => Finding::bad(match &found {
+                Found::Known(known) => format!("{said}; what is there: {known}"),
+                _ => said,
+            }),
             Some(_) => Finding::good(format!(
                 "{shown}: exists; RabbitMQ compares it only for a user with the configure permission on it"
             )),
@@ -98,13 +103,12 @@ impl Inspector<'_> {
     /// Declares a queue that is there once more, by which RabbitMQ compares. Returns in which of the arguments for order it differs,
     /// if it does.
     async fn compare(&self, wanted: &Wanted<'_>) -> Result<Option<String>, SourceError> {
-        let Wanted { queue, arguments, source, .. } = wanted;
+        let connection = self.publisher.connection();
+        let Wanted { declared, source, .. } = wanted;
         let Some(source) = source else {
-            let channel = self.channel().await?;
-            topology::declare_queue(&channel, queue, arguments.clone()).await?;
+            declared.declare(connection).await?;
             return Ok(None);
         };
-        let connection = self.publisher.connection();
         let order = source_queue::declare(connection, self.amqp, source, None).await?;
         Ok(order.deviation(OrderArguments::of(self.amqp, source)))
     }
@@ -182,7 +186,7 @@ impl Inspector<'_> {
             }
             _ => {}
         }
-        self.queue(&Wanted::parked(self.amqp, queue, home)).await
+        self.queue(&Wanted::parked(self.amqp, source, queue)).await
     }
 }
 

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use lapin::{BasicProperties, Channel};
+use lapin::BasicProperties;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::timeout;
 
@@ -20,7 +20,7 @@ use crate::event::Envelope;
 use crate::observe::incidents::Incidents;
 use crate::outcome::{DeadLetter, SourceError};
 use crate::pause::Pauses;
-use crate::rabbitmq::connection::{Broker, on_channel};
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::headers::dead_letter::{Origin, dead_letter_properties};
 use crate::rabbitmq::headers::parked::parked_properties;
 use crate::rabbitmq::topology;
@@ -193,10 +193,7 @@ impl DeadLetterPublisher {
         }
         let connection = self.broker.connect("dead letters").await?;
         if self.broker.config().declare {
-            let declare = async |channel: &Channel| {
-                topology::declare_dead_letters(channel, self.broker.config()).await
-            };
-            on_channel(&connection, declare).await?;
+            topology::declare_dead_letters(&connection, self.broker.config()).await?;
         }
         let publisher = ConfirmedPublisher::new(connection);
         let (parking, reports) = Default::default();

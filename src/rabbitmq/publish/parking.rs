@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use lapin::Channel;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::config::{Parking, Source};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{Broker, on_channel};
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{self, QueueArguments};
 use crate::rabbitmq::topology::fitness;
@@ -81,10 +80,8 @@ async fn prepare(
     parking: &Parking,
 ) -> Result<Prepared, SourceError> {
     if broker.config().declare {
-        let declare = async |channel: &Channel| {
-            topology::declare_parking(channel, broker.config(), source).await
-        };
-        return on_channel(connection, declare).await.map(|()| Prepared::Declared);
+        let declared = topology::declare_parking(connection, broker.config(), source).await;
+        return declared.map(|()| Prepared::Declared);
     }
     let queue = &parking.queue;
     let found = fitness::parking(broker.config(), connection, source, parking).await;

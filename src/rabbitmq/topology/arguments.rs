@@ -3,6 +3,7 @@
 //! learnt is what RabbitMQ has accepted as equal in the end.
 
 mod difference;
+mod inquiry;
 #[cfg(test)]
 mod tests;
 
@@ -12,18 +13,22 @@ use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 
 pub(super) use self::difference::Difference;
-use crate::limits::MOST_ARGUMENTS;
+use self::inquiry::Inquiry;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
-const QUEUE_TYPE: &str = "x-queue-type";
+pub(super) const QUEUE_TYPE: &str = "x-queue-type";
 pub(super) const QUORUM: &str = "quorum";
 const CLASSIC: &str = "classic";
 pub(in crate::rabbitmq) const STREAM: &str = "stream";
 
 /// Whether only one of the queue's consumers gets messages.
 pub(in crate::rabbitmq) const SINGLE_ACTIVE_CONSUMER: &str = "x-single-active-consumer";
+
+/// What a queue is beside its arguments, as RabbitMQ calls it.
+pub(super) const DURABLE: &str = "durable";
+pub(super) const AUTO_DELETE: &str = "auto_delete";
 
 /// Only streams have it.
 const MAX_AGE: &str = "x-max-age";
@@ -61,7 +66,27 @@ pub(in crate::rabbitmq) async fn learn(
     queue: &str,
     is_guarded: bool,
 ) -> Result<Learnt, SourceError> {
-    let mut inquiry = Inquiry::begin();
+    let mut guess = FieldTable::default();
+    guess.insert(QUEUE_TYPE.into(), text(QUORUM));
+    inquire(connection, queue, is_guarded, QueueArguments::durable(guess)).await
+}
+
+/// As [`learn`], guarded, for a queue that has perhaps these arguments: only those that differ are refused.
+pub(super) async fn learn_from(
+    connection: &BrokerConnection,
+    queue: &str,
+    perhaps: QueueArguments,
+) -> Result<Learnt, SourceError> {
+    inquire(connection, queue, true, perhaps).await
+}
+
+async fn inquire(
+    connection: &BrokerConnection,
+    queue: &str,
+    is_guarded: bool,
+    first: QueueArguments,
+) -> Result<Learnt, SourceError> {
+    let mut inquiry = Inquiry::begin(first);
     loop {
         let QueueArguments { durable, auto_delete, .. } = inquiry.guess;
         let options = QueueDeclareOptions { durable, auto_delete, ..Default::default() };
@@ -125,6 +150,10 @@ impl QueueArguments {
         Self { arguments, durable: true, auto_delete: false }
     }
 
+    pub(super) const fn table(&self) -> &FieldTable {
+        &self.arguments
+    }
+
     /// The type, as RabbitMQ calls it.
     pub(in crate::rabbitmq) fn kind(&self) -> &str {
         self.text(QUEUE_TYPE).unwrap_or(CLASSIC)
@@ -151,6 +180,10 @@ impl QueueArguments {
     /// Whether the queue is there after a restart of the broker.
     pub(in crate::rabbitmq) const fn is_durable(&self) -> bool {
         self.durable
+    }
+
+    pub(super) const fn is_auto_delete(&self) -> bool {
+        self.auto_delete
     }
 
     /// Whether the argument is there and true.
@@ -194,64 +227,6 @@ impl fmt::Display for QueueArguments {
             }
         }
         Ok(())
-    }
-}
-
-/// The arguments of somebody else's queue, as far as RabbitMQ has told them: one with each refusal.
-struct Inquiry {
-    guess: QueueArguments,
-    refusals: usize,
-}
-
-impl Inquiry {
-    fn begin() -> Self {
-        let mut arguments = FieldTable::default();
-        arguments.insert(QUEUE_TYPE.into(), text(QUORUM));
-        let guess = QueueArguments { arguments, durable: true, auto_delete: false };
-        Self { guess, refusals: 0 }
-    }
-
-    /// Takes in what a refusal told. An error says why that is not understood.
-    fn learn(&mut self, said: &str) -> Result<(), String> {
-        let Some(Difference { argument, current }) = Difference::read(said) else {
-            return Err(said.to_owned());
-        };
-        if self.refusals == MOST_ARGUMENTS {
-            return Err(format!("it has more than {MOST_ARGUMENTS} arguments"));
-        }
-        self.refusals += 1;
-        let (argument, value) = match (argument, current) {
-            ("durable", Some((value, _))) => {
-                self.guess.durable = value == "true";
-                return Ok(());
-            }
-            ("auto_delete", Some((value, _))) => {
-                self.guess.auto_delete = value == "true";
-                return Ok(());
-            }
-            (QUEUE_TYPE, Some((value, _))) => (QUEUE_TYPE, text(value)),
-            // Only classic queues may be without a type.
-            (QUEUE_TYPE, None) => (QUEUE_TYPE, text(CLASSIC)),
-            // What was asked for is compared, so it is a stream.
-            (MAX_AGE, _) if self.guess.kind() != STREAM => (QUEUE_TYPE, text(STREAM)),
-            (_, Some((value, kind))) => {
-                (argument, typed(value, kind).ok_or_else(|| said.to_owned())?)
-            }
-            (_, None) => return Err(said.to_owned()),
-        };
-        self.guess.arguments.insert(argument.into(), value);
-        Ok(())
-    }
-}
-
-fn typed(value: &str, kind: &str) -> Option<AMQPValue> {
-    match kind {
-        "longstr" => Some(text(value)),
-        "bool" => Some(AMQPValue::Boolean(value == "true")),
-        // AMQP cuts the refusal to 255 bytes.
-        "" => Some(value.parse().map_or_else(|_| text(value), AMQPValue::LongLongInt)),
-        // RabbitMQ takes any integer for any other.
-        _ => value.parse().ok().map(AMQPValue::LongLongInt),
     }
 }
 

@@ -22,15 +22,19 @@ pub(in crate::rabbitmq) const DELIVERY_LIMIT: &str = "x-delivery-limit";
 /// least once. Where order is kept, it has one active consumer.
 #[must_use]
 pub fn queue_arguments(amqp: &Amqp, source: &Source) -> FieldTable {
-    queue_arguments_with(amqp, OrderArguments::of(amqp, source))
+    queue_arguments_with(amqp, amqp.queue_type, OrderArguments::of(amqp, source))
 }
 
-/// The same with other arguments for order.
-pub(super) fn queue_arguments_with(amqp: &Amqp, order: OrderArguments) -> FieldTable {
-    let mut arguments = typed(amqp);
+/// The same with this type, and other arguments for order.
+pub(super) fn queue_arguments_with(
+    amqp: &Amqp,
+    queue_type: QueueType,
+    order: OrderArguments,
+) -> FieldTable {
+    let mut arguments = typed(queue_type);
     order.put_into(&mut arguments);
     arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(&amqp.dead_letter_exchange));
-    if amqp.queue_type == QueueType::Quorum {
+    if queue_type == QueueType::Quorum {
         arguments.insert(DELIVERY_LIMIT.into(), i64::from(amqp.delivery_limit).into());
         // At-least-once asks for an overflow behaviour that does not drop.
         arguments.insert(DEAD_LETTER_STRATEGY.into(), text("at-least-once"));
@@ -42,11 +46,11 @@ pub(super) fn queue_arguments_with(amqp: &Amqp, order: OrderArguments) -> FieldT
 /// The arguments of a parking queue: expired events go to the source's queue, at
 /// least once. Each event has its own expiration, so that a change of the time needs no new queue.
 #[must_use]
-pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
-    let mut arguments = typed(amqp);
+pub fn parking_arguments(queue_type: QueueType, queue: &str) -> FieldTable {
+    let mut arguments = typed(queue_type);
     arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(""));
     arguments.insert(DEAD_LETTER_ROUTING_KEY.into(), text(queue));
-    if amqp.queue_type == QueueType::Quorum {
+    if queue_type == QueueType::Quorum {
         arguments.insert(DEAD_LETTER_STRATEGY.into(), text("at-least-once"));
         arguments.insert("x-overflow".into(), text("reject-publish"));
     }
@@ -55,17 +59,17 @@ pub fn parking_arguments(amqp: &Amqp, queue: &str) -> FieldTable {
 
 /// The arguments of the dead-letter queue.
 #[must_use]
-pub fn dead_letter_arguments(amqp: &Amqp) -> FieldTable {
-    let mut arguments = typed(amqp);
-    if amqp.queue_type == QueueType::Quorum {
+pub fn dead_letter_arguments(queue_type: QueueType) -> FieldTable {
+    let mut arguments = typed(queue_type);
+    if queue_type == QueueType::Quorum {
         arguments.insert(DELIVERY_LIMIT.into(), NO_DELIVERY_LIMIT.into());
     }
     arguments
 }
 
-fn typed(amqp: &Amqp) -> FieldTable {
+fn typed(queue_type: QueueType) -> FieldTable {
     let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), text(amqp.queue_type.into_str()));
+    arguments.insert("x-queue-type".into(), text(queue_type.into_str()));
     arguments
 }
 

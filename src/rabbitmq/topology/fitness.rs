@@ -76,7 +76,7 @@ pub(in crate::rabbitmq) async fn parking(
         let why = "without a permission on the queue";
         return Ok(Err(unknown_parking(&source.queue, why)));
     }
-    let ours = QueueArguments::durable(parking_arguments(amqp, &source.queue));
+    let ours = QueueArguments::durable(parking_arguments(amqp.queue_type, &source.queue));
     Ok(match known(connection, queue, ours).await {
         Ok(known) => match of_parking(&known, &source.queue) {
             None => Ok(known),

@@ -60,6 +60,11 @@ impl OrderArguments {
         self.single_active == Some(true)
     }
 
+    /// Whether this is one of them.
+    pub(super) fn has(argument: &str) -> bool {
+        [SINGLE_ACTIVE_CONSUMER, DISCONNECTED_TIMEOUT].contains(&argument)
+    }
+
     pub(super) fn put_into(self, arguments: &mut FieldTable) {
         if let Some(set) = self.single_active {
             arguments.insert(SINGLE_ACTIVE_CONSUMER.into(), AMQPValue::Boolean(set));
@@ -113,8 +118,7 @@ impl OrderArguments {
             _ => return None,
         };
         Some(format!(
-            "{meaning}; RabbitMQ can't change a queue's arguments, so see \"Order across workers\" in docs/own-queues.md for how to \
-             move to a new queue"
+            "{meaning}; RabbitMQ can't change a queue's arguments, so see \"Moving to a new queue\" in docs/own-queues.md"
         ))
     }
 }

@@ -1,12 +1,11 @@
 //! Declares a source's queue, whichever arguments for order it has.
 
-use super::declared::queue_arguments_with;
 use super::order_arguments::OrderArguments;
 use super::queue_state::QueueState;
+use super::queues::DeclaredQueue;
 use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::on_channel;
 
 /// Each refusal names one argument, and may be followed by one for the other; and the queue may change meanwhile.
 const MOST_TRIES: usize = 4;
@@ -31,11 +30,8 @@ pub(in crate::rabbitmq) async fn declare(
     };
     let mut tries = 0;
     loop {
-        let arguments = queue_arguments_with(amqp, order);
-        let declared = on_channel(connection, async |channel| {
-            super::declare_queue(channel, queue, arguments).await
-        });
-        let error = match declared.await {
+        let declared = DeclaredQueue::of_events(amqp, source, order);
+        let error = match declared.declare_unexplained(connection).await {
             Ok(()) => return Ok(order),
             Err(error) => error,
         };
@@ -44,7 +40,9 @@ pub(in crate::rabbitmq) async fn declare(
             SourceError::PreconditionFailed(said) if tries < MOST_TRIES => order.adopt(said),
             _ => None,
         };
-        let Some(adopted) = adopted else { return Err(error) };
+        let Some(adopted) = adopted else {
+            return Err(declared.explain(connection, error).await);
+        };
         tracing::debug!(
             event = "queue_arguments_differ",
             queue,

@@ -11,8 +11,7 @@ pub(in crate::rabbitmq::topology) struct Difference<'a> {
 impl<'a> Difference<'a> {
     /// From RabbitMQ's words (`rabbit_misc:assert_args_equivalence1`).
     pub(in crate::rabbitmq::topology) fn read(said: &'a str) -> Option<Self> {
-        let (_, rest) = said.split_once("inequivalent arg '")?;
-        let (argument, rest) = rest.split_once('\'')?;
+        let (argument, rest) = begin(said)?;
         let (_, current) = rest.rsplit_once("but current is ")?;
         if current.starts_with("none") {
             return Some(Self { argument, current: None });
@@ -22,6 +21,17 @@ impl<'a> Difference<'a> {
         let kind = rest.split_once("of type '").and_then(|(_, kind)| kind.split_once('\''));
         Some(Self { argument, current: Some((value, kind.map_or("", |it| it.0))) })
     }
+
+    /// The argument alone, also where AMQP has cut what comes behind it.
+    pub(in crate::rabbitmq::topology) fn argument_in(said: &'a str) -> Option<&'a str> {
+        begin(said).map(|(argument, _)| argument)
+    }
+}
+
+/// The argument, and what is said of it.
+fn begin(said: &str) -> Option<(&str, &str)> {
+    let (_, rest) = said.split_once("inequivalent arg '")?;
+    rest.split_once('\'')
 }
 
 #[cfg(test)]
@@ -32,6 +42,13 @@ mod tests {
         format!(
             "queue `q`: PRECONDITION_FAILED - inequivalent arg '{argument}' for queue 'q' in vhost '/': {rest}"
         )
+    }
+
+    #[test]
+    fn an_argument_is_known_where_the_rest_is_cut() {
+        let said = differs("x-dead-letter-exchange", "received 'D' but current is 'a lon...");
+        assert_eq!(Difference::read(&said), None);
+        assert_eq!(Difference::argument_in(&said), Some("x-dead-letter-exchange"));
     }
 
     #[test]
@@ -53,7 +70,7 @@ mod tests {
             assert_eq!(Difference::read(&said), Some(Difference { argument, current }), "{said}");
         }
         for other in ["queue `q`: ACCESS_REFUSED", "inequivalent arg 'x", ""] {
-            assert_eq!(Difference::read(other), None);
+            assert_eq!((Difference::read(other), Difference::argument_in(other)), (None, None));
         }
     }
 }

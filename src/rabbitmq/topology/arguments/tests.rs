@@ -1,6 +1,7 @@
 //! Type and arguments are put together from what RabbitMQ says.
 
 use super::*;
+use crate::limits::MOST_ARGUMENTS;
 
 fn differs(argument: &str, rest: &str) -> String {
     format!(
@@ -8,8 +9,12 @@ fn differs(argument: &str, rest: &str) -> String {
     )
 }
 
+fn begin() -> Inquiry {
+    Inquiry::begin(QueueArguments::of(QUORUM, None))
+}
+
 fn learnt(refusals: &[(&str, &str)]) -> QueueArguments {
-    let mut inquiry = Inquiry::begin();
+    let mut inquiry = begin();
     for (argument, current) in refusals {
         let said = differs(argument, &format!("received none but current is {current}"));
         inquiry.learn(&said).unwrap();
@@ -19,7 +24,7 @@ fn learnt(refusals: &[(&str, &str)]) -> QueueArguments {
 
 #[test]
 fn one_argument_more_than_are_found_out_is_too_many() {
-    let mut inquiry = Inquiry::begin();
+    let mut inquiry = begin();
     let one = "received none but current is the value '1' of type 'long'";
     let said = |number: usize| differs(&format!("x-{number}"), one);
     for number in 0..MOST_ARGUMENTS {
@@ -54,6 +59,22 @@ fn type_and_arguments_are_put_together_from_refusals() {
     ] {
         assert_eq!(stream.to_string(), "stream, x-max-age = 7D");
     }
+}
+
+#[test]
+fn what_was_asked_for_and_is_not_there_or_cut_is_asked_without() {
+    let mut inquiry = Inquiry::begin(QueueArguments::of(QUORUM, Some(("x-delivery-limit", 7))));
+    inquiry.guess.arguments.insert("x-dead-letter-exchange".into(), text("D"));
+    let none =
+        differs("x-delivery-limit", "received the value '7' of type 'long' but current is none");
+    assert_eq!(inquiry.learn(&none), Ok(()));
+    assert_eq!(inquiry.learn(&none), Err(none), "no endless loop");
+    let cut = differs("x-dead-letter-exchange", "received 'D' but current is 'a lon...");
+    assert_eq!(inquiry.learn(&cut), Ok(()));
+    assert_eq!(inquiry.guess.to_string(), "quorum");
+    assert_eq!(inquiry.learn(&cut), Err(cut), "RabbitMQ's own value does not fit, either");
+    let kind = differs("x-queue-type", "received 'quorum' but current is 'cl...");
+    assert_eq!(inquiry.learn(&kind), Err(kind));
 }
 
 #[test]

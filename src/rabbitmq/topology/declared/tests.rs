@@ -47,8 +47,8 @@ fn the_tables_have_what_is_declared() {
         let amqp = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp;
         let declared = Rows::from([
             ("source".to_owned(), shown(&queue_arguments(&amqp, &amqp.sources[0]))),
-            ("parking".to_owned(), shown(&parking_arguments(&amqp, "event-pusher-sns"))),
-            ("dead letters".to_owned(), shown(&dead_letter_arguments(&amqp))),
+            ("parking".to_owned(), shown(&parking_arguments(amqp.queue_type, "event-pusher-sns"))),
+            ("dead letters".to_owned(), shown(&dead_letter_arguments(amqp.queue_type))),
         ]);
         assert_eq!(table(&format!("## Arguments: {kind}")), declared, "{kind}");
     }
@@ -86,8 +86,8 @@ fn the_definitions_have_what_is_declared() {
     let amqp = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp;
     for (queue, declared) in [
         ("event-pusher-sns", queue_arguments(&amqp, &amqp.sources[0])),
-        ("event-pusher-sns.held", parking_arguments(&amqp, "event-pusher-sns")),
-        ("event-pusher-sns.dead", dead_letter_arguments(&amqp)),
+        ("event-pusher-sns.held", parking_arguments(amqp.queue_type, "event-pusher-sns")),
+        ("event-pusher-sns.dead", dead_letter_arguments(amqp.queue_type)),
     ] {
         let queues = definitions["queues"].as_array().unwrap();
         let found = queues.iter().find(|it| it["name"] == queue).unwrap();

@@ -57,7 +57,7 @@ fn only_a_way_back_that_is_known_is_one() {
 fn what_is_declared_for_parking_and_for_events_is_fit() {
     for kind in ["quorum", "classic"] {
         let amqp = amqp(&format!("amqp.queue_type = \"{kind}\"\n"));
-        let parking = QueueArguments::durable(parking_arguments(&amqp, "Q"));
+        let parking = QueueArguments::durable(parking_arguments(amqp.queue_type, "Q"));
         assert_eq!((of_parking(&parking, "Q"), remark(&parking)), (None, None), "{kind}");
         let events = QueueArguments::durable(queue_arguments(&amqp, &amqp.sources[0]));
         assert_eq!((beyond(&events, &amqp), remark(&events)), (BeyondLimit::Kept, None), "{kind}");
