@@ -1,5 +1,6 @@
 //! `run`: connects the parts of the program and runs the workers until a stop.
 
+use std::cell::Cell;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -158,9 +159,12 @@ async fn run_workers(config: Config, prepared: Prepared) {
     let wiring = Wiring::new(&config, router, Arc::clone(&metrics), spans, sns);
     let dead_letters = DeadLetterPublisher::new(Rc::clone(&broker));
     let dead_letters = Rc::new(dead_letters.announcing(Rc::clone(&wiring.incidents)));
+    let is_first = Cell::new(true);
     let queue = |source: &Source, monitor: &Rc<Monitor>| {
         let letters = Rc::clone(&dead_letters);
-        RabbitQueue::new(Rc::clone(&broker), source.clone(), letters).monitored(Rc::clone(monitor))
+        let queue = RabbitQueue::new(Rc::clone(&broker), source.clone(), letters);
+        let queue = if is_first.replace(false) { queue.judging_dead_letters() } else { queue };
+        queue.monitored(Rc::clone(monitor))
     };
     wiring.run(&config, queue, stop, status).await;
     dead_letters.close().await;

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use self::consumer::{ConsumeOptions, SourceConsumer};
 use self::dead_letter_rate::DeadLetterRate;
-use self::own_queues::UsedAsIs;
+use self::own_queues::{OwnQueues, Place, UsedAsIs};
 use self::seen_brokers::SeenBrokers;
 use self::session::AbortOnDrop;
 pub(in crate::rabbitmq) use self::session::PATIENCE_BEFORE_CLOSE;
@@ -55,8 +55,8 @@ pub struct RabbitQueue {
     sizes: Rc<Sizes>,
     rate: Rc<DeadLetterRate>,
     monitor: Option<Rc<Monitor>>,
-    /// What is known of queues that are used as they are, once that was asked.
-    used_as_is: Cell<Option<UsedAsIs>>,
+    /// What is known of queues that are used as they are.
+    own_queues: Rc<OwnQueues>,
     /// The arguments for order that the queue had when it was declared last.
     order: Cell<Option<OrderArguments>>,
     seen_brokers: SeenBrokers,
@@ -70,7 +70,7 @@ impl RabbitQueue {
         source: config::Source,
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
-        let (past, sizes, used_as_is, order, seen_brokers) = Default::default();
+        let (past, sizes, own_queues, order, seen_brokers) = Default::default();
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
         Self {
             broker,
@@ -80,10 +80,16 @@ impl RabbitQueue {
             sizes,
             rate,
             monitor: None,
-            used_as_is,
+            own_queues,
             order,
             seen_brokers,
         }
+    }
+
+    /// Says what is wrong with the dead-letter queue, too, which all sources have.
+    #[must_use]
+    pub fn judging_dead_letters(self) -> Self {
+        Self { own_queues: Rc::new(OwnQueues::with_dead_letters()), ..self }
     }
 
     /// Tells how much is in the queue, too.
@@ -93,7 +99,7 @@ impl RabbitQueue {
     }
 
     /// Declares what the source needs, or checks it. Queues that are used as they are may be streams; the source's own refuses the
-    /// consumer then, and others are asked once.
+    /// consumer then, and others are asked.
     async fn ensure(&self, connection: &BrokerConnection) -> Result<Ensured, SourceError> {
         let amqp = self.broker.config();
         if amqp.declare {
@@ -102,15 +108,22 @@ impl RabbitQueue {
             return Ok(Ensured::declared(order.is_single_active(), timeout));
         }
         let may_look = topology::find(connection, amqp, &self.source).await?;
-        let used = if let Some(used) = self.used_as_is.get() {
-            used
-        } else {
-            let targets = stream::targets(amqp, &self.source);
-            stream::refuse(connection, targets).await?;
-            own_queues::judge(&self.broker, connection, &self.source).await
-        };
-        self.used_as_is.set(Some(used));
+        let place = Place { broker: &self.broker, connection, source: &self.source };
+        let used = self.own_queues.look(place).await?;
         Ok(Ensured::found(used, may_look, self.source.single_active))
+    }
+
+    /// Looks at queues that are used as they are, as long as the session lasts.
+    fn keep_looking(&self, connection: &Rc<BrokerConnection>) -> Option<AbortOnDrop> {
+        if self.broker.config().declare {
+            return None;
+        }
+        let (queues, broker) = (Rc::clone(&self.own_queues), Rc::clone(&self.broker));
+        let (connection, source) = (Rc::clone(connection), self.source.clone());
+        Some(AbortOnDrop(tokio::task::spawn_local(async move {
+            let place = Place { broker: &broker, connection: &connection, source: &source };
+            queues.keep_looking(place).await;
+        })))
     }
 
     async fn declare(&self, connection: &BrokerConnection) -> Result<OrderArguments, SourceError> {
@@ -129,7 +142,7 @@ impl RabbitQueue {
 struct Ensured {
     /// Whether only one consumer of the queue gets messages, where that is sure for as long as the session lasts.
     single_active: Option<bool>,
-    /// The same as far as is known; of a queue that is used as it is, since it was asked, and somebody may have created it anew.
+    /// The same as far as is known; of a queue that is used as it is, when this session began: somebody may create it anew.
     is_single: bool,
     may_look: bool,
     /// Only one consumer of the queue gets messages, or that is not known and order is to be kept.
@@ -162,7 +175,7 @@ impl Source for RabbitQueue {
         let monitor = self.monitor.as_deref();
         if self.seen_brokers.note(&connection, amqp, &self.source.name, monitor) {
             // What a queue's arguments mean depends on the version.
-            self.used_as_is.set(None);
+            self.own_queues.doubt();
         }
         let channel = connection.channel().await?;
         let ensured = match self.ensure(&connection).await {
@@ -211,13 +224,14 @@ impl Source for RabbitQueue {
             Ok(consumer) => consumer,
             Err(error) => {
                 // The queue may be another one by now, of which more is to be known.
-                self.used_as_is.set(None);
+                self.own_queues.doubt();
                 let queues = [(Purpose::Events, &*self.source.queue)];
                 return Err(stream::cause_of(error, &connection, queues).await);
             }
         };
         let (dead_letters, rate) = (Rc::clone(&self.dead_letters), Rc::clone(&self.rate));
         let settling = Settling::new(channel, dead_letters, rate, &self.source, amqp, bytes);
-        Ok(RabbitSession::begin(connection, consumer, settling, measuring))
+        let tasks = [measuring, self.keep_looking(&connection)];
+        Ok(RabbitSession::begin(connection, consumer, settling, tasks))
     }
 }

@@ -8,7 +8,8 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use crate::fake_sns::{FakeSns, RequestFault};
 use crate::support::{
-    Ended, Event, Program, Stand, Worker, binary, dlq, on_both_brokers, quorum, wait_for,
+    ADMIN, Admin, Ended, Event, Program, Scrape, Stand, Worker, binary, dlq, on_both_brokers,
+    quorum, wait_for,
 };
 
 const AS_IT_IS: (&str, &str) = ("AMQP__DECLARE", "false");
@@ -166,6 +167,44 @@ on_both_brokers! {
         stand.leave_nothing().await;
     }
 
+    async fn a_queue_that_is_created_anew_is_judged_again_and_the_same_one_is_not_told_twice(stand: Stand) {
+        let (queue, dead) = (stand.queue(), stand.dead_letter_queue());
+        stand.declare_all("quorum").await;
+        let worker = Worker::start_with(&stand, &[AS_IT_IS, ADMIN]).await;
+        let admin = Admin::of(&worker).await;
+        let ttl = ("x-message-ttl", AMQPValue::LongInt(60_000));
+        let (wrong, right) = ([limit(4)], [limit(4), exchange(&dead)]);
+        let unfit = |times: usize| worker.logged_times("queue_unfit", times);
+        // As each session begins; the dead-letter queue ends none.
+        let recreated = async |arguments: &[_], sessions: usize| {
+            admin.shows("a session", |it: &Scrape| it.sum("connected", &[]) == 1).await;
+            stand.delete(&queue).await;
+            // RabbitMQ 3.10 tells nobody of a queue that is there again at once.
+            admin.shows("no session", |it: &Scrape| it.sum("connected", &[]) == 0).await;
+            stand.declare_queue(&queue, with(arguments)).await;
+            stand.bind(&queue, &stand.exchange(), "#").await;
+            worker.logged_times("consuming", sessions).await;
+        };
+        recreated(&wrong, 2).await;
+        let said = unfit(1).await;
+        assert_eq!(said["queue"], queue.as_str(), "{said}");
+        stand.delete(&dead).await;
+        stand.declare_queue(&dead, with(&[ttl])).await;
+        stand.bind_dead_letter_queue().await;
+        recreated(&wrong, 3).await;
+        let said = unfit(2).await;
+        assert!(said["queue"] == dead && said["problem"].to_string().contains("x-message-ttl"), "{said}");
+        recreated(&right, 4).await;
+        recreated(&wrong, 5).await;
+        let said = unfit(3).await;
+        assert_eq!(said["queue"], queue.as_str(), "{said}");
+        stand.publish(Event::chat("ann@h", "bob@h", "consumed all the same")).await;
+        stand.receive("pm", 1).await;
+        assert_eq!(worker.count("queue_unfit"), 3, "{:#?}", worker.log());
+        worker.stop().await;
+        stand.leave_nothing().await;
+    }
+
     async fn an_exclusive_queue_is_said_to_be_one(stand: Stand) {
         stand.declare_exchange(&stand.exchange(), ExchangeKind::Topic, true).await;
         let options = QueueDeclareOptions { exclusive: true, ..Default::default() };
@@ -220,4 +259,21 @@ async fn a_dead_letter_queue_that_drops_letters_is_a_problem_and_is_warned_of(st
 
 fn overflow(how: &str) -> (&'static str, AMQPValue) {
     ("x-overflow", AMQPValue::LongString(how.into()))
+}
+
+/// Nobody waits ten minutes for it.
+#[tokio::test]
+async fn a_parking_queue_that_is_mended_during_a_hold_is_used_in_it() {
+    let stand = Stand::new("park-mended").await;
+    let (queue, parking, sns) = (stand.queue(), stand.held_queue(), FakeSns::start());
+    sns.record();
+    stand.declare_all("quorum").await;
+    stand.declare_queue(&parking, with(&[exchange("")])).await;
+    let worker = held(&stand, &sns).await;
+    worker.logged("cannot_park").await;
+    stand.delete(&parking).await;
+    stand.declare_queue(&parking, with(&[exchange(""), key(&queue)])).await;
+    wait_for("parked events", async || (stand.ready(&parking).await > 0).then_some(())).await;
+    loses_nothing(&stand, &sns, worker).await;
+    stand.leave_nothing().await;
 }

@@ -36,7 +36,8 @@ pub struct RabbitSession {
     settler: RabbitSettler,
     /// Until the session is closed.
     flushing: Option<AbortOnDrop>,
-    measuring: Option<AbortOnDrop>,
+    /// Those that look at the queues.
+    tasks: [Option<AbortOnDrop>; 2],
 }
 
 /// A task that ends with its owner.
@@ -55,12 +56,12 @@ impl RabbitSession {
         connection: Rc<BrokerConnection>,
         consumer: SourceConsumer,
         settling: Settling,
-        measuring: Option<AbortOnDrop>,
+        tasks: [Option<AbortOnDrop>; 2],
     ) -> Self {
         let settler = RabbitSettler(Rc::new(settling));
         let flushing = tokio::task::spawn_local(settler::flush(Rc::clone(&settler.0)));
         let flushing = Some(AbortOnDrop(flushing));
-        Self { connection, consumer, settler, flushing, measuring }
+        Self { connection, consumer, settler, flushing, tasks }
     }
 
     /// Gives back what is open, all at once and in its place. From RabbitMQ 4.3 on that is not counted towards the delivery limit, and
@@ -108,7 +109,7 @@ impl Session for RabbitSession {
         let settling = Rc::clone(&self.settler.0);
         // Before the task that flushes is aborted: the acknowledgements that it has in hand must be sent.
         settling.flush(AckTracker::take_all).await;
-        drop((self.flushing.take(), self.measuring.take()));
+        drop((self.flushing.take(), std::mem::take(&mut self.tasks)));
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         if self.consumer.is_cancelled() && settling.tracker.borrow().unacknowledged() > 0 {
             self.hand_back().await;

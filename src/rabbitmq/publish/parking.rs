@@ -12,13 +12,10 @@ use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{self, QueueArguments};
-use crate::rabbitmq::topology::fitness;
+use crate::rabbitmq::topology::fitness::{self, JUDGE_AGAIN, Judgement};
 
 /// After this a queue that is used as it is is looked at again: somebody may have created it, or created it anew.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
-
-/// The same for a queue that does not fit. RabbitMQ logs what is asked then.
-const JUDGE_AGAIN: Duration = Duration::from_mins(10);
 
 /// Queues for parked events, since the connection was opened.
 #[derive(Debug, Default)]
@@ -27,10 +24,10 @@ pub(super) struct ParkingQueues(Mutex<BTreeMap<String, Prepared>>);
 #[derive(Debug, Clone)]
 enum Prepared {
     Declared,
-    /// Parked events come back by these arguments, as was seen then.
-    Fit(QueueArguments, Instant),
+    /// The queue has these arguments, as was seen then: parked events come back by them, or not, and why.
+    Known(QueueArguments, Instant, Result<(), SourceError>),
     /// Nothing is parked, and it is not asked again before that: many events want to be parked at once.
-    Unfit(SourceError, Instant),
+    Unknown(SourceError, Instant),
 }
 
 impl ParkingQueues {
@@ -51,22 +48,25 @@ impl ParkingQueues {
         let now = Instant::now();
         match queues.get(&parking.queue) {
             Some(Prepared::Declared) => return Ok(()),
-            Some(Prepared::Fit(_, seen)) if now < *seen + LOOK_AGAIN => return Ok(()),
-            Some(Prepared::Unfit(error, until)) if now < *until => return Err(error.clone()),
-            Some(Prepared::Fit(known, _))
+            Some(Prepared::Known(_, seen, answer)) if now < *seen + LOOK_AGAIN => {
+                return answer.clone();
+            }
+            Some(Prepared::Unknown(error, until)) if now < *until => return Err(error.clone()),
+            Some(Prepared::Known(known, _, answer))
                 if arguments::is_still(connection, &parking.queue, known).await =>
             {
-                let fit = Prepared::Fit(known.clone(), now);
-                queues.insert(parking.queue.clone(), fit);
-                return Ok(());
+                let (same, answer) = (known.clone(), answer.clone());
+                queues.insert(parking.queue.clone(), Prepared::Known(same, now, answer.clone()));
+                return answer;
             }
             _ => {}
         }
         queues.remove(&parking.queue);
         let prepared = prepare(broker, connection, source, parking).await?;
         let answer = match &prepared {
-            Prepared::Unfit(error, _) => Err(error.clone()),
-            Prepared::Declared | Prepared::Fit(..) => Ok(()),
+            Prepared::Unknown(error, _) => Err(error.clone()),
+            Prepared::Known(_, _, answer) => answer.clone(),
+            Prepared::Declared => Ok(()),
         };
         queues.insert(parking.queue.clone(), prepared);
         answer
@@ -85,13 +85,16 @@ async fn prepare(
     }
     let queue = &parking.queue;
     let found = fitness::parking(broker.config(), connection, source, parking).await;
-    let unfit = |error, wait| Prepared::Unfit(error, Instant::now() + wait);
+    let now = Instant::now();
+    let unfit = |problem| SourceError::Failed(format!("queue `{queue}`: {problem}"));
     Ok(match found {
-        Ok(Ok(known)) => Prepared::Fit(known, Instant::now()),
-        Ok(Err(problem)) => {
-            unfit(SourceError::Failed(format!("queue `{queue}`: {problem}")), JUDGE_AGAIN)
+        Ok(Judgement { known: Some(known), problem }) => {
+            Prepared::Known(known, now, problem.map_or(Ok(()), |it| Err(unfit(it))))
         }
-        Err(error) => unfit(advised(error, queue), LOOK_AGAIN),
+        Ok(Judgement { known: None, problem }) => {
+            Prepared::Unknown(unfit(problem.unwrap_or_default()), now + JUDGE_AGAIN)
+        }
+        Err(error) => Prepared::Unknown(advised(error, queue), now + LOOK_AGAIN),
     })
 }
 

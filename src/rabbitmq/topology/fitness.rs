@@ -2,15 +2,17 @@
 //!
 //! Arguments of a policy are not visible by AMQP. A queue has what a policy says only where its own arguments say nothing of it.
 
+mod judgement;
 #[cfg(test)]
 mod tests;
 
-use super::arguments::{self, Learnt, QueueArguments, SINGLE_ACTIVE_CONSUMER};
+pub(in crate::rabbitmq) use self::judgement::{JUDGE_AGAIN, Judgement, known, parking};
+use super::arguments::{QueueArguments, SINGLE_ACTIVE_CONSUMER};
 use super::declared::{
     DEAD_LETTER_EXCHANGE, DEAD_LETTER_ROUTING_KEY, DEAD_LETTER_STRATEGY, DELIVERY_LIMIT,
 };
-use super::{find_exchange, find_queue, look, parking_arguments};
-use crate::config::{Amqp, Parking, Source};
+use super::{find_exchange, find_queue, look};
+use crate::config::Amqp;
 use crate::limits::LEAST_DELIVERY_LIMIT;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -34,56 +36,6 @@ pub(in crate::rabbitmq) enum Fitness {
     Unfit(String),
     /// That can't be told: why, and what to do.
     Unknown(String),
-}
-
-/// Type and arguments of a queue that is there. `ours` are tried first: where they are right, RabbitMQ logs no refusal.
-///
-/// # Errors
-///
-/// Why they can't be told.
-pub(in crate::rabbitmq) async fn known(
-    connection: &BrokerConnection,
-    queue: &str,
-    ours: QueueArguments,
-) -> Result<QueueArguments, String> {
-    if !connection.server().refuses_wrong_arguments() {
-        return Err("from other brokers than RabbitMQ 3.10 and later".to_owned());
-    }
-    if arguments::is_still(connection, queue, &ours).await {
-        return Ok(ours);
-    }
-    match arguments::learn(connection, queue, true).await {
-        Ok(Learnt::Known(known)) => Ok(known),
-        Ok(Learnt::Refused(_)) => Err("without the configure permission on it".to_owned()),
-        Ok(Learnt::Locked(_) | Learnt::Unknown(..)) => Err("from what RabbitMQ answers".to_owned()),
-        Err(error) => Err(format!("since {error}")),
-    }
-}
-
-/// The arguments of a queue from which parked events come back, or why they do not, or may not.
-///
-/// # Errors
-///
-/// The queue is not there, or the broker does not answer.
-pub(in crate::rabbitmq) async fn parking(
-    amqp: &Amqp,
-    connection: &BrokerConnection,
-    source: &Source,
-    parking: &Parking,
-) -> Result<Result<QueueArguments, String>, SourceError> {
-    let queue = &parking.queue;
-    if !look(connection, async |it| find_queue(it, queue).await).await? {
-        let why = "without a permission on the queue";
-        return Ok(Err(unknown_parking(&source.queue, why)));
-    }
-    let ours = QueueArguments::durable(parking_arguments(amqp.queue_type, &source.queue));
-    Ok(match known(connection, queue, ours).await {
-        Ok(known) => match of_parking(&known, &source.queue) {
-            None => Ok(known),
-            Some(problem) => Err(problem),
-        },
-        Err(why) => Err(unknown_parking(&source.queue, &why)),
-    })
 }
 
 /// What is said of a queue for parked events whose arguments are not known.

@@ -5,7 +5,7 @@ use lapin::types::{AMQPValue, FieldTable};
 use super::*;
 use crate::config::{Config, Inputs};
 use crate::rabbitmq::topology::declared::text;
-use crate::rabbitmq::topology::queue_arguments;
+use crate::rabbitmq::topology::{parking_arguments, queue_arguments};
 
 fn amqp(settings: &str) -> Amqp {
     let base = "amqp.dead_letter_exchange = \"DX\"\namqp.dead_letter_queue = \"DQ\"\n";
