@@ -7,5 +7,6 @@ pub mod consume;
 pub mod headers;
 pub mod inspect;
 pub mod message;
+pub(crate) mod priorities;
 pub mod publish;
 pub mod topology;

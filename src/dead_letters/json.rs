@@ -53,6 +53,7 @@ pub(crate) fn report_as_json(report: &Report) -> Json {
         "came_back_as": report.came_back_as,
         "refused": report.refused,
         "left": report.left(),
+        "remarks": report.remarks,
         "plan": report.plan,
         "blocked": report.blocked,
         "held": report.held,

@@ -116,6 +116,8 @@ pub struct Report {
     pub came_back_as: BTreeMap<String, u64>,
     /// Why letters could not be sent, with numbers; they are where they were.
     pub refused: BTreeMap<String, u64>,
+    /// What is asked for and has no effect.
+    pub remarks: Vec<String>,
     /// What goes, or in a dry run would go, where.
     pub plan: BTreeMap<String, u64>,
     /// Waiting to see what becomes of what was sent.
@@ -178,6 +180,7 @@ impl DeadLetters {
             failures: 0,
             canary: Canary::new(replay.canary, replay.watching.canary, &replay.target),
             sample: Sample::default(),
+            judged: HashSet::new(),
             report: Report::default(),
             show,
         };
@@ -220,6 +223,8 @@ struct Run<'a, S> {
     failures: u64,
     canary: Canary,
     sample: Sample,
+    /// The queues of which it is known what a priority does there; `None`: those behind an exchange.
+    judged: HashSet<Option<String>>,
     report: Report,
     show: S,
 }

@@ -6,7 +6,7 @@ mod rights;
 mod set_permissions;
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lapin::{BasicProperties, Channel};
 
@@ -22,6 +22,7 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::tls;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
+use crate::rabbitmq::topology::arguments::QueueArguments;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// What is wrong with the files for TLS, where a node is to be reached by it, or may be.
@@ -77,6 +78,7 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
         report(inspector.queue(&Wanted::events(amqp, source)).await);
         if let Some(parking) = &source.parking {
             report(inspector.parking(source, parking).await);
+            inspector.parked_priority(source, parking).into_iter().for_each(&mut *report);
         }
     }
     rights::inspect(&inspector, report).await;
@@ -101,6 +103,8 @@ struct Seen {
     /// What the user may not look at.
     hidden: BTreeSet<Resource>,
     streams: BTreeSet<String>,
+    /// Type and arguments of queues that are not as `run` would declare them, as far as they can be told.
+    known: BTreeMap<String, QueueArguments>,
     /// Queues whose arguments limit their length.
     limited: BTreeSet<String>,
 }

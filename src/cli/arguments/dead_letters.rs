@@ -153,8 +153,8 @@ nothing; run it again for the rest.
 
 --priority lets live events pass on quorum queues from RabbitMQ 4.3 on, and on classic queues with
 x-max-priority. It has no effect on older quorum queues; those of 4.0 to 4.2 know two levels, 5 and
-above, and the rest. There, limit the rate instead (--rate). If the events are dead-lettered again,
-the next replay starts from the priority that they had at first.
+above, and the rest. The replay says where it has none; limit the rate there instead (--rate). If the
+events are dead-lettered again, the next replay starts from the priority that they had at first.
 
 Exit status: 0 all matching letters were replayed, or none matches; 1 some were not replayed, were
 dead-lettered again, or are known to be held.";

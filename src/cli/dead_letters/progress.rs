@@ -12,15 +12,20 @@ pub(super) struct Progress {
     bar: Bar,
     was_watching: bool,
     was_blocked: bool,
+    remarks: usize,
 }
 
 impl Progress {
     pub(super) fn new() -> Self {
-        Self { bar: Bar::looking(LOOKING), was_watching: false, was_blocked: false }
+        Self { bar: Bar::looking(LOOKING), was_watching: false, was_blocked: false, remarks: 0 }
     }
 
     pub(super) fn show(&mut self, report: &Report) {
         let Report { matching, replayed, came_back, watching, .. } = report;
+        for remark in report.remarks.iter().skip(self.remarks) {
+            self.bar.print_error(&remarked(remark));
+        }
+        self.remarks = report.remarks.len();
         let mut state = Vec::new();
         if *came_back > 0 {
             state.push(format!("{came_back} dead-lettered again"));
@@ -43,6 +48,11 @@ impl Progress {
     pub(super) fn end(self) {
         self.bar.end();
     }
+}
+
+/// A remark as it is shown.
+pub(super) fn remarked(remark: &str) -> String {
+    format!("warning: {}", printable(remark, false))
 }
 
 /// A circuit in words: `service`, or a topic's ARN as a worker has reported it.

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use super::progress::{Progress, held};
+use super::progress::{Progress, held, remarked};
 use super::{CommandContext, ExitStatus, dead_letters, print_error, print_json, print_line};
 use crate::cli::arguments::ReplayArguments;
 use crate::dead_letters::{
@@ -35,6 +35,9 @@ impl CommandContext<'_> {
         let report = replaying.await;
         progress.end();
         let report = report?;
+        if replay.dry_run {
+            report.remarks.iter().for_each(|it| print_error(&remarked(it)));
+        }
         let good = if replay.dry_run { report.refused.is_empty() } else { report.is_good() };
         let Report { letters, matching, unseen, .. } = report;
         let counts = BrowseCounts { letters, matching, unseen, claimed: 0 };

@@ -17,6 +17,7 @@ use super::{Address, Report, Run};
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::browse::reports::OutcomeReports;
+use crate::rabbitmq::priorities;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
 /// What browsing has found.
@@ -155,6 +156,9 @@ impl<S: FnMut(&Report)> Run<'_, S> {
             }
             Err(why) => Err(why),
         };
+        if let Ok(address) = &there {
+            self.judge_priority(address, publisher).await;
+        }
         match there {
             Err(why) => self.exclude(letter.id, &why),
             Ok(address) if self.replay.dry_run => {
@@ -167,6 +171,24 @@ impl<S: FnMut(&Report)> Run<'_, S> {
                 }
                 _ => scanned.more = true,
             },
+        }
+    }
+}
+
+impl<S: FnMut(&Report)> Run<'_, S> {
+    /// Says once of each queue that the priority has no effect there.
+    async fn judge_priority(&mut self, address: &Address, publisher: &ConfirmedPublisher) {
+        let Some(priority) = self.replay.priority else { return };
+        let queue = address.queue();
+        if !self.judged.insert(queue.map(str::to_owned)) {
+            return;
+        }
+        let amqp = self.dead_letters.broker.config();
+        if let Some(said) = priorities::caveat_of(publisher, amqp, queue, priority).await {
+            let remark =
+                format!("--priority {priority} {said}; --rate leaves room for live events");
+            self.report.remarks.push(remark);
+            self.shown();
         }
     }
 }

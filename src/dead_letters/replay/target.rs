@@ -24,6 +24,14 @@ pub struct Address {
     pub routing_key: String,
 }
 
+impl Address {
+    /// The queue that it leads to, where that is known.
+    #[must_use]
+    pub fn queue(&self) -> Option<&str> {
+        self.exchange.is_empty().then_some(&self.routing_key)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.exchange.is_empty() {

@@ -6,6 +6,7 @@ use super::needs::Resource;
 use super::{Finding, Inspector};
 use crate::config::{Amqp, Parking, Source};
 use crate::outcome::SourceError;
+use crate::rabbitmq::priorities;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{QueueArguments, STREAM};
 use crate::rabbitmq::topology::fitness::{self, Fitness};
@@ -84,8 +85,12 @@ impl Inspector<'_> {
             self.seen.borrow_mut().streams.insert((*queue).to_owned());
             return Finding::bad(purpose.refusal(queue).to_string());
         }
-        if matches!(&found, Found::Known(known) if fitness::has_length_limit(known)) {
-            self.seen.borrow_mut().limited.insert((*queue).to_owned());
+        if let Found::Known(known) = &found {
+            let mut seen = self.seen.borrow_mut();
+            seen.known.insert((*queue).to_owned(), known.clone());
+            if fitness::has_length_limit(known) {
+                seen.limited.insert((*queue).to_owned());
+            }
         }
         let shown = describe(queue, &found);
         match compared {
@@ -187,6 +192,27 @@ impl Inspector<'_> {
             _ => {}
         }
         self.queue(&Wanted::parked(self.amqp, source, queue)).await
+    }
+}
+
+impl Inspector<'_> {
+    /// Why parked events do not let others pass, where they have a priority for that.
+    pub(super) fn parked_priority(&self, source: &Source, parking: &Parking) -> Option<Finding> {
+        let (priority, queue) = (parking.priority?, &source.queue);
+        let seen = self.seen.borrow();
+        if !self.amqp.declare
+            && (seen.missing.contains(queue) || seen.missing.contains(&parking.queue))
+        {
+            return None;
+        }
+        let ours = QueueArguments::durable(topology::queue_arguments(self.amqp, source));
+        let known = seen.known.get(queue).or(self.amqp.declare.then_some(&ours));
+        let server = self.publisher.connection().server();
+        let said = priorities::caveat(server, Some(queue), known, priority)?;
+        Some(Finding::good(format!(
+            "warning: outage.parked_priority = {priority} {said} (docs/producers.md). Parked events take their turn with all others; a \
+             topic that is held often is better off in a source of its own"
+        )))
     }
 }
 

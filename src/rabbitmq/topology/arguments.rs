@@ -18,7 +18,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
-pub(super) const QUEUE_TYPE: &str = "x-queue-type";
+pub(in crate::rabbitmq) const QUEUE_TYPE: &str = "x-queue-type";
 pub(super) const QUORUM: &str = "quorum";
 const CLASSIC: &str = "classic";
 pub(in crate::rabbitmq) const STREAM: &str = "stream";
