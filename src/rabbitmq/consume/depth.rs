@@ -126,19 +126,24 @@ impl Looking {
 }
 
 /// Asks until it is dropped, and tells what is known. The last answer holds until [`KNOWN_FOR`] has passed without another, or until a
-/// refusal. After a refusal it asks again after growing pauses.
+/// refusal. A refusal holds until there is an answer, and it asks again after growing pauses.
 async fn keep_asking(
     mut ask: impl AsyncFnMut() -> Result<QueueState, SourceError>,
     mut accepts: impl FnMut(QueueState) -> bool,
     mut tell: impl FnMut(Depth),
 ) {
     let new_pauses = || Pauses::new(ASK_EVERY, LONGEST_PAUSE);
-    let (mut pauses, mut known) = (new_pauses(), Instant::now());
+    // Until then the last answer holds, if there is one that may fall silent.
+    let (mut pauses, mut holds) = (new_pauses(), Some(Instant::now() + KNOWN_FOR));
     loop {
         let asked = Instant::now();
         let answer = {
             let mut asking = pin!(ask());
-            if let Ok(answer) = timeout_at(known + KNOWN_FOR, &mut asking).await {
+            let in_time = match holds {
+                Some(until) => timeout_at(until, &mut asking).await.ok(),
+                None => Some(asking.as_mut().await),
+            };
+            if let Some(answer) = in_time {
                 answer
             } else {
                 tell(Depth::Silent);
@@ -149,19 +154,20 @@ async fn keep_asking(
             Ok(state) => {
                 pauses = new_pauses();
                 if accepts(state) {
-                    known = asked;
+                    holds = Some(asked + KNOWN_FOR);
                     tell(Depth::Known(state, asked));
                 }
                 random_interval()
             }
             Err(SourceError::Failed(_)) => random_interval(),
             Err(_) => {
+                holds = None;
                 tell(Depth::Refused);
                 pauses.draw()
             }
         };
         sleep(pause).await;
-        if known.elapsed() >= KNOWN_FOR {
+        if holds.is_some_and(|until| Instant::now() >= until) {
             tell(Depth::Silent);
         }
     }

@@ -108,3 +108,21 @@ async fn a_queue_that_never_answered_is_said_to_be_silent_and_known_once_it_answ
     assert!((30..37).contains(&told[0].0) && told[0].1.is_none(), "{told:?}");
     assert!((300..307).contains(&told[1].0) && told[1].1 == Some(5), "{told:?}");
 }
+
+/// What a refusal made unknown stays so: silence tells less.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_holds_until_there_is_an_answer() {
+    let (began, mut told) = (Instant::now(), Vec::new());
+    let asking = keep_asking(
+        async || match began.elapsed().as_secs() {
+            0..60 => Err(missing()),
+            60..600 => Err(failed()),
+            600..700 => std::future::pending().await,
+            _ => Ok(FIVE),
+        },
+        |_| true,
+        |depth| told.push(depth),
+    );
+    assert!(timeout(Duration::from_secs(550), asking).await.is_err(), "it never ends by itself");
+    assert!(!told.is_empty() && told.iter().all(|it| *it == Depth::Refused), "{told:?}");
+}
