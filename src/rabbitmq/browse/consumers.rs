@@ -11,6 +11,7 @@ use lapin::types::DeliveryTag;
 use lapin::{Channel, Consumer};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
 
 use super::super::connection::{Broker, bounded};
 use super::probe::{self, Probe, Returns};
@@ -77,6 +78,8 @@ impl<T: Send + 'static> Consumers<T> {
             broker: broker.clone(),
             runtime: Handle::current(),
             is_asked: AtomicBool::new(false),
+            began: Instant::now(),
+            timeout,
         };
         let cancellation = Arc::new(cancellation);
         let consumers = Self {
@@ -181,6 +184,8 @@ struct Cancellation {
     broker: Broker,
     runtime: Handle,
     is_asked: AtomicBool,
+    began: Instant,
+    timeout: Option<Duration>,
 }
 
 impl Cancellation {
@@ -190,9 +195,10 @@ impl Cancellation {
             return;
         }
         let (this, tell, queue) = (Arc::clone(self), tell.clone(), queue.to_owned());
+        let held = Held::of(true, self.began.elapsed(), self.timeout);
         self.runtime.spawn(async move {
             let cause = tokio::select! {
-                cause = cancelled::cause(&this.broker, &queue, Held::Shortly) => cause,
+                cause = cancelled::cause(&this.broker, &queue, held) => cause,
                 () = tell.closed() => return,
             };
             let _ = tell.send(Arrival::End(SourceError::Failed(cause)));

@@ -9,8 +9,7 @@ impl SourceConsumer {
     /// The broker gives no reason, so that is asked for; once, however often this is dropped while it waits.
     pub(super) async fn cancelled(&mut self, is_held: bool) -> SourceError {
         let ConsumeOptions { broker, queue, timeout, .. } = self.options.clone();
-        let lived = self.began.elapsed();
-        let held = Held::of(is_held, timeout.is_none_or(|timeout| lived >= timeout));
+        let held = Held::of(is_held, self.began.elapsed(), timeout);
         let asking = self.asking.get_or_insert_with(|| {
             Box::pin(async move {
                 let cause = cancelled::cause(&broker, &queue, held).await;
