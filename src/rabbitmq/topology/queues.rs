@@ -1,5 +1,8 @@
 //! Declares the queues that `run` needs.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
@@ -17,6 +20,14 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 /// Arguments without which a queue works as well as its broker can: RabbitMQ knows this one from 3.10 on, and refuses what it does
 /// not know.
 const OPTIONAL: [&str; 1] = [DEAD_LETTER_STRATEGY];
+
+/// The queues of which it was said that the broker does not know an argument: each is declared again in every session.
+static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Whether nothing was said of this queue before.
+fn is_first(said: &Mutex<BTreeSet<String>>, queue: &str) -> bool {
+    said.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.to_owned())
+}
 
 /// A queue as `run` declares it.
 #[derive(Debug, Clone)]
@@ -107,12 +118,14 @@ impl<'a> DeclaredQueue<'a> {
                 Err(error) => error,
             };
             let Some(fewer) = without_unknown(&arguments, &error) else { return Err(error) };
-            tracing::debug!(
-                event = "queue_argument_unknown",
-                queue = self.name,
-                %error,
-                "broker does not know an argument of the queue: it is declared without"
-            );
+            if is_first(&SAID, self.name) {
+                tracing::debug!(
+                    event = "queue_argument_unknown",
+                    queue = self.name,
+                    %error,
+                    "broker does not know an argument of the queue: it is declared without"
+                );
+            }
             arguments = fewer;
         }
     }
@@ -198,5 +211,11 @@ mod tests {
         let differs = "inequivalent arg 'x-dead-letter-strategy' for queue 'q'";
         let differs = SourceError::PreconditionFailed(differs.to_owned());
         assert_eq!(without_unknown(&arguments, &differs), None);
+    }
+    #[test]
+    fn an_argument_that_the_broker_does_not_know_is_said_once_of_each_queue() {
+        let said = Mutex::default();
+        assert!(is_first(&said, "q") && is_first(&said, "p"));
+        assert!(!is_first(&said, "q") && !is_first(&said, "p"));
     }
 }
