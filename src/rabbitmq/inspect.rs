@@ -1,5 +1,6 @@
 //! Inspects the broker for `check`: finds exchanges, queues and bindings, tries the user's permissions, and leaves nothing behind.
 
+mod dead_letter_route;
 mod needs;
 mod queue;
 mod rights;
@@ -8,7 +9,7 @@ mod set_permissions;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use lapin::{BasicProperties, Channel};
+use lapin::Channel;
 
 use self::needs::Resource;
 use self::queue::Wanted;
@@ -21,9 +22,7 @@ use crate::rabbitmq::browse::limit::{self, Browsing};
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::tls;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::arguments::QueueArguments;
-use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// What is wrong with the files for TLS, where a node is to be reached by it, or may be.
 pub(crate) fn tls_files(draft: &Draft) -> Vec<Finding> {
@@ -234,45 +233,6 @@ impl Inspector<'_> {
             }
             SourceError::ResourceLocked(said) => Finding::bad(said),
             other => Finding::bad(format!("{wanted}: can't tell whether it exists: {other}")),
-        }
-    }
-
-    /// Publishes a message that expires at once, mandatory, to see whether it is routed. Not
-    /// where dead letters wait: behind those it would stay, since messages expire at a queue's head.
-    async fn dead_letter_route(&self, exchange: &str, queue: &str) -> Finding {
-        if let Ok(channel) = self.channel().await
-            && let Ok(QueueState { ready: waiting @ 1.., .. }) =
-                QueueState::confirmed(&channel, queue).await
-        {
-            return Finding::good(format!("dead letters: {waiting} wait in `{queue}`"));
-        }
-        match self.probe(exchange).await {
-            Ok(true) => Finding::good(format!("dead letters: `{exchange}` reaches a queue")),
-            unbound
-                if self.amqp.declare
-                    && unbound.as_ref().err().is_none_or(SourceError::is_not_found) =>
-            {
-                Finding::good(format!("dead letters: `run` binds `{queue}` to `{exchange}`"))
-            }
-            Ok(false) => Finding::bad(format!(
-                "dead letters: no queue is bound to `{exchange}`; bind `{queue}` to it"
-            )),
-            // The permission is reported with the others.
-            Err(SourceError::AccessRefused(_)) if self.is_strict => Finding::good(format!(
-                "dead letters: can't tell whether `{exchange}` reaches a queue: the user may not publish to it"
-            )),
-            Err(error) => Finding::bad(format!("dead letters: {error}")),
-        }
-    }
-
-    async fn probe(&self, exchange: &str) -> Result<bool, SourceError> {
-        let expired = BasicProperties::default().with_expiration("0".into());
-        match self.publisher.publish_unless_blocked((exchange, ""), (b"", expired)).await {
-            Ok(()) => Ok(true),
-            Err(PublishError::Unroutable | PublishError::Refused) => Ok(false),
-            Err(PublishError::Lost(error)) => {
-                Err(error.reworded(|said| format!("publishing to `{exchange}`: {said}")))
-            }
         }
     }
 }

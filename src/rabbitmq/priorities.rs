@@ -36,7 +36,7 @@ pub(in crate::rabbitmq) fn caveat(
     let place = queue.map_or(String::new(), |queue| format!(" in queue `{queue}`"));
     let Some(known) = known else {
         return knows_none.then(|| {
-            format!("has no effect{place}, but in a classic queue with {MAX_PRIORITY}: {server} knows no other priorities")
+            format!("has no effect{place}, unless it goes to a classic queue with {MAX_PRIORITY}: quorum queues of {server} know no priorities")
         });
     };
     let as_unset = |unset: u8| {
@@ -141,7 +141,7 @@ mod tests {
         };
         says(
             &of("RabbitMQ", "3.10.8"),
-            "has no effect, but in a classic queue with x-max-priority",
+            "has no effect, unless it goes to a classic queue with x-max-priority",
         );
         for (product, version) in [("RabbitMQ", "4.0.5"), ("RabbitMQ", "4.3.6"), ("LavinMQ", "2.9")]
         {

@@ -261,19 +261,23 @@ fn overflow(how: &str) -> (&'static str, AMQPValue) {
     ("x-overflow", AMQPValue::LongString(how.into()))
 }
 
-/// Nobody waits ten minutes for it.
-#[tokio::test]
-async fn a_parking_queue_that_is_mended_during_a_hold_is_used_in_it() {
-    let stand = Stand::new("park-mended").await;
-    let (queue, parking, sns) = (stand.queue(), stand.held_queue(), FakeSns::start());
-    sns.record();
-    stand.declare_all("quorum").await;
-    stand.declare_queue(&parking, with(&[exchange("")])).await;
-    let worker = held(&stand, &sns).await;
-    worker.logged("cannot_park").await;
-    stand.delete(&parking).await;
-    stand.declare_queue(&parking, with(&[exchange(""), key(&queue)])).await;
-    wait_for("parked events", async || (stand.ready(&parking).await > 0).then_some(())).await;
-    loses_nothing(&stand, &sns, worker).await;
-    stand.leave_nothing().await;
+mod long {
+    use super::*;
+
+    /// Nobody waits ten minutes for it.
+    #[tokio::test]
+    async fn a_parking_queue_that_is_mended_during_a_hold_is_used_in_it() {
+        let stand = Stand::new("park-mended").await;
+        let (queue, parking, sns) = (stand.queue(), stand.held_queue(), FakeSns::start());
+        sns.record();
+        stand.declare_all("quorum").await;
+        stand.declare_queue(&parking, with(&[exchange("")])).await;
+        let worker = held(&stand, &sns).await;
+        worker.logged("cannot_park").await;
+        stand.delete(&parking).await;
+        stand.declare_queue(&parking, with(&[exchange(""), key(&queue)])).await;
+        wait_for("parked events", async || (stand.ready(&parking).await > 0).then_some(())).await;
+        loses_nothing(&stand, &sns, worker).await;
+        stand.leave_nothing().await;
+    }
 }

@@ -18,7 +18,7 @@ use super::probe::{self, Probe, Returns};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::wire::Notes;
-use crate::rabbitmq::consume::cancelled::{self, Held};
+use crate::rabbitmq::consume::cancelled::{self, Held, Holder};
 use crate::rabbitmq::consume::consumer::options::arguments;
 use crate::rabbitmq::headers::amqp_message::message;
 use crate::rabbitmq::message::Message;
@@ -198,7 +198,7 @@ impl Cancellation {
         let held = Held::of(true, self.began.elapsed(), self.timeout);
         self.runtime.spawn(async move {
             let cause = tokio::select! {
-                cause = cancelled::cause(&this.broker, &queue, held) => cause,
+                cause = cancelled::cause(&this.broker, &queue, held, Holder::Browser) => cause,
                 () = tell.closed() => return,
             };
             let _ = tell.send(Arrival::End(SourceError::Failed(cause)));

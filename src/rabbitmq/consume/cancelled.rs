@@ -27,6 +27,15 @@ pub(in crate::rabbitmq) enum Held {
     Long(Option<Duration>),
 }
 
+/// Who held it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rabbitmq) enum Holder {
+    /// A source, until its events have an end.
+    Source,
+    /// Whoever looks at dead letters or replays them.
+    Browser,
+}
+
 impl Held {
     /// By a consumer that has lived for so long, and that has asked for this timeout.
     pub(in crate::rabbitmq) fn of(
@@ -43,9 +52,14 @@ impl Held {
 }
 
 /// The reason and what to do, by a connection of its own: the consumer's may be busy with deliveries.
-pub(in crate::rabbitmq) async fn cause(broker: &Broker, queue: &str, held: Held) -> String {
+pub(in crate::rabbitmq) async fn cause(
+    broker: &Broker,
+    queue: &str,
+    held: Held,
+    holder: Holder,
+) -> String {
     match ask(broker, queue).await {
-        Ok(found) => reason(found, held, broker.config().declare),
+        Ok(found) => reason(found, held, holder, broker.config().declare),
         Err(error) => format!(
             "the queue was deleted, or a delivery was held for longer than the broker's consumer timeout; that can't be told ({error})"
         ),
@@ -64,7 +78,7 @@ async fn ask(broker: &Broker, queue: &str) -> Result<Found, SourceError> {
     }
 }
 
-fn reason(found: Found, held: Held, declares: bool) -> String {
+fn reason(found: Found, held: Held, holder: Holder, declares: bool) -> String {
     match (found, held) {
         // RabbitMQ also calls a queue so that is on a node that is down, or that has crashed.
         (Found::Gone(said), _) if !said.contains("no queue '") => {
@@ -78,7 +92,7 @@ fn reason(found: Found, held: Held, declares: bool) -> String {
         (Found::Gone(said), _) => format!("the queue was deleted; create it again: {said}"),
         (Found::There { may_time_out: true }, Held::Long(None)) => HELD_TOO_LONG.to_owned(),
         (Found::There { may_time_out: true }, Held::Long(Some(timeout))) => {
-            held_longer_than_asked(timeout)
+            held_longer_than_asked(timeout, holder)
         }
         (Found::There { may_time_out }, held) => {
             let there =
@@ -93,12 +107,20 @@ fn reason(found: Found, held: Held, declares: bool) -> String {
 }
 
 /// The broker's own setting has no part in it.
-fn held_longer_than_asked(timeout: Duration) -> String {
+fn held_longer_than_asked(timeout: Duration, holder: Holder) -> String {
+    let remedy = match holder {
+        Holder::Source => {
+            "Look for what held it after outage.hand_back_after_s: retries that take longer, dead letters that RabbitMQ does not take \
+             (`cannot_dead_letter`), or a process that stood still; or raise outage.hand_back_after_s, by which the timeout grows"
+        }
+        Holder::Browser => {
+            "The letters are back in the queue: run it again, with a filter that finds fewer, or at a higher --rate, and look whether the \
+             process or the broker stood still; or raise outage.hand_back_after_s, by which the timeout grows"
+        }
+    };
     format!(
         "a delivery was held for longer than the broker's consumer timeout, which is {} s as this consumer has asked for \
-         (x-consumer-timeout: outage.hand_back_after_s and ten minutes, at least 30 minutes; the broker's own setting does not count). Look \
-         for what held it after outage.hand_back_after_s: retries that take longer, dead letters that RabbitMQ does not take \
-         (`cannot_dead_letter`), or a process that stood still; or raise outage.hand_back_after_s, by which the timeout grows",
+         (x-consumer-timeout: outage.hand_back_after_s and ten minutes, at least 30 minutes; the broker's own setting does not count). {remedy}",
         timeout.as_secs()
     )
 }
@@ -111,7 +133,8 @@ mod tests {
 
     #[test]
     fn a_timeout_is_only_named_where_it_can_be_one() {
-        let there = |may_time_out, held| reason(Found::There { may_time_out }, held, true);
+        let there =
+            |may_time_out, held| reason(Found::There { may_time_out }, held, Holder::Source, true);
         assert_eq!(there(true, Held::Long(None)), HELD_TOO_LONG);
         for (may_time_out, held) in
             [(false, Held::Long(None)), (true, Held::None), (false, Held::None)]
@@ -127,13 +150,15 @@ mod tests {
     fn a_timeout_that_the_consumer_has_asked_for_is_not_mended_in_the_brokers_configuration() {
         let asked = Duration::from_mins(30);
         let held = |lived| Held::of(true, lived, Some(asked));
-        let said = reason(THERE, held(asked), true);
+        let said = reason(THERE, held(asked), Holder::Source, true);
         for words in
             ["broker's consumer timeout, which is 1800 s", "raise outage.hand_back_after_s"]
         {
             assert!(said.contains(words), "no {words:?} in {said}");
         }
         assert!(!said.contains("raise consumer_timeout"), "{said}");
+        let of_browser = reason(THERE, held(asked), Holder::Browser, true);
+        assert!(of_browser.contains("run it again") && !of_browser.contains("cannot_dead_letter"));
         assert_eq!(held(asked.saturating_sub(Duration::from_millis(1))), Held::Shortly);
         assert_eq!(Held::of(true, Duration::ZERO, None), Held::Long(None));
         assert_eq!(Held::of(false, asked, None), Held::None);
@@ -142,7 +167,9 @@ mod tests {
     #[test]
     fn a_deleted_queue_is_said_to_be_deleted_and_who_creates_it() {
         let said = "queue `q`: NOT_FOUND - no queue 'q' in vhost '/'";
-        let gone = |declares| reason(Found::Gone(said.to_owned()), Held::Long(None), declares);
+        let gone = |declares| {
+            reason(Found::Gone(said.to_owned()), Held::Long(None), Holder::Source, declares)
+        };
         assert!(gone(true).contains("was deleted; a worker declares it"), "{}", gone(true));
         assert!(gone(false).contains("was deleted; create it again"), "{}", gone(false));
         assert!(gone(true).ends_with(said) && gone(false).ends_with(said));
@@ -151,7 +178,7 @@ mod tests {
     #[test]
     fn a_queue_whose_node_is_down_is_not_said_to_be_deleted() {
         let said = "queue `q`: NOT_FOUND - home node 'rabbit@b' of durable queue 'q' in vhost '/' is down or inaccessible";
-        let reason = reason(Found::Gone(said.to_owned()), Held::None, true);
+        let reason = reason(Found::Gone(said.to_owned()), Held::None, Holder::Source, true);
         assert!(reason.contains(said) && !reason.contains("deleted"), "{reason}");
     }
 }

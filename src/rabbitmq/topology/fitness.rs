@@ -15,6 +15,7 @@ use super::{find_exchange, find_queue, look};
 use crate::config::Amqp;
 use crate::limits::LEAST_DELIVERY_LIMIT;
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Server;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
 /// The first version of RabbitMQ that has a delivery limit where none is set, and that limit.
@@ -106,8 +107,13 @@ pub(in crate::rabbitmq) fn of_dead_letters(known: &QueueArguments) -> Option<Str
     ))
 }
 
+/// Whether RabbitMQ drops what is browsed often in a queue with these arguments.
+pub(super) fn limits_deliveries(known: &QueueArguments, server: &Server) -> bool {
+    limit_of(known, server.major_version()).is_some()
+}
+
 /// Why a source's queue with these arguments loses events that wait in it, if so, and what to do.
-fn loses_events(known: &QueueArguments) -> Option<String> {
+pub(super) fn loses_events(known: &QueueArguments) -> Option<String> {
     let mut wrong = Vec::new();
     if known.has(EXPIRES) {
         wrong.push(format!(

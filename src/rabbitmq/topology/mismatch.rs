@@ -62,6 +62,13 @@ impl Deviation {
     }
 }
 
+/// Of the key for the type of a queue.
+const OF_ALL: &str = "for all queues";
+
+/// What a delivery limit does to dead letters.
+pub(super) const LIMITED: &str =
+    "RabbitMQ drops letters that are browsed more often than its limit";
+
 /// An exchange or a queue as `run` declares it.
 #[derive(Debug, Clone)]
 pub(super) struct Declaration<'a> {
@@ -81,6 +88,10 @@ impl<'a> Declaration<'a> {
         let declaration = Self { thing, name, named_by: named_by.into(), values, keys };
         let declaration = declaration.fixed(DURABLE, "true").fixed(AUTO_DELETE, "false");
         if thing == Thing::Exchange { declaration.fixed(INTERNAL, "false") } else { declaration }
+    }
+
+    pub(super) const fn thing(&self) -> Thing {
+        self.thing
     }
 
     /// With these arguments.
@@ -150,16 +161,26 @@ impl<'a> Declaration<'a> {
     /// The error in words for the operator, if it says that what is there differs.
     pub(super) fn explain(&self, error: SourceError) -> SourceError {
         error.reworded(|said| match Deviation::told(&said) {
-            Some(deviation) => self.line(&[deviation]),
+            Some(deviation) => {
+                let is_limited =
+                    deviation.argument == DELIVERY_LIMIT && self.thing == Thing::DeadLetterQueue;
+                self.line(&[deviation], is_limited.then_some(LIMITED))
+            }
             None => said,
         })
     }
 
-    /// What differs, and the ways out.
-    pub(super) fn line(&self, all: &[Deviation]) -> String {
-        let adopt = self.adopt(all);
+    /// What differs, and the ways out. `harm` is what would happen if it were used as it is.
+    pub(super) fn line(&self, all: &[Deviation], harm: Option<&str>) -> String {
+        let adopt = match harm {
+            Some(harm) => format!("don't use it as it is, since {harm}; either leave it to others"),
+            None => self.adopt(all),
+        };
         let (kind, migrate) = match self.thing {
-            Thing::Exchange => ("exchange", "delete it, and `run` declares it anew"),
+            Thing::Exchange => (
+                "exchange",
+                "delete it with all its bindings, and `run` declares it and its own anew",
+            ),
             Thing::Queue => ("queue", "delete it when it is empty, and `run` declares it anew"),
             Thing::DeadLetterQueue => {
                 ("queue", "move its letters away, delete it, and `run` declares it anew")
@@ -188,12 +209,6 @@ impl<'a> Declaration<'a> {
 
     /// How to use it as it is.
     fn adopt(&self, all: &[Deviation]) -> String {
-        let is_limited = all.iter().any(|it| it.argument == DELIVERY_LIMIT);
-        if self.thing == Thing::DeadLetterQueue && is_limited {
-            return "don't use it as it is, since RabbitMQ drops letters that are browsed more often than its limit; either leave it \
-                    to others"
-                .to_owned();
-        }
         let is_of_other_type = all.iter().any(|it| it.argument == QUEUE_TYPE);
         let set: Option<Vec<_>> = all.iter().map(|it| self.setting(it, is_of_other_type)).collect();
         match set {
@@ -214,10 +229,13 @@ impl<'a> Declaration<'a> {
         // Only quorum queues have these: its type is another one, which RabbitMQ has not told.
         let is_of_quorum = [DELIVERY_LIMIT, DEAD_LETTER_STRATEGY].contains(&&**argument);
         if is_of_quorum && !is_of_other_type && !self.values.contains_key(argument) {
-            return self.key_of(QUEUE_TYPE).map(|key| format!("{key} = \"quorum\""));
+            return self.key_of(QUEUE_TYPE).map(|key| format!("{key} = \"quorum\" {OF_ALL}"));
         }
         let key = self.key_of(argument).filter(|_| can_be_set(argument, value))?;
-        Some(format!("{key} = {value}"))
+        Some(match &**argument {
+            QUEUE_TYPE => format!("{key} = {value} {OF_ALL}"),
+            _ => format!("{key} = {value}"),
+        })
     }
 
     fn key_of(&self, argument: &str) -> Option<&str> {

@@ -14,7 +14,7 @@ use crate::config::{Amqp, QueueType, Source};
 
 /// After how many milliseconds RabbitMQ returns what a consumer on a lost node held. From 4.3 on it waits for a minute by itself, and
 /// meanwhile hands out what comes later. Older versions return it at once, and ignore the argument.
-const DISCONNECTED_TIMEOUT: &str = "x-consumer-disconnected-timeout";
+pub(super) const DISCONNECTED_TIMEOUT: &str = "x-consumer-disconnected-timeout";
 const DISCONNECTED_TIMEOUT_MS: i64 = 1000;
 
 /// What is said of a queue without that argument.
@@ -77,11 +77,9 @@ impl OrderArguments {
     /// As the queue that is there has them, by what RabbitMQ says of one that differs. `None`: something else differs, or nothing
     /// better can be guessed.
     pub(super) fn adopt(self, said: &str) -> Option<Self> {
-        let names = |kind: &str, argument: &str| said.contains(&format!("{kind} arg '{argument}'"));
+        let names = |argument: &str| said.contains(&format!("inequivalent arg '{argument}'"));
         let current = Difference::read(said).map(|it| it.current.map(|(value, _)| value));
-        let adopted = if names("invalid", DISCONNECTED_TIMEOUT) {
-            Self { disconnected_timeout: None, ..self }
-        } else if names("inequivalent", SINGLE_ACTIVE_CONSUMER) {
+        let adopted = if names(SINGLE_ACTIVE_CONSUMER) {
             // AMQP cuts RabbitMQ's words after 255 bytes, perhaps within the queue's name: then it is the other way round.
             let single_active = match current {
                 Some(value) => value.map(|it| it == "true"),
@@ -89,7 +87,7 @@ impl OrderArguments {
                 None => Some(true),
             };
             Self { single_active, ..self }
-        } else if names("inequivalent", DISCONNECTED_TIMEOUT) {
+        } else if names(DISCONNECTED_TIMEOUT) {
             let disconnected_timeout = current.flatten().map(str::parse).transpose().ok()?;
             Self { disconnected_timeout, ..self }
         } else {

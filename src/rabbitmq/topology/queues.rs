@@ -11,22 +11,41 @@ use super::declared::{
     DEAD_LETTER_EXCHANGE, DEAD_LETTER_STRATEGY, DELIVERY_LIMIT, dead_letter_arguments,
     parking_arguments, queue_arguments_with,
 };
-use super::mismatch::{Declaration, Deviation, Thing, key_of};
-use super::order_arguments::OrderArguments;
+use super::fitness;
+use super::mismatch::{Declaration, Deviation, LIMITED, Thing, key_of};
+use super::order_arguments::{DISCONNECTED_TIMEOUT, OrderArguments};
 use crate::config::{Amqp, QueueType, Source};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Server;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
-/// Arguments without which a queue works as well as its broker can: RabbitMQ knows this one from 3.10 on, and refuses what it does
-/// not know.
-const OPTIONAL: [&str; 1] = [DEAD_LETTER_STRATEGY];
+/// Arguments without which a queue works as well as its broker can, and the first version of RabbitMQ that knows them. Older ones
+/// ignore them, as RabbitMQ does with all that it does not know; other brokers may refuse them.
+const OPTIONAL: [(&str, (u32, u32, u32)); 2] =
+    [(DEAD_LETTER_STRATEGY, (3, 10, 0)), (DISCONNECTED_TIMEOUT, (4, 3, 0))];
 
-/// The queues of which it was said that the broker does not know an argument: each is declared again in every session.
-static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The queues and arguments of which it was said that the broker does not know them: each queue is declared again in every session.
+static SAID: Mutex<BTreeSet<(String, &'static str)>> = Mutex::new(BTreeSet::new());
 
-/// Whether nothing was said of this queue before.
-fn is_first(said: &Mutex<BTreeSet<String>>, queue: &str) -> bool {
-    said.lock().unwrap_or_else(PoisonError::into_inner).insert(queue.to_owned())
+fn log_unknown(queue: &str, argument: &'static str) {
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if said.insert((queue.to_owned(), argument)) {
+        tracing::debug!(
+            event = "queue_argument_unknown",
+            queue,
+            argument,
+            "broker does not know an argument of the queue: it is declared, and works without"
+        );
+    }
+}
+
+/// The optional arguments that this broker ignores.
+fn ignored(arguments: &FieldTable, server: &Server) -> impl Iterator<Item = &'static str> {
+    let is_ignored = move |from| server.is_rabbitmq_within((0, 0, 0), from);
+    let of_them = OPTIONAL.into_iter();
+    let of_them =
+        of_them.filter(move |(name, from)| arguments.contains_key(name) && is_ignored(*from));
+    of_them.map(|(name, _)| name)
 }
 
 /// A queue as `run` declares it.
@@ -114,18 +133,17 @@ impl<'a> DeclaredQueue<'a> {
             let options = QueueDeclareOptions { durable: true, ..Default::default() };
             let declared = arguments::declare(connection, self.name, options, arguments.clone());
             let error = match declared.await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    let ignored = ignored(&arguments, connection.server());
+                    ignored.for_each(|it| log_unknown(self.name, it));
+                    return Ok(());
+                }
                 Err(error) => error,
             };
-            let Some(fewer) = without_unknown(&arguments, &error) else { return Err(error) };
-            if is_first(&SAID, self.name) {
-                tracing::debug!(
-                    event = "queue_argument_unknown",
-                    queue = self.name,
-                    %error,
-                    "broker does not know an argument of the queue: it is declared without"
-                );
-            }
+            let Some((unknown, fewer)) = without_unknown(&arguments, &error) else {
+                return Err(error);
+            };
+            log_unknown(self.name, unknown);
             arguments = fewer;
         }
     }
@@ -139,25 +157,46 @@ impl<'a> DeclaredQueue<'a> {
         let differs = matches!(&refused, SourceError::PreconditionFailed(said)
             if Difference::argument_in(said).is_some());
         if differs && connection.server().refuses_wrong_arguments() {
-            let all = self.deviations(connection).await;
+            let learnt = self.learn(connection).await;
+            let (all, harm) = learnt.map_or((Vec::new(), None), |(known, cut)| {
+                let all = self.deviations_of(&known, cut.as_deref());
+                (all, self.harm(&known, connection.server()))
+            });
             if !all.is_empty() {
-                return SourceError::PreconditionFailed(self.declaration.line(&all));
+                return SourceError::PreconditionFailed(self.declaration.line(&all, harm));
             }
         }
         // One, as far as it is told.
         self.declaration.explain(refused)
     }
 
-    /// In what the queue that is there differs. RabbitMQ's refusal names one argument, whatever else differs; so it is asked again, with
-    /// that one as it is there.
-    async fn deviations(&self, connection: &BrokerConnection) -> Vec<Deviation> {
+    /// The arguments of the queue that is there, and one of which RabbitMQ tells nothing more. Its refusal names one argument, whatever else
+    /// differs; so it is asked again, with that one as it is there.
+    async fn learn(
+        &self,
+        connection: &BrokerConnection,
+    ) -> Option<(QueueArguments, Option<String>)> {
         let ours = QueueArguments::durable(self.arguments.clone());
         match arguments::learn_from(connection, self.name, ours).await {
-            Ok(Learnt::Known(known)) => self.deviations_of(&known, None),
+            Ok(Learnt::Known(known)) => Some((known, None)),
             Ok(Learnt::Unknown(said, known)) => {
-                self.deviations_of(&known, Difference::argument_in(&said))
+                Some((known, Difference::argument_in(&said).map(str::to_owned)))
             }
-            _ => Vec::new(),
+            _ => None,
+        }
+    }
+
+    /// What would happen if the queue were used with these arguments, where it would lose something.
+    pub(super) fn harm(&self, known: &QueueArguments, server: &Server) -> Option<&'static str> {
+        match self.declaration.thing() {
+            Thing::DeadLetterQueue if fitness::of_dead_letters(known).is_some() => {
+                Some("RabbitMQ removes dead letters from it")
+            }
+            Thing::DeadLetterQueue if fitness::limits_deliveries(known, server) => Some(LIMITED),
+            Thing::Queue if fitness::loses_events(known).is_some() => {
+                Some("RabbitMQ drops events that wait in it")
+            }
+            _ => None,
         }
     }
 
@@ -178,23 +217,26 @@ impl<'a> DeclaredQueue<'a> {
     }
 }
 
-/// The arguments less the optional one that the broker does not know, if that is what it says
-/// (`rabbit_amqqueue:check_arguments_key`).
-fn without_unknown(arguments: &FieldTable, error: &SourceError) -> Option<FieldTable> {
+/// The optional argument that the broker does not know, if that is why it refuses, and the arguments without it. The words are
+/// RabbitMQ's for an argument that a type of queue does not have (`rabbit_amqqueue:check_arguments_key`).
+fn without_unknown(
+    arguments: &FieldTable,
+    error: &SourceError,
+) -> Option<(&'static str, FieldTable)> {
     let SourceError::PreconditionFailed(said) = error else { return None };
-    let unknown = OPTIONAL.into_iter().find(|it| said.contains(&format!("invalid arg '{it}'")))?;
+    let names = OPTIONAL.into_iter().map(|(name, _)| name);
+    let unknown = names.into_iter().find(|it| said.contains(&format!("invalid arg '{it}'")))?;
     let mut fewer = arguments.inner().clone();
     fewer.remove(unknown)?;
-    Some(fewer.into())
+    Some((unknown, fewer.into()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The words are RabbitMQ's for an argument that a type of queue does not have.
     #[test]
-    fn an_argument_that_the_broker_does_not_know_is_left_out_if_the_queue_works_without() {
+    fn an_argument_that_the_broker_refuses_is_left_out_if_the_queue_works_without() {
         let said = |argument: &str| {
             SourceError::PreconditionFailed(format!(
                 "queue `q`: PRECONDITION_FAILED - invalid arg '{argument}' for queue 'q' in vhost '/' of queue type rabbit_quorum_queue"
@@ -204,7 +246,8 @@ mod tests {
         for name in [DEAD_LETTER_STRATEGY, DEAD_LETTER_EXCHANGE] {
             arguments.insert(name.into(), 1_i64.into());
         }
-        let fewer = without_unknown(&arguments, &said(DEAD_LETTER_STRATEGY)).unwrap();
+        let (unknown, fewer) = without_unknown(&arguments, &said(DEAD_LETTER_STRATEGY)).unwrap();
+        assert_eq!(unknown, DEAD_LETTER_STRATEGY);
         assert!(fewer.contains_key(DEAD_LETTER_EXCHANGE) && fewer.inner().len() == 1);
         assert_eq!(without_unknown(&fewer, &said(DEAD_LETTER_STRATEGY)), None, "no endless loop");
         assert_eq!(without_unknown(&arguments, &said(DEAD_LETTER_EXCHANGE)), None);
@@ -212,10 +255,20 @@ mod tests {
         let differs = SourceError::PreconditionFailed(differs.to_owned());
         assert_eq!(without_unknown(&arguments, &differs), None);
     }
+
     #[test]
-    fn an_argument_that_the_broker_does_not_know_is_said_once_of_each_queue() {
-        let said = Mutex::default();
-        assert!(is_first(&said, "q") && is_first(&said, "p"));
-        assert!(!is_first(&said, "q") && !is_first(&said, "p"));
+    fn what_a_version_of_rabbitmq_ignores_is_known() {
+        let mut arguments = FieldTable::default();
+        for name in [DEAD_LETTER_STRATEGY, DISCONNECTED_TIMEOUT] {
+            arguments.insert(name.into(), 1_i64.into());
+        }
+        let of = |product: &str, version: &str| {
+            let server = Server::new(product.as_bytes(), version.as_bytes());
+            ignored(&arguments, &server).collect::<Vec<_>>()
+        };
+        assert_eq!(of("RabbitMQ", "3.9.1"), [DEAD_LETTER_STRATEGY, DISCONNECTED_TIMEOUT]);
+        assert_eq!(of("RabbitMQ", "3.10.8"), [DISCONNECTED_TIMEOUT]);
+        assert!(of("RabbitMQ", "4.3.6").is_empty());
+        assert!(of("LavinMQ", "2.9").is_empty(), "that is not known");
     }
 }

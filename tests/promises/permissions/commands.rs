@@ -139,6 +139,12 @@ on_both_own_brokers! {
         let unseen = ended.stdout.matches("so `run` can't tell whether it exists").count();
         assert_eq!(unseen, if stand.is_newest() { 2 } else { 0 }, "{}", ended.all());
         user.runs_a_worker(false).await;
+        // Also where the user may not see that letters wait, `check` leaves nothing behind them.
+        stand.publish_to(&user.dead_letter_exchange, Event::new("a letter")).await;
+        let ended = user.check(false).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.all());
+        assert_eq!(stand.ready(&stand.dead_letter_queue()).await, 1);
+        stand.take_dead_letters(1).await;
         user.leave_nothing().await;
         stand.leave_nothing().await;
     }

@@ -74,7 +74,7 @@ fn in_the_way(stand: &Stand) -> Vec<InTheWay> {
                 \"reject-publish\"; ";
     add(&queue, but(&events, &once), &[both]);
     let kind = "declare: x-queue-type = \"classic\" instead of \"quorum\" (amqp.queue_type); either adopt it (amqp.queue_type = \
-                \"classic\", or amqp.declare = false)";
+                \"classic\" for all queues, or amqp.declare = false)";
     let mut way_on = classic.inner().clone();
     way_on.insert("x-dead-letter-exchange".into(), text(&dead));
     add(&queue, way_on.into(), &[kind]);
@@ -84,6 +84,8 @@ fn in_the_way(stand: &Stand) -> Vec<InTheWay> {
     let limited = but(&never, &[("x-delivery-limit", 7_i64.into())]);
     let limit = "declare: x-delivery-limit = 7 instead of 1000000000; don't use it as it is";
     add(&dead, limited, &[limit, "move its letters away"]);
+    let expiring = but(&never, &[("x-message-ttl", 60_000_i64.into())]);
+    add(&dead, expiring, &["don't use it as it is, since RabbitMQ removes dead letters from it"]);
     all
 }
 

@@ -3,7 +3,7 @@
 use super::SourceConsumer;
 use super::options::ConsumeOptions;
 use crate::outcome::SourceError;
-use crate::rabbitmq::consume::cancelled::{self, Held};
+use crate::rabbitmq::consume::cancelled::{self, Held, Holder};
 
 impl SourceConsumer {
     /// The broker gives no reason, so that is asked for; once, however often this is dropped while it waits.
@@ -12,7 +12,7 @@ impl SourceConsumer {
         let held = Held::of(is_held, self.began.elapsed(), timeout);
         let asking = self.asking.get_or_insert_with(|| {
             Box::pin(async move {
-                let cause = cancelled::cause(&broker, &queue, held).await;
+                let cause = cancelled::cause(&broker, &queue, held, Holder::Source).await;
                 SourceError::Failed(format!("the consumer of `{queue}` was cancelled: {cause}"))
             })
         });

@@ -117,12 +117,14 @@ async fn a_refusal_holds_until_there_is_an_answer() {
         async || match began.elapsed().as_secs() {
             0..60 => Err(missing()),
             60..600 => Err(failed()),
-            600..700 => std::future::pending().await,
             _ => Ok(FIVE),
         },
         |_| true,
         |depth| told.push(depth),
     );
-    assert!(timeout(Duration::from_secs(550), asking).await.is_err(), "it never ends by itself");
-    assert!(!told.is_empty() && told.iter().all(|it| *it == Depth::Refused), "{told:?}");
+    assert!(timeout(Duration::from_mins(25), asking).await.is_err(), "it never ends by itself");
+    let refused = told.iter().take_while(|it| **it == Depth::Refused).count();
+    let known = told.iter().filter(|it| matches!(it, Depth::Known(..))).count();
+    assert!(refused > 0 && known > 0, "{refused} refusals, then {known} answers");
+    assert_eq!(refused + known, told.len(), "nothing else, and nothing between");
 }

@@ -5,6 +5,7 @@ use super::super::order_arguments::OrderArguments;
 use super::super::queues::DeclaredQueue;
 use super::*;
 use crate::config::{Amqp, Config, Inputs};
+use crate::rabbitmq::connection::Server;
 
 fn amqp(queue_type: &str) -> Amqp {
     let text =
@@ -50,8 +51,9 @@ fn of_known(
     for (name, value) in further {
         arguments.insert((*name).into(), value.clone());
     }
-    let all = queue.deviations_of(&QueueArguments::durable(arguments), cut);
-    queue.declaration().line(&all)
+    let known = QueueArguments::durable(arguments);
+    let all = queue.deviations_of(&known, cut);
+    queue.declaration().line(&all, queue.harm(&known, &Server::new(b"RabbitMQ", b"4.3.6")))
 }
 
 #[test]
@@ -84,11 +86,11 @@ fn all_that_differs_is_said_in_one_go_but_what_goes_with_the_type() {
     expect(&said, &["declare: another ", cut, "adopt it (amqp.declare = false)"]);
 
     let classic = "declare: x-queue-type = \"classic\" instead of \"quorum\" (amqp.queue_type); either adopt it (amqp.queue_type = \
-                   \"classic\", or amqp.declare = false)";
+                   \"classic\" for all queues, or amqp.declare = false)";
     expect(&of_known("quorum", "classic", &[], None), &[classic]);
     let quorum = [strategy, overflow, limit(7)];
     let list = "declare: x-queue-type = \"quorum\" instead of \"classic\" (amqp.queue_type), x-delivery-limit = 7 instead of none; \
-                either adopt it (amqp.queue_type = \"quorum\" and amqp.delivery_limit = 7, or amqp.declare = false)";
+                either adopt it (amqp.queue_type = \"quorum\" for all queues and amqp.delivery_limit = 7, or amqp.declare = false)";
     expect(&of_known("classic", "quorum", &quorum, None), &[list]);
 }
 
@@ -124,7 +126,7 @@ fn each_argument_of_a_sources_queue_is_plain() {
             "received 'quorum' but current is 'classic'",
             "declare: x-queue-type = \"classic\" instead of",
             "instead of \"quorum\" (amqp.queue_type)".to_owned(),
-            "adopt it (amqp.queue_type = \"classic\", or amqp.declare = false)",
+            "adopt it (amqp.queue_type = \"classic\" for all queues, or amqp.declare = false)",
         ),
         (
             "x-queue-type",
@@ -172,7 +174,8 @@ fn what_only_quorum_queues_have_tells_that_it_is_one() {
         [("x-delivery-limit", "20"), ("x-dead-letter-strategy", "at-least-once")]
     {
         let rest = format!("received none but current is the value '{value}' of type 'any'");
-        let adopt = "adopt it (amqp.queue_type = \"quorum\", or amqp.declare = false)";
+        let adopt =
+            "adopt it (amqp.queue_type = \"quorum\" for all queues, or amqp.declare = false)";
         expect(&of_events("classic", argument, &rest), &[adopt, "instead of none;"]);
     }
 }

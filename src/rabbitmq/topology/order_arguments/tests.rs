@@ -44,15 +44,6 @@ fn a_refusal_that_is_cut_is_asked_the_other_way_round() {
 }
 
 #[test]
-fn an_argument_that_the_broker_does_not_know_is_left_out() {
-    let said = format!(
-        "PRECONDITION_FAILED - invalid arg '{DISCONNECTED_TIMEOUT}' for queue 'q' in vhost '/': unsupported"
-    );
-    assert_eq!(order(Some(true), Some(1000)).adopt(&said), Some(order(Some(true), None)));
-    assert_eq!(order(Some(true), None).adopt(&said), None, "it was left out already");
-}
-
-#[test]
 fn another_difference_is_none_of_these() {
     let other = "received none but current is the value '20' of type 'signedint'";
     for said in [refusal("x-delivery-limit", other).as_str(), "ACCESS_REFUSED", ""] {
