@@ -1,5 +1,6 @@
 //! Monitors one source: its state, and the outcomes of its deliveries.
 
+mod ages;
 mod final_outcome;
 mod queues;
 mod shared_depth;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use prometheus::{Gauge, Histogram, IntCounter, IntGauge};
 use tokio::time::Instant;
 
+use self::ages::Ages;
 use self::final_outcome::FinalOutcome;
 use crate::event::EventKind;
 use crate::observe::incidents::{Announcement, IncidentKind, Incidents};
@@ -45,6 +47,7 @@ pub struct Monitor {
     seconds: Histogram,
     /// By kind and way to end.
     outcomes: [[OnceCell<IntCounter>; ENDS]; KINDS],
+    ages: RefCell<Ages>,
     prefetch: u16,
     /// Ready events and consumers of the queue, as the broker says.
     queue: Cell<(u32, u32)>,
@@ -72,6 +75,7 @@ impl Monitor {
             backlog: metrics.backlog.with_label_values(label),
             seconds: metrics.delivery_seconds.with_label_values(label),
             outcomes: Default::default(),
+            ages: RefCell::default(),
             prefetch: 0,
             queue: Cell::default(),
             is_single_active: Cell::default(),
@@ -129,7 +133,8 @@ impl Monitor {
     /// The state now.
     #[must_use]
     pub fn seen(&self) -> SourceObservation {
-        self.seen.borrow().clone()
+        let oldest = self.ages.borrow().oldest();
+        SourceObservation { oldest, ..self.seen.borrow().clone() }
     }
 
     /// The source's state is another one, or still the same.
@@ -168,7 +173,9 @@ impl Monitor {
     pub fn taken(self: &Rc<Self>, kind: Option<EventKind>) -> DeliveryGuard {
         self.deliveries.inc();
         self.in_flight.inc();
-        DeliveryGuard { monitor: Rc::clone(self), kind, since: Instant::now(), ended: false }
+        let since = Instant::now();
+        self.ages.borrow_mut().begin(since);
+        DeliveryGuard { monitor: Rc::clone(self), kind, since, ended: false }
     }
 
     /// Parts of an event were replaced to read it. Returns whether it is the source's first.
@@ -258,6 +265,7 @@ impl DeliveryGuard {
 impl Drop for DeliveryGuard {
     fn drop(&mut self) {
         self.monitor.in_flight.dec();
+        self.monitor.ages.borrow_mut().end(self.since);
         if !self.ended {
             self.monitor.handed_back.inc();
         }

@@ -43,6 +43,8 @@ pub struct SourceReading {
     pub consumers: Option<i64>,
     /// Parked until their topic is no longer held; `None` where nobody knows.
     pub parked: Option<i64>,
+    /// This worker's share of the events to be published.
+    pub backlog: f64,
     /// From received to settled.
     pub seconds: Times,
 }
@@ -165,6 +167,7 @@ impl Metrics {
         each(&self.queue_ready, |it| of(it, &|source| source.ready = Some(gauged(it))));
         each(&self.queue_consumers, |it| of(it, &|source| source.consumers = Some(gauged(it))));
         each(&self.queue_parked, |it| of(it, &|source| source.parked = Some(gauged(it))));
+        each(&self.backlog, |it| of(it, &|source| source.backlog = it.get_gauge().get_value()));
         each(&self.delivery_seconds, |it| of(it, &|source| source.seconds = times(it)));
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use crate::outcome::{Circuit, SourceError};
 
@@ -69,12 +70,20 @@ pub struct SourceObservation {
     pub since: Timestamp,
     /// The broker of its last session.
     pub broker: Option<Arc<SeenBroker>>,
+    /// When the oldest of its deliveries in flight came, to the second.
+    pub oldest: Option<Instant>,
 }
 
 impl SourceObservation {
     /// From now on.
     #[must_use]
     pub fn now(source: &str, state: State) -> Self {
-        Self { source: source.to_owned(), state, since: Timestamp::now(), broker: None }
+        Self {
+            source: source.to_owned(),
+            state,
+            since: Timestamp::now(),
+            broker: None,
+            oldest: None,
+        }
     }
 }
