@@ -6,6 +6,7 @@
 mod client;
 mod connection_slots;
 mod health;
+mod own_report;
 mod page;
 mod server;
 mod status_publisher;
@@ -25,10 +26,12 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 pub(crate) use self::health::Status;
+pub(crate) use self::own_report::OwnReports;
 use self::page::Page;
 pub(crate) use self::status_publisher::StatusPublisher;
 use crate::config::{Admin, Config};
 use crate::dead_letters::Stop;
+use crate::fleet::SharedMembers;
 use crate::observe::metrics::Metrics;
 use crate::observe::recent_log::RecentLog;
 use crate::route::Router as Routes;
@@ -52,6 +55,8 @@ pub(crate) struct Setup {
     pub(crate) router: Routes,
     /// How this worker shows in RabbitMQ.
     pub(crate) name: String,
+    /// The workers of its fleet; `None` with `fleet.view = false`.
+    pub(crate) fleet: Option<SharedMembers>,
     /// The worker's.
     pub(crate) stop: Stop,
     /// Whether the page reads or replays dead letters, which ends in order after a stop.

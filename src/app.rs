@@ -12,6 +12,7 @@
 //! ```
 
 pub(crate) mod descriptors;
+mod fleet;
 mod load;
 mod logging;
 mod run;
@@ -35,7 +36,8 @@ use self::signals::{end_on_signals, stop_on_signals};
 use crate::cli::arguments::{self, Arguments, Command};
 use crate::cli::output::{everything_is_printed, print_error, print_refusal};
 use crate::cli::{
-    FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed, import, try_events,
+    FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed,
+    fleet as fleet_command, import, try_events,
 };
 use crate::config::{Config, Draft, Problems};
 use crate::observe::recent_log::RecentLog;
@@ -121,6 +123,7 @@ fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
         Command::DeadLetters(command) => {
             runtime.block_on(dead_letters(*command, config, filter, plugins))
         }
+        Command::Fleet(command) => runtime.block_on(show_fleet(command, &config, filter)),
     });
     let status = std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED));
     // What panics while it goes counts as well.
@@ -172,6 +175,14 @@ async fn feed(
     start_logging(config, filter);
     match stop_on_signals() {
         Ok(stop) => feed::run(arguments, config, worker_name(), &stop).await.into(),
+        Err(error) => cannot_start(&error, FAILED),
+    }
+}
+
+async fn show_fleet(command: arguments::Fleet, config: &Config, filter: EnvFilter) -> ExitCode {
+    start_logging(config, filter);
+    match stop_on_signals() {
+        Ok(stop) => fleet_command::run(command, config, worker_name(), &stop).await.into(),
         Err(error) => cannot_start(&error, FAILED),
     }
 }

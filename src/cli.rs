@@ -4,6 +4,7 @@ pub(crate) mod arguments;
 pub(crate) mod check;
 pub(crate) mod dead_letters;
 pub(crate) mod feed;
+pub(crate) mod fleet;
 pub(crate) mod import;
 pub(crate) mod output;
 pub(crate) mod progress;

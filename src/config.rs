@@ -44,8 +44,8 @@ pub use problem::{Problem, Problems};
 pub(crate) use schema::HOST_KEYS;
 pub use schema::{DEFAULTS, Reference, reference};
 pub use settings::{
-    Access, Account, Admin, Amqp, Config, Effective, EmptiedTopic, ExchangeType, Format, Log,
-    LogFormat, Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source,
+    Access, Account, Admin, Amqp, Config, Effective, EmptiedTopic, ExchangeType, Fleet, Format,
+    Log, LogFormat, Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source,
     StaticCredentials, Tls, Trace,
 };
 

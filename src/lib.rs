@@ -38,6 +38,7 @@ pub mod app;
 mod cli;
 pub mod config;
 pub mod dead_letters;
+pub mod fleet;
 pub mod observe;
 pub mod pipeline;
 pub mod publish;

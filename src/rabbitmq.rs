@@ -4,6 +4,7 @@ pub mod browse;
 mod caveats;
 pub mod connection;
 pub mod consume;
+pub(crate) mod fleet;
 pub mod headers;
 pub mod inspect;
 pub mod message;

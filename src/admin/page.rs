@@ -9,6 +9,7 @@ mod assets;
 mod attempts;
 mod dead_letter_jobs;
 mod figures;
+mod fleet;
 mod headline;
 mod incident;
 mod letters;
@@ -37,6 +38,7 @@ use self::dead_letter_jobs::{DeadLetterJobs, OperatorContext};
 use self::figures::History;
 use self::snapshot::{About, Snapshots};
 use super::{Setup, Status, server};
+use crate::fleet::SharedMembers;
 use crate::limits;
 use crate::observe::metrics::Metrics;
 use crate::observe::recent_log::RecentLog;
@@ -53,6 +55,8 @@ pub(super) struct Page {
     metrics: Arc<Metrics>,
     log: RecentLog,
     history: Mutex<History>,
+    /// The workers of its fleet, where they are looked at.
+    fleet: Option<SharedMembers>,
     jobs: DeadLetterJobs,
     /// The last update, ready to be sent.
     snapshots: watch::Sender<Snapshots>,
@@ -89,6 +93,7 @@ impl Page {
             metrics: setup.metrics,
             log: setup.log,
             history: Mutex::default(),
+            fleet: setup.fleet,
             jobs,
             snapshots: watch::Sender::default(),
             watchers,
@@ -138,6 +143,7 @@ pub(super) fn router(page: Arc<Page>) -> axum::Router {
         .route("/orders.js", get(assets::orders))
         .route("/filter.js", get(assets::filter))
         .route("/log.js", get(assets::log))
+        .route("/fleet.js", get(assets::fleet))
         .route("/chart.js", get(assets::chart))
         .route("/dom.js", get(assets::dom))
         .route("/icon.svg", get(assets::icon))

@@ -39,7 +39,9 @@ impl Server {
         let (sending, stop) = watch::channel(false);
         let (name, busy) = ("test".to_owned(), watch::Sender::new(false));
         let (metrics, log, connections) = (Arc::default(), RecentLog::default(), 128);
-        let setup = Setup { status, metrics, log, config, router, name, stop, busy, connections };
+        let fleet = None;
+        let setup =
+            Setup { status, metrics, log, config, router, name, fleet, stop, busy, connections };
         Self { at: serve(listener, setup).unwrap(), status: sender, _stop: sending }
     }
 

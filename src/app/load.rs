@@ -48,6 +48,7 @@ pub(super) fn load(
 fn needs_scripts(command: &Command) -> bool {
     match command {
         Command::DeadLetters(command) => matches!(**command, arguments::DeadLetters::Show { .. }),
+        Command::Fleet(_) => false,
         _ => true,
     }
 }

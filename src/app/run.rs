@@ -11,6 +11,7 @@ use tokio::task::LocalSet;
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
+use super::fleet::FleetThread;
 use super::signals::stop_on_signals;
 use super::wiring::Wiring;
 use super::{FAILED, INVALID_CONFIGURATION, cannot_start, start_logging, worker_name};
@@ -18,6 +19,7 @@ use crate::admin::{self, Setup, Status};
 use crate::app::descriptors;
 use crate::cli::check;
 use crate::config::{Config, Source};
+use crate::fleet::SharedMembers;
 use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::Monitor;
 use crate::observe::recent_log::RecentLog;
@@ -46,6 +48,8 @@ struct Prepared {
     status: watch::Sender<Status>,
     /// Whether the page does something with dead letters.
     jobs: watch::Receiver<bool>,
+    /// The workers of its fleet, unless `fleet.view` is off.
+    members: Option<SharedMembers>,
     exporter: Option<Exporter>,
 }
 
@@ -78,19 +82,26 @@ fn prepare(
         tracing::warn!(event = "plugin_sample_failed", %remark, "plugin fails on a sample event; `check` shows all findings");
     }
     let metrics = Arc::new(Metrics::new());
+    let members = config.fleet.view.then(|| SharedMembers::new(&config.fleet.name));
+    let shown = Shown { metrics: &metrics, log, members: members.clone() };
     let (status, jobs) =
-        start_admin(config, plugins, &metrics, log, &stop, share.admin_connections)
-            .map_err(failed)?;
+        start_admin(config, plugins, shown, &stop, share.admin_connections).map_err(failed)?;
     let exporter = open_exporter(config, &metrics).map_err(failed)?;
-    Ok(Prepared { router: Rc::new(router), stop, metrics, status, jobs, exporter })
+    Ok(Prepared { router: Rc::new(router), stop, metrics, status, jobs, members, exporter })
+}
+
+/// What the page shows besides the status.
+struct Shown<'a> {
+    metrics: &'a Arc<Metrics>,
+    log: RecentLog,
+    members: Option<SharedMembers>,
 }
 
 /// Serves the operator's side, unless it is switched off. Returns where to say how things are, and whether the page is at work.
 fn start_admin(
     config: &Config,
     plugins: &Plugins,
-    metrics: &Arc<Metrics>,
-    log: RecentLog,
+    Shown { metrics, log, members }: Shown<'_>,
     stop: &Stop,
     connections: usize,
 ) -> Result<(watch::Sender<Status>, watch::Receiver<bool>), String> {
@@ -116,6 +127,7 @@ fn start_admin(
             config: config.clone(),
             router: config.router(plugins).map_err(|error| error.to_string())?,
             name: worker_name(),
+            fleet: members,
             stop: stop.clone(),
             busy,
             connections,
@@ -147,7 +159,7 @@ fn warn_of_topics(config: &Config) {
 }
 
 async fn run_workers(config: Config, prepared: Prepared) {
-    let Prepared { router, stop, metrics, status, mut jobs, exporter } = prepared;
+    let Prepared { router, stop, metrics, status, mut jobs, members, exporter } = prepared;
     running::watch_this_thread();
     let name = worker_name();
     let sources = config.amqp.sources.len();
@@ -166,7 +178,11 @@ async fn run_workers(config: Config, prepared: Prepared) {
         let queue = if is_first.replace(false) { queue.judging_dead_letters() } else { queue };
         queue.monitored(Rc::clone(monitor))
     };
+    let fleet = FleetThread::start(&config, members, status.subscribe(), Arc::clone(&metrics));
     wiring.run(&config, queue, stop, status).await;
+    if let Some(fleet) = fleet {
+        fleet.leave().await;
+    }
     dead_letters.close().await;
     // Without a page there is nobody who could be busy.
     let _ = timeout(JOBS_WITHIN, jobs.wait_for(|busy| !busy)).await;

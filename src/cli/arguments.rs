@@ -2,6 +2,7 @@
 
 mod dead_letters;
 mod feed;
+mod fleet;
 mod import;
 mod try_events;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
 pub(crate) use feed::{FeedArguments, Mix, Wire};
+pub(crate) use fleet::{Fleet, StatusArguments};
 pub(crate) use import::Import;
 pub(crate) use try_events::TryArguments;
 
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// List, show, replay, export, import or discard dead letters
     #[command(subcommand, visible_alias = "dlq")]
     DeadLetters(Box<DeadLetters>),
+    /// Show the workers of the fleet
+    #[command(subcommand)]
+    Fleet(Fleet),
 }
 
 const CHECK_HELP: &str = "\

@@ -7,7 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 pub(crate) use self::configuration::{SHORT_TOKEN, remarks};
 use crate::cli::output::{print_error, print_line};
-use crate::config::{Askable, Draft};
+use crate::config::{Askable, Draft, Key};
 use crate::plugin::Plugins;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::inspect::{self, Finding};
@@ -81,7 +81,12 @@ pub(crate) fn other_problems(draft: &Draft, plugins: &Plugins, shortage: Option<
 async fn broker(draft: &Draft, report: &mut dyn FnMut(Finding)) {
     let name = "event-pusher-sns check".to_owned();
     match draft.askable_broker() {
-        Askable::Topology(amqp) => inspect::inspect(&Broker::new(amqp, name), report).await,
+        Askable::Topology(amqp) => {
+            let config = draft.config();
+            let is_known = draft.is_sound(&Key::from("fleet.name"));
+            let fleet = Some(&config.fleet).filter(|it| it.view && is_known);
+            inspect::inspect(&Broker::new(amqp, name), fleet, report).await;
+        }
         Askable::Login(amqp) => {
             inspect::login(&Broker::new(amqp, name), report).await;
             print_line("– exchanges and queues: not looked at, because of problems in [amqp]");

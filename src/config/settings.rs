@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::amqp::{Amqp, ExchangeType, Parking, QueueType, Source, Tls};
-pub use self::operation::{Admin, Log, LogFormat, Outage, Shutdown, Trace};
+pub use self::operation::{Admin, Fleet, Log, LogFormat, Outage, Shutdown, Trace};
 pub(super) use self::sns::Overrides;
 pub use self::sns::{Access, Account, Ordering, Routing, Sns, StaticCredentials};
 use super::key::{Key, Origin};
@@ -42,6 +42,8 @@ pub struct Config {
     pub shutdown: Shutdown,
     /// The operator's side.
     pub admin: Admin,
+    /// The workers of which this is one.
+    pub fleet: Fleet,
     /// Traces.
     pub trace: Trace,
     /// Logging.

@@ -188,6 +188,15 @@ metrics! {
         "1 for the state in which the source is, else 0: connecting, consuming, standby (another consumer is the single active one of its \
          queue; known seconds or some heartbeats after events begin to wait there), disconnected, waiting (until a held topic or the \
          service flows again) or no_topic (it is not consumed, since no topic is set for what it carries).");
+    /// The fleet.
+    fleet_workers: IntGauge = Reference::new(MetricKind::Gauge, "fleet_workers", &[],
+        "Workers of the fleet that this worker has heard in the last seconds, itself included; 0 while it hears nobody, as with fleet.view = \
+         false or without the rights for it.");
+    /// What was said in the fleet, and not believed.
+    fleet_reports_ignored: IntCounterVec = Reference::new(MetricKind::Counter, "fleet_reports_ignored_total", &["reason"],
+        "Reports of other workers that were not believed: too_large, malformed, user (of another user of the broker), signature (not by \
+         amqp.signing_key_file's key), old (a later one was heard before), clock (signed, and more than 15 minutes old or early) or too_many \
+         (more workers than are shown).");
     /// Spans.
     trace_spans: IntCounterVec = Reference::new(MetricKind::Counter, "trace_spans_total", &["result"],
         "Spans of events: exported, failed (the collector did not take them), or dropped, since more waited than may; absent where \

@@ -16,7 +16,7 @@ use self::queue::Wanted;
 use super::caveats::caveats;
 use super::connection::Broker;
 use super::topology;
-use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Draft, Key, Source, Tls};
+use crate::config::{Amqp, AmqpUri, BROWSE_LOCK, Draft, Fleet, Key, Source, Tls};
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::limit::{self, Browsing};
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -61,7 +61,12 @@ async fn connect(broker: &Broker, report: &mut dyn FnMut(Finding)) -> Option<Bro
 }
 
 /// Reports on the connection, then on each exchange and queue, on the way of dead letters, and on the user's permissions.
-pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
+/// The rights for the view of the `fleet` are not needed to run.
+pub(crate) async fn inspect(
+    broker: &Broker,
+    fleet: Option<&Fleet>,
+    report: &mut dyn FnMut(Finding),
+) {
     let amqp = broker.config();
     let Some(connection) = connect(broker, report).await else { return };
     let inspector = Inspector {
@@ -80,7 +85,7 @@ pub(crate) async fn inspect(broker: &Broker, report: &mut dyn FnMut(Finding)) {
             inspector.parked_priority(source, parking).into_iter().for_each(&mut *report);
         }
     }
-    rights::inspect(&inspector, report).await;
+    rights::inspect(&inspector, fleet, report).await;
     // The process ends right after; a goodbye that fails changes no finding.
     inspector.publisher.close().await;
 }

@@ -76,7 +76,9 @@ on_both_brokers! {
         let hour = "?connection_timeout=3600000";
         let uris = [&silent, &good].map(|node| format!("{}{hour}", node.instead_of(&stand.amqp_uri)));
         let uris = uris.join(",");
-        let worker = Worker::start_with(&stand, &[("AMQP__URI", ""), ("AMQP__URIS", &uris)]).await;
+        // The connections of the source alone are counted.
+        let settings = [("AMQP__URI", ""), ("AMQP__URIS", &uris), ("FLEET__VIEW", "false")];
+        let worker = Worker::start_with(&stand, &settings).await;
         assert_eq!(worker.count("not_consuming"), 0, "{:#?}", worker.log());
         assert_eq!(silent.taken(), 1);
         worker.stop().await;

@@ -22,6 +22,7 @@ mod descriptors;
 mod fake_sns;
 mod faults;
 mod feed;
+mod fleet;
 mod formats;
 mod holds;
 mod identity;

@@ -35,6 +35,7 @@ impl<'a> User<'a> {
             .with_file("stand.toml", &self.stand.configuration())
             .with("AMQP__URI", &self.uri)
             .with("AMQP__DEAD_LETTER_EXCHANGE", &self.dead_letter_exchange)
+            .with("FLEET__VIEW", "false")
     }
 
     async fn check(&self, declare: bool) -> Ended {

@@ -150,7 +150,8 @@ async fn suffers_in_silence(format: &str) {
     let worker = Worker::start_with(&stand, &settings).await;
     suffer(&stand, &sns, &network, &worker).await;
     // The broker needs a while to notice that the silent one is gone and to take back what it had.
-    connections(broker, &stand, 2).await;
+    // Of the source, for dead letters, and to the fleet.
+    connections(broker, &stand, 3).await;
     let is_done = async || {
         let quiet = stand.ready(&stand.queue()).await + stand.ready(&stand.held_queue()).await == 0;
         (quiet && worker.find("first_published").is_some()).then_some(())

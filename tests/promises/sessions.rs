@@ -31,7 +31,9 @@ async fn a_network_that_falls_silent_is_noticed_by_its_missing_heartbeats() {
     let network = Proxy::start(&stand.amqp_uri, Door::Open).await;
     let uri =
         format!("{}?heartbeat=2&connection_timeout=2000", network.instead_of(&stand.amqp_uri));
-    let worker = Worker::start_with(&stand, &[("AMQP__URI", &*uri)]).await;
+    // The connections of the source alone are counted.
+    let settings = [("AMQP__URI", &*uri), ("FLEET__VIEW", "false")];
+    let worker = Worker::start_with(&stand, &settings).await;
     stand.publish(chat(0)).await;
     worker.settles(1).await;
     broker.keeps(&stand.queue(), 0).await;

@@ -251,7 +251,9 @@ async fn it_begins_by_itself_when_the_broker_comes() {
     let stand = Stand::new("late-broker").await;
     let broker = Proxy::start(&stand.amqp_uri, Door::Refusing).await;
     let uri = format!("amqp://guest:guest@{}/%2f", broker.address());
-    let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &uri)]);
+    // The connections of the source alone are counted.
+    let settings = [("AMQP__URI", &*uri), ("FLEET__VIEW", "false")];
+    let worker = Worker::spawn(&stand, binary(), &settings);
     broker.takes(2).await;
     assert_eq!(worker.count("not_consuming"), 1, "{:#?}", worker.log());
     broker.set(Door::Open);

@@ -13,7 +13,7 @@ pub use self::domain::{normalise, normalise_pattern};
 pub use self::endpoint::{collector, faults as endpoint_faults, parse as endpoint};
 pub use self::format::{TextFault, checked, faults, trimmed};
 
-use crate::limits::LONGEST_SHORT;
+use crate::limits::{LONGEST_FLEET, LONGEST_SHORT};
 
 /// Checks the name of an exchange or a queue of AMQP 0-9-1.
 ///
@@ -44,6 +44,18 @@ pub fn check_queue_name(name: &str) -> Result<(), (&'static str, &'static str)> 
         return Err(("begins with `amq.`, which is the broker's own", "give it another name"));
     }
     check_amqp_name(name)
+}
+
+/// Checks the name of a fleet, with which names of an exchange and of queues begin.
+///
+/// # Errors
+///
+/// As in [`check_amqp_name`].
+pub fn check_fleet_name(name: &str) -> Result<(), (&'static str, &'static str)> {
+    if name.len() > LONGEST_FLEET {
+        return Err(("has more than 100 bytes, and other names begin with it", "shorten it"));
+    }
+    check_queue_name(name)
 }
 
 /// Checks the name of a source, which is a label in metrics and a level in the names of environment variables, which are

@@ -64,9 +64,9 @@ pub const OWN_FILES: u64 = 24;
 /// Open files of a connection to RabbitMQ: its socket, and a second handle of it.
 pub const FILES_OF_A_CONNECTION: u64 = 2;
 
-/// Connections to RabbitMQ besides those of the sources: dead letters, a browser of the page, and one that is being
-/// closed.
-pub const OTHER_CONNECTIONS: u64 = 3;
+/// Connections to RabbitMQ besides those of the sources: dead letters, the fleet, a browser of the page, and one that is
+/// being closed.
+pub const OTHER_CONNECTIONS: u64 = 4;
 
 /// Connections that a source may have at once: a session, and its replacement.
 pub const CONNECTIONS_OF_A_SOURCE: u64 = 2;
@@ -159,6 +159,36 @@ pub const MOST_REPORTS: u32 = 100;
 
 /// Bytes of a circuit's name in a report: an ARN and more.
 pub const LONGEST_CIRCUIT: usize = 512;
+
+// --- the fleet: what workers say of themselves ---
+
+/// Characters of a fleet's name: a queue's name is this, `.fleet.` and sixteen digits.
+pub const LONGEST_FLEET: usize = 100;
+
+/// Bytes of what a worker says of itself. With two hundred configuration keys and twenty sources it is some 12 KB.
+pub const LONGEST_FLEET_REPORT: usize = 64 * 1024;
+
+/// Workers of a fleet that are shown, this one included.
+pub const MOST_WORKERS: usize = 200;
+
+/// Workers that are gone whose last report is remembered, so that no older one is believed.
+pub const MOST_GONE_WORKERS: usize = 1000;
+
+/// Bytes of a name or an error in what another worker says, and of a state.
+pub const LONGEST_OF_FLEET: usize = 300;
+
+/// Sources of a worker that are said and shown.
+pub const MOST_FLEET_SOURCES: usize = 100;
+
+/// Holds of a worker that are said and shown.
+pub const MOST_FLEET_HOLDS: usize = 50;
+
+/// Keys, or else groups of keys, by which configurations are compared.
+pub const MOST_COMPARED: usize = 250;
+
+/// Seconds by which the clock of a worker may differ where reports are signed: what is older may be a copy. SNS refuses
+/// requests of a worker whose clock is as far off.
+pub const LARGEST_CLOCK_DIFFERENCE: i64 = 15 * 60;
 
 // --- bytes in flight, and dead letters in a second ---
 

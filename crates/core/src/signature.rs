@@ -37,6 +37,9 @@ const PURPOSE: &[u8] = b"event-pusher-sns headers 1";
 /// The same before a report.
 const PURPOSE_OF_REPORTS: &[u8] = b"event-pusher-sns report 1";
 
+/// The same before what a worker says of itself to its fleet.
+const PURPOSE_OF_FLEET: &[u8] = b"event-pusher-sns fleet 1";
+
 /// A secret that all workers and operators of a dead-letter queue share.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
@@ -88,6 +91,28 @@ impl SigningKey {
     #[must_use]
     pub fn verifies_report(&self, signature: &[u8], report: &str) -> bool {
         bytes(signature).is_some_and(|it| self.over_report(report).verify_slice(&it).is_ok())
+    }
+
+    /// The signature of what a worker says to the fleet of this name.
+    #[must_use]
+    pub fn sign_for_fleet(&self, fleet: &str, body: &[u8]) -> String {
+        hexadecimal(&self.over_fleet(fleet, body).finalize().into_bytes())
+    }
+
+    /// As [`Self::verifies`], for what a worker says to the fleet of this name.
+    #[must_use]
+    pub fn verifies_for_fleet(&self, signature: &[u8], fleet: &str, body: &[u8]) -> bool {
+        bytes(signature).is_some_and(|it| self.over_fleet(fleet, body).verify_slice(&it).is_ok())
+    }
+
+    fn over_fleet(&self, fleet: &str, body: &[u8]) -> Hmac<Sha256> {
+        let mut mac = self.0.clone();
+        mac.update(PURPOSE_OF_FLEET);
+        // With its length, so that no other name and body make the same bytes.
+        mac.update(&(fleet.len() as u64).to_be_bytes());
+        mac.update(fleet.as_bytes());
+        mac.update(body);
+        mac
     }
 
     fn over_report(&self, report: &str) -> Hmac<Sha256> {
@@ -185,6 +210,21 @@ mod tests {
         ] {
             assert!(!key().verifies(&wrong, of(&headers), Some("m-1")));
         }
+    }
+
+    #[test]
+    fn what_is_said_to_one_fleet_is_not_said_to_another_and_is_no_other_signature() {
+        let signature = key().sign_for_fleet("chat", b"body");
+        let verifies =
+            |fleet: &str, body: &[u8]| key().verifies_for_fleet(signature.as_bytes(), fleet, body);
+        assert!(verifies("chat", b"body"));
+        for (fleet, body) in [("cha", &b"tbody"[..]), ("chat", b"bodY"), ("other", b"body")] {
+            assert!(!verifies(fleet, body), "{fleet}");
+        }
+        let other = SigningKey::new(&[8; SHORTEST_SIGNING_KEY]).unwrap();
+        assert!(!other.verifies_for_fleet(signature.as_bytes(), "chat", b"body"));
+        assert!(!key().verifies_report(signature.as_bytes(), "body"));
+        assert!(!key().verifies_for_fleet(b"", "chat", b"body"));
     }
 
     #[test]

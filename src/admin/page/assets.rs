@@ -19,6 +19,7 @@ assets! {
     letter: "letter.js", "text/javascript; charset=utf-8";
     orders: "orders.js", "text/javascript; charset=utf-8";
     filter: "filter.js", "text/javascript; charset=utf-8";
+    fleet: "fleet.js", "text/javascript; charset=utf-8";
     log: "log.js", "text/javascript; charset=utf-8";
     chart: "chart.js", "text/javascript; charset=utf-8";
     dom: "dom.js", "text/javascript; charset=utf-8";

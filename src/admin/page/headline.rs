@@ -2,14 +2,16 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use serde::Serialize;
 
+use self::words::{dead_letters, deliveries};
+use super::fleet;
 use super::incident::{Dying, Failing};
 use super::point::Point;
 use super::section::Section;
 use crate::admin::health::{HeldNow, Readiness, SourceStatus};
-use crate::text::grouped;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,6 +56,8 @@ pub(super) struct Signs {
     pub(super) dying: Vec<Dying>,
     /// The share of requests that fail, if it is high.
     pub(super) failing: Option<Failing>,
+    /// What is to be said of the other workers of the fleet.
+    pub(super) fleet: Vec<Point>,
 }
 
 pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
@@ -87,6 +91,7 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
     points.extend(signs.dying.iter().map(Dying::point));
     points.extend(signs.failing.iter().map(Failing::point));
     points.extend(points_of_signs(signs));
+    points.extend(signs.fleet.iter().cloned());
     if let Some(point) = signs.point_of_unknown() {
         if points.is_empty() {
             return unknown_dead_letters(signs.per_second, point);
@@ -107,13 +112,15 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
         (0, false) if signs.failing.is_some() => {
             signs.failing.as_ref().map(Failing::title).unwrap_or_default()
         }
-        (0, false) if dead > 0 && without_topic.is_empty() => {
+        (0, false) if dead > 0 && without_topic.is_empty() && signs.fleet.is_empty() => {
             format!("{} to handle; no other problem", dead_letters(dead))
         }
         (0, false) if signs.throttled_per_second > 0.0 => {
             "Events flow, but SNS throttles requests".to_owned()
         }
         (0, false) => match &without_topic[..] {
+            [] if dead > 0 => format!("{} to handle", dead_letters(dead)),
+            [] => fleet::title(&signs.fleet, signs.per_second),
             [one] => format!("Source {} has no topic and is not consumed", one.name),
             many => format!("{} sources have no topic and are not consumed", many.len()),
         },
@@ -282,17 +289,4 @@ fn point_without_topic(source: &SourceStatus) -> Point {
                      bindings, else the queue fills"
             .to_owned(),
     }
-}
-
-fn dead_letters(count: u64) -> String {
-    grouped_noun(count, "dead letter", "dead letters")
-}
-
-fn deliveries(count: u64) -> String {
-    grouped_noun(count, "delivery", "deliveries")
-}
-
-/// `1 delivery`, `2,000 deliveries`, as the page writes all numbers.
-fn grouped_noun(count: u64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(count), if count == 1 { one } else { many })
 }

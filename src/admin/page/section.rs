@@ -21,11 +21,13 @@ pub(super) enum Section {
     ReplayBlocked,
     Missing,
     Unknown,
+    FleetSilent,
+    FleetDiffers,
 }
 
 impl Section {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 17] = [
         Self::Well,
         Self::Stuck,
         Self::Stopping,
@@ -41,6 +43,8 @@ impl Section {
         Self::ReplayBlocked,
         Self::Missing,
         Self::Unknown,
+        Self::FleetSilent,
+        Self::FleetDiffers,
     ];
 
     /// By a reason in `/readyz`.
@@ -71,6 +75,8 @@ impl Section {
             Self::DeadLetters => "dead-letters-to-handle",
             Self::ReplayBlocked => "a-replay-is-blocked",
             Self::Missing => "deliveries-cannot-be-accounted-for",
+            Self::FleetSilent => "a-worker-is-silent",
+            Self::FleetDiffers => "workers-differ",
             Self::Unknown => "the-number-of-dead-letters-is-not-known",
         }
     }
@@ -78,7 +84,8 @@ impl Section {
     /// The events in docs/logs.md whose lines the page shows beside it.
     pub(super) const fn events(self) -> &'static [&'static str] {
         match self {
-            Self::Well | Self::Stopping | Self::Unknown => &[],
+            Self::Well | Self::Stopping | Self::Unknown | Self::FleetDiffers => &[],
+            Self::FleetSilent => &["fleet_lost", "fleet_forbidden"],
             Self::Throttled | Self::Failing => &["incident"],
             Self::Starting => &["open_files_low", "open_files_not_raised", "plugin_sample_failed"],
             Self::Stuck => &["loop_stuck", "panicked"],

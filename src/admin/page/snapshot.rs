@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,10 +10,12 @@ use serde::Serialize;
 use super::Page;
 use super::dead_letter_jobs::Job;
 use super::figures::{self, Figures};
+use super::fleet::points_of_fleet;
 use super::headline::{Headline, Signs, headline};
 use super::incident::{Dying, Failing, latest};
 use crate::admin::health::{HeldNow, Readiness};
 use crate::config::{Config, Effective};
+use crate::fleet::Picture;
 use crate::observe::recent::RecentError;
 
 /// What does not change while the worker runs.
@@ -78,6 +81,8 @@ struct Snapshot<'a> {
     brokers: BTreeSet<&'a str>,
     caveats: BTreeSet<&'a str>,
     held: &'a [HeldNow],
+    /// The workers of the fleet, this one among them; `null` with `fleet.view = false`.
+    fleet: Option<&'a Picture>,
     errors: &'a [RecentError],
     dead_letters: Option<u64>,
     /// Whether a look of this page waits for another one to end.
@@ -131,6 +136,7 @@ impl Page {
         let errors = latest(&status.errors, figures.window);
         // While a page is open, its own count is the newer one.
         let dead_letters = self.jobs.dead_letters().or(figures.dead_letters);
+        let fleet = self.fleet.as_ref().map(|it| it.lock().picture(Instant::now()));
         let signs = Signs {
             per_second: figures.received_per_second,
             throttled_per_second: figures.requests.throttled_per_second,
@@ -139,6 +145,7 @@ impl Page {
             replay_waits: job.as_ref().is_some_and(Job::is_blocked),
             dying: Dying::all(&figures.dying, errors),
             failing: Failing::of(figures.requests.failed_share, errors),
+            fleet: fleet.as_ref().map(points_of_fleet).unwrap_or_default(),
         };
         let headline = headline(&ready, &signs);
         let mut snapshot = Snapshot {
@@ -152,6 +159,7 @@ impl Page {
             brokers: ready.sources.iter().filter_map(|it| it.broker.as_deref()).collect(),
             caveats: ready.sources.iter().flat_map(|it| &it.caveats).map(String::as_str).collect(),
             held: &ready.held,
+            fleet: fleet.as_ref(),
             errors: &status.errors,
             dead_letters,
             waits_in_line: self.jobs.waits_in_line(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::read;
-use crate::limits::SHORTEST_TOKEN;
+use crate::limits::{LONGEST_FLEET, SHORTEST_TOKEN};
 
 /// Ten minutes, in milliseconds: longer than anything here can sensibly take.
 pub(super) const LONG_MS: i64 = 600_000;
@@ -72,6 +72,23 @@ impl Admin {
     pub(crate) fn usable_token(&self) -> Option<&str> {
         let token = self.token.as_ref().map(SecretString::expose_secret);
         token.filter(|_| !self.token_is_short())
+    }
+}
+
+/// The workers of which this is one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Fleet {
+    #[schemars(extend("format" = "fleet", "minLength" = 1, "maxLength" = LONGEST_FLEET))]
+    pub name: String,
+    /// Whether this worker tells and shows what the workers of the fleet do.
+    pub view: bool,
+}
+
+impl Fleet {
+    /// The exchange by which workers tell each other; the names of their queues begin with this and a dot.
+    #[must_use]
+    pub fn exchange(&self) -> String {
+        format!("{}.fleet", self.name)
     }
 }
 

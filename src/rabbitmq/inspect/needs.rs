@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::config::Amqp;
+use crate::config::{Amqp, Fleet};
+use crate::rabbitmq::fleet::queue_prefix;
 
 /// The name that RabbitMQ gives the default exchange in permissions.
 const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -90,6 +91,19 @@ pub(super) fn needs(
     if amqp.declare {
         declaring(amqp, missing, hidden, &mut needs);
     }
+    needs.0
+}
+
+/// What the view of the fleet needs beside. The queue stands for each worker's own.
+pub(super) fn needs_of_fleet(fleet: &Fleet) -> Vec<Need> {
+    let exchange = Resource::Exchange(fleet.exchange());
+    let queue = Resource::Queue(format!("{}check", queue_prefix(fleet)));
+    let mut needs = Needs(Vec::new());
+    needs.add(Permission::Configure, &exchange, "declare it");
+    needs.add(Permission::Configure, &queue, "declare it");
+    needs.add(Permission::Write, &exchange, "tell the others");
+    needs.bind(&exchange, &queue);
+    needs.add(Permission::Read, &queue, "hear the others");
     needs.0
 }
 

@@ -2,6 +2,7 @@
 //! checked the permission (`rabbit_channel`), or else with `ACCESS_REFUSED`. So a trial takes no message, publishes none, spends no
 //! delivery and changes nothing. Bindings are tried by removing some that do not exist.
 
+mod of_fleet;
 #[cfg(test)]
 mod tests;
 
@@ -12,9 +13,11 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
 
-use super::needs::{Need, Permission, Resource, needs};
+use self::of_fleet::seeing_the_fleet;
+use super::needs::{Need, Permission, Resource, needs, needs_of_fleet};
 use super::set_permissions::{self, Account};
 use super::{Finding, Inspector};
+use crate::config::Fleet;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::publish::error::PublishError;
@@ -66,7 +69,11 @@ impl Right {
 }
 
 /// Reports each permission that `run` needs and the user lacks, with the regular expression to grant.
-pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Finding)) {
+pub(super) async fn inspect(
+    inspector: &Inspector<'_>,
+    fleet: Option<&Fleet>,
+    report: &mut dyn FnMut(Finding),
+) {
     let amqp = inspector.amqp;
     let accounts = Account::all(amqp);
     let account = inspector.broker.last_uri().map(Account::of).unwrap_or_default();
@@ -89,7 +96,13 @@ pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Fi
         let seen = inspector.seen.borrow();
         needs(amqp, &seen.missing, &seen.hidden)
     };
-    let rights = inspector.rights(&needs).await;
+    let of_fleet = fleet.map(needs_of_fleet).unwrap_or_default();
+    let all: Vec<_> = needs.iter().chain(&of_fleet).cloned().collect();
+    let mut rights = inspector.rights(&all).await;
+    let others: Vec<_> = rights.extract_if(.., |(need, _)| of_fleet.contains(need)).collect();
+    if let Some(fleet) = fleet {
+        report(seeing_the_fleet(&user, fleet, &others));
+    }
     let findings: Vec<_> =
         rights.iter().filter_map(|(need, right)| right.finding(&user, need)).collect();
     let hidden = inspector.hidden(&rights);
@@ -103,7 +116,7 @@ pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Fi
     if is_complete {
         return report(Finding::good(format!("permissions: {user} has all that `run` needs")));
     }
-    let commands: Vec<_> = accounts.iter().map(|it| it.command(&needs)).collect();
+    let commands: Vec<_> = accounts.iter().map(|it| it.command(&needs, fleet)).collect();
     report(Finding::good(format!(
         "permissions: what `run` needs and no more is set by {}, which replaces what the user has",
         commands.join(" and ")

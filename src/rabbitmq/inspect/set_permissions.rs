@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::needs::{Need, Permission};
-use crate::config::{Amqp, AmqpUri};
+use crate::config::{Amqp, AmqpUri, Fleet};
 use crate::limits::LONGEST_SHORT;
 use crate::untrusted::one_line;
 
@@ -33,13 +33,14 @@ impl Account {
         accounts
     }
 
-    /// The command that gives the user these permissions and no others.
-    pub(super) fn command(&self, needs: &[Need]) -> String {
+    /// The command that gives the user these permissions and no others, but those for the `fleet`.
+    pub(super) fn command(&self, needs: &[Need], fleet: Option<&Fleet>) -> String {
         let user = self.user.as_ref().map_or_else(|| "USER".to_owned(), |user| quoted(user));
         let of = |permission: Permission| {
             let names =
                 needs.iter().filter(|it| it.permission == permission).map(|it| it.resource.name());
-            quoted(&expression(names))
+            let names = names.map(escaped).chain(fleet.map(pattern));
+            quoted(&anchored(names.collect()))
         };
         format!(
             "`rabbitmqctl set_permissions -p {} {user} {} {} {}`",
@@ -62,7 +63,19 @@ impl fmt::Display for Account {
 
 /// Matches these names and no other; `^$` matches none.
 pub(super) fn expression<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let mut names: Vec<_> = names.map(escaped).collect();
+    anchored(names.map(escaped).collect())
+}
+
+/// Matches the exchange of a fleet and the queues of its workers, and nothing else.
+pub(super) fn expression_of_fleet(fleet: &Fleet) -> String {
+    anchored(vec![pattern(fleet)])
+}
+
+fn pattern(fleet: &Fleet) -> String {
+    format!(r"{}(\..+)?", escaped(&fleet.exchange()))
+}
+
+fn anchored(mut names: Vec<String>) -> String {
     names.sort_unstable();
     names.dedup();
     match &*names {
@@ -99,6 +112,10 @@ mod tests {
         assert_eq!(of(&["event-pusher-sns"]), "^event-pusher-sns$");
         assert_eq!(of(&["a.b", "a+b", "a.b"]), r"^(a\+b|a\.b)$");
         assert_eq!(of(&[r"x\y(z)"]), r"^x\\y\(z\)$");
+        let fleet = Fleet { name: "a.b".to_owned(), view: true };
+        assert_eq!(expression_of_fleet(&fleet), r"^a\.b\.fleet(\..+)?$");
+        let command = Account::default().command(&[], Some(&fleet));
+        assert_eq!(command.matches(r"'^a\.b\.fleet(\..+)?$'").count(), 3, "{command}");
         assert_eq!(quoted("it's"), r"'it'\''s'");
     }
 
@@ -115,7 +132,7 @@ mod tests {
         .amqp;
         amqp.uris = vec![uri("a", "%2f"), uri("b", "%2f"), uri("a", "x"), uri("a", "%2f")];
         let accounts = Account::all(&amqp);
-        let commands: Vec<_> = accounts.iter().map(|it| it.command(&[])).collect();
+        let commands: Vec<_> = accounts.iter().map(|it| it.command(&[], None)).collect();
         let of = |user: &str, vhost: &str| {
             format!("`rabbitmqctl set_permissions -p '{vhost}' '{user}' '^$' '^$' '^$'`")
         };

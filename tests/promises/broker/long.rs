@@ -51,7 +51,8 @@ async fn a_node_that_is_gone_or_silent_is_passed_over_and_the_one_that_answered_
         format!("{}?connection_timeout=2000&heartbeat=2", node.instead_of(&stand.amqp_uri))
     });
     let uris = uris.join(",");
-    let settings = [("AMQP__URI", ""), ("AMQP__URIS", &*uris)];
+    // The connections of the source alone are counted.
+    let settings = [("AMQP__URI", ""), ("AMQP__URIS", &*uris), ("FLEET__VIEW", "false")];
     let worker = Worker::start_with(&stand, &settings).await;
     assert_eq!((gone.taken(), silent.taken(), good.taken()), (1, 1, 1));
     assert_eq!(worker.count("not_consuming"), 0, "{:#?}", worker.log());

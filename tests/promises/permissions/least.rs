@@ -1,7 +1,7 @@
 //! The least permissions of each command's user on `RabbitMQ`: `commands.rs` tries them, and the documents show them.
 
 /// What a command needs, and no more. E is a source's exchange, Q its queue and H its queue for parked events, DX and
-/// DQ the exchange and queue for dead letters, LOOK the queue by which browsers take turns, D `amq.default`.
+/// DQ the exchange and queue for dead letters, F the exchange and the queues of the fleet, LOOK the queue by which browsers take turns, D `amq.default`.
 pub struct Least {
     pub command: &'static str,
     pub configure: &'static str,
@@ -23,6 +23,15 @@ pub const RUN_AS_IT_IS: Least = Least {
     configure: "H",
     write: "DX D",
     read: "Q",
+};
+
+/// Beside those of `run`, for `fleet.view`; a worker without them runs without.
+#[allow(dead_code, reason = "for the documents; tests/promises/fleet.rs tries it")]
+pub const VIEW: Least = Least {
+    command: "the view of the fleet, besides; `fleet status`",
+    configure: "F",
+    write: "F",
+    read: "F",
 };
 
 pub const BROWSE: Least = Least {
@@ -56,5 +65,5 @@ pub const FEED_AS_IT_IS: Least =
     Least { command: "`feed`, `declare = false`", configure: "", write: "E", read: "" };
 
 #[allow(dead_code, reason = "for the documents")]
-pub const ALL: [&Least; 8] =
-    [&RUN, &RUN_AS_IT_IS, &BROWSE, &REPLAY, &CANARY, &IMPORT, &FEED, &FEED_AS_IT_IS];
+pub const ALL: [&Least; 9] =
+    [&RUN, &RUN_AS_IT_IS, &VIEW, &BROWSE, &REPLAY, &CANARY, &IMPORT, &FEED, &FEED_AS_IT_IS];

@@ -124,6 +124,9 @@ impl Stand {
             pm_messages_topic = "{id}-pm"
             muc_messages_topic = "{id}-muc"
 
+            [fleet]
+            name = "{id}"
+
             [log]
             format = "json"
             filter = "info,event_pusher_sns=debug"

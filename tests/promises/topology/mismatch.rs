@@ -135,7 +135,9 @@ on_both_brokers! {
         stand.declare_queue(&queue, arguments).await;
         let broker = Proxy::start(&stand.amqp_uri, Door::Open).await;
         let uri = broker.instead_of(&stand.amqp_uri);
-        let worker = Worker::spawn(&stand, binary(), &[("AMQP__URI", &*uri)]);
+        // The connections of the source alone are counted.
+        let settings = [("AMQP__URI", &*uri), ("FLEET__VIEW", "false")];
+        let worker = Worker::spawn(&stand, binary(), &settings);
         worker.logged("not_consuming").await;
         broker.takes(3).await;
         stand.delete(&queue).await;

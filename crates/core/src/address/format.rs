@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{
-    AmqpUri, AmqpUriError, check_amqp_name, check_queue_name, collector, endpoint, endpoint_faults,
-    is_host_and_port, normalise_pattern,
+    AmqpUri, AmqpUriError, check_amqp_name, check_fleet_name, check_queue_name, collector,
+    endpoint, endpoint_faults, is_host_and_port, normalise_pattern,
 };
 use crate::arn;
 use crate::limits::LONGEST_SHORT;
@@ -68,6 +68,7 @@ pub fn checked(format: &str, text: &str) -> Result<String, TextFault> {
     match format {
         "name" => check_amqp_name(text).map(|()| text.to_owned()).or_else(refused),
         "queue" => check_queue_name(text).map(|()| text.to_owned()).or_else(refused),
+        "fleet" => check_fleet_name(text).map(|()| text.to_owned()).or_else(refused),
         "secret" if text.contains(|it: char| it.is_control() || it.is_whitespace()) => wrong(
             "has a blank or a line break inside, which no key of AWS has",
             "give the key alone, without the rest of the file that it comes from",

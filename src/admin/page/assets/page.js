@@ -2,6 +2,7 @@
 
 import { $, ask, bare, clock, count, decimal, element, moment, plural, rate, rows, say, seconds, send, sentence, span, verb, visible, whole } from "/dom.js";
 import { chart, legend } from "/chart.js";
+import * as fleet from "/fleet.js";
 import * as letters from "/letters.js";
 import * as log from "/log.js";
 
@@ -77,6 +78,7 @@ function show(frame) {
   showCharts(frame);
   showHolds(frame);
   showTables(frame);
+  fleet.show(frame);
   showErrors(frame);
   showBroker(frame);
   letters.update(frame);
