@@ -1,5 +1,6 @@
 //! An operator is woken, opens the page, and does what is to be done; in a real browser.
 
+mod fleet;
 mod letters;
 
 use std::collections::BTreeSet;
