@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::time::{sleep_until, timeout};
+use tokio::time::{sleep, sleep_until, timeout};
 
 use crate::cli::ExitStatus;
 use crate::cli::arguments::{Fleet, StatusArguments};
@@ -46,12 +46,17 @@ pub(crate) async fn run(command: Fleet, config: &Config, name: String, stop: &St
 }
 
 async fn show(arguments: StatusArguments, config: &Config, broker: &Broker) -> ExitStatus {
-    match watch(arguments, config, broker).await {
-        Ok(status) => status,
-        Err(error) => {
-            print_error(&printable(&words(&error), false));
-            ExitStatus::Failed
+    loop {
+        let error = match watch(arguments, config, broker).await {
+            Ok(status) => return status,
+            Err(error) => error,
+        };
+        print_error(&printable(&words(&error), false));
+        if !arguments.watch || matches!(error, SourceError::AccessRefused(_)) {
+            return ExitStatus::Failed;
         }
+        // The broker may come back.
+        sleep(LISTENS).await;
     }
 }
 

@@ -13,6 +13,9 @@ use super::{Books, Fingerprint, Rates, Report};
 /// Seconds by which clocks may differ without being told: reports are not older than five.
 const CLOCKS_DIFFER: i64 = 10;
 
+/// Characters of an id that tell workers of one host apart.
+const SHOWN_OF_ID: usize = 4;
+
 /// All workers at one moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Picture {
@@ -45,6 +48,8 @@ pub struct LinkShown {
 /// A worker, and how it differs from the others.
 #[derive(Debug, Clone, Serialize)]
 pub struct Worker {
+    /// Its host, with the beginning of its id where others run there, too.
+    pub name: String,
     /// The one that shows it.
     pub is_this: bool,
     /// It has not been heard for some seconds.
@@ -116,7 +121,13 @@ impl Members {
             (&one.report.host, &one.report.id).cmp(&(&other.report.host, &other.report.id))
         });
         let usual = Usual::of(&seen);
-        let workers: Vec<_> = seen.iter().map(|it| self.worker(it, &usual, now)).collect();
+        let worker = |(at, it): (usize, &Seen<'_>)| {
+            // By host they are neighbours.
+            let neighbours = [at.wrapping_sub(1), at + 1].map(|of| seen.get(of));
+            let is_alone = neighbours.iter().flatten().all(|of| of.report.host != it.report.host);
+            self.worker(it, name(it.report, is_alone), &usual, now)
+        };
+        let workers: Vec<_> = seen.iter().enumerate().map(worker).collect();
         let mut versions = BTreeMap::new();
         for worker in &workers {
             *versions.entry(worker.report.version.clone()).or_default() += 1;
@@ -131,13 +142,14 @@ impl Members {
         }
     }
 
-    fn worker(&self, seen: &Seen<'_>, usual: &Usual<'_>, now: Instant) -> Worker {
+    fn worker(&self, seen: &Seen<'_>, name: String, usual: &Usual<'_>, now: Instant) -> Worker {
         let Seen { report, configuration, heard } = seen;
         let clock = heard.map_or(0, |it| it.clock_ahead);
         let heard_seconds =
             heard.map_or(0.0, |it| now.saturating_duration_since(it.at).as_secs_f64());
         let other_version = report.version != usual.version;
         Worker {
+            name,
             is_this: heard.is_none(),
             is_silent: heard.is_some_and(|it| self.is_silent(it, now)),
             heard_seconds,
@@ -160,6 +172,11 @@ impl Members {
         };
         LinkShown { state, since: self.link_since, error }
     }
+}
+
+fn name(report: &Report, is_alone: bool) -> String {
+    let id = report.id.get(..SHOWN_OF_ID).unwrap_or_default();
+    if is_alone { report.host.clone() } else { format!("{} {id}", report.host) }
 }
 
 /// What most workers have.

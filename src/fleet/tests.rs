@@ -128,6 +128,17 @@ fn what_differs_is_named_by_key_and_what_may_differ_is_not() {
 }
 
 #[test]
+fn workers_of_one_host_are_told_apart() {
+    let now = Instant::now();
+    let mut members = members(now);
+    for number in [0x1234 << 48, 0x4321 << 48] {
+        hear(&mut members, Report { host: "vm".to_owned(), ..report(number, 1) }, now).unwrap();
+    }
+    let names: Vec<_> = members.picture(now).workers.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["pod-0", "vm 1234", "vm 4321"]);
+}
+
+#[test]
 fn of_very_many_keys_groups_are_compared() {
     let named: Vec<_> = (0..300).map(|it| format!("amqp.sources.s{}.key{it}", it % 3)).collect();
     let of = |changed: usize| {

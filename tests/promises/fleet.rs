@@ -3,6 +3,7 @@
 mod long;
 mod trust;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::{
@@ -105,6 +106,13 @@ on_both_brokers! {
         let (two, other) = member(&stand, &[]).await;
         let fleet = shows(&other, "a worker alone", |it| it["link"]["state"] == "joined").await;
         assert_eq!(workers(&fleet).len(), 1, "{fleet}");
+        let watching = Program::new(&["fleet", "status", "--watch", "--config", "stand.toml"])
+            .with_file("stand.toml", &stand.configuration())
+            .start();
+        wait_for("a handler", async || watching.catches(Signal::SIGINT).then_some(())).await;
+        watching.signal(Signal::SIGINT);
+        let ended = watching.wait().await;
+        assert_eq!(ended.code, Some(0), "{}", ended.all());
         one.stop().await;
         two.stop().await;
         stand.leave_nothing().await;

@@ -78,3 +78,19 @@ pub fn is_host_and_port(text: &str) -> bool {
     let host_is_whole = !host.contains(':') || (host.starts_with('[') && host.ends_with(']'));
     !host.is_empty() && host_is_whole && port.parse::<u16>().is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_has_a_name_with_room_for_what_follows_it() {
+        assert_eq!(check_fleet_name("event-pusher"), Ok(()));
+        assert_eq!(check_fleet_name(&"f".repeat(LONGEST_FLEET)), Ok(()));
+        for wrong in ["", "amq.fleet", " fleet", &"f".repeat(LONGEST_FLEET + 1)] {
+            assert!(check_fleet_name(wrong).is_err(), "{wrong:?}");
+        }
+        let queue = format!("{}.fleet.{:016x}", "f".repeat(LONGEST_FLEET), 0);
+        assert_eq!(check_queue_name(&queue), Ok(()));
+    }
+}

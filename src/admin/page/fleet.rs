@@ -65,14 +65,14 @@ fn differ(count: usize) -> String {
 }
 
 fn names(workers: &[&Worker]) -> String {
-    listed(workers, |it| it.report.host.clone())
+    listed(workers, |it| it.name.clone())
 }
 
 fn off(workers: &[&Worker]) -> String {
     listed(workers, |it| {
         let ahead = it.clock_ahead_seconds.unwrap_or(0);
         let way = if ahead > 0 { "ahead" } else { "behind" };
-        format!("{} ({} s {way})", it.report.host, ahead.unsigned_abs())
+        format!("{} ({} s {way})", it.name, ahead.unsigned_abs())
     })
 }
 
@@ -83,7 +83,7 @@ fn differences(workers: &[&Worker]) -> String {
         let more = it.differs_in.len().saturating_sub(SHOWN);
         let more = (more > 0).then(|| format!("{more} more"));
         let all: Vec<_> = version.into_iter().chain(keys).chain(more).collect();
-        format!("{} ({})", it.report.host, all.join(", "))
+        format!("{} ({})", it.name, all.join(", "))
     })
 }
 

@@ -29,7 +29,7 @@ pub(super) fn of(picture: &Picture) -> String {
             let topic = hold.topic.as_deref().unwrap_or("the service");
             lines.push(format!(
                 "{} holds {topic} since {:.0}, {} waiting: {}",
-                worker.report.host,
+                worker.name,
                 hold.since,
                 counted(hold.waiting, "event", "events"),
                 hold.error
@@ -102,7 +102,7 @@ fn row(worker: &Worker) -> [String; 9] {
     };
     let backlog: f64 = report.sources.iter().map(|it| it.backlog).sum();
     [
-        short(&report.host),
+        short(&worker.name),
         short(&report.version),
         state,
         format!("{:.1}", report.rates.received),

@@ -95,7 +95,7 @@ async fn look(browser: &Browser, admin: &Admin) {
     assert_eq!(rows.len(), 11, "{rows:?}");
     for (host, wanted) in [
         ("event-pusher-0", json!([])),
-        ("event-pusher-1", json!(["1 hold"])),
+        ("event-pusher-1", json!([])),
         ("event-pusher-2", json!(["sns.region"])),
         ("event-pusher-3", json!(["version", "0.0.9"])),
         ("event-pusher-5", json!(["service held"])),
