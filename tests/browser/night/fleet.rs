@@ -104,6 +104,13 @@ async fn look(browser: &Browser, admin: &Admin) {
             rows.iter().find(|it| it[0] == host).unwrap_or_else(|| panic!("{host}: {rows:?}"));
         assert_eq!(row[1], wanted, "{host}");
     }
+    browser.shows("fleet-workers", |it| it.contains("1 topic held")).await;
+    browser.shows("fleet-holds", |it| it.contains("123456789012:rooms") && it.contains("12")).await;
+    browser.click_on("#fleet summary").await;
+    let open = browser.script("return document.querySelector('#fleet details').open").await;
+    assert_eq!(open, true);
+    let of_the_last = |it: &str| it.contains("event-pusher-9, events") && it.contains("consuming");
+    browser.shows("fleet-sources", of_the_last).await;
     browser
         .shows("fleet-balance", |it| it.starts_with("Received 10,000 = published 9,000 +"))
         .await;
