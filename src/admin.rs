@@ -8,6 +8,7 @@ mod connection_slots;
 mod health;
 mod own_report;
 mod page;
+mod paused;
 mod server;
 mod status_publisher;
 #[cfg(test)]
@@ -92,7 +93,7 @@ pub(crate) fn listen(address: &str, admin: &Admin) -> Result<TcpListener, String
     if at.ip().is_loopback() {
         tracing::info!(event = "admin_listening", %at, paths, "page, health and metrics are served");
     } else {
-        let (token, page) = match admin.usable_token() {
+        let (token, page) = match admin.usable_tokens().next() {
             Some(_) => ("set", "the page shows and replays dead letters only with admin.token"),
             None if admin.token_is_short() => (
                 "too_short",

@@ -15,6 +15,7 @@ pub(crate) mod descriptors;
 mod fleet;
 mod load;
 mod logging;
+mod operators;
 mod run;
 mod scripts;
 mod signals;
@@ -123,7 +124,7 @@ fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
         Command::DeadLetters(command) => {
             runtime.block_on(dead_letters(*command, config, filter, plugins))
         }
-        Command::Fleet(command) => runtime.block_on(show_fleet(command, &config, filter)),
+        Command::Fleet(command) => runtime.block_on(command_fleet(*command, &config, filter)),
     });
     let status = std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED));
     // What panics while it goes counts as well.
@@ -179,12 +180,23 @@ async fn feed(
     }
 }
 
-async fn show_fleet(command: arguments::Fleet, config: &Config, filter: EnvFilter) -> ExitCode {
+async fn command_fleet(command: arguments::Fleet, config: &Config, filter: EnvFilter) -> ExitCode {
     start_logging(config, filter);
     match stop_on_signals() {
-        Ok(stop) => fleet_command::run(command, config, worker_name(), &stop).await.into(),
+        Ok(stop) => {
+            let user = user_and_host();
+            fleet_command::run(command, config, worker_name(), user, &stop).await.into()
+        }
         Err(error) => cannot_start(&error, FAILED),
     }
+}
+
+/// Who uses the command line, as the environment says: anybody can set that.
+fn user_and_host() -> String {
+    let of = |name| std::env::var(name).ok().filter(|it| !it.is_empty());
+    let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(of);
+    let host = gethostname::gethostname();
+    format!("{}@{}", user.as_deref().unwrap_or("unknown"), host.to_string_lossy())
 }
 
 /// Returns the last warnings and errors, as they come.

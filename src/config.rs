@@ -43,6 +43,7 @@ pub use key::{ENVIRONMENT_PREFIX, Key, Origin};
 pub use problem::{Problem, Problems};
 pub(crate) use schema::HOST_KEYS;
 pub use schema::{DEFAULTS, Reference, reference};
+pub(crate) use settings::ADMIN;
 pub use settings::{
     Access, Account, Admin, Amqp, Config, Effective, EmptiedTopic, ExchangeType, Fleet, Format,
     Log, LogFormat, Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source,

@@ -1,10 +1,11 @@
-//! The fleet: what a worker says of itself, and the picture of all workers that is made of what they say. Pure: how it
-//! comes and goes is `rabbitmq/fleet`'s affair.
+//! The fleet: what a worker says of itself, the picture of all workers that is made of what they say, and what operators have paused.
+//! Pure: how it comes and goes is `rabbitmq/fleet`'s affair.
 
 mod bounds;
 mod fingerprint;
 mod ignored;
 mod members;
+pub mod pauses;
 mod picture;
 mod rates;
 mod report;

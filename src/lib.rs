@@ -20,6 +20,7 @@
 //! - [`sns`]: one request to SNS, its signature, and what its answer means.
 //! - [`pipeline`]: the way of a delivery, and the port that it comes by.
 //! - [`publish`]: what waits before a request: holds, retries, batches, per-key queues; and the port to SNS.
+//! - [`fleet`]: what the workers of a fleet know together: what is paused by hand.
 //! - [`observe`]: counters, the state of each source, recent errors, traces.
 //! - [`config`]: files and environment into one validated configuration.
 //! - The crate `event_pusher_core`: [`event`], [`route`], [`plugin`], [`outcome`]; pure: they know neither broker nor

@@ -15,6 +15,7 @@ mod key_queues;
 mod limit;
 mod measure;
 pub(crate) mod memory;
+mod pause_gate;
 mod retry;
 
 use std::future::Future;
@@ -27,6 +28,7 @@ pub use fault_policy::{FaultPolicy, Unpublished};
 pub use key_queues::{KeyQueues, Turn};
 pub use measure::PublishMetrics;
 pub use memory::MemoryTopics;
+pub use pause_gate::PauseGate;
 pub use retry::{Accepted, Failure, Retry};
 
 use crate::arn::TopicArn;
@@ -112,15 +114,16 @@ pub fn stack<P: Publish + 'static>(
     outage: &config::Outage,
     place: P,
 ) -> Publisher<P> {
-    measured_stack(sns, outage, place, PublishMetrics::default())
+    measured_stack(sns, outage, place, PublishMetrics::default(), Rc::default())
 }
 
-/// Stacks the layers as configured, with metrics.
+/// Stacks the layers as configured, with metrics, and with what operators pause.
 pub fn measured_stack<P: Publish + 'static>(
     sns: &config::Sns,
     outage: &config::Outage,
     place: P,
     measures: PublishMetrics,
+    pauses: Rc<PauseGate>,
 ) -> Publisher<P> {
     let batching = Batching {
         max_entries: sns.batch_max_entries.into(),
@@ -128,8 +131,9 @@ pub fn measured_stack<P: Publish + 'static>(
         linger: sns.batch_linger,
         max_requests: sns.pool_size,
     };
-    let batcher = Batcher::measured(place, batching, measures.clone());
+    let batcher = Batcher::measured(place, batching, measures.clone(), Rc::clone(&pauses));
     let retry = Retry::new(batcher, sns.publish_retry_count, sns.publish_retry_time);
+    let retry = retry.pausing(pauses);
     let incidents = Rc::clone(&measures.incidents);
     FaultPolicy::new(retry.measured(measures), outage.threshold, outage.probe_max)
         .announcing(incidents)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::paused::PausedNow;
 use crate::observe::monitor::{SourceObservation, State};
 use crate::observe::recent::RecentError;
 use crate::outcome::Circuit;
@@ -26,6 +27,7 @@ pub(crate) struct Status {
     pub(super) stopping_since: Option<Timestamp>,
     pub(super) sources: Vec<SourceObservation>,
     pub(super) holds: Vec<OpenCircuit>,
+    pub(super) paused: Vec<PausedNow>,
     pub(super) errors: Vec<RecentError>,
 }
 
@@ -43,6 +45,8 @@ pub(super) struct Readiness {
     pub(super) problems: Vec<Problem>,
     pub(super) sources: Vec<SourceStatus>,
     pub(super) held: Vec<HeldNow>,
+    /// By operators: with these the worker stays ready.
+    pub(super) paused: Vec<PausedNow>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -90,6 +94,7 @@ impl Status {
             stopping_since: None,
             sources: Vec::new(),
             holds: Vec::new(),
+            paused: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -137,6 +142,7 @@ impl Status {
             problems,
             sources: self.sources.iter().map(SourceStatus::from).collect(),
             held: self.holds.iter().map(HeldNow::from).collect(),
+            paused: self.paused.clone(),
         }
     }
 
@@ -164,9 +170,11 @@ impl Status {
 /// Why a source that ought to consume does not.
 fn idle(seen: &SourceObservation) -> Option<Problem> {
     let (reason, error, what_to_do) = match &seen.state {
-        State::Consuming | State::Standby | State::NoTopic | State::Waiting(Circuit::Topic(_)) => {
-            return None;
-        }
+        State::Consuming
+        | State::Standby
+        | State::Paused
+        | State::NoTopic
+        | State::Waiting(Circuit::Topic(_)) => return None,
         State::Connecting => {
             ("connecting", None, "wait a few seconds: the worker is connecting to RabbitMQ")
         }

@@ -15,6 +15,7 @@ mod incident;
 mod letters;
 mod parse;
 mod parsed_request;
+mod pausing;
 mod point;
 mod runbook;
 mod section;
@@ -58,6 +59,7 @@ pub(super) struct Page {
     /// The workers of its fleet, where they are looked at.
     fleet: Option<SharedMembers>,
     jobs: DeadLetterJobs,
+    commands: pausing::Commands,
     /// The last update, ready to be sent.
     snapshots: watch::Sender<Snapshots>,
     /// Open streams.
@@ -83,6 +85,7 @@ impl Page {
         let watchers = watch::Sender::new(Watchers::default());
         let about = About::new(&setup.config, &setup.name);
         let access = AccessControl::new(&setup.config.admin);
+        let commands = pausing::Commands::new(&setup.config, &setup.name);
         let context = OperatorContext::new(setup.config, setup.router, setup.name);
         let watching = watchers.subscribe();
         let (jobs, running_jobs) = DeadLetterJobs::new(context, watching, setup.stop, setup.busy);
@@ -95,6 +98,7 @@ impl Page {
             history: Mutex::default(),
             fleet: setup.fleet,
             jobs,
+            commands,
             snapshots: watch::Sender::default(),
             watchers,
         });
@@ -141,6 +145,7 @@ pub(super) fn router(page: Arc<Page>) -> axum::Router {
         .route("/letters.js", get(assets::letters))
         .route("/letter.js", get(assets::letter))
         .route("/orders.js", get(assets::orders))
+        .route("/pauses.js", get(assets::pauses))
         .route("/filter.js", get(assets::filter))
         .route("/log.js", get(assets::log))
         .route("/fleet.js", get(assets::fleet))
@@ -151,6 +156,8 @@ pub(super) fn router(page: Arc<Page>) -> axum::Router {
         .route("/api/about", get(api::about))
         .route("/api/status", get(api::status))
         .route("/api/log", get(api::log))
+        .route("/api/pause", post(pausing::pause))
+        .route("/api/resume", post(pausing::resume))
         .route("/api/stream", get(stream::stream))
         .route("/api/login", post(api::log_in))
         .route("/api/logout", post(api::log_out))

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::Status;
+use super::paused::PausedNow;
 use crate::arn::TopicArn;
 use crate::observe::metrics::Metrics;
 use crate::observe::monitor::{Monitor, SourceObservation, State};
@@ -58,6 +59,7 @@ impl<P: Publish + 'static> StatusPublisher<P> {
             stopping_since,
             sources: seen.chain(self.not_consumed.iter().cloned()).collect(),
             holds: self.publisher.open_circuits(),
+            paused: PausedNow::all(self.publisher.pauses()),
             errors: self.recent.all().to_vec(),
         }
     }
@@ -65,8 +67,9 @@ impl<P: Publish + 'static> StatusPublisher<P> {
     /// What is not counted as it happens.
     fn measure(&self, status: &Status) {
         self.monitors.iter().for_each(|monitor| monitor.refresh());
-        let is_well =
-            |seen: &SourceObservation| seen.state.is_connected() || seen.state == State::NoTopic;
+        let is_well = |seen: &SourceObservation| {
+            seen.state.is_connected() || matches!(seen.state, State::Paused | State::NoTopic)
+        };
         self.metrics.connected.set(status.sources.iter().all(is_well).into());
         for SourceObservation { source, state, .. } in &status.sources {
             for label in State::LABELS {
@@ -86,6 +89,25 @@ impl<P: Publish + 'static> StatusPublisher<P> {
         let held: BTreeSet<_> = self.topics.iter().filter(of_topic).map(TopicArn::name).collect();
         for topic in &self.topics {
             show(["route", topic.name()], held.contains(topic.name()));
+        }
+        self.measure_pauses(status);
+    }
+
+    /// Of what this worker has: a name of no source or topic of its own would be a label that stays.
+    fn measure_pauses(&self, status: &Status) {
+        let show = |labels: [&str; 2], is_paused: bool| {
+            self.metrics.paused.with_label_values(&labels).set(is_paused.into());
+        };
+        let is_paused =
+            |scope, name: &str| status.paused.iter().any(|it| it.scope == scope && it.name == name);
+        show(["all", ""], is_paused("all", ""));
+        for SourceObservation { source, .. } in &status.sources {
+            show(["source", source], is_paused("source", source));
+        }
+        let of_topic = |topic: &&TopicArn| is_paused("topic", topic.as_str());
+        let paused: BTreeSet<_> = self.topics.iter().filter(of_topic).map(TopicArn::name).collect();
+        for topic in &self.topics {
+            show(["topic", topic.name()], paused.contains(topic.name()));
         }
     }
 }

@@ -287,6 +287,7 @@ fn an_address_that_is_taken_is_told_with_its_key() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let admin = Admin {
+        tokens: std::collections::BTreeMap::new(),
         listen: None,
         health_listen: None,
         token: None,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{logging, scripts, signing};
+use super::{logging, operators, scripts, signing};
 use crate::cli::arguments::{self, Arguments, Command};
 use crate::config::{Draft, Inputs, Problems};
 use crate::plugin::Plugins;
@@ -32,6 +32,7 @@ pub(super) fn load(
     let (inputs, unread) = Inputs::read_all(&arguments.config, local, variables);
     let mut draft = Draft::read(&inputs, unread, &plugins.names().collect::<Vec<_>>())?;
     signing::add_key(&mut draft);
+    operators::add_tokens(&mut draft);
     let plugins = if needs_scripts(&arguments.command) {
         scripts::with_scripts(plugins, &mut draft)
     } else {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::LocalSet;
+use tokio::task::{JoinHandle, LocalSet};
 use tokio::time::timeout;
 use tracing_subscriber::EnvFilter;
 
@@ -26,8 +26,10 @@ use crate::observe::recent_log::RecentLog;
 use crate::observe::trace::Exporter;
 use crate::pipeline::worker::Stop;
 use crate::plugin::{Plugins, running};
+use crate::publish::{PauseGate, Publish};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::consume::RabbitQueue;
+use crate::rabbitmq::fleet::control::ControlFollower;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 use crate::route::Router;
 use crate::sns::Sns;
@@ -38,6 +40,9 @@ const SPANS_WITHIN: Duration = Duration::from_secs(2);
 /// For what the page does with dead letters to end, when all else is done. It was told to stop when the workers were; to close a
 /// connection on which many letters are coming takes seconds.
 const JOBS_WITHIN: Duration = Duration::from_secs(6);
+
+/// For the connection on which operators' commands come to close.
+const CONTROL_WITHIN: Duration = Duration::from_secs(1);
 
 /// What there is before the first connection is made.
 struct Prepared {
@@ -110,6 +115,9 @@ fn start_admin(
     if config.admin.token_is_short() {
         tracing::warn!(event = "token_too_short", "{}", check::SHORT_TOKEN);
     }
+    for operator in config.admin.short_tokens() {
+        tracing::warn!(event = "token_too_short", operator, "{}", check::SHORT_TOKEN);
+    }
     // Two addresses share the open files there are for connections to them.
     let connections =
         if config.admin.health_listen.is_some() { connections / 2 } else { connections };
@@ -158,6 +166,25 @@ fn warn_of_topics(config: &Config) {
     }
 }
 
+/// Follows what operators pause, if that is configured, on a task of its own. Returns how to end it, too.
+fn follow_commands<P: Publish + 'static>(
+    config: &Config,
+    broker: &Rc<Broker>,
+    pauses: Rc<PauseGate>,
+    wiring: &Wiring<P>,
+) -> (Option<JoinHandle<()>>, watch::Sender<bool>) {
+    let (stop, stopped) = watch::channel(false);
+    if !config.fleet.pause {
+        return (None, stop);
+    }
+    pauses.expect();
+    let (broker, incidents) = (Rc::clone(broker), Rc::clone(&wiring.incidents));
+    let (fleet, metrics) = (config.fleet.clone(), Arc::clone(&wiring.metrics));
+    let follower = ControlFollower { broker, fleet, pauses, incidents, metrics };
+    let following = tokio::task::spawn_local(async move { follower.run(stopped).await });
+    (Some(following), stop)
+}
+
 async fn run_workers(config: Config, prepared: Prepared) {
     let Prepared { router, stop, metrics, status, mut jobs, members, exporter } = prepared;
     running::watch_this_thread();
@@ -168,7 +195,10 @@ async fn run_workers(config: Config, prepared: Prepared) {
     let broker = Rc::new(Broker::new(config.amqp.clone(), name));
     let sns = Sns::new(&config.sns, config.topics().map(|(_, topic)| topic.clone())).await;
     let spans = exporter.as_ref().map(Exporter::spans);
-    let wiring = Wiring::new(&config, router, Arc::clone(&metrics), spans, sns);
+    let pauses = Rc::<PauseGate>::default();
+    let gate = Rc::clone(&pauses);
+    let wiring = Wiring::new(&config, router, Arc::clone(&metrics), spans, sns, pauses);
+    let (control, stop_control) = follow_commands(&config, &broker, gate, &wiring);
     let dead_letters = DeadLetterPublisher::new(Rc::clone(&broker));
     let dead_letters = Rc::new(dead_letters.announcing(Rc::clone(&wiring.incidents)));
     let is_first = Cell::new(true);
@@ -183,7 +213,11 @@ async fn run_workers(config: Config, prepared: Prepared) {
     if let Some(fleet) = fleet {
         fleet.leave().await;
     }
+    stop_control.send_replace(true);
     dead_letters.close().await;
+    if let Some(control) = control {
+        let _ = timeout(CONTROL_WITHIN, control).await;
+    }
     // Without a page there is nobody who could be busy.
     let _ = timeout(JOBS_WITHIN, jobs.wait_for(|busy| !busy)).await;
     if let Some(exporter) = exporter {

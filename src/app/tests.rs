@@ -10,6 +10,7 @@ mod incidents;
 mod log;
 mod mod_event_pusher_sns;
 mod order;
+mod pauses;
 mod refusals;
 mod reports;
 mod service;
@@ -35,8 +36,8 @@ use crate::event::Envelope;
 use crate::observe::metrics::{Metrics, Totals};
 use crate::pipeline::memory::{MemoryQueue, QueueOptions};
 use crate::plugin::Plugins;
-use crate::publish::Publisher;
 use crate::publish::memory::under_a_paused_clock;
+use crate::publish::{PauseGate, Publisher};
 
 /// What every simulation has, before its own settings.
 const CONFIGURATION: &str = r#"
@@ -142,6 +143,22 @@ fn simulate_and_stop(
     earlier: Option<(MemoryQueue, Service)>,
     test: impl AsyncFnOnce(&Simulation),
 ) -> (Totals, Duration) {
+    let pauses = Rc::new(PauseGate::under_a_paused_clock());
+    simulate_pausing(settings, plugins, earlier, pauses, test)
+}
+
+/// Where operators have paused this.
+fn simulate_with(pauses: Rc<PauseGate>, test: impl AsyncFnOnce(&Simulation)) {
+    simulate_pausing("", &Plugins::default(), None, pauses, test);
+}
+
+fn simulate_pausing(
+    settings: &str,
+    plugins: &Plugins,
+    earlier: Option<(MemoryQueue, Service)>,
+    pauses: Rc<PauseGate>,
+    test: impl AsyncFnOnce(&Simulation),
+) -> (Totals, Duration) {
     let files = [("base.toml", CONFIGURATION), ("own.toml", settings)];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned())).into();
     let inputs = Inputs { files, environment: Vec::new() };
@@ -151,7 +168,7 @@ fn simulate_and_stop(
     let (queue, sns) = earlier.unzip();
     let sns = sns.unwrap_or_default();
     let router = Rc::new(config.router(plugins).unwrap());
-    let wiring = Wiring::new(&config, router, Arc::clone(&metrics), None, sns.clone());
+    let wiring = Wiring::new(&config, router, Arc::clone(&metrics), None, sns.clone(), pauses);
     let queue =
         |source| queue.clone().unwrap_or_else(|| MemoryQueue::new(options_of(&config, source)));
     let named = config.amqp.sources.iter().map(|it| (it.name.clone(), queue(it)));

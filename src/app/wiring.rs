@@ -21,7 +21,7 @@ use crate::pipeline::ports::Source;
 use crate::pipeline::relay::Relay;
 use crate::pipeline::worker::{Stop, Worker};
 use crate::publish::hold::WaitBudget;
-use crate::publish::{self, Publish, PublishMetrics, Publisher};
+use crate::publish::{self, PauseGate, Publish, PublishMetrics, Publisher};
 use crate::route::Router;
 
 const REPORT_EVERY: Duration = Duration::from_mins(1);
@@ -34,7 +34,7 @@ pub(super) struct Wiring<P> {
     recent: Rc<RecentErrors>,
     pub(super) incidents: Rc<Incidents>,
     dead_letters: Rc<SharedDepth>,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     spans: Option<Spans>,
 }
 
@@ -45,6 +45,7 @@ impl<P: Publish + 'static> Wiring<P> {
         metrics: Arc<Metrics>,
         spans: Option<Spans>,
         place: P,
+        pauses: Rc<PauseGate>,
     ) -> Self {
         let topics: Vec<_> = config.topics().map(|(_, topic)| topic.clone()).collect();
         let recent = Rc::new(RecentErrors::default());
@@ -52,7 +53,8 @@ impl<P: Publish + 'static> Wiring<P> {
         let measures = PublishMetrics::new(Arc::clone(&metrics), &topics)
             .noting(Rc::clone(&recent))
             .announcing(Rc::clone(&incidents));
-        let publisher = publish::measured_stack(&config.sns, &config.outage, place, measures);
+        let (sns, outage) = (&config.sns, &config.outage);
+        let publisher = publish::measured_stack(sns, outage, place, measures, pauses);
         let (publisher, dead_letters) = (Rc::new(publisher), Rc::default());
         Self { router, topics, publisher, recent, incidents, dead_letters, metrics, spans }
     }
@@ -72,6 +74,7 @@ impl<P: Publish + 'static> Wiring<P> {
                 Some(keys) => not_consumed.push(without_topic(source, &keys)),
             }
         }
+        let pauses = Rc::clone(self.publisher.pauses());
         let status_publisher = StatusPublisher {
             monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
             not_consumed,
@@ -88,6 +91,7 @@ impl<P: Publish + 'static> Wiring<P> {
             () = report_progress(&self.metrics) => {}
             _ = self.incidents.announce() => {}
             () = status_publisher.run() => {}
+            () = pauses.end_in_time() => {}
         }
         self.incidents.rest(Instant::now()).iter().for_each(Announcement::log);
     }

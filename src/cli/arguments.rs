@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
 pub(crate) use feed::{FeedArguments, Mix, Wire};
-pub(crate) use fleet::{Fleet, StatusArguments};
+pub(crate) use fleet::{Fleet, StatusArguments, TargetArguments};
 pub(crate) use import::Import;
 pub(crate) use try_events::TryArguments;
 
@@ -54,9 +54,9 @@ pub(crate) enum Command {
     /// List, show, replay, export, import or discard dead letters
     #[command(subcommand, visible_alias = "dlq")]
     DeadLetters(Box<DeadLetters>),
-    /// Show the workers of the fleet
+    /// Show, pause and resume the workers of a fleet
     #[command(subcommand)]
-    Fleet(Fleet),
+    Fleet(Box<Fleet>),
 }
 
 const CHECK_HELP: &str = "\

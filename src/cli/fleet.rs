@@ -1,134 +1,45 @@
-//! `fleet`: what the workers of the fleet say of themselves.
+//! `fleet`: what concerns all workers of a fleet.
 
+mod pausing;
+mod status;
 mod table;
-
-use std::io::{self, IsTerminal};
-use std::time::{Duration, Instant};
+mod target;
 
 use jiff::Timestamp;
-use tokio::time::{sleep, sleep_until, timeout};
 
+use self::pausing::Operators;
 use crate::cli::ExitStatus;
-use crate::cli::arguments::{Fleet, StatusArguments};
-use crate::cli::output::{print_error, print_json, print_line, print_raw};
+use crate::cli::arguments::Fleet;
+use crate::cli::output::print_error;
 use crate::config::Config;
 use crate::dead_letters::Stop;
-use crate::fleet::{Link, Members, Picture};
-use crate::outcome::SourceError;
 use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::fleet::FleetSession;
 use crate::text::printable;
 
-/// For each worker to be heard at least once, if all report each second.
-const LISTENS: Duration = Duration::from_secs(2);
-
-/// For a report that is on its way.
-const ON_ITS_WAY: Duration = Duration::from_millis(500);
-
-/// For the goodbye to the broker.
-const GOODBYE: Duration = Duration::from_secs(1);
-
-/// Clears a terminal.
-const CLEAR: &str = "\x1b[2J\x1b[H";
-
-/// Carries a command out, and prints what comes of it.
-pub(crate) async fn run(command: Fleet, config: &Config, name: String, stop: &Stop) -> ExitStatus {
-    let Fleet::Status(arguments) = command;
-    let broker = Broker::new(config.amqp.clone(), name);
-    let mut stop = stop.clone();
-    tokio::select! {
-        status = show(arguments, config, &broker) => status,
-        _ = stop.wait_for(|it| *it) => {
-            // Whoever watches ends it so.
-            if arguments.watch { ExitStatus::Done } else { ExitStatus::Failed }
-        }
-    }
-}
-
-async fn show(arguments: StatusArguments, config: &Config, broker: &Broker) -> ExitStatus {
-    loop {
-        let error = match watch(arguments, config, broker).await {
-            Ok(status) => return status,
-            Err(error) => error,
-        };
-        print_error(&printable(&words(&error), false));
-        if !arguments.watch || matches!(error, SourceError::AccessRefused(_)) {
-            return ExitStatus::Failed;
-        }
-        // The broker may come back.
-        sleep(LISTENS).await;
-    }
-}
-
-fn words(error: &SourceError) -> String {
-    match error {
-        SourceError::AccessRefused(said) => {
-            format!("the broker's user may not listen to the fleet: {said}")
-        }
-        other => other.to_string(),
-    }
-}
-
-async fn watch(
-    arguments: StatusArguments,
+/// Runs a command; `user` is who gives it, as the command line says.
+pub(crate) async fn run(
+    command: Fleet,
     config: &Config,
-    broker: &Broker,
-) -> Result<ExitStatus, SourceError> {
-    let mut session = FleetSession::open(broker, &config.fleet, "fleet status").await?;
-    let mut members = Members::new(&config.fleet.name);
-    members.set_link(Link::Joined, Instant::now());
-    loop {
-        listen(&mut session, &mut members).await?;
-        let picture = members.picture(Instant::now());
-        print(&picture, arguments, config);
-        if !arguments.watch {
-            // What was printed is true, whether the broker hears the goodbye or not.
-            let _ = timeout(GOODBYE, session.close()).await;
-            let is_anybody = !picture.workers.is_empty();
-            return Ok(if is_anybody { ExitStatus::Done } else { ExitStatus::Failed });
+    name: String,
+    user: String,
+    stop: &Stop,
+) -> ExitStatus {
+    let operators = Operators { config, broker: Broker::new(config.amqp.clone(), name), user };
+    let done = match command {
+        Fleet::Status(arguments) => {
+            return status::run(arguments, config, &operators.broker, stop).await;
         }
-    }
-}
-
-/// Hears workers for two seconds, or for as long as the rarest of them pauses.
-async fn listen(session: &mut FleetSession, members: &mut Members) -> Result<(), SourceError> {
-    let began = tokio::time::Instant::now();
-    loop {
-        let until = began + LISTENS.max(members.longest_pause() + ON_ITS_WAY);
-        tokio::select! {
-            heard = session.next() => match heard {
-                // It is counted.
-                Some(report) => _ = members.hear(report, Instant::now(), Timestamp::now()),
-                None => return Err(session.why_it_ended()),
-            },
-            () = sleep_until(until) => {
-                members.forget(Instant::now());
-                return Ok(());
-            }
+        Fleet::Pause { target, length, reason } => {
+            operators.pause(&target, length, reason, Timestamp::now()).await
         }
-    }
-}
-
-fn print(picture: &Picture, arguments: StatusArguments, config: &Config) {
-    if arguments.json {
-        return print_json(picture);
-    }
-    if picture.workers.is_empty() {
-        let ignored: u64 = picture.ignored.values().sum();
-        let why = if ignored == 0 {
-            "check that they run, with the same fleet.name and virtual host, and with fleet.view = true".to_owned()
-        } else {
-            format!("{ignored} reports were not believed: {}", table::counts(&picture.ignored))
-        };
-        let heard = format!("no worker of the fleet `{}` was heard; {why}", config.fleet.name);
-        return print_error(&printable(&heard, false));
-    }
-    let is_screen = arguments.watch && io::stdout().is_terminal();
-    if is_screen {
-        print_raw(CLEAR);
-    }
-    print_line(&printable(&table::of(picture), true));
-    if arguments.watch && !is_screen {
-        print_line("");
+        Fleet::Resume { target } => operators.resume(&target, Timestamp::now()).await,
+        Fleet::Pauses { json } => operators.list(json, Timestamp::now()).await,
+    };
+    match done {
+        Ok(()) => ExitStatus::Done,
+        Err((status, why)) => {
+            print_error(&printable(&why, false));
+            status
+        }
     }
 }

@@ -39,6 +39,7 @@ impl Layer {
         let normal = match parent.segments().as_slice() {
             ["hosts"] => address::normalise(name),
             ["amqp", "sources"] => address::source_name(name),
+            ["admin", "tokens"] => address::operator_name(name),
             _ if schema::names_domains(parent) => address::normalise_pattern(name),
             _ => Ok(name.to_owned()),
         };

@@ -6,6 +6,7 @@
 #![expect(missing_docs, reason = "config/default.toml says what the keys mean")]
 
 mod amqp;
+mod fleet;
 mod operation;
 mod read;
 mod sns;
@@ -17,7 +18,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::amqp::{Amqp, ExchangeType, Parking, QueueType, Source, Tls};
-pub use self::operation::{Admin, Fleet, Log, LogFormat, Outage, Shutdown, Trace};
+pub use self::fleet::Fleet;
+pub(crate) use self::operation::ADMIN;
+pub use self::operation::{Admin, Log, LogFormat, Outage, Shutdown, Trace};
 pub(super) use self::sns::Overrides;
 pub use self::sns::{Access, Account, Ordering, Routing, Sns, StaticCredentials};
 use super::key::{Key, Origin};

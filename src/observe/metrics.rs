@@ -180,14 +180,21 @@ metrics! {
     /// What is held.
     held: IntGaugeVec = Reference::new(MetricKind::Gauge, "held", &["scope", "topic"],
         "1 while the topic (scope route) or everything (scope service) is held, else 0.");
+    /// What is paused.
+    paused: IntGaugeVec = Reference::new(MetricKind::Gauge, "paused", &["scope", "name"],
+        "1 while an operator has paused the topic, the source or everything (scope topic, source or all), else 0; not counted as held.");
+    /// What is no command.
+    fleet_commands_ignored: IntCounterVec = Reference::new(MetricKind::Counter, "fleet_commands_ignored_total", &["reason"],
+        "Messages in the stream of operators' commands that this worker ignored: too_large, unreadable, foreign (of another user of the \
+         broker), unsigned, other_fleet, repeated, wrong_end or too_many; those of before count at each start.");
     /// Whether all is connected.
     connected: IntGauge = Reference::new(MetricKind::Gauge, "connected", &[],
-        "1 while every source that has a topic is connected to the broker and consumes or is a standby, else 0.");
+        "1 while every source that has a topic is connected to the broker and consumes, is a standby or is paused by an operator, else 0.");
     /// What each source does.
     source_state: IntGaugeVec = Reference::new(MetricKind::Gauge, "source_state", &["source", "state"],
         "1 for the state in which the source is, else 0: connecting, consuming, standby (another consumer is the single active one of its \
          queue; known seconds or some heartbeats after events begin to wait there), disconnected, waiting (until a held topic or the \
-         service flows again) or no_topic (it is not consumed, since no topic is set for what it carries).");
+         service flows again), paused (by an operator) or no_topic (it is not consumed, since no topic is set for what it carries).");
     /// The fleet.
     fleet_workers: IntGauge = Reference::new(MetricKind::Gauge, "fleet_workers", &[],
         "Workers of the fleet that this worker has heard in the last seconds, itself included; 0 while it hears nobody, as with fleet.view = \

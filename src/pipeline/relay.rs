@@ -13,7 +13,7 @@ use crate::event::{Decoded, Envelope, EventKind, Format};
 use crate::observe::trace::{Trace, Tracer};
 use crate::outcome::{Circuit, DeadLetter, Outcome, Reason, Scope};
 use crate::publish::hold::{Deadline, Overdue};
-use crate::publish::{Failure, KeyQueues, Publish, Publisher, Turn, Unpublished};
+use crate::publish::{Failure, KeyQueues, PauseGate, Publish, Publisher, Turn, Unpublished};
 use crate::route::{Notification, Routed, Router};
 use crate::{event, panics};
 
@@ -113,6 +113,11 @@ impl<P: Publish + 'static> Relay<P> {
     /// The open circuit that holds the events of a topic.
     pub fn held_by(&self, topic: &TopicArn) -> Option<Circuit> {
         self.publisher.open_circuit_of(topic)
+    }
+
+    /// What operators have paused.
+    pub fn pauses(&self) -> &PauseGate {
+        self.publisher.pauses()
     }
 
     /// Waits until more events can be on their way to SNS than are: those that are started before only

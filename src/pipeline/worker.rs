@@ -2,6 +2,7 @@
 
 mod ending;
 mod log;
+mod pausing;
 mod reporting;
 #[cfg(test)]
 mod tests;
@@ -72,6 +73,8 @@ enum SessionEnd {
     Open(Circuit),
     /// More came than may be in flight, and nothing moved.
     TooMuch,
+    /// An operator has paused the source, or everything.
+    Paused,
 }
 
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
@@ -83,10 +86,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             let opened = tokio::select! {
                 biased;
                 () = requested(&mut stop) => return,
-                opened = self.source.open() => opened,
+                opened = self.open() => opened,
             };
             let error = match opened {
-                Ok(session) => {
+                Ok(None) => continue,
+                Ok(Some(session)) => {
                     self.log_session(mem::take(&mut nothing_new));
                     self.monitor.is(State::Consuming);
                     self.monitor.ended(IncidentKind::NotConsuming);
@@ -98,14 +102,14 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                     match end {
                         SessionEnd::Stopped => return,
                         SessionEnd::Open(circuit) => {
-                            self.monitor.is(State::Waiting(circuit.clone()));
                             tokio::select! {
                                 biased;
                                 () = requested(&mut stop) => {}
-                                () = self.relay.wait_while_open(&circuit) => {}
+                                () = self.wait_while_open(&circuit) => {}
                             }
                             continue;
                         }
+                        SessionEnd::Paused => continue,
                         SessionEnd::TooMuch | SessionEnd::Lost(SourceError::Renewal) => {
                             nothing_new = true;
                             continue;
@@ -130,11 +134,13 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let mut in_flight = FuturesUnordered::new();
         let begin = |delivery| self.handle(delivery, &settler);
         let mut stopped = pin!(requested(stop));
+        let mut paused = pin!(self.relay.pauses().source_paused(&self.name));
         let mut look = pin!(sleep(LOOK));
         let end = 'serving: loop {
             tokio::select! {
                 biased;
                 () = &mut stopped => break SessionEnd::Stopped,
+                () = &mut paused => break SessionEnd::Paused,
                 Some(settled) = in_flight.next() => {
                     // And the others of its batch, which are ready as well.
                     let mut next = Some(settled);
@@ -168,6 +174,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         };
         match &end {
             SessionEnd::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
+            SessionEnd::Paused => self.pause(&mut session, &mut in_flight, begin, stopped).await,
             SessionEnd::Open(_) | SessionEnd::TooMuch => {
                 self.requeue(&end, &mut session, &mut in_flight, stopped).await;
             }

@@ -16,10 +16,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::queue::{BatchEntry, Topics};
 use super::classify::may_be_for_one_entry;
-use super::fault::is_throttle;
+use super::fault::{is_throttle, paused};
 use super::limit::Limit;
 use super::measure::{Answers, PublishMetrics};
-use super::{Attempt, Publish};
+use super::{Attempt, PauseGate, Publish};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::route::Notification;
@@ -49,6 +49,7 @@ struct Inner<P> {
     limit: RefCell<Limit>,
     in_flight: Cell<u16>,
     measures: PublishMetrics,
+    pauses: Rc<PauseGate>,
     topics: RefCell<Topics>,
     /// Entries in those requests.
     carried: Cell<usize>,
@@ -59,11 +60,16 @@ struct Inner<P> {
 impl<P: Publish + 'static> Batcher<P> {
     /// Nothing is sent yet.
     pub fn new(place: P, batching: Batching) -> Self {
-        Self::measured(place, batching, PublishMetrics::default())
+        Self::measured(place, batching, PublishMetrics::default(), Rc::default())
     }
 
-    /// The same, and counts.
-    pub(super) fn measured(place: P, batching: Batching, measures: PublishMetrics) -> Self {
+    /// The same, and counts; what is paused does not leave.
+    pub(super) fn measured(
+        place: P,
+        batching: Batching,
+        measures: PublishMetrics,
+        pauses: Rc<PauseGate>,
+    ) -> Self {
         let limit = Limit::new(batching.max_requests);
         measures.metrics.request_limit.set(limit.current());
         Self(Rc::new(Inner {
@@ -72,6 +78,7 @@ impl<P: Publish + 'static> Batcher<P> {
             limit: RefCell::new(limit),
             in_flight: Cell::new(0),
             measures,
+            pauses,
             topics: RefCell::default(),
             carried: Cell::new(0),
             room: Notify::new(),
@@ -135,6 +142,12 @@ impl<P: Publish + 'static> Inner<P> {
     fn send_ready(self: &Rc<Self>) {
         while self.limit.borrow().allows(self.in_flight.get()) {
             let Some(batch) = self.topics.borrow_mut().take_ready(&self.batching) else { return };
+            if self.pauses.pauses_topic(&batch[0].notification.topic) {
+                for entry in batch {
+                    entry.answer(Err(paused()));
+                }
+                continue;
+            }
             self.goes(self.in_flight.get() + 1);
             self.carried.set(self.carried.get() + batch.len());
             tokio::task::spawn_local(Rc::clone(self).send(batch, Instant::now()));

@@ -6,6 +6,19 @@ use crate::outcome::{Fault, Scope};
 /// The code of a fault in connecting.
 pub(crate) const UNREACHABLE: &str = "unreachable";
 
+/// The code of what was not even tried. SNS's have no blanks.
+const PAUSED: &str = "paused by an operator";
+
+/// No attempt was made, since the topic is paused.
+pub(super) fn paused() -> Fault {
+    Fault { scope: Scope::Transient, code: PAUSED.to_owned(), detail: String::new() }
+}
+
+/// Whether no attempt was made, since the topic is paused: nobody's fault.
+pub(super) fn is_pause(fault: &Fault) -> bool {
+    fault.code == PAUSED
+}
+
 /// Whether no request has left: whatever is to blame, it is not the event.
 pub(crate) fn is_unreachable(fault: &Fault) -> bool {
     fault.code == UNREACHABLE

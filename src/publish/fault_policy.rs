@@ -11,9 +11,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::future::LocalBoxFuture;
+
 use super::breaker::{CircuitBreaker, Permit};
-use super::fault::{is_denial, is_unreachable};
-use super::{Accepted, Attempt, Failure, Retry};
+use super::fault::{is_denial, is_pause, is_unreachable};
+use super::{Accepted, Attempt, Failure, PauseGate, Retry};
 use crate::arn::TopicArn;
 use crate::observe::incidents::Incidents;
 use crate::outcome::{Circuit, Fault, Scope};
@@ -74,13 +76,17 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
             if deadline.budget.requeuing().is_some() {
                 return Err(Unpublished::Overdue(Overdue::Requeue));
             }
+            if self.pauses().pauses_topic(arn) {
+                self.wait_for_resumption(&breaker, notification, deadline).await?;
+                continue;
+            }
             let slot = || deadline.slot(arn, notification.size(), ordered, breaker.waiting() == 0);
             let slot = breaker.is_open().then(slot).transpose();
             let _slot = slot.map_err(Unpublished::Overdue)?;
             let topic = acquire(&breaker, deadline, ordered).await?;
             let service = acquire(&self.service, deadline, ordered).await?;
-            // The topic's circuit opened while this event waited for the service.
-            if topic.is_outdated() {
+            // The topic's circuit opened, or an operator paused the topic, while this event waited.
+            if topic.is_outdated() || self.pauses().pauses_topic(arn) {
                 continue;
             }
             // One that probes still waits: for what it waited for last.
@@ -96,6 +102,10 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
                 }
                 Err(failure) => failure.fault,
             };
+            // Nobody was asked.
+            if is_pause(&fault) {
+                continue;
+            }
             // It was an answer, if only that the topic is not there.
             if matches!(fault.scope, Scope::Message | Scope::Route) {
                 service.succeeded();
@@ -108,6 +118,29 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
             };
             permit.failed(&fault, arn);
         }
+    }
+
+    /// Waits until an operator, or its end, resumes the topic, until the deadline.
+    // Boxed, since every event would carry the room for it along.
+    fn wait_for_resumption<'a>(
+        &'a self,
+        breaker: &'a CircuitBreaker,
+        notification: &'a Notification,
+        deadline: &'a Deadline<'_>,
+    ) -> LocalBoxFuture<'a, Result<(), Unpublished>> {
+        let (arn, ordered) = (&notification.topic, notification.order.is_some());
+        Box::pin(async move {
+            let _waiting = self.pauses().wait(arn);
+            let slot = deadline.slot(arn, notification.size(), ordered, false);
+            let _slot = slot.map_err(Unpublished::Overdue)?;
+            tokio::select! {
+                biased;
+                () = self.pauses().topic_resumed(arn) => Ok(()),
+                () = deadline.expired(|| self.pauses().pauses_topic(arn)) => {
+                    Err(Unpublished::Overdue(deadline.overdue(breaker.outage(), ordered)))
+                }
+            }
+        })
     }
 
     /// Whose fault it is: the topic's, the service's, or, `None`, the event's own or nobody's in particular.
@@ -160,13 +193,25 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
             Circuit::Topic(arn) => self.topic(arn),
         };
         loop {
+            if let Circuit::Topic(arn) = circuit {
+                self.pauses().topic_resumed(arn).await;
+            }
             let permit = breaker.acquire().await;
+            if matches!(circuit, Circuit::Topic(arn) if self.pauses().pauses_topic(arn)) {
+                continue;
+            }
             let Some(topic) = breaker.topic() else { return };
             match self.retry.find_topic(&topic).await {
                 Err(fault) if says_still_open(circuit, &fault) => permit.failed(&fault, &topic),
                 Ok(()) | Err(_) => breaker.half_open(),
             }
         }
+    }
+
+    /// What operators have paused.
+    #[must_use]
+    pub const fn pauses(&self) -> &Rc<PauseGate> {
+        self.retry.pauses()
     }
 
     /// As [`Attempt::ready`]. What waits for a circuit is not tried, and leaves room to others.

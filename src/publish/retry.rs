@@ -10,9 +10,9 @@ use std::time::Duration;
 use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
-use super::Attempt;
-use super::fault::is_throttle;
+use super::fault::{is_pause, is_throttle, paused};
 use super::measure::PublishMetrics;
+use super::{Attempt, PauseGate};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::pause::Pauses;
@@ -56,6 +56,7 @@ pub struct Retry<P> {
     /// When SNS last took something.
     accepted_at: Cell<Option<Instant>>,
     measures: PublishMetrics,
+    pauses: Rc<PauseGate>,
 }
 
 impl<P: Attempt> Retry<P> {
@@ -67,7 +68,17 @@ impl<P: Attempt> Retry<P> {
             base,
             accepted_at: Cell::new(None),
             measures: PublishMetrics::default(),
+            pauses: Rc::default(),
         }
+    }
+
+    /// Makes no attempt at what is paused there.
+    pub(super) fn pausing(self, pauses: Rc<PauseGate>) -> Self {
+        Self { pauses, ..self }
+    }
+
+    pub(super) const fn pauses(&self) -> &Rc<PauseGate> {
+        &self.pauses
     }
 
     /// Counts there.
@@ -95,12 +106,16 @@ impl<P: Attempt> Retry<P> {
         // Boxed, since every event in flight would carry the room for it along.
         let throttled = RefCell::new(None);
         let attempt = || async {
+            if self.pauses.pauses_topic(&notification.topic) {
+                return Err(backoff::Error::permanent(paused()));
+            }
             attempts.set(attempts.get() + 1);
             let answer = self.place.attempt(notification, taken).await;
             if answer.is_ok() {
                 self.accepted_at.set(Some(Instant::now()));
             }
             answer.map_err(|fault| match fault.scope {
+                Scope::Transient if is_pause(&fault) => backoff::Error::permanent(fault),
                 Scope::Transient => match self.pause_for_a_turn(&fault, &throttled) {
                     Some(pause) => backoff::Error::retry_after(fault, pause),
                     None => backoff::Error::transient(fault),

@@ -2,6 +2,7 @@
 
 mod dead_letter_route;
 mod needs;
+mod pausing;
 mod queue;
 mod rights;
 mod set_permissions;
@@ -60,8 +61,8 @@ async fn connect(broker: &Broker, report: &mut dyn FnMut(Finding)) -> Option<Bro
     }
 }
 
-/// Reports on the connection, then on each exchange and queue, on the way of dead letters, and on the user's permissions.
-/// The rights for the view of the `fleet` are not needed to run.
+/// Reports on the connection, then on each exchange and queue, on the way of dead letters, and on the user's permissions, also those for
+/// the view of the `fleet` and for pausing, if it is known; these are not needed to run.
 pub(crate) async fn inspect(
     broker: &Broker,
     fleet: Option<&Fleet>,
@@ -74,6 +75,7 @@ pub(crate) async fn inspect(
         publisher: ConfirmedPublisher::new(connection),
         amqp,
         broker,
+        fleet,
         seen: RefCell::default(),
     };
     inspector.dead_letters(report).await;
@@ -85,7 +87,7 @@ pub(crate) async fn inspect(
             inspector.parked_priority(source, parking).into_iter().for_each(&mut *report);
         }
     }
-    rights::inspect(&inspector, fleet, report).await;
+    rights::inspect(&inspector, report).await;
     // The process ends right after; a goodbye that fails changes no finding.
     inspector.publisher.close().await;
 }
@@ -94,6 +96,7 @@ struct Inspector<'a> {
     publisher: ConfirmedPublisher,
     amqp: &'a Amqp,
     broker: &'a Broker,
+    fleet: Option<&'a Fleet>,
     /// The broker refuses wrong arguments, so that it can be asked by them.
     is_strict: bool,
     seen: RefCell<Seen>,

@@ -16,6 +16,7 @@ fn shown(places: &str) -> String {
     let name = |place| match place {
         "D" => "`amq.default`",
         "LOOK" => "`DQ.look`",
+        "FC" => "`NAME.fleet.control`",
         other => other,
     };
     places.split_whitespace().map(name).collect::<Vec<_>>().join(", ")

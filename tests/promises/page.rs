@@ -4,6 +4,7 @@ mod access;
 mod depth;
 mod http;
 mod letters;
+mod pausing;
 mod replays;
 mod streams;
 mod visitors;

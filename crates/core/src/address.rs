@@ -71,6 +71,23 @@ pub fn source_name(name: &str) -> Result<String, String> {
     is_usual.then(|| name.to_owned()).ok_or_else(|| wrong.to_owned())
 }
 
+/// Checks the name of an operator, as that of a source is checked; `admin` is the one of `admin.token`.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn operator_name(name: &str) -> Result<String, String> {
+    let is_other = name.trim_end_matches("_file") != "admin" && name != "_file";
+    let wrong = "is not an operator's name, which is lower-case letters, digits, `-` and `_`, at most 50, and not `admin`";
+    source_name(name)
+        .ok()
+        .filter(|it| is_other && it.len() <= LONGEST_OPERATOR_NAME)
+        .ok_or_else(|| wrong.to_owned())
+}
+
+/// With `_file`.
+const LONGEST_OPERATOR_NAME: usize = 55;
+
 /// Whether this is a host and a port to listen on, such as `127.0.0.1:9464` or `[::1]:9464`.
 #[must_use]
 pub fn is_host_and_port(text: &str) -> bool {

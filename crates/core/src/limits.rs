@@ -64,9 +64,9 @@ pub const OWN_FILES: u64 = 24;
 /// Open files of a connection to RabbitMQ: its socket, and a second handle of it.
 pub const FILES_OF_A_CONNECTION: u64 = 2;
 
-/// Connections to RabbitMQ besides those of the sources: dead letters, the fleet, a browser of the page, and one that is
-/// being closed.
-pub const OTHER_CONNECTIONS: u64 = 4;
+/// Connections to RabbitMQ besides those of the sources: dead letters, the fleet's view, operators' commands, a browser of the
+/// page, one that sends a command of the page, and one that is being closed.
+pub const OTHER_CONNECTIONS: u64 = 6;
 
 /// Connections that a source may have at once: a session, and its replacement.
 pub const CONNECTIONS_OF_A_SOURCE: u64 = 2;
@@ -189,6 +189,42 @@ pub const MOST_COMPARED: usize = 250;
 /// Seconds by which the clock of a worker may differ where reports are signed: what is older may be a copy. SNS refuses
 /// requests of a worker whose clock is as far off.
 pub const LARGEST_CLOCK_DIFFERENCE: i64 = 15 * 60;
+
+// --- pauses of a fleet ---
+
+/// Bytes of a command to a fleet. The longest one that is written has some 1,800, escapes included.
+pub const LONGEST_COMMAND: usize = 4096;
+
+/// Characters of a command's id: sixteen hexadecimal digits are written.
+pub const LONGEST_COMMAND_ID: usize = 32;
+
+/// Bytes of the name of who gave a command: a user and a host, or the name of a token.
+pub const LONGEST_OPERATOR: usize = 100;
+
+/// Bytes of the reason for a pause.
+pub const LONGEST_REASON: usize = 200;
+
+/// Bytes of the name of what is paused: SNS's longest ARN has some 310.
+pub const LONGEST_PAUSED_NAME: usize = 400;
+
+/// Pauses at once. More sources and topics are paused by pausing everything.
+pub const MOST_PAUSES: usize = 100;
+
+/// The longest pause. The stream of commands keeps a command for a day longer ([`KEEP_COMMANDS`]), so that no pause is
+/// forgotten before its end.
+pub const LONGEST_PAUSE_OF_A_FLEET: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
+
+/// How long RabbitMQ keeps a command, as the argument `x-max-age` says it.
+pub const KEEP_COMMANDS: &str = "8D";
+
+/// Bytes of commands that RabbitMQ keeps: a command every twenty seconds for a week.
+pub const KEEP_COMMAND_BYTES: i64 = 20_000_000;
+
+/// Ids of commands that are remembered, so that one that is sent again has no effect.
+pub const MOST_COMMANDS_REMEMBERED: usize = 1000;
+
+/// How far the clock of who pauses something may be from a worker's without a word: pauses end by the worker's clock.
+pub const CLOCKS_DIFFER: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
 // --- bytes in flight, and dead letters in a second ---
 

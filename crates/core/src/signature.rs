@@ -40,6 +40,9 @@ const PURPOSE_OF_REPORTS: &[u8] = b"event-pusher-sns report 1";
 /// The same before what a worker says of itself to its fleet.
 const PURPOSE_OF_FLEET: &[u8] = b"event-pusher-sns fleet 1";
 
+/// The same before a command to a fleet.
+const PURPOSE_OF_COMMANDS: &[u8] = b"event-pusher-sns fleet command 1";
+
 /// A secret that all workers and operators of a dead-letter queue share.
 #[derive(Clone)]
 pub struct SigningKey(Hmac<Sha256>);
@@ -84,13 +87,14 @@ impl SigningKey {
     /// The signature of a report to a replay, given as a text.
     #[must_use]
     pub fn sign_report(&self, report: &str) -> String {
-        hexadecimal(&self.over_report(report).finalize().into_bytes())
+        hexadecimal(&self.over_one(PURPOSE_OF_REPORTS, report.as_bytes()).finalize().into_bytes())
     }
 
     /// As [`Self::verifies`], for a report.
     #[must_use]
     pub fn verifies_report(&self, signature: &[u8], report: &str) -> bool {
-        bytes(signature).is_some_and(|it| self.over_report(report).verify_slice(&it).is_ok())
+        let mac = self.over_one(PURPOSE_OF_REPORTS, report.as_bytes());
+        bytes(signature).is_some_and(|it| mac.verify_slice(&it).is_ok())
     }
 
     /// The signature of what a worker says to the fleet of this name.
@@ -115,10 +119,23 @@ impl SigningKey {
         mac
     }
 
-    fn over_report(&self, report: &str) -> Hmac<Sha256> {
+    /// The signature of a command to a fleet, given as the bytes of its message.
+    #[must_use]
+    pub fn sign_command(&self, command: &[u8]) -> String {
+        hexadecimal(&self.over_one(PURPOSE_OF_COMMANDS, command).finalize().into_bytes())
+    }
+
+    /// As [`Self::verifies`], for a command to a fleet.
+    #[must_use]
+    pub fn verifies_command(&self, signature: &[u8], command: &[u8]) -> bool {
+        let mac = self.over_one(PURPOSE_OF_COMMANDS, command);
+        bytes(signature).is_some_and(|it| mac.verify_slice(&it).is_ok())
+    }
+
+    fn over_one(&self, purpose: &[u8], text: &[u8]) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
-        mac.update(PURPOSE_OF_REPORTS);
-        mac.update(report.as_bytes());
+        mac.update(purpose);
+        mac.update(text);
         mac
     }
 
@@ -225,6 +242,16 @@ mod tests {
         assert!(!other.verifies_for_fleet(signature.as_bytes(), "chat", b"body"));
         assert!(!key().verifies_report(signature.as_bytes(), "body"));
         assert!(!key().verifies_for_fleet(b"", "chat", b"body"));
+    }
+
+    #[test]
+    fn a_command_verifies_by_its_own_key_and_is_no_report() {
+        let signature = key().sign_command(b"pause");
+        assert!(key().verifies_command(signature.as_bytes(), b"pause"));
+        let other = SigningKey::new(&[8; SHORTEST_SIGNING_KEY]).unwrap();
+        assert!(!other.verifies_command(signature.as_bytes(), b"pause"));
+        assert!(!key().verifies_command(signature.as_bytes(), b"paused"));
+        assert!(!key().verifies_report(signature.as_bytes(), "pause"));
     }
 
     #[test]

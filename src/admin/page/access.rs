@@ -1,5 +1,6 @@
 //! Access control of the page: the requested host name, the site that sends the request, and the token.
 
+mod principal;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::time::{Instant, sleep};
 
+pub(super) use self::principal::Principal;
 use super::attempts::{Bucket, Failures};
 use super::parse;
 use super::session::{self, Sessions};
@@ -26,7 +28,8 @@ const SLOW: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct AccessControl {
     hosts: BTreeSet<String>,
-    token: Option<Secret>,
+    /// With the names of the operators whose they are.
+    tokens: Vec<(String, Secret)>,
     /// What is told where nobody can log in.
     no_token: Refusal,
     state: Mutex<State>,
@@ -67,28 +70,8 @@ impl Secret {
         Self(Sha256::digest(text).into())
     }
 
-    fn is(&self, text: &str) -> bool {
-        self.0.ct_eq(&Self::of(text).0).into()
-    }
-}
-
-/// The authenticated sender of a request.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Principal {
-    Anyone,
-    /// Somebody who sent the token along.
-    Token,
-    /// Somebody who logged in, by the beginning of the session's id.
-    Session(String),
-}
-
-impl std::fmt::Display for Principal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Anyone => f.write_str("anyone"),
-            Self::Token => f.write_str("token"),
-            Self::Session(id) => write!(f, "session {id}"),
-        }
+    fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
     }
 }
 
@@ -143,7 +126,10 @@ impl AccessControl {
         let names = own.map(|(host, _)| host.to_owned()).into_iter().chain(admin.hosts.clone());
         Self {
             hosts: names.chain(["localhost".to_owned()]).map(|it| it.to_lowercase()).collect(),
-            token: admin.usable_token().map(Secret::of),
+            tokens: admin
+                .usable_tokens()
+                .map(|(name, token)| (name.to_owned(), Secret::of(token)))
+                .collect(),
             no_token: if admin.token_is_short() { SHORT_TOKEN } else { NO_TOKEN },
             state: Mutex::new(State {
                 sessions: Sessions::default(),
@@ -154,7 +140,19 @@ impl AccessControl {
     }
 
     pub(super) const fn has_token(&self) -> bool {
-        self.token.is_some()
+        !self.tokens.is_empty()
+    }
+
+    /// Whose token it is. Takes as long whosever it is.
+    fn operator(&self, given: &str) -> Option<&str> {
+        let given = Secret::of(given);
+        let mut found = None;
+        for (name, token) in &self.tokens {
+            if token.is(&given) && found.is_none() {
+                found = Some(&**name);
+            }
+        }
+        found
     }
 
     /// What to tell those who want to log in and can't.
@@ -167,13 +165,12 @@ impl AccessControl {
     pub(super) fn is_logged_in(&self, headers: &HeaderMap, peer: SocketAddr) -> bool {
         let state = self.state();
         let given = headers.get(header::AUTHORIZATION).and_then(|it| it.to_str().ok());
-        match (given, &self.token) {
-            (Some(given), Some(token)) => {
+        match given {
+            Some(given) => {
                 !state.failures.are_too_many(peer.ip(), Instant::now())
-                    && token.is(parse::bearer(given))
+                    && self.operator(parse::bearer(given)).is_some()
             }
-            (Some(_), None) => false,
-            (None, _) => session::of(headers).is_some_and(|id| state.sessions.has(&id)),
+            None => session::of(headers).is_some_and(|id| state.sessions.operator(&id).is_some()),
         }
     }
 
@@ -203,12 +200,12 @@ impl AccessControl {
     ) -> Result<Principal, Refusal> {
         if let Some(given) = headers.get(header::AUTHORIZATION) {
             let given = given.to_str().unwrap_or_default();
-            self.check_token(parse::bearer(given), peer).await?;
-            return Ok(Principal::Token);
+            let operator = self.check_token(parse::bearer(given), peer).await?;
+            return Ok(Principal::Token(operator));
         }
-        let id = session::of(headers);
-        let known = id.filter(|id| self.state().sessions.has(id));
-        Ok(known.map_or(Principal::Anyone, |id| Principal::Session(session::shown(&id))))
+        let Some(id) = session::of(headers) else { return Ok(Principal::Anyone) };
+        let operator = self.state().sessions.operator(&id);
+        Ok(operator.map_or(Principal::Anyone, |it| Principal::Session(session::shown(&id), it)))
     }
 
     /// Somebody who may change something, or see what users wrote.
@@ -218,7 +215,7 @@ impl AccessControl {
         peer: SocketAddr,
     ) -> Result<Principal, Refusal> {
         match self.authenticate(headers, peer).await? {
-            Principal::Anyone if self.token.is_none() => Err(self.no_token.clone()),
+            Principal::Anyone if !self.has_token() => Err(self.no_token.clone()),
             Principal::Anyone => Err(LOG_IN),
             trusted => Ok(trusted),
         }
@@ -233,7 +230,7 @@ impl AccessControl {
         let who = self.trusted(headers, peer).await?;
         // A browser says from where it asks; with the cookie alone, that is what tells the page from others.
         let says = headers.contains_key("origin") || headers.contains_key("sec-fetch-site");
-        if who != Principal::Token && !says {
+        if !matches!(who, Principal::Token(_)) && !says {
             return Err(FOREIGN_SITE);
         }
         self.spend_allowance(&who, |allowance| &mut allowance.writes)?;
@@ -267,8 +264,8 @@ impl AccessControl {
 
     /// Begins a session for who has the token; returns its id.
     pub(super) async fn log_in(&self, token: &str, peer: SocketAddr) -> Result<String, Refusal> {
-        self.check_token(token, peer).await?;
-        Ok(self.state().sessions.begin())
+        let operator = self.check_token(token, peer).await?;
+        Ok(self.state().sessions.begin(operator))
     }
 
     /// Ends the session, and returns what of its id may stand in a log; `None` if it is none.
@@ -278,14 +275,17 @@ impl AccessControl {
             .map(|id| session::shown(&id))
     }
 
-    async fn check_token(&self, given: &str, peer: SocketAddr) -> Result<(), Refusal> {
-        let Some(token) = &self.token else { return Err(self.no_token.clone()) };
+    /// Returns whose token it is.
+    async fn check_token(&self, given: &str, peer: SocketAddr) -> Result<String, Refusal> {
+        if !self.has_token() {
+            return Err(self.no_token.clone());
+        }
         if self.state().failures.are_too_many(peer.ip(), Instant::now()) {
             return Err(TOO_MANY_TRIES);
         }
-        if token.is(given) {
+        if let Some(operator) = self.operator(given) {
             self.state().failures.remember(peer.ip());
-            return Ok(());
+            return Ok(operator.to_owned());
         }
         self.state().failures.note(peer.ip(), Instant::now());
         tracing::warn!(event = "page_wrong_token", %peer, "wrong token sent to the operator's page");

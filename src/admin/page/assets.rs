@@ -18,6 +18,7 @@ assets! {
     letters: "letters.js", "text/javascript; charset=utf-8";
     letter: "letter.js", "text/javascript; charset=utf-8";
     orders: "orders.js", "text/javascript; charset=utf-8";
+    pauses: "pauses.js", "text/javascript; charset=utf-8";
     filter: "filter.js", "text/javascript; charset=utf-8";
     fleet: "fleet.js", "text/javascript; charset=utf-8";
     log: "log.js", "text/javascript; charset=utf-8";

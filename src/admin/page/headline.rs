@@ -1,11 +1,14 @@
 //! The headline of the page: whether events flow, and what to do if not, as in `/readyz`.
 
+mod paused;
+mod problems;
 #[cfg(test)]
 mod tests;
 mod words;
 
 use serde::Serialize;
 
+use self::problems::{level_and_title, point_of_problem};
 use self::words::{dead_letters, deliveries};
 use super::fleet;
 use super::incident::{Dying, Failing};
@@ -65,6 +68,7 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
     if let Some(first) = ready.problems.first() {
         let (level, title) = level_and_title(first.reason);
         points.extend(ready.held.iter().filter(|it| it.topic.is_some()).map(point_of_hold));
+        points.extend(ready.paused.iter().map(paused::point));
         // Without a connection that goes without saying.
         if ready.sources.iter().any(SourceStatus::is_connected) {
             points.extend(signs.point_of_unknown());
@@ -77,6 +81,7 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
     points.extend(waiting.iter().map(|it| point_of_waiting(it)));
     let without_topic: Vec<_> = ready.sources.iter().filter(|it| it.has_no_topic()).collect();
     points.extend(without_topic.iter().map(|it| point_without_topic(it)));
+    points.extend(ready.paused.iter().map(paused::point));
     if signs.missing > 0 {
         points.push(Point::lasting(
             Section::Missing,
@@ -112,6 +117,7 @@ pub(super) fn headline(ready: &Readiness, signs: &Signs) -> Headline {
         (0, false) if signs.failing.is_some() => {
             signs.failing.as_ref().map(Failing::title).unwrap_or_default()
         }
+        (0, false) if !ready.paused.is_empty() => paused::title(&ready.paused),
         (0, false) if dead > 0 && without_topic.is_empty() && signs.fleet.is_empty() => {
             format!("{} to handle; no other problem", dead_letters(dead))
         }
@@ -215,42 +221,6 @@ fn held_topics(count: usize, waiting: &[&SourceStatus], per_second: f64) -> Stri
         [] => format!("{held}; nothing else is published now"),
         [one] => format!("{held}, and source {} waits for {it}", one.name),
         many => format!("{held}, and {} sources wait for {it}", many.len()),
-    }
-}
-
-fn level_and_title(reason: &str) -> (Level, &'static str) {
-    match reason {
-        "stuck" => (Level::Bad, "The worker is stuck and publishes nothing"),
-        "stopping" => (Level::Attention, "Stopping: the worker finishes the events in flight"),
-        "starting" => (Level::Attention, "Starting"),
-        "service_held" => (Level::Bad, "All topics are held: SNS accepts no events"),
-        "connecting" => (Level::Attention, "Connecting to RabbitMQ"),
-        "disconnected" => (Level::Bad, "Not connected to RabbitMQ: no events arrive"),
-        "waiting" => {
-            (Level::Bad, "Not consuming: the events wait in their queue until SNS accepts events")
-        }
-        _ => (Level::Bad, "Not ready"),
-    }
-}
-
-fn point_of_problem(problem: &crate::admin::health::Problem) -> Point {
-    let source = problem.source.as_deref().unwrap_or_default();
-    let what = match problem.reason {
-        "stuck" => "the worker is stuck".to_owned(),
-        "stopping" => "the worker is stopping".to_owned(),
-        "starting" => "the worker is starting".to_owned(),
-        "service_held" => "the service is held".to_owned(),
-        "connecting" => format!("source {source} is connecting to RabbitMQ"),
-        "disconnected" => format!("source {source} is not connected to RabbitMQ"),
-        "waiting" => format!("source {source} is not consuming: the service is held"),
-        other => other.to_owned(),
-    };
-    let error = problem.error.as_ref().map(|error| format!(": {error}"));
-    Point {
-        section: Section::of_problem(problem.reason),
-        what: format!("{what}{}", error.unwrap_or_default()),
-        since: Some(problem.since),
-        what_to_do: problem.what_to_do.clone(),
     }
 }
 

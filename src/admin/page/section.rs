@@ -13,6 +13,7 @@ pub(super) enum Section {
     Disconnected,
     ServiceHeld,
     TopicHeld,
+    Paused,
     NoTopic,
     Throttled,
     Failing,
@@ -27,7 +28,7 @@ pub(super) enum Section {
 
 impl Section {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 17] = [
+    pub(super) const ALL: [Self; 18] = [
         Self::Well,
         Self::Stuck,
         Self::Stopping,
@@ -35,6 +36,7 @@ impl Section {
         Self::Disconnected,
         Self::ServiceHeld,
         Self::TopicHeld,
+        Self::Paused,
         Self::NoTopic,
         Self::Throttled,
         Self::Failing,
@@ -68,6 +70,7 @@ impl Section {
             Self::Disconnected => "not-connected-to-rabbitmq",
             Self::ServiceHeld => "all-topics-are-held",
             Self::TopicHeld => "a-topic-is-held",
+            Self::Paused => "paused-by-an-operator",
             Self::NoTopic => "a-source-has-no-topic",
             Self::Throttled => "sns-throttles-requests",
             Self::Failing => "requests-to-sns-fail",
@@ -94,6 +97,7 @@ impl Section {
             Self::TopicHeld => {
                 &["held", "still_held", "requeued_held_too_long", "cannot_park", "share_exceeded"]
             }
+            Self::Paused => &["paused", "clocks_differ", "control_lost"],
             Self::NoTopic => &["source_without_topic", "topic_emptied", "no_topics"],
             Self::Dying | Self::DeadLetters => {
                 &["first_dead_lettered", "incident", "cannot_dead_letter"]

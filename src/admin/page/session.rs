@@ -16,26 +16,28 @@ const LASTS: Duration = Duration::from_hours(12);
 pub(super) const MOST: usize = 64;
 
 #[derive(Debug, Default)]
-pub(super) struct Sessions(HashMap<String, Instant>);
+pub(super) struct Sessions(HashMap<String, (Instant, String)>);
 
 impl Sessions {
-    /// Begins one, and returns its id, which nobody can guess.
-    pub(super) fn begin(&mut self) -> String {
+    /// Begins one of this operator, and returns its id, which nobody can guess.
+    pub(super) fn begin(&mut self, operator: String) -> String {
         let now = Instant::now();
-        self.0.retain(|_, began| now.duration_since(*began) < LASTS);
+        self.0.retain(|_, (began, _)| now.duration_since(*began) < LASTS);
         if self.0.len() >= MOST
-            && let Some(oldest) = self.0.iter().min_by_key(|(_, began)| **began)
+            && let Some(oldest) = self.0.iter().min_by_key(|(_, (began, _))| *began)
         {
             let oldest = oldest.0.clone();
             self.0.remove(&oldest);
         }
         let id = random();
-        self.0.insert(id.clone(), now);
+        self.0.insert(id.clone(), (now, operator));
         id
     }
 
-    pub(super) fn has(&self, id: &str) -> bool {
-        self.0.get(id).is_some_and(|began| began.elapsed() < LASTS)
+    /// Whose session it is, if there is one.
+    pub(super) fn operator(&self, id: &str) -> Option<String> {
+        let (_, operator) = self.0.get(id).filter(|(began, _)| began.elapsed() < LASTS)?;
+        Some(operator.clone())
     }
 
     /// Returns whether there was one.
@@ -76,16 +78,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_lasts_for_a_night_and_old_ones_make_room() {
         let mut sessions = Sessions::default();
-        let first = sessions.begin();
+        let first = sessions.begin("ann".to_owned());
         assert_eq!(first.len(), 64);
         for _ in 0..MOST {
             tokio::time::advance(Duration::from_secs(1)).await;
-            let id = sessions.begin();
-            assert!(sessions.has(&id));
+            let id = sessions.begin("ann".to_owned());
+            assert_eq!(sessions.operator(&id).as_deref(), Some("ann"));
         }
-        assert!(!sessions.has(&first) && !sessions.has("") && sessions.0.len() == MOST);
-        let last = sessions.begin();
+        assert!(
+            sessions.operator(&first).is_none()
+                && sessions.operator("").is_none()
+                && sessions.0.len() == MOST
+        );
+        let last = sessions.begin("ann".to_owned());
         tokio::time::advance(LASTS).await;
-        assert!(!sessions.has(&last));
+        assert!(sessions.operator(&last).is_none());
     }
 }

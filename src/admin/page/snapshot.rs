@@ -14,6 +14,7 @@ use super::fleet::points_of_fleet;
 use super::headline::{Headline, Signs, headline};
 use super::incident::{Dying, Failing, latest};
 use crate::admin::health::{HeldNow, Readiness};
+use crate::admin::paused::PausedNow;
 use crate::config::{Config, Effective};
 use crate::fleet::Picture;
 use crate::observe::recent::RecentError;
@@ -83,6 +84,7 @@ struct Snapshot<'a> {
     held: &'a [HeldNow],
     /// The workers of the fleet, this one among them; `null` with `fleet.view = false`.
     fleet: Option<&'a Picture>,
+    paused: &'a [PausedNow],
     errors: &'a [RecentError],
     dead_letters: Option<u64>,
     /// Whether a look of this page waits for another one to end.
@@ -160,6 +162,7 @@ impl Page {
             caveats: ready.sources.iter().flat_map(|it| &it.caveats).map(String::as_str).collect(),
             held: &ready.held,
             fleet: fleet.as_ref(),
+            paused: &ready.paused,
             errors: &status.errors,
             dead_letters,
             waits_in_line: self.jobs.waits_in_line(),
@@ -188,10 +191,16 @@ impl About {
         let topic = |(name, arn): &'a (String, String)| {
             let is_held = ready.held.iter().any(|it| it.topic.as_ref() == Some(arn));
             let all_are = ready.held.iter().any(|it| it.topic.is_none());
+            let is_paused = ready.paused.iter().any(|it| it.is_of_topic(arn));
+            let state = match (is_paused, is_held || all_are) {
+                (true, _) => "paused",
+                (_, true) => "held",
+                _ => "open",
+            };
             TopicSnapshot {
                 name,
                 arn,
-                state: if is_held || all_are { "held" } else { "open" },
+                state,
                 figures: figures.topics.get(name).cloned().unwrap_or_default(),
             }
         };

@@ -34,6 +34,11 @@ pub(super) fn inspect(
     if config.admin.token_is_short() {
         report(Finding::bad(SHORT_TOKEN.to_owned()));
     }
+    for name in config.admin.short_tokens() {
+        report(Finding::bad(format!(
+            "admin.tokens.{name} has fewer than 24 characters, so it could be guessed and does not let {name} log in"
+        )));
+    }
     for (name, remarks) in conformances(config, plugins) {
         if remarks.is_empty() {
             report(Finding::good(format!("plugin {name}: no problem with any sample event")));

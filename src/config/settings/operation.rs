@@ -1,5 +1,6 @@
 //! What an operator sets: outages, stopping, the page, traces, the log.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -8,7 +9,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::read;
-use crate::limits::{LONGEST_FLEET, SHORTEST_TOKEN};
+use crate::limits::SHORTEST_TOKEN;
 
 /// Ten minutes, in milliseconds: longer than anything here can sensibly take.
 pub(super) const LONG_MS: i64 = 600_000;
@@ -54,41 +55,44 @@ pub struct Admin {
     /// What the page asks for before it shows a dead letter or changes anything; `None`: it does neither.
     #[schemars(with = "Option<String>", extend("format" = "token", "writeOnly" = true))]
     pub token: Option<SecretString>,
+    /// Tokens of operators, by their names; a name with `_file` behind it has the file of one, which the program reads
+    /// (`app/operators.rs`).
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, String>", extend("additionalProperties" = {
+        "type": "string", "format": "token", "writeOnly": true
+    }))]
+    pub tokens: BTreeMap<String, SecretString>,
     #[schemars(extend("format" = "host-name"))]
     pub hosts: Vec<String>,
     #[schemars(range(min = 0, max = 1000), extend("$comment" = "it is a price in US dollars"))]
     pub price_per_million_requests: f64,
 }
 
+/// The operator whose token is `admin.token`.
+pub(crate) const ADMIN: &str = "admin";
+
+fn is_long_enough(token: &SecretString) -> bool {
+    token.expose_secret().chars().count() >= SHORTEST_TOKEN
+}
+
 impl Admin {
     /// Whether the token is so short that it could be guessed, and so lets nobody in.
     #[must_use]
     pub fn token_is_short(&self) -> bool {
-        let token = self.token.as_ref().map(SecretString::expose_secret);
-        token.is_some_and(|it| it.chars().count() < SHORTEST_TOKEN)
+        self.token.as_ref().is_some_and(|it| !is_long_enough(it))
     }
 
-    /// The token, if it lets anybody in.
-    pub(crate) fn usable_token(&self) -> Option<&str> {
-        let token = self.token.as_ref().map(SecretString::expose_secret);
-        token.filter(|_| !self.token_is_short())
+    /// The operators whose tokens are as short.
+    pub(crate) fn short_tokens(&self) -> impl Iterator<Item = &str> {
+        let short = self.tokens.iter().filter(|(_, token)| !is_long_enough(token));
+        short.map(|(name, _)| &**name)
     }
-}
 
-/// The workers of which this is one.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-pub struct Fleet {
-    #[schemars(extend("format" = "fleet", "minLength" = 1, "maxLength" = LONGEST_FLEET))]
-    pub name: String,
-    /// Whether this worker tells and shows what the workers of the fleet do.
-    pub view: bool,
-}
-
-impl Fleet {
-    /// The exchange by which workers tell each other; the names of their queues begin with this and a dot.
-    #[must_use]
-    pub fn exchange(&self) -> String {
-        format!("{}.fleet", self.name)
+    /// The operators who can log in, each with a token. The one of `token` is called [`ADMIN`].
+    pub(crate) fn usable_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        let one = self.token.iter().map(|token| (ADMIN, token));
+        let all = one.chain(self.tokens.iter().map(|(name, token)| (&**name, token)));
+        all.filter(|(_, token)| is_long_enough(token)).map(|(name, it)| (name, it.expose_secret()))
     }
 }
 

@@ -1,7 +1,7 @@
 //! No secret leaves the configuration by accident.
 
 use super::{load, load_files};
-use crate::config::{Config, Inputs};
+use crate::config::{Config, Inputs, Key};
 use secrecy::ExposeSecret;
 
 const TOML: &str = r#"
@@ -106,4 +106,17 @@ fn an_error_of_syntax_does_not_show_the_line() {
     assert!(first.origin.to_string().starts_with("b.toml:2:"), "{first}");
     assert!(first.wrong.starts_with("is not valid TOML: "), "{first}");
     assert!(!first.wrong.contains('\n'), "{first}");
+}
+
+#[test]
+fn operators_tokens_are_not_shown_and_their_names_are_checked() {
+    let config = load("[admin.tokens]\nalice = \"planted-planted-planted-planted\"", &[]).unwrap();
+    assert_clean(&format!("{config:?}"));
+    let shown = config.effective.iter().find(|it| it.key == Key::from("admin.tokens.alice"));
+    assert_eq!(shown.unwrap().value, "***");
+    assert_eq!(config.admin.usable_tokens().map(|it| it.0).collect::<Vec<_>>(), ["alice"]);
+    for name in ["Alice", "admin", "a.b"] {
+        let wrong = format!("[admin.tokens]\n{name:?} = \"planted-planted-planted-planted\"");
+        assert_clean(&load(&wrong, &[]).unwrap_err().to_string());
+    }
 }

@@ -27,6 +27,10 @@ pub enum IncidentKind {
     CannotPark,
     /// A dead letter could not be published: the place is the exchange, the cause the error without numbers.
     CannotDeadLetter,
+    /// What operators pause could not be read: the place is the stream, the cause the error without numbers.
+    ControlLost,
+    /// A message of the control stream was ignored: the place is the stream, the cause why.
+    CommandIgnored,
 }
 
 impl IncidentKind {
@@ -42,6 +46,8 @@ impl IncidentKind {
             Self::NotConsuming => "not_consuming",
             Self::CannotPark => "cannot_park",
             Self::CannotDeadLetter => "cannot_dead_letter",
+            Self::ControlLost => "control_lost",
+            Self::CommandIgnored => "command_ignored",
         }
     }
 
@@ -60,7 +66,10 @@ impl IncidentKind {
 
     /// Whether it lasts until [`super::Incidents::ended`], with each try that fails counted.
     pub(super) const fn is_lasting(self) -> bool {
-        matches!(self, Self::NotConsuming | Self::CannotPark | Self::CannotDeadLetter)
+        matches!(
+            self,
+            Self::NotConsuming | Self::CannotPark | Self::CannotDeadLetter | Self::ControlLost
+        )
     }
 
     /// Without more of it for so long, it is over.

@@ -20,14 +20,16 @@ pub enum State {
     Disconnected(SourceError),
     /// All were requeued, and there is no consumer until this circuit is open no more.
     Waiting(Circuit),
+    /// An operator has paused the source, everything, or the topic that it would wait for: there is no consumer.
+    Paused,
     /// No session is opened: no topic is set for anything that it carries.
     NoTopic,
 }
 
 impl State {
     /// The labels of all states.
-    pub const LABELS: [&str; 6] =
-        ["connecting", "consuming", "standby", "disconnected", "waiting", "no_topic"];
+    pub const LABELS: [&str; 7] =
+        ["connecting", "consuming", "standby", "disconnected", "waiting", "paused", "no_topic"];
 
     /// Its label in metrics and in JSON.
     #[must_use]
@@ -38,7 +40,8 @@ impl State {
             Self::Standby => 2,
             Self::Disconnected(_) => 3,
             Self::Waiting(_) => 4,
-            Self::NoTopic => 5,
+            Self::Paused => 5,
+            Self::NoTopic => 6,
         };
         Self::LABELS[place]
     }

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use super::{SessionEnd, Settled, Worker};
 use crate::observe::incidents::{Announcement, IncidentKind};
-use crate::outcome::SourceError;
+use crate::outcome::{Circuit, SourceError};
 use crate::pipeline::ports::{Delivery, Session, Source};
 use crate::publish::Publish;
 
@@ -20,7 +20,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// minutes later.
 const LEAVE_WITHIN: Duration = Duration::from_mins(1);
 
-type DeliveryOf<S> = Delivery<<<S as Source>::Session as Session>::Receipt>;
+pub(super) type DeliveryOf<S> = Delivery<<<S as Source>::Session as Session>::Receipt>;
 
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// A settlement has failed, so the session is at its end; it knows the reason.
@@ -54,8 +54,19 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             "stopping: no further deliveries are taken"
         );
         self.budget.drain();
+        self.finish_or_hand_back(session, in_flight, begin, sleep(self.grace)).await;
+    }
+
+    /// Takes no more, and finishes what it has and nothing holds, until it is `over`.
+    pub(super) async fn finish_or_hand_back<F: Future<Output = Settled>>(
+        &self,
+        session: &mut S::Session,
+        in_flight: &mut FuturesUnordered<F>,
+        begin: impl Fn(DeliveryOf<S>) -> F,
+        over: impl Future<Output = ()>,
+    ) {
         let begin = |delivery| Some(begin(delivery));
-        if !self.finish(session, in_flight, begin, sleep(self.grace)).await {
+        if !self.finish(session, in_flight, begin, over).await {
             tracing::warn!(
                 event = "grace_over",
                 source = self.name,
@@ -73,7 +84,12 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         stopped: impl Future<Output = ()>,
     ) {
         let (source, count) = (&self.name, in_flight.len());
-        if let SessionEnd::Open(held) = why {
+        if let SessionEnd::Open(Circuit::Topic(topic)) = why
+            && self.relay.pauses().pauses_topic(topic)
+        {
+            tracing::info!(event = "requeued_paused_too_long", source, %topic, in_flight = count + 1, "a topic is paused for long, and its events cannot \
+                be parked: deliveries are handed back; the source consumes again when the topic is resumed");
+        } else if let SessionEnd::Open(held) = why {
             if let Some(Announcement { count: times, .. }) = self.handed_back(&held.to_string()) {
                 tracing::warn!(event = "requeued_held_too_long", source, %held, in_flight = count + 1, since_last_line = times, "hold lasts too long: \
                     deliveries are handed back; the source consumes again when the hold is over");

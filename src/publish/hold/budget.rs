@@ -47,7 +47,12 @@ enum Phase {
     /// requeued again and again, it would spend its delivery limit.
     Parking(Outage),
     /// Nothing waits: the session ends, and finishes what is under way. After that it is as it was, or parks.
-    Draining(Option<Outage>),
+    Draining {
+        /// In which the source parks.
+        before: Option<Outage>,
+        /// What waits is parked, if it can be, since a pause by hand is to cost nothing. Else it goes back.
+        parks: bool,
+    },
     /// A delivery that can't be parked is past its deadline in this outage: all go back.
     Requeuing(Outage),
 }
@@ -120,19 +125,30 @@ impl WaitBudget {
 
     /// The session is to end: nothing waits for open circuits any more, whether they are so now or later.
     pub fn drain(&self) {
+        self.drain_and(false);
+    }
+
+    /// The same, and what waits is parked, if it can be.
+    pub fn drain_parking(&self) {
+        self.drain_and(true);
+    }
+
+    fn drain_and(&self, parks: bool) {
         let before = match &*self.phase.borrow() {
-            Phase::Requeuing(_) | Phase::Draining(_) => return,
+            Phase::Requeuing(_) | Phase::Draining { .. } => return,
             Phase::Parking(outage) => Some(outage.clone()),
             Phase::Consuming => None,
         };
-        self.phase.send_replace(Phase::Draining(before));
+        self.phase.send_replace(Phase::Draining { before, parks });
     }
 
     /// A session has ended, and the next one may begin.
     pub fn begin_anew(&self) {
         self.phase.send_modify(|phase| match phase {
-            Phase::Requeuing(it) | Phase::Draining(Some(it)) => *phase = Phase::Parking(it.clone()),
-            Phase::Draining(None) => *phase = Phase::Consuming,
+            Phase::Requeuing(it) | Phase::Draining { before: Some(it), .. } => {
+                *phase = Phase::Parking(it.clone());
+            }
+            Phase::Draining { before: None, .. } => *phase = Phase::Consuming,
             Phase::Consuming | Phase::Parking(_) => {}
         });
     }
@@ -193,7 +209,7 @@ pub struct Deadline<'a> {
 
 impl<'a> Deadline<'a> {
     fn is_draining(&self) -> bool {
-        matches!(*self.budget.phase.borrow(), Phase::Draining(_))
+        matches!(*self.budget.phase.borrow(), Phase::Draining { .. })
     }
 
     /// Takes a slot among those that wait for a topic, for a message of so many bytes. If none is free, one that waits
@@ -247,12 +263,16 @@ impl<'a> Deadline<'a> {
         let budget = self.budget;
         let may_park = match &*budget.phase.borrow() {
             Phase::Requeuing(_) => return Overdue::Requeue,
-            Phase::Draining(_) if !ordered => return Overdue::Requeue,
+            Phase::Draining { parks: true, .. } if !ordered => true,
+            Phase::Draining { .. } if !ordered => return Overdue::Requeue,
             Phase::Parking(before) if *before == outage => true,
             _ => outage.0 != Circuit::Service,
         };
         if may_park && !ordered && budget.can_park() {
             return Overdue::Park;
+        }
+        if !ordered && self.is_draining() {
+            return Overdue::Requeue;
         }
         budget.phase.send_replace(Phase::Requeuing(outage));
         Overdue::Requeue

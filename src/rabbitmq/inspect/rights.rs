@@ -5,19 +5,20 @@
 mod of_fleet;
 #[cfg(test)]
 mod tests;
+mod wrong_arguments;
 
 use lapin::options::{
     BasicConsumeOptions, BasicQosOptions, ExchangeDeclareOptions, ExchangeUnbindOptions,
     QueueDeclareOptions,
 };
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, ExchangeKind};
 
 use self::of_fleet::seeing_the_fleet;
+use self::wrong_arguments::{no_binding, wrong};
 use super::needs::{Need, Permission, Resource, needs, needs_of_fleet};
 use super::set_permissions::{self, Account};
-use super::{Finding, Inspector};
-use crate::config::Fleet;
+use super::{Finding, Inspector, pausing};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::publish::error::PublishError;
@@ -69,11 +70,7 @@ impl Right {
 }
 
 /// Reports each permission that `run` needs and the user lacks, with the regular expression to grant.
-pub(super) async fn inspect(
-    inspector: &Inspector<'_>,
-    fleet: Option<&Fleet>,
-    report: &mut dyn FnMut(Finding),
-) {
+pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Finding)) {
     let amqp = inspector.amqp;
     let accounts = Account::all(amqp);
     let account = inspector.broker.last_uri().map(Account::of).unwrap_or_default();
@@ -96,6 +93,7 @@ pub(super) async fn inspect(
         let seen = inspector.seen.borrow();
         needs(amqp, &seen.missing, &seen.hidden)
     };
+    let fleet = inspector.fleet.filter(|it| it.view);
     let of_fleet = fleet.map(needs_of_fleet).unwrap_or_default();
     let all: Vec<_> = needs.iter().chain(&of_fleet).cloned().collect();
     let mut rights = inspector.rights(&all).await;
@@ -113,8 +111,16 @@ pub(super) async fn inspect(
         let purpose = "see whether it exists";
         needs.push(Need { permission: Permission::Read, resource, purpose });
     }
+    let of_pausing = pausing::needs(inspector.fleet, amqp.declare);
+    let lacks = pausing::finding(&user, &inspector.missing(&of_pausing).await);
+    let can_be_paused = lacks.is_none();
+    lacks.into_iter().for_each(&mut *report);
+    needs.extend(of_pausing);
     if is_complete {
-        return report(Finding::good(format!("permissions: {user} has all that `run` needs")));
+        report(Finding::good(format!("permissions: {user} has all that `run` needs")));
+    }
+    if is_complete && can_be_paused {
+        return;
     }
     let commands: Vec<_> = accounts.iter().map(|it| it.command(&needs, fleet)).collect();
     report(Finding::good(format!(
@@ -191,6 +197,17 @@ impl Inspector<'_> {
             rights.push((need, right));
         }
         rights
+    }
+
+    /// Those of needs of one name that the user lacks.
+    async fn missing<'a>(&self, needs: &'a [Need]) -> Vec<&'a Need> {
+        let mut missing = Vec::new();
+        for need in needs {
+            if self.tried(self.alone(need)).await == Right::Missing {
+                missing.push(need);
+            }
+        }
+        missing
     }
 
     /// Not while an alarm lasts: RabbitMQ reads nothing of a connection then that has published.
@@ -284,16 +301,4 @@ impl Inspector<'_> {
 
 fn is_granted(need: &Need, right: &Right, permission: Permission) -> bool {
     need.permission == permission && *right == Right::Granted
-}
-
-fn wrong(argument: &str, value: AMQPValue) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    arguments.insert(argument.into(), value);
-    arguments
-}
-
-/// The arguments of a binding that does not exist, whatever its other parts are.
-fn no_binding() -> FieldTable {
-    let nobodys = format!("{:016x}", fastrand::u64(..));
-    wrong("x-event-pusher-check", AMQPValue::LongString(nobodys.into()))
 }

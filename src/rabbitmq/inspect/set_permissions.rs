@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(of(&["event-pusher-sns"]), "^event-pusher-sns$");
         assert_eq!(of(&["a.b", "a+b", "a.b"]), r"^(a\+b|a\.b)$");
         assert_eq!(of(&[r"x\y(z)"]), r"^x\\y\(z\)$");
-        let fleet = Fleet { name: "a.b".to_owned(), view: true };
+        let fleet = Fleet { name: "a.b".to_owned(), view: true, pause: true };
         assert_eq!(expression_of_fleet(&fleet), r"^a\.b\.fleet(\..+)?$");
         let command = Account::default().command(&[], Some(&fleet));
         assert_eq!(command.matches(r"'^a\.b\.fleet(\..+)?$'").count(), 3, "{command}");

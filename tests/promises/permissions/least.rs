@@ -34,6 +34,21 @@ pub const VIEW: Least = Least {
     read: "F",
 };
 
+/// Besides, where operators pause; FC is `NAME.fleet.control`.
+pub const PAUSED: Least = Least {
+    command: "`run` that can be paused, `fleet`, `declare = true`: besides",
+    configure: "FC",
+    write: "FC",
+    read: "FC",
+};
+
+pub const PAUSED_AS_IT_IS: Least = Least {
+    command: "`fleet`, `declare = false`: besides; `run` that can be paused: read",
+    configure: "",
+    write: "FC",
+    read: "FC",
+};
+
 pub const BROWSE: Least = Least {
     command: "`dead-letters list`, `show`, `export`, `discard`",
     configure: "DQ",
@@ -65,5 +80,16 @@ pub const FEED_AS_IT_IS: Least =
     Least { command: "`feed`, `declare = false`", configure: "", write: "E", read: "" };
 
 #[allow(dead_code, reason = "for the documents")]
-pub const ALL: [&Least; 9] =
-    [&RUN, &RUN_AS_IT_IS, &VIEW, &BROWSE, &REPLAY, &CANARY, &IMPORT, &FEED, &FEED_AS_IT_IS];
+pub const ALL: [&Least; 11] = [
+    &RUN,
+    &RUN_AS_IT_IS,
+    &VIEW,
+    &PAUSED,
+    &PAUSED_AS_IT_IS,
+    &BROWSE,
+    &REPLAY,
+    &CANARY,
+    &IMPORT,
+    &FEED,
+    &FEED_AS_IT_IS,
+];

@@ -126,6 +126,7 @@ impl Stand {
 
             [fleet]
             name = "{id}"
+            pause = false
 
             [log]
             format = "json"

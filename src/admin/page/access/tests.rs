@@ -3,12 +3,14 @@
 use super::*;
 
 const RIGHT: &str = "right-and-long-enough-for-a-login";
+const ANNS: &str = "anns-and-long-enough-for-a-login";
 
 fn access() -> AccessControl {
     AccessControl::new(&Admin {
         listen: Some("worker.internal:9464".to_owned()),
         health_listen: None,
         token: Some(RIGHT.to_owned().into()),
+        tokens: [("ann".to_owned(), ANNS.to_owned().into())].into(),
         hosts: vec!["Pusher.Example.org".to_owned()],
         price_per_million_requests: 0.5,
     })
@@ -133,12 +135,12 @@ async fn a_session_counts_only_where_its_browser_says_that_the_page_itself_asks(
     let id = access.log_in(RIGHT, peer).await.unwrap();
     let cookie = format!("a=b; {}={id}; c=d", parse::COOKIE);
     let plain = headers(&[("cookie", &cookie)]);
-    assert!(matches!(access.trusted(&plain, peer).await, Ok(Principal::Session(_))));
+    assert!(matches!(access.trusted(&plain, peer).await, Ok(Principal::Session(_, _))));
     assert_eq!(access.writer(&plain, peer).await, Err(FOREIGN_SITE));
     let asks = headers(&[("cookie", &cookie), ("sec-fetch-site", "same-origin")]);
-    assert!(matches!(access.writer(&asks, peer).await, Ok(Principal::Session(_))));
+    assert!(matches!(access.writer(&asks, peer).await, Ok(Principal::Session(_, _))));
     let bearer = headers(&[("authorization", &format!("Bearer {RIGHT}"))]);
-    assert_eq!(access.writer(&bearer, peer).await, Ok(Principal::Token));
+    assert_eq!(access.writer(&bearer, peer).await, Ok(Principal::Token("admin".to_owned())));
     for wrong in ["Bearer wrong", "Basic right", "right", "Bearer", ""] {
         let wrong = headers(&[("authorization", wrong), ("cookie", &cookie)]);
         assert!(access.trusted(&wrong, peer).await.is_err(), "{wrong:?}");

@@ -5,6 +5,7 @@ import { chart, legend } from "/chart.js";
 import * as fleet from "/fleet.js";
 import * as letters from "/letters.js";
 import * as log from "/log.js";
+import * as pauses from "/pauses.js";
 
 const KEPT = 120, STALE_MS = 4000, POLL_MS = 3000, STREAM_AGAIN_MS = 30000;
 // In place of the headline that was shown, once no update comes.
@@ -77,6 +78,7 @@ function show(frame) {
   showFigures(frame);
   showCharts(frame);
   showHolds(frame);
+  pauses.update(frame);
   showTables(frame);
   fleet.show(frame);
   showErrors(frame);
@@ -233,6 +235,7 @@ async function learn() {
   $("log-in").hidden = answer.trusted || !answer.has_token;
   $("log-out").hidden = !answer.trusted;
   letters.allow(answer, about);
+  pauses.allow(answer.trusted);
 }
 
 function prepareLogin() {
@@ -266,6 +269,7 @@ function prepareLogin() {
 
 prepareLogin();
 letters.prepare();
+pauses.prepare();
 addEventListener("resize", () => { drawn = undefined; });
 setInterval(watchLink, 1000);
 follow();
