@@ -2,6 +2,7 @@
 
 mod fleet;
 mod letters;
+mod paused;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -28,6 +28,8 @@ pub(super) struct About {
     dead_letter_queue: String,
     pub(super) usd_per_million_requests: f64,
     entries_per_request: u8,
+    /// Whether operators can pause something, by the configuration.
+    can_be_paused: bool,
     configuration: Vec<Setting>,
     #[serde(skip)]
     topics: Vec<(String, String)>,
@@ -60,6 +62,7 @@ impl About {
             dead_letter_queue: config.amqp.dead_letter_queue.clone(),
             usd_per_million_requests: config.admin.price_per_million_requests,
             entries_per_request: config.sns.batch_max_entries,
+            can_be_paused: config.fleet.pause,
             configuration: config.effective.iter().map(Setting::from).collect(),
             topics: topics.collect(),
             queues: sources.map(|it| (it.name.clone(), it.queue.clone())).collect(),

@@ -235,7 +235,7 @@ async function learn() {
   $("log-in").hidden = answer.trusted || !answer.has_token;
   $("log-out").hidden = !answer.trusted;
   letters.allow(answer, about);
-  pauses.allow(answer.trusted);
+  pauses.allow(answer.trusted, about.can_be_paused);
 }
 
 function prepareLogin() {

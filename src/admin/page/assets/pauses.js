@@ -4,8 +4,8 @@ import { $, clock, count, element, plural, say, send, sentence, span } from "/do
 
 let trusted = false, shown = "", offered = "";
 
-export function allow(isTrusted) {
-  trusted = isTrusted;
+export function allow(isTrusted, isPossible) {
+  trusted = isTrusted && isPossible;
   $("pause").hidden = !trusted;
   for (const button of $("paused-list").querySelectorAll("button")) button.hidden = !trusted;
   hide();
@@ -45,7 +45,9 @@ function offer(sources, topics) {
   const text = JSON.stringify(all);
   if (text === offered) return;
   offered = text;
-  $("pause").elements.target.replaceChildren(...all.map(([scope, name, label]) => element("option", { value: JSON.stringify({ scope, name }) }, label)));
+  const options = all.map(([scope, name, label]) => element("option", { value: JSON.stringify({ scope, name }) }, label));
+  // Nothing is paused that was not chosen.
+  $("pause").elements.target.replaceChildren(element("option", { value: "" }, "choose …"), ...options);
 }
 
 async function tell(button, path, body, done) {
@@ -66,8 +68,8 @@ async function tell(button, path, body, done) {
 export function prepare() {
   $("pause").addEventListener("submit", async (event) => {
     event.preventDefault();
-    const { target, length, reason } = event.target.elements;
-    const body = { ...JSON.parse(target.value), for: length.value, reason: reason.value };
-    if (await tell($("pause-now"), "/api/pause", body, "Paused.")) reason.value = "";
+    const { target, time, why } = event.target.elements;
+    const body = { ...JSON.parse(target.value), for: time.value, reason: why.value };
+    if (await tell($("pause-now"), "/api/pause", body, "Paused.")) event.target.reset();
   });
 }
