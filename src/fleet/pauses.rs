@@ -6,12 +6,15 @@ mod command;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 pub use self::command::{Command, Ignored, Operator, Order, Target, Via};
 use crate::limits::{LONGEST_PAUSE_OF_A_FLEET, MOST_COMMANDS_REMEMBERED, MOST_PAUSES};
+
+/// How far the clock of who pauses something may be ahead, beyond the longest pause.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(1);
 
 /// A pause.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,8 @@ pub struct PausedTargets {
     pauses: BTreeMap<Target, Pause>,
     /// The ids of the last commands.
     seen: VecDeque<String>,
+    /// What there were commands about.
+    told: BTreeSet<Target>,
 }
 
 impl PausedTargets {
@@ -59,6 +64,11 @@ impl PausedTargets {
         }
         if self.seen.contains(&command.id) {
             return Err(Ignored::Repeated);
+        }
+        if let Order::Pause { target, .. } | Order::Resume(target) = &command.order
+            && self.told.len() < MOST_COMMANDS_REMEMBERED
+        {
+            self.told.insert(target.clone());
         }
         let change = match &command.order {
             Order::Begin => Change::None,
@@ -105,9 +115,23 @@ impl PausedTargets {
         Ok(Change::Paused(pause))
     }
 
-    /// The pauses that have not ended yet.
+    /// The pauses that have not ended yet. One that would last for longer than any may, from now on, was begun by a clock that is wrong.
     #[must_use]
     pub fn running(&self, now: Timestamp) -> Vec<Pause> {
-        self.pauses.values().filter(|it| it.until > now).cloned().collect()
+        let runs = |it: &&Pause| {
+            it.until > now && it.until.duration_since(now) <= LONGEST_PAUSE_OF_A_FLEET + CLOCK_SLACK
+        };
+        self.pauses.values().filter(runs).cloned().collect()
+    }
+
+    /// Whether there was a command about this.
+    #[must_use]
+    pub fn tells_of(&self, target: &Target) -> bool {
+        self.told.contains(target)
+    }
+
+    /// Keeps a pause that is known otherwise.
+    pub fn keep(&mut self, pause: Pause) {
+        self.pauses.entry(pause.target.clone()).or_insert(pause);
     }
 }

@@ -110,9 +110,24 @@ impl PauseGate {
         });
     }
 
-    /// All commands of before make this state: those that come now are new.
-    pub fn learnt(&self, targets: PausedTargets) {
+    /// All commands of before make this state: those that come now are new. A pause that is known and of which these commands say
+    /// nothing stays: RabbitMQ has forgotten it, as where somebody deletes the stream or fills it.
+    pub fn learnt(&self, mut targets: PausedTargets) {
         let before = self.running();
+        for pause in
+            before.iter().filter(|it| !targets.tells_of(&it.target)).cloned().collect::<Vec<_>>()
+        {
+            let Pause { target, by, until, .. } = &pause;
+            tracing::warn!(
+                event = "pause_forgotten",
+                what = %target,
+                %by,
+                %until,
+                "RabbitMQ no longer has a pause that this worker knows: it goes on until its end here, and workers that start don't know it; \
+                 pause it again, or resume it"
+            );
+            targets.keep(pause);
+        }
         self.targets.replace(targets);
         self.refresh();
         let running = self.running();
@@ -120,7 +135,7 @@ impl PauseGate {
         let is_over = |it: &&Pause| !running.iter().any(|now| now.target == it.target);
         for Pause { target, .. } in before.iter().filter(is_over) {
             let by = "an operator, while this worker could not read";
-            tracing::info!(event = "resumed", %target, by, "resumed by an operator");
+            tracing::info!(event = "resumed", what = %target, by, "resumed by an operator");
         }
         self.knowledge.send_replace(Knowledge::Known);
     }
@@ -136,7 +151,7 @@ impl PauseGate {
             Change::None => return Ok(()),
             Change::Paused(pause) => log_paused(pause),
             Change::Resumed(Pause { target, .. }) => {
-                tracing::info!(event = "resumed", %target, by = %command.by, "resumed by an operator");
+                tracing::info!(event = "resumed", what = %target, by = %command.by, "resumed by an operator");
             }
         }
         self.refresh();
@@ -161,7 +176,7 @@ impl PauseGate {
             let before = changed.borrow_and_update().clone();
             let now = self.now();
             for Pause { target, by, .. } in before.iter().filter(|it| it.until <= now) {
-                tracing::info!(event = "pause_over", %target, %by, "a pause has ended at its time");
+                tracing::info!(event = "pause_over", what = %target, %by, "a pause has ended at its time");
             }
             if before.iter().any(|it| it.until <= now) {
                 self.refresh();
@@ -267,7 +282,7 @@ fn is_source_in(running: &[Pause], source: &str) -> bool {
 
 fn log_paused(pause: &Pause) {
     let Pause { target, by, reason, until, .. } = pause;
-    tracing::warn!(event = "paused", %target, %by, reason, %until, "paused by an operator");
+    tracing::warn!(event = "paused", what = %target, %by, reason, %until, "paused by an operator");
 }
 
 impl fmt::Debug for PauseGate {

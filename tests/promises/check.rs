@@ -106,7 +106,7 @@ async fn a_queue_with_other_arguments_is_a_problem_that_names_the_argument_and_i
     let limit = "x-delivery-limit = 20 instead of 7 (amqp.delivery_limit)";
     assert_problems(&ended, &[&[&queue, limit, "amqp.delivery_limit = 20"]]);
     let ended = check(&stand, &[("AMQP__QUEUE_TYPE", "classic")]).await;
-    let adopt = "adopt it (amqp.queue_type = \"quorum\", or amqp.declare = false)";
+    let adopt = "adopt it (amqp.queue_type = \"quorum\" for all queues, or amqp.declare = false)";
     let queues = [dead, format!("`{queue}`"), stand.held_queue()];
     let problems = queues.each_ref().map(|queue| [queue.as_str(), adopt]);
     assert_problems(&ended, &problems.each_ref().map(|words| &words[..]));

@@ -90,6 +90,23 @@ async fn stop_all(stand: Stand, workers: impl IntoIterator<Item = Worker>) {
 }
 
 on_both_brokers! {
+    async fn a_pause_goes_on_where_somebody_deletes_the_stream_that_has_it(stand: Stand) {
+        let sns = FakeSns::start();
+        let worker = worker_on(&stand, &sns, &[]).await;
+        worker.logged("consuming").await;
+        let topic = format!("{}-muc", stand.id);
+        pause(&stand, &["--topic", &topic]).await;
+        knows(&worker, "topic", true).await;
+        let control = format!("{}.fleet.control", stand.id);
+        let options = QueueDeleteOptions::default();
+        stand.channel.queue_delete(control.as_str().into(), options).await.unwrap();
+        assert_eq!(worker.logged("pause_forgotten").await["what"], format!("topic {}", stand.topic_arn("muc")));
+        knows(&worker, "topic", true).await;
+        resume(&stand, &["--topic", &topic]).await;
+        knows(&worker, "topic", false).await;
+        stop_all(stand, [worker]).await;
+    }
+
     async fn a_paused_topic_gets_nothing_from_two_workers_while_another_flows(stand: Stand) {
         let sns = FakeSns::start();
         sns.record();

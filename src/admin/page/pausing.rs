@@ -117,7 +117,7 @@ pub(super) async fn pause(
         return response;
     }
     let (peer, length) = (request.peer(), &wanted.length);
-    tracing::warn!(event = "page_paused", %peer, by = %who, %target, length, "paused from the page");
+    tracing::warn!(event = "page_paused", %peer, by = %who, what = %target, length, "paused from the page");
     answer(&json!({}))
 }
 
@@ -143,7 +143,7 @@ pub(super) async fn resume(
         return response;
     }
     let peer = request.peer();
-    tracing::warn!(event = "page_resumed", %peer, by = %who, %target, "resumed from the page");
+    tracing::warn!(event = "page_resumed", %peer, by = %who, what = %target, "resumed from the page");
     answer(&json!({}))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::cli::arguments::TargetArguments;
 use crate::config::Config;
 use crate::fleet::pauses::{Pause, Target};
-use crate::nearest::did_you_mean;
+use crate::nearest::nearest_word;
 
 /// The target of these arguments: a topic or source of the configuration, or one that is paused now.
 ///
@@ -31,11 +31,15 @@ pub(super) fn target(
         return Ok(Target::Source(source.clone()));
     }
     let names: Vec<_> = names.into_iter().collect();
-    let remedy = did_you_mean(source, &names);
-    Err(format!("there is no source `{source}`: {remedy} The sources are {}", names.join(", ")))
+    let remedy = meant(source, &names);
+    Err(format!("there is no source `{source}`{remedy}; the sources are {}", names.join(", ")))
 }
 
 /// By its name or ARN.
+fn meant(wanted: &str, names: &[&str]) -> String {
+    nearest_word(wanted, names).map_or_else(String::new, |it| format!(" (did you mean {it:?}?)"))
+}
+
 fn find_topic(wanted: &str, config: &Config, paused: &[Pause]) -> Result<String, String> {
     let configured = config.topics().map(|(_, topic)| topic.as_str());
     let paused = paused.iter().filter_map(|it| match &it.target {
@@ -52,9 +56,9 @@ fn find_topic(wanted: &str, config: &Config, paused: &[Pause]) -> Result<String,
         [] => {
             let names: Vec<_> = arns.iter().map(|arn| name(arn)).collect();
             let words: Vec<&str> = names.iter().map(String::as_str).chain(arns).collect();
-            let remedy = did_you_mean(wanted, &words);
+            let remedy = meant(wanted, &words);
             Err(format!(
-                "there is no topic `{wanted}`: {remedy} The topics are {}",
+                "there is no topic `{wanted}`{remedy}; the topics are {}",
                 names.join(", ")
             ))
         }

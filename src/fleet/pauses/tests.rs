@@ -47,6 +47,28 @@ fn a_pause_lasts_until_its_time_or_until_it_is_resumed() {
 }
 
 #[test]
+fn a_pause_of_a_clock_that_is_far_ahead_does_not_run() {
+    let mut pauses = PausedTargets::default();
+    let (year, week) = (365 * 24 * 3600, 7 * 24 * 3600);
+    pauses.apply(&command(1, year, pause(&topic("a"), year + 60)), FLEET).unwrap();
+    pauses.apply(&command(2, 60, pause(&topic("b"), week + 60)), FLEET).unwrap();
+    assert_eq!(targets(&pauses, 0), [topic("b")], "a minute ahead is no harm");
+}
+
+#[test]
+fn what_was_told_is_known_and_a_pause_that_is_known_otherwise_is_kept() {
+    let mut pauses = PausedTargets::default();
+    pauses.apply(&command(1, 0, pause(&topic("a"), 60)), FLEET).unwrap();
+    pauses.apply(&command(2, 1, Order::Resume(topic("b"))), FLEET).unwrap();
+    let told = ["a", "b", "c"].map(|it| pauses.tells_of(&topic(it)));
+    assert_eq!(told, [true, true, false]);
+    let [known] = &pauses.running(at(2))[..] else { panic!("{pauses:?}") };
+    let mut others = PausedTargets::default();
+    others.keep(known.clone());
+    assert_eq!(targets(&others, 59), [topic("a")]);
+}
+
+#[test]
 fn the_later_command_replaces_the_earlier_one_of_the_same_target_only() {
     let mut pauses = PausedTargets::default();
     pauses.apply(&command(1, 0, pause(&Target::Everything, 600)), FLEET).unwrap();

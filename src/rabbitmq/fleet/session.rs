@@ -19,6 +19,9 @@ use crate::rabbitmq::connection::{Broker, bounded};
 /// Reports that may wait in the queue of a worker that does not take them. They expire, too.
 const MOST_WAITING: i32 = 1000;
 
+/// Bytes of reports that have come and are not read yet: for those of 200 workers.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
 /// What hears the fleet, and is heard by it.
 #[derive(Debug)]
 pub(crate) struct FleetSession {
@@ -46,6 +49,7 @@ impl FleetSession {
         purpose: &str,
     ) -> Result<Self, SourceError> {
         let connection = broker.connect(purpose).await?;
+        connection.bytes().limit_to(MOST_BYTES);
         let amqp = broker.config().clone();
         let user = broker.last_uri().and_then(crate::config::AmqpUri::user);
         let channel = connection.channel().await?;

@@ -21,8 +21,11 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 const FIRST_RECONNECT: Duration = Duration::from_millis(500);
 const LONGEST_RECONNECT: Duration = Duration::from_secs(30);
 
-/// After a refusal, each of which RabbitMQ logs: a permission may have been granted, or the stream created.
-const TRY_AGAIN: Duration = Duration::from_mins(5);
+/// After a permission was missing, which RabbitMQ logs each time: it may have been granted.
+const TRY_AGAIN_TO_BE_ALLOWED: Duration = Duration::from_mins(5);
+
+/// After another refusal: the stream may have been created, or have a leader again.
+const TRY_AGAIN: Duration = Duration::from_mins(1);
 
 /// A connection of its own, beside those of the sources, which nothing here disturbs.
 #[derive(Debug)]
@@ -57,7 +60,10 @@ impl ControlFollower {
                         "the worker can't be paused: operators' commands can't be read; `check` names the missing permission"
                     );
                 }
-                TRY_AGAIN
+                match error {
+                    SourceError::AccessRefused(_) => TRY_AGAIN_TO_BE_ALLOWED,
+                    _ => TRY_AGAIN,
+                }
             } else {
                 self.pauses.failed();
                 self.log_lost(&error);

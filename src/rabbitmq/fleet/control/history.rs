@@ -1,5 +1,6 @@
 //! Reads the control stream from its beginning to its end, and goes on from there.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -8,19 +9,20 @@ use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Consumer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{message, publish};
 use crate::config::Fleet;
 use crate::fleet::pauses::{Command, Ignored, Operator, Order, PausedTargets, Via};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::bytes::InFlightBytes;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::{Broker, CALL_TIMEOUT, bounded};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
-/// Messages on their way at once.
-const PREFETCH: u16 = 200;
+/// Messages on their way at once. They may be large: anybody may have written them.
+const PREFETCH: u16 = 50;
 
 /// A stream that has said nothing for so long is most likely empty. Then a first message is written into it: a stream keeps its
 /// last part however old it is, so that is once in its life.
@@ -29,7 +31,8 @@ const EMPTY_AFTER: Duration = Duration::from_millis(300);
 /// For that message to come back; else the stream is taken to be empty.
 const BEGINS_WITHIN: Duration = Duration::from_secs(1);
 
-/// Behind the last message that is known, others may come that RabbitMQ has written together with it.
+/// Behind the last message that is known, others may come that RabbitMQ has written together with it. All that comes within
+/// this time still counts as what was there.
 const TOGETHER: Duration = Duration::from_millis(50);
 
 /// What the stream said up to its end, and the consumer that goes on.
@@ -42,6 +45,7 @@ pub(super) struct History {
 pub(super) struct StreamConsumer {
     consumer: Consumer,
     name: String,
+    bytes: Arc<InFlightBytes>,
     /// Until its consumer is dropped.
     _channel: Channel,
 }
@@ -57,19 +61,25 @@ impl History {
         let last = last_offset(connection, broker, fleet).await?;
         let mut stream = StreamConsumer::open(connection, fleet, "first").await?;
         let mut targets = PausedTargets::default();
-        let mut is_read = last.is_none();
+        // A fixed time, however much still comes: that is new, and followed.
+        let mut ends = last.is_none().then(|| Instant::now() + TOGETHER);
         loop {
-            let patience = if is_read { TOGETHER } else { CALL_TIMEOUT };
-            let delivery = match timeout(patience, stream.next()).await {
+            if ends.is_some_and(|ends| Instant::now() >= ends) {
+                return Ok(Self { targets, stream });
+            }
+            let until = ends.unwrap_or_else(|| Instant::now() + CALL_TIMEOUT);
+            let delivery = match timeout_at(until, stream.next()).await {
                 Ok(delivery) => delivery?,
-                Err(_) if is_read => return Ok(Self { targets, stream }),
+                Err(_) if ends.is_some() => return Ok(Self { targets, stream }),
                 Err(_) => {
                     let name = &stream.name;
                     let said = format!("stream `{name}` does not deliver what it has");
                     return Err(SourceError::Failed(said));
                 }
             };
-            is_read = is_read || message::offset(&delivery) >= last;
+            if ends.is_none() && message::offset(&delivery) >= last {
+                ends = Some(Instant::now() + TOGETHER);
+            }
             let command = message::command(&delivery, broker.config());
             let applied = command.and_then(|it| targets.apply(&it, &fleet.name));
             applied.err().into_iter().for_each(&mut ignored);
@@ -92,7 +102,8 @@ impl StreamConsumer {
         let (tag, options) = (format!("commands from {offset}"), BasicConsumeOptions::default());
         let consuming = channel.basic_consume(name.as_str().into(), tag.into(), options, arguments);
         let consumer = bounded(&format!("stream `{name}`"), consuming).await?;
-        Ok(Self { consumer, name, _channel: channel })
+        let bytes = Arc::clone(connection.bytes());
+        Ok(Self { consumer, name, bytes, _channel: channel })
     }
 
     /// The next message. May be dropped while it waits.
@@ -100,6 +111,8 @@ impl StreamConsumer {
         let name = &self.name;
         match self.consumer.next().await {
             Some(Ok(delivery)) => {
+                // So that what is kept of large headers goes.
+                self.bytes.settle(self.bytes.charge(delivery.delivery_tag, delivery.data.len()));
                 let acknowledged = delivery.acker.ack(BasicAckOptions::default());
                 bounded(&format!("stream `{name}`"), acknowledged).await?;
                 Ok(delivery)

@@ -17,7 +17,13 @@ impl<'a> Difference<'a> {
             return Some(Self { argument, current: None });
         }
         let current = current.strip_prefix("the value ").unwrap_or(current);
-        let (value, rest) = current.strip_prefix('\'')?.split_once('\'')?;
+        let current = current.strip_prefix('\'')?;
+        // A name that is no plain atom has quotes of its own.
+        let current = current
+            .strip_prefix('\'')
+            .filter(|it| it.starts_with(char::is_alphanumeric))
+            .unwrap_or(current);
+        let (value, rest) = current.split_once('\'')?;
         let kind = rest.split_once("of type '").and_then(|(_, kind)| kind.split_once('\''));
         Some(Self { argument, current: Some((value, kind.map_or("", |it| it.0))) })
     }
@@ -65,6 +71,12 @@ mod tests {
                 None,
             ),
             ("durable", "received 'true' but current is 'false'", Some(("false", ""))),
+            ("type", "received 'topic' but current is ''x-random''", Some(("x-random", ""))),
+            (
+                "x",
+                "received the value 'a' of type 'longstr' but current is the value '' of type 'longstr'",
+                Some(("", "longstr")),
+            ),
         ] {
             let said = differs(argument, rest);
             assert_eq!(Difference::read(&said), Some(Difference { argument, current }), "{said}");
