@@ -11,7 +11,7 @@ mod message;
 
 pub(crate) use self::follow::ControlFollower;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use self::history::History;
@@ -21,8 +21,10 @@ use crate::limits::{KEEP_COMMAND_BYTES, KEEP_COMMANDS};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, bounded, on_channel};
+use crate::rabbitmq::headers::header_room::text;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::publish::error::PublishError;
+use crate::rabbitmq::topology::arguments::{QUEUE_TYPE, STREAM};
 
 /// Bytes of a part of the stream, which RabbitMQ forgets as a whole.
 const SEGMENT_BYTES: i64 = 1_000_000;
@@ -93,8 +95,7 @@ async fn publish(
 /// The arguments of the stream.
 fn arguments() -> FieldTable {
     let mut arguments = FieldTable::default();
-    let text = |text: &str| AMQPValue::LongString(text.into());
-    arguments.insert("x-queue-type".into(), text("stream"));
+    arguments.insert(QUEUE_TYPE.into(), text(STREAM));
     arguments.insert("x-max-age".into(), text(KEEP_COMMANDS));
     arguments.insert("x-max-length-bytes".into(), KEEP_COMMAND_BYTES.into());
     arguments.insert("x-stream-max-segment-size-bytes".into(), SEGMENT_BYTES.into());

@@ -2,11 +2,10 @@
 
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use crate::config::{Amqp, AmqpUri, Fleet};
+use super::author::{self, NotBelieved};
+use crate::config::{Amqp, Fleet};
 use crate::fleet::{Ignored, Report};
-use crate::headers::SIGNATURE;
 
 /// Milliseconds after which a report that nobody has taken is no news any more.
 const EXPIRES: &str = "5000";
@@ -23,19 +22,11 @@ pub(super) fn properties(
     user: Option<&str>,
     body: &[u8],
 ) -> BasicProperties {
-    let mut properties = BasicProperties::default()
+    let properties = BasicProperties::default()
         .with_expiration(EXPIRES.into())
         .with_content_type("application/json".into());
-    if let Some(user) = user {
-        properties = properties.with_user_id(user.into());
-    }
-    if let Some(key) = &amqp.signing_key {
-        let signature = key.sign_for_fleet(&fleet.name, body);
-        let mut headers = FieldTable::default();
-        headers.insert(SIGNATURE.into(), AMQPValue::LongString(signature.into()));
-        properties = properties.with_headers(headers);
-    }
-    properties
+    let signature = amqp.signing_key.as_ref().map(|it| it.sign_for_fleet(&fleet.name, body));
+    author::vouched(properties, user, signature)
 }
 
 /// The report, and whether it is signed.
@@ -48,21 +39,17 @@ pub(super) fn read(
     fleet: &Fleet,
     delivery: &Delivery,
 ) -> Result<(Report, bool), Ignored> {
-    let user = delivery.properties.user_id().as_ref().map(ShortString::as_str);
-    // Where a certificate says who a worker is, its name is not known here.
-    let is_own = |uri: &AmqpUri| uri.user().as_deref() == user;
-    if !amqp.uris.iter().any(is_own) {
-        return Err(Ignored::User);
-    }
-    if let Some(key) = &amqp.signing_key {
-        let headers = delivery.properties.headers().as_ref();
-        let signature = match headers.and_then(|it| it.inner().get(SIGNATURE)) {
-            Some(AMQPValue::LongString(signature)) => signature.as_bytes(),
-            _ => &[],
-        };
-        if !key.verifies_for_fleet(signature, &fleet.name, &delivery.data) {
-            return Err(Ignored::Signature);
+    author::check(amqp, &delivery.properties, |key, signature| {
+        key.verifies_for_fleet(signature, &fleet.name, &delivery.data)
+    })?;
+    Ok((Report::read(&delivery.data)?, amqp.signing_key.is_some()))
+}
+
+impl From<NotBelieved> for Ignored {
+    fn from(why: NotBelieved) -> Self {
+        match why {
+            NotBelieved::User => Self::User,
+            NotBelieved::Signature => Self::Signature,
         }
     }
-    Ok((Report::read(&delivery.data)?, amqp.signing_key.is_some()))
 }

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use jiff::Timestamp;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -19,6 +19,7 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::bytes::InFlightBytes;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::{Broker, CALL_TIMEOUT, bounded};
+use crate::rabbitmq::headers::header_room::text;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 
 /// Messages on their way at once. They may be large: anybody may have written them.
@@ -98,7 +99,7 @@ impl StreamConsumer {
         let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
         bounded("setting the prefetch", qos).await?;
         let mut arguments = FieldTable::default();
-        arguments.insert("x-stream-offset".into(), AMQPValue::LongString(offset.into()));
+        arguments.insert("x-stream-offset".into(), text(offset));
         let (tag, options) = (format!("commands from {offset}"), BasicConsumeOptions::default());
         let consuming = channel.basic_consume(name.as_str().into(), tag.into(), options, arguments);
         let consumer = bounded(&format!("stream `{name}`"), consuming).await?;

@@ -2,34 +2,26 @@
 
 use lapin::BasicProperties;
 use lapin::message::Delivery;
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::types::AMQPValue;
 
+use super::super::author::{self, NotBelieved};
 use crate::config::{Amqp, AmqpUri};
 use crate::fleet::pauses::{Command, Ignored};
-use crate::headers::SIGNATURE;
 use crate::limits::LONGEST_COMMAND;
 use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::headers::header_room::text;
 
 /// In which a stream says the place of a message.
 const OFFSET: &str = "x-stream-offset";
 
 /// The properties of a command's message, with this body.
 pub(super) fn properties(body: &[u8], command: &Command, broker: &Broker) -> BasicProperties {
-    let mut headers = FieldTable::default();
-    if let Some(key) = &broker.config().signing_key {
-        headers.insert(SIGNATURE.into(), text(&key.sign_command(body)));
-    }
     let properties = BasicProperties::default()
-        .with_headers(headers)
         .with_content_type("application/json".into())
         .with_message_id(command.id.as_str().into())
         .with_delivery_mode(2);
-    // RabbitMQ refuses any other than the connection's own.
-    match broker.last_uri().and_then(AmqpUri::user) {
-        Some(user) => properties.with_user_id(user.into()),
-        None => properties,
-    }
+    let signature = broker.config().signing_key.as_ref().map(|it| it.sign_command(body));
+    let user = broker.last_uri().and_then(AmqpUri::user);
+    author::vouched(properties, user.as_deref(), signature)
 }
 
 /// Reads a command that the workers' user has sent, and signed where there is a key.
@@ -38,22 +30,7 @@ pub(super) fn command(delivery: &Delivery, amqp: &Amqp) -> Result<Command, Ignor
     if data.len() > LONGEST_COMMAND {
         return Err(Ignored::TooLarge);
     }
-    // Where a client certificate says who the user is, the name is not known here.
-    let users: Option<Vec<_>> = amqp.uris.iter().map(AmqpUri::user).collect();
-    let sender = properties.user_id().as_ref().map(ShortString::as_str);
-    if users.is_some_and(|users| !users.iter().any(|it| Some(&**it) == sender)) {
-        return Err(Ignored::Foreign);
-    }
-    if let Some(key) = &amqp.signing_key {
-        let headers = properties.headers().as_ref().map(FieldTable::inner);
-        let signature = match headers.and_then(|it| it.get(SIGNATURE)) {
-            Some(AMQPValue::LongString(it)) => it.as_bytes(),
-            _ => return Err(Ignored::Unsigned),
-        };
-        if !key.verifies_command(signature, data) {
-            return Err(Ignored::Unsigned);
-        }
-    }
+    author::check(amqp, properties, |key, signature| key.verifies_command(signature, data))?;
     Command::from_bytes(data)
 }
 
@@ -65,5 +42,14 @@ pub(super) fn offset(delivery: &Delivery) -> Option<i64> {
         AMQPValue::LongInt(it) => Some((*it).into()),
         AMQPValue::LongUInt(it) => Some((*it).into()),
         _ => None,
+    }
+}
+
+impl From<NotBelieved> for Ignored {
+    fn from(why: NotBelieved) -> Self {
+        match why {
+            NotBelieved::User => Self::Foreign,
+            NotBelieved::Signature => Self::Unsigned,
+        }
     }
 }
