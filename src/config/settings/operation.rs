@@ -88,6 +88,19 @@ impl Admin {
         short.map(|(name, _)| &**name)
     }
 
+    /// Operators whose token one before them has, too; [`ADMIN`] is the first.
+    pub(crate) fn operators_with_anothers_token(&self) -> Vec<String> {
+        let mut seen: Vec<&str> = self.token.iter().map(ExposeSecret::expose_secret).collect();
+        let mut found = Vec::new();
+        for (name, token) in &self.tokens {
+            if seen.contains(&token.expose_secret()) {
+                found.push(name.clone());
+            }
+            seen.push(token.expose_secret());
+        }
+        found
+    }
+
     /// The operators who can log in, each with a token. The one of `token` is called [`ADMIN`].
     pub(crate) fn usable_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
         let one = self.token.iter().map(|token| (ADMIN, token));
