@@ -79,9 +79,12 @@ fn print_told(told: &clap::Error) -> ExitCode {
 }
 
 fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
-    if matches!(arguments.command, Command::Import(_) | Command::Try(_))
-        && let Err(error) = end_on_signals()
-    {
+    let has_nothing_to_finish = match &arguments.command {
+        Command::Import(_) | Command::Try(_) => true,
+        Command::Fleet(command) => matches!(**command, arguments::Fleet::Pausing(_)),
+        _ => false,
+    };
+    if has_nothing_to_finish && let Err(error) = end_on_signals() {
         return cannot_begin(&error);
     }
     if let Command::Import(command) = &arguments.command {
@@ -182,12 +185,14 @@ async fn feed(
 
 async fn command_fleet(command: arguments::Fleet, config: &Config, filter: EnvFilter) -> ExitCode {
     start_logging(config, filter);
-    match stop_on_signals() {
-        Ok(stop) => {
-            let user = user_and_host();
-            fleet_command::run(command, config, worker_name(), user, &stop).await.into()
+    match command {
+        arguments::Fleet::Status(arguments) => match stop_on_signals() {
+            Ok(stop) => fleet_command::status(arguments, config, worker_name(), &stop).await.into(),
+            Err(error) => cannot_start(&error, FAILED),
+        },
+        arguments::Fleet::Pausing(command) => {
+            fleet_command::pausing(command, config, worker_name(), user_and_host()).await.into()
         }
-        Err(error) => cannot_start(&error, FAILED),
     }
 }
 

@@ -31,12 +31,14 @@ use axum::http::{HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, post};
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
-use self::access::AccessControl;
+use self::access::{AccessControl, Principal};
 use self::dead_letter_jobs::{DeadLetterJobs, OperatorContext};
 use self::figures::History;
+use self::parsed_request::{ParsedRequest, body, refused};
 use self::snapshot::{About, Snapshots};
 use super::{Setup, Status, server};
 use crate::fleet::SharedMembers;
@@ -80,6 +82,17 @@ impl Watchers {
 }
 
 impl Page {
+    /// Who changes something, and what the request's body says.
+    async fn writer<T: DeserializeOwned>(
+        &self,
+        request: &ParsedRequest,
+        sent: &[u8],
+    ) -> Result<(Principal, T), Box<Response>> {
+        let refuse = |refusal| Box::new(refused(&refusal));
+        let who = self.access.writer(&request.headers, request.peer()).await.map_err(refuse)?;
+        Ok((who, body(&request.headers, sent)?))
+    }
+
     /// The page, and who works for it: to be polled beside the server.
     pub(super) fn new(setup: Setup) -> (Arc<Self>, impl Future<Output = ()>) {
         let watchers = watch::Sender::new(Watchers::default());

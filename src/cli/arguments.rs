@@ -12,7 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
 pub(crate) use feed::{FeedArguments, Mix, Wire};
-pub(crate) use fleet::{Fleet, StatusArguments, TargetArguments};
+pub(crate) use fleet::{Fleet, Pausing, StatusArguments, TargetArguments};
 pub(crate) use import::Import;
 pub(crate) use try_events::TryArguments;
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::command::{Command, Ignored, Operator, Order, Target, Via};
+pub use self::command::{Command, Ignored, Operator, Order, Target, Via, length_of_pause};
 use crate::limits::{LONGEST_PAUSE_OF_A_FLEET, MOST_COMMANDS_REMEMBERED, MOST_PAUSES};
 
 /// How far the clock of who pauses something may be ahead, beyond the longest pause.

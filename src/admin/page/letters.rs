@@ -12,7 +12,6 @@ use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::to_raw_value;
 use serde_json::{Value as Json, json};
@@ -22,7 +21,7 @@ pub(super) use self::export::export;
 use self::filter::{FilterBody, filter};
 use super::access::Principal;
 use super::dead_letter_jobs::{JobError, OperatorContext, ReplayRequest};
-use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
+use super::parsed_request::{ParsedRequest, answer, failed, refused};
 use super::{LONG_ANSWER, Page};
 use crate::dead_letters::argument_parsers::rate;
 use crate::dead_letters::{
@@ -166,7 +165,7 @@ pub(super) async fn replay(
     request: ParsedRequest,
     sent: Bytes,
 ) -> Response {
-    let (who, wanted): (_, ReplayBody) = match writer(&page, &request, &sent).await {
+    let (who, wanted): (_, ReplayBody) = match page.writer(&request, &sent).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
@@ -193,17 +192,6 @@ pub(super) async fn stop(State(page): State<Arc<Page>>, request: ParsedRequest) 
     }
     tracing::warn!(event = "page_replay_stopped", peer = %request.peer(), by = %who, "replay stopped from the page");
     StatusCode::ACCEPTED.into_response()
-}
-
-/// Who changes something, and what the request's body says.
-async fn writer<T: DeserializeOwned>(
-    page: &Page,
-    request: &ParsedRequest,
-    sent: &Bytes,
-) -> Result<(Principal, T), Box<Response>> {
-    let refuse = |refusal| Box::new(refused(&refusal));
-    let who = page.access.writer(&request.headers, request.peer()).await.map_err(refuse)?;
-    Ok((who, body(&request.headers, sent)?))
 }
 
 /// Who looks, and at which letters.

@@ -7,23 +7,23 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::Page;
 use super::access::Principal;
-use super::parsed_request::{ParsedRequest, answer, body, failed, refused};
+use super::parsed_request::{ParsedRequest, answer, failed};
 use crate::config::{Config, Fleet};
 use crate::dead_letters::argument_parsers::duration;
-use crate::fleet::pauses::{Command, Operator, Order, Target, Via};
-use crate::limits::{LONGEST_OPERATOR, LONGEST_PAUSE_OF_A_FLEET, LONGEST_REASON, MOST_PAUSES};
+use crate::fleet::pauses::{Command, Operator, Order, Target, Via, length_of_pause};
+use crate::limits::{LONGEST_REASON, MOST_PAUSES};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::fleet::control;
 use crate::untrusted::one_line;
 
 /// To connect, and for RabbitMQ to confirm.
-const LONG_ANSWER: Duration = Duration::from_mins(1);
+const UNTIL_CONFIRMED: Duration = Duration::from_mins(1);
 
 /// Sends commands to all workers, on a connection of its own for each.
 #[derive(Debug)]
@@ -49,8 +49,7 @@ impl Commands {
             let why = "fleet.pause = false in the configuration, so the workers can't be paused";
             return Err(failed(StatusCode::CONFLICT, why));
         }
-        let name = one_line(who.operator(), LONGEST_OPERATOR);
-        let by = Operator { name, via: Via::Page };
+        let by = Operator::new(who.operator(), Via::Page);
         let command = Command::new(&self.fleet.name, by, order, Timestamp::now());
         let sent = control::send(&self.broker, &self.fleet, &command).await;
         sent.map_err(|error| failed(StatusCode::BAD_GATEWAY, &error.to_string()))
@@ -79,10 +78,7 @@ struct ResumeBody {
 impl PauseBody {
     /// With its end.
     fn order(&self, target: Target) -> Result<Order, String> {
-        let length = SignedDuration::try_from(duration(&self.length)?).unwrap_or_default();
-        if length < SignedDuration::from_secs(1) || length > LONGEST_PAUSE_OF_A_FLEET {
-            return Err("a pause lasts from one second to seven days".to_owned());
-        }
+        let length = length_of_pause(duration(&self.length)?)?;
         let reason = one_line(&self.reason, LONGEST_REASON);
         if reason.is_empty() {
             return Err("give a reason, for the other operators".to_owned());
@@ -96,29 +92,7 @@ pub(super) async fn pause(
     request: ParsedRequest,
     sent: Bytes,
 ) -> Response {
-    let who = match page.access.writer(&request.headers, request.peer()).await {
-        Ok(who) => who,
-        Err(refusal) => return refused(&refusal),
-    };
-    let wanted: PauseBody = match body(&request.headers, &sent) {
-        Ok(it) => it,
-        Err(response) => return *response,
-    };
-    let target = match page.target(&wanted.scope, &wanted.name, false) {
-        Ok(target) => target,
-        Err(response) => return *response,
-    };
-    let order = match wanted.order(target.clone()) {
-        Ok(it) => it,
-        Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
-    };
-    request.client.may_stay(LONG_ANSWER);
-    if let Err(response) = page.commands.send(&who, order).await {
-        return response;
-    }
-    let (peer, length) = (request.peer(), &wanted.length);
-    tracing::warn!(event = "page_paused", %peer, by = %who, what = %target, length, "paused from the page");
-    answer(&json!({}))
+    page.pause(&request, &sent).await.unwrap_or_else(|refusal| *refusal)
 }
 
 pub(super) async fn resume(
@@ -126,28 +100,48 @@ pub(super) async fn resume(
     request: ParsedRequest,
     sent: Bytes,
 ) -> Response {
-    let who = match page.access.writer(&request.headers, request.peer()).await {
-        Ok(who) => who,
-        Err(refusal) => return refused(&refusal),
-    };
-    let wanted: ResumeBody = match body(&request.headers, &sent) {
-        Ok(it) => it,
-        Err(response) => return *response,
-    };
-    let target = match page.target(&wanted.scope, &wanted.name, true) {
-        Ok(target) => target,
-        Err(response) => return *response,
-    };
-    request.client.may_stay(LONG_ANSWER);
-    if let Err(response) = page.commands.send(&who, Order::Resume(target.clone())).await {
-        return response;
-    }
-    let peer = request.peer();
-    tracing::warn!(event = "page_resumed", %peer, by = %who, what = %target, "resumed from the page");
-    answer(&json!({}))
+    page.resume(&request, &sent).await.unwrap_or_else(|refusal| *refusal)
 }
 
 impl Page {
+    async fn pause(
+        &self,
+        request: &ParsedRequest,
+        sent: &Bytes,
+    ) -> Result<Response, Box<Response>> {
+        let (who, wanted): (_, PauseBody) = self.writer(request, sent).await?;
+        let target = self.target(&wanted.scope, &wanted.name, false)?;
+        let wrong = |wrong: String| Box::new(failed(StatusCode::BAD_REQUEST, &wrong));
+        let order = wanted.order(target.clone()).map_err(wrong)?;
+        self.send_command(request, &who, order).await?;
+        let (peer, length) = (request.peer(), &wanted.length);
+        tracing::warn!(event = "page_paused", %peer, by = %who, what = %target, length, "paused from the page");
+        Ok(answer(&json!({})))
+    }
+
+    async fn resume(
+        &self,
+        request: &ParsedRequest,
+        sent: &Bytes,
+    ) -> Result<Response, Box<Response>> {
+        let (who, wanted): (_, ResumeBody) = self.writer(request, sent).await?;
+        let target = self.target(&wanted.scope, &wanted.name, true)?;
+        self.send_command(request, &who, Order::Resume(target.clone())).await?;
+        let peer = request.peer();
+        tracing::warn!(event = "page_resumed", %peer, by = %who, what = %target, "resumed from the page");
+        Ok(answer(&json!({})))
+    }
+
+    async fn send_command(
+        &self,
+        request: &ParsedRequest,
+        who: &Principal,
+        order: Order,
+    ) -> Result<(), Box<Response>> {
+        request.client.may_stay(UNTIL_CONFIRMED);
+        self.commands.send(who, order).await.map_err(Box::new)
+    }
+
     /// A topic or source of the configuration, or, to be resumed, one that is paused.
     fn target(&self, scope: &str, name: &str, is_paused: bool) -> Result<Target, Box<Response>> {
         let refused = |status, why| Box::new(failed(status, why));

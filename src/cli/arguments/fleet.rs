@@ -1,17 +1,24 @@
 //! The arguments of `fleet`.
 
-use std::time::Duration;
-
 use clap::{Args, Subcommand};
+use jiff::SignedDuration;
 
 use super::some_text;
 use crate::dead_letters::argument_parsers::duration;
-use crate::limits::{LONGEST_PAUSE_OF_A_FLEET, LONGEST_REASON};
+use crate::fleet::pauses::length_of_pause;
+use crate::limits::LONGEST_REASON;
 
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum Fleet {
     /// Show what all workers of the fleet do, and where they differ
     Status(StatusArguments),
+    #[command(flatten)]
+    Pausing(Pausing),
+}
+
+/// What operators pause.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum Pausing {
     /// Pause a topic, a source or everything for all workers of the fleet
     #[command(after_help = PAUSE_HELP)]
     Pause {
@@ -19,7 +26,7 @@ pub(crate) enum Fleet {
         target: TargetArguments,
         /// For how long, such as 30m or 2h; seven days at most
         #[arg(long = "for", value_name = "TIME", default_value = "1h", value_parser = pause_length)]
-        length: Duration,
+        length: SignedDuration,
         /// Why, for the other operators
         #[arg(long, value_name = "TEXT", value_parser = reason)]
         reason: String,
@@ -91,15 +98,8 @@ topic or source.";
 const PAUSES_HELP: &str = "\
 Exit status: 0 success, also if nothing is paused; 1 what is paused can't be read.";
 
-fn pause_length(text: &str) -> Result<Duration, String> {
-    let length = duration(text)?;
-    let longest = Duration::try_from(LONGEST_PAUSE_OF_A_FLEET).unwrap_or_default();
-    if length < Duration::from_secs(1) || length > longest {
-        return Err(
-            "a pause lasts from one second to seven days; pause again before its end".to_owned()
-        );
-    }
-    Ok(length)
+fn pause_length(text: &str) -> Result<SignedDuration, String> {
+    Ok(length_of_pause(duration(text)?)?)
 }
 
 fn reason(text: &str) -> Result<String, String> {

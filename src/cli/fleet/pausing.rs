@@ -1,17 +1,15 @@
 //! `fleet pause`, `fleet resume` and `fleet pauses`.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::target::target;
 use crate::cli::ExitStatus;
-use crate::cli::arguments::TargetArguments;
+use crate::cli::arguments::{Pausing, TargetArguments};
 use crate::cli::output::{print_error, print_json, print_line};
 use crate::config::Config;
 use crate::fleet::pauses::{Command, Operator, Order, Pause, Target, Via};
-use crate::limits::{LONGEST_OPERATOR, LONGEST_REASON, MOST_PAUSES};
+use crate::limits::{LONGEST_REASON, MOST_PAUSES};
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::fleet::control;
 use crate::text::{counted, printable};
@@ -20,19 +18,43 @@ use crate::untrusted::one_line;
 /// What went wrong, and the status that says so.
 type Failed = (ExitStatus, String);
 
+/// Runs a command; `user` is who gives it, as the command line says.
+pub(crate) async fn run(
+    command: Pausing,
+    config: &Config,
+    name: String,
+    user: String,
+) -> ExitStatus {
+    let operators = Operators { config, broker: Broker::new(config.amqp.clone(), name), user };
+    let done = match command {
+        Pausing::Pause { target, length, reason } => {
+            operators.pause(&target, length, reason, Timestamp::now()).await
+        }
+        Pausing::Resume { target } => operators.resume(&target, Timestamp::now()).await,
+        Pausing::Pauses { json } => operators.list(json, Timestamp::now()).await,
+    };
+    match done {
+        Ok(()) => ExitStatus::Done,
+        Err((status, why)) => {
+            print_error(&printable(&why, false));
+            status
+        }
+    }
+}
+
 /// The commands of operators.
-pub(super) struct Operators<'a> {
-    pub(super) config: &'a Config,
-    pub(super) broker: Broker,
+struct Operators<'a> {
+    config: &'a Config,
+    broker: Broker,
     /// Who gives them, as the command line says.
-    pub(super) user: String,
+    user: String,
 }
 
 impl Operators<'_> {
-    pub(super) async fn pause(
+    async fn pause(
         &self,
         arguments: &TargetArguments,
-        length: Duration,
+        length: SignedDuration,
         reason: String,
         now: Timestamp,
     ) -> Result<(), Failed> {
@@ -46,7 +68,6 @@ impl Operators<'_> {
             );
             return Err((ExitStatus::Failed, why));
         }
-        let length = SignedDuration::try_from(length).unwrap_or_default();
         let until = rounded(now + length);
         let reason = one_line(&reason, LONGEST_REASON);
         let order = Order::Pause { target: target.clone(), until, reason };
@@ -56,11 +77,7 @@ impl Operators<'_> {
         Ok(())
     }
 
-    pub(super) async fn resume(
-        &self,
-        arguments: &TargetArguments,
-        now: Timestamp,
-    ) -> Result<(), Failed> {
+    async fn resume(&self, arguments: &TargetArguments, now: Timestamp) -> Result<(), Failed> {
         let paused = self.read(now).await?;
         let target = self.target(arguments, &paused)?;
         let (ended, others): (Vec<_>, Vec<_>) =
@@ -77,7 +94,7 @@ impl Operators<'_> {
         Ok(())
     }
 
-    pub(super) async fn list(&self, json: bool, now: Timestamp) -> Result<(), Failed> {
+    async fn list(&self, json: bool, now: Timestamp) -> Result<(), Failed> {
         let paused = self.read(now).await?;
         if json {
             print_json(&Listed { pauses: paused.iter().map(ListedPause::from).collect() });
@@ -106,8 +123,7 @@ impl Operators<'_> {
     }
 
     async fn send(&self, order: Order, at: Timestamp) -> Result<(), Failed> {
-        let name = one_line(&self.user, LONGEST_OPERATOR);
-        let by = Operator { name, via: Via::Cli };
+        let by = Operator::new(&self.user, Via::Cli);
         let fleet = &self.config.fleet;
         let command = Command::new(&fleet.name, by, order, at);
         let sent = control::send(&self.broker, fleet, &command).await;

@@ -31,15 +31,16 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const CLEAR: &str = "\x1b[2J\x1b[H";
 
 /// Listens, and prints what it hears.
-pub(super) async fn run(
+pub(crate) async fn run(
     arguments: StatusArguments,
     config: &Config,
-    broker: &Broker,
+    name: String,
     stop: &Stop,
 ) -> ExitStatus {
+    let broker = Broker::new(config.amqp.clone(), name);
     let mut stop = stop.clone();
     tokio::select! {
-        status = show(arguments, config, broker) => status,
+        status = show(arguments, config, &broker) => status,
         _ = stop.wait_for(|it| *it) => {
             // Whoever watches ends it so.
             if arguments.watch { ExitStatus::Done } else { ExitStatus::Failed }

@@ -1,13 +1,14 @@
 //! A command to all workers of a fleet, as it is written into the control stream: pause something, or resume it.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
     CLOCKS_DIFFER, LONGEST_COMMAND, LONGEST_COMMAND_ID, LONGEST_FLEET, LONGEST_OPERATOR,
-    LONGEST_PAUSED_NAME, LONGEST_REASON,
+    LONGEST_PAUSE_OF_A_FLEET, LONGEST_PAUSED_NAME, LONGEST_REASON,
 };
 use crate::untrusted::one_line;
 
@@ -86,6 +87,14 @@ pub struct Operator {
     pub via: Via,
 }
 
+impl Operator {
+    /// With as much of a name as is written.
+    #[must_use]
+    pub fn new(name: &str, via: Via) -> Self {
+        Self { name: one_line(name, LONGEST_OPERATOR), via }
+    }
+}
+
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.via {
@@ -111,6 +120,19 @@ pub enum Order {
     },
     /// End the pause of just this target.
     Resume(Target),
+}
+
+/// How long a pause that an operator asks for lasts.
+///
+/// # Errors
+///
+/// None may last so, in words for the operator.
+pub fn length_of_pause(length: Duration) -> Result<SignedDuration, &'static str> {
+    let length = SignedDuration::try_from(length).unwrap_or(SignedDuration::MAX);
+    if length < SignedDuration::from_secs(1) || length > LONGEST_PAUSE_OF_A_FLEET {
+        return Err("a pause lasts from one second to seven days; pause again before its end");
+    }
+    Ok(length)
 }
 
 /// A command to all workers of a fleet.
@@ -283,8 +305,7 @@ impl Command {
             },
             Word::Resume => Order::Resume(target()?),
         };
-        let name = one_line(&written.by, LONGEST_OPERATOR);
-        let by = Operator { name, via: written.via };
+        let by = Operator::new(&written.by, written.via);
         Ok(Self { id: written.id, at: written.at, fleet: written.fleet, by, order })
     }
 

@@ -13,7 +13,7 @@ use super::super::dead_letter_jobs::JobError;
 use super::super::parsed_request::{ParsedRequest, answer, failed};
 use super::super::{LONG_ANSWER, Page};
 use super::filter::FilterBody;
-use super::{json_response, writer};
+use super::json_response;
 use crate::dead_letters::{BrowseCounts, Discarded};
 use crate::text::grouped;
 
@@ -32,7 +32,7 @@ pub(in super::super) async fn discard(
     request: ParsedRequest,
     sent: Bytes,
 ) -> Response {
-    let (who, DiscardBody { filter: asked, count }) = match writer(&page, &request, &sent).await {
+    let (who, DiscardBody { filter: asked, count }) = match page.writer(&request, &sent).await {
         Ok(it) => it,
         Err(response) => return *response,
     };
