@@ -98,8 +98,10 @@ impl<P: Publish + 'static> StatusPublisher<P> {
         let show = |labels: [&str; 2], is_paused: bool| {
             self.metrics.paused.with_label_values(&labels).set(is_paused.into());
         };
-        let is_paused =
-            |scope, name: &str| status.paused.iter().any(|it| it.scope == scope && it.name == name);
+        let is_paused = |scope, name: &str| {
+            let targets = status.paused.iter().map(|it| &it.pause.target);
+            targets.into_iter().any(|it| it.scope() == scope && it.name() == name)
+        };
         show(["all", ""], is_paused("all", ""));
         for SourceObservation { source, .. } in &status.sources {
             show(["source", source], is_paused("source", source));

@@ -3,25 +3,30 @@
 //! The state depends on the commands alone, and on no clock, so that all workers come to the same one.
 
 mod command;
+mod target;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
-pub use self::command::{Command, Ignored, Operator, Order, Target, Via, length_of_pause};
+pub use self::command::{Command, Ignored, Operator, Order, Via, length_of_pause};
+pub use self::target::Target;
 use crate::limits::{LONGEST_PAUSE_OF_A_FLEET, MOST_COMMANDS_REMEMBERED, MOST_PAUSES};
 
 /// How far the clock of who pauses something may be ahead, beyond the longest pause.
 const CLOCK_SLACK: SignedDuration = SignedDuration::from_hours(1);
 
 /// A pause.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Pause {
     /// What is paused.
+    #[serde(flatten)]
     pub target: Target,
     /// Who paused it.
+    #[serde(flatten)]
     pub by: Operator,
     /// Why, in the operator's words.
     pub reason: String,

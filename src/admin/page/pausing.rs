@@ -149,8 +149,7 @@ impl Page {
         let target =
             Target::of(scope, name).ok_or_else(|| refused(StatusCode::BAD_REQUEST, there))?;
         let status = self.status.borrow();
-        let mut paused = status.paused.iter().map(|it| Target::of(it.scope, &it.name));
-        let runs = paused.any(|it| it.as_ref() == Some(&target));
+        let runs = status.paused.iter().any(|it| it.pause.target == target);
         let may_be = self.commands.targets.contains(&target) || (is_paused && runs);
         if !may_be {
             return Err(refused(StatusCode::NOT_FOUND, there));

@@ -97,7 +97,7 @@ impl Operators<'_> {
     async fn list(&self, json: bool, now: Timestamp) -> Result<(), Failed> {
         let paused = self.read(now).await?;
         if json {
-            print_json(&Listed { pauses: paused.iter().map(ListedPause::from).collect() });
+            print_json(&Listed { pauses: paused });
         } else if paused.is_empty() {
             print_line("nothing is paused");
         } else {
@@ -152,32 +152,6 @@ fn line(pause: &Pause) -> String {
 }
 
 #[derive(Serialize)]
-struct Listed<'a> {
-    pauses: Vec<ListedPause<'a>>,
-}
-
-#[derive(Serialize)]
-struct ListedPause<'a> {
-    scope: &'static str,
-    name: &'a str,
-    by: &'a str,
-    via: Via,
-    reason: &'a str,
-    since: Timestamp,
-    until: Timestamp,
-}
-
-impl<'a> From<&'a Pause> for ListedPause<'a> {
-    fn from(pause: &'a Pause) -> Self {
-        let Pause { target, by, reason, since, until } = pause;
-        Self {
-            scope: target.scope(),
-            name: target.name(),
-            by: &by.name,
-            via: by.via,
-            reason,
-            since: *since,
-            until: *until,
-        }
-    }
+struct Listed {
+    pauses: Vec<Pause>,
 }

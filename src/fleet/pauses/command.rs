@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::Target;
 use crate::limits::{
     CLOCKS_DIFFER, LONGEST_COMMAND, LONGEST_COMMAND_ID, LONGEST_FLEET, LONGEST_OPERATOR,
     LONGEST_PAUSE_OF_A_FLEET, LONGEST_PAUSED_NAME, LONGEST_REASON,
@@ -14,59 +15,6 @@ use crate::untrusted::one_line;
 
 /// The version of the format. Commands of others are ignored.
 const VERSION: u32 = 1;
-
-/// What is paused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Target {
-    /// Every source.
-    Everything,
-    /// The source of this name.
-    Source(String),
-    /// The topic with this ARN.
-    Topic(String),
-}
-
-impl Target {
-    /// Its kind, as metrics, JSON and the page have it.
-    #[must_use]
-    pub const fn scope(&self) -> &'static str {
-        match self {
-            Self::Everything => "all",
-            Self::Source(_) => "source",
-            Self::Topic(_) => "topic",
-        }
-    }
-
-    /// Its name; empty for everything.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Everything => "",
-            Self::Source(name) | Self::Topic(name) => name,
-        }
-    }
-
-    /// The target of a scope and a name.
-    #[must_use]
-    pub fn of(scope: &str, name: &str) -> Option<Self> {
-        match (scope, name) {
-            ("all", "") => Some(Self::Everything),
-            ("source", name) if !name.is_empty() => Some(Self::Source(name.to_owned())),
-            ("topic", name) if !name.is_empty() => Some(Self::Topic(name.to_owned())),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for Target {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everything => f.write_str("everything"),
-            Self::Source(name) => write!(f, "source {name}"),
-            Self::Topic(arn) => write!(f, "topic {arn}"),
-        }
-    }
-}
 
 /// By which way a command was given, which tells how sure it is who did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,9 +27,10 @@ pub enum Via {
 }
 
 /// Who gave a command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Operator {
     /// A user and a host, or the name of a token.
+    #[serde(rename = "by")]
     pub name: String,
     /// How that is known.
     pub via: Via,

@@ -9,7 +9,7 @@ pub(super) fn point(paused: &PausedNow) -> Point {
     Point {
         section: Section::Paused,
         what: paused.what(),
-        since: Some(paused.since),
+        since: Some(paused.pause.since),
         what_to_do: "no action is needed: it ends by itself at that time; to end it now, resume it on this page, or with \
                      `event-pusher-sns fleet resume`"
             .to_owned(),
@@ -18,20 +18,17 @@ pub(super) fn point(paused: &PausedNow) -> Point {
 
 /// Where nothing else is to be said.
 pub(super) fn title(paused: &[PausedNow]) -> String {
-    if paused.iter().any(|it| it.scope == "all") {
+    if paused.iter().any(|it| it.pause.target == Target::Everything) {
         return "Everything is paused by an operator".to_owned();
     }
     match paused {
-        [one] => {
-            let target = Target::of(one.scope, &one.name);
-            let short = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
-            match target {
-                Some(Target::Topic(arn)) => {
-                    format!("Topic {} is paused by an operator", short(&arn))
-                }
-                _ => format!("Source {} is paused by an operator", one.name),
+        [one] => match &one.pause.target {
+            Target::Topic(arn) => {
+                let name = arn.rsplit(':').next().unwrap_or_default();
+                format!("Topic {name} is paused by an operator")
             }
-        }
+            other => format!("Source {} is paused by an operator", other.name()),
+        },
         many => format!("{} topics and sources are paused by operators", many.len()),
     }
 }
