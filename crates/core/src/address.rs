@@ -14,6 +14,7 @@ pub use self::endpoint::{collector, faults as endpoint_faults, parse as endpoint
 pub use self::format::{TextFault, checked, faults, trimmed};
 
 use crate::limits::{LONGEST_FLEET, LONGEST_SHORT};
+use crate::untrusted::one_line;
 
 /// Checks the name of an exchange or a queue of AMQP 0-9-1.
 ///
@@ -54,6 +55,13 @@ pub fn check_queue_name(name: &str) -> Result<(), (&'static str, &'static str)> 
 pub fn check_fleet_name(name: &str) -> Result<(), (&'static str, &'static str)> {
     if name.len() > LONGEST_FLEET {
         return Err(("has more than 100 bytes, and other names begin with it", "shorten it"));
+    }
+    // Commands and reports have the name as they would be shown.
+    if one_line(name, LONGEST_FLEET) != name {
+        return Err((
+            "has an invisible character, or more than one blank between words",
+            "leave that out",
+        ));
     }
     check_queue_name(name)
 }
@@ -104,7 +112,9 @@ mod tests {
     fn a_fleet_has_a_name_with_room_for_what_follows_it() {
         assert_eq!(check_fleet_name("event-pusher"), Ok(()));
         assert_eq!(check_fleet_name(&"f".repeat(LONGEST_FLEET)), Ok(()));
-        for wrong in ["", "amq.fleet", " fleet", &"f".repeat(LONGEST_FLEET + 1)] {
+        for wrong in
+            ["a  b", "a\u{202e}b", "", "amq.fleet", " fleet", &"f".repeat(LONGEST_FLEET + 1)]
+        {
             assert!(check_fleet_name(wrong).is_err(), "{wrong:?}");
         }
         let queue = format!("{}.fleet.{:016x}", "f".repeat(LONGEST_FLEET), 0);

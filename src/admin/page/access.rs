@@ -89,7 +89,7 @@ const FOREIGN_SITE: Refusal = Refusal(
 );
 const WRONG_TOKEN: Refusal = Refusal(
     StatusCode::UNAUTHORIZED,
-    "wrong token; the token is the value of admin.token in the worker's configuration",
+    "wrong token; the token is the value of admin.token, or of an operator's in admin.tokens, in the worker's configuration",
 );
 const NO_TOKEN: Refusal = Refusal(
     StatusCode::FORBIDDEN,
@@ -103,8 +103,8 @@ const SHORT_TOKEN: Refusal = Refusal(
 );
 const LOG_IN: Refusal = Refusal(
     StatusCode::UNAUTHORIZED,
-    "dead letters are shown only with the token: log in first, or send `Authorization: Bearer TOKEN`; the token is the \
-     value of admin.token",
+    "this is shown and done only with a token: log in first, or send `Authorization: Bearer TOKEN`; the token is the value of \
+     admin.token, or of an operator's in admin.tokens",
 );
 const TOO_MANY_TRIES: Refusal = Refusal(
     StatusCode::TOO_MANY_REQUESTS,

@@ -194,7 +194,9 @@ impl Canary {
         for queue in &self.queues {
             match publisher.queue_state(queue).await {
                 Ok(state) if state.consumers == 0 => {
-                    let why = format!("no worker consumes from queue `{queue}`; start one");
+                    let why = format!(
+                        "no worker consumes from queue `{queue}`; start one, or resume the source if it is paused (`event-pusher-sns fleet pauses`)"
+                    );
                     return Some((why, !state.is_doubtful()));
                 }
                 Ok(state) if state.ready > 0 => {

@@ -57,7 +57,7 @@ impl ControlFollower {
                     tracing::warn!(
                         event = "pausing_impossible",
                         %error,
-                        "the worker can't be paused: operators' commands can't be read; `check` names the missing permission"
+                        "the worker can't be paused: operators' commands can't be read; correct what the error names (`check` names each missing permission)"
                     );
                 }
                 match error {
