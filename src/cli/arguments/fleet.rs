@@ -82,18 +82,19 @@ Examples:
   event-pusher-sns fleet pause --topic rooms --for 30m --reason \"the subscriber is being moved\"
   event-pusher-sns fleet pause --all --reason \"wrong rules were deployed\"
 
-Returns when RabbitMQ has the command safe; the workers follow within two seconds, and those that start
-later, too. A second pause of the same target replaces the first. Events of a paused topic wait as those
-of a held one do; a paused source takes no events from its queue.
+Returns when RabbitMQ has the command safe; the workers follow within two seconds, and those that
+start later, too. A second pause of the same target replaces the first. Events of a paused topic
+wait as those of a held one do; a paused source takes no events from its queue.
 
-Exit status: 0 paused; 1 RabbitMQ did not take the command, or too many pauses run; 2 wrong arguments, or
-no such topic or source.";
+Exit status: 0 paused; 1 RabbitMQ did not take the command, or too many pauses run; 2 wrong
+arguments, or no such topic or source.";
 
 const RESUME_HELP: &str = "\
-Ends the pause of just this target: to resume a topic doesn't resume everything, nor the other way round.
+Ends the pause of just this target: to resume a topic doesn't resume everything, nor the other way
+round.
 
-Exit status: 0 resumed, or not paused; 1 RabbitMQ did not take the command; 2 wrong arguments, or no such
-topic or source.";
+Exit status: 0 resumed, or not paused; 1 RabbitMQ did not take the command; 2 wrong arguments, or no
+such topic or source.";
 
 const PAUSES_HELP: &str = "\
 Exit status: 0 success, also if nothing is paused; 1 what is paused can't be read.";
