@@ -13,12 +13,12 @@
 
 mod authority;
 mod node;
+mod spare;
 mod supervised;
 
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use authority::Authority;
 pub use node::free_port;
@@ -29,6 +29,9 @@ use super::{PATIENCE, Version, wait_for};
 
 /// How to get what is missing.
 const INSTALL: &str = "fetch it with `scripts/services install`";
+
+/// The plugin that partitions need.
+const HASH: &str = "rabbitmq_consistent_hash_exchange";
 
 /// The limit with which dead-letter queues are declared.
 const UNLIMITED: u32 = 1_000_000_000;
@@ -43,80 +46,18 @@ pub struct OwnBroker {
     _epmd: Supervised,
 }
 
-/// A node that several tests share, one after the other where they must.
-struct Spare {
-    broker: OnceCell<OwnBroker>,
-    /// Held for writing while everybody on it would feel what is done.
-    use_of: RwLock<()>,
-}
-
-impl Spare {
-    const fn new() -> Self {
-        Self { broker: OnceCell::const_new(), use_of: RwLock::const_new(()) }
-    }
-
-    fn of(version: Version) -> &'static Self {
-        static OLDEST: Spare = Spare::new();
-        static NEWEST: Spare = Spare::new();
-        match version {
-            Version::Oldest => &OLDEST,
-            Version::Newest => &NEWEST,
-        }
-    }
-
-    async fn broker(&self, version: Version) -> &OwnBroker {
-        self.broker.get_or_init(|| OwnBroker::start(1, version)).await
-    }
-}
-
 impl OwnBroker {
     pub async fn single() -> Self {
-        Self::start(1, Version::of_this_run().await).await
+        Self::start(1, Version::of_this_run().await, &[HASH]).await
     }
 
     pub async fn cluster() -> Self {
-        Self::start(3, Version::of_this_run().await).await
+        Self::start(3, Version::of_this_run().await, &[HASH]).await
     }
 
-    /// A node that is there for whoever needs to do to it what does not touch the others on it.
-    pub async fn shared() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        Self::shared_of(Version::of_this_run().await).await
-    }
-
-    /// The same of the oldest RabbitMQ that is promised to work, whatever this run is on.
-    pub async fn oldest() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        Self::shared_of(Version::Oldest).await
-    }
-
-    /// And of the newest.
-    pub async fn newest() -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        Self::shared_of(Version::Newest).await
-    }
-
-    async fn shared_of(version: Version) -> (&'static Self, RwLockReadGuard<'static, ()>) {
-        let spare = Spare::of(version);
-        let guard = spare.use_of.read().await;
-        (spare.broker(version).await, guard)
-    }
-
-    /// The node of the newest RabbitMQ while nobody else uses it. Leave it as you have found it.
-    pub async fn newest_alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        Self::alone_of(Version::Newest).await
-    }
-
-    /// The same node while nobody else uses it. Leave it as you have found it.
-    pub async fn alone() -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        Self::alone_of(Version::of_this_run().await).await
-    }
-
-    async fn alone_of(version: Version) -> (&'static Self, RwLockWriteGuard<'static, ()>) {
-        let spare = Spare::of(version);
-        let guard = spare.use_of.write().await;
-        (spare.broker(version).await, guard)
-    }
-
-    async fn start(count: usize, version: Version) -> Self {
+    async fn start(count: usize, version: Version, plugins: &[&'static str]) -> Self {
         let place = Place::new(version);
+        place.write_plugins(plugins);
         let authority = Authority::create(&place.folder);
         // Started by us, not by the first node, it ends with us too; it removes the folder.
         let epmd = Supervised::start_last(&place.epmd(), &place.folder);
@@ -124,7 +65,7 @@ impl OwnBroker {
         let names: Vec<_> = ports.iter().map(Ports::node_name).collect();
         let nodes: Vec<_> =
             ports.into_iter().map(|ports| Node::new(&place, ports, &names)).collect();
-        let plugins = tokio::sync::Mutex::default();
+        let plugins = tokio::sync::Mutex::new(plugins.iter().copied().collect());
         let broker = Self { nodes, place, authority, plugins, _epmd: epmd };
         join_all(broker.nodes.iter().map(|node| node.start(&broker.place))).await;
         broker
@@ -180,11 +121,10 @@ impl OwnBroker {
         let mut plugins = self.plugins.lock().await;
         plugins.insert(plugin);
         let names: Vec<_> = plugins.iter().copied().collect();
-        let (names, file) = (names.join(", "), self.place.plugins());
-        std::fs::write(&file, format!("[{names}].\n")).unwrap();
+        self.place.write_plugins(&names);
         let ensure = format!(
             "rabbit:await_startup(), {{ok, _, _}} = rabbit_plugins:ensure(\"{}\").",
-            file.display()
+            self.place.plugins().display()
         );
         self.eval(0, &ensure).await;
     }

@@ -46,14 +46,16 @@ impl Place {
         fs::write(&cookie, COOKIE).unwrap();
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).unwrap();
         let (epmd, asking) = (free_port(), tokio::sync::Mutex::default());
-        let place = Self { folder, prefix, version, epmd, asking };
-        fs::write(place.plugins(), "[].\n").unwrap();
-        place
+        Self { folder, prefix, version, epmd, asking }
     }
 
     /// The file that names the plugins that nodes have.
     pub(super) fn plugins(&self) -> PathBuf {
         self.folder.join("plugins")
+    }
+
+    pub(super) fn write_plugins(&self, names: &[&str]) {
+        fs::write(self.plugins(), format!("[{}].\n", names.join(", "))).unwrap();
     }
 
     /// A program of Erlang's or RabbitMQ's, with an environment that is ours alone.
