@@ -166,7 +166,10 @@ async fn dead_letters(
 ) -> ExitCode {
     start_logging(&config, filter);
     match stop_on_signals() {
-        Ok(stop) => dead_letters::run(command, &config, plugins, worker_name(), &stop).await.into(),
+        Ok(stop) => {
+            let who = dead_letters::Who { name: worker_name(), user: user_and_host() };
+            dead_letters::run(command, &config, plugins, who, &stop).await.into()
+        }
         Err(error) => cannot_start(&error, FAILED),
     }
 }

@@ -11,6 +11,7 @@ mod count;
 mod dry_run;
 mod export;
 mod filter;
+mod filter_words;
 mod import;
 mod json;
 pub(crate) mod letter;
@@ -22,6 +23,7 @@ mod selector;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::io;
 use std::sync::Arc;
@@ -45,7 +47,9 @@ pub use summary::{Group, Summary};
 use self::archive::ArchiveError;
 use self::reading::Reading;
 use self::selector::{Keep, LetterSelector};
+use self::turn::Turn;
 use crate::config::Amqp;
+use crate::fleet::SharedMembers;
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::{QueueBrowser, WaitOptions};
 use crate::rabbitmq::connection::Broker;
@@ -59,6 +63,10 @@ pub struct DeadLetters {
     broker: Broker,
     sources: Sources,
     wait_options: WaitOptions,
+    /// What is heard of the fleet, and told to it.
+    fleet: Option<SharedMembers>,
+    /// Whether an operation waits in line.
+    in_line: watch::Sender<bool>,
 }
 
 /// For another look to end, unless told otherwise.
@@ -76,6 +84,9 @@ pub enum DeadLettersError {
     /// What is imported from.
     #[error("{0}")]
     Archive(#[from] ArchiveError),
+    /// A replay has the letters, whose one it is, if that is known, and how far.
+    #[error("{0}")]
+    Replaying(String),
     /// The operation was told to stop.
     #[error("stopped before it had finished")]
     Stopped,
@@ -119,7 +130,14 @@ impl DeadLetters {
     pub fn new(amqp: Amqp, name: String) -> Self {
         let sources = Sources::new(&amqp);
         let wait_options = WaitOptions { patience: PATIENCE_WITH_OTHERS, waits: Arc::new(|_| {}) };
-        Self { broker: Broker::new(amqp, name), sources, wait_options }
+        let (broker, in_line) = (Broker::new(amqp, name), watch::Sender::new(false));
+        Self { broker, sources, wait_options, fleet: None, in_line }
+    }
+
+    /// The dead letters of a fleet: a replay is told to it, and who runs another one is heard of it.
+    #[must_use]
+    pub fn in_fleet(self, fleet: Option<SharedMembers>) -> Self {
+        Self { fleet, ..self }
     }
 
     /// With so much patience until another browser of the queue has ended; `waits` is told when such a wait begins and ends.
@@ -149,9 +167,19 @@ impl DeadLetters {
         &self,
         filter: &Filter,
         stop: &Stop,
+        show: impl FnMut(&Letter),
+    ) -> Result<BrowseCounts, DeadLettersError> {
+        self.list_in_turn(Turn::Patient, filter, stop, show).await
+    }
+
+    async fn list_in_turn(
+        &self,
+        turn: Turn,
+        filter: &Filter,
+        stop: &Stop,
         mut show: impl FnMut(&Letter),
     ) -> Result<BrowseCounts, DeadLettersError> {
-        let mut reading = self.read(filter, Keep::Nothing, stop).await?;
+        let mut reading = self.read(turn, filter, Keep::Nothing, stop).await?;
         let read = async {
             while let Some((_, seen)) = reading.next().await? {
                 if seen.matches {
@@ -174,7 +202,7 @@ impl DeadLetters {
         /// A name that means more letters than one can mean very many.
         const MOST: usize = 10;
         let filter = Filter { ids: vec![name.to_owned()], ..Filter::default() };
-        let mut reading = self.read(&filter, Keep::SomeOf, stop).await?;
+        let mut reading = self.read(Turn::Patient, &filter, Keep::SomeOf, stop).await?;
         let mut found = Vec::new();
         let read = async {
             while let Some((_, seen)) = reading.next().await? {
@@ -205,8 +233,8 @@ impl DeadLetters {
         stop: &Stop,
         may: impl AsyncFnOnce(u64) -> bool,
     ) -> Result<Discarded, DeadLettersError> {
-        let mut reading =
-            self.read(filter, Keep::Nothing, stop).await?.excluding_claimed_times(filter);
+        let reading = self.read(Turn::NotBehindReplay, filter, Keep::Nothing, stop).await?;
+        let mut reading = reading.excluding_claimed_times(filter);
         let discard = async {
             let mut tags = Vec::new();
             while let Some((tag, seen)) = reading.next().await? {
@@ -223,6 +251,7 @@ impl DeadLetters {
 
     async fn read(
         &self,
+        turn: Turn,
         filter: &Filter,
         keep: Keep,
         stop: &Stop,
@@ -230,8 +259,12 @@ impl DeadLetters {
         let selector = Arc::new(LetterSelector::new(self.sources.clone(), filter.clone(), keep));
         let reading = Arc::clone(&selector);
         let mut stop = stop.clone();
+        let opening = self.in_turn(turn, async |wait_options| {
+            let read = move |message| reading.read(message);
+            Ok(QueueBrowser::open(&self.broker, self.queue(), wait_options, read).await?)
+        });
         let browser = tokio::select! {
-            browser = QueueBrowser::open(&self.broker, self.queue(), &self.wait_options, move |message| reading.read(message)) => browser?,
+            browser = opening => browser?,
             () = stopped(&mut stop) => return Err(DeadLettersError::Stopped),
         };
         selector.begin();

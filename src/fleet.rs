@@ -8,7 +8,10 @@ mod members;
 pub mod pauses;
 mod picture;
 mod rates;
+mod replay;
+mod replays;
 mod report;
+mod said;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +20,9 @@ pub use self::ignored::Ignored;
 pub use self::members::{Link, Members};
 pub use self::picture::{LinkShown, Picture, Sums, Worker};
 pub use self::rates::{RateWindow, Rates};
+pub use self::replay::{OperatorReport, ReplayReport, Replaying};
 pub use self::report::{Books, Hold, LEFT, Report, Requests, SourceReport};
+pub use self::said::Said;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -99,7 +99,8 @@ impl Page {
         let about = About::new(&setup.config, &setup.name);
         let access = AccessControl::new(&setup.config.admin);
         let commands = pausing::Commands::new(&setup.config, &setup.name);
-        let context = OperatorContext::new(setup.config, setup.router, setup.name);
+        let fleet = setup.fleet.clone();
+        let context = OperatorContext::new(setup.config, setup.router, setup.name, fleet);
         let watching = watchers.subscribe();
         let (jobs, running_jobs) = DeadLetterJobs::new(context, watching, setup.stop, setup.busy);
         let page = Arc::new(Self {

@@ -2,6 +2,7 @@
 
 mod archive;
 mod discard;
+mod in_fleet;
 mod list;
 mod progress;
 mod replay;
@@ -21,12 +22,20 @@ use crate::text::printable;
 /// For another look or replay to end. A long replay takes longer; whoever waits can see it and stop.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_mins(10);
 
+/// Who runs a command.
+pub(crate) struct Who {
+    /// How its connections show on RabbitMQ's side.
+    pub(crate) name: String,
+    /// User and host, as the command line says.
+    pub(crate) user: String,
+}
+
 /// Carries a command out, and reports on it.
 pub(crate) async fn run(
     command: arguments::DeadLetters,
     config: &Config,
     plugins: &Plugins,
-    name: String,
+    who: Who,
     stop: &Stop,
 ) -> ExitStatus {
     if let arguments::DeadLetters::Discard { filter, all: false, .. } = &command
@@ -41,8 +50,9 @@ pub(crate) async fn run(
         }
     }
     let queue = config.amqp.dead_letter_queue.clone();
-    let dead_letters = DeadLetters::new(config.amqp.clone(), name);
-    let dead_letters = dead_letters.waiting(PATIENCE_WITH_OTHERS, move |waits| {
+    let (members, part) = (in_fleet::members(config), in_fleet::Part::of(&command));
+    let dead_letters = DeadLetters::new(config.amqp.clone(), who.name.clone());
+    let dead_letters = dead_letters.in_fleet(members.clone()).waiting(PATIENCE_WITH_OTHERS, move |waits| {
         if waits {
             print_error(&format!(
                 "waiting: another command, the operator's page or another consumer is reading `{queue}`; this command \
@@ -50,8 +60,25 @@ pub(crate) async fn run(
             ));
         }
     });
+    let in_line = dead_letters.in_line();
     let context = CommandContext { dead_letters, config, stop };
-    let ended = match command {
+    let working = Box::pin(carry_out(command, &context, plugins));
+    let ended = match members {
+        Some(members) => in_fleet::work(part, working, in_line, members, config, who).await,
+        None => working.await,
+    };
+    ended.unwrap_or_else(|trouble| {
+        explain(&trouble);
+        ExitStatus::Failed
+    })
+}
+
+async fn carry_out(
+    command: arguments::DeadLetters,
+    context: &CommandContext<'_>,
+    plugins: &Plugins,
+) -> Result<ExitStatus, DeadLettersError> {
+    match command {
         arguments::DeadLetters::List { filter, each, json } => {
             context.list(filter.into(), each, json).await
         }
@@ -67,11 +94,7 @@ pub(crate) async fn run(
             let filter = Filter { claimed_times, ..filter.into() };
             context.discard(filter, yes, export.as_deref()).await
         }
-    };
-    ended.unwrap_or_else(|trouble| {
-        explain(&trouble);
-        ExitStatus::Failed
-    })
+    }
 }
 
 /// What is said of a `discard` that would take everything.

@@ -6,6 +6,7 @@ use super::archive::Writer;
 use super::filter::Filter;
 use super::reading::Reading;
 use super::selector::Keep;
+use super::turn::Turn;
 use super::{BrowseCounts, DeadLetters, DeadLettersError, Discarded, Stop};
 
 /// Bytes of a part of an archive, unless a letter is larger.
@@ -23,7 +24,7 @@ impl DeadLetters {
         stop: &Stop,
         to: impl Write,
     ) -> Result<BrowseCounts, DeadLettersError> {
-        let mut reading = self.read(filter, Keep::All, stop).await?;
+        let mut reading = self.read(Turn::Patient, filter, Keep::All, stop).await?;
         let exported = write(&mut reading, Writer::new(to, self.queue())).await;
         reading.browser.close().await;
         exported.map(|_| reading.counts)
@@ -41,7 +42,7 @@ impl DeadLetters {
         stop: &Stop,
         mut send: impl AsyncFnMut(Vec<u8>) -> std::io::Result<()>,
     ) -> Result<BrowseCounts, DeadLettersError> {
-        let mut reading = self.read(filter, Keep::All, stop).await?;
+        let mut reading = self.read(Turn::Patient, filter, Keep::All, stop).await?;
         let export = async {
             let mut writer = Writer::new(Vec::new(), self.queue())?;
             while let Some((_, seen)) = reading.next().await? {
@@ -74,7 +75,8 @@ impl DeadLetters {
         safe: impl FnOnce(W) -> std::io::Result<()>,
         may: impl AsyncFnOnce(u64) -> bool,
     ) -> Result<Discarded, DeadLettersError> {
-        let mut reading = self.read(filter, Keep::All, stop).await?.excluding_claimed_times(filter);
+        let reading = self.read(Turn::NotBehindReplay, filter, Keep::All, stop).await?;
+        let mut reading = reading.excluding_claimed_times(filter);
         let discard = async {
             let (to, tags) = write(&mut reading, Writer::new(to, self.queue())).await?;
             safe(to)?;

@@ -8,7 +8,8 @@ use tokio::task::yield_now;
 
 use super::archive::{ArchiveError, ArchiveReader};
 use super::filter::Filter;
-use super::letter::LetterId;
+use super::letter::{Letter, LetterId};
+use super::turn::Turn;
 use super::{DeadLetters, DeadLettersError, Stop, stopped};
 use crate::outcome::SourceError;
 use crate::rabbitmq::message::Message;
@@ -62,9 +63,9 @@ impl DeadLetters {
         }
         from.seek(SeekFrom::Start(begin)).map_err(ArchiveError::Io)?;
         let mut there: HashMap<LetterId, u64> = HashMap::new();
-        let counts = self
-            .list(&Filter::default(), stop, |letter| *there.entry(letter.id).or_default() += 1)
-            .await?;
+        let see = |letter: &Letter| *there.entry(letter.id).or_default() += 1;
+        let all = Filter::default();
+        let counts = self.list_in_turn(Turn::NotBehindReplay, &all, stop, see).await?;
         if counts.unseen > 0 {
             let unseen = format!(
                 "{} letters in `{}` could not be read, so it is unknown which letters are already there; try again",

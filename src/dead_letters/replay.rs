@@ -4,19 +4,23 @@
 //! moment loses nothing; unacknowledged letters may then exist twice. The set is fixed at the
 //! start: letters that arrive later, or were sent by this replay, are not sent again.
 
+mod announcer;
 mod canary;
+mod report;
 mod revive;
 mod round;
 mod sample;
 mod sender;
 mod target;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use self::announcer::{Announcer, READING};
 use self::canary::Canary;
+pub use self::report::{ReplayEnd, Report};
 pub(super) use self::revive::revived_headers;
 use self::sample::{Sample, random_id};
 pub use self::target::{Address, Target};
@@ -77,83 +81,6 @@ pub struct Watching {
     pub end: Duration,
 }
 
-/// Why a replay ended.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum ReplayEnd {
-    /// All that could be sent was sent.
-    #[default]
-    Done,
-    /// It was told to.
-    Stopped,
-    /// A letter of the canary came back.
-    CanaryFailed,
-    /// Nobody can tell what became of the canary, and why.
-    CanaryUnknown(String),
-    /// Events of the canary wait for this: `service`, or the topic's ARN.
-    CanaryHeld(String),
-    /// All was sent, and events of it are known to wait for this.
-    Held(String),
-    /// As many failed as `max_failures` says.
-    TooManyFailures,
-    /// The broker's side failed.
-    Broken(String),
-}
-
-/// What a replay has done so far.
-#[derive(Debug, Clone, Default)]
-pub struct Report {
-    /// Letters that there were.
-    pub letters: u64,
-    /// Of those that there were, the ones that could not be seen; as [`super::BrowseCounts::unseen`].
-    pub unseen: u64,
-    /// Those that are meant.
-    pub matching: u64,
-    /// Those that are safe in another queue, and no longer among the dead letters.
-    pub replayed: u64,
-    /// Of the replayed, those that came back.
-    pub came_back: u64,
-    /// What those say, with numbers.
-    pub came_back_as: BTreeMap<String, u64>,
-    /// Why letters could not be sent, with numbers; they are where they were.
-    pub refused: BTreeMap<String, u64>,
-    /// What is asked for and has no effect.
-    pub remarks: Vec<String>,
-    /// What goes, or in a dry run would go, where.
-    pub plan: BTreeMap<String, u64>,
-    /// Waiting to see what becomes of what was sent.
-    pub watching: bool,
-    /// What the broker has to be rid of before it takes anything more.
-    pub blocked: Option<&'static str>,
-    /// What holds the events that were sent, `service` or a topic's ARN: the replay waits for it.
-    pub held: Option<String>,
-    /// Letters that were on their way when it was stopped: some may yet arrive, and are there twice then.
-    pub unconfirmed: u64,
-    /// Why it is over.
-    pub ended: ReplayEnd,
-    /// How long it took.
-    pub took: Duration,
-}
-
-impl Report {
-    /// Letters that are meant and still there.
-    #[must_use]
-    pub const fn left(&self) -> u64 {
-        self.matching.saturating_sub(self.replayed)
-    }
-
-    /// Whether all that was meant was replayed, nothing of it has come back, and nothing is known to be held.
-    #[must_use]
-    pub fn is_good(&self) -> bool {
-        self.ended == ReplayEnd::Done && self.left() == 0 && self.came_back == 0
-    }
-
-    /// Letters that could not be sent.
-    #[must_use]
-    pub fn refusals(&self) -> u64 {
-        self.refused.values().sum()
-    }
-}
-
 impl DeadLetters {
     /// Replays the letters that the filter means. `show` gets the report as it grows.
     ///
@@ -181,7 +108,13 @@ impl DeadLetters {
             canary: Canary::new(replay.canary, replay.watching.canary, &replay.target),
             sample: Sample::default(),
             judged: HashSet::new(),
-            report: Report::default(),
+            announcer: Announcer::new(
+                self.fleet.clone().filter(|_| !replay.dry_run),
+                self.queue(),
+                filter.words(),
+            ),
+            is_read: false,
+            report: Report { rate: replay.rate, ..Report::default() },
             show,
         };
         let mut frozen = None;
@@ -225,6 +158,9 @@ struct Run<'a, S> {
     sample: Sample,
     /// The queues of which it is known what a priority does there; `None`: those behind an exchange.
     judged: HashSet<Option<String>>,
+    announcer: Announcer,
+    /// All letters have been looked at.
+    is_read: bool,
     report: Report,
     show: S,
 }
@@ -239,7 +175,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
             self.report.came_back += 1;
             let error = letter.error.as_deref().unwrap_or_default();
             let says = format!("{}: {error}", letter.cause());
-            count(&mut self.report.came_back_as, &says);
+            report::count(&mut self.report.came_back_as, &says);
             self.shown();
         }
     }
@@ -253,22 +189,30 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     /// What has nowhere to go is none: it is known before anything is sent.
     fn exclude(&mut self, letter: LetterId, why: &str) {
         self.failed.insert(letter);
-        count(&mut self.report.refused, why);
+        report::count(&mut self.report.refused, why);
         self.shown();
     }
 
     fn shown(&mut self) {
+        self.announce();
         (self.show)(&self.report);
+    }
+
+    /// Tells the fleet how far it is.
+    fn announce(&mut self) {
+        let report = &self.report;
+        let state = match () {
+            () if !self.is_read => READING,
+            () if report.blocked.is_some() => "blocked",
+            () if report.held.is_some() => "held",
+            () if !self.canary.is_over() => "canary",
+            () if report.watching => "watching",
+            () => "sending",
+        };
+        self.announcer.tell(state, report);
     }
 
     fn has_failed_too_often(&self) -> bool {
         self.replay.max_failures.is_some_and(|most| self.report.came_back + self.failures >= most)
     }
-}
-
-/// Counts texts, of which there may be very many different ones.
-fn count(texts: &mut BTreeMap<String, u64>, text: &str) {
-    const MOST: usize = 20;
-    let text = if texts.contains_key(text) || texts.len() < MOST { text } else { "others" };
-    *texts.entry(text.to_owned()).or_default() += 1;
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::report::LEFT;
-use super::{Fingerprint, Ignored, Report};
+use super::{Fingerprint, Ignored, OperatorReport, ReplayReport, Report, Said};
 use crate::limits::{LARGEST_CLOCK_DIFFERENCE, MOST_GONE_WORKERS, MOST_WORKERS};
 
 /// A worker that has not been heard for so long is silent: some reports are missing, not one.
@@ -52,6 +52,13 @@ pub(super) struct Heard {
     pub(super) clock_ahead: i64,
 }
 
+/// A command of an operator that runs a replay.
+#[derive(Debug)]
+pub(super) struct HeardOperator {
+    pub(super) report: OperatorReport,
+    pub(super) at: Instant,
+}
+
 /// The workers of a fleet.
 #[derive(Debug)]
 pub struct Members {
@@ -59,6 +66,10 @@ pub struct Members {
     pub(super) own: Option<(Arc<Report>, Fingerprint)>,
     /// By id.
     pub(super) others: BTreeMap<String, Heard>,
+    /// Commands that run a replay, by id.
+    pub(super) operators: BTreeMap<String, HeardOperator>,
+    /// The replay that this process runs.
+    pub(super) replay: Option<ReplayReport>,
     pub(super) link: Link,
     /// Since when the link is as it is.
     pub(super) link_since: Timestamp,
@@ -77,6 +88,8 @@ impl Members {
             name: name.to_owned(),
             own: None,
             others: BTreeMap::new(),
+            operators: BTreeMap::new(),
+            replay: None,
             link: Link::Joining,
             link_since: Timestamp::now(),
             joined: None,
@@ -96,7 +109,8 @@ impl Members {
     #[must_use]
     pub fn own(&self) -> Option<Report> {
         let (report, configuration) = self.own.as_ref()?;
-        Some(Report { configuration: configuration.clone(), ..Report::clone(report) })
+        let (configuration, replay) = (configuration.clone(), self.replay.clone());
+        Some(Report { configuration, replay, ..Report::clone(report) })
     }
 
     /// Whether this worker hears the others.
@@ -116,13 +130,13 @@ impl Members {
     /// It is not believed. It is counted.
     pub fn hear(
         &mut self,
-        report: Result<(Report, bool), Ignored>,
+        said: Result<(impl Into<Said>, bool), Ignored>,
         now: Instant,
         clock: Timestamp,
     ) -> Result<(), Ignored> {
         self.forget(now);
         let heard =
-            report.and_then(|(report, is_signed)| self.believe(report, is_signed, now, clock));
+            said.and_then(|(said, is_signed)| self.believe(said.into(), is_signed, now, clock));
         if let Err(why) = heard {
             *self.ignored.entry(why).or_default() += 1;
         }
@@ -131,24 +145,43 @@ impl Members {
 
     fn believe(
         &mut self,
-        mut report: Report,
+        said: Said,
         is_signed: bool,
         now: Instant,
         clock: Timestamp,
     ) -> Result<(), Ignored> {
-        if self.own.as_ref().is_some_and(|(own, _)| own.id == report.id) {
+        let (id, sequence, at) = said.head();
+        if self.own.as_ref().is_some_and(|(own, _)| own.id == id) {
             // Its own report comes back.
             return Ok(());
         }
-        let clock_ahead = report.at.as_second().saturating_sub(clock.as_second());
+        let clock_ahead = at.as_second().saturating_sub(clock.as_second());
         if is_signed && clock_ahead.abs() > LARGEST_CLOCK_DIFFERENCE {
             return Err(Ignored::Clock);
         }
-        let of_gone = self.gone.iter().find(|(id, _)| *id == report.id).map(|(_, last)| *last);
-        let last = self.others.get(&report.id).map(|it| it.report.sequence).or(of_gone);
-        if last.is_some_and(|last| report.sequence <= last) {
+        if self.last_of(id).is_some_and(|last| sequence <= last) {
             return Err(Ignored::Old);
         }
+        match said {
+            Said::Worker(report) => self.believe_worker(*report, now, clock_ahead),
+            Said::Operator(report) => self.believe_operator(*report, now),
+        }
+    }
+
+    /// The number of the last report of a worker or an operator, also if it is gone.
+    fn last_of(&self, id: &str) -> Option<u64> {
+        let worker = self.others.get(id).map(|it| it.report.sequence);
+        let operator = || self.operators.get(id).map(|it| it.report.sequence);
+        let gone = || self.gone.iter().find(|(gone, _)| gone == id).map(|(_, last)| *last);
+        worker.or_else(operator).or_else(gone)
+    }
+
+    fn believe_worker(
+        &mut self,
+        mut report: Report,
+        now: Instant,
+        clock_ahead: i64,
+    ) -> Result<(), Ignored> {
         if report.state == LEFT {
             self.others.remove(&report.id);
             self.remember(report.id, u64::MAX);
@@ -170,17 +203,24 @@ impl Members {
             .others
             .iter()
             .filter(|(_, it)| {
-                self.silence(it, now).is_some_and(|silence| silence > it.gone_after())
+                self.silence(it.at, now).is_some_and(|silence| silence > it.gone_after())
             })
             .map(|(id, it)| (id.clone(), it.report.sequence))
             .collect();
-        for (id, last) in gone {
+        let is_gone = |it: &HeardOperator| {
+            self.silence(it.at, now).is_some_and(|silence| silence > GONE_AFTER)
+        };
+        let operators = self.operators.iter().filter(|(_, it)| is_gone(it));
+        let operators: Vec<_> =
+            operators.map(|(id, it)| (id.clone(), it.report.sequence)).collect();
+        for (id, last) in gone.into_iter().chain(operators) {
             self.others.remove(&id);
+            self.operators.remove(&id);
             self.remember(id, last);
         }
     }
 
-    fn remember(&mut self, id: String, last: u64) {
+    pub(super) fn remember(&mut self, id: String, last: u64) {
         self.gone.retain(|(it, _)| *it != id);
         if self.gone.len() >= MOST_GONE_WORKERS {
             self.gone.pop_front();
@@ -188,15 +228,15 @@ impl Members {
         self.gone.push_back((id, last));
     }
 
-    /// For how long a worker could have been heard and was not. `None`: this worker hears nobody.
-    pub(super) fn silence(&self, heard: &Heard, now: Instant) -> Option<Duration> {
-        let since = heard.at.max(self.joined?);
+    /// For how long whoever was heard then could have been heard and was not. `None`: this worker hears nobody.
+    pub(super) fn silence(&self, heard: Instant, now: Instant) -> Option<Duration> {
+        let since = heard.max(self.joined?);
         Some(now.saturating_duration_since(since))
     }
 
     /// Whether a worker is silent.
     pub(super) fn is_silent(&self, heard: &Heard, now: Instant) -> bool {
-        self.silence(heard, now).is_some_and(|silence| silence > heard.silent_after())
+        self.silence(heard.at, now).is_some_and(|silence| silence > heard.silent_after())
     }
 
     /// Workers that are heard, this one included; 0 while this one hears nobody.

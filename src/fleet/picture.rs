@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::members::{Heard, Link, Members};
-use super::{Books, Fingerprint, Rates, Report};
+use super::{Books, Fingerprint, Rates, Replaying, Report};
 
 /// Seconds by which clocks may differ without being told: reports are not older than five.
 const CLOCKS_DIFFER: i64 = 10;
@@ -27,6 +27,8 @@ pub struct Picture {
     pub workers: Vec<Worker>,
     /// Of all of them.
     pub sums: Sums,
+    /// Replays of dead letters that are running, of workers' pages and of operators' commands.
+    pub replays: Vec<Replaying>,
     /// How many workers run which version.
     pub versions: BTreeMap<String, usize>,
     /// Reports that were not believed, by reason.
@@ -106,10 +108,13 @@ impl Members {
     /// How things are now.
     #[must_use]
     pub fn picture(&self, now: Instant) -> Picture {
-        let own = self.own.iter().map(|(report, configuration)| Seen {
-            report,
-            configuration,
-            heard: None,
+        // Without a replay there is nothing to copy.
+        let replaying = self.own.as_ref().filter(|_| self.replay.is_some()).map(|(report, _)| {
+            Arc::new(Report { replay: self.replay.clone(), ..Report::clone(report) })
+        });
+        let own = self.own.iter().map(|(report, configuration)| {
+            let report = replaying.as_ref().unwrap_or(report);
+            Seen { report, configuration, heard: None }
         });
         let others = self.others.values().map(|it| Seen {
             report: &it.report,
@@ -136,6 +141,7 @@ impl Members {
             name: self.name.clone(),
             link: self.link_shown(),
             sums: Sums::of(&workers),
+            replays: self.replays(&workers, now),
             workers,
             versions,
             ignored: self.ignored.iter().map(|(why, count)| (why.label(), *count)).collect(),

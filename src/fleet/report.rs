@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{shorten, within};
-use super::{Fingerprint, Ignored, Rates};
+use super::{Fingerprint, Ignored, Rates, ReplayReport};
 use crate::limits::{
     LONGEST_FLEET_REPORT, LONGEST_OF_FLEET, MOST_COMPARED, MOST_FLEET_HOLDS, MOST_FLEET_SOURCES,
 };
@@ -53,7 +53,13 @@ pub struct Report {
     pub rates: Rates,
     /// What goes to SNS.
     pub requests: Requests,
+    /// The replay that its page runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayReport>,
 }
+
+/// State, states of sources, held topics, and whether a replay runs.
+type Essence = (String, Vec<(String, String)>, Vec<Option<String>>, bool);
 
 /// A source of a worker.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -181,15 +187,16 @@ impl Report {
         self.requests.in_flight = self.requests.in_flight.min(LARGEST);
         self.requests.limit = within(self.requests.limit);
         self.requests.throttled_per_second = within(self.requests.throttled_per_second);
+        self.replay.iter_mut().for_each(ReplayReport::bound);
         self
     }
 
-    /// What other workers are to hear at once when it changes: states, and what is held.
+    /// What other workers are to hear at once when it changes: states, what is held, and that a replay begins or ends.
     #[must_use]
-    pub fn essence(&self) -> (String, Vec<(String, String)>, Vec<Option<String>>) {
+    pub fn essence(&self) -> Essence {
         let sources = self.sources.iter().map(|it| (it.name.clone(), it.state.clone()));
         let holds = self.holds.iter().map(|it| it.topic.clone());
-        (self.state.clone(), sources.collect(), holds.collect())
+        (self.state.clone(), sources.collect(), holds.collect(), self.replay.is_some())
     }
 
     /// Seconds since the oldest delivery in flight came, of any source.

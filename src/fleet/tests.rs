@@ -1,5 +1,7 @@
 //! The merged picture, out of reports that are made up.
 
+mod replays;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

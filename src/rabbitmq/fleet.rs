@@ -4,6 +4,7 @@
 mod author;
 pub(crate) mod control;
 mod message;
+mod operator;
 mod session;
 
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
 pub(crate) use self::message::queue_prefix;
+pub(crate) use self::operator::OperatorSession;
 pub(crate) use self::session::FleetSession;
 use super::connection::{BLOCKED, Broker};
 use crate::config::Fleet;
-use crate::fleet::{Ignored, LEFT, Link, Report, SharedMembers};
+use crate::fleet::{Ignored, LEFT, Link, Report, Said, SharedMembers};
 use crate::observe::metrics::Metrics;
 use crate::outcome::SourceError;
 use crate::pause::Pauses;
@@ -155,8 +157,8 @@ impl Membership {
         }
     }
 
-    fn hear(&self, report: Result<(Report, bool), Ignored>) {
-        let heard = self.members.lock().hear(report, Instant::now(), Timestamp::now());
+    fn hear(&self, said: Result<(Said, bool), Ignored>) {
+        let heard = self.members.lock().hear(said, Instant::now(), Timestamp::now());
         if let Err(why) = heard {
             self.metrics.fleet_reports_ignored.with_label_values(&[why.label()]).inc();
         }
@@ -185,7 +187,7 @@ impl Membership {
             let every_ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
             let report =
                 Report { sequence: *sequence, at: Timestamp::now(), every_ms, ..own.clone() };
-            session.publish(&report).await?;
+            session.publish(&report.to_json()).await?;
             *last = Some((now, own));
         }
         Ok(())
@@ -196,7 +198,8 @@ impl Membership {
         if let Some(own) = own.filter(|_| !session.is_blocked()) {
             let (at, state) = (Timestamp::now(), LEFT.to_owned());
             // Who is not told finds out by itself.
-            let _ = session.publish(&Report { sequence, at, state, ..own }).await;
+            let last = Report { sequence, at, state, ..own };
+            let _ = session.publish(&last.to_json()).await;
         }
         session.close().await;
     }

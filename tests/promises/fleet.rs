@@ -1,6 +1,7 @@
 //! Workers of one fleet see each other, and nobody else speaks in their names.
 
 mod long;
+mod replays;
 mod trust;
 
 use nix::sys::signal::Signal;

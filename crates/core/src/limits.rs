@@ -174,6 +174,9 @@ pub const MOST_WORKERS: usize = 200;
 /// Workers that are gone whose last report is remembered, so that no older one is believed.
 pub const MOST_GONE_WORKERS: usize = 1000;
 
+/// Commands of operators that are heard at once. One replay of a dead-letter queue runs at a time.
+pub const MOST_OPERATORS: usize = 20;
+
 /// Bytes of a name or an error in what another worker says, and of a state.
 pub const LONGEST_OF_FLEET: usize = 300;
 

@@ -49,6 +49,8 @@ pub(super) struct ReplayRequest {
 pub(super) enum JobError {
     /// Other things are to be done first.
     Busy(&'static str),
+    /// A replay of another page, or of a command, has the letters.
+    Replaying(String),
     /// The broker's side, or whoever asked has gone.
     Failed(String),
 }
@@ -210,6 +212,7 @@ impl DeadLetterJobs {
         self.enqueue(task)?;
         match answer.await {
             Ok(Ok(done)) => Ok(done),
+            Ok(Err(DeadLettersError::Replaying(why))) => Err(JobError::Replaying(why)),
             Ok(Err(trouble)) => Err(JobError::Failed(trouble.to_string())),
             Err(_) => Err(JobError::Failed("the request was cancelled".to_owned())),
         }

@@ -213,6 +213,7 @@ fn json_response<T: Serialize>(done: Result<T, JobError>) -> Response {
     match done {
         Ok(done) => answer(&done),
         Err(JobError::Busy(why)) => failed(StatusCode::CONFLICT, why),
+        Err(JobError::Replaying(why)) => failed(StatusCode::CONFLICT, &why),
         Err(JobError::Failed(why)) => failed(StatusCode::BAD_GATEWAY, &why),
     }
 }

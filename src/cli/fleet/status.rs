@@ -117,6 +117,7 @@ fn print(picture: &Picture, arguments: StatusArguments, config: &Config) {
         return print_json(picture);
     }
     if picture.workers.is_empty() {
+        table::replays(picture).for_each(|it| print_line(&printable(&it, false)));
         let ignored: u64 = picture.ignored.values().sum();
         let why = if ignored == 0 {
             "check that they run, with the same fleet.name and virtual host, and with fleet.view = true".to_owned()

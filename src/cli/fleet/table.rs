@@ -36,6 +36,7 @@ pub(super) fn of(picture: &Picture) -> String {
             ));
         }
     }
+    lines.extend(replays(picture));
     let (sums, books) = (&picture.sums, &picture.sums.books);
     let silent =
         if sums.silent > 0 { format!(", {} of them silent", sums.silent) } else { String::new() };
@@ -65,6 +66,18 @@ pub(super) fn of(picture: &Picture) -> String {
         lines.push(format!("reports that were not believed: {}", counts(&picture.ignored)));
     }
     lines.join("\n")
+}
+
+/// A line for each replay that is running.
+pub(super) fn replays(picture: &Picture) -> impl Iterator<Item = String> {
+    picture.replays.iter().map(|it| {
+        let silent = if it.is_silent {
+            format!(" (not heard for {:.0} s)", it.heard_seconds)
+        } else {
+            String::new()
+        };
+        format!("{}{silent}", it.words())
+    })
 }
 
 /// `signature 3, user 1`.

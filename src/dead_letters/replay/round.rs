@@ -15,6 +15,7 @@ use super::revive::address;
 use super::sender::{Pending, Sender};
 use super::{Address, Report, Run};
 use crate::dead_letters::rate_limiter::RateLimiter;
+use crate::dead_letters::turn::Turn;
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::browse::reports::OutcomeReports;
 use crate::rabbitmq::priorities;
@@ -44,7 +45,8 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         let (replay, failed) = (self.id, self.failed.clone());
         let selector = LetterSelector::new(sources, self.filter.clone(), keep)
             .without(move |letter| failed.contains(&letter.id) || letter.is_of_replay(replay));
-        let (mut browser, publisher) = self.open(Arc::new(selector)).await?;
+        let (mut browser, publisher) = self.open(Arc::new(selector), frozen.is_none()).await?;
+        self.announce();
         let caught = self.scan(&mut browser, &publisher, frozen).await;
         let Scanned { pending, more, letters, .. } = match caught {
             Ok(caught) => caught,
@@ -70,17 +72,18 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     async fn open(
         &mut self,
         selector: Arc<LetterSelector>,
+        is_first: bool,
     ) -> Result<(QueueBrowser<BrowsedLetter>, ConfirmedPublisher), DeadLettersError> {
         let (broker, queue) = (&self.dead_letters.broker, self.dead_letters.queue());
-        let opening = async {
+        // One that has begun is not refused for one that came between two of its rounds.
+        let is_refused = is_first && !self.replay.dry_run;
+        let turn = if is_refused { Turn::Replay } else { Turn::Patient };
+        let opening = self.dead_letters.in_turn(turn, async |wait_options| {
             let publisher = ConfirmedPublisher::open(broker, "replays dead letters").await?;
-            let wait_options = &self.dead_letters.wait_options;
-            let browser = QueueBrowser::open(broker, queue, wait_options, move |message| {
-                selector.read(message)
-            })
-            .await?;
-            Ok::<_, DeadLettersError>((browser, publisher))
-        };
+            let read = move |message| selector.read(message);
+            let browser = QueueBrowser::open(broker, queue, wait_options, read).await?;
+            Ok((browser, publisher))
+        });
         tokio::select! {
             opened = opening => opened,
             () = stopped(&mut self.stop) => Err(DeadLettersError::Stopped),
@@ -123,6 +126,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
             confirmed = browser.confirm() => confirmed?,
             () = stopped(&mut self.stop) => return Err(DeadLettersError::Stopped),
         }
+        self.is_read = true;
         if is_first {
             (self.report.letters, self.report.unseen) = (scanned.letters, browser.unseen());
         }
@@ -162,7 +166,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         match there {
             Err(why) => self.exclude(letter.id, &why),
             Ok(address) if self.replay.dry_run => {
-                super::count(&mut self.report.plan, &address.to_string());
+                super::report::count(&mut self.report.plan, &address.to_string());
             }
             Ok(address) => match seen.message {
                 // None overtakes one that there was no room for.

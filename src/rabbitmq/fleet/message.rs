@@ -5,7 +5,7 @@ use lapin::message::Delivery;
 
 use super::author::{self, NotBelieved};
 use crate::config::{Amqp, Fleet};
-use crate::fleet::{Ignored, Report};
+use crate::fleet::{Ignored, Said};
 
 /// Milliseconds after which a report that nobody has taken is no news any more.
 const EXPIRES: &str = "5000";
@@ -29,7 +29,7 @@ pub(super) fn properties(
     author::vouched(properties, user, signature)
 }
 
-/// The report, and whether it is signed.
+/// A worker's or an operator's report, and whether it is signed.
 ///
 /// # Errors
 ///
@@ -38,11 +38,11 @@ pub(super) fn read(
     amqp: &Amqp,
     fleet: &Fleet,
     delivery: &Delivery,
-) -> Result<(Report, bool), Ignored> {
+) -> Result<(Said, bool), Ignored> {
     author::check(amqp, &delivery.properties, |key, signature| {
         key.verifies_for_fleet(signature, &fleet.name, &delivery.data)
     })?;
-    Ok((Report::read(&delivery.data)?, amqp.signing_key.is_some()))
+    Ok((Said::read(&delivery.data)?, amqp.signing_key.is_some()))
 }
 
 impl From<NotBelieved> for Ignored {

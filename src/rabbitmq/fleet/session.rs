@@ -10,7 +10,7 @@ use lapin::{Channel, Consumer, ExchangeKind};
 
 use super::message;
 use crate::config::{Amqp, Fleet};
-use crate::fleet::{Ignored, Report};
+use crate::fleet::{Ignored, Said};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::explain;
@@ -79,7 +79,7 @@ impl FleetSession {
 
     /// The next report, and whether it is signed, or why it is not believed. `None`: the session is at its end. May be
     /// dropped while it waits.
-    pub(crate) async fn next(&mut self) -> Option<Result<(Report, bool), Ignored>> {
+    pub(crate) async fn next(&mut self) -> Option<Result<(Said, bool), Ignored>> {
         match self.consumer.next().await {
             Some(Ok(delivery)) => {
                 // So that what is kept of large headers goes.
@@ -103,17 +103,17 @@ impl FleetSession {
         }))
     }
 
-    /// Sends a report to all workers. Whether they get it, they show.
+    /// Sends a report, as JSON, to all workers. Whether they get it, they show.
     ///
     /// # Errors
     ///
     /// The channel or the connection is at its end.
-    pub(crate) async fn publish(&self, report: &Report) -> Result<(), SourceError> {
-        let (exchange, body) = (self.fleet.exchange(), report.to_json());
-        let properties = message::properties(&self.amqp, &self.fleet, self.user.as_deref(), &body);
+    pub(crate) async fn publish(&self, body: &[u8]) -> Result<(), SourceError> {
+        let exchange = self.fleet.exchange();
+        let properties = message::properties(&self.amqp, &self.fleet, self.user.as_deref(), body);
         let name = exchange.as_str().into();
         let options = BasicPublishOptions::default();
-        let publishing = self.channel.basic_publish(name, "".into(), options, &body, properties);
+        let publishing = self.channel.basic_publish(name, "".into(), options, body, properties);
         bounded(&format!("exchange `{exchange}`"), publishing).await.map(drop)
     }
 

@@ -3,6 +3,7 @@
 use lapin::options::{BasicGetOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
+use serde_json::Value;
 
 use super::{member, shows, workers};
 use crate::support::{Admin, Stand, on_both_own_brokers, wait_for};
@@ -15,6 +16,9 @@ fn report(id: &str, sequence: u64) -> String {
         r#"{{"id":"{id}","sequence":{sequence},"at":"{now}","started":"{now}","every_ms":1000,"host":"made-up","version":"9.9.9","state":"ready","news":[1]}}"#
     )
 }
+
+/// What an operator's command tells of its replay.
+const OPERATOR: &str = r#"{"operator":{"id":"00000000000000bb","sequence":1,"at":"2026-01-01T00:00:00Z","by":"made-up@desk","replay":{"queue":"q","total":5}}}"#;
 
 struct Speaker<'a> {
     stand: &'a Stand,
@@ -65,6 +69,9 @@ on_both_own_brokers! {
         assert_eq!((&other["version"], &other["id"]), (&"9.9.9".into(), &ID.into()), "{other}");
         guest.says(body.as_bytes(), guest.own()).await;
         ignores(&admin, "old").await;
+        guest.says(OPERATOR.as_bytes(), guest.own()).await;
+        let fleet = shows(&admin, "an operator's replay", |it| it["replays"][0]["by"] == "made-up@desk").await;
+        assert_eq!((workers(&fleet).len(), &fleet["replays"][0]["total"]), (2, &5.into()), "{fleet}");
         worker.stop().await;
         stand.leave_nothing().await;
     }
@@ -88,9 +95,11 @@ on_both_own_brokers! {
         let channel = connection.create_channel().await.unwrap();
         let mallory = Speaker { stand: &stand, channel, user: &stand.id };
         mallory.says(report(ID, 1).as_bytes(), mallory.own()).await;
+        mallory.says(OPERATOR.as_bytes(), mallory.own()).await;
         ignores(&admin, "user").await;
         let channel = stand.another_channel().await;
         let guest = Speaker { stand: &stand, channel, user: "guest" };
+        guest.says(OPERATOR.as_bytes(), guest.own()).await;
         guest.says(report(ID, 1).as_bytes(), guest.own()).await;
         ignores(&admin, "signature").await;
         // What a worker has said, said again.
@@ -124,6 +133,7 @@ on_both_own_brokers! {
             .await;
         let fleet = shows(&admin, "two workers", |it| workers(it).len() == 2).await;
         assert!(!fleet.to_string().contains("made-up"), "{fleet}");
+        assert_eq!(fleet["replays"], Value::Array(vec![]), "{fleet}");
         one.stop().await;
         two.stop().await;
         stand.leave_nothing().await;

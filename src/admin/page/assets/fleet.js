@@ -23,6 +23,8 @@ export function show({ fleet, at }) {
   const ignored = Object.entries(fleet.ignored).map(([why, times]) => `${why.replaceAll("_", " ")} ${count(times)}`);
   const doubts = ignored.length ? `Reports that were not believed: ${ignored.join(", ")}.` : "";
   say("fleet-word", [word(fleet), ...hears, doubts].filter((it) => it).join(" "));
+  rows($("fleet-replays"), fleet.replays.map((it) => replayRow(it, at)));
+  $("fleet-replays-box").hidden = fleet.replays.length === 0;
   $("fleet-box").hidden = alone;
   $("fleet-more").hidden = alone;
   $("fleet-holds-box").hidden = !holds;
@@ -73,6 +75,16 @@ function sourceRow(worker, it, at) {
 
 function holdRow(worker, it, at) {
   return [worker.name, it.topic ?? "the service", clock(it.since, at), count(it.waiting), it.error];
+}
+
+function replayRow(it, at) {
+  const auto = it.is_auto ? "auto, now " : "";
+  return [
+    `${it.by}${it.is_this ? " (this worker)" : it.is_worker ? " (its page)" : " (command)"}`,
+    it.is_silent ? { text: `silent for ${span(it.heard_seconds)}`, class: "pill bad" } : { text: it.state, class: `pill ${it.state === "held" || it.state === "blocked" ? "attention" : "good"}` },
+    clock(it.began, at), it.total === null ? "–" : `${count(it.done)} of ${count(it.total)}`, count(it.came_back),
+    `${rate(it.rate)}/s`, it.limit === null ? "–" : `${auto}${rate(it.limit)}/s`, it.filter,
+  ];
 }
 
 function differences(it) {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::config::Config;
 use crate::dead_letters::{DeadLetters, Replay};
+use crate::fleet::SharedMembers;
 use crate::route::Router;
 
 /// How long a job waits for another reader of the queue: less than a client may wait for an answer.
@@ -29,12 +30,18 @@ pub(in super::super) struct OperatorContext {
 }
 
 impl OperatorContext {
-    pub(in super::super) fn new(config: Config, router: Router, name: String) -> Self {
+    pub(in super::super) fn new(
+        config: Config,
+        router: Router,
+        name: String,
+        fleet: Option<SharedMembers>,
+    ) -> Self {
         let waits_in_line = Arc::<AtomicBool>::default();
         let waits = Arc::clone(&waits_in_line);
         Self {
             replay: Replay::new(&config),
             dead_letters: DeadLetters::new(config.amqp, name)
+                .in_fleet(fleet)
                 .waiting(PATIENCE_WITH_OTHERS, move |it| waits.store(it, Ordering::Relaxed)),
             router,
             is_looking: Cell::new(false),
