@@ -41,7 +41,7 @@ pub use import::Imported;
 pub(crate) use json::{FoundAsJson, report_as_json};
 pub use letter::{Letter, LetterId};
 pub use provenance::{Death, LetterAuthor, Origin, Trust};
-pub use replay::{Address, Replay, ReplayEnd, Report, Target, Watching};
+pub use replay::{Address, Rate, Replay, ReplayEnd, Report, Target, Watching};
 pub use summary::{Group, Summary};
 
 use self::archive::ArchiveError;

@@ -4,6 +4,7 @@
 mod bounds;
 mod fingerprint;
 mod ignored;
+mod load;
 mod members;
 pub mod pauses;
 mod picture;
@@ -17,6 +18,7 @@ mod tests;
 
 pub use self::fingerprint::Fingerprint;
 pub use self::ignored::Ignored;
+pub use self::load::{Load, QueueLoad};
 pub use self::members::{Link, Members};
 pub use self::picture::{LinkShown, Picture, Sums, Worker};
 pub use self::rates::{RateWindow, Rates};

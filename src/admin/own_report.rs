@@ -98,6 +98,7 @@ impl OwnReports {
             rates: self.window.of(name),
             in_flight: it.in_flight.try_into().unwrap_or(0),
             backlog: it.backlog,
+            ready: it.ready.and_then(|it| it.try_into().ok()),
             ..SourceReport::default()
         };
         Report {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jid::Jid;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, Unit};
 
+use super::Rate;
 use crate::event::EventKind;
 use crate::limits::LONGEST_SHORT;
 use crate::nearest::nearest_word;
@@ -81,6 +82,14 @@ pub(crate) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// The rate of a replay: a number, or that which leaves the fleet's live events young.
+pub(crate) fn replay_rate(text: &str) -> Result<Rate, String> {
+    if text == "auto" {
+        return Ok(Rate::Auto);
+    }
+    rate(text).map(Rate::Fixed).map_err(|why| format!("{why}, or auto"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,8 +111,10 @@ mod tests {
     #[test]
     fn rates_are_numbers_for_each_second() {
         assert_eq!((rate("500/s"), rate("500"), rate("0.5/s")), (Ok(500.0), Ok(500.0), Ok(0.5)));
-        for wrong in ["", "0", "-1", "NaN", "inf", "5/m", "many"] {
-            assert!(rate(wrong).is_err(), "{wrong}");
+        assert_eq!(replay_rate("auto"), Ok(Rate::Auto));
+        assert_eq!(replay_rate("0.5/s"), Ok(Rate::Fixed(0.5)));
+        for wrong in ["", "0", "-1", "NaN", "inf", "5/m", "many", "Auto", "auto/s"] {
+            assert!(rate(wrong).is_err() && replay_rate(wrong).is_err(), "{wrong}");
         }
     }
 }

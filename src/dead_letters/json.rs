@@ -58,6 +58,8 @@ pub(crate) fn report_as_json(report: &Report) -> Json {
         "blocked": report.blocked,
         "held": report.held,
         "unconfirmed": report.unconfirmed,
+        "rate": report.rate,
+        "slowed": report.slowed,
         "ended": ended,
         "why": why,
         "seconds": report.took.as_secs_f64(),

@@ -21,6 +21,11 @@ impl RateLimiter {
         Self { interval, next: Instant::now() }
     }
 
+    /// Another rate, from the next but one on.
+    pub(crate) fn set_rate(&mut self, rate: f64) {
+        self.interval = Duration::from_secs_f64(1.0 / rate);
+    }
+
     /// Waits until the next may pass. May be dropped while it waits.
     pub(crate) async fn due(&self) {
         if self.interval > Duration::ZERO {

@@ -5,7 +5,9 @@
 //! start: letters that arrive later, or were sent by this replay, are not sent again.
 
 mod announcer;
+mod auto_rate;
 mod canary;
+mod pace;
 mod report;
 mod revive;
 mod round;
@@ -20,6 +22,8 @@ use tokio::time::Instant;
 
 use self::announcer::{Announcer, READING};
 use self::canary::Canary;
+pub use self::pace::Rate;
+use self::pace::{Pace, blind};
 pub use self::report::{ReplayEnd, Report};
 pub(super) use self::revive::revived_headers;
 use self::sample::{Sample, random_id};
@@ -42,7 +46,7 @@ pub struct Replay {
     /// How long to watch for what comes back.
     pub watching: Watching,
     /// Letters per second.
-    pub rate: Option<f64>,
+    pub rate: Rate,
     /// The priority that they are sent with; `None`: each has its own.
     pub priority: Option<u8>,
     /// Stop when so many were sent and refused, or came back. What has nowhere to go is not sent, and does not count.
@@ -63,7 +67,7 @@ impl Replay {
             target: Target::SourceQueue,
             canary: None,
             watching: Watching { canary: config.sns.longest_publish(), end: WATCH_THE_END },
-            rate: None,
+            rate: Rate::Unlimited,
             priority: None,
             max_failures: None,
             dry_run: false,
@@ -112,9 +116,12 @@ impl DeadLetters {
                 self.fleet.clone().filter(|_| !replay.dry_run),
                 self.queue(),
                 filter.words(),
+                replay.rate == Rate::Auto,
             ),
+            pace: Pace::new(replay.rate),
             is_read: false,
-            report: Report { rate: replay.rate, ..Report::default() },
+            is_blind: false,
+            report: Report { rate: Pace::new(replay.rate).limit(), ..Report::default() },
             show,
         };
         let mut frozen = None;
@@ -133,7 +140,7 @@ impl DeadLetters {
                 Err(error) => return Err(error),
             }
         }
-        run.report.took = began.elapsed();
+        (run.report.took, run.report.slowed) = (began.elapsed(), None);
         Ok(run.report)
     }
 }
@@ -159,8 +166,11 @@ struct Run<'a, S> {
     /// The queues of which it is known what a priority does there; `None`: those behind an exchange.
     judged: HashSet<Option<String>>,
     announcer: Announcer,
+    pace: Pace,
     /// All letters have been looked at.
     is_read: bool,
+    /// It was said that the automatic rate follows nobody.
+    is_blind: bool,
     report: Report,
     show: S,
 }
@@ -196,6 +206,20 @@ impl<S: FnMut(&Report)> Run<'_, S> {
     fn shown(&mut self) {
         self.announce();
         (self.show)(&self.report);
+    }
+
+    /// Adapts the rate to what the fleet says, and tells it how far this is.
+    fn tick(&mut self) {
+        let now = self.pace.tick(self.sent, self.dead_letters.fleet.as_ref());
+        let is_news = self.report.slowed != now.slowed;
+        self.report.rate = now.limit;
+        self.report.slowed = now.slowed;
+        if now.is_blind && !self.is_blind {
+            self.is_blind = true;
+            let why = self.report.slowed.as_deref().unwrap_or_default();
+            self.report.remarks.push(blind(why));
+        }
+        if is_news { self.shown() } else { self.announce() }
     }
 
     /// Tells the fleet how far it is.

@@ -249,6 +249,12 @@ impl Members {
         others + usize::from(self.own.is_some())
     }
 
+    /// Whether this worker hears the others, or why not.
+    #[must_use]
+    pub const fn link(&self) -> &Link {
+        &self.link
+    }
+
     /// Whether anybody has been heard.
     #[must_use]
     pub fn has_others(&self) -> bool {

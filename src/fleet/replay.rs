@@ -39,6 +39,9 @@ pub struct ReplayReport {
     pub limit: Option<f64>,
     /// The limit follows the fleet (`--rate auto`).
     pub is_auto: bool,
+    /// Why that limit does not rise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slowed: Option<String>,
 }
 
 /// What a command of an operator says of the replay that it runs.
@@ -76,6 +79,7 @@ impl ReplayReport {
         self.came_back = self.came_back.min(LARGEST);
         self.rate = within(self.rate);
         self.limit = self.limit.map(within);
+        self.slowed.iter_mut().for_each(shorten);
     }
 }
 
@@ -151,9 +155,10 @@ impl Replaying {
     /// How fast it is, and what bounds that; begins with a comma.
     #[must_use]
     pub fn pace(&self) -> String {
-        let ReplayReport { rate, limit, is_auto, state, .. } = &self.replay;
+        let ReplayReport { rate, limit, is_auto, slowed, state, .. } = &self.replay;
         let auto = if *is_auto { "auto, now " } else { "" };
-        let limit = limit.map(|it| format!(" (limit {auto}{it:.0}/s)")).unwrap_or_default();
+        let why = slowed.as_ref().map(|it| format!(": {it}")).unwrap_or_default();
+        let limit = limit.map(|it| format!(" (limit {auto}{it:.0}/s{why})")).unwrap_or_default();
         match state.as_str() {
             "reading" => String::new(),
             "held" | "blocked" | "watching" | "canary" => format!(", {rate:.1}/s{limit}, {state}"),

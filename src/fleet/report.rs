@@ -77,6 +77,9 @@ pub struct SourceReport {
     pub in_flight: u64,
     /// The worker's share of the events to be published.
     pub backlog: f64,
+    /// Events in its queue that no worker has been given yet, if RabbitMQ tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ready: Option<u64>,
     /// Seconds since the oldest delivery in flight came.
     pub oldest_seconds: Option<f64>,
 }
@@ -174,6 +177,7 @@ impl Report {
             source.rates.bound();
             source.in_flight = source.in_flight.min(LARGEST);
             source.backlog = within(source.backlog);
+            source.ready = source.ready.map(|it| it.min(LARGEST));
             source.oldest_seconds = source.oldest_seconds.map(within);
         }
         self.holds.truncate(MOST_FLEET_HOLDS);

@@ -1,5 +1,6 @@
 //! Workers of one fleet see each other, and nobody else speaks in their names.
 
+mod auto_rate;
 mod long;
 mod replays;
 mod trust;

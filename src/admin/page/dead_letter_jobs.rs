@@ -20,7 +20,7 @@ use tokio::time::sleep;
 pub(super) use self::context::OperatorContext;
 pub(super) use self::job::Job;
 use super::Watchers;
-use crate::dead_letters::{DeadLettersError, Filter, Stop, stopped};
+use crate::dead_letters::{DeadLettersError, Filter, Rate, Stop, stopped};
 
 /// Jobs that may wait for their turn; further ones are refused.
 const WAITING: usize = 8;
@@ -36,7 +36,7 @@ type Task = Box<dyn FnOnce(Rc<OperatorContext>) -> LocalBoxFuture<'static, ()> +
 pub(super) struct ReplayRequest {
     pub(super) filter: Filter,
     pub(super) canary: Option<u64>,
-    pub(super) rate: Option<f64>,
+    pub(super) rate: Rate,
     pub(super) max_failures: Option<u64>,
     /// Who requested it, for those who are logged in.
     pub(super) by: String,

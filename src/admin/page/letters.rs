@@ -23,9 +23,9 @@ use super::access::Principal;
 use super::dead_letter_jobs::{JobError, OperatorContext, ReplayRequest};
 use super::parsed_request::{ParsedRequest, answer, failed, refused};
 use super::{LONG_ANSWER, Page};
-use crate::dead_letters::argument_parsers::rate;
+use crate::dead_letters::argument_parsers::replay_rate;
 use crate::dead_letters::{
-    Filter, FoundAsJson, Letter, Replay, Summary, Watching, dry_run, report_as_json,
+    Filter, FoundAsJson, Letter, Rate, Replay, Summary, Watching, dry_run, report_as_json,
 };
 
 /// Rows at once.
@@ -135,11 +135,27 @@ struct ReplayBody {
     #[serde(default)]
     filter: FilterBody,
     canary: Option<u64>,
-    rate: Option<f64>,
+    rate: Option<RateBody>,
     max_failures: Option<u64>,
 }
 
+/// A number of letters a second, or `auto`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RateBody {
+    Number(f64),
+    Text(String),
+}
+
 impl ReplayBody {
+    fn rate(&self) -> Result<Rate, String> {
+        match &self.rate {
+            None => Ok(Rate::Unlimited),
+            Some(RateBody::Number(number)) => replay_rate(&number.to_string()),
+            Some(RateBody::Text(text)) => replay_rate(text),
+        }
+    }
+
     fn replay_request(
         &self,
         who: &Principal,
@@ -152,7 +168,7 @@ impl ReplayBody {
         Ok(ReplayRequest {
             filter: self.filter.parse()?,
             canary: self.canary,
-            rate: self.rate.map(|it| rate(&it.to_string())).transpose()?,
+            rate: self.rate()?,
             max_failures: self.max_failures,
             by: who.to_string(),
             peer: request.peer(),
@@ -173,10 +189,11 @@ pub(super) async fn replay(
         Ok(it) => it,
         Err(wrong) => return failed(StatusCode::BAD_REQUEST, &wrong),
     };
+    let rate = replay_request.rate.to_string();
     if let Err(not_done) = page.jobs.replay(replay_request) {
         return json_response::<()>(Err(not_done));
     }
-    let ReplayBody { filter, canary, rate, max_failures } = wanted;
+    let ReplayBody { filter, canary, max_failures, .. } = wanted;
     let peer = request.peer();
     tracing::warn!(event = "page_replay_started", %peer, by = %who, filter = filter.as_options(), canary, rate, max_failures, "replay of dead letters started from the page");
     StatusCode::ACCEPTED.into_response()

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use jid::Jid;
 use jiff::Timestamp;
 
-use crate::dead_letters::argument_parsers::{duration, id, jid, kind, moment, rate, reason};
-use crate::dead_letters::{Filter, Target, Watching};
+use crate::dead_letters::argument_parsers::{duration, id, jid, kind, moment, reason, replay_rate};
+use crate::dead_letters::{Filter, Rate, Target, Watching};
 use crate::event::EventKind;
 
 #[derive(Debug, Clone, Subcommand)]
@@ -142,6 +142,7 @@ const REPLAY_HELP: &str = "\
 Examples:
   event-pusher-sns dead-letters replay --reason retries_exhausted --dry-run
   event-pusher-sns dead-letters replay --canary 10 --canary-watch 5m --rate 500/s --max-failures 100
+  event-pusher-sns dead-letters replay --canary 10 --rate auto
   event-pusher-sns dead-letters replay --id 3f1c9a77e0b2
 
 By default a letter is sent directly to the queue that it came from, so that queues of other
@@ -187,9 +188,10 @@ pub(crate) struct ReplayArguments {
     /// no worker has reported anything
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub watch: Option<Duration>,
-    /// Maximum number of letters per second, such as 500/s
-    #[arg(long, value_name = "N/s", value_parser = rate)]
-    pub rate: Option<f64>,
+    /// Maximum number of letters per second, such as 500/s; auto: as many as leave live events young, by what the workers of the
+    /// fleet report, from 1/s to 5000/s (10/s if none is heard)
+    #[arg(long, value_name = "N/s|auto", value_parser = replay_rate)]
+    pub rate: Option<Rate>,
     /// The priority of the replayed events, 0 to 255. From RabbitMQ 4.3 on a quorum queue delivers events of a lower
     /// priority only when it has none of a higher one, and one without a priority has 4: with 0, live events go first
     #[arg(long, value_name = "N")]

@@ -33,6 +33,10 @@ impl Progress {
         if report.refusals() > 0 {
             state.push(format!("{} refused", report.refusals()));
         }
+        if let Some(why) = &report.slowed {
+            let rate = report.rate.unwrap_or_default();
+            state.push(format!("{rate:.0}/s at most: {}", printable(why, false)));
+        }
         if *watching {
             state.push("waiting to see what becomes of them".to_owned());
         }

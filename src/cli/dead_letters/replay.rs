@@ -18,7 +18,7 @@ impl CommandContext<'_> {
             target: arguments.target(),
             canary: arguments.canary,
             watching: arguments.watching(default.watching),
-            rate: arguments.rate,
+            rate: arguments.rate.unwrap_or_default(),
             priority: arguments.priority,
             max_failures: arguments.max_failures,
             dry_run: arguments.dry_run,

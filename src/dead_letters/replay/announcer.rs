@@ -28,9 +28,14 @@ pub(super) struct Announcer {
 
 impl Announcer {
     /// Nothing is told before the first [`Self::tell`]. `None`: there is nobody to tell.
-    pub(super) fn new(members: Option<SharedMembers>, queue: &str, filter: String) -> Self {
-        let queue = queue.to_owned();
-        let told = ReplayReport { queue, filter, began: Timestamp::now(), ..Default::default() };
+    pub(super) fn new(
+        members: Option<SharedMembers>,
+        queue: &str,
+        filter: String,
+        is_auto: bool,
+    ) -> Self {
+        let (queue, began) = (queue.to_owned(), Timestamp::now());
+        let told = ReplayReport { queue, filter, began, is_auto, ..Default::default() };
         Self { members, told, at: None, samples: VecDeque::new() }
     }
 
@@ -62,6 +67,7 @@ impl Announcer {
             came_back: report.came_back,
             rate,
             limit: report.rate,
+            slowed: report.slowed.clone(),
             ..self.told.clone()
         };
         members.lock().set_replay(Some(self.told.clone()));
@@ -87,7 +93,7 @@ mod tests {
     async fn the_rate_is_that_of_the_last_seconds_and_nothing_is_told_after_the_end() {
         let members = SharedMembers::new("chat");
         let mut announcer =
-            Announcer::new(Some(members.clone()), "dead", "all dead letters".to_owned());
+            Announcer::new(Some(members.clone()), "dead", "all dead letters".to_owned(), false);
         let told = || members.lock().own_replay().cloned();
         assert_eq!(told(), None);
         announcer.tell(READING, &Report::default());

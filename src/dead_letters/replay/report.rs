@@ -56,6 +56,8 @@ pub struct Report {
     pub unconfirmed: u64,
     /// The most letters a second now; `None`: as many as RabbitMQ takes.
     pub rate: Option<f64>,
+    /// Why an automatic rate does not rise.
+    pub slowed: Option<String>,
     /// Why it is over.
     pub ended: ReplayEnd,
     /// How long it took.

@@ -14,7 +14,6 @@ use super::super::{DeadLettersError, stopped};
 use super::revive::address;
 use super::sender::{Pending, Sender};
 use super::{Address, Report, Run};
-use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::dead_letters::turn::Turn;
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::browse::reports::OutcomeReports;
@@ -58,11 +57,10 @@ impl<S: FnMut(&Report)> Run<'_, S> {
         };
         // Where looking takes nearly as long as letters may be held, some are sent all the same.
         let deadline = deadline.max(Instant::now() + self.replay.hold / 4);
-        let rate_limiter = RateLimiter::new(self.replay.rate);
         // Dropped after the browser: with it goes the lock.
         let mut reports = if pending.is_empty() { None } else { self.listen(&browser).await };
         let reports = reports.as_mut();
-        let sender = Sender::new(self, &mut browser, &publisher, reports, pending, rate_limiter);
+        let sender = Sender::new(self, &mut browser, &publisher, reports, pending);
         let sent = sender.run(deadline, more).await;
         browser.close().await;
         publisher.close().await;

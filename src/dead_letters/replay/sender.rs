@@ -13,7 +13,6 @@ use super::canary::Verdict;
 use super::revive::revive;
 use super::{Address, ReplayEnd, Report, Run};
 use crate::dead_letters::letter::{Letter, LetterId};
-use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::outcome::SourceError;
 use crate::rabbitmq::browse::QueueBrowser;
 use crate::rabbitmq::browse::reports::OutcomeReports;
@@ -33,7 +32,6 @@ pub(super) struct Sender<'a, 'r, S> {
     reports: Option<&'a mut OutcomeReports>,
     pending: VecDeque<Pending>,
     in_flight: VecDeque<InFlightLetter>,
-    rate_limiter: RateLimiter,
     /// A round that sends nothing would be followed by others like it for ever.
     has_begun: bool,
     acknowledged: u64,
@@ -81,6 +79,7 @@ enum ReplayStep {
     Canary,
     HoldForgotten,
     Blocked,
+    Tick,
     Send,
 }
 
@@ -91,7 +90,6 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
         publisher: &'a ConfirmedPublisher,
         reports: Option<&'a mut OutcomeReports>,
         pending: VecDeque<Pending>,
-        rate_limiter: RateLimiter,
     ) -> Self {
         let (has_begun, acknowledged, closing, in_flight) = Default::default();
         Self {
@@ -101,7 +99,6 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             reports,
             pending,
             in_flight,
-            rate_limiter,
             has_begun,
             acknowledged,
             closing,
@@ -177,16 +174,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
 
     async fn step(&mut self, deadline: Instant) -> ReplayStep {
         let Self {
-            run,
-            browser,
-            publisher,
-            reports,
-            pending,
-            in_flight,
-            rate_limiter,
-            has_begun,
-            closing,
-            ..
+            run, browser, publisher, reports, pending, in_flight, has_begun, closing, ..
         } = self;
         let run = &mut **run;
         let is_open = closing.is_none();
@@ -213,7 +201,8 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             () = publisher.alarm().changes(blocked) => ReplayStep::Blocked,
             () = run.canary.due(), if is_open => ReplayStep::Canary,
             () = run.sample.expires() => ReplayStep::HoldForgotten,
-            () = rate_limiter.due(), if may_send => ReplayStep::Send,
+            () = run.pace.ticks() => ReplayStep::Tick,
+            () = run.pace.due(), if may_send => ReplayStep::Send,
         }
     }
 
@@ -240,6 +229,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
                     Verdict::Unknown(why) => self.close(ReplayEnd::CanaryUnknown(why)),
                 }
             }
+            ReplayStep::Tick => self.run.tick(),
             ReplayStep::Send => self.send().await?,
         }
         Ok(())
@@ -271,7 +261,7 @@ impl<'a, 'r, S: FnMut(&Report)> Sender<'a, 'r, S> {
             self.close(ReplayEnd::Stopped);
             return Ok(());
         };
-        self.rate_limiter.passed();
+        self.run.pace.passed();
         let queue = if address.exchange.is_empty() {
             Some(address.routing_key.as_str())
         } else {

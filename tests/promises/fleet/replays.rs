@@ -7,10 +7,10 @@ use super::{frame, member, shows, status, workers};
 use crate::operator::expect;
 use crate::support::{Admin, dlq, dlq_program, on_both_brokers, on_both_own_brokers, wait_for};
 
-const TOKEN: (&str, &str) = ("ADMIN__TOKEN", "planted-token-of-some-length");
+pub const TOKEN: (&str, &str) = ("ADMIN__TOKEN", "planted-token-of-some-length");
 const BEARER: &str = "Authorization: Bearer planted-token-of-some-length";
 
-fn replays(fleet: &Value) -> &Vec<Value> {
+pub fn replays(fleet: &Value) -> &Vec<Value> {
     fleet["replays"].as_array().unwrap_or_else(|| panic!("no replays: {fleet}"))
 }
 
@@ -134,7 +134,7 @@ on_both_own_brokers! {
         broker.permit_only(&stand.id, [&others, &others, &others]).await;
         let uri = format!("amqp://{}:planted@127.0.0.1:{}/%2f", stand.id, broker.port(0));
         stand.declare_all("quorum").await;
-        stand.bury_numbers(0..40).await;
+        stand.bury_numbers(0..70).await;
         let replay = |arguments: &[&str]| dlq_program(&stand, arguments).with("AMQP__URI", &uri);
         let first = replay(&["replay", "--rate", "1/s", "--watch", "0s", "--json"]).start();
         wait_for("a letter", async || (stand.ready(&stand.queue()).await > 0).then_some(())).await;
@@ -144,8 +144,11 @@ on_both_own_brokers! {
         first.signal(Signal::SIGINT);
         let report: Value = serde_json::from_str(&first.wait().await.stdout).unwrap();
         let replayed = usize::try_from(report["replayed"].as_u64().unwrap()).unwrap();
-        stand.drain(&stand.queue(), replayed).await;
-        stand.drain_dead_letters(40 - replayed).await;
+        // The rate follows nobody, and that is said.
+        let ended = replay(&["replay", "--rate", "auto", "--limit", "15", "--watch", "0s"]).run().await;
+        expect(&ended, 0, &["live events are not seen, so the rate is 10/s", "may not listen", "replayed 15 of 15"]);
+        stand.drain(&stand.queue(), replayed + 15).await;
+        stand.drain_dead_letters(70 - replayed - 15).await;
         stand.leave_nothing().await;
     }
 }

@@ -121,7 +121,7 @@ async fn a_replay_goes_by_its_order_shows_how_far_it_is_and_can_be_stopped() {
     let token = bearer();
     let bad = [
         json!({"canary": 0}),
-        json!({"rate": -1}),
+        json!({"rate": "fast"}),
         json!({"filter": {"kind": ["poke"]}}),
         json!({"filter": {"raeson": ["x"]}}),
         json!({"everything": true}),
@@ -176,7 +176,7 @@ async fn a_replay_from_the_page_stops_at_its_canary_or_at_so_many_failures() {
     sns.fail_entries(|_| Some(REFUSED));
     stand.bury_numbers(0..30).await;
     for (order, ended, most) in [
-        (json!({"canary": 3}), "canary_failed", 3),
+        (json!({"canary": 3, "rate": "auto"}), "canary_failed", 3),
         (json!({"max_failures": 2, "rate": 2}), "too_many_failures", 29),
     ] {
         let answer = admin.write("/api/dead-letters/replay", &[&bearer()], &order).await;

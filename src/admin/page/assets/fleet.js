@@ -83,7 +83,7 @@ function replayRow(it, at) {
     `${it.by}${it.is_this ? " (this worker)" : it.is_worker ? " (its page)" : " (command)"}`,
     it.is_silent ? { text: `silent for ${span(it.heard_seconds)}`, class: "pill bad" } : { text: it.state, class: `pill ${it.state === "held" || it.state === "blocked" ? "attention" : "good"}` },
     clock(it.began, at), it.total === null ? "–" : `${count(it.done)} of ${count(it.total)}`, count(it.came_back),
-    `${rate(it.rate)}/s`, it.limit === null ? "–" : `${auto}${rate(it.limit)}/s`, it.filter,
+    `${rate(it.rate)}/s`, it.limit === null ? "–" : { text: `${auto}${rate(it.limit)}/s`, title: it.slowed }, it.filter,
   ];
 }
 

@@ -1,7 +1,7 @@
 // What is done with dead letters: dry run, replay, stop, export, discard; of those that the filter finds, or of those that are
 // chosen.
 
-import { $, ask, bare, decimal, element, plural, say, send, sentence, verb, whole } from "/dom.js";
+import { $, ask, bare, decimal, element, plural, rate, say, send, sentence, verb, whole } from "/dom.js";
 import * as filter from "/filter.js";
 
 let trusted = false, planned = "", known, replaying = false, failed, look;
@@ -121,7 +121,8 @@ function step({ stopping, watching, canary, report, so }) {
   }
   if (watching) return `All sent: ${so}${back}, watching whether any is dead-lettered again`;
   if (first && replayed < first) return `Canary: ${whole(replayed)} of ${whole(first)} sent, of ${plural(matching, "dead letter")}`;
-  return `Replaying: ${so}${back}`;
+  const slowed = report.slowed ? `, at most ${rate(report.rate)}/s: ${bare(report.slowed)}` : "";
+  return `Replaying: ${so}${back}${slowed}`;
 }
 
 async function dryRun() {
@@ -153,7 +154,8 @@ async function replay(event) {
   for (const name of ["canary", "rate", "max_failures"]) {
     const text = $("order").elements[name].value.trim();
     if (!text) continue;
-    order[name] = Number(text.replaceAll(",", ""));
+    order[name] = name === "rate" && text === "auto" ? text : Number(text.replaceAll(",", ""));
+    if (order[name] === "auto") continue;
     // What is no number would go as if it were left out.
     if (!Number.isFinite(order[name])) return say("order-word", `"${text}" is not a number.`);
   }
