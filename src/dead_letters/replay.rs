@@ -210,7 +210,7 @@ impl<S: FnMut(&Report)> Run<'_, S> {
 
     /// Adapts the rate to what the fleet says, and tells it how far this is.
     fn tick(&mut self) {
-        let now = self.pace.tick(self.sent, self.dead_letters.fleet.as_ref());
+        let now = self.pace.tick(self.sent, self.sample.wait(), self.dead_letters.fleet.as_ref());
         let is_news = self.report.slowed != now.slowed;
         self.report.rate = now.limit;
         self.report.slowed = now.slowed;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::{DeadLetters, DeadLettersError};
-use crate::fleet::SharedMembers;
+use crate::fleet::{Link, SharedMembers};
 use crate::rabbitmq::browse::WaitOptions;
 
 /// Between two looks at what the fleet says.
@@ -110,11 +110,16 @@ impl DeadLetters {
     }
 
     fn unknown_holder(&self, waited: Duration) -> String {
+        let (queue, seconds) = (self.queue(), waited.as_secs());
+        let is_heard = self.fleet.as_ref().is_some_and(|it| *it.lock().link() == Link::Joined);
+        let who = if is_heard {
+            "and the fleet hears of no replay: it is an export, a discard, or a replay that may not tell"
+        } else {
+            "probably another replay, of which one runs at a time; the fleet is not heard here, so it is not known which one"
+        };
         format!(
-            "somebody else has had queue `{}` for {} s, probably another replay, of which one runs at a time; which one is not known here. \
-             `event-pusher-sns fleet status` and the page of any worker show replays; try again when it has ended",
-            self.queue(),
-            waited.as_secs()
+            "somebody else has had queue `{queue}` for {seconds} s, {who}. `event-pusher-sns fleet status` and the page of any worker \
+             show replays; try again when it has ended"
         )
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::auto_rate::{AutoRate, Slowed, WITHOUT_REPORTS};
+use super::auto_rate::{AutoRate, Seen, Slowed, WITHOUT_REPORTS};
 use crate::dead_letters::rate_limiter::RateLimiter;
 use crate::fleet::{Link, SharedMembers};
 
@@ -81,8 +81,14 @@ impl Pace {
         sleep_until(self.next).await;
     }
 
-    /// Adapts the rate, once a second. `sent`: all letters that were sent.
-    pub(super) fn tick(&mut self, sent: u32, fleet: Option<&SharedMembers>) -> PaceNow {
+    /// Adapts the rate, once a second. `sent`: all letters that were sent; `wait`: how long one of them waits for its outcome, if that is
+    /// known.
+    pub(super) fn tick(
+        &mut self,
+        sent: u32,
+        wait: Option<Duration>,
+        fleet: Option<&SharedMembers>,
+    ) -> PaceNow {
         let now = Instant::now();
         let seconds = (now + TICK).saturating_duration_since(self.next).as_secs_f64();
         let lately = f64::from(sent - std::mem::replace(&mut self.sent, sent)) / seconds.max(0.1);
@@ -93,7 +99,8 @@ impl Pace {
         };
         let load = fleet.and_then(|it| it.lock().load(std::time::Instant::now()));
         let (slowed, is_blind) = if let Some(load) = load {
-            (auto.step(now, &load, lately).as_ref().map(Slowed::to_string), false)
+            let slowed = auto.step(now, &Seen { load, wait, sent: lately });
+            (slowed.as_ref().map(Slowed::to_string), false)
         } else {
             auto.without_reports();
             let is_blind = now >= began + HEARS_WITHIN || !may_be_heard(fleet);
@@ -146,19 +153,19 @@ mod tests {
     async fn without_reports_the_rate_is_the_stated_one_and_why_is_said() {
         let mut pace = Pace::new(Rate::Auto);
         assert_eq!(pace.limit(), Some(10.0));
-        let now = pace.tick(0, None);
+        let now = pace.tick(0, None, None);
         assert_eq!((now.limit, now.is_blind), (Some(WITHOUT_REPORTS), true));
         assert!(blind(&now.slowed.unwrap()).contains("10/s: fleet.view = false"));
         // Who has just begun to listen waits with that.
         let members = SharedMembers::new("chat");
         let mut pace = Pace::new(Rate::Auto);
-        assert!(!pace.tick(0, Some(&members)).is_blind);
+        assert!(!pace.tick(0, None, Some(&members)).is_blind);
         tokio::time::advance(HEARS_WITHIN).await;
-        let now = pace.tick(0, Some(&members));
+        let now = pace.tick(0, None, Some(&members));
         assert!(now.is_blind && now.slowed.unwrap().contains("no worker of the fleet"));
         members.lock().set_link(Link::Forbidden("no".to_owned()), std::time::Instant::now());
         let mut pace = Pace::new(Rate::Auto);
-        assert!(pace.tick(0, Some(&members)).slowed.unwrap().contains("may not listen"));
+        assert!(pace.tick(0, None, Some(&members)).slowed.unwrap().contains("may not listen"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -173,15 +180,15 @@ mod tests {
         let (mut pace, mut fixed) = (Pace::new(Rate::Auto), Pace::new(Rate::Fixed(7.0)));
         for sent in 1..=10 {
             pace.ticks().await;
-            let now = pace.tick(sent * 20, Some(&members));
+            let now = pace.tick(sent * 20, None, Some(&members));
             assert!(now.slowed.is_none() && !now.is_blind, "{now:?}");
-            assert_eq!(fixed.tick(sent, Some(&members)).limit, Some(7.0));
+            assert_eq!(fixed.tick(sent, None, Some(&members)).limit, Some(7.0));
         }
         let before = pace.limit().unwrap();
         assert!(before > 20.0, "{before}");
         members.lock().set_own(report(9.0));
         pace.ticks().await;
-        let now = pace.tick(220, Some(&members));
+        let now = pace.tick(220, None, Some(&members));
         assert_eq!(now.slowed.as_deref(), Some("the oldest event in flight is 9 s old"));
         assert_eq!(pace.limit(), Some(before / 2.0));
     }

@@ -1,7 +1,7 @@
 //! Asks for the outcome of some of the events that a replay sends, so that it notices a hold: one in a second, and the
 //! last one, besides the canary. While such an event is held the replay waits, since what it sends would only wait, too.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
@@ -23,8 +23,11 @@ const MOST_OPEN: usize = 3600;
 #[derive(Debug, Default)]
 pub(super) struct Sample {
     asked: Option<Instant>,
-    /// The numbers of events that were asked for and have no outcome yet, the latest of them: of others nothing is believed.
-    open: BTreeSet<u32>,
+    /// The numbers of events that were asked for and have no outcome yet, the latest of them, and when each was sent: of others
+    /// nothing is believed.
+    open: BTreeMap<u32, Instant>,
+    /// The highest number of one that has an outcome.
+    ended: Option<u32>,
     /// The number of the one that was asked for last.
     last: Option<u32>,
     held: Option<Held>,
@@ -56,17 +59,18 @@ impl Sample {
         if self.open.len() >= MOST_OPEN {
             self.open.pop_first();
         }
-        self.open.insert(id.number);
+        self.open.insert(id.number, Instant::now());
         self.last = Some(id.number);
     }
 
     /// Takes in what a worker reports.
     pub(super) fn reported(&mut self, number: u32, report: OutcomeReport) {
-        if !self.open.contains(&number) {
+        if !self.open.contains_key(&number) {
             return;
         }
         if !matches!(report, OutcomeReport::Held(_)) {
             self.open.remove(&number);
+            self.ended = self.ended.max(Some(number));
         }
         match report {
             OutcomeReport::Held(circuit) => {
@@ -85,7 +89,15 @@ impl Sample {
 
     /// Whether nothing is known of the event that was asked for last, nor of a hold.
     pub(super) fn is_last_unknown(&self) -> bool {
-        self.held.is_none() && self.last.is_some_and(|last| self.open.contains(&last))
+        self.held.is_none() && self.last.is_some_and(|last| self.open.contains_key(&last))
+    }
+
+    /// How long an event waits for its outcome, in the queue and in a worker: the first one that was sent after one with an outcome has
+    /// waited for so long. `None`: no worker has reported an outcome.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let next = self.ended?.saturating_add(1);
+        let (_, sent) = self.open.range(next..).next().unzip();
+        Some(sent.map_or(Duration::ZERO, Instant::elapsed))
     }
 
     /// Waits until nobody has said for long that the event is held, and forgets it.
@@ -125,6 +137,7 @@ mod tests {
         sample.reported(1, held());
         assert_eq!(sample.held(), None, "nobody has asked for it");
         assert!(!sample.is_last_unknown());
+        assert_eq!(sample.wait(), None);
         (1..=3).for_each(|number| sample.sent(ReplayId { replay: 0xab, number, asks: true }));
         sample.reported(1, held());
         sample.reported(2, OutcomeReport::Published);
@@ -134,6 +147,9 @@ mod tests {
         sample.reported(1, held());
         assert_eq!(sample.held(), None, "it has an outcome");
         assert!(sample.is_last_unknown());
+        let second = Duration::from_secs(1);
+        tokio::time::advance(second).await;
+        assert_eq!(sample.wait(), Some(second), "the third one");
         sample.reported(3, held());
         assert!(!sample.is_last_unknown(), "it waits");
         sample.expires().await;
