@@ -14,6 +14,8 @@ CHECKS := check-format check-scripts check-dependencies check-lints check-docs t
 # Parts of the names of tests that take a minute or a gigabyte each: storms, kills, memory, a real XMPP server, a browser,
 # and modules named `long`.
 LONG := long:: chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
+# Those of them that need the machine for themselves.
+BUSY := partitions::long::deaths partitions::long::freeze partitions::long::holds partitions::long::nodes
 # Promises are tried on RabbitMQ 3.10 and then on 4.3, except those for which one is enough, by parts of their names: no broker
 # is asked, or it only brings the events for what is tried, which is the affair of SNS, HTTP or a script.
 ONCE := program:: try_it:: ports::publish:: memory_queue::
@@ -35,19 +37,24 @@ run: ## The worker, with config/local.toml
 	@$(CARGO) run --locked -- run
 
 ##@ Change it
-.PHONY: test unit fmt check check-long
+.PHONY: test unit fmt check check-long check-partitions
 test: ## Every test but the long ones, with the emulator and RabbitMQ 3.10, and the promises on 4.3 once more
 	@scripts/services install
 	@scripts/services run -- bash -euc '\
 		$(CARGO) test --locked --workspace -- $(LONG:%=--skip %) --skip on_4_3; \
 		$(ON_4_3) $(CARGO) test --locked --test promises -- $(LONG:%=--skip %) $(ONCE:%=--skip %) --skip on_3_10'
 
-check-long: ## The long tests: storms, kills, memory, a browser; those about the broker on RabbitMQ 3.10 and 4.3
+check-long: ## The long tests but `check-partitions`: storms, kills, memory, a browser; those about the broker on RabbitMQ 3.10 and 4.3
 	@scripts/services install
 	@scripts/services browser
 	@scripts/services run -- bash -euc '\
-		$(CARGO) test --locked --examples --test promises --test browser -- $(LONG) --skip on_4_3; \
-		$(ON_4_3) $(CARGO) test --locked --test promises -- $(LONG_ON_BOTH) --skip on_3_10'
+		$(CARGO) test --locked --examples --test promises --test browser -- $(LONG) $(BUSY:%=--skip %) --skip on_4_3; \
+		$(ON_4_3) $(CARGO) test --locked --test promises -- $(LONG_ON_BOTH) $(BUSY:%=--skip %) --skip on_3_10'
+
+check-partitions: export RUST_TEST_THREADS := 2
+check-partitions: ## Kills, freezes, holds and lost nodes with partitions, up to ten workers each, on both; CI leaves them out; 10 minutes
+	@scripts/services install
+	@scripts/services run -- $(CARGO) test --locked --test promises -- $(BUSY)
 
 unit: ## Only the tests that need no service
 	@$(CARGO) test --locked --workspace --lib --bins

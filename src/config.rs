@@ -46,8 +46,8 @@ pub use schema::{DEFAULTS, Reference, reference};
 pub(crate) use settings::ADMIN;
 pub use settings::{
     Access, Account, Admin, Amqp, Config, Effective, EmptiedTopic, ExchangeType, Fleet, Format,
-    Log, LogFormat, Ordering, Outage, Parking, QueueType, Routing, Shutdown, Sns, Source,
-    StaticCredentials, Tls, Trace,
+    Log, LogFormat, OnOrderLost, Ordering, Outage, Parking, PartitionBy, Partitioning, QueueType,
+    Routing, Shutdown, Sns, Source, StaticCredentials, Tls, Trace,
 };
 
 use crate::arn::TopicArn;

@@ -12,6 +12,7 @@ pub(crate) mod fault;
 mod fault_policy;
 pub mod hold;
 mod key_queues;
+mod lease;
 mod limit;
 mod measure;
 pub(crate) mod memory;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 pub use batch::{Batcher, Batching};
 pub use fault_policy::{FaultPolicy, Unpublished};
 pub use key_queues::{KeyQueues, Turn};
+pub use lease::Lease;
 pub use measure::PublishMetrics;
 pub use memory::MemoryTopics;
 pub use pause_gate::PauseGate;
@@ -76,9 +78,32 @@ pub trait Publish {
     }
 }
 
+/// When a delivery was taken, and how long it may be published.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// When it was taken.
+    pub at: Instant,
+    /// Of what a broker delivers to one worker alone.
+    pub lease: Option<Lease>,
+}
+
+impl Taken {
+    /// Now, and it may be published at any time.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { at: Instant::now(), lease: None }
+    }
+
+    /// The lease, while it has lapsed.
+    #[must_use]
+    pub fn lapsed_lease(&self) -> Option<&Lease> {
+        self.lease.as_ref().filter(|it| it.has_lapsed())
+    }
+}
+
 /// One attempt to publish a notification, in a request with or without others.
 pub trait Attempt {
-    /// Tries once. `taken` is when its delivery was: of those that wait, the oldest goes first.
+    /// Tries once. Of those that wait, the one that was taken first goes first.
     ///
     /// # Errors
     ///
@@ -86,7 +111,7 @@ pub trait Attempt {
     fn attempt(
         &self,
         notification: &Rc<Notification>,
-        taken: Instant,
+        taken: Taken,
     ) -> impl Future<Output = Result<MessageId, Fault>>;
 
     /// Waits until requests can carry more than what is tried now.

@@ -28,7 +28,7 @@ use crate::pipeline::worker::Stop;
 use crate::plugin::{Plugins, running};
 use crate::publish::{PauseGate, Publish};
 use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::consume::RabbitQueue;
+use crate::rabbitmq::consume::{Holds, RabbitQueue};
 use crate::rabbitmq::fleet::control::ControlFollower;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 use crate::route::Router;
@@ -202,11 +202,13 @@ async fn run_workers(config: Config, prepared: Prepared) {
     let dead_letters = DeadLetterPublisher::new(Rc::clone(&broker));
     let dead_letters = Rc::new(dead_letters.announcing(Rc::clone(&wiring.incidents)));
     let is_first = Cell::new(true);
+    let publisher = Rc::clone(&wiring.publisher);
+    let holds = Holds::new(move || !publisher.open_circuits().is_empty());
     let queue = |source: &Source, monitor: &Rc<Monitor>| {
         let letters = Rc::clone(&dead_letters);
         let queue = RabbitQueue::new(Rc::clone(&broker), source.clone(), letters);
         let queue = if is_first.replace(false) { queue.judging_dead_letters() } else { queue };
-        queue.monitored(Rc::clone(monitor))
+        queue.monitored(Rc::clone(monitor)).into_lanes(holds.clone())
     };
     let fleet = FleetThread::start(&config, members, status.subscribe(), Arc::clone(&metrics));
     wiring.run(&config, queue, stop, status).await;

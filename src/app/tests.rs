@@ -177,7 +177,7 @@ fn simulate_pausing(
     let (ask, stop) = watch::channel(false);
     let (status_sender, _status) = watch::channel(Status::starting());
     let took = under_a_paused_clock(async {
-        let queue_of = |source: &Source, _: &_| simulation.queues[&source.name].clone();
+        let queue_of = |source: &Source, _: &_| simulation.queues[&source.name].clone().into();
         let testing = async {
             test(&simulation).await;
             ask.send_replace(true);

@@ -17,7 +17,7 @@ use crate::observe::metrics::{Metrics, sum};
 use crate::observe::monitor::{Monitor, SharedDepth, SourceObservation, State};
 use crate::observe::recent::RecentErrors;
 use crate::observe::trace::{Spans, Tracer};
-use crate::pipeline::ports::Source;
+use crate::pipeline::ports::{Lanes, Source};
 use crate::pipeline::relay::Relay;
 use crate::pipeline::worker::{Stop, Worker};
 use crate::publish::hold::WaitBudget;
@@ -59,24 +59,24 @@ impl<P: Publish + 'static> Wiring<P> {
         Self { router, topics, publisher, recent, incidents, dead_letters, metrics, spans }
     }
 
-    /// Works until all sources have stopped. `queue_of` gives each its queue.
+    /// Works until all sources have stopped. `lanes_of` gives each its queues.
     pub(super) async fn run<S: Source>(
         self,
         config: &Config,
-        queue_of: impl Fn(&config::Source, &Rc<Monitor>) -> S,
+        lanes_of: impl Fn(&config::Source, &Rc<Monitor>) -> Lanes<S>,
         stop: Stop,
         status: watch::Sender<Status>,
     ) {
         let (mut workers, mut not_consumed) = (Vec::new(), Vec::new());
         for source in &config.amqp.sources {
             match config.missing_topics(source) {
-                None => workers.push(self.worker(config, source, &queue_of)),
+                None => workers.extend(self.workers(config, source, &lanes_of)),
                 Some(keys) => not_consumed.push(without_topic(source, &keys)),
             }
         }
         let pauses = Rc::clone(self.publisher.pauses());
         let status_publisher = StatusPublisher {
-            monitors: workers.iter().map(|worker| Rc::clone(&worker.monitor)).collect(),
+            monitors: monitors_of(&workers),
             not_consumed,
             publisher: self.publisher,
             topics: self.topics,
@@ -96,12 +96,13 @@ impl<P: Publish + 'static> Wiring<P> {
         self.incidents.rest(Instant::now()).iter().for_each(Announcement::log);
     }
 
-    fn worker<S: Source>(
+    /// One for each lane.
+    fn workers<S: Source>(
         &self,
         config: &Config,
         source: &config::Source,
-        queue_of: impl Fn(&config::Source, &Rc<Monitor>) -> S,
-    ) -> Worker<S, P> {
+        lanes_of: impl Fn(&config::Source, &Rc<Monitor>) -> Lanes<S>,
+    ) -> Vec<Worker<S, P>> {
         let prefetch = config.amqp.prefetch;
         let monitor = Monitor::new(&source.name, Arc::clone(&self.metrics));
         let monitor = monitor.noting(Rc::clone(&self.recent));
@@ -111,17 +112,30 @@ impl<P: Publish + 'static> Wiring<P> {
         let limit = config.sns.max_message_bytes;
         let tracer = Tracer::new(&config.trace, limit, &source.queue, self.spans.clone());
         let relay = Relay::new(source.format, Rc::clone(&self.router), Rc::clone(&self.publisher));
-        let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after)
-            .announcing(Rc::clone(&self.incidents));
-        Worker {
-            name: source.name.clone(),
-            relay: relay.traced(tracer),
-            budget: budget.with_bytes(config.amqp.in_flight_bytes_of_a_source()),
-            source: queue_of(source, &monitor),
-            monitor,
-            grace: config.shutdown.grace,
-        }
+        let relay = relay.traced(tracer);
+        let Lanes { first, others } = lanes_of(source, &monitor);
+        let worker = |(lane, prefetch, is_lane)| {
+            let budget = WaitBudget::new(source, prefetch, config.outage.hand_back_after)
+                .announcing(Rc::clone(&self.incidents));
+            Worker {
+                name: source.name.clone(),
+                relay: relay.clone(),
+                budget: budget.with_bytes(config.amqp.in_flight_bytes_of_a_source()),
+                source: lane,
+                monitor: Rc::clone(&monitor),
+                grace: config.shutdown.grace,
+                is_lane,
+            }
+        };
+        let others = others.into_iter().map(|(lane, prefetch)| (lane, prefetch, true));
+        std::iter::once((first, prefetch, false)).chain(others).map(worker).collect()
     }
+}
+
+/// Lanes of a source share one.
+fn monitors_of<S, P>(workers: &[Worker<S, P>]) -> Vec<Rc<Monitor>> {
+    let whole = workers.iter().filter(|worker| !worker.is_lane);
+    whole.map(|worker| Rc::clone(&worker.monitor)).collect()
 }
 
 /// Says why nothing is consumed from a source.

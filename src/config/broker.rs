@@ -1,5 +1,7 @@
 //! What belongs together in `[amqp]`.
 
+mod partitions;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -41,6 +43,7 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
     let parks = sns.ordering == Ordering::None;
     for (source, keeps_order) in amqp.sources.iter_mut().zip(ordered) {
         check_source(merged, source);
+        partitions::check(merged, source, amqp.queue_type, keeps_order);
         source.single_active &= keeps_order;
         let queue = format!("{}{HELD}", source.queue);
         source.parking = parks.then_some(Parking { queue, time, priority });

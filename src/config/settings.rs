@@ -17,7 +17,9 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::amqp::{Amqp, ExchangeType, Parking, QueueType, Source, Tls};
+pub use self::amqp::{
+    Amqp, ExchangeType, OnOrderLost, Parking, PartitionBy, Partitioning, QueueType, Source, Tls,
+};
 pub use self::fleet::Fleet;
 pub(crate) use self::operation::ADMIN;
 pub use self::operation::{Admin, Log, LogFormat, Outage, Shutdown, Trace};

@@ -142,6 +142,10 @@ metrics! {
     /// Consumers of the queue.
     queue_consumers: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_consumers", &["source"],
         "Consumers of the source's queue: the workers that share it; absent as event_pusher_queue_ready is.");
+    /// Partitions from which events come.
+    partitions: IntGaugeVec = Reference::new(MetricKind::Gauge, "partitions", &["source"],
+        "Partitions of the source from which this worker got events in the last 2 s, or has some in flight; the sum over all workers is \
+         about the number of partitions that have events. Absent for a source without partitions.");
     /// Parked events.
     queue_parked: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_parked", &["source"],
         "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; \

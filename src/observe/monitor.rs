@@ -48,7 +48,7 @@ pub struct Monitor {
     /// By kind and way to end.
     outcomes: [[OnceCell<IntCounter>; ENDS]; KINDS],
     ages: RefCell<Ages>,
-    prefetch: u16,
+    prefetch: Cell<u16>,
     /// Ready events and consumers of the queue, as the broker says.
     queue: Cell<(u32, u32)>,
     /// Only one consumer of the queue gets messages.
@@ -76,7 +76,7 @@ impl Monitor {
             seconds: metrics.delivery_seconds.with_label_values(label),
             outcomes: Default::default(),
             ages: RefCell::default(),
-            prefetch: 0,
+            prefetch: Cell::default(),
             queue: Cell::default(),
             is_single_active: Cell::default(),
             deliveries_before: Cell::default(),
@@ -121,7 +121,8 @@ impl Monitor {
     /// As many deliveries may be unacknowledged.
     #[must_use]
     pub fn with_prefetch(self, prefetch: u16) -> Self {
-        Self { prefetch, ..self }
+        self.prefetch.set(prefetch);
+        self
     }
 
     /// Where it counts.
@@ -164,7 +165,7 @@ impl Monitor {
         let taken = self.in_flight.get() as f64;
         let share = self.share();
         // Some are ready only where no consumer may get more: some of what this one has may not be taken yet.
-        let delivered = if share > 0.0 { taken.max(self.prefetch.into()) } else { taken };
+        let delivered = if share > 0.0 { taken.max(self.prefetch.get().into()) } else { taken };
         self.backlog.set(share + delivered);
     }
 

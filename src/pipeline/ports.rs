@@ -7,6 +7,7 @@ use std::future::Future;
 
 use crate::event::Envelope;
 use crate::outcome::{DeadLetter, SourceError};
+use crate::publish::Lease;
 use crate::replay::{OutcomeReport, ReplayId};
 
 /// An event and the right to settle it, handed out together.
@@ -49,12 +50,32 @@ pub trait Session {
     /// Settles what this session delivers.
     fn settler(&self) -> Self::Settler;
 
+    /// Under which its deliveries may be published, where they may be another worker's when the broker is silent.
+    fn lease(&self) -> Option<Lease> {
+        None
+    }
+
     /// Asks the broker for no more, and returns what had come without being taken, in order. What of it is
     /// not settled goes back to the queue when the session closes.
     fn stop_taking(&mut self) -> impl Future<Output = Vec<Delivery<Self::Receipt>>>;
 
     /// Closes properly. What is not settled goes back to the queue.
     fn close(self) -> impl Future<Output = ()>;
+}
+
+/// What a configured source is consumed by: one source, or several lanes that share what is known of it.
+#[derive(Debug)]
+pub struct Lanes<S> {
+    /// The first one has the connection to the broker, and tells of the source's state.
+    pub first: S,
+    /// Lanes with so many deliveries each at most.
+    pub others: Vec<(S, u16)>,
+}
+
+impl<S> From<S> for Lanes<S> {
+    fn from(only: S) -> Self {
+        Self { first: only, others: Vec::new() }
+    }
 }
 
 /// Settles the deliveries of a session.

@@ -24,8 +24,22 @@ pub struct Relay<P> {
     router: Rc<Router>,
     publisher: Rc<Publisher<P>>,
     key_queues: KeyQueues,
-    advice: Advice,
+    advice: Rc<Advice>,
     tracer: Tracer,
+}
+
+/// For several lanes of one source: a key's events are in one line, whichever lane they come by.
+impl<P> Clone for Relay<P> {
+    fn clone(&self) -> Self {
+        Self {
+            format: self.format,
+            router: Rc::clone(&self.router),
+            publisher: Rc::clone(&self.publisher),
+            key_queues: self.key_queues.clone(),
+            advice: Rc::clone(&self.advice),
+            tracer: self.tracer.clone(),
+        }
+    }
 }
 
 /// An event on its way.
@@ -111,11 +125,13 @@ impl<P: Publish + 'static> Relay<P> {
     }
 
     /// The open circuit that holds the events of a topic.
+    #[must_use]
     pub fn held_by(&self, topic: &TopicArn) -> Option<Circuit> {
         self.publisher.open_circuit_of(topic)
     }
 
     /// What operators have paused.
+    #[must_use]
     pub fn pauses(&self) -> &PauseGate {
         self.publisher.pauses()
     }

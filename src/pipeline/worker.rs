@@ -63,6 +63,8 @@ pub struct Worker<S, P> {
     pub monitor: Rc<Monitor>,
     /// How long what is in flight may take after a stop.
     pub grace: Duration,
+    /// It is one of several lanes of the source, and another one tells of the source's state.
+    pub is_lane: bool,
 }
 
 /// Why a session ended.
@@ -75,6 +77,8 @@ enum SessionEnd {
     TooMuch,
     /// An operator has paused the source, or everything.
     Paused,
+    /// Another worker is to have the deliveries.
+    HandOver,
 }
 
 impl<S: Source, P: Publish + 'static> Worker<S, P> {
@@ -91,9 +95,12 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             let error = match opened {
                 Ok(None) => continue,
                 Ok(Some(session)) => {
-                    self.log_session(mem::take(&mut nothing_new));
-                    self.monitor.is(State::Consuming);
-                    self.monitor.ended(IncidentKind::NotConsuming);
+                    let renewed = mem::take(&mut nothing_new);
+                    if !self.is_lane {
+                        self.log_session(renewed);
+                        self.monitor.ended(IncidentKind::NotConsuming);
+                    }
+                    self.is(State::Consuming);
                     let since = Instant::now();
                     let end = self.serve(session, &mut stop).await;
                     if since.elapsed() > STABLE {
@@ -110,7 +117,9 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                             continue;
                         }
                         SessionEnd::Paused => continue,
-                        SessionEnd::TooMuch | SessionEnd::Lost(SourceError::Renewal) => {
+                        SessionEnd::HandOver
+                        | SessionEnd::TooMuch
+                        | SessionEnd::Lost(SourceError::Renewal) => {
                             nothing_new = true;
                             continue;
                         }
@@ -120,7 +129,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 Err(error) => error,
             };
             nothing_new = false;
-            self.monitor.is(State::Disconnected(error.clone()));
+            self.is(State::Disconnected(error.clone()));
             self.log_not_consuming(&error);
             tokio::select! {
                 () = requested(&mut stop) => return,
@@ -131,6 +140,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
 
     async fn serve(&self, mut session: S::Session, stop: &mut Stop) -> SessionEnd {
         let settler = session.settler();
+        self.budget.begin_under(session.lease());
         let mut in_flight = FuturesUnordered::new();
         let begin = |delivery| self.handle(delivery, &settler);
         let mut stopped = pin!(requested(stop));
@@ -164,6 +174,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                         match taken {
                             Ok(delivery) => in_flight.push(begin(delivery)),
                             Err(SourceError::TooMuch) => break 'serving SessionEnd::TooMuch,
+                            Err(SourceError::HandOver) => break 'serving SessionEnd::HandOver,
                             Err(error) => break 'serving SessionEnd::Lost(error),
                         }
                         more -= 1;
@@ -175,7 +186,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         match &end {
             SessionEnd::Stopped => self.drain(&mut session, &mut in_flight, begin).await,
             SessionEnd::Paused => self.pause(&mut session, &mut in_flight, begin, stopped).await,
-            SessionEnd::Open(_) | SessionEnd::TooMuch => {
+            SessionEnd::Open(_) | SessionEnd::TooMuch | SessionEnd::HandOver => {
                 self.requeue(&end, &mut session, &mut in_flight, stopped).await;
             }
             SessionEnd::Lost(_) => {}
@@ -193,6 +204,13 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
             );
         }
         end
+    }
+
+    /// The source's state is another one, or still the same.
+    fn is(&self, state: State) {
+        if !self.is_lane {
+            self.monitor.is(state);
+        }
     }
 
     /// Waits until more deliveries are wanted, and returns how many at most. What the publisher has no use for yet

@@ -19,7 +19,7 @@ use super::classify::may_be_for_one_entry;
 use super::fault::{is_throttle, paused};
 use super::limit::Limit;
 use super::measure::{Answers, PublishMetrics};
-use super::{Attempt, PauseGate, Publish};
+use super::{Attempt, PauseGate, Publish, Taken};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::route::Notification;
@@ -95,7 +95,7 @@ impl<P: Publish + 'static> Attempt for Batcher<P> {
     async fn attempt(
         &self,
         notification: &Rc<Notification>,
-        taken: Instant,
+        taken: Taken,
     ) -> Result<MessageId, Fault> {
         let (reply, answer) = oneshot::channel();
         self.0.enqueue(BatchEntry::new(Rc::clone(notification), taken, reply));

@@ -6,17 +6,23 @@ use crate::outcome::{Fault, Scope};
 /// The code of a fault in connecting.
 pub(crate) const UNREACHABLE: &str = "unreachable";
 
-/// The code of what was not even tried. SNS's have no blanks.
+/// The codes of what was not even tried. SNS's have no blanks.
 const PAUSED: &str = "paused by an operator";
+const LAPSED: &str = "the broker is silent";
 
 /// No attempt was made, since the topic is paused.
 pub(super) fn paused() -> Fault {
     Fault { scope: Scope::Transient, code: PAUSED.to_owned(), detail: String::new() }
 }
 
-/// Whether no attempt was made, since the topic is paused: nobody's fault.
-pub(super) fn is_pause(fault: &Fault) -> bool {
-    fault.code == PAUSED
+/// No attempt was made, since the broker that delivered the event is silent.
+pub(super) fn lapsed() -> Fault {
+    Fault { scope: Scope::Transient, code: LAPSED.to_owned(), detail: String::new() }
+}
+
+/// Whether no attempt was made: nobody's fault.
+pub(super) fn is_untried(fault: &Fault) -> bool {
+    [PAUSED, LAPSED].contains(&fault.code.as_str())
 }
 
 /// Whether no request has left: whatever is to blame, it is not the event.

@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 
 use super::breaker::{CircuitBreaker, Permit};
-use super::fault::{is_denial, is_pause, is_unreachable};
+use super::fault::{is_denial, is_unreachable, is_untried};
 use super::{Accepted, Attempt, Failure, PauseGate, Retry};
 use crate::arn::TopicArn;
 use crate::observe::incidents::Incidents;
@@ -73,8 +73,12 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
         let breaker = self.topic(arn);
         let mut attempts = 0;
         loop {
-            if deadline.budget.requeuing().is_some() {
+            if deadline.budget.goes_back() {
                 return Err(Unpublished::Overdue(Overdue::Requeue));
+            }
+            if let Some(lease) = deadline.lapsed_lease() {
+                lease.renewed().await;
+                continue;
             }
             if self.pauses().pauses_topic(arn) {
                 self.wait_for_resumption(&breaker, notification, deadline).await?;
@@ -92,7 +96,7 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
             // One that probes still waits: for what it waited for last.
             let probe = [&service, &topic].into_iter().find(|it| it.is_probe());
             let _waiting = probe.map(|it| it.breaker.wait());
-            let answer = self.retry.publish(notification, deadline.taken).await;
+            let answer = self.retry.publish(notification, deadline.taken()).await;
             attempts += answer.as_ref().map_or_else(|it| it.attempts, |it| it.attempts);
             let fault = match answer {
                 Ok(accepted) => {
@@ -103,7 +107,7 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
                 Err(failure) => failure.fault,
             };
             // Nobody was asked.
-            if is_pause(&fault) {
+            if is_untried(&fault) {
                 continue;
             }
             // It was an answer, if only that the topic is not there.

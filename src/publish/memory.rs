@@ -4,9 +4,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use tokio::time::Instant;
-
-use super::{Attempt, Publish};
+use super::{Attempt, Publish, Taken};
 use crate::outcome::{Fault, MessageId};
 use crate::route::Notification;
 
@@ -33,7 +31,7 @@ impl Attempt for MemoryTopics {
     async fn attempt(
         &self,
         notification: &Rc<Notification>,
-        _taken: Instant,
+        _taken: Taken,
     ) -> Result<MessageId, Fault> {
         self.publish(notification).await
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 use backoff::backoff::Backoff;
 use tokio::time::Instant;
 
-use super::fault::{is_pause, is_throttle, paused};
+use super::fault::{is_throttle, is_untried, paused};
 use super::measure::PublishMetrics;
-use super::{Attempt, PauseGate};
+use super::{Attempt, PauseGate, Taken};
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId, Scope};
 use crate::pause::Pauses;
@@ -100,7 +100,7 @@ impl<P: Attempt> Retry<P> {
     pub async fn publish(
         &self,
         notification: &Rc<Notification>,
-        taken: Instant,
+        taken: Taken,
     ) -> Result<Accepted, Failure> {
         let attempts = Cell::new(0);
         // Boxed, since every event in flight would carry the room for it along.
@@ -110,12 +110,12 @@ impl<P: Attempt> Retry<P> {
                 return Err(backoff::Error::permanent(paused()));
             }
             attempts.set(attempts.get() + 1);
-            let answer = self.place.attempt(notification, taken).await;
+            let answer = self.place.attempt(notification, taken.clone()).await;
             if answer.is_ok() {
                 self.accepted_at.set(Some(Instant::now()));
             }
             answer.map_err(|fault| match fault.scope {
-                Scope::Transient if is_pause(&fault) => backoff::Error::permanent(fault),
+                Scope::Transient if is_untried(&fault) => backoff::Error::permanent(fault),
                 Scope::Transient => match self.pause_for_a_turn(&fault, &throttled) {
                     Some(pause) => backoff::Error::retry_after(fault, pause),
                     None => backoff::Error::transient(fault),

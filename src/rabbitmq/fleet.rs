@@ -1,7 +1,7 @@
 //! How the workers of a fleet hear each other: each publishes its reports to a fanout exchange, and has an exclusive queue on
 //! it. Nothing outlives them: exchange and queues go with their last worker, and reports expire within seconds.
 
-mod author;
+pub(in crate::rabbitmq) mod author;
 pub(crate) mod control;
 mod message;
 mod operator;

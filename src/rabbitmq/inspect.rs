@@ -2,6 +2,7 @@
 
 mod dead_letter_route;
 mod needs;
+mod partitions;
 mod pausing;
 mod queue;
 mod rights;
@@ -82,6 +83,9 @@ pub(crate) async fn inspect(
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
         report(inspector.queue(&Wanted::events(amqp, source)).await);
+        if let Some(partitioning) = source.partitioning() {
+            inspector.partitions(source, partitioning, report).await;
+        }
         if let Some(parking) = &source.parking {
             report(inspector.parking(source, parking).await);
             inspector.parked_priority(source, parking).into_iter().for_each(&mut *report);

@@ -14,6 +14,7 @@ mod declared;
 pub(in crate::rabbitmq) mod fitness;
 mod mismatch;
 pub(in crate::rabbitmq) mod order_arguments;
+pub(in crate::rabbitmq) mod partitions;
 pub(crate) mod queue_state;
 pub(in crate::rabbitmq) mod queues;
 pub(in crate::rabbitmq) mod source_queue;
@@ -47,6 +48,10 @@ pub(in crate::rabbitmq) async fn declare(
     source: &Source,
     known: Option<OrderArguments>,
 ) -> Result<OrderArguments, SourceError> {
+    if let Some(partitioning) = source.partitioning() {
+        partitions::declare(connection, amqp, source, partitioning).await?;
+        return Ok(OrderArguments::of(amqp, source));
+    }
     declare_dead_letters(connection, amqp).await?;
     on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
     let order = source_queue::declare(connection, amqp, source, known).await?;

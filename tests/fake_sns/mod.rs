@@ -24,7 +24,7 @@ mod limits;
 mod query;
 mod server;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
@@ -68,6 +68,7 @@ struct Shared {
     settings: Mutex<Settings>,
     accepted: Mutex<Vec<Message>>,
     signed: Mutex<BTreeSet<(String, String)>>,
+    signers: Mutex<BTreeMap<u64, String>>,
     counts: watch::Sender<Counts>,
 }
 
@@ -111,6 +112,7 @@ impl FakeSns {
             }),
             accepted: Mutex::default(),
             signed: Mutex::default(),
+            signers: Mutex::default(),
             counts: watch::Sender::default(),
         });
         let (stop, stopped) = oneshot::channel();
@@ -210,6 +212,11 @@ impl FakeSns {
     /// Which key's id signed requests about which topic, while recording.
     pub fn signed(&self) -> BTreeSet<(String, String)> {
         self.shared.signed.lock().unwrap().clone()
+    }
+
+    /// Which key's id signed each request that publishes, by its number, while recording.
+    pub fn signers(&self) -> BTreeMap<u64, String> {
+        self.shared.signers.lock().unwrap().clone()
     }
 
     pub fn counts(&self) -> Counts {

@@ -82,11 +82,14 @@ impl Shared {
         if publishes {
             self.counts.send_modify(|counts| counts.requests += 1);
         }
-        if settings.record {
-            let signed = (signer(head), decode(form.topic).into_owned());
-            self.signed.lock().unwrap().insert(signed);
-        }
         let number = self.counts.borrow().requests;
+        if settings.record {
+            let signer = signer(head);
+            if publishes {
+                self.signers.lock().unwrap().insert(number, signer.clone());
+            }
+            self.signed.lock().unwrap().insert((signer, decode(form.topic).into_owned()));
+        }
         let fault = settings.request_rule.as_mut().and_then(|rule| rule(&form.decode(number)));
         let answer = match fault {
             Some(RequestFault::Refused { status, code: "" }) => answer::http(status, ""),

@@ -39,6 +39,7 @@ mod order;
 mod output;
 mod own_queues;
 mod page;
+mod partitions;
 mod pausing;
 mod permissions;
 mod plugins;

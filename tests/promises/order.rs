@@ -1,11 +1,11 @@
 //! Order, where it is asked for, with everything going wrong that a key's next event could
 //! use to get ahead.
 
-mod conversations;
+pub mod conversations;
 mod fifo;
 mod priorities;
 mod restarts;
-mod storm;
+pub mod storm;
 mod workers;
 
 pub use workers::SHARED;
@@ -28,7 +28,7 @@ const PATIENT: [(&str, &str); 6] = [
     ("OUTAGE__PROBE_MAX_MS", "100"),
 ];
 
-async fn worker_on(stand: &Stand, sns: &FakeSns, further: &[(&str, &str)]) -> Worker {
+pub async fn worker_on(stand: &Stand, sns: &FakeSns, further: &[(&str, &str)]) -> Worker {
     let url = sns.url();
     let settings = [&PATIENT[..], &[("SNS__SNS_HOST", &*url)], further].concat();
     Worker::start_with(stand, &settings).await

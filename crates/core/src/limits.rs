@@ -68,6 +68,10 @@ pub const FILES_OF_A_CONNECTION: u64 = 2;
 /// page, one that sends a command of the page, and one that is being closed.
 pub const OTHER_CONNECTIONS: u64 = 6;
 
+/// Partitions of a source. Each is a quorum queue of the broker, and a channel of every worker, of which RabbitMQ allows 2,047 on a
+/// connection.
+pub const MOST_PARTITIONS: u16 = 256;
+
 /// Connections that a source may have at once: a session, and its replacement.
 pub const CONNECTIONS_OF_A_SOURCE: u64 = 2;
 

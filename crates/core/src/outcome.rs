@@ -183,6 +183,9 @@ pub enum SourceError {
     /// deliveries.
     #[error("more bytes have come than may be in flight, and none of them could be settled")]
     TooMuch,
+    /// Nothing is wrong: another worker is to have these deliveries.
+    #[error("another worker takes over")]
+    HandOver,
 }
 
 impl SourceError {
@@ -201,7 +204,7 @@ impl SourceError {
             Self::ResourceLocked(said) => Self::ResourceLocked(reword(said)),
             Self::PreconditionFailed(said) => Self::PreconditionFailed(reword(said)),
             Self::Failed(said) => Self::Failed(reword(said)),
-            quiet @ (Self::Renewal | Self::TooMuch) => quiet,
+            quiet @ (Self::Renewal | Self::TooMuch | Self::HandOver) => quiet,
         }
     }
 }

@@ -79,6 +79,7 @@ fn matches(pattern: &str, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{OnOrderLost, PartitionBy};
 
     fn source(exchange_type: ExchangeType, format: Format, keys: &[&str]) -> Source {
         Source {
@@ -92,6 +93,9 @@ mod tests {
             format,
             single_active: false,
             discard: false,
+            partitions: 0,
+            partition_by: PartitionBy::RoutingKey,
+            on_order_lost: OnOrderLost::Auto,
         }
     }
 

@@ -1,17 +1,19 @@
 //! The broker, its topology and the sources.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use strum::IntoStaticStr;
 
 use super::read;
-use crate::address::AmqpUri;
+use crate::address::{self, AmqpUri};
 use crate::event::Format;
-use crate::limits::LEAST_IN_FLIGHT_BYTES;
+use crate::limits::{LEAST_IN_FLIGHT_BYTES, MOST_PARTITIONS};
 use crate::signature::SigningKey;
 
 /// The broker and its topology.
@@ -106,8 +108,33 @@ pub struct Source {
     pub format: Format,
     /// A new queue gets one active consumer. Only where order is kept; else false, whatever was set.
     pub single_active: bool,
+    /// Queues into which its events are hashed, each consumed by one worker at a time; 0: all are in `queue`.
+    #[schemars(range(min = 0, max = MOST_PARTITIONS), extend("$comment" = "each is a queue, and a channel of every worker; 0 is none"))]
+    pub partitions: u16,
+    #[schemars(with = "String", extend("format" = "partition-by"))]
+    pub partition_by: PartitionBy,
+    pub on_order_lost: OnOrderLost,
     /// Events may be taken though no topic is set for any of them, and so all are skipped.
     pub discard: bool,
+}
+
+impl Source {
+    /// How its events are hashed into queues, if they are.
+    #[must_use]
+    pub fn partitioning(&self) -> Option<Partitioning<'_>> {
+        let by = &self.partition_by;
+        (self.partitions > 0).then_some(Partitioning { count: self.partitions, by })
+    }
+
+    /// Whether a source that should keep order, and can't, is to stop.
+    #[must_use]
+    pub const fn stops_without_order(&self) -> bool {
+        match self.on_order_lost {
+            OnOrderLost::Auto => self.partitions > 0,
+            OnOrderLost::Stop => true,
+            OnOrderLost::Warn => false,
+        }
+    }
 }
 
 /// A table by name as a list.
@@ -124,6 +151,67 @@ pub struct Parking {
     pub time: Duration,
     /// The priority that it has meanwhile, and with which it comes back; `None`: its own.
     pub priority: Option<u8>,
+}
+
+/// How a source's events are hashed into queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Partitioning<'a> {
+    /// At least one.
+    pub count: u16,
+    pub by: &'a PartitionBy,
+}
+
+/// What of an event is hashed: events with the same value are in one partition, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartitionBy {
+    RoutingKey,
+    /// The producer sets this header. Events without it are all in one partition.
+    Header(String),
+    /// The producer sets the property `correlation_id`. Events without it are all in one partition.
+    CorrelationId,
+}
+
+impl PartitionBy {
+    /// Reads it as it is written in the configuration; the schema has the same rule as a format.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        address::checked("partition-by", text).ok()?;
+        Some(match text.split_once(':') {
+            None => Self::RoutingKey,
+            Some(("header", name)) => Self::Header(name.to_owned()),
+            Some(_) => Self::CorrelationId,
+        })
+    }
+}
+
+/// As in the configuration.
+impl fmt::Display for PartitionBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RoutingKey => f.write_str("routing-key"),
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::CorrelationId => f.write_str("property:correlation_id"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for PartitionBy {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        Self::named(&String::deserialize(from)?).ok_or_else(|| D::Error::custom("is no key"))
+    }
+}
+
+/// What a source does that should keep order, and can't.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, IntoStaticStr)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", const_into_str)]
+pub enum OnOrderLost {
+    /// It stops if it has partitions, else it says so and goes on.
+    Auto,
+    /// It waits, and says why.
+    Stop,
+    /// It says so and goes on.
+    Warn,
 }
 
 /// The exchange types of AMQP 0-9-1, by their names in the protocol.

@@ -41,6 +41,12 @@ impl Monitor {
         if is_standby { 0.0 } else { f64::from(ready) / f64::from(consumers.max(1)) }
     }
 
+    /// This worker gets events from so many partitions, with this prefetch each.
+    pub fn partitions(&self, active: u16, prefetch: u16) {
+        self.metrics.partitions.with_label_values(&[&*self.source]).set(active.into());
+        self.prefetch.set(active.saturating_mul(prefetch));
+    }
+
     /// The broker may say nothing of the queue.
     pub fn queue_is_unknown(&self) {
         self.queue_is_silent();

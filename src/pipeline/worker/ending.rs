@@ -46,13 +46,15 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         in_flight: &mut FuturesUnordered<F>,
         begin: impl Fn(DeliveryOf<S>) -> F,
     ) {
-        tracing::info!(
-            event = "stopping",
-            source = self.name,
-            in_flight = in_flight.len(),
-            grace = ?self.grace,
-            "stopping: no further deliveries are taken"
-        );
+        if !self.is_lane {
+            tracing::info!(
+                event = "stopping",
+                source = self.name,
+                in_flight = in_flight.len(),
+                grace = ?self.grace,
+                "stopping: no further deliveries are taken"
+            );
+        }
         self.budget.drain();
         self.finish_or_hand_back(session, in_flight, begin, sleep(self.grace)).await;
     }
@@ -94,6 +96,13 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 tracing::warn!(event = "requeued_held_too_long", source, %held, in_flight = count + 1, since_last_line = times, "hold lasts too long: \
                     deliveries are handed back; the source consumes again when the hold is over");
             }
+        } else if matches!(why, SessionEnd::HandOver) {
+            tracing::debug!(
+                event = "handing_over",
+                source,
+                in_flight = count,
+                "another worker takes over"
+            );
         } else if let Some(Announcement { count: times, .. }) = self.handed_back("bytes") {
             tracing::info!(
                 event = "requeued_too_many_bytes",
@@ -104,7 +113,11 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
                 are handed back; the source consumes again with a smaller prefetch"
             );
         }
-        self.budget.drain();
+        if matches!(why, SessionEnd::HandOver) {
+            self.budget.hand_over();
+        } else {
+            self.budget.drain();
+        }
         let over = async {
             tokio::select! {
                 () = sleep(LEAVE_WITHIN) => {}

@@ -16,7 +16,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         let pauses = self.relay.pauses();
         pauses.known().await;
         if pauses.pauses_source(&self.name) {
-            self.monitor.is(State::Paused);
+            self.is(State::Paused);
             pauses.source_resumed(&self.name).await;
         }
         let session = self.source.open().await?;
@@ -37,10 +37,10 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         if let Circuit::Topic(topic) = circuit
             && self.relay.pauses().pauses_topic(topic)
         {
-            self.monitor.is(State::Paused);
+            self.is(State::Paused);
             self.relay.pauses().topic_resumed(topic).await;
         }
-        self.monitor.is(State::Waiting(circuit.clone()));
+        self.is(State::Waiting(circuit.clone()));
         self.relay.wait_while_open(circuit).await;
     }
 
@@ -53,13 +53,15 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
         begin: impl Fn(DeliveryOf<S>) -> F,
         stopped: impl Future<Output = ()>,
     ) {
-        tracing::info!(
-            event = "source_paused",
-            source = self.name,
-            in_flight = in_flight.len(),
-            grace = ?self.grace,
-            "source paused by an operator: no further deliveries are taken, and those in flight are finished"
-        );
+        if !self.is_lane {
+            tracing::info!(
+                event = "source_paused",
+                source = self.name,
+                in_flight = in_flight.len(),
+                grace = ?self.grace,
+                "source paused by an operator: no further deliveries are taken, and those in flight are finished"
+            );
+        }
         self.budget.drain_parking();
         // A stop has a grace of its own, which is as long.
         let over = async {

@@ -154,6 +154,7 @@ fn worker<S: Source, P: Publish + 'static>(source: S, place: P, case: Case<'_>) 
         budget: WaitBudget::new(&config.amqp.sources[0], prefetch, config.outage.hand_back_after),
         monitor: Rc::new(Monitor::new("test", Arc::default())),
         grace: Duration::from_secs(10),
+        is_lane: false,
     }
 }
 

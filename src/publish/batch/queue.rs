@@ -10,6 +10,8 @@ use tokio::time::Instant;
 use super::Batching;
 use crate::arn::TopicArn;
 use crate::outcome::{Fault, MessageId};
+use crate::publish::Taken;
+use crate::publish::fault::lapsed;
 use crate::route::Notification;
 
 /// A queued entry of a batch: a notification, and the sender of its result.
@@ -18,8 +20,7 @@ pub(super) struct BatchEntry {
     pub(super) notification: Rc<Notification>,
     size: usize,
     since: Instant,
-    /// When its delivery was taken.
-    taken: Instant,
+    taken: Taken,
     /// What was queued before, among those of one age.
     place: u64,
     reply: oneshot::Sender<Result<MessageId, Fault>>,
@@ -28,7 +29,7 @@ pub(super) struct BatchEntry {
 impl BatchEntry {
     pub(super) fn new(
         notification: Rc<Notification>,
-        taken: Instant,
+        taken: Taken,
         reply: oneshot::Sender<Result<MessageId, Fault>>,
     ) -> Self {
         let size = notification.size();
@@ -45,7 +46,7 @@ impl BatchEntry {
 /// come: to pass by it is to keep the oldest open deliveries few, and the acknowledged prefix close behind.
 impl Ord for BatchEntry {
     fn cmp(&self, other: &Self) -> Ordering {
-        let age = |entry: &Self| (entry.taken, entry.place);
+        let age = |entry: &Self| (entry.taken.at, entry.place);
         age(self).cmp(&age(other))
     }
 }
@@ -195,7 +196,9 @@ impl TopicQueue {
             && let Some(Reverse(entry)) = self.entries.pop()
         {
             self.bytes -= entry.size;
-            if !entry.reply.is_closed() {
+            if entry.taken.lapsed_lease().is_some() {
+                entry.answer(Err(lapsed()));
+            } else if !entry.reply.is_closed() {
                 bytes += entry.size;
                 batch.push(entry);
             }

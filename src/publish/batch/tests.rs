@@ -59,7 +59,7 @@ impl Publish for Recorder {
 
 async fn publish(batcher: &Batcher<Recorder>, bodies: &[String]) -> Vec<Result<MessageId, Fault>> {
     let notes: Vec<_> = bodies.iter().map(|body| notification("t", body)).collect();
-    join_all(notes.iter().map(|note| batcher.attempt(note, Instant::now()))).await
+    join_all(notes.iter().map(|note| batcher.attempt(note, Taken::now()))).await
 }
 
 fn numbered(prefix: &str, count: usize) -> Vec<String> {
@@ -99,7 +99,7 @@ fn more_is_asked_for_only_as_far_as_requests_can_carry_it() {
         for (number, body) in numbered("a", 40).into_iter().enumerate() {
             assert!(batcher.ready().now_or_never().is_some(), "{number} are here");
             let (batcher, note) = (Rc::clone(&batcher), notification("t", &body));
-            tokio::task::spawn_local(async move { batcher.attempt(&note, Instant::now()).await });
+            tokio::task::spawn_local(async move { batcher.attempt(&note, Taken::now()).await });
             tokio::task::yield_now().await;
         }
         let woken = tokio::time::timeout(2 * LATENCY, batcher.ready()).await;
@@ -113,7 +113,7 @@ fn what_lingers_keeps_no_other_topic_from_filling_its_batch() {
     under_a_paused_clock(async {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let notes: Vec<_> = (0..200).map(|it| notification(&format!("t{it}"), "a")).collect();
-        let attempts = join_all(notes.iter().map(|it| batcher.attempt(it, Instant::now())));
+        let attempts = join_all(notes.iter().map(|it| batcher.attempt(it, Taken::now())));
         let asking = async {
             let begun = Instant::now();
             batcher.ready().await;
@@ -164,7 +164,7 @@ fn a_caller_that_goes_away_is_not_published_if_its_batch_has_not_left() {
         let batcher = Batcher::new(Recorder::default(), BATCHING);
         let note = notification("t", "gone");
         {
-            let mut attempt = Box::pin(batcher.attempt(&note, Instant::now()));
+            let mut attempt = Box::pin(batcher.attempt(&note, Taken::now()));
             let _ = futures_util::poll!(&mut attempt);
         }
         sleep(LATENCY * 2).await;
@@ -181,7 +181,7 @@ fn topics_take_turns() {
             .map(|number| notification("busy", &format!("busy{number}")))
             .chain((0..10).map(|number| notification("quiet", &format!("quiet{number}"))))
             .collect();
-        join_all(notes.iter().map(|note| batcher.attempt(note, Instant::now()))).await;
+        join_all(notes.iter().map(|note| batcher.attempt(note, Taken::now()))).await;
         let requests = batcher.place().requests.borrow();
         let quiet = requests.iter().position(|(_, bodies)| bodies[0].starts_with("quiet"));
         assert!(quiet.unwrap() <= 2, "the quiet topic waited for {quiet:?} requests");
@@ -212,7 +212,7 @@ proptest! {
                 let batcher = &batcher;
                 async move {
                     sleep(start).await;
-                    batcher.attempt(note, Instant::now()).await
+                    batcher.attempt(note, Taken::now()).await
                 }
             });
             join_all(publishing).await
@@ -258,7 +258,7 @@ fn a_throttled_batcher_does_not_go_on_at_the_pace_of_the_refusals() {
         let notes: Vec<_> = (0..100).map(|n| notification("t", &n.to_string())).collect();
         let hammering = join_all(notes.iter().map(async |note| {
             loop {
-                batcher.attempt(note, Instant::now()).await.unwrap_err();
+                batcher.attempt(note, Taken::now()).await.unwrap_err();
             }
         }));
         tokio::time::timeout(Duration::from_mins(1), hammering).await.unwrap_err();
@@ -273,7 +273,7 @@ async fn an_entry_that_is_due_before_anybody_watches_over_it_is_sent() {
     let sending = async {
         let batcher = Batcher::new(Recorder::default(), batching);
         let answer = tokio::time::timeout(Duration::from_secs(20), async {
-            batcher.attempt(&notification("t", "{}"), Instant::now()).await
+            batcher.attempt(&notification("t", "{}"), Taken::now()).await
         });
         answer.await.expect("it stays behind").unwrap();
     };

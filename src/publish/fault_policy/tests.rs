@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::*;
 use crate::outcome::MessageId;
 use crate::publish::MemoryTopics;
+use crate::publish::Taken;
 use crate::publish::hold::WaitBudget;
 use crate::publish::memory::{fault, notification};
 
@@ -75,11 +76,7 @@ impl World {
 }
 
 impl Attempt for Rc<World> {
-    async fn attempt(
-        &self,
-        notification: &Rc<Notification>,
-        _: Instant,
-    ) -> Result<MessageId, Fault> {
+    async fn attempt(&self, notification: &Rc<Notification>, _: Taken) -> Result<MessageId, Fault> {
         self.requests.set(self.requests.get() + 1);
         self.in_flight.set(self.in_flight.get() + 1);
         sleep(Duration::from_millis(5)).await;

@@ -1,6 +1,6 @@
 //! The wait budget of a source: how many deliveries may wait for open circuits, and how long; others are parked or requeued.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -14,6 +14,7 @@ use crate::arn::TopicArn;
 use crate::config::Source;
 use crate::observe::incidents::{Announcement, IncidentKind, Incidents};
 use crate::outcome::Circuit;
+use crate::publish::{Lease, Taken};
 
 /// After a refusal to park, events wait for so long before it is tried again.
 const PARK_AGAIN: Duration = Duration::from_mins(1);
@@ -36,6 +37,8 @@ pub struct WaitBudget {
     said: Cell<bool>,
     incidents: Rc<Incidents>,
     phase: watch::Sender<Phase>,
+    /// Of the session's deliveries.
+    lease: RefCell<Option<Lease>>,
 }
 
 /// What a session does about open circuits.
@@ -55,6 +58,11 @@ enum Phase {
     },
     /// A delivery that can't be parked is past its deadline in this outage: all go back.
     Requeuing(Outage),
+    /// All that is not on its way to SNS goes back at once: another worker is to have it.
+    HandingOver {
+        /// In which the source parks.
+        before: Option<Outage>,
+    },
 }
 
 impl WaitBudget {
@@ -81,6 +89,7 @@ impl WaitBudget {
             said,
             incidents,
             phase,
+            lease: RefCell::default(),
         }
     }
 
@@ -108,6 +117,11 @@ impl WaitBudget {
         Deadline { budget: self, taken: Instant::now() }
     }
 
+    /// A session begins whose deliveries may be published under this lease.
+    pub fn begin_under(&self, lease: Option<Lease>) {
+        self.lease.replace(lease);
+    }
+
     /// Deliveries that its source may have at once, or nearly.
     #[must_use]
     pub fn prefetch(&self) -> usize {
@@ -133,9 +147,25 @@ impl WaitBudget {
         self.drain_and(true);
     }
 
+    /// The session is to end, and what has not been begun goes back.
+    pub fn hand_over(&self) {
+        let before = match &*self.phase.borrow() {
+            Phase::Requeuing(_) | Phase::Draining { .. } | Phase::HandingOver { .. } => return,
+            Phase::Parking(outage) => Some(outage.clone()),
+            Phase::Consuming => None,
+        };
+        self.phase.send_replace(Phase::HandingOver { before });
+    }
+
+    /// Whether nothing is begun any more.
+    #[must_use]
+    pub(crate) fn goes_back(&self) -> bool {
+        matches!(&*self.phase.borrow(), Phase::Requeuing(_) | Phase::HandingOver { .. })
+    }
+
     fn drain_and(&self, parks: bool) {
         let before = match &*self.phase.borrow() {
-            Phase::Requeuing(_) | Phase::Draining { .. } => return,
+            Phase::Requeuing(_) | Phase::Draining { .. } | Phase::HandingOver { .. } => return,
             Phase::Parking(outage) => Some(outage.clone()),
             Phase::Consuming => None,
         };
@@ -145,10 +175,12 @@ impl WaitBudget {
     /// A session has ended, and the next one may begin.
     pub fn begin_anew(&self) {
         self.phase.send_modify(|phase| match phase {
-            Phase::Requeuing(it) | Phase::Draining { before: Some(it), .. } => {
-                *phase = Phase::Parking(it.clone());
+            Phase::Requeuing(it)
+            | Phase::Draining { before: Some(it), .. }
+            | Phase::HandingOver { before: Some(it) } => *phase = Phase::Parking(it.clone()),
+            Phase::Draining { before: None, .. } | Phase::HandingOver { before: None } => {
+                *phase = Phase::Consuming;
             }
-            Phase::Draining { before: None, .. } => *phase = Phase::Consuming,
             Phase::Consuming | Phase::Parking(_) => {}
         });
     }
@@ -208,6 +240,17 @@ pub struct Deadline<'a> {
 }
 
 impl<'a> Deadline<'a> {
+    /// With the lease of the session now: one that has ended has no delivery that waits.
+    pub(crate) fn taken(&self) -> Taken {
+        Taken { at: self.taken, lease: self.budget.lease.borrow().clone() }
+    }
+
+    /// The lease under which it may be published, while that has lapsed.
+    pub(crate) fn lapsed_lease(&self) -> Option<Lease> {
+        let lease = self.budget.lease.borrow();
+        lease.as_ref().filter(|it| it.has_lapsed()).cloned()
+    }
+
     fn is_draining(&self) -> bool {
         matches!(*self.budget.phase.borrow(), Phase::Draining { .. })
     }
@@ -252,7 +295,7 @@ impl<'a> Deadline<'a> {
         tokio::select! {
             biased;
             () = in_vain => {}
-            _ = phase.wait_for(|phase| matches!(phase, Phase::Requeuing(_))) => {}
+            _ = phase.wait_for(|it| matches!(it, Phase::Requeuing(_) | Phase::HandingOver { .. })) => {}
             () = sleep_until(self.taken + self.budget.patience) => {}
         }
     }
@@ -262,7 +305,7 @@ impl<'a> Deadline<'a> {
     pub(crate) fn overdue(&self, outage: Outage, ordered: bool) -> Overdue {
         let budget = self.budget;
         let may_park = match &*budget.phase.borrow() {
-            Phase::Requeuing(_) => return Overdue::Requeue,
+            Phase::Requeuing(_) | Phase::HandingOver { .. } => return Overdue::Requeue,
             Phase::Draining { parks: true, .. } if !ordered => true,
             Phase::Draining { .. } if !ordered => return Overdue::Requeue,
             Phase::Parking(before) if *before == outage => true,

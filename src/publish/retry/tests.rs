@@ -13,7 +13,7 @@ struct Refusing {
 }
 
 impl Attempt for Refusing {
-    async fn attempt(&self, _: &Rc<Notification>, _: Instant) -> Result<MessageId, Fault> {
+    async fn attempt(&self, _: &Rc<Notification>, _: Taken) -> Result<MessageId, Fault> {
         self.asked.borrow_mut().push(Instant::now());
         Err(fault(self.scope))
     }
@@ -28,7 +28,7 @@ fn retry(scope: Scope, count: u32) -> Retry<Refusing> {
 async fn a_transient_fault_is_retried_so_often_and_no_oftener() {
     for count in [0, 1, 2, 5] {
         let retry = retry(Scope::Transient, count);
-        let failure = retry.publish(&notification("t", "{}"), Instant::now()).await.unwrap_err();
+        let failure = retry.publish(&notification("t", "{}"), Taken::now()).await.unwrap_err();
         assert_eq!(failure.attempts, count + 1);
         assert_eq!(retry.place.asked.borrow().len(), count as usize + 1);
         assert_eq!(failure.fault.scope, Scope::Transient);
@@ -41,7 +41,7 @@ async fn each_pause_is_drawn_between_the_bounds_of_mongooseim() {
     let mut means = [0.0; 5];
     for _ in 0..200 {
         let retry = retry(Scope::Transient, 5);
-        retry.publish(&notification("t", "{}"), Instant::now()).await.unwrap_err();
+        retry.publish(&notification("t", "{}"), Taken::now()).await.unwrap_err();
         let asked = retry.place.asked.borrow();
         for (k, pair) in asked.windows(2).enumerate() {
             let pause = (pair[1] - pair[0]).as_secs_f64() * 1000.0;
@@ -61,7 +61,7 @@ async fn each_pause_is_drawn_between_the_bounds_of_mongooseim() {
 async fn faults_of_other_scopes_are_not_retried() {
     for scope in [Scope::Message, Scope::Route, Scope::Service] {
         let retry = retry(scope, 5);
-        let failure = retry.publish(&notification("t", "{}"), Instant::now()).await.unwrap_err();
+        let failure = retry.publish(&notification("t", "{}"), Taken::now()).await.unwrap_err();
         assert_eq!((failure.attempts, failure.fault.scope), (1, scope));
     }
 }
@@ -70,7 +70,7 @@ async fn faults_of_other_scopes_are_not_retried() {
 struct Busy(RefCell<fastrand::Rng>);
 
 impl Attempt for Busy {
-    async fn attempt(&self, _: &Rc<Notification>, _: Instant) -> Result<MessageId, Fault> {
+    async fn attempt(&self, _: &Rc<Notification>, _: Taken) -> Result<MessageId, Fault> {
         let (latency, accepts) = {
             let mut random = self.0.borrow_mut();
             (Duration::from_millis(random.u64(..2000)), random.u8(..10) == 0)
@@ -94,8 +94,7 @@ async fn as_long_as_others_get_through_a_throttled_event_waits_its_turn() {
     retry.accepted_at.set(Some(Instant::now()));
     let note = notification("t", "{}");
     let answers =
-        futures_util::future::join_all((0..500).map(|_| retry.publish(&note, Instant::now())))
-            .await;
+        futures_util::future::join_all((0..500).map(|_| retry.publish(&note, Taken::now()))).await;
     let dead = answers.iter().filter(|it| it.is_err()).count();
     // The last ones have nobody left who would show them that SNS is alive.
     assert!(dead <= 5, "{dead} of 500 are dead letters");
@@ -108,19 +107,19 @@ async fn where_nothing_gets_through_a_throttle_is_a_fault_like_others() {
     let retry = Retry::new(place, 2, Duration::from_millis(50));
     let note = notification("t", "{}");
     assert_eq!(
-        retry.publish(&note, Instant::now()).await.unwrap_err().attempts,
+        retry.publish(&note, Taken::now()).await.unwrap_err().attempts,
         3,
         "nothing ever did"
     );
     retry.accepted_at.set(Some(Instant::now()));
     tokio::time::advance(LIVELY).await;
     assert_eq!(
-        retry.publish(&note, Instant::now()).await.unwrap_err().attempts,
+        retry.publish(&note, Taken::now()).await.unwrap_err().attempts,
         3,
         "it was too long ago"
     );
     retry.accepted_at.set(Some(Instant::now()));
-    assert_eq!(retry.publish(&note, Instant::now()).await.unwrap().attempts, 4);
+    assert_eq!(retry.publish(&note, Taken::now()).await.unwrap().attempts, 4);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::bounded;
 use super::bytes::InFlightBytes;
 use super::wire::{self, FilteredStream, Notes, Server};
 use crate::outcome::SourceError;
+use crate::publish::Lease;
 
 /// For an answer to the goodbye of a connection that is given up.
 const GOODBYE: Duration = Duration::from_secs(3);
@@ -33,6 +34,7 @@ pub struct BrokerConnection {
     bytes: Arc<InFlightBytes>,
     notes: Notes,
     server: Server,
+    lease: Lease,
     socket: Option<SocketShutdown>,
 }
 
@@ -63,7 +65,9 @@ impl BrokerConnection {
             None => stream,
         };
         let (bytes, notes) = (Arc::<InFlightBytes>::default(), Notes::default());
+        let lease = Lease::default();
         let stream = FilteredStream::new(stream, notes.clone(), Arc::clone(&bytes));
+        let stream = stream.renewing(lease.clone());
         let stream = Mutex::new(Some(stream));
         let connecting = Connection::connector(
             uri,
@@ -78,7 +82,7 @@ impl BrokerConnection {
         );
         let connection = connecting.await?;
         let server = notes.server().unwrap_or_default().at_host(&host);
-        Ok(Self { connection, bytes, notes, server, socket: Some(socket) })
+        Ok(Self { connection, bytes, notes, server, lease, socket: Some(socket) })
     }
 
     pub(in crate::rabbitmq) async fn channel(&self) -> Result<Channel, SourceError> {
@@ -100,6 +104,11 @@ impl BrokerConnection {
     /// Who the broker says it is.
     pub(crate) const fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Lapses while nothing comes from the broker.
+    pub(in crate::rabbitmq) const fn lease(&self) -> &Lease {
+        &self.lease
     }
 
     /// What is delivered on it.

@@ -1,6 +1,7 @@
 //! Limits the bytes that a source has in flight. RabbitMQ ignores `prefetch_size`, so this is done here: the reader
 //! between the socket and lapin counts deliveries, and stops reading while there are too many bytes.
 
+mod channels;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,8 @@ use futures_util::task::AtomicWaker;
 use lapin::types::DeliveryTag;
 use tokio::sync::Notify;
 
+pub(in crate::rabbitmq) use self::channels::Amount;
+use self::channels::Channels;
 pub(in crate::rabbitmq) use self::sizes::Sizes;
 use crate::limits::{DELIVERY_OVERHEAD, HEADER_WEIGHT, LARGE_HEADERS};
 
@@ -29,9 +32,11 @@ pub(crate) struct InFlightBytes {
     begun: AtomicU64,
     whole: AtomicU64,
     whole_settled: AtomicU64,
-    /// Deliveries with large headers: tag and charge. Others need no lock.
-    large: Mutex<VecDeque<(DeliveryTag, u64)>>,
+    /// Deliveries with large headers: channel, tag and charge. Others need no lock.
+    large: Mutex<VecDeque<(u16, DeliveryTag, u64)>>,
     has_large: AtomicBool,
+    /// Of each channel, where several consume.
+    channels: Channels,
     /// What is too much is read and thrown away, so that answers behind it arrive.
     is_discarding: AtomicBool,
     pause: Mutex<Option<Pause>>,
@@ -68,6 +73,7 @@ impl Default for InFlightBytes {
             whole_settled: AtomicU64::default(),
             large: Mutex::default(),
             has_large: AtomicBool::default(),
+            channels: Channels::default(),
             is_discarding: AtomicBool::default(),
             pause: Mutex::default(),
             is_paused: AtomicBool::default(),
@@ -87,18 +93,33 @@ impl InFlightBytes {
         self.limit.load(Ordering::Acquire)
     }
 
-    /// What a delivery is charged; to be asked once, in the order of delivery.
-    pub(in crate::rabbitmq) fn charge(&self, tag: DeliveryTag, body: usize) -> u64 {
+    /// Several channels consume, each for a time of its own.
+    pub(in crate::rabbitmq) fn share(&self) {
+        self.channels.share();
+    }
+
+    /// What a delivery is charged; to be asked once, in the order of a channel's deliveries.
+    pub(in crate::rabbitmq) fn charge(&self, channel: u16, tag: DeliveryTag, body: usize) -> u64 {
         let mut charge = DELIVERY_OVERHEAD + body as u64;
         if self.has_large.load(Ordering::Acquire) {
             let mut large = lock(&self.large);
-            while let Some(&(at, headers)) = large.front().filter(|(at, _)| *at <= tag) {
-                charge += if at == tag { headers } else { 0 };
-                large.pop_front();
-            }
+            large.retain(|&(on, at, headers)| {
+                charge += if (on, at) == (channel, tag) { headers } else { 0 };
+                on != channel || at > tag
+            });
             self.has_large.store(!large.is_empty(), Ordering::Release);
         }
         charge
+    }
+
+    /// A channel is closed, on which so many deliveries were settled, with charges of so many bytes. What else had come on it
+    /// comes again.
+    pub(in crate::rabbitmq) fn end_channel(&self, channel: u16, settled: Amount) {
+        let Some(come) = self.channels.take(channel) else { return };
+        lock(&self.large).retain(|(on, ..)| *on != channel);
+        self.whole_settled.fetch_add(come.whole.saturating_sub(settled.whole), Ordering::SeqCst);
+        self.settled.fetch_add(come.bytes.saturating_sub(settled.bytes), Ordering::SeqCst);
+        self.reader.wake();
     }
 
     /// A delivery with this charge is settled.
@@ -204,24 +225,28 @@ impl InFlightBytes {
 /// What the reader tells of a delivery as it comes.
 impl InFlightBytes {
     /// It has begun; its headers have so many bytes.
-    pub(in crate::rabbitmq) fn begin(&self, headers: u64) {
-        let tag = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+    pub(in crate::rabbitmq) fn begin(&self, channel: u16, headers: u64) {
+        let begun = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let tag = self.channels.begin(channel).unwrap_or(begun);
         let mut charge = DELIVERY_OVERHEAD;
         if headers > LARGE_HEADERS {
             charge += headers * HEADER_WEIGHT;
-            lock(&self.large).push_back((tag, headers * HEADER_WEIGHT));
+            lock(&self.large).push_back((channel, tag, headers * HEADER_WEIGHT));
             self.has_large.store(true, Ordering::Release);
         }
+        self.channels.receive(channel, Amount { bytes: charge, whole: 0 });
         self.receive(charge);
     }
 
     /// So many bytes of its body have come.
-    pub(in crate::rabbitmq) fn body(&self, bytes: u64) {
+    pub(in crate::rabbitmq) fn body(&self, channel: u16, bytes: u64) {
+        self.channels.receive(channel, Amount { bytes, whole: 0 });
         self.receive(bytes);
     }
 
     /// It is whole.
-    pub(in crate::rabbitmq) fn end(&self) {
+    pub(in crate::rabbitmq) fn end(&self, channel: u16) {
+        self.channels.receive(channel, Amount { bytes: 0, whole: 1 });
         self.whole.fetch_add(1, Ordering::AcqRel);
     }
 

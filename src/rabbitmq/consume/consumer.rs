@@ -154,7 +154,7 @@ impl SourceConsumer {
                 }
                 () = self.watchdog.alarm() => self.on_alarm(&tracker.borrow())?,
                 // Were one delivery alone too much, fewer would not help.
-                fits = self.options.bytes.stuck(LONGEST_PAUSE.min(self.options.heartbeat)), if self.full > 1 => {
+                fits = self.options.bytes.stuck(LONGEST_PAUSE.min(self.options.heartbeat)), if self.full > 1 && !self.options.is_lane => {
                     return Err(self.stuck(fits));
                 }
             }
@@ -164,7 +164,9 @@ impl SourceConsumer {
     /// Asks for no more, and returns what had come without being taken.
     pub(in crate::rabbitmq) async fn stop(&mut self) -> Vec<Arrived> {
         // The answer comes behind all that was delivered.
-        self.options.bytes.start_discarding();
+        if !self.options.is_lane {
+            self.options.bytes.start_discarding();
+        }
         if self.too_much || self.options.keeps_consumer {
             // Not cancelled: what is on its way to a consumer that is gone, RabbitMQ puts behind what came before. What comes from
             // now on goes back in its place when the channel is closed.
@@ -197,7 +199,8 @@ impl SourceConsumer {
 
     fn arrive(&mut self, delivery: Delivery) {
         let ConsumeOptions { bytes, sizes, .. } = &self.options;
-        let charge = bytes.charge(delivery.delivery_tag, delivery.data.len());
+        let charge =
+            bytes.charge(self.options.channel.id(), delivery.delivery_tag, delivery.data.len());
         sizes.note(charge);
         self.last = delivery.delivery_tag;
         self.come.push_back((delivery, charge));

@@ -56,11 +56,12 @@ pub(in crate::rabbitmq) async fn watch(
     connection: &Rc<BrokerConnection>,
     amqp: &Amqp,
     source: &Source,
+    events: Vec<String>,
     monitor: Rc<Monitor>,
 ) -> Result<impl Future<Output = ()> + use<>, SourceError> {
     let parked = match &source.parking {
         Some(parking) => {
-            let looking = Looking::begin(connection, &parking.queue).await?;
+            let looking = Looking::begin(connection, vec![parking.queue.clone()]).await?;
             let (monitor, mut debounce) = (Rc::clone(&monitor), EmptyDebounce::default());
             Some(looking.keep_asking(
                 move |state| debounce.accepts(state),
@@ -71,7 +72,7 @@ pub(in crate::rabbitmq) async fn watch(
     };
     let dead = {
         let queue = amqp.dead_letter_queue.clone();
-        let looking = Looking::begin(connection, &queue).await?;
+        let looking = Looking::begin(connection, vec![queue.clone()]).await?;
         let (monitor, mut debounce) = (Rc::clone(&monitor), EmptyDebounce::default());
         looking.keep_asking(
             // Whoever consumes it holds letters that are not ready.
@@ -79,7 +80,7 @@ pub(in crate::rabbitmq) async fn watch(
             move |depth| monitor.dead_letters(&queue, depth.ready()),
         )
     };
-    let ready = Looking::begin(connection, &source.queue).await?.keep_asking(
+    let ready = Looking::begin(connection, events).await?.keep_asking(
         // It has a consumer while this one consumes, so zeros are none of its answers.
         |state| !state.is_doubtful(),
         move |depth| match depth {
@@ -91,17 +92,20 @@ pub(in crate::rabbitmq) async fn watch(
     Ok(async { _ = join3(ready, OptionFuture::from(parked), dead).await })
 }
 
-/// Looks at one queue, on a channel that is opened again when a refusal has closed it.
+/// Looks at queues together, on a channel that is opened again when a refusal has closed it.
 struct Looking {
     connection: Rc<BrokerConnection>,
     channel: Channel,
-    queue: String,
+    queues: Vec<String>,
 }
 
 impl Looking {
-    async fn begin(connection: &Rc<BrokerConnection>, queue: &str) -> Result<Self, SourceError> {
+    async fn begin(
+        connection: &Rc<BrokerConnection>,
+        queues: Vec<String>,
+    ) -> Result<Self, SourceError> {
         let channel = connection.channel().await?;
-        Ok(Self { connection: Rc::clone(connection), channel, queue: queue.to_owned() })
+        Ok(Self { connection: Rc::clone(connection), channel, queues })
     }
 
     async fn keep_asking(
@@ -117,10 +121,16 @@ impl Looking {
             if !self.channel.status().connected() {
                 self.channel = self.connection.channel().await?;
             }
-            QueueState::of(&self.channel, &self.queue).await
+            let (mut ready, mut consumers) = (0, None);
+            for queue in &self.queues {
+                let state = QueueState::of(&self.channel, queue).await?;
+                ready += state.ready;
+                consumers = consumers.or(Some(state.consumers));
+            }
+            Ok(QueueState { ready, consumers: consumers.unwrap_or_default() })
         };
         asked.await.inspect_err(|error| {
-            tracing::debug!(event = "depth_unknown", queue = self.queue, %error, "cannot read the depth of the queue");
+            tracing::debug!(event = "depth_unknown", queue = self.queues.first(), %error, "cannot read the depth of the queue");
         })
     }
 }

@@ -1,32 +1,33 @@
 //! A session: a consumer, and what becomes of its deliveries until its channel is closed.
 
+mod lane;
+mod unpack;
+
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use lapin::options::BasicNackOptions;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
+use self::unpack::unpack;
+use super::PATIENCE_BEFORE_CLOSE;
 use super::ack_tracker::AckTracker;
 use super::consumer::{Arrived, SourceConsumer};
+use super::partitions::{FirstLane, Lane};
 use super::settler::{self, RabbitReceipt, RabbitSettler, Settling};
-use crate::event::Envelope;
 use crate::outcome::SourceError;
 use crate::pipeline::ports::{Delivery, Session};
+use crate::publish::Lease;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::wire::Note;
-use crate::rabbitmq::headers;
-use crate::rabbitmq::headers::origin::{origin, take_forged};
-use crate::rabbitmq::headers::originals;
-use crate::rabbitmq::headers::parked::unparked_properties;
-use crate::signature::SigningKey;
-
-/// Quorum queues can lose acknowledgements that were sent just before their channel
-/// closes, even after close-ok; measured on RabbitMQ 3.10, half a second left none behind.
-pub(in crate::rabbitmq) const PATIENCE_BEFORE_CLOSE: Duration = Duration::from_millis(500);
 
 /// The first version on which a quorum queue does not count what is handed back by `basic.nack`.
 const NACK_IS_NOT_COUNTED: (u32, u32) = (4, 3);
+
+/// For so long nothing may be settled while more bytes have come than may be in flight.
+const LANES_STUCK: Duration = Duration::from_secs(10);
 
 /// A consumer on a connection and a channel of its own.
 #[derive(Debug)]
@@ -37,7 +38,23 @@ pub struct RabbitSession {
     /// Until the session is closed.
     flushing: Option<AbortOnDrop>,
     /// Those that look at the queues.
-    tasks: [Option<AbortOnDrop>; 2],
+    tasks: Vec<AbortOnDrop>,
+    part: Part,
+    /// The last message before the partitions.
+    begins: Option<RabbitReceipt>,
+    /// Events come through the source's queue, and its partitions are to have them.
+    bypassed: bool,
+    is_closed: bool,
+}
+
+/// What of a source's queues the session consumes.
+#[derive(Debug)]
+enum Part {
+    Whole,
+    /// The first lane of several, whose connection this is.
+    First(FirstLane),
+    /// Another lane, on the connection of the first one.
+    Lane(Lane),
 }
 
 /// A task that ends with its owner.
@@ -56,12 +73,70 @@ impl RabbitSession {
         connection: Rc<BrokerConnection>,
         consumer: SourceConsumer,
         settling: Settling,
-        tasks: [Option<AbortOnDrop>; 2],
+        tasks: Vec<AbortOnDrop>,
     ) -> Self {
         let settler = RabbitSettler(Rc::new(settling));
         let flushing = tokio::task::spawn_local(settler::flush(Rc::clone(&settler.0)));
         let flushing = Some(AbortOnDrop(flushing));
-        Self { connection, consumer, settler, flushing, tasks }
+        Self {
+            connection,
+            consumer,
+            settler,
+            flushing,
+            tasks,
+            part: Part::Whole,
+            begins: None,
+            bypassed: false,
+            is_closed: false,
+        }
+    }
+
+    /// Its connection is that of all lanes.
+    pub(super) fn first(self, first: FirstLane) -> Self {
+        self.being(Part::First(first))
+    }
+
+    /// Its connection is the first lane's.
+    pub(super) fn of_lane(self, lane: Lane) -> Self {
+        self.being(Part::Lane(lane))
+    }
+
+    fn being(mut self, part: Part) -> Self {
+        self.part = part;
+        self
+    }
+
+    async fn next_arrived(&mut self) -> Result<Arrived, SourceError> {
+        let Self { connection, consumer, settler, part, .. } = self;
+        let tracker = &settler.0.tracker;
+        match part {
+            Part::Whole => consumer.next(tracker).await,
+            Part::First(first) => tokio::select! {
+                biased;
+                error = first.failed() => Err(error),
+                _fits = connection.bytes().stuck(LANES_STUCK) => Err(SourceError::TooMuch),
+                arrived = consumer.next(tracker) => arrived,
+            },
+            Part::Lane(lane) => {
+                // A busy queue would not let it be asked otherwise.
+                if lane.is_over(connection) {
+                    return Err(Self::end_of_lane(connection));
+                }
+                let arrived = tokio::select! {
+                    biased;
+                    arrived = consumer.next(tracker) => arrived,
+                    () = lane.over(connection) => return Err(Self::end_of_lane(connection)),
+                };
+                // That the connection is lost is for the first lane to tell.
+                arrived.map_err(|error| {
+                    if connection.status().connected() { error } else { SourceError::Renewal }
+                })
+            }
+        }
+    }
+
+    fn end_of_lane(connection: &BrokerConnection) -> SourceError {
+        if connection.status().connected() { SourceError::HandOver } else { SourceError::Renewal }
     }
 
     /// Gives back what is open, all at once and in its place. From RabbitMQ 4.3 on that is not counted towards the delivery limit, and
@@ -78,11 +153,23 @@ impl RabbitSession {
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
     }
 
-    fn taken(&self, (delivery, charge): Arrived) -> Delivery<RabbitReceipt> {
+    /// With a reason why it is to be a dead letter, if there is one.
+    fn taken(
+        &mut self,
+        (delivery, charge): Arrived,
+        verdict: Option<Box<str>>,
+    ) -> Delivery<RabbitReceipt> {
         let Settling { channel, tracker, source, key, .. } = &*self.settler.0;
         tracker.borrow_mut().open(delivery.delivery_tag);
         let note = self.connection.notes().take(channel.id(), delivery.delivery_tag);
-        unpack(delivery, charge, note, &source.queue, key.as_ref())
+        if let Some(claim) = &self.settler.0.claim {
+            claim.delivered();
+        }
+        let mut delivery = unpack(delivery, charge, note, &source.queue, key.as_ref());
+        if verdict.is_some() {
+            delivery.envelope.unreadable = verdict;
+        }
+        delivery
     }
 }
 
@@ -91,8 +178,30 @@ impl Session for RabbitSession {
     type Settler = RabbitSettler;
 
     async fn next(&mut self) -> Result<Delivery<RabbitReceipt>, SourceError> {
-        let arrived = self.consumer.next(&self.settler.0.tracker).await?;
-        Ok(self.taken(arrived))
+        loop {
+            self.attend().await?;
+            if let Some(suspect) = self.tried().await? {
+                return Ok(suspect);
+            }
+            let arrived = self.next_arrived().await?;
+            if self.is_own(&arrived) {
+                continue;
+            }
+            if let Part::Lane(lane) = &mut self.part
+                && let Some(count) = lane.suspects(&arrived)
+            {
+                lane.begin_trial(arrived, count, &self.settler.0);
+                continue;
+            }
+            return Ok(self.taken(arrived, None));
+        }
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        match self.part {
+            Part::Whole => None,
+            Part::First(_) | Part::Lane(_) => Some(self.connection.lease().clone()),
+        }
     }
 
     fn settler(&self) -> RabbitSettler {
@@ -101,8 +210,24 @@ impl Session for RabbitSession {
 
     async fn stop_taking(&mut self) -> Vec<Delivery<RabbitReceipt>> {
         self.settler.0.ending.send_replace(true);
+        if let Part::First(first) = &self.part {
+            self.connection.bytes().start_discarding();
+            first.withdraw();
+            first.others_ended().await;
+        }
         let come = self.consumer.stop().await;
-        come.into_iter().map(|arrived| self.taken(arrived)).collect()
+        // It goes first, and what came behind it goes back with it.
+        if matches!(&self.part, Part::Lane(lane) if lane.tries()) {
+            return Vec::new();
+        }
+        // What is none of the producer's comes again.
+        let mut events = Vec::with_capacity(come.len());
+        for arrived in come {
+            if !self.is_own(&arrived) {
+                events.push(self.taken(arrived, None));
+            }
+        }
+        events
     }
 
     async fn close(mut self) {
@@ -110,49 +235,43 @@ impl Session for RabbitSession {
         // Before the task that flushes is aborted: the acknowledgements that it has in hand must be sent.
         settling.flush(AckTracker::take_all).await;
         drop((self.flushing.take(), std::mem::take(&mut self.tasks)));
+        if let Part::Lane(lane) = &mut self.part {
+            lane.hand_back().await;
+        }
         tokio::time::sleep(PATIENCE_BEFORE_CLOSE).await;
         if self.consumer.is_cancelled() && settling.tracker.borrow().unacknowledged() > 0 {
             self.hand_back().await;
         }
+        if let Part::First(first) = &self.part {
+            first.end_others().await;
+        }
         // Either may be gone already; the broker requeues what is unsettled in any case.
         let _ = bounded("closing the channel", settling.channel.close(200, "bye".into())).await;
-        self.connection.close().await;
+        self.is_closed = true;
+        settling.end_channel();
+        if !matches!(self.part, Part::Lane(_)) {
+            self.connection.close().await;
+        }
     }
 }
 
-/// What a producer wrote under our names is taken off, so that it is in no dead letter and in no parked copy.
-fn unpack(
-    delivery: lapin::message::Delivery,
-    charge: u64,
-    note: Option<Note>,
-    queue: &str,
-    key: Option<&SigningKey>,
-) -> Delivery<RabbitReceipt> {
-    let mut properties = Box::new(delivery.properties);
-    let delivered = (delivery.exchange.as_str(), delivery.routing_key.as_str());
-    let origin = origin(delivered.0, delivered.1, &properties, queue)
-        .map(|(exchange, routing_key)| (exchange.to_owned(), routing_key.to_owned()));
-    let believed = take_forged(&mut properties, origin.is_some(), key);
-    let (exchange, routing_key) = if let Some(origin) = origin.filter(|_| believed) {
-        *properties = unparked_properties(std::mem::take(&mut properties));
-        origin
-    } else {
-        (delivery.exchange.into(), delivery.routing_key.into())
-    };
-    let unreadable = note.as_ref().and_then(originals::unreadable);
-    let headers = properties.headers().as_ref().map(headers::texts).unwrap_or_default();
-    if let Some(note) = note {
-        originals::keep(note, &mut properties);
+/// A session that ends without being closed: its channel goes before its consumer does, which lapin would cancel. What is open would
+/// be overtaken then, where the queue has a single active consumer.
+impl Drop for RabbitSession {
+    fn drop(&mut self) {
+        let settling = Rc::clone(&self.settler.0);
+        if self.is_closed || !settling.channel.status().connected() {
+            settling.end_channel();
+            return;
+        }
+        let channel = settling.channel.clone();
+        let mut closing = Box::pin(async move { channel.close(200, "bye".into()).await });
+        // It leaves at the first poll.
+        if (&mut closing).now_or_never().is_none()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(closing);
+        }
+        settling.end_channel();
     }
-    let envelope = Box::new(Envelope {
-        exchange,
-        routing_key,
-        content_type: properties.content_type().as_ref().map(|it| it.as_str().to_owned()),
-        message_id: properties.message_id().as_ref().map(|it| it.as_str().to_owned()),
-        headers,
-        payload: delivery.data,
-        unreadable,
-    });
-    let receipt = RabbitReceipt { tag: delivery.delivery_tag, charge, properties };
-    Delivery { envelope, receipt }
 }

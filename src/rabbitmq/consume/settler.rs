@@ -13,13 +13,14 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::Instant;
 
 use super::ack_tracker::{AckTracker, Acknowledgements};
+use super::claim::Claim;
 use super::dead_letter_rate::DeadLetterRate;
 use crate::config::{Amqp, Source};
 use crate::event::Envelope;
 use crate::outcome::DeadLetter;
 use crate::pipeline::ports::{Delivery, NotParked, Settle, StaleReceipt};
 use crate::rabbitmq::connection::bounded;
-use crate::rabbitmq::connection::bytes::InFlightBytes;
+use crate::rabbitmq::connection::bytes::{Amount, InFlightBytes};
 use crate::rabbitmq::headers::outcome_report;
 use crate::rabbitmq::publish::dead_letter_publisher::DeadLetterPublisher;
 use crate::replay::{OutcomeReport, ReplayId};
@@ -66,6 +67,9 @@ pub(super) struct Settling {
     flushing: Mutex<()>,
     /// The broker can't be told any more.
     broken: Cell<bool>,
+    /// Where several consume on one connection: this worker's claim to the partition.
+    pub(super) claim: Option<Rc<Claim>>,
+    amount_settled: Cell<Amount>,
 }
 
 impl Settling {
@@ -90,7 +94,19 @@ impl Settling {
             settled: Notify::new(),
             flushing: Mutex::default(),
             broken: Cell::new(false),
+            claim: None,
+            amount_settled: Cell::default(),
         }
+    }
+
+    /// The same for one of several that consume on one connection, with its own prefetch.
+    pub(super) fn of_lane(self, prefetch: u16, claim: Option<Rc<Claim>>) -> Self {
+        Self { most_unflushed: usize::from(prefetch / 2), claim, ..self }
+    }
+
+    /// The channel is closed: what had come and was not settled comes again.
+    pub(super) fn end_channel(&self) {
+        self.bytes.end_channel(self.channel.id(), self.amount_settled.get());
     }
 
     /// Sends the acknowledgements that are taken from the tracker.
@@ -139,12 +155,18 @@ impl Settle for RabbitSettler {
     type Receipt = RabbitReceipt;
 
     async fn ack(&self, receipt: RabbitReceipt) -> Result<(), StaleReceipt> {
-        let Settling { channel, tracker, bytes, settled, broken, .. } = &*self.0;
+        let Settling { channel, tracker, bytes, settled, broken, claim, amount_settled, .. } =
+            &*self.0;
         if broken.get() || !channel.status().connected() {
             return Err(StaleReceipt);
         }
         tracker.borrow_mut().settle(receipt.tag);
         bytes.settle(receipt.charge);
+        let Amount { bytes: before, whole } = amount_settled.get();
+        amount_settled.set(Amount { bytes: before + receipt.charge, whole: whole + 1 });
+        if let Some(claim) = claim {
+            claim.settled();
+        }
         settled.notify_one();
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::signature::SigningKey;
 
 /// Why the author of a message is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NotBelieved {
+pub(in crate::rabbitmq) enum NotBelieved {
     /// Another user of the broker has sent it.
     User,
     /// It is not signed by the key that this program has.
@@ -19,7 +19,7 @@ pub(super) enum NotBelieved {
 }
 
 /// The properties with the author's name, if it is known, and signature. RabbitMQ refuses the name of another user than the connection's.
-pub(super) fn vouched(
+pub(in crate::rabbitmq) fn vouched(
     properties: BasicProperties,
     user: Option<&str>,
     signature: Option<String>,
@@ -35,7 +35,7 @@ pub(super) fn vouched(
 }
 
 /// Whether the author of a message is believed; `verifies` tells of a key and a signature whether they fit the message.
-pub(super) fn check(
+pub(in crate::rabbitmq) fn check(
     amqp: &Amqp,
     properties: &BasicProperties,
     verifies: impl FnOnce(&SigningKey, &[u8]) -> bool,

@@ -84,7 +84,11 @@ impl FleetSession {
             Some(Ok(delivery)) => {
                 // So that what is kept of large headers goes.
                 let bytes = self.connection.bytes();
-                bytes.settle(bytes.charge(delivery.delivery_tag, delivery.data.len()));
+                bytes.settle(bytes.charge(
+                    self.channel.id(),
+                    delivery.delivery_tag,
+                    delivery.data.len(),
+                ));
                 Some(message::read(&self.amqp, &self.fleet, &delivery))
             }
             Some(Err(error)) => {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::config::{Amqp, Fleet};
+use crate::config::{Amqp, Fleet, Partitioning, Source};
 use crate::rabbitmq::fleet::queue_prefix;
+use crate::rabbitmq::topology::partitions::Names;
 
 /// The name that RabbitMQ gives the default exchange in permissions.
 const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -61,6 +62,8 @@ pub(super) struct Need {
     pub(super) permission: Permission,
     pub(super) resource: Resource,
     pub(super) purpose: &'static str,
+    /// Where the resource stands for others of its kind: the regular expression that matches their names.
+    pub(super) family: Option<String>,
 }
 
 /// All that `run` needs, where these queues are `missing`, and it is not known of the `hidden` resources whether they are.
@@ -75,6 +78,7 @@ pub(super) fn needs(
     for source in &amqp.sources {
         let queue = Resource::Queue(source.queue.clone());
         needs.add(Permission::Read, &queue, "consume it");
+        needs.partitions(amqp, source);
         if let Some(parking) = &source.parking
             && (amqp.declare || !missing.contains(&parking.queue))
         {
@@ -149,7 +153,8 @@ impl Need {
 impl Needs {
     fn add(&mut self, permission: Permission, resource: &Resource, purpose: &'static str) {
         if !self.0.iter().any(|it| it.permission == permission && it.resource == *resource) {
-            self.0.push(Need { permission, resource: resource.clone(), purpose });
+            let (resource, family) = (resource.clone(), None);
+            self.0.push(Need { permission, resource, purpose, family });
         }
     }
 
@@ -160,10 +165,47 @@ impl Needs {
         }
     }
 
+    /// What a source's partitions need besides. The first one stands for all.
+    fn partitions(&mut self, amqp: &Amqp, source: &Source) {
+        let Some(Partitioning { count, .. }) = source.partitioning() else { return };
+        let names = Names::of(&source.queue, count);
+        let marker = Resource::Queue(names.marker);
+        self.add(Permission::Read, &marker, "consume it, by which workers are counted");
+        let Some(first) = names.queues.into_iter().next() else { return };
+        let partition = Resource::Queue(first);
+        self.add(Permission::Read, &partition, "consume it and all other partitions");
+        if amqp.declare {
+            let hash = Resource::Exchange(names.hash_exchange);
+            self.declare(&hash);
+            self.declare(&marker);
+            self.declare(&partition);
+            self.bind(&hash, &partition);
+            self.add(Permission::Write, &hash, "bind it to the source's exchange");
+            let purpose = "put a last message behind what was there before the partitions";
+            self.add(Permission::Write, &Resource::default_exchange(), purpose);
+        }
+        let family = format!(r"{}\.{count}\.\d+", escaped(&source.queue));
+        for need in self.0.iter_mut().filter(|it| it.resource == partition) {
+            need.family = Some(family.clone());
+        }
+    }
+
     fn bind(&mut self, exchange: &Resource, queue: &Resource) {
         self.add(Permission::Read, exchange, "bind a queue to it");
         self.add(Permission::Write, queue, "bind it to its exchange");
     }
+}
+
+/// As a regular expression.
+pub(super) fn escaped(name: &str) -> String {
+    let mut escaped = String::with_capacity(name.len());
+    for c in name.chars() {
+        if "\\.^$|()[]{}*+?".contains(c) {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
 }
 
 #[cfg(test)]
@@ -198,6 +240,15 @@ mod tests {
         assert_eq!(of("amqp.declare = false", &[held]), ["", "DX", "Q"]);
         let ordered = of("sns.ordering = \"per-key\"", &[]);
         assert_eq!(ordered, ["DQ DX E Q", "DQ DX Q", "DX E Q"], "nothing is parked");
+        let ordered = "sns.ordering = \"per-key\"\namqp.sources.events.partitions = 4";
+        assert_eq!(
+            of(ordered, &[]),
+            [
+                "DQ DX E Q Q.4.00 Q.4.hash Q.partitions",
+                "DQ DX Q Q.4.00 Q.4.hash amq.default",
+                "DX E Q Q.4.00 Q.4.hash Q.partitions"
+            ]
+        );
         let own = of("amqp.sources.events.exchange = \"amq.topic\"", &[]);
         assert_eq!(own[0], "DQ DX Q Q.held", "RabbitMQ's own exchanges are not declared");
     }

@@ -13,6 +13,7 @@ pub(super) fn needs(fleet: Option<&Fleet>, declare: bool) -> Vec<Need> {
         permission,
         resource: resource.clone(),
         purpose,
+        family: None,
     };
     let mut needs = vec![
         need(Permission::Write, &exchange, "let operators pause and resume"),

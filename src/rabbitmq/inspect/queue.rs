@@ -56,7 +56,7 @@ enum Found {
 }
 
 impl Inspector<'_> {
-    async fn find_queue(&self, queue: &str) -> Result<(), SourceError> {
+    pub(super) async fn find_queue(&self, queue: &str) -> Result<(), SourceError> {
         topology::find_queue(&self.channel().await?, queue).await
     }
 

@@ -47,13 +47,13 @@ impl Right {
     }
 
     fn finding(&self, user: &str, need: &Need) -> Option<Finding> {
-        let Need { permission, resource, purpose } = need;
+        let Need { permission, resource, purpose, .. } = need;
         match self {
             Self::Granted => None,
             Self::Missing => Some(Finding::bad(format!(
                 "permissions: {user} lacks the {permission} permission on {resource}, which `run` needs to {purpose}; its regular \
                  expression is `{}`{}",
-                set_permissions::expression([resource.name()].into_iter()),
+                need.anchored(),
                 if need.may_be_of_topics() {
                     " (if the user has that, its topic permissions for that exchange lack a routing key: \
                      `rabbitmqctl list_user_topic_permissions`)"
@@ -109,7 +109,7 @@ pub(super) async fn inspect(inspector: &Inspector<'_>, report: &mut dyn FnMut(Fi
     for resource in hidden {
         report(Finding::good(unseen(&user, &resource)));
         let purpose = "see whether it exists";
-        needs.push(Need { permission: Permission::Read, resource, purpose });
+        needs.push(Need { permission: Permission::Read, resource, purpose, family: None });
     }
     let of_pausing = pausing::needs(inspector.fleet, amqp.declare);
     let lacks = pausing::finding(&user, &inspector.missing(&of_pausing).await);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::needs::{Need, Permission};
+use super::needs::{Need, Permission, escaped};
 use crate::config::{Amqp, AmqpUri, Fleet};
 use crate::limits::LONGEST_SHORT;
 use crate::untrusted::one_line;
@@ -37,9 +37,8 @@ impl Account {
     pub(super) fn command(&self, needs: &[Need], fleet: Option<&Fleet>) -> String {
         let user = self.user.as_ref().map_or_else(|| "USER".to_owned(), |user| quoted(user));
         let of = |permission: Permission| {
-            let names =
-                needs.iter().filter(|it| it.permission == permission).map(|it| it.resource.name());
-            let names = names.map(escaped).chain(fleet.map(pattern));
+            let of_it = needs.iter().filter(|it| it.permission == permission);
+            let names = of_it.map(Need::expression).chain(fleet.map(pattern));
             quoted(&anchored(names.collect()))
         };
         format!(
@@ -58,6 +57,18 @@ impl fmt::Display for Account {
             Some(user) => write!(f, "user `{user}` in vhost `{}`", self.vhost),
             None => write!(f, "the client certificate's user in vhost `{}`", self.vhost),
         }
+    }
+}
+
+impl Need {
+    /// Matches the name, or those of all that it stands for.
+    fn expression(&self) -> String {
+        self.family.clone().unwrap_or_else(|| escaped(self.resource.name()))
+    }
+
+    /// The same as a whole regular expression.
+    pub(super) fn anchored(&self) -> String {
+        anchored(vec![self.expression()])
     }
 }
 
@@ -83,17 +94,6 @@ fn anchored(mut names: Vec<String>) -> String {
         [name] => format!("^{name}$"),
         names => format!("^({})$", names.join("|")),
     }
-}
-
-fn escaped(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for c in name.chars() {
-        if "\\.^$|()[]{}*+?".contains(c) {
-            escaped.push('\\');
-        }
-        escaped.push(c);
-    }
-    escaped
 }
 
 /// For a shell.

@@ -9,7 +9,7 @@ use lapin::types::FieldTable;
 use super::arguments::{self, Difference, Learnt, QUEUE_TYPE, QueueArguments};
 use super::declared::{
     DEAD_LETTER_EXCHANGE, DEAD_LETTER_STRATEGY, DELIVERY_LIMIT, dead_letter_arguments,
-    parking_arguments, queue_arguments_with,
+    parking_arguments, partition_arguments, queue_arguments_with,
 };
 use super::fitness;
 use super::mismatch::{Declaration, Deviation, LIMITED, Thing, key_of};
@@ -85,6 +85,17 @@ impl<'a> DeclaredQueue<'a> {
         let declaration = declaration.decided_by(DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange");
         let declaration = declaration.decided_by(DELIVERY_LIMIT, "amqp.delivery_limit");
         let of_type = |it| queue_arguments_with(amqp, it, order);
+        Self::new(declaration, (name, amqp.queue_type), of_type)
+    }
+
+    /// One of a source's partitions.
+    pub(in crate::rabbitmq) fn of_partition(amqp: &Amqp, source: &Source, name: &'a str) -> Self {
+        let named_by = format!("that of {} with the partition appended", key_of(source, "queue"));
+        let declaration = Declaration::new(Thing::Queue, name, named_by);
+        let declaration = declaration.decided_by(DEAD_LETTER_EXCHANGE, "amqp.dead_letter_exchange");
+        let declaration = declaration.decided_by(DELIVERY_LIMIT, "amqp.delivery_limit");
+        let order = OrderArguments::of(amqp, source);
+        let of_type = |it| partition_arguments(amqp, it, order);
         Self::new(declaration, (name, amqp.queue_type), of_type)
     }
 

@@ -26,22 +26,23 @@ impl Conversations {
         Self { keys, each, delivered: whose.into_iter().map(number).collect() }
     }
 
+    /// The same where all say their first message, then all their second, and so on.
+    pub fn in_turn(keys: usize, each: usize) -> Self {
+        let delivered = (0..each).flat_map(|number| (0..keys).map(move |key| (key, number)));
+        Self { keys, each, delivered: delivered.collect() }
+    }
+
     pub fn count(&self) -> usize {
         self.delivered.len()
     }
 
-    /// Even keys are chats, in which both sides speak, and odd ones rooms.
     pub fn events(&self) -> impl Iterator<Item = Event> {
-        self.delivered.iter().map(|&(key, number)| {
-            let (one, other) = (format!("a{key}@localhost/phone"), format!("b{key}@localhost"));
-            let (from, to) = if number % 2 == 0 { (one, other) } else { (other, one) };
-            let text = format!("{key} {number}");
-            if key % 2 == 0 {
-                Event::chat(&from, &to, &text)
-            } else {
-                Event::groupchat(&from, &format!("r{key}@conference.localhost"), &text)
-            }
-        })
+        self.delivered.iter().map(|&(key, number)| event_of(key, number))
+    }
+
+    /// The same with a routing key for each conversation.
+    pub fn routed_events(&self) -> impl Iterator<Item = Event> {
+        self.delivered.iter().map(|&(key, number)| routed_event_of(key, number))
     }
 
     /// The place of a message in the order of delivery.
@@ -71,6 +72,23 @@ impl Conversations {
     pub fn some_overtook(&self, accepted: &[Message]) -> bool {
         firsts(accepted) != self.delivered
     }
+}
+
+/// A message of a conversation. Even keys are chats, in which both sides speak, and odd ones rooms.
+fn event_of(key: usize, number: usize) -> Event {
+    let (one, other) = (format!("a{key}@localhost/phone"), format!("b{key}@localhost"));
+    let (from, to) = if number.is_multiple_of(2) { (one, other) } else { (other, one) };
+    let text = format!("{key} {number}");
+    if key.is_multiple_of(2) {
+        Event::chat(&from, &to, &text)
+    } else {
+        Event::groupchat(&from, &format!("r{key}@conference.localhost"), &text)
+    }
+}
+
+/// The same with a routing key that tells the conversation.
+pub fn routed_event_of(key: usize, number: usize) -> Event {
+    event_of(key, number).routed(&format!("conversation-{key}"))
 }
 
 /// How often something came again although the answer to it was not lost.

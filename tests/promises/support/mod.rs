@@ -31,7 +31,7 @@ pub use event::Event;
 pub use exit::{Exit, Totals};
 pub use fifo::FifoTopic;
 pub use mix::{End, event_of, number_in};
-pub use own_broker::{Authority, OwnBroker, Supervised, free_port};
+pub use own_broker::{Authority, HASH_PLUGIN, OwnBroker, Supervised, free_port};
 pub use poser::Poser;
 pub use program::{Ended, Program, Running};
 pub use proxy::{Door, Proxy};

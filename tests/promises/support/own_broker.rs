@@ -31,7 +31,7 @@ use super::{PATIENCE, Version, wait_for};
 const INSTALL: &str = "fetch it with `scripts/services install`";
 
 /// The plugin that partitions need.
-const HASH: &str = "rabbitmq_consistent_hash_exchange";
+pub const HASH_PLUGIN: &str = "rabbitmq_consistent_hash_exchange";
 
 /// The limit with which dead-letter queues are declared.
 const UNLIMITED: u32 = 1_000_000_000;
@@ -48,11 +48,16 @@ pub struct OwnBroker {
 
 impl OwnBroker {
     pub async fn single() -> Self {
-        Self::start(1, Version::of_this_run().await, &[HASH]).await
+        Self::start(1, Version::of_this_run().await, &[HASH_PLUGIN]).await
     }
 
     pub async fn cluster() -> Self {
-        Self::start(3, Version::of_this_run().await, &[HASH]).await
+        Self::start(3, Version::of_this_run().await, &[HASH_PLUGIN]).await
+    }
+
+    /// A node as an operator installs it, with no plugin.
+    pub async fn without_plugins() -> Self {
+        Self::start(1, Version::of_this_run().await, &[]).await
     }
 
     async fn start(count: usize, version: Version, plugins: &[&'static str]) -> Self {

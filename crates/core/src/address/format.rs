@@ -38,6 +38,16 @@ pub fn trimmed<'a>(format: &str, text: &'a str) -> &'a str {
 /// What is wrong with a text, as the end of a sentence, and what to do.
 pub type TextFault = (String, Cow<'static, str>);
 
+/// Whether the consistent-hash exchange can hash it.
+fn is_partition_key(text: &str) -> bool {
+    match text.split_once(':') {
+        None => text == "routing-key",
+        Some(("header", name)) => check_amqp_name(name).is_ok() && !name.starts_with("x-"),
+        Some(("property", name)) => name == "correlation_id",
+        Some(_) => false,
+    }
+}
+
 const ENDPOINT: &str = "give a host, host:port or URL, such as \"sns.eu-west-1.amazonaws.com\"";
 
 const COLLECTOR: &str = "give the collector's URL, such as \"http://127.0.0.1:4318\"; a password belongs into \
@@ -79,6 +89,10 @@ pub fn checked(format: &str, text: &str) -> Result<String, TextFault> {
         "routing-key" if text.len() > LONGEST_SHORT => {
             wrong("has a routing key of more than 255 bytes, which is AMQP's limit", "shorten it")
         }
+        "partition-by" if !is_partition_key(text) => wrong(
+            "is nothing by which RabbitMQ can divide events",
+            "give \"routing-key\", \"header:NAME\" or \"property:correlation_id\"; not the message id, which differs for each event",
+        ),
         "host-name" if text.is_empty() || text.contains([':', '/', '*', ' ']) => wrong(
             "has an entry that is no host name",
             "give names alone, without scheme, port and path, such as [\"pusher.example.org\"]",

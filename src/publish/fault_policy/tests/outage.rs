@@ -151,7 +151,7 @@ async fn one_regions_endpoint_out_of_reach_holds_its_topics_alone() {
 struct SlowSuccess(Cell<usize>);
 
 impl Attempt for SlowSuccess {
-    async fn attempt(&self, _: &Rc<Notification>, _: Instant) -> Result<MessageId, Fault> {
+    async fn attempt(&self, _: &Rc<Notification>, _: Taken) -> Result<MessageId, Fault> {
         self.0.set(self.0.get() + 1);
         if self.0.get() == 1 {
             sleep(Duration::from_secs(1)).await;
@@ -180,11 +180,7 @@ async fn an_answer_to_what_left_before_the_hold_does_not_end_it() {
 struct FailsOnce(RefCell<Vec<String>>);
 
 impl Attempt for FailsOnce {
-    async fn attempt(
-        &self,
-        notification: &Rc<Notification>,
-        _: Instant,
-    ) -> Result<MessageId, Fault> {
+    async fn attempt(&self, notification: &Rc<Notification>, _: Taken) -> Result<MessageId, Fault> {
         if self.0.borrow().contains(&notification.body) {
             return Ok(MessageId(String::new()));
         }

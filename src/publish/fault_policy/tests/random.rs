@@ -45,7 +45,7 @@ impl Troubled {
 }
 
 impl Attempt for Rc<Troubled> {
-    async fn attempt(&self, note: &Rc<Notification>, _: Instant) -> Result<MessageId, Fault> {
+    async fn attempt(&self, note: &Rc<Notification>, _: Taken) -> Result<MessageId, Fault> {
         let held = self.held(&note.topic);
         if let Some(held) = &held {
             let mut probes = self.probes.borrow_mut();

@@ -124,7 +124,7 @@ async fn what_fits_is_read_and_one_byte_more_waits_for_a_settlement() {
     let before = read(&mut reader);
     assert_eq!(before.len(), 2 * one.len(), "what follows waits");
     assert_eq!(bytes.stuck(Duration::ZERO).await, 1, "only the first one fits");
-    bytes.settle(bytes.charge(1, 100));
+    bytes.settle(bytes.charge(1, 1, 100));
     assert_eq!([before, read(&mut reader)].concat(), stream);
 }
 
@@ -143,7 +143,7 @@ async fn patience_begins_anew_with_each_settlement() {
     let (mut reader, bytes) = limited(&stream, 3 * one.len(), 1);
     read(&mut reader);
     let before = bytes.pause_now().unwrap().since;
-    bytes.settle(bytes.charge(1, 100));
+    bytes.settle(bytes.charge(1, 1, 100));
     assert!(bytes.pause_now().unwrap().since > before);
 }
 
@@ -159,7 +159,7 @@ async fn however_much_is_settled_a_pause_has_an_end() {
             tokio::time::sleep(Duration::from_millis(20)).await;
             bytes.settle(0);
             // None of them is whole again, so that it stays too much.
-            bytes.end();
+            bytes.end(1);
         }
     };
     tokio::select! {
@@ -175,8 +175,8 @@ fn headers_beyond_the_usual_are_charged_by_what_they_take_in_memory() {
         let stream = [delivery(1, 0, &[7]), delivery(1, headers, &[7])].concat();
         let (mut reader, bytes) = limited(&stream, 64, u64::MAX);
         assert_eq!(read(&mut reader), stream);
-        assert_eq!(bytes.charge(1, 7), DELIVERY_OVERHEAD + 7);
-        assert_eq!(bytes.charge(2, 7), DELIVERY_OVERHEAD + 7 + charge);
+        assert_eq!(bytes.charge(1, 1, 7), DELIVERY_OVERHEAD + 7);
+        assert_eq!(bytes.charge(1, 2, 7), DELIVERY_OVERHEAD + 7 + charge);
         assert_eq!(bytes.in_flight(), 2 * (DELIVERY_OVERHEAD + 7) + charge);
     }
 }
@@ -193,11 +193,11 @@ fn what_is_too_much_is_left_out_whole_and_all_that_follows_and_answers_arrive() 
         bytes.start_discarding();
         // One more finds too much; then there is room, but what was left out must come before what follows it.
         let after = read(&mut reader);
-        bytes.settle(bytes.charge(1, 110));
+        bytes.settle(bytes.charge(1, 1, 110));
         let last = read(&mut reader);
         let all = [before, after, last].concat();
         assert_eq!(all, [&one[..], &one, &other, &answer].concat(), "in parts of {part}");
-        bytes.settle(bytes.charge(2, 110));
+        bytes.settle(bytes.charge(1, 2, 110));
         assert_eq!(bytes.in_flight(), 0);
     }
 }

@@ -10,6 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::super::bytes::InFlightBytes;
 use super::Notes;
 use super::frames::{Frames, Observer};
+use crate::publish::Lease;
 
 /// What is read from `inner` comes out mended and counted; what is written goes in as it is.
 #[derive(Debug)]
@@ -17,27 +18,35 @@ pub(in crate::rabbitmq) struct FilteredStream<S> {
     inner: S,
     frames: Frames<Arc<InFlightBytes>>,
     bytes: Arc<InFlightBytes>,
+    /// Renewed by whatever comes.
+    lease: Lease,
     ended: bool,
 }
 
 impl<S> FilteredStream<S> {
     /// `notes` learns what is mended, and `bytes` what is delivered, before it can be read from here.
     pub(in crate::rabbitmq) fn new(inner: S, notes: Notes, bytes: Arc<InFlightBytes>) -> Self {
-        Self { inner, frames: Frames::new(notes, Arc::clone(&bytes)), bytes, ended: false }
+        let frames = Frames::new(notes, Arc::clone(&bytes));
+        Self { inner, frames, bytes, lease: Lease::default(), ended: false }
+    }
+
+    /// `lease` is renewed by whatever comes.
+    pub(in crate::rabbitmq) fn renewing(self, lease: Lease) -> Self {
+        Self { lease, ..self }
     }
 }
 
 impl Observer for Arc<InFlightBytes> {
-    fn begin(&self, headers: u64) {
-        InFlightBytes::begin(self, headers);
+    fn begin(&self, channel: u16, headers: u64) {
+        InFlightBytes::begin(self, channel, headers);
     }
 
-    fn body(&self, bytes: u64) {
-        InFlightBytes::body(self, bytes);
+    fn body(&self, channel: u16, bytes: u64) {
+        InFlightBytes::body(self, channel, bytes);
     }
 
-    fn end(&self) {
-        InFlightBytes::end(self);
+    fn end(&self, channel: u16) {
+        InFlightBytes::end(self, channel);
     }
 
     fn leaves_out(&self) -> bool {
@@ -51,7 +60,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
         context: &mut Context<'_>,
         out: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let Self { inner, frames, bytes, ended } = self.get_mut();
+        let Self { inner, frames, bytes, lease, ended } = self.get_mut();
         loop {
             let taken = frames.take(out);
             if taken > 0 || out.is_empty() || *ended {
@@ -70,6 +79,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
                 frames.read(read);
                 (read, 0)
             };
+            lease.renew();
             if read == 0 {
                 *ended = true;
                 frames.end();

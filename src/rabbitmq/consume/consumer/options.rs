@@ -27,6 +27,9 @@ pub(in crate::rabbitmq) struct ConsumeOptions {
     /// get messages before what this one holds is settled, and overtake it. And where the next one has a smaller prefetch and dies,
     /// too, RabbitMQ returns what it held behind the rest of what came back before.
     pub(in crate::rabbitmq) keeps_consumer: bool,
+    /// The consumer is one of several on a connection. Its prefetch is always the same, standing by is nothing to tell, and what
+    /// becomes of too many bytes is decided for all of them.
+    pub(in crate::rabbitmq) is_lane: bool,
     /// How long a delivery may be held, where the broker goes by that.
     pub(in crate::rabbitmq) timeout: Option<Duration>,
     pub(in crate::rabbitmq) channel: Channel,
@@ -44,6 +47,9 @@ pub(in crate::rabbitmq) struct ConsumeOptions {
 impl ConsumeOptions {
     /// How many deliveries to have in flight, by what is known of their size.
     pub(super) fn fitting(&self) -> u16 {
+        if self.is_lane {
+            return self.prefetch;
+        }
         self.sizes.prefetch(self.prefetch, self.bytes.limit())
     }
 }
@@ -66,17 +72,16 @@ pub(super) async fn consume(
 }
 
 /// The arguments of a consumer.
+///
+/// RabbitMQ refuses a priority on a stream, which knows none. On other queues 0 is the default one, and that of every consumer: a
+/// higher one takes the place of a single active consumer from RabbitMQ 4.0 on, and if that one's channel is closed while it has
+/// something open, RabbitMQ keeps it among those that wait, and delivers to it later though it is gone (`update_or_remove_con` in
+/// `rabbit_fifo`; seen on 4.3.6).
 pub(in crate::rabbitmq) fn arguments(timeout: Option<Duration>) -> FieldTable {
-    match timeout {
-        Some(timeout) => with_timeout(no_stream(), timeout),
-        None => no_stream(),
-    }
-}
-
-/// Arguments that RabbitMQ refuses on a stream, which knows no priorities. On other queues this priority is the
-/// default one.
-fn no_stream() -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-priority".into(), AMQPValue::LongInt(0));
-    arguments
+    match timeout {
+        Some(timeout) => with_timeout(arguments, timeout),
+        None => arguments,
+    }
 }

@@ -44,6 +44,10 @@ impl SourceConsumer {
             // Something has come since the question.
             return Ok(());
         }
+        if self.options.is_lane {
+            // Another worker is the active one, or this consumer is forgotten: a new session costs nothing, since nothing is open.
+            return Err(SourceError::Renewal);
+        }
         match single_active {
             Some(false) => return Err(self.forgotten(waiting)),
             // To this consumer something has come, so it is the active one.
@@ -76,6 +80,9 @@ impl SourceConsumer {
 
     /// Deliveries come to what was a standby.
     pub(super) fn take_over(&self) {
+        if self.options.is_lane {
+            return;
+        }
         self.tell(State::Consuming);
         tracing::info!(
             event = "standby_over",

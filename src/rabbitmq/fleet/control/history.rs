@@ -48,7 +48,7 @@ pub(super) struct StreamConsumer {
     name: String,
     bytes: Arc<InFlightBytes>,
     /// Until its consumer is dropped.
-    _channel: Channel,
+    channel: Channel,
 }
 
 impl History {
@@ -104,7 +104,8 @@ impl StreamConsumer {
         let consuming = channel.basic_consume(name.as_str().into(), tag.into(), options, arguments);
         let consumer = bounded(&format!("stream `{name}`"), consuming).await?;
         let bytes = Arc::clone(connection.bytes());
-        Ok(Self { consumer, name, bytes, _channel: channel })
+        bytes.share();
+        Ok(Self { consumer, name, bytes, channel })
     }
 
     /// The next message. May be dropped while it waits.
@@ -113,7 +114,11 @@ impl StreamConsumer {
         match self.consumer.next().await {
             Some(Ok(delivery)) => {
                 // So that what is kept of large headers goes.
-                self.bytes.settle(self.bytes.charge(delivery.delivery_tag, delivery.data.len()));
+                self.bytes.settle(self.bytes.charge(
+                    self.channel.id(),
+                    delivery.delivery_tag,
+                    delivery.data.len(),
+                ));
                 let acknowledged = delivery.acker.ack(BasicAckOptions::default());
                 bounded(&format!("stream `{name}`"), acknowledged).await?;
                 Ok(delivery)

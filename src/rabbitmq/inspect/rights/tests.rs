@@ -20,7 +20,7 @@ fn only_a_refusal_for_the_permission_says_that_it_is_missing() {
 #[test]
 fn a_missing_permission_is_named_with_its_expression() {
     let (permission, resource) = (Permission::Read, Resource::Queue("a.b".to_owned()));
-    let need = Need { permission, resource, purpose: "consume it" };
+    let need = Need { permission, resource, purpose: "consume it", family: None };
     assert_eq!(Right::Granted.finding("user `u`", &need), None);
     let missing = Right::Missing.finding("user `u`", &need).unwrap();
     let text = r"permissions: user `u` lacks the read permission on queue `a.b`, which `run` needs to consume it; its regular expression is `^a\.b$`";

@@ -2,7 +2,7 @@
 
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{HASH, OwnBroker, Version};
+use super::{HASH_PLUGIN, OwnBroker, Version};
 
 /// A node that several tests share, one after the other where they must.
 struct Spare {
@@ -26,7 +26,7 @@ impl Spare {
     }
 
     async fn broker(&self, version: Version) -> &OwnBroker {
-        self.broker.get_or_init(|| OwnBroker::start(1, version, &[HASH])).await
+        self.broker.get_or_init(|| OwnBroker::start(1, version, &[HASH_PLUGIN])).await
     }
 }
 

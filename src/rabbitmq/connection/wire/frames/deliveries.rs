@@ -5,12 +5,12 @@ const BODY_SIZE: usize = 4;
 
 /// Learns of the deliveries that pass.
 pub(crate) trait Observer {
-    /// A delivery begins; the payload of its header frame has so many bytes.
-    fn begin(&self, headers: u64);
+    /// The next delivery of a channel begins; the payload of its header frame has so many bytes.
+    fn begin(&self, channel: u16, headers: u64);
     /// So many bytes of its body have come.
-    fn body(&self, bytes: u64);
+    fn body(&self, channel: u16, bytes: u64);
     /// The delivery has come as a whole.
-    fn end(&self);
+    fn end(&self, channel: u16);
     /// Whether a delivery that comes now is to be left out, and with it all that follow on its channel: the broker
     /// delivers them again, in their order, when the channel is closed.
     fn leaves_out(&self) -> bool;
@@ -18,9 +18,9 @@ pub(crate) trait Observer {
 
 /// Observes nothing and leaves nothing out.
 impl Observer for () {
-    fn begin(&self, _: u64) {}
-    fn body(&self, _: u64) {}
-    fn end(&self) {}
+    fn begin(&self, _: u16, _: u64) {}
+    fn body(&self, _: u16, _: u64) {}
+    fn end(&self, _: u16) {}
     fn leaves_out(&self) -> bool {
         false
     }
@@ -29,66 +29,78 @@ impl Observer for () {
 #[derive(Debug)]
 pub(super) struct Deliveries<O> {
     observer: O,
-    content: Content,
-    /// The channel whose deliveries are left out, since one was.
-    left_out: Option<u16>,
+    /// Deliveries that are not whole: mostly one, since RabbitMQ sends one after the other.
+    under_way: Vec<(u16, Content)>,
+    /// The channels whose deliveries are left out, since one was.
+    left_out: Vec<u16>,
 }
 
-/// Where in a delivery the stream is. Only one channel of a connection has a consumer.
+/// Where in a delivery the stream of a channel is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
-    None,
-    /// Its method has come, on this channel.
-    Announced(u16),
+    /// Its method has come.
+    Announced,
     /// Of its body so many bytes are to come.
-    Body(u16, u64),
+    Body(u64),
 }
 
 impl<O: Observer> Deliveries<O> {
     pub(super) const fn new(observer: O) -> Self {
-        Self { observer, content: Content::None, left_out: None }
+        Self { observer, under_way: Vec::new(), left_out: Vec::new() }
     }
 
     /// A delivery's method comes. Returns whether it may pass.
     pub(super) fn announce(&mut self, channel: u16) -> bool {
         if self.leaves_out(channel) || self.observer.leaves_out() {
-            self.left_out = Some(channel);
+            if !self.leaves_out(channel) {
+                self.left_out.push(channel);
+            }
             return false;
         }
-        self.content = Content::Announced(channel);
+        self.under_way.retain(|(on, _)| *on != channel);
+        self.under_way.push((channel, Content::Announced));
         true
     }
 
     /// Whether content on this channel is left out.
     pub(super) fn leaves_out(&self, channel: u16) -> bool {
-        self.left_out == Some(channel)
+        self.left_out.contains(&channel)
+    }
+
+    /// The channel is a new one.
+    pub(super) fn forget(&mut self, channel: u16) {
+        self.under_way.retain(|(on, _)| *on != channel);
+        self.left_out.retain(|on| *on != channel);
     }
 
     /// A content header passes. `payload` may be its beginning; `size` is what the broker sent.
     pub(super) fn header(&mut self, channel: u16, payload: &[u8], size: usize) {
-        if self.content != Content::Announced(channel) {
+        if self.content(channel) != Some(Content::Announced) {
             return;
         }
         let Some(body) = payload.get(BODY_SIZE..).and_then(<[u8]>::first_chunk) else { return };
-        self.observer.begin(size as u64);
+        self.observer.begin(channel, size as u64);
         self.remain(channel, u64::from_be_bytes(*body));
     }
 
     /// A frame of a body has passed.
     pub(super) fn body(&mut self, channel: u16, size: usize) {
-        if let Content::Body(on, left) = self.content
-            && on == channel
-        {
-            self.observer.body(size as u64);
+        if let Some(Content::Body(left)) = self.content(channel) {
+            self.observer.body(channel, size as u64);
             self.remain(channel, left.saturating_sub(size as u64));
         }
     }
 
+    fn content(&self, channel: u16) -> Option<Content> {
+        self.under_way.iter().find(|(on, _)| *on == channel).map(|(_, content)| *content)
+    }
+
     fn remain(&mut self, channel: u16, left: u64) {
-        self.content = Content::Body(channel, left);
+        self.under_way.retain(|(on, _)| *on != channel);
         if left == 0 {
-            self.content = Content::None;
-            self.observer.end();
+            self.observer.end(channel);
+        } else {
+            self.under_way.push((channel, Content::Body(left)));
         }
     }
 }

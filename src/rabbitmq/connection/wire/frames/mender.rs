@@ -52,6 +52,8 @@ pub(super) enum HeaderAction {
 pub(super) enum Method {
     /// basic.deliver
     Deliver,
+    /// channel.open-ok
+    Opened,
     Other,
 }
 
@@ -101,7 +103,7 @@ impl Mender {
             return Method::Deliver;
         }
         let _ = self.read_method(channel, (class, method), &mut walk);
-        Method::Other
+        if (class, method) == (20, 11) { Method::Opened } else { Method::Other }
     }
 
     fn read_method(&mut self, channel: u16, id: (u8, u8), walk: &mut Walk<'_>) -> Option<()> {

@@ -113,6 +113,10 @@ impl<O: Observer> Scanner<O> {
                             self.mender.forget(channel);
                             FrameAction::Cut(0, whole)
                         }
+                        Method::Opened => {
+                            self.deliveries.forget(channel);
+                            FrameAction::Pass(whole)
+                        }
                         _ => FrameAction::Pass(whole),
                     };
                 }

@@ -1,0 +1,197 @@
+//! Opens the sessions of the lanes of a source with partitions.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::consumer::{ConsumeOptions, SourceConsumer};
+use super::partitions::{
+    FirstLane, Lane, LaneQueue, Opened, Partitions, balance, former, is_on, keep_diverting,
+};
+use super::session::{AbortOnDrop, RabbitSession};
+use super::settler::Settling;
+use super::watchdog::Watchdog;
+use super::{RabbitQueue, depth, heartbeat};
+use crate::observe::monitor::State;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::topology;
+use crate::rabbitmq::topology::consumer_timeout;
+use crate::rabbitmq::topology::partitions::Names;
+use crate::rabbitmq::topology::stream::{self, Purpose};
+
+/// The queue that counts workers stays empty.
+const PREFETCH: u16 = 1;
+
+/// Connects, and makes sure of the topology. What was in the source's queue before it had partitions is published first: meanwhile
+/// only the lane of that queue consumes.
+pub(super) async fn open_first(
+    queue: &RabbitQueue,
+    partitions: &Rc<Partitions>,
+) -> Result<RabbitSession, SourceError> {
+    let (broker, source) = (&queue.broker, &queue.source);
+    let amqp = broker.config();
+    let connection = Rc::new(broker.connect(&source.name).await?);
+    let monitor = queue.monitor.as_deref();
+    queue.seen_brokers.note(&connection, amqp, &source.name, monitor);
+    let is_marked = match ensure(queue, partitions, &connection).await {
+        Ok(is_marked) => is_marked,
+        Err(error) => {
+            let queues = [(Purpose::Events, &*source.queue)];
+            return Err(stream::cause_of(error, &connection, queues).await);
+        }
+    };
+    let heartbeat = heartbeat(connection.configuration().heartbeat());
+    let bytes = Arc::clone(connection.bytes());
+    bytes.share();
+    bytes.limit_to(amqp.in_flight_bytes_of_a_source());
+    connection.notes().limit_to_events();
+    connection.lease().lapses_after(heartbeat);
+    let opened = Opened { connection: Rc::clone(&connection), is_marked };
+    let first = FirstLane::publish(partitions, opened);
+    if !is_marked {
+        tracing::info!(
+            event = "partitions_begin",
+            source = source.name,
+            queue = source.queue,
+            partitions = partitions.count,
+            "what is in the source's queue is published first; the partitions follow"
+        );
+        if let Some(monitor) = monitor {
+            monitor.is(State::Consuming);
+        }
+        former::put_last(broker, source).await?;
+        tokio::select! {
+            marked = former::marked(&connection, source) => marked?,
+            error = first.failed() => return Err(error),
+        }
+        partitions.opened.send_modify(|it| {
+            if let Some(opened) = it {
+                opened.is_marked = true;
+            }
+        });
+    }
+    let channel = connection.channel().await?;
+    let options = ConsumeOptions {
+        broker: Rc::clone(broker),
+        monitor: None,
+        single_active: Some(false),
+        may_look: amqp.declare,
+        keeps_consumer: true,
+        is_lane: true,
+        timeout: consumer_timeout::of(&connection, amqp.queue_type.into_str(), amqp),
+        channel: channel.clone(),
+        queue: partitions.names.marker.clone(),
+        name: broker.name().to_owned(),
+        prefetch: PREFETCH,
+        bytes: Arc::clone(&bytes),
+        sizes: Rc::clone(&queue.sizes),
+        heartbeat,
+    };
+    let consumer =
+        SourceConsumer::start(options, Watchdog::new(2 * heartbeat, Rc::clone(&queue.past)))
+            .await?;
+    if let Some(monitor) = monitor {
+        monitor.begin_session(false);
+    }
+    let balancing = balance(Rc::clone(partitions), Rc::clone(&connection), queue.monitor.clone());
+    let mut tasks = vec![AbortOnDrop(tokio::task::spawn_local(balancing))];
+    if amqp.declare {
+        let diverting =
+            keep_diverting(Rc::clone(partitions), Rc::clone(&connection), source.clone());
+        tasks.push(AbortOnDrop(tokio::task::spawn_local(diverting)));
+    }
+    if let Some(monitor) = &queue.monitor {
+        let asked = queues_to_ask(&partitions.names, &source.queue);
+        let asking = depth::watch(&connection, amqp, source, asked, Rc::clone(monitor)).await?;
+        tasks.push(AbortOnDrop(tokio::task::spawn_local(asking)));
+    }
+    let (dead_letters, rate) = (Rc::clone(&queue.dead_letters), Rc::clone(&queue.rate));
+    let settling = Settling::new(channel, dead_letters, rate, source, amqp, bytes);
+    let settling = settling.of_lane(PREFETCH, None);
+    Ok(RabbitSession::begin(connection, consumer, settling, tasks).first(first))
+}
+
+/// The queue whose consumers are the workers comes first.
+fn queues_to_ask(names: &Names, own: &str) -> Vec<String> {
+    let own = [names.marker.clone(), own.to_owned()];
+    own.into_iter().chain(names.queues.iter().cloned()).collect()
+}
+
+/// Returns whether the partitions may begin.
+async fn ensure(
+    queue: &RabbitQueue,
+    partitions: &Partitions,
+    connection: &BrokerConnection,
+) -> Result<bool, SourceError> {
+    let (amqp, source) = (queue.broker.config(), &queue.source);
+    if !amqp.declare {
+        topology::find(connection, amqp, source).await?;
+        topology::partitions::find(connection, source, partitions.count).await?;
+        return Ok(true);
+    }
+    match source.partitioning() {
+        Some(partitioning) => {
+            topology::partitions::declare(connection, amqp, source, partitioning).await
+        }
+        None => Ok(true),
+    }
+}
+
+/// Opens a session as soon as there is a connection, and the lane may begin. What keeps it from consuming is the first lane's to tell.
+pub(super) async fn open_lane(
+    queue: &RabbitQueue,
+    partitions: &Rc<Partitions>,
+    lane: &LaneQueue,
+) -> RabbitSession {
+    loop {
+        let opened = partitions.connection(lane.claim.is_none()).await;
+        if let Some(claim) = &lane.claim {
+            claim.begins().await;
+        }
+        let error = match begin(queue, partitions, lane, &opened.connection).await {
+            Ok(session) => return session,
+            Err(error) => error,
+        };
+        if is_on(partitions.opened.borrow().as_ref(), &opened.connection) {
+            partitions.fail(error);
+        }
+        let is_gone = |it: &Option<Opened>| !is_on(it.as_ref(), &opened.connection);
+        let _ = partitions.opened.subscribe().wait_for(is_gone).await;
+    }
+}
+
+async fn begin(
+    queue: &RabbitQueue,
+    partitions: &Rc<Partitions>,
+    lane: &LaneQueue,
+    connection: &Rc<BrokerConnection>,
+) -> Result<RabbitSession, SourceError> {
+    let amqp = queue.broker.config();
+    let channel = connection.channel().await?;
+    let bytes = Arc::clone(connection.bytes());
+    let heartbeat = heartbeat(connection.configuration().heartbeat());
+    let lane_of_session = Lane::begin(partitions, lane);
+    let options = ConsumeOptions {
+        broker: Rc::clone(&queue.broker),
+        monitor: None,
+        single_active: Some(true),
+        may_look: amqp.declare,
+        keeps_consumer: true,
+        is_lane: true,
+        timeout: consumer_timeout::of(connection, amqp.queue_type.into_str(), amqp),
+        channel: channel.clone(),
+        queue: lane.queue.clone(),
+        name: queue.broker.name().to_owned(),
+        prefetch: partitions.prefetch(),
+        bytes: Arc::clone(&bytes),
+        sizes: Rc::clone(&queue.sizes),
+        heartbeat,
+    };
+    let watch = Watchdog::new(2 * heartbeat, Rc::clone(&queue.past));
+    let consumer = SourceConsumer::start(options, watch).await?;
+    let (dead_letters, rate) = (Rc::clone(&queue.dead_letters), Rc::clone(&queue.rate));
+    let settling = Settling::new(channel, dead_letters, rate, &queue.source, amqp, bytes);
+    let settling = settling.of_lane(partitions.prefetch(), lane.claim.clone());
+    let session = RabbitSession::begin(Rc::clone(connection), consumer, settling, Vec::new());
+    Ok(session.of_lane(lane_of_session))
+}

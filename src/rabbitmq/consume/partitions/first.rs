@@ -1,0 +1,174 @@
+//! What the first lane does for all: it has the connection, counts the workers, and balances the partitions between them.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::balance::Balance;
+use super::{Opened, Partitions};
+use crate::config;
+use crate::observe::monitor::Monitor;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::on_channel;
+use crate::rabbitmq::consume::claim::View;
+use crate::rabbitmq::topology;
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// How often workers are counted, more or less.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// Between two looks after the bindings.
+const DIVERT_EVERY: Duration = Duration::from_secs(30);
+
+/// A worker that dies of an event right after its start, again and again, is to take few others along: it begins with one partition.
+/// When so many deliveries are settled, or it has lived so long, come the others.
+const FIRST_SETTLED: u64 = 10;
+const ESTABLISHED: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// For the other lanes' sessions to close, before the connection does.
+const LANES_WITHIN: Duration = Duration::from_secs(2);
+
+/// The connection of all lanes, until this is dropped.
+#[derive(Debug)]
+pub(in crate::rabbitmq::consume) struct FirstLane(Rc<Partitions>);
+
+impl FirstLane {
+    pub(in crate::rabbitmq::consume) fn publish(
+        partitions: &Rc<Partitions>,
+        opened: Opened,
+    ) -> Self {
+        partitions.failure.borrow_mut().take();
+        partitions.opened.send_replace(Some(opened));
+        Self(Rc::clone(partitions))
+    }
+
+    /// Waits until another lane has failed.
+    pub(in crate::rabbitmq::consume) async fn failed(&self) -> SourceError {
+        self.0.failed().await
+    }
+
+    /// No lane begins a session on it any more, and those that have one end it.
+    pub(in crate::rabbitmq::consume) fn withdraw(&self) {
+        self.0.opened.send_replace(None);
+    }
+
+    /// Waits until no other lane has a session: they end when they are asked to, as all do at a stop.
+    pub(in crate::rabbitmq::consume) async fn others_ended(&self) {
+        self.0.sessions_ended().await;
+    }
+
+    /// Ends what has not ended by now, or nearly so.
+    pub(in crate::rabbitmq::consume) async fn end_others(&self) {
+        self.withdraw();
+        let _ = tokio::time::timeout(LANES_WITHIN, self.0.sessions_ended()).await;
+    }
+}
+
+impl Drop for FirstLane {
+    fn drop(&mut self) {
+        self.withdraw();
+        self.0.claims.iter().for_each(|it| it.reset());
+    }
+}
+
+/// Takes the bindings of the source's queue away, now and then: a worker of a former version makes them with each of its sessions, and
+/// may be the one to which all that comes by them is delivered.
+pub(in crate::rabbitmq::consume) async fn keep_diverting(
+    partitions: Rc<Partitions>,
+    connection: Rc<BrokerConnection>,
+    source: config::Source,
+) {
+    loop {
+        sleep(DIVERT_EVERY).await;
+        let hash_exchange = &partitions.names.hash_exchange;
+        let divert = async |it: &lapin::Channel| {
+            topology::partitions::divert(it, &source, hash_exchange).await
+        };
+        if let Err(error) = on_channel(&connection, divert).await {
+            tracing::debug!(event = "divert_failed", source = source.name, %error, "cannot see to the bindings of the partitions");
+        }
+    }
+}
+
+/// Lets the lanes begin, and gives up what is beyond this worker's share.
+pub(in crate::rabbitmq::consume) async fn balance(
+    partitions: Rc<Partitions>,
+    connection: Rc<BrokerConnection>,
+    monitor: Option<Rc<Monitor>>,
+) {
+    let mut balance = Balance::new();
+    let views = || partitions.claims.iter().map(|it| it.view()).collect::<Vec<_>>();
+    let begin_with = views().iter().enumerate().max_by_key(|(_, it)| it.strength).map(|(it, _)| it);
+    if let Some(claim) = begin_with.and_then(|it| partitions.claims.get(it)) {
+        claim.begin();
+    }
+    let settled = || partitions.claims.iter().map(|it| it.count_of_settled()).sum::<u64>();
+    let (began, before) = (Instant::now(), settled());
+    while began.elapsed() < ESTABLISHED && settled() < before + FIRST_SETTLED {
+        sleep(LOOK_AGAIN).await;
+    }
+    partitions.claims.iter().for_each(|it| it.begin());
+    let mut channel = None;
+    loop {
+        // By chance a little more or less, so that workers that begin together do not all give up at once.
+        sleep(COUNT_EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
+        let workers = match count(&connection, &mut channel, &partitions.names.marker).await {
+            // This worker is one of them: zero is no answer.
+            Ok(workers) if workers > 0 => workers,
+            Ok(_) => balance.workers(),
+            Err(error) => {
+                tracing::debug!(event = "workers_unknown", %error, "cannot count the workers of the partitions");
+                balance.workers()
+            }
+        };
+        let views = views();
+        let active = views.iter().filter(|it| it.is_active).count();
+        if let Some(monitor) = &monitor {
+            let active = u16::try_from(active).unwrap_or(u16::MAX);
+            monitor.partitions(active, partitions.prefetch);
+        }
+        if balance.count(workers) {
+            let bound = balance.bound(views.len());
+            tracing::info!(
+                event = "partitions_workers",
+                queue = partitions.names.marker,
+                workers,
+                active,
+                bound,
+                "number of workers has changed: each may have so many partitions"
+            );
+            partitions.claims.iter().for_each(|it| it.renew());
+        } else {
+            give_up(&partitions, &views, &balance.beyond(&views));
+        }
+    }
+}
+
+fn give_up(partitions: &Partitions, views: &[View], given_up: &[usize]) {
+    for &index in given_up {
+        tracing::debug!(
+            event = "partition_given_up",
+            queue = partitions.names.queues[index],
+            strength = views[index].strength,
+            "partition is another worker's from now on"
+        );
+        partitions.claims[index].give_up();
+    }
+}
+
+async fn count(
+    connection: &BrokerConnection,
+    channel: &mut Option<lapin::Channel>,
+    marker: &str,
+) -> Result<u32, SourceError> {
+    let open = match channel.take().filter(|it| it.status().connected()) {
+        Some(open) => open,
+        None => connection.channel().await?,
+    };
+    let state = QueueState::of(&open, marker).await;
+    *channel = Some(open);
+    Ok(state?.consumers)
+}

@@ -1,0 +1,88 @@
+//! What was in a source's queue before it had partitions is published before what is in them.
+//!
+//! Nobody can ask whether all that a queue has delivered is settled. So a last message is put into the queue, behind which nothing
+//! comes any more: the single active consumer that gets it has settled all before it, or will; then it declares the marker.
+
+use std::time::Duration;
+
+use lapin::BasicProperties;
+use lapin::types::ShortString;
+use tokio::time::sleep;
+
+use crate::config::{Amqp, AmqpUri, Source};
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Broker;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::fleet::author;
+use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::publish::error::PublishError;
+use crate::rabbitmq::topology::partitions::marker_of;
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// The property `type` of the last message.
+const BEGIN: &str = "event-pusher-partitions-begin";
+
+/// Between two looks for the marker.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// Puts the last message into the source's queue. Each worker that waits for the marker does so; further ones are no harm.
+pub(in crate::rabbitmq::consume) async fn put_last(
+    broker: &Broker,
+    source: &Source,
+) -> Result<(), SourceError> {
+    let publisher = ConfirmedPublisher::open(broker, "begins partitions").await?;
+    let marker = marker_of(&source.queue);
+    let key = broker.config().signing_key.as_ref();
+    let signature = key.map(|it| it.sign_for_fleet(&marker, BEGIN.as_bytes()));
+    let user = broker.last_uri().and_then(AmqpUri::user);
+    let properties = BasicProperties::default().with_type(BEGIN.into()).with_delivery_mode(2);
+    let properties = author::vouched(properties, user.as_deref(), signature);
+    let message = (BEGIN.as_bytes(), properties);
+    let sent = publisher.publish_unless_blocked(("", &source.queue), message).await;
+    publisher.close().await;
+    sent.map_err(|error| {
+        let what = format!(
+            "cannot put the last message before the partitions into queue `{}`",
+            source.queue
+        );
+        match error {
+            PublishError::Lost(error) => error.reworded(|said| format!("{what}: {said}")),
+            PublishError::Unroutable => {
+                SourceError::Failed(format!("{what}: it is gone; trying again creates it"))
+            }
+            PublishError::Refused => SourceError::Failed(format!(
+                "{what}: the broker refuses it, as a full queue does; make room there"
+            )),
+        }
+    })
+}
+
+/// Whether a delivery is a last message of a worker.
+pub(in crate::rabbitmq::consume) fn is_begin(
+    amqp: &Amqp,
+    source: &Source,
+    delivery: &lapin::message::Delivery,
+) -> bool {
+    let kind = delivery.properties.kind().as_ref().map(ShortString::as_str);
+    let marker = marker_of(&source.queue);
+    kind == Some(BEGIN)
+        && author::check(amqp, &delivery.properties, |key, signature| {
+            key.verifies_for_fleet(signature, &marker, BEGIN.as_bytes())
+        })
+        .is_ok()
+}
+
+/// Waits until a worker has declared the marker.
+pub(in crate::rabbitmq::consume) async fn marked(
+    connection: &BrokerConnection,
+    source: &Source,
+) -> Result<(), SourceError> {
+    let marker = marker_of(&source.queue);
+    loop {
+        match QueueState::on(connection, &marker).await {
+            Ok(_) => return Ok(()),
+            Err(SourceError::NotFound(_)) => sleep(LOOK_AGAIN).await,
+            Err(error) => return Err(error),
+        }
+    }
+}

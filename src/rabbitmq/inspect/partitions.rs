@@ -1,0 +1,166 @@
+//! Inspects the partitions of a source: whether they are there as configured, RabbitMQ has the plugin, and what order they can keep.
+
+use lapin::ExchangeKind;
+use lapin::options::ExchangeDeclareOptions;
+use lapin::types::FieldTable;
+
+use super::{Finding, Inspector};
+use crate::config::{Format, PartitionBy, Partitioning, Source};
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::{Broker, bounded};
+use crate::rabbitmq::topology::partitions::{self, CONSISTENT_HASH, Names};
+use crate::rabbitmq::topology::queues::DeclaredQueue;
+
+impl Inspector<'_> {
+    /// Reports on the exchange that divides events, on the partitions, and on the order that they keep.
+    pub(super) async fn partitions(
+        &self,
+        source: &Source,
+        partitioning: Partitioning<'_>,
+        report: &mut dyn FnMut(Finding),
+    ) {
+        let names = Names::of(&source.queue, partitioning.count);
+        if let Some(finding) = self.hash_exchange(&names.hash_exchange).await {
+            report(finding);
+        }
+        report(self.number(source, &names, partitioning).await);
+        report(self.queues(source, &names).await);
+        report(Finding::good(format!(
+            "partitions of source {}: each has a prefetch of {} (amqp.prefetch / partitions), which must be the same in all workers, or \
+             order may be lost when two of them die; `fleet status` shows in which keys workers differ",
+            source.name,
+            (self.amqp.prefetch / partitioning.count).max(1)
+        )));
+        report(Finding::good(order(source, partitioning.by)));
+    }
+
+    /// A plugin that is missing closes the connection, so that is found out on another one.
+    async fn hash_exchange(&self, exchange: &str) -> Option<Finding> {
+        let named = format!("exchange `{exchange}` ({CONSISTENT_HASH})");
+        match self.find_exchange(exchange).await {
+            Ok(()) => Some(Finding::good(format!("{named}: exists"))),
+            Err(SourceError::NotFound(_)) if !self.amqp.declare => Some(Finding::bad(format!(
+                "{named}: does not exist; create it and bind it (docs/partitions.md), or set amqp.declare = true"
+            ))),
+            Err(SourceError::NotFound(_)) => Some(match knows_hash_exchanges(self.broker).await {
+                Ok(()) => Finding::good(format!("{named}: does not exist yet; `run` declares it")),
+                Err(error) => Finding::bad(format!("{named}: {error}")),
+            }),
+            Err(SourceError::AccessRefused(_)) => None,
+            Err(error) => Some(Finding::bad(error.to_string())),
+        }
+    }
+
+    async fn number(
+        &self,
+        source: &Source,
+        names: &Names,
+        partitioning: Partitioning<'_>,
+    ) -> Finding {
+        let marker = &names.marker;
+        match self.find_queue(marker).await {
+            Err(SourceError::NotFound(_)) if self.amqp.declare => Finding::good(format!(
+                "queue `{marker}`: does not exist yet: what is in `{}` now is published first, then events are divided into partitions",
+                source.queue
+            )),
+            Err(SourceError::AccessRefused(_)) => {
+                Finding::good(format!("queue `{marker}`: can't tell: the user may not look at it"))
+            }
+            Err(error) => Finding::bad(error.to_string()),
+            Ok(()) if !self.amqp.declare => Finding::good(format!("queue `{marker}`: exists")),
+            Ok(()) => {
+                let connection = self.publisher.connection();
+                match partitions::mark(connection, self.amqp, source, partitioning).await {
+                    Ok(()) => Finding::good(format!(
+                        "queue `{marker}`: exists, for {} partitions",
+                        partitioning.count
+                    )),
+                    Err(SourceError::AccessRefused(_)) => Finding::good(format!(
+                        "queue `{marker}`: exists; only a user with the configure permission on it learns the number of partitions"
+                    )),
+                    Err(error) => Finding::bad(error.to_string()),
+                }
+            }
+        }
+    }
+
+    async fn queues(&self, source: &Source, names: &Names) -> Finding {
+        let (mut missing, connection) = (Vec::new(), self.publisher.connection());
+        for queue in &names.queues {
+            let compared = match self.find_queue(queue).await {
+                Ok(()) if self.amqp.declare => {
+                    DeclaredQueue::of_partition(self.amqp, source, queue).declare(connection).await
+                }
+                other => other,
+            };
+            match compared {
+                Ok(()) | Err(SourceError::AccessRefused(_)) => {}
+                Err(SourceError::NotFound(_)) => missing.push(queue.as_str()),
+                Err(error) => return Finding::bad(error.to_string()),
+            }
+        }
+        let (of, all) = (&source.queue, names.queues.len());
+        match (missing.as_slice(), self.amqp.declare) {
+            ([], _) => {
+                Finding::good(format!("partitions of `{of}`: all {all} exist, as configured"))
+            }
+            (some, true) => Finding::good(format!(
+                "partitions of `{of}`: {} of {all} do not exist yet; `run` declares them",
+                some.len()
+            )),
+            (some, false) => Finding::bad(format!(
+                "partitions of `{of}`: {} of {all} do not exist, such as `{}`: events that are hashed to them would be lost; create them \
+                 (docs/partitions.md), or set amqp.declare = true",
+                some.len(),
+                some[0]
+            )),
+        }
+    }
+}
+
+/// Asks by the default exchange, which nobody may declare: RabbitMQ looks at the type first, and closes the connection if it does not
+/// know it (`rabbit_channel`, `rabbit_exchange:check_type`).
+async fn knows_hash_exchanges(broker: &Broker) -> Result<(), SourceError> {
+    let connection = broker.connect("check").await?;
+    let channel = connection.channel().await?;
+    let kind = ExchangeKind::Custom(CONSISTENT_HASH.to_owned());
+    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let declaring = channel.exchange_declare("".into(), kind, options, FieldTable::default());
+    let answer = bounded("asking for a type of exchange", declaring).await;
+    connection.close().await;
+    match answer {
+        Err(error @ SourceError::Failed(_)) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// What order partitions keep with this key.
+fn order(source: &Source, by: &PartitionBy) -> String {
+    let name = &source.name;
+    let is_mongooseim = matches!(
+        source.format,
+        Format::Mongooseim | Format::MongooseimChat | Format::MongooseimGroupchat
+    );
+    let kept = match by {
+        PartitionBy::RoutingKey if is_mongooseim => {
+            "MongooseIM's routing keys begin with the sender, so that what one user sends of one kind stays in order; what the two sides \
+             of a conversation send, or several users to a room, may be in different partitions"
+                .to_owned()
+        }
+        PartitionBy::RoutingKey => {
+            "events with the same routing key stay in order, so a producer must give one key to all events of a conversation, a room or a \
+             user; with one key for all events, all are in one partition"
+                .to_owned()
+        }
+        PartitionBy::Header(header) => format!(
+            "events with the same header `{header}` stay in order, so a producer must give one value to all events of a conversation, a room \
+             or a user; events without it are all in one partition"
+        ),
+        PartitionBy::CorrelationId => {
+            "events with the same correlation id stay in order, so a producer must give one to all events of a conversation, a room or a \
+             user; events without it are all in one partition"
+                .to_owned()
+        }
+    };
+    format!("order of source {name}: {kept}")
+}

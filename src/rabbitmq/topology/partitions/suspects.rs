@@ -1,0 +1,33 @@
+//! The queue where workers write down what they do with an event of which others may have died.
+
+use lapin::Channel;
+use lapin::options::QueueDeclareOptions;
+
+use crate::config::Amqp;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::{bounded, on_channel};
+use crate::rabbitmq::topology::declared::suspects_arguments;
+
+/// Of a source's queue.
+pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
+    format!("{queue}.suspects")
+}
+
+/// Declares it. It is there only where there was such an event.
+///
+/// # Errors
+///
+/// It differs, or the user or the broker can't.
+pub(in crate::rabbitmq) async fn declare(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    suspects: &str,
+) -> Result<(), SourceError> {
+    on_channel(connection, async |channel: &Channel| {
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let declared = channel.queue_declare(suspects.into(), options, suspects_arguments(amqp));
+        bounded(&format!("queue `{suspects}`"), declared).await.map(drop)
+    })
+    .await
+}

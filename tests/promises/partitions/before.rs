@@ -1,0 +1,94 @@
+//! A source that had no partitions before: what is left from then, and workers that are still configured as then.
+
+use std::time::Duration;
+
+use super::{Crew, FEW, KEYS, PER_KEY, all_come, leave_nothing, messages};
+use crate::fake_sns::FakeSns;
+use crate::order::conversations::Conversations;
+use crate::order::worker_on;
+use crate::support::{Worker, on_both_brokers, wait_for};
+
+const EACH: usize = 20;
+
+/// From so many of `EACH` on, messages come when there are partitions.
+const LATER: usize = 12;
+
+/// A worker of this version without partitions does as one of the version before, which knows of none.
+const FORMER: [(&str, &str); 1] = [("AMQP__SOURCES__EVENTS__ON_ORDER_LOST", "warn")];
+
+fn slow_sns() -> FakeSns {
+    let sns = FakeSns::start();
+    sns.record();
+    sns.set_latency(Duration::from_millis(100));
+    sns
+}
+
+on_both_brokers! {
+    async fn what_waits_from_before_the_partitions_comes_first(stand: Stand) {
+        let sns = slow_sns();
+        Worker::create_queue(&stand, &[PER_KEY]).await;
+        stand.publish_all(messages(0..LATER)).await;
+        let mut crew = Crew::new(&stand, &sns, "4", &[]);
+        // Both at once, and each of them finds that there were no partitions before.
+        crew.grow(2).await;
+        stand.publish_all(messages(LATER..EACH)).await;
+        crew.ends_in_order(&Conversations::in_turn(KEYS, EACH)).await;
+        leave_nothing(stand, FEW).await;
+    }
+
+    async fn what_comes_to_the_queue_that_was_is_published_too(stand: Stand) {
+        let sns = slow_sns();
+        let mut crew = Crew::new(&stand, &sns, "4", &[]);
+        crew.grow(2).await;
+        // By the default exchange, as a replay comes.
+        for event in messages(0..1) {
+            stand.publish_to("", event.routed(&stand.queue())).await;
+        }
+        crew.ends_in_order(&Conversations::in_turn(KEYS, 1)).await;
+        leave_nothing(stand, FEW).await;
+    }
+
+    async fn a_worker_without_partitions_beside_them_loses_nothing_and_is_told_of(stand: Stand) {
+        let sns = slow_sns();
+        let mut crew = Crew::new(&stand, &sns, "4", &[("AMQP__SOURCES__EVENTS__ON_ORDER_LOST", "warn")]);
+        crew.grow(2).await;
+        stand.publish_all(messages(0..1)).await;
+        let former = worker_on(&stand, &sns, &FORMER).await;
+        stand.publish_all(messages(1..LATER)).await;
+        let told = async || crew.workers.iter().find_map(|it| it.find("partitions_bypassed"));
+        let line = wait_for("a worker that tells", told).await;
+        assert_eq!((line["level"].as_str(), line["source"].as_str()), (Some("WARN"), Some("events")), "{line}");
+        former.stop().await;
+        stand.publish_all(messages(LATER..EACH)).await;
+        // Order can't be kept meanwhile.
+        let said = Conversations::in_turn(KEYS, EACH);
+        all_come(&sns, &said).await;
+        // And what came past the partitions, a second time.
+        stand.has_ready(&stand.queue(), 0).await;
+        for worker in std::mem::take(&mut crew.workers) {
+            assert_eq!(worker.stop().await.totals().dead_lettered, 0);
+        }
+        drop(crew);
+        leave_nothing(stand, FEW).await;
+    }
+
+    async fn a_worker_without_partitions_beside_them_stops_those_that_are_to_stop(stand: Stand) {
+        let sns = slow_sns();
+        let mut crew = Crew::new(&stand, &sns, "4", &[("AMQP__SOURCES__EVENTS__ON_ORDER_LOST", "stop")]);
+        crew.grow(1).await;
+        let former = worker_on(&stand, &sns, &FORMER).await;
+        stand.publish_all(messages(0..LATER)).await;
+        crew.workers[0].logged("partitions_bypassed").await;
+        former.stop().await;
+        stand.publish_all(messages(LATER..EACH)).await;
+        let said = Conversations::in_turn(KEYS, EACH);
+        all_come(&sns, &said).await;
+        // And what came past the partitions, a second time.
+        stand.has_ready(&stand.queue(), 0).await;
+        for worker in std::mem::take(&mut crew.workers) {
+            assert_eq!(worker.stop().await.totals().dead_lettered, 0);
+        }
+        drop(crew);
+        leave_nothing(stand, FEW).await;
+    }
+}
