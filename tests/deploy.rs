@@ -51,6 +51,12 @@ fn known() -> Vec<(String, &'static [&'static str])> {
     known
 }
 
+/// What a text sets a key to.
+fn number(text: &str, key: &str) -> u64 {
+    let (_, rest) = text.split_once(key).unwrap_or_else(|| panic!("no {key} in {text}"));
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn dashboard_alerts_and_scaler_name_only_metrics_and_labels_that_there_are() {
     let known = known();
@@ -129,14 +135,10 @@ fn prometheus_takes_the_alerts_and_they_fire_when_they_should_and_only_then() {
 #[test]
 fn kubernetes_gives_a_worker_its_time_and_asks_where_it_answers() {
     let text = read(WORKER);
-    let number = |key: &str| {
-        let rest = text.split(key).nth(1).unwrap_or_else(|| panic!("{WORKER} lacks {key}"));
-        rest.split_whitespace().next().unwrap().parse::<u64>().unwrap()
-    };
     let grace = reference().into_iter().find(|it| it.key == "shutdown.grace_ms").unwrap();
     // The goodbyes, and the last spans.
     let needs = grace.default.parse::<u64>().unwrap().div_ceil(1000) + 10;
-    let given = number("terminationGracePeriodSeconds: ");
+    let given = number(&text, "terminationGracePeriodSeconds: ");
     assert!(given > needs, "{given} s, but a drain may take {needs} s");
     for part in [
         "path: /livez",
@@ -151,5 +153,17 @@ fn kubernetes_gives_a_worker_its_time_and_asks_where_it_answers() {
         assert!(text.contains(part), "{WORKER} lacks {part}");
     }
     assert!(read("Dockerfile").contains("USER 65532:65532"), "{WORKER} has another user");
-    assert!(!read(SCALE).contains("minReplicaCount: 0"), "with no worker nobody tells the backlog");
+}
+
+#[test]
+fn workers_scale_between_bounds_that_fit_the_partitions_and_go_one_by_one() {
+    let (worker, scale) = (read(WORKER), read(SCALE));
+    let least = number(&scale, "\n  minReplicaCount: ");
+    let most = number(&scale, "\n  maxReplicaCount: ");
+    assert!(least >= 2, "one has nobody to stand by, and none tells no backlog");
+    let partitions = number(&worker, "# partitions = ");
+    assert!(4 * most <= partitions, "{most} workers, and {partitions} partitions");
+    let (_, down) = scale.split_once("scaleDown:").unwrap();
+    assert!(number(down, "stabilizationWindowSeconds: ") >= 300, "{down}");
+    assert!(down.contains("- {type: Pods, value: 1, periodSeconds: 60}"), "all would go at once");
 }

@@ -154,10 +154,10 @@ mod tests {
         let (one, other) = (Claim::new("one", "q.2.00"), Claim::new("other", "q.2.00"));
         assert_ne!(one.strength(), other.strength(), "workers differ in what they prefer");
         one.give_up();
-        let once = one.strength();
-        assert!(once < FULL && other.strength() >= FULL);
+        let weaker = one.strength();
+        assert!(weaker < FULL && other.strength() >= FULL);
         one.give_up();
-        assert!(one.strength() < 0 && once >= 0);
+        assert!(one.strength() < 0 && weaker >= 0);
         one.renew();
         assert!(one.strength() >= FULL);
     }

@@ -91,14 +91,15 @@ mod tests {
         for _round in 0..60 {
             let owners: Vec<_> = lines.iter().map(|it| it[0]).collect();
             let mut is_at_rest = true;
-            for worker in 0..WORKERS {
+            for (worker, given_up) in given_up.iter_mut().enumerate() {
                 let view = |partition: usize| View {
-                    strength: -given_up[worker][partition],
+                    strength: -given_up[partition],
                     is_active: owners[partition] == worker,
                 };
-                for partition in balance.beyond(&(0..PARTITIONS).map(view).collect::<Vec<_>>()) {
+                let views: Vec<_> = (0..PARTITIONS).map(view).collect();
+                for partition in balance.beyond(&views) {
                     lines[partition].rotate_left(1);
-                    given_up[worker][partition] += 1;
+                    given_up[partition] += 1;
                     (moves, is_at_rest) = (moves + 1, false);
                 }
             }
