@@ -93,6 +93,11 @@ impl Claim {
         self.given_up.set(0);
     }
 
+    /// Its consumer is to begin anew, at the end of the line of those that wait for the partition.
+    pub(super) fn begin_anew(&self) {
+        self.ask();
+    }
+
     fn ask(&self) {
         self.hand_over.set(true);
         self.asked.notify_one();

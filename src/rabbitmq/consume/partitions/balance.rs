@@ -29,6 +29,11 @@ impl Balance {
         std::mem::replace(&mut self.workers, workers) != workers
     }
 
+    /// Whether this worker may have more than it has.
+    pub(super) fn has_room(&self, claims: &[View]) -> bool {
+        claims.iter().filter(|it| it.is_active).count() < self.bound(claims.len())
+    }
+
     /// Which partitions another worker is to have.
     pub(super) fn beyond(&self, claims: &[View]) -> Vec<usize> {
         let mut mine: Vec<_> = (0..claims.len()).filter(|it| claims[*it].is_active).collect();
@@ -70,18 +75,28 @@ mod tests {
         assert_eq!(balance.beyond(&idle), [0; 0], "what is idle does not count");
     }
 
-    /// Ten workers that each see only their own claims, and a broker that gives what is given up to the next in the line of a partition.
+    /// Workers that each see only their own claims, and a broker that gives what is given up to the next in the line of a partition.
+    /// Nine have a fair share or one more, and a tenth has come last; or one has all, and nine have come.
     #[test]
-    fn ten_workers_come_to_rest_within_the_bound() {
+    fn ten_workers_come_to_rest_within_the_bound_and_few_partitions_move() {
+        let most = [come_to_rest(9), come_to_rest(1)];
+        println!("{most:?} hand-overs of 40 partitions");
+        assert!(most[0] <= 10 && most[1] <= 100, "{most:?} hand-overs");
+    }
+
+    fn come_to_rest(had: usize) -> usize {
         const PARTITIONS: usize = 40;
         const WORKERS: usize = 10;
         let mut random = fastrand::Rng::with_seed(1);
         let mut lines: Vec<VecDeque<usize>> = (0..PARTITIONS)
-            .map(|_| {
-                // The first one has all, and the others came in any order.
-                let mut others: Vec<_> = (1..WORKERS).collect();
-                random.shuffle(&mut others);
-                std::iter::once(0).chain(others).collect()
+            .map(|partition| {
+                let owner = partition % had;
+                // Who has its share has let those pass who came.
+                let (mut full, mut new): (Vec<_>, Vec<_>) =
+                    (0..WORKERS).filter(|it| *it != owner).partition(|it| *it < had);
+                random.shuffle(&mut full);
+                random.shuffle(&mut new);
+                std::iter::once(owner).chain(new).chain(full).collect()
             })
             .collect();
         let mut given_up = vec![[0; PARTITIONS]; WORKERS];
@@ -105,8 +120,7 @@ mod tests {
             }
             if is_at_rest {
                 assert!((0..WORKERS).all(|it| owners.iter().filter(|by| **by == it).count() == 4));
-                assert!(moves < 3 * PARTITIONS, "{moves} hand-overs");
-                return;
+                return moves;
             }
         }
         unreachable!("no rest");

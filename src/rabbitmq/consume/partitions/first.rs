@@ -26,6 +26,8 @@ const DIVERT_EVERY: Duration = Duration::from_secs(30);
 /// When so many deliveries are settled, or it has lived so long, come the others.
 const FIRST_SETTLED: u64 = 10;
 const ESTABLISHED: Duration = Duration::from_secs(5);
+/// By then a worker that has come consumes all partitions.
+const ATTACHED: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// For the other lanes' sessions to close, before the connection does.
@@ -111,7 +113,7 @@ pub(in crate::rabbitmq::consume) async fn balance(
         sleep(LOOK_AGAIN).await;
     }
     partitions.claims.iter().for_each(|it| it.begin());
-    let mut channel = None;
+    let (mut channel, mut arrival) = (None, None::<Instant>);
     loop {
         // By chance a little more or less, so that workers that begin together do not all give up at once.
         sleep(COUNT_EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
@@ -130,6 +132,7 @@ pub(in crate::rabbitmq::consume) async fn balance(
             let active = u16::try_from(active).unwrap_or(u16::MAX);
             monitor.partitions(active, partitions.prefetch);
         }
+        let before = balance.workers();
         if balance.count(workers) {
             let bound = balance.bound(views.len());
             tracing::info!(
@@ -141,10 +144,28 @@ pub(in crate::rabbitmq::consume) async fn balance(
                 "number of workers has changed: each may have so many partitions"
             );
             partitions.claims.iter().for_each(|it| it.renew());
+            if workers > before {
+                arrival.get_or_insert_with(Instant::now);
+            }
+        } else if let Some(since) = arrival {
+            // What is given up goes to the next in line, and those who have just come are the last.
+            if since.elapsed() > ATTACHED {
+                arrival = None;
+                let_others_pass(&partitions, &views, &balance);
+            }
         } else {
             give_up(&partitions, &views, &balance.beyond(&views));
         }
     }
+}
+
+/// A worker that has its share goes to the end of the lines of all other partitions, so that who has room comes before it.
+fn let_others_pass(partitions: &Partitions, views: &[View], balance: &Balance) {
+    if balance.has_room(views) {
+        return;
+    }
+    let waiting = partitions.claims.iter().zip(views).filter(|(_, view)| !view.is_active);
+    waiting.for_each(|(claim, _)| claim.begin_anew());
 }
 
 fn give_up(partitions: &Partitions, views: &[View], given_up: &[usize]) {
