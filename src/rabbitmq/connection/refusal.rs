@@ -59,7 +59,8 @@ pub(in crate::rabbitmq) fn explain(error: &lapin::Error) -> String {
              is written %2f"
         }
         s if s.contains("delivery acknowledgement on channel") => HELD_TOO_LONG,
-        s if s.starts_with("COMMAND_INVALID") && s.contains("x-consistent-hash") => {
+        // COMMAND_INVALID, which closes the connection, or PRECONDITION_FAILED from RabbitMQ 4 on.
+        s if s.contains("unknown exchange type 'x-consistent-hash'") => {
             "enable the plugin on every node of RabbitMQ: `rabbitmq-plugins enable rabbitmq_consistent_hash_exchange`; or set \
              partitions = 0"
         }

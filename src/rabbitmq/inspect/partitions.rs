@@ -118,8 +118,8 @@ impl Inspector<'_> {
     }
 }
 
-/// Asks by the default exchange, which nobody may declare: RabbitMQ looks at the type first, and closes the connection if it does not
-/// know it (`rabbit_channel`, `rabbit_exchange:check_type`).
+/// Asks by the default exchange, which nobody may declare: RabbitMQ looks at the type first (`rabbit_channel`,
+/// `rabbit_exchange:check_type`), and refuses one that it does not know.
 async fn knows_hash_exchanges(broker: &Broker) -> Result<(), SourceError> {
     let connection = broker.connect("check").await?;
     let channel = connection.channel().await?;
@@ -129,8 +129,8 @@ async fn knows_hash_exchanges(broker: &Broker) -> Result<(), SourceError> {
     let answer = bounded("asking for a type of exchange", declaring).await;
     connection.close().await;
     match answer {
-        Err(error @ SourceError::Failed(_)) => Err(error),
-        _ => Ok(()),
+        Ok(()) | Err(SourceError::AccessRefused(_)) => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
