@@ -93,21 +93,37 @@ impl Place {
         command
     }
 
-    /// By a client written in C: a whole Erlang for each question would take seconds.
+    /// By a client written in C: a whole Erlang for each question would take seconds. On a busy machine it may give up before the node
+    /// answers, and has asked nothing then.
     pub(super) async fn eval(&self, node: &str, expressions: &str) -> String {
+        const NOT_ASKED: &str = "failed to connect to node";
         let _turn = self.asking.lock().await;
+        let asking = async {
+            loop {
+                let (value, complaint) = self.ask(node, expressions).await;
+                if value.is_some() || !complaint.contains(NOT_ASKED) {
+                    return (value, complaint);
+                }
+            }
+        };
+        let (value, complaint) =
+            tokio::time::timeout(PATIENCE, asking).await.expect("erl_call does not end");
+        value.unwrap_or_else(|| panic!("{expressions}: {complaint}"))
+    }
+
+    /// The value, if there is one, and all that was said.
+    async fn ask(&self, node: &str, expressions: &str) -> (Option<String>, String) {
         let mut command = self.command(&self.erl_call());
         command.args(["-sname", node, "-c", COOKIE, "-r", "-e"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = tokio::process::Command::from(command).spawn().unwrap();
         let script = format!("{expressions}\n");
         child.stdin.take().unwrap().write_all(script.as_bytes()).await.unwrap();
-        let running = tokio::time::timeout(PATIENCE, child.wait_with_output());
-        let output = running.await.expect("erl_call does not end").unwrap();
+        let output = child.wait_with_output().await.unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         let value = said.trim().strip_prefix("{ok, ").and_then(|it| it.strip_suffix('}'));
         let complaint = String::from_utf8_lossy(&output.stderr);
-        value.unwrap_or_else(|| panic!("{expressions}: {said}{complaint}")).to_owned()
+        (value.map(str::to_owned), format!("{said}{complaint}"))
     }
 }
 
