@@ -2,7 +2,9 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::claim::Claim;
 use super::consumer::{ConsumeOptions, SourceConsumer};
 use super::partitions::{
     FirstLane, Lane, LaneQueue, Opened, Partitions, balance, former, is_on, keep_diverting,
@@ -19,8 +21,10 @@ use crate::rabbitmq::topology::consumer_timeout;
 use crate::rabbitmq::topology::partitions::Names;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
-/// The queue that counts workers stays empty.
+/// The queue that counts workers stays empty, and that nothing comes from it is no sign of anything. A session that is renewed for it
+/// would take the connection of all lanes along.
 const PREFETCH: u16 = 1;
+const STAYS_EMPTY: Duration = Duration::from_hours(24 * 365);
 
 /// Connects, and makes sure of the topology. What was in the source's queue before it had partitions is published first: meanwhile
 /// only the lane of that queue consumes.
@@ -70,26 +74,10 @@ pub(super) async fn open_first(
             }
         });
     }
-    let channel = connection.channel().await?;
-    let options = ConsumeOptions {
-        broker: Rc::clone(broker),
-        monitor: None,
-        single_active: Some(false),
-        may_look: amqp.declare,
-        keeps_consumer: true,
-        is_lane: true,
-        timeout: consumer_timeout::of(&connection, amqp.queue_type.into_str(), amqp),
-        channel: channel.clone(),
-        queue: partitions.names.marker.clone(),
-        name: broker.name().to_owned(),
-        prefetch: PREFETCH,
-        bytes: Arc::clone(&bytes),
-        sizes: Rc::clone(&queue.sizes),
-        heartbeat,
-    };
-    let consumer =
-        SourceConsumer::start(options, Watchdog::new(2 * heartbeat, Rc::clone(&queue.past)))
-            .await?;
+    let queue_of_workers = &partitions.names.marker;
+    let (claim, patience) = (None, STAYS_EMPTY);
+    let what = Consumed { queue: queue_of_workers, prefetch: PREFETCH, claim, patience };
+    let (consumer, settling) = consume(queue, &connection, what).await?;
     if let Some(monitor) = monitor {
         monitor.begin_session(false);
     }
@@ -105,9 +93,6 @@ pub(super) async fn open_first(
         let asking = depth::watch(&connection, amqp, source, asked, Rc::clone(monitor)).await?;
         tasks.push(AbortOnDrop(tokio::task::spawn_local(asking)));
     }
-    let (dead_letters, rate) = (Rc::clone(&queue.dead_letters), Rc::clone(&queue.rate));
-    let settling = Settling::new(channel, dead_letters, rate, source, amqp, bytes);
-    let settling = settling.of_lane(PREFETCH, None);
     Ok(RabbitSession::begin(connection, consumer, settling, tasks).first(first))
 }
 
@@ -166,32 +151,54 @@ async fn begin(
     lane: &LaneQueue,
     connection: &Rc<BrokerConnection>,
 ) -> Result<RabbitSession, SourceError> {
-    let amqp = queue.broker.config();
+    let lane_of_session = Lane::begin(partitions, lane);
+    let (prefetch, claim) = (partitions.prefetch(), lane.claim.as_ref());
+    let patience = 2 * heartbeat(connection.configuration().heartbeat());
+    let what = Consumed { queue: &lane.queue, prefetch, claim, patience };
+    let (consumer, settling) = consume(queue, connection, what).await?;
+    let session = RabbitSession::begin(Rc::clone(connection), consumer, settling, Vec::new());
+    Ok(session.of_lane(lane_of_session))
+}
+
+/// What a lane consumes.
+struct Consumed<'a> {
+    queue: &'a str,
+    prefetch: u16,
+    claim: Option<&'a Rc<Claim>>,
+    /// Between two looks at a queue from which nothing comes.
+    patience: Duration,
+}
+
+/// Begins to consume a queue of the source, on a channel of its own.
+async fn consume(
+    source: &RabbitQueue,
+    connection: &Rc<BrokerConnection>,
+    Consumed { queue, prefetch, claim, patience }: Consumed<'_>,
+) -> Result<(SourceConsumer, Settling), SourceError> {
+    let amqp = source.broker.config();
     let channel = connection.channel().await?;
     let bytes = Arc::clone(connection.bytes());
     let heartbeat = heartbeat(connection.configuration().heartbeat());
-    let lane_of_session = Lane::begin(partitions, lane);
     let options = ConsumeOptions {
-        broker: Rc::clone(&queue.broker),
+        broker: Rc::clone(&source.broker),
         monitor: None,
+        // Not to be asked: a lane that gets nothing begins anew, whatever the reason.
         single_active: Some(true),
         may_look: amqp.declare,
         keeps_consumer: true,
         is_lane: true,
         timeout: consumer_timeout::of(connection, amqp.queue_type.into_str(), amqp),
         channel: channel.clone(),
-        queue: lane.queue.clone(),
-        name: queue.broker.name().to_owned(),
-        prefetch: partitions.prefetch(),
+        queue: queue.to_owned(),
+        name: source.broker.name().to_owned(),
+        prefetch,
         bytes: Arc::clone(&bytes),
-        sizes: Rc::clone(&queue.sizes),
+        sizes: Rc::clone(&source.sizes),
         heartbeat,
     };
-    let watch = Watchdog::new(2 * heartbeat, Rc::clone(&queue.past));
+    let watch = Watchdog::new(patience, Rc::clone(&source.past));
     let consumer = SourceConsumer::start(options, watch).await?;
-    let (dead_letters, rate) = (Rc::clone(&queue.dead_letters), Rc::clone(&queue.rate));
-    let settling = Settling::new(channel, dead_letters, rate, &queue.source, amqp, bytes);
-    let settling = settling.of_lane(partitions.prefetch(), lane.claim.clone());
-    let session = RabbitSession::begin(Rc::clone(connection), consumer, settling, Vec::new());
-    Ok(session.of_lane(lane_of_session))
+    let (dead_letters, rate) = (Rc::clone(&source.dead_letters), Rc::clone(&source.rate));
+    let settling = Settling::new(channel, dead_letters, rate, &source.source, amqp, bytes);
+    Ok((consumer, settling.of_lane(prefetch, claim.cloned())))
 }

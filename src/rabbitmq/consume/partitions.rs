@@ -78,7 +78,7 @@ pub(super) struct Partitions {
     told_of_bypass: Cell<Option<Instant>>,
     diverted: Cell<Option<Instant>>,
     told_of_suspects: Cell<bool>,
-    /// Of which workers may be dying, one event is tried at a time.
+    /// Of events of which workers may be dying.
     trials: Semaphore,
     holds: Holds,
 }
@@ -99,10 +99,7 @@ impl Partitions {
         holds: Holds,
     ) -> Self {
         let names = Names::of(&source.queue, count);
-        // Of two workers with one name both would prefer the same partitions.
-        let worker = format!("{} {:016x}", broker.name(), fastrand::u64(..));
-        let claim = |queue: &String| Rc::new(Claim::new(&worker, queue));
-        let claims = names.queues.iter().map(claim).collect();
+        let claims = names.queues.iter().map(|_| Rc::default()).collect();
         let prefetch = (broker.config().prefetch / count.max(1)).max(1);
         let (failure, failed) = Default::default();
         let (opened, sessions) = (watch::Sender::new(None), watch::Sender::new(0));
@@ -151,20 +148,12 @@ impl Partitions {
 
     /// Whether bindings are to be taken away again: what came by those that are gone still comes out of the queue.
     fn may_divert(&self) -> bool {
-        let is_long_ago = self.diverted.get().is_none_or(|it| it.elapsed() > DIVERT_AGAIN);
-        if is_long_ago {
-            self.diverted.set(Some(Instant::now()));
-        }
-        is_long_ago
+        is_due(&self.diverted, DIVERT_AGAIN)
     }
 
     /// Whether it is time for a line in the log on events that come past the partitions.
     fn may_tell_of_bypass(&self) -> bool {
-        let is_long_ago = self.told_of_bypass.get().is_none_or(|it| it.elapsed() > TELL_AGAIN);
-        if is_long_ago {
-            self.told_of_bypass.set(Some(Instant::now()));
-        }
-        is_long_ago
+        is_due(&self.told_of_bypass, TELL_AGAIN)
     }
 
     /// Nobody knows what speaks against an event. Said once.
@@ -209,4 +198,13 @@ impl Partitions {
     async fn sessions_ended(&self) {
         let _ = self.sessions.subscribe().wait_for(|it| *it == 0).await;
     }
+}
+
+/// Whether it was longer ago than that, or never. Then it is now.
+fn is_due(last: &Cell<Option<Instant>>, every: Duration) -> bool {
+    let is_due = last.get().is_none_or(|it| it.elapsed() > every);
+    if is_due {
+        last.set(Some(Instant::now()));
+    }
+    is_due
 }

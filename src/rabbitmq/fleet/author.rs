@@ -6,6 +6,7 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 
 use crate::config::{Amqp, AmqpUri};
 use crate::headers::SIGNATURE;
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::headers::header_room::text;
 use crate::signature::SigningKey;
 
@@ -32,6 +33,17 @@ pub(in crate::rabbitmq) fn vouched(
     let mut headers = FieldTable::default();
     headers.insert(SIGNATURE.into(), text(&signature));
     properties.with_headers(headers)
+}
+
+/// The same for a message of this program on a connection to the broker that took the last one; `sign` signs it, where there is a key.
+pub(in crate::rabbitmq) fn vouched_on(
+    broker: &Broker,
+    properties: BasicProperties,
+    sign: impl FnOnce(&SigningKey) -> String,
+) -> BasicProperties {
+    let signature = broker.config().signing_key.as_ref().map(sign);
+    let user = broker.last_uri().and_then(AmqpUri::user);
+    vouched(properties, user.as_deref(), signature)
 }
 
 /// Whether the author of a message is believed; `verifies` tells of a key and a signature whether they fit the message.

@@ -14,6 +14,17 @@ pub(crate) enum PublishError {
 }
 
 impl PublishError {
+    /// The error of a message that was to go into this queue alone, in words for the operator.
+    pub(in crate::rabbitmq) fn of_queue(self, queue: &str) -> SourceError {
+        let failed =
+            |why: &str| SourceError::Failed(format!("publishing to queue `{queue}`: {why}"));
+        match self {
+            Self::Lost(error) => failed(&error.to_string()),
+            Self::Unroutable => failed("it is gone; a new session declares it again"),
+            Self::Refused => failed("the broker refuses it, as a full queue does; make room there"),
+        }
+    }
+
     /// The error of a message that was published in order, among many.
     pub(super) fn in_order(self) -> Self {
         match self {

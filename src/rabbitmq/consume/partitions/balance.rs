@@ -1,5 +1,7 @@
 //! How many partitions a worker may have, and which it gives up. Workers know only how many they are.
 
+use std::cmp::Reverse;
+
 use crate::rabbitmq::consume::claim::View;
 
 /// Decides for one worker.
@@ -38,7 +40,8 @@ impl Balance {
     pub(super) fn beyond(&self, claims: &[View]) -> Vec<usize> {
         let mut mine: Vec<_> = (0..claims.len()).filter(|it| claims[*it].is_active).collect();
         let beyond = mine.len().saturating_sub(self.bound(claims.len()));
-        mine.sort_unstable_by_key(|it| claims[*it].strength);
+        // What nobody has room for goes round until somebody has.
+        mine.sort_by_key(|it| Reverse(claims[*it].given_up));
         mine.truncate(beyond);
         mine
     }
@@ -51,9 +54,9 @@ mod tests {
     use super::*;
 
     fn claims(active: usize, of: usize) -> Vec<View> {
-        let strengths = (0..of).map(|it| i32::try_from((it * 7) % of).unwrap());
-        let view = |(it, strength)| View { strength, is_active: it < active };
-        strengths.enumerate().map(view).collect()
+        let given_up = (0..of).map(|it| u16::try_from(of - (it * 7) % of).unwrap());
+        let view = |(it, given_up)| View { given_up, is_active: it < active };
+        given_up.enumerate().map(view).collect()
     }
 
     #[test]
@@ -64,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_beyond_the_bound_is_given_up_beginning_with_the_weakest_claim() {
+    fn what_is_beyond_the_bound_is_given_up_beginning_with_what_was_given_up_most_often() {
         let mut balance = Balance::new();
         let claims = claims(7, 10);
         assert_eq!(balance.beyond(&claims), [0; 0], "it is alone");
@@ -99,7 +102,7 @@ mod tests {
                 std::iter::once(owner).chain(new).chain(full).collect()
             })
             .collect();
-        let mut given_up = vec![[0; PARTITIONS]; WORKERS];
+        let mut given_up = vec![[0_u16; PARTITIONS]; WORKERS];
         let mut balance = Balance::new();
         balance.count(10);
         let mut moves = 0;
@@ -108,7 +111,7 @@ mod tests {
             let mut is_at_rest = true;
             for (worker, given_up) in given_up.iter_mut().enumerate() {
                 let view = |partition: usize| View {
-                    strength: -given_up[partition],
+                    given_up: given_up[partition],
                     is_active: owners[partition] == worker,
                 };
                 let views: Vec<_> = (0..PARTITIONS).map(view).collect();

@@ -103,8 +103,8 @@ pub(in crate::rabbitmq::consume) async fn balance(
 ) {
     let mut balance = Balance::new();
     let views = || partitions.claims.iter().map(|it| it.view()).collect::<Vec<_>>();
-    let begin_with = views().iter().enumerate().max_by_key(|(_, it)| it.strength).map(|(it, _)| it);
-    if let Some(claim) = begin_with.and_then(|it| partitions.claims.get(it)) {
+    // Not the same one as other workers that begin now.
+    if let Some(claim) = fastrand::choice(&partitions.claims) {
         claim.begin();
     }
     let settled = || partitions.claims.iter().map(|it| it.count_of_settled()).sum::<u64>();
@@ -173,7 +173,7 @@ fn give_up(partitions: &Partitions, views: &[View], given_up: &[usize]) {
         tracing::debug!(
             event = "partition_given_up",
             queue = partitions.names.queues[index],
-            strength = views[index].strength,
+            times = views[index].given_up,
             "partition is another worker's from now on"
         );
         partitions.claims[index].give_up();

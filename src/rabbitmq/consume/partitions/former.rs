@@ -9,15 +9,15 @@ use lapin::BasicProperties;
 use lapin::types::ShortString;
 use tokio::time::sleep;
 
-use crate::config::{Amqp, AmqpUri, Source};
+use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::fleet::author;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::partitions::marker_of;
 use crate::rabbitmq::topology::queue_state::QueueState;
+use crate::signature::SigningKey;
 
 /// The property `type` of the last message.
 const BEGIN: &str = "event-pusher-partitions-begin";
@@ -32,28 +32,16 @@ pub(in crate::rabbitmq::consume) async fn put_last(
 ) -> Result<(), SourceError> {
     let publisher = ConfirmedPublisher::open(broker, "begins partitions").await?;
     let marker = marker_of(&source.queue);
-    let key = broker.config().signing_key.as_ref();
-    let signature = key.map(|it| it.sign_for_fleet(&marker, BEGIN.as_bytes()));
-    let user = broker.last_uri().and_then(AmqpUri::user);
     let properties = BasicProperties::default().with_type(BEGIN.into()).with_delivery_mode(2);
-    let properties = author::vouched(properties, user.as_deref(), signature);
+    let sign = |it: &SigningKey| it.sign_for_fleet(&marker, BEGIN.as_bytes());
+    let properties = author::vouched_on(broker, properties, sign);
     let message = (BEGIN.as_bytes(), properties);
     let sent = publisher.publish_unless_blocked(("", &source.queue), message).await;
     publisher.close().await;
     sent.map_err(|error| {
-        let what = format!(
-            "cannot put the last message before the partitions into queue `{}`",
-            source.queue
-        );
-        match error {
-            PublishError::Lost(error) => error.reworded(|said| format!("{what}: {said}")),
-            PublishError::Unroutable => {
-                SourceError::Failed(format!("{what}: it is gone; trying again creates it"))
-            }
-            PublishError::Refused => SourceError::Failed(format!(
-                "{what}: the broker refuses it, as a full queue does; make room there"
-            )),
-        }
+        let queue = &source.queue;
+        let what = "cannot put the last message before the partitions";
+        error.of_queue(queue).reworded(|said| format!("{what}: {said}"))
     })
 }
 
@@ -64,10 +52,9 @@ pub(in crate::rabbitmq::consume) fn is_begin(
     delivery: &lapin::message::Delivery,
 ) -> bool {
     let kind = delivery.properties.kind().as_ref().map(ShortString::as_str);
-    let marker = marker_of(&source.queue);
     kind == Some(BEGIN)
         && author::check(amqp, &delivery.properties, |key, signature| {
-            key.verifies_for_fleet(signature, &marker, BEGIN.as_bytes())
+            key.verifies_for_fleet(signature, &marker_of(&source.queue), BEGIN.as_bytes())
         })
         .is_ok()
 }

@@ -18,7 +18,6 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Partitions;
 use super::ledger::{Entry, Fingerprint, Ledger};
 use super::suspect::{by_count, by_evidence};
-use crate::config::AmqpUri;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::{bounded, on_channel};
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
@@ -26,8 +25,8 @@ use crate::rabbitmq::consume::consumer::Arrived;
 use crate::rabbitmq::consume::settler::Settling;
 use crate::rabbitmq::fleet::author;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::publish::error::PublishError;
 use crate::rabbitmq::topology::partitions::suspects;
+use crate::signature::SigningKey;
 
 /// How the connection of a trial shows on RabbitMQ's side.
 const PURPOSE: &str = "suspects";
@@ -232,19 +231,11 @@ impl Case {
         let broker = &self.partitions.broker;
         let record = self.fingerprint.record(entry);
         let body = record.as_bytes();
-        let key = broker.config().signing_key.as_ref();
-        let signature = key.map(|it| it.sign_for_fleet(&self.suspects, body));
-        let user = broker.last_uri().and_then(AmqpUri::user);
         let properties = BasicProperties::default().with_delivery_mode(2);
-        let properties = author::vouched(properties, user.as_deref(), signature);
+        let sign = |it: &SigningKey| it.sign_for_fleet(&self.suspects, body);
+        let properties = author::vouched_on(broker, properties, sign);
         let sent = to.publish_unless_blocked(("", &self.suspects), (body, properties)).await;
-        let failed =
-            |why: &str| SourceError::Failed(format!("writing to queue `{}`: {why}", self.suspects));
-        sent.map_err(|error| match error {
-            PublishError::Lost(error) => failed(&error.to_string()),
-            PublishError::Unroutable => failed("it is gone"),
-            PublishError::Refused => failed("the broker refuses it"),
-        })
+        sent.map_err(|error| error.of_queue(&self.suspects))
     }
 
     /// Writes down that this worker lives, and has the event no more, or longer than it would take to die of it.

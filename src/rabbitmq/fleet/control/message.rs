@@ -5,7 +5,7 @@ use lapin::message::Delivery;
 use lapin::types::AMQPValue;
 
 use super::super::author::{self, NotBelieved};
-use crate::config::{Amqp, AmqpUri};
+use crate::config::Amqp;
 use crate::fleet::pauses::{Command, Ignored};
 use crate::limits::LONGEST_COMMAND;
 use crate::rabbitmq::connection::Broker;
@@ -19,9 +19,7 @@ pub(super) fn properties(body: &[u8], command: &Command, broker: &Broker) -> Bas
         .with_content_type("application/json".into())
         .with_message_id(command.id.as_str().into())
         .with_delivery_mode(2);
-    let signature = broker.config().signing_key.as_ref().map(|it| it.sign_command(body));
-    let user = broker.last_uri().and_then(AmqpUri::user);
-    author::vouched(properties, user.as_deref(), signature)
+    author::vouched_on(broker, properties, |it| it.sign_command(body))
 }
 
 /// Reads a command that the workers' user has sent, and signed where there is a key.
