@@ -224,6 +224,11 @@ impl InFlightBytes {
 
 /// What the reader tells of a delivery as it comes.
 impl InFlightBytes {
+    /// A new channel has this number. What came for the one before after its end comes again.
+    pub(in crate::rabbitmq) fn open(&self, channel: u16) {
+        self.end_channel(channel, Amount::default());
+    }
+
     /// It has begun; its headers have so many bytes.
     pub(in crate::rabbitmq) fn begin(&self, channel: u16, headers: u64) {
         let begun = self.begun.fetch_add(1, Ordering::AcqRel) + 1;

@@ -182,6 +182,27 @@ fn headers_beyond_the_usual_are_charged_by_what_they_take_in_memory() {
 }
 
 #[test]
+fn what_a_channel_that_ends_had_not_settled_is_in_flight_no_more_nor_what_comes_after_its_end() {
+    let one = |channel| delivery(channel, 0, &[100]);
+    let opened = |channel| frame(METHOD, channel, &[0, 20, 0, 11, 0, 0, 0, 0]);
+    let bytes = Arc::<InFlightBytes>::default();
+    bytes.share();
+    let come = |stream: &[u8]| {
+        let parts = Parts(stream, stream.len());
+        read(&mut FilteredStream::new(parts, Notes::default(), Arc::clone(&bytes)));
+    };
+    let each = DELIVERY_OVERHEAD + 100;
+    come(&[one(1), one(1), one(2)].concat());
+    assert_eq!(bytes.in_flight(), 3 * each);
+    bytes.settle(bytes.charge(1, 1, 100));
+    bytes.end_channel(1, Amount { bytes: each, whole: 1 });
+    assert_eq!((bytes.in_flight(), bytes.whole_in_flight()), (each, 1), "the other channel's");
+    come(&one(1));
+    come(&[opened(1), one(1)].concat());
+    assert_eq!(bytes.in_flight(), 2 * each, "the other channel's, and the next one's on the first");
+}
+
+#[test]
 fn what_is_too_much_is_left_out_whole_and_all_that_follows_and_answers_arrive() {
     let (one, answer) = (delivery(1, 3, &[60, 50]), frame(METHOD, 1, &[0, 60, 0, 31, 1, b'c']));
     let other = frame(METHOD, 2, &[0, 50, 0, 11, 0]);

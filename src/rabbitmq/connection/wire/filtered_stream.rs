@@ -37,6 +37,10 @@ impl<S> FilteredStream<S> {
 }
 
 impl Observer for Arc<InFlightBytes> {
+    fn open(&self, channel: u16) {
+        InFlightBytes::open(self, channel);
+    }
+
     fn begin(&self, channel: u16, headers: u64) {
         InFlightBytes::begin(self, channel, headers);
     }

@@ -5,6 +5,8 @@ const BODY_SIZE: usize = 4;
 
 /// Learns of the deliveries that pass.
 pub(crate) trait Observer {
+    /// The channel is a new one, and has no deliveries yet.
+    fn open(&self, channel: u16);
     /// The next delivery of a channel begins; the payload of its header frame has so many bytes.
     fn begin(&self, channel: u16, headers: u64);
     /// So many bytes of its body have come.
@@ -18,6 +20,7 @@ pub(crate) trait Observer {
 
 /// Observes nothing and leaves nothing out.
 impl Observer for () {
+    fn open(&self, _: u16) {}
     fn begin(&self, _: u16, _: u64) {}
     fn body(&self, _: u16, _: u64) {}
     fn end(&self, _: u16) {}
@@ -68,7 +71,8 @@ impl<O: Observer> Deliveries<O> {
     }
 
     /// The channel is a new one.
-    pub(super) fn forget(&mut self, channel: u16) {
+    pub(super) fn open(&mut self, channel: u16) {
+        self.observer.open(channel);
         self.under_way.retain(|(on, _)| *on != channel);
         self.left_out.retain(|on| *on != channel);
     }

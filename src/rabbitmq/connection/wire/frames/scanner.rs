@@ -114,7 +114,7 @@ impl<O: Observer> Scanner<O> {
                             FrameAction::Cut(0, whole)
                         }
                         Method::Opened => {
-                            self.deliveries.forget(channel);
+                            self.deliveries.open(channel);
                             FrameAction::Pass(whole)
                         }
                         _ => FrameAction::Pass(whole),
