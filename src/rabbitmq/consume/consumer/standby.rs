@@ -45,8 +45,8 @@ impl SourceConsumer {
             return Ok(());
         }
         if self.options.is_lane {
-            // Another worker is the active one, or this consumer is forgotten: a new session costs nothing, since nothing is open.
-            return Err(SourceError::Renewal);
+            // Another worker is the active one, or this consumer is forgotten: what is open is finished, and a new session begins.
+            return Err(SourceError::HandOver);
         }
         match single_active {
             Some(false) => return Err(self.forgotten(waiting)),
