@@ -15,8 +15,12 @@ use tokio::time::{sleep, timeout};
 use crate::arn::TopicArn;
 use crate::fleet::pauses::{Change, Command, Ignored, Pause, PausedTargets, Target};
 
-/// A source that begins waits for so long at most to learn what is paused.
-const KNOWN_WITHIN: Duration = Duration::from_secs(5);
+/// For an attempt to read what is paused, while it is not known whether there is a broker.
+const ATTEMPTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// A source that begins waits for so long at most to learn what is paused. A broker that has just begun answers for its queues
+/// some seconds before its streams can be read.
+const KNOWN_WITHIN: Duration = Duration::from_secs(15);
 
 /// How often the clock is read while something is paused: pauses end by the clock, which may be set.
 const LOOK: Duration = Duration::from_secs(1);
@@ -191,16 +195,27 @@ impl PauseGate {
         }
     }
 
-    /// Waits until it is known what is paused, for some seconds at most, or until an attempt to read it has failed.
-    pub async fn known(&self) {
+    /// Waits until it is known what is paused, or until an attempt to read it has failed, for some seconds at most.
+    pub async fn attempted(&self) {
         let mut knowledge = self.knowledge.subscribe();
         let before = *knowledge.borrow_and_update();
-        if !matches!(before, Knowledge::Unknown(_)) {
+        if matches!(before, Knowledge::Unknown(_)) {
+            self.asked.notify_one();
+            let attempted = knowledge.wait_for(|it| *it != before);
+            let _ = timeout(ATTEMPTED_WITHIN, attempted).await;
+        }
+    }
+
+    /// Waits until it is known what is paused, however often it can't be read, for some seconds at most; once in the life of a
+    /// worker, since without it a worker would be silent for as long at each session.
+    pub async fn known(&self) {
+        if self.is_known() || self.warned.get() {
             return;
         }
         self.asked.notify_one();
-        let learnt = timeout(KNOWN_WITHIN, knowledge.wait_for(|it| *it != before)).await;
-        if learnt.is_err() && !self.warned.replace(true) {
+        let mut knowledge = self.knowledge.subscribe();
+        let known = knowledge.wait_for(|it| !matches!(it, Knowledge::Unknown(_)));
+        if timeout(KNOWN_WITHIN, known).await.is_err() && !self.warned.replace(true) {
             tracing::warn!(
                 event = "pauses_unknown",
                 "what is paused in the fleet could not be read in time; the worker consumes, and stops what is paused when it knows"

@@ -184,7 +184,11 @@ fn a_worker_that_does_not_know_what_is_paused_waits_for_some_seconds_and_no_long
         gate.expect();
         simulate_with(Rc::clone(&gate), async |it| {
             it.publish((0..5).map(chat));
-            sleep(Duration::from_secs(4)).await;
+            // However often it can't be read, as while a broker begins.
+            for _ in 0..10 {
+                gate.failed();
+                sleep(Duration::from_millis(400)).await;
+            }
             assert_eq!((it.sns.requests(), it.queue().unacked()), (0, 0));
             if learns {
                 let mut targets = PausedTargets::default();

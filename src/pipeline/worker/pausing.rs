@@ -14,7 +14,7 @@ impl<S: Source, P: Publish + 'static> Worker<S, P> {
     /// Opens a session when the source is not paused; `None` if it was paused meanwhile.
     pub(super) async fn open(&self) -> Result<Option<S::Session>, SourceError> {
         let pauses = self.relay.pauses();
-        pauses.known().await;
+        pauses.attempted().await;
         if pauses.pauses_source(&self.name) {
             self.is(State::Paused);
             pauses.source_resumed(&self.name).await;

@@ -27,6 +27,9 @@ const TRY_AGAIN_TO_BE_ALLOWED: Duration = Duration::from_mins(5);
 /// After another refusal: the stream may have been created, or have a leader again.
 const TRY_AGAIN: Duration = Duration::from_mins(1);
 
+/// Of a stream that is missing or refused: RabbitMQ says so, too, while it begins. After so long it is believed.
+const BELIEVED_AFTER: Duration = Duration::from_secs(5);
+
 /// A connection of its own, beside those of the sources, which nothing here disturbs.
 #[derive(Debug)]
 pub(crate) struct ControlFollower {
@@ -42,6 +45,7 @@ impl ControlFollower {
     pub(crate) async fn run(&self, mut stopped: watch::Receiver<bool>) {
         let mut pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
         let mut was_refused = false;
+        let mut refused_since = None;
         loop {
             let began = Instant::now();
             let error = match self.follow(&mut stopped).await {
@@ -50,8 +54,15 @@ impl ControlFollower {
             };
             if began.elapsed() > LONGEST_RECONNECT {
                 pauses = Pauses::new(FIRST_RECONNECT, LONGEST_RECONNECT);
+                refused_since = None;
             }
-            let pause = if is_lasting(&error) {
+            let is_lasting = is_lasting(&error);
+            refused_since = refused_since.or(Some(began)).filter(|_| is_lasting);
+            let is_believed = match error {
+                SourceError::AccessRefused(_) => true,
+                _ => refused_since.is_some_and(|since| since.elapsed() > BELIEVED_AFTER),
+            };
+            let pause = if is_believed {
                 self.pauses.does_without();
                 if !std::mem::replace(&mut was_refused, true) {
                     tracing::warn!(
@@ -66,7 +77,9 @@ impl ControlFollower {
                 }
             } else {
                 self.pauses.failed();
-                self.log_lost(&error);
+                if !is_lasting {
+                    self.log_lost(&error);
+                }
                 pauses.draw()
             };
             tokio::select! {
