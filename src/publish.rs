@@ -94,10 +94,10 @@ impl Taken {
         Self { at: Instant::now(), lease: None }
     }
 
-    /// The lease, while it has lapsed.
+    /// Whether it may be published no more.
     #[must_use]
-    pub fn lapsed_lease(&self) -> Option<&Lease> {
-        self.lease.as_ref().filter(|it| it.has_lapsed())
+    pub fn is_lapsed(&self) -> bool {
+        self.lease.as_ref().is_some_and(Lease::has_lapsed)
     }
 }
 

@@ -178,7 +178,12 @@ impl<P: Publish + 'static> Relay<P> {
         trace: &Trace,
     ) -> Outcome {
         if let Some(turn) = turn {
-            turn.wait().await;
+            tokio::select! {
+                biased;
+                () = turn.wait() => {}
+                // The one at the front may be another lane's, and held there.
+                () = deadline.handed_over() => return Outcome::Requeued,
+            }
         }
         match self.publisher.publish(notification, deadline).await {
             Ok(accepted) => {

@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use self::queue::{BatchEntry, Topics};
 use super::classify::may_be_for_one_entry;
-use super::fault::{is_throttle, paused};
+use super::fault::{is_throttle, lapsed, paused};
 use super::limit::Limit;
 use super::measure::{Answers, PublishMetrics};
 use super::{Attempt, PauseGate, Publish, Taken};
@@ -190,7 +190,16 @@ impl<P: Publish + 'static> Inner<P> {
         // is sent in halves.
         let mut parts = vec![batch];
         let mut rest = None;
-        while let Some(mut part) = parts.pop() {
+        while let Some(part) = parts.pop() {
+            // It may have waited since it was taken, as the second half of a batch does.
+            let (late, mut part): (Vec<_>, Vec<_>) =
+                part.into_iter().partition(BatchEntry::is_lapsed);
+            for entry in late {
+                entry.answer(Err(lapsed()));
+            }
+            if part.is_empty() {
+                continue;
+            }
             let began = Instant::now();
             let answers = self.request(&part).await;
             self.measures.request(&part[0].notification.topic, part.len(), began, &answers);

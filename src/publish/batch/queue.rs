@@ -36,6 +36,11 @@ impl BatchEntry {
         Self { notification, size, since: Instant::now(), taken, place: 0, reply }
     }
 
+    /// Whether it must not be sent any more.
+    pub(super) fn is_lapsed(&self) -> bool {
+        self.taken.is_lapsed()
+    }
+
     /// Nobody waiting any more is no fault.
     pub(super) fn answer(self, answer: Result<MessageId, Fault>) {
         let _ = self.reply.send(answer);
@@ -196,7 +201,7 @@ impl TopicQueue {
             && let Some(Reverse(entry)) = self.entries.pop()
         {
             self.bytes -= entry.size;
-            if entry.taken.lapsed_lease().is_some() {
+            if entry.is_lapsed() {
                 entry.answer(Err(lapsed()));
             } else if !entry.reply.is_closed() {
                 bytes += entry.size;

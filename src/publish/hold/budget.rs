@@ -245,10 +245,9 @@ impl<'a> Deadline<'a> {
         Taken { at: self.taken, lease: self.budget.lease.borrow().clone() }
     }
 
-    /// The lease under which it may be published, while that has lapsed.
-    pub(crate) fn lapsed_lease(&self) -> Option<Lease> {
-        let lease = self.budget.lease.borrow();
-        lease.as_ref().filter(|it| it.has_lapsed()).cloned()
+    /// Whether the broker that delivered it is silent, or was: it may be another worker's.
+    pub(crate) fn is_lapsed(&self) -> bool {
+        self.budget.lease.borrow().as_ref().is_some_and(Lease::has_lapsed)
     }
 
     fn is_draining(&self) -> bool {
@@ -280,6 +279,12 @@ impl<'a> Deadline<'a> {
         }
         budget.used.set((slots + 1, in_all + bytes));
         Ok(Slot { budget, bytes })
+    }
+
+    /// Waits until another worker is to have what has not been begun.
+    pub(crate) async fn handed_over(&self) {
+        let mut phase = self.budget.phase.subscribe();
+        let _ = phase.wait_for(|it| matches!(it, Phase::HandingOver { .. })).await;
     }
 
     /// Waits until the delivery has waited for as long as it may, all go back, or the session ends while the circuit

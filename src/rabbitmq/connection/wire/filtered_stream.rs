@@ -83,11 +83,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for FilteredStream<S> {
                 frames.read(read);
                 (read, 0)
             };
-            lease.renew();
             if read == 0 {
                 *ended = true;
                 frames.end();
-            } else if taken > 0 {
+                continue;
+            }
+            lease.renew();
+            if taken > 0 {
                 return Poll::Ready(Ok(taken));
             }
         }
