@@ -5,6 +5,7 @@ mod partitions;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::partitions::Given;
 use super::key::{Key, Origin};
 use super::merged::Merged;
 use super::settings::{Amqp, Config, ExchangeType, Ordering, Parking, Sns, Source};
@@ -43,7 +44,8 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
     let parks = sns.ordering == Ordering::None;
     for (source, keeps_order) in amqp.sources.iter_mut().zip(ordered) {
         check_source(merged, source);
-        partitions::check(merged, source, amqp.queue_type, keeps_order);
+        let given = Given { queue_type: amqp.queue_type, prefetch: amqp.prefetch };
+        partitions::check(merged, source, given, keeps_order);
         source.single_active &= keeps_order;
         let queue = format!("{}{HELD}", source.queue);
         source.parking = parks.then_some(Parking { queue, time, priority });
@@ -165,6 +167,11 @@ fn check_queues(merged: &mut Merged, sources: &[Source]) {
     for Source { queue, parking, .. } in sound {
         if let Some(key) = queues.get(queue).filter(|_| lock.as_ref() == Some(queue)) {
             let wrong = "is the queue that locks amqp.dead_letter_queue while it is browsed";
+            merged.problem(key, wrong, "give it another name");
+        }
+        let owner = sources.iter().find(|it| it.queue != *queue && it.appends(queue));
+        if let (Some(owner), Some(key)) = (owner, queues.get(queue)) {
+            let wrong = format!("is a name that the partitions of source {} need", owner.name);
             merged.problem(key, wrong, "give it another name");
         }
         let parking = parking.as_ref().filter(|_| merged.are_sound(&["sns.ordering"]));

@@ -48,7 +48,12 @@ impl Sources {
     }
 
     fn of(&self, queue: Option<&str>) -> Option<&Source> {
-        self.all.iter().find(|source| Some(source.queue.as_str()) == queue)
+        self.all.iter().find(|source| queue.is_some_and(|it| source.owns(it)))
+    }
+
+    /// The queue by which a source takes what is replayed; that of its partitions is the source's own.
+    pub(crate) fn queue(&self, queue: &str) -> Option<&str> {
+        self.of(Some(queue)).map(|source| source.queue.as_str())
     }
 
     pub(crate) fn name(&self, queue: Option<&str>) -> Option<&str> {

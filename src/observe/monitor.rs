@@ -196,7 +196,7 @@ impl Monitor {
         self.incidents.count(Instant::now(), kind, &self.source, cause, &error)
     }
 
-    /// Counts a failed try of what lasts. With an announcement, the caller logs it.
+    /// Counts a failed try, its cause being the error without numbers. With an announcement, the caller logs it.
     #[must_use]
     pub fn lasts(&self, kind: IncidentKind, error: &dyn std::fmt::Display) -> Option<Announcement> {
         self.incidents.lasts(kind, &self.source, error)

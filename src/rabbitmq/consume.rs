@@ -172,9 +172,6 @@ impl RabbitQueue {
 
     async fn declare(&self, connection: &BrokerConnection) -> Result<OrderArguments, SourceError> {
         let (amqp, source, known) = (self.broker.config(), &self.source, self.order.get());
-        if source.single_active {
-            topology::partitions::check_none(connection, source).await?;
-        }
         let order = topology::declare(connection, amqp, source, known).await?;
         self.order.set(Some(order));
         let deviation = order.deviation(OrderArguments::of(amqp, source));

@@ -83,8 +83,12 @@ pub(crate) async fn inspect(
     for source in &amqp.sources {
         report(inspector.exchange(source).await);
         report(inspector.queue(&Wanted::events(amqp, source)).await);
-        if let Some(partitioning) = source.partitioning() {
-            inspector.partitions(source, partitioning, report).await;
+        match source.partitioning() {
+            Some(partitioning) => inspector.partitions(source, partitioning, report).await,
+            None if source.single_active && amqp.declare => {
+                inspector.no_partitions(source).await.into_iter().for_each(&mut *report);
+            }
+            None => {}
         }
         if let Some(parking) = &source.parking {
             report(inspector.parking(source, parking).await);

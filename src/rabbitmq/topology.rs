@@ -52,6 +52,9 @@ pub(in crate::rabbitmq) async fn declare(
         partitions::declare(connection, amqp, source, partitioning).await?;
         return Ok(OrderArguments::of(amqp, source));
     }
+    if source.single_active {
+        partitions::marker::check_none(connection, source).await?;
+    }
     declare_dead_letters(connection, amqp).await?;
     on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
     let order = source_queue::declare(connection, amqp, source, known).await?;

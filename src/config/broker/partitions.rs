@@ -8,13 +8,16 @@ use crate::limits::LONGEST_SHORT;
 /// Room for what is appended to the queue's name: `.partitions`, or `.256.hash` and the like.
 const APPENDED: usize = ".partitions".len();
 
+/// What is said of all sources.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given {
+    pub(super) queue_type: QueueType,
+    /// As it is chosen where it is 0.
+    pub(super) prefetch: u16,
+}
+
 /// Notes what keeps a source from having partitions.
-pub(super) fn check(
-    merged: &mut Merged,
-    source: &Source,
-    queue_type: QueueType,
-    keeps_order: bool,
-) {
+pub(super) fn check(merged: &mut Merged, source: &Source, amqp: Given, keeps_order: bool) {
     let of_source = Key::from(["amqp", "sources", &source.name]);
     let key = of_source.child("partitions");
     if source.partitions == 0 || !merged.is_sound(&key) {
@@ -27,10 +30,16 @@ pub(super) fn check(
             "set sns.ordering = \"per-key\", or a FIFO topic for its events; or leave it at 0: workers share a queue well without",
         );
     }
-    if queue_type != QueueType::Quorum {
+    if amqp.queue_type != QueueType::Quorum {
         problem(
             "needs quorum queues, but amqp.queue_type is another one",
             "set amqp.queue_type = \"quorum\"; only such a queue returns in order what a dead worker held",
+        );
+    }
+    if amqp.prefetch < source.partitions {
+        problem(
+            "is more than amqp.prefetch, of which each partition has its part",
+            "raise amqp.prefetch to some tens for each partition, or leave it at 0",
         );
     }
     if source.queue.len() > LONGEST_SHORT - APPENDED {

@@ -126,6 +126,29 @@ impl Source {
         (self.partitions > 0).then_some(Partitioning { count: self.partitions, by })
     }
 
+    /// Whether a queue is the source's, or a partition of it, of however many.
+    #[must_use]
+    pub fn owns(&self, queue: &str) -> bool {
+        let is_number = |it: &str| !it.is_empty() && it.bytes().all(|digit| digit.is_ascii_digit());
+        let is_partition = |rest: &str| {
+            let numbers = rest.split_once('.');
+            self.partitions > 0
+                && numbers.is_some_and(|(count, number)| is_number(count) && is_number(number))
+        };
+        match queue.strip_prefix(&*self.queue) {
+            Some("") => true,
+            Some(rest) => rest.strip_prefix('.').is_some_and(is_partition),
+            None => false,
+        }
+    }
+
+    /// Whether a queue of this name comes with the source's partitions.
+    #[must_use]
+    pub(in crate::config) fn appends(&self, queue: &str) -> bool {
+        let own = |it: &str| [".partitions", ".suspects"].contains(&it) || self.owns(queue);
+        self.partitions > 0 && queue.strip_prefix(&*self.queue).is_some_and(own)
+    }
+
     /// Whether a source that should keep order, and can't, is to stop.
     #[must_use]
     pub const fn stops_without_order(&self) -> bool {

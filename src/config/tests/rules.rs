@@ -10,6 +10,24 @@ fn every_rule_has_its_problem() {
         ("amqp.uris = [\"amqp://a\", \"b\"]", "in its entry 2, has no scheme"),
         ("amqp.uris = [\"\"]", "in its entry 1, has no scheme"),
         ("amqp.uri = \"\"", "is unset, so there is no broker to take events from"),
+        (
+            "sns.ordering = \"per-key\"\namqp.prefetch = 9\namqp.sources.a.partitions = 10",
+            "is more than amqp.prefetch",
+        ),
+        ("amqp.sources.a.partitions = 257", "must be from 0 to 256"),
+        (
+            "amqp.sources.a.partitions = 4",
+            "divides events so that their order is kept, but this source keeps none",
+        ),
+        (
+            "amqp.sources.a.partition_by = \"property:message_id\"",
+            "is nothing by which RabbitMQ can divide events",
+        ),
+        ("amqp.sources.a.on_order_lost = \"wait\"", "must be one of auto, stop, warn"),
+        (
+            "sns.ordering = \"per-key\"\n[amqp.sources.a]\nqueue = \"q\"\npartitions = 4\n[amqp.sources.b]\nqueue = \"q.partitions\"",
+            "is a name that the partitions of source a need",
+        ),
         ("amqp.queue_type = \"qorum\"", "must be one of quorum, classic"),
         ("amqp.prefetch = 65536", "must be from 0 to 65535: AMQP counts up to there"),
         ("amqp.dead_letter_exchange = \"\"", "is empty"),

@@ -39,8 +39,10 @@ pub(super) fn address(
     match target {
         Target::Queue(queue) => Ok(straight(queue)),
         Target::SourceQueue => match &origin.queue {
-            Some(queue) if sources.name(Some(queue)).is_some() => Ok(straight(queue)),
-            Some(queue) => Err(foreign("queue", queue, "--to-queue QUEUE")),
+            Some(queue) => match sources.queue(queue) {
+                Some(queue) => Ok(straight(queue)),
+                None => Err(foreign("queue", queue, "--to-queue QUEUE")),
+            },
             None => Err(unknown("queue", "--to-queue QUEUE")),
         },
         Target::SourceExchange => match (&origin.exchange, &origin.routing_key) {

@@ -23,6 +23,8 @@ pub enum IncidentKind {
     HandedBack,
     /// A source lost its session, or a try to open one failed: the place is the source, the cause the error without numbers.
     NotConsuming,
+    /// A partition's session failed, and begins anew: the place is the source, the cause the error without numbers.
+    PartitionLost,
     /// An event of a held topic could not be parked: the place is the source, the cause the error without numbers.
     CannotPark,
     /// A dead letter could not be published: the place is the exchange, the cause the error without numbers.
@@ -44,6 +46,7 @@ impl IncidentKind {
             Self::ShareUsed => "share_used",
             Self::HandedBack => "handed_back",
             Self::NotConsuming => "not_consuming",
+            Self::PartitionLost => "partition_lost",
             Self::CannotPark => "cannot_park",
             Self::CannotDeadLetter => "cannot_dead_letter",
             Self::ControlLost => "control_lost",

@@ -20,6 +20,11 @@ impl<S, P> Worker<S, P> {
 
     /// Tells of a try that failed, if a line is due.
     pub(super) fn log_not_consuming(&self, error: &SourceError) {
+        if self.is_lane {
+            // It begins anew by itself, and others go on: that the source does not consume is for another lane to tell.
+            let told = self.monitor.lasts(IncidentKind::PartitionLost, error);
+            return told.iter().for_each(Announcement::log);
+        }
         let told = self.monitor.lasts(IncidentKind::NotConsuming, error);
         if let Some(Announcement { count: since_last_line, .. }) = told {
             tracing::error!(

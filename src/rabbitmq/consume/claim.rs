@@ -9,11 +9,16 @@ use tokio::time::Instant;
 /// A partition is active for so long after a delivery.
 const ACTIVE_FOR: Duration = Duration::from_secs(2);
 
+/// What came back is given up again after this, and twice that each further time, up to 64 times that.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+const MOST_DOUBLED: u16 = 6;
+
 /// Of one partition, through all sessions.
 #[derive(Debug, Default)]
 pub(super) struct Claim {
     /// How often it was given up since the number of workers has changed.
     given_up: Cell<u16>,
+    given_up_at: Cell<Option<Instant>>,
     may_begin: watch::Sender<bool>,
     hand_over: Cell<bool>,
     asked: Notify,
@@ -29,13 +34,18 @@ pub(super) struct View {
     pub(super) given_up: u16,
     /// Something has come lately, or is open.
     pub(super) is_active: bool,
+    /// It came straight back after it was given up, and is not given up again for a while: there may be nobody else to take it.
+    pub(super) came_back: bool,
 }
 
 impl Claim {
     pub(super) fn view(&self) -> View {
         let is_recent = |at: Instant| at.elapsed() < ACTIVE_FOR;
         let is_active = self.open.get() > 0 || self.last_delivery.get().is_some_and(is_recent);
-        View { given_up: self.given_up.get(), is_active }
+        let given_up = self.given_up.get();
+        let rest = AGAIN_AFTER * 2_u32.pow(given_up.min(MOST_DOUBLED).into());
+        let came_back = self.given_up_at.get().is_some_and(|at| at.elapsed() < rest);
+        View { given_up, is_active, came_back: given_up > 1 && came_back }
     }
 
     /// Waits until the partition may be consumed.
@@ -58,6 +68,7 @@ impl Claim {
     /// Another worker is to have it.
     pub(super) fn give_up(&self) {
         self.given_up.set(self.given_up.get().saturating_add(1));
+        self.given_up_at.set(Some(Instant::now()));
         self.begin_anew();
     }
 

@@ -18,7 +18,6 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::consumer_timeout;
-use crate::rabbitmq::topology::partitions::Names;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
 /// The queue that counts workers stays empty, and that nothing comes from it is no sign of anything. A session that is renewed for it
@@ -52,7 +51,16 @@ pub(super) async fn open_first(
     connection.lease().lapses_after(heartbeat);
     let opened = Opened { connection: Rc::clone(&connection), is_marked };
     let first = FirstLane::publish(partitions, opened);
+    let mut tasks = Vec::new();
+    if amqp.declare {
+        let diverting =
+            keep_diverting(Rc::clone(partitions), Rc::clone(&connection), source.clone());
+        tasks.push(AbortOnDrop(tokio::task::spawn_local(diverting)));
+    }
+    let names = &partitions.names;
     if !is_marked {
+        let of_events = std::iter::once(&source.queue).chain(&names.queues);
+        let _asking = ask_depth(queue, &connection, of_events).await?;
         tracing::info!(
             event = "partitions_begin",
             source = source.name,
@@ -63,10 +71,13 @@ pub(super) async fn open_first(
         if let Some(monitor) = monitor {
             monitor.is(State::Consuming);
         }
-        former::put_last(broker, source).await?;
         tokio::select! {
-            marked = former::marked(&connection, source) => marked?,
+            begun = former::begin(broker, &connection, source) => begun?,
             error = first.failed() => return Err(error),
+        }
+        // Whoever has marked them may have another number, or divide by another key.
+        if let Some(wanted) = source.partitioning() {
+            topology::partitions::marker::confirm(&connection, amqp, source, wanted).await?;
         }
         partitions.opened.send_modify(|it| {
             if let Some(opened) = it {
@@ -74,32 +85,30 @@ pub(super) async fn open_first(
             }
         });
     }
-    let queue_of_workers = &partitions.names.marker;
     let (claim, patience) = (None, STAYS_EMPTY);
-    let what = Consumed { queue: queue_of_workers, prefetch: PREFETCH, claim, patience };
+    let what = Consumed { queue: &names.marker, prefetch: PREFETCH, claim, patience };
     let (consumer, settling) = consume(queue, &connection, what).await?;
     if let Some(monitor) = monitor {
         monitor.begin_session(false);
     }
     let balancing = balance(Rc::clone(partitions), Rc::clone(&connection), queue.monitor.clone());
-    let mut tasks = vec![AbortOnDrop(tokio::task::spawn_local(balancing))];
-    if amqp.declare {
-        let diverting =
-            keep_diverting(Rc::clone(partitions), Rc::clone(&connection), source.clone());
-        tasks.push(AbortOnDrop(tokio::task::spawn_local(diverting)));
-    }
-    if let Some(monitor) = &queue.monitor {
-        let asked = queues_to_ask(&partitions.names, &source.queue);
-        let asking = depth::watch(&connection, amqp, source, asked, Rc::clone(monitor)).await?;
-        tasks.push(AbortOnDrop(tokio::task::spawn_local(asking)));
-    }
+    tasks.push(AbortOnDrop(tokio::task::spawn_local(balancing)));
+    // The queue whose consumers are the workers comes first.
+    let all = [&names.marker, &source.queue].into_iter().chain(&names.queues);
+    tasks.extend(ask_depth(queue, &connection, all).await?);
     Ok(RabbitSession::begin(connection, consumer, settling, tasks).first(first))
 }
 
-/// The queue whose consumers are the workers comes first.
-fn queues_to_ask(names: &Names, own: &str) -> Vec<String> {
-    let own = [names.marker.clone(), own.to_owned()];
-    own.into_iter().chain(names.queues.iter().cloned()).collect()
+/// Tells the monitor how much is in these queues together, until it is dropped; the consumers are those of the first one.
+async fn ask_depth(
+    source: &RabbitQueue,
+    connection: &Rc<BrokerConnection>,
+    queues: impl Iterator<Item = &String>,
+) -> Result<Option<AbortOnDrop>, SourceError> {
+    let Some(monitor) = &source.monitor else { return Ok(None) };
+    let (amqp, queues) = (source.broker.config(), queues.cloned().collect());
+    let asking = depth::watch(connection, amqp, &source.source, queues, Rc::clone(monitor));
+    Ok(Some(AbortOnDrop(tokio::task::spawn_local(asking.await?))))
 }
 
 /// Returns whether the partitions may begin.

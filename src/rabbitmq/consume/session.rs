@@ -12,11 +12,11 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use self::unpack::unpack;
-use super::PATIENCE_BEFORE_CLOSE;
 use super::ack_tracker::AckTracker;
 use super::consumer::{Arrived, SourceConsumer};
 use super::partitions::{FirstLane, Lane};
 use super::settler::{self, RabbitReceipt, RabbitSettler, Settling};
+use super::{PATIENCE_BEFORE_CLOSE, heartbeat};
 use crate::outcome::SourceError;
 use crate::pipeline::ports::{Delivery, Session};
 use crate::publish::Lease;
@@ -26,10 +26,16 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 /// The first version on which a quorum queue does not count what is handed back by `basic.nack`.
 const NACK_IS_NOT_COUNTED: (u32, u32) = (4, 3);
 
-/// For so long nothing may be settled while more bytes have come than may be in flight.
-const LANES_STUCK: Duration = Duration::from_secs(10);
+/// For so long nothing may be settled while more bytes have come than may be in flight, and nothing is read: for less than the broker
+/// may be silent.
+fn stuck_after(connection: &BrokerConnection) -> Duration {
+    heartbeat(connection.configuration().heartbeat()) * 2 / 3
+}
 
-/// A consumer on a connection and a channel of its own.
+const SILENT: &str = "nothing has come from the broker for a heartbeat, so what it delivered may be another worker's by now; connecting \
+                      anew (look at the network if that comes again, or raise `heartbeat` in amqp.uri)";
+
+/// A consumer on a channel of its own, and on a connection of its own unless it is a lane's.
 #[derive(Debug)]
 pub struct RabbitSession {
     connection: Rc<BrokerConnection>,
@@ -114,7 +120,8 @@ impl RabbitSession {
             Part::First(first) => tokio::select! {
                 biased;
                 error = first.failed() => Err(error),
-                _fits = connection.bytes().stuck(LANES_STUCK) => Err(SourceError::TooMuch),
+                _fits = connection.bytes().stuck(stuck_after(connection)) => Err(SourceError::TooMuch),
+                () = connection.lease().lapsed() => Err(SourceError::Failed(SILENT.to_owned())),
                 arrived = consumer.next(tracker) => arrived,
             },
             Part::Lane(lane) => {

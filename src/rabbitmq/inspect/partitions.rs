@@ -20,9 +20,7 @@ impl Inspector<'_> {
         report: &mut dyn FnMut(Finding),
     ) {
         let names = Names::of(&source.queue, partitioning.count);
-        if let Some(finding) = self.hash_exchange(&names.hash_exchange).await {
-            report(finding);
-        }
+        report(self.hash_exchange(&names.hash_exchange, partitioning.by).await);
         report(self.number(source, &names, partitioning).await);
         report(self.queues(source, &names).await);
         report(Finding::good(format!(
@@ -34,21 +32,42 @@ impl Inspector<'_> {
         report(Finding::good(order(source, partitioning.by)));
     }
 
-    /// A plugin that is missing closes the connection, so that is found out on another one.
-    async fn hash_exchange(&self, exchange: &str) -> Option<Finding> {
+    /// A plugin that is missing may close the connection, so that is found out on another one. An exchange that is there is declared again,
+    /// by which RabbitMQ compares its type.
+    async fn hash_exchange(&self, exchange: &str, by: &PartitionBy) -> Finding {
         let named = format!("exchange `{exchange}` ({CONSISTENT_HASH})");
-        match self.find_exchange(exchange).await {
-            Ok(()) => Some(Finding::good(format!("{named}: exists"))),
-            Err(SourceError::NotFound(_)) if !self.amqp.declare => Some(Finding::bad(format!(
-                "{named}: does not exist; create it and bind it (docs/partitions.md), or set amqp.declare = true"
-            ))),
-            Err(SourceError::NotFound(_)) => Some(match knows_hash_exchanges(self.broker).await {
-                Ok(()) => Finding::good(format!("{named}: does not exist yet; `run` declares it")),
-                Err(error) => Finding::bad(format!("{named}: {error}")),
-            }),
-            Err(SourceError::AccessRefused(_)) => None,
-            Err(error) => Some(Finding::bad(error.to_string())),
+        if let Err(error) = knows_hash_exchanges(self.broker).await {
+            return Finding::bad(format!("{named}: {error}"));
         }
+        match (self.find_exchange(exchange).await, self.amqp.declare) {
+            (Ok(()), false) => Finding::good(format!("{named}: exists, used as it is")),
+            (Ok(()), true) => match self.channel().await {
+                Ok(channel) => match partitions::declare_hash(&channel, exchange, by).await {
+                    Ok(()) => Finding::good(format!("{named}: exists, as configured")),
+                    Err(SourceError::AccessRefused(_)) => Finding::good(format!(
+                        "{named}: exists; RabbitMQ compares it only for a user with the configure permission on it"
+                    )),
+                    Err(error) => Finding::bad(error.to_string()),
+                },
+                Err(error) => Finding::bad(error.to_string()),
+            },
+            (Err(SourceError::NotFound(_)), false) => Finding::bad(format!(
+                "{named}: does not exist; create it and bind it (docs/partitions.md), or set amqp.declare = true"
+            )),
+            (Err(SourceError::NotFound(_)), true) => {
+                Finding::good(format!("{named}: does not exist yet; `run` declares it"))
+            }
+            (Err(SourceError::AccessRefused(_)), _) => Finding::good(format!(
+                "{named}: can't tell whether it exists: the user may not look at it"
+            )),
+            (Err(error), _) => Finding::bad(error.to_string()),
+        }
+    }
+
+    /// What `run` would refuse of a source without partitions, if it would.
+    pub(super) async fn no_partitions(&self, source: &Source) -> Option<Finding> {
+        let checked = partitions::marker::check_none(self.publisher.connection(), source).await;
+        checked.err().map(|error| Finding::bad(error.to_string()))
     }
 
     async fn number(
@@ -70,7 +89,7 @@ impl Inspector<'_> {
             Ok(()) if !self.amqp.declare => Finding::good(format!("queue `{marker}`: exists")),
             Ok(()) => {
                 let connection = self.publisher.connection();
-                match partitions::mark(connection, self.amqp, source, partitioning).await {
+                match partitions::marker::mark(connection, self.amqp, source, partitioning).await {
                     Ok(()) => Finding::good(format!(
                         "queue `{marker}`: exists, for {} partitions",
                         partitioning.count
@@ -85,7 +104,8 @@ impl Inspector<'_> {
     }
 
     async fn queues(&self, source: &Source, names: &Names) -> Finding {
-        let (mut missing, connection) = (Vec::new(), self.publisher.connection());
+        let (mut missing, mut unseen) = (Vec::new(), 0);
+        let connection = self.publisher.connection();
         for queue in &names.queues {
             let compared = match self.find_queue(queue).await {
                 Ok(()) if self.amqp.declare => {
@@ -94,16 +114,24 @@ impl Inspector<'_> {
                 other => other,
             };
             match compared {
-                Ok(()) | Err(SourceError::AccessRefused(_)) => {}
+                Ok(()) => {}
+                Err(SourceError::AccessRefused(_)) => unseen += 1,
                 Err(SourceError::NotFound(_)) => missing.push(queue.as_str()),
                 Err(error) => return Finding::bad(error.to_string()),
             }
         }
         let (of, all) = (&source.queue, names.queues.len());
         match (missing.as_slice(), self.amqp.declare) {
-            ([], _) => {
+            ([], _) if unseen > 0 => Finding::good(format!(
+                "partitions of `{of}`: can't tell of {unseen} of {all} whether they are as configured: the user may not look at them"
+            )),
+            ([], true) => {
                 Finding::good(format!("partitions of `{of}`: all {all} exist, as configured"))
             }
+            ([], false) => Finding::good(format!(
+                "partitions of `{of}`: all {all} exist, used as they are: each must have x-single-active-consumer and a high \
+                 x-delivery-limit, which is not looked at (docs/partitions.md)"
+            )),
             (some, true) => Finding::good(format!(
                 "partitions of `{of}`: {} of {all} do not exist yet; `run` declares them",
                 some.len()
@@ -141,15 +169,24 @@ fn order(source: &Source, by: &PartitionBy) -> String {
         source.format,
         Format::Mongooseim | Format::MongooseimChat | Format::MongooseimGroupchat
     );
+    if is_mongooseim && *by != PartitionBy::RoutingKey {
+        return format!(
+            "warning: order of source {name}: MongooseIM sets no {by}, so that all events are in one partition, and one worker at a time \
+             publishes all; set partition_by = \"routing-key\""
+        );
+    }
     let kept = match by {
         PartitionBy::RoutingKey if is_mongooseim => {
-            "MongooseIM's routing keys begin with the sender, so that what one user sends of one kind stays in order; what the two sides \
-             of a conversation send, or several users to a room, may be in different partitions"
-                .to_owned()
+            return format!(
+                "warning: order of source {name}: MongooseIM's routing keys begin with the sender, so that what one user sends of one \
+                 kind stays in order; what the two sides of a conversation send, or several users to a room, may be in different partitions, \
+                 and overtake each other"
+            );
         }
         PartitionBy::RoutingKey => {
             "events with the same routing key stay in order, so a producer must give one key to all events of a conversation, a room or a \
-             user; with one key for all events, all are in one partition"
+             user; with one key for all events, all are in one partition. MongooseIM's keys begin with the sender, which keeps the order of \
+             what one user sends only"
                 .to_owned()
         }
         PartitionBy::Header(header) => format!(

@@ -11,6 +11,7 @@ use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::arguments::{QueueArguments, STREAM};
 use crate::rabbitmq::topology::fitness::{self, Fitness};
 use crate::rabbitmq::topology::order_arguments::OrderArguments;
+use crate::rabbitmq::topology::partitions::marker::marker_of;
 use crate::rabbitmq::topology::queues::DeclaredQueue;
 use crate::rabbitmq::topology::source_queue;
 use crate::rabbitmq::topology::stream::{self, Purpose};
@@ -70,7 +71,8 @@ impl Inspector<'_> {
         match compared {
             Some(Ok(None)) => return Finding::good(format!("{named}: exists, as configured")),
             Some(Ok(Some(deviation))) => {
-                return Finding::good(format!("{named}: exists, used as it is: {deviation}"));
+                let text = format!("{named}: exists, used as it is: {deviation}");
+                return Finding { good: !self.stops_for_order(wanted.source).await, text };
             }
             // It is there no longer, or the broker does not answer.
             Some(Err(error @ (SourceError::NotFound(_) | SourceError::Failed(_)))) => {
@@ -103,6 +105,14 @@ impl Inspector<'_> {
                 "{shown}: exists; RabbitMQ compares it only for a user with the configure permission on it"
             )),
         }
+    }
+
+    /// Whether `run` would not consume a queue whose arguments for order are others. What is left in a queue of partitions is another matter.
+    async fn stops_for_order(&self, source: Option<&Source>) -> bool {
+        let Some(source) = source.filter(|it| it.single_active && it.stops_without_order()) else {
+            return false;
+        };
+        source.partitions == 0 || self.find_queue(&marker_of(&source.queue)).await.is_err()
     }
 
     /// Declares a queue that is there once more, by which RabbitMQ compares. Returns in which of the arguments for order it differs,

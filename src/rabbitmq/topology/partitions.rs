@@ -8,27 +8,25 @@
 //! Q.suspects    only where workers may have died of an event: what they write down of it
 //! ```
 //!
-//! The number is part of the names, so that partitions of another number can be beside them while one changes to the other.
+//! The number is part of the names, so that queues of another number are other ones.
 
+pub(in crate::rabbitmq) mod marker;
 pub(in crate::rabbitmq) mod suspects;
 
-use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueDeclareOptions};
+use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, ExchangeKind};
 
-use super::arguments::Difference;
-use super::declared::{DEAD_LETTER_ROUTING_KEY, MAX_LENGTH, marker_arguments};
+use self::marker::{mark, marker_of};
 use super::mismatch::key_of;
 use super::order_arguments::OrderArguments;
 use super::queue_state::QueueState;
 use super::queues::DeclaredQueue;
 use super::{bind, declare_dead_letters, declare_exchange, routing_keys, source_queue};
-use crate::config::{Amqp, OnOrderLost, PartitionBy, Partitioning, Source};
-use crate::limits::LONGEST_SHORT;
+use crate::config::{Amqp, PartitionBy, Partitioning, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{bounded, on_channel};
-use crate::untrusted::one_line;
 
 /// RabbitMQ's plugin for it ships with the broker, and is to be enabled.
 pub(in crate::rabbitmq) const CONSISTENT_HASH: &str = "x-consistent-hash";
@@ -56,11 +54,6 @@ impl Names {
             marker: marker_of(queue),
         }
     }
-}
-
-/// The queue that is there as soon as a source's queue has partitions.
-pub(in crate::rabbitmq) fn marker_of(queue: &str) -> String {
-    format!("{queue}.partitions")
 }
 
 /// Declares all but the marker, and lets events go to the partitions instead of the source's queue. Returns whether there is a marker:
@@ -97,6 +90,9 @@ pub(in crate::rabbitmq) async fn declare(
     }
     let hash = async |it: &Channel| declare_hash(it, &names.hash_exchange, by).await;
     on_channel(connection, hash).await?;
+    if is_marked {
+        check_queues(connection, source, &names).await?;
+    }
     for queue in &names.queues {
         DeclaredQueue::of_partition(amqp, source, queue).declare(connection).await?;
     }
@@ -111,6 +107,31 @@ pub(in crate::rabbitmq) async fn declare(
         mark(connection, amqp, source, partitioning).await?;
     }
     Ok(is_marked || is_new)
+}
+
+/// A partition that was there and is gone takes more along than what was in it: RabbitMQ gives its keys, and those of others, to other
+/// partitions (`rabbit_exchange_type_consistent_hash`), and so does it when there is another one in its place.
+async fn check_queues(
+    connection: &BrokerConnection,
+    source: &Source,
+    names: &Names,
+) -> Result<(), SourceError> {
+    for queue in &names.queues {
+        if !matches!(QueueState::on(connection, queue).await, Err(SourceError::NotFound(_))) {
+            continue;
+        }
+        let (name, key) = (&source.name, key_of(source, "on_order_lost"));
+        let said = format!(
+            "partition `{queue}` of source {name} is gone: RabbitMQ divides events otherwise without it, so that later events of a key may \
+             overtake those that wait in another partition; wait until the others are empty and create it, or set {key} = \"warn\", \
+             and it is created now"
+        );
+        if source.stops_without_order() {
+            return Err(SourceError::PreconditionFailed(said));
+        }
+        tracing::warn!(event = "order_lost", source = name, "{said}");
+    }
+    Ok(())
 }
 
 /// What several workers hold of a queue can't be known to be published before what comes after it.
@@ -128,82 +149,12 @@ fn check_former(amqp: &Amqp, source: &Source, order: OrderArguments) -> Result<(
     Ok(())
 }
 
-/// A source without partitions must not consume a queue that has some: it would bind the queue again, and events in the partitions
-/// would wait for ever.
+/// Declares the exchange that divides events.
 ///
 /// # Errors
 ///
-/// There are partitions.
-pub(in crate::rabbitmq) async fn check_none(
-    connection: &BrokerConnection,
-    source: &Source,
-) -> Result<(), SourceError> {
-    let marker = marker_of(&source.queue);
-    match QueueState::on(connection, &marker).await {
-        Ok(_) => {
-            let (queue, key) = (&source.queue, key_of(source, "partitions"));
-            let said = format!(
-                "`{queue}` has partitions, as queue `{marker}` says, and {key} is 0: what waits in them would stay there; set {key} as the \
-                 other workers have it, or see \"Back to one queue\" in docs/partitions.md"
-            );
-            if source.on_order_lost == OnOrderLost::Warn {
-                tracing::warn!(event = "order_lost", source = source.name, "{said}");
-                return Ok(());
-            }
-            Err(SourceError::PreconditionFailed(said))
-        }
-        // Who may not look finds nothing out.
-        Err(_) => Ok(()),
-    }
-}
-
-/// Declares the marker: from now on all events are in the partitions.
-///
-/// # Errors
-///
-/// There are partitions of another number.
-pub(in crate::rabbitmq) async fn mark(
-    connection: &BrokerConnection,
-    amqp: &Amqp,
-    source: &Source,
-    partitioning: Partitioning<'_>,
-) -> Result<(), SourceError> {
-    let marker = marker_of(&source.queue);
-    let declared = async |channel: &Channel| {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        let arguments = marker_arguments(amqp, partitioning);
-        let declared = channel.queue_declare(marker.as_str().into(), options, arguments);
-        bounded(&format!("queue `{marker}`"), declared).await.map(drop)
-    };
-    on_channel(connection, declared).await.map_err(|error| differs(error, source, partitioning))
-}
-
-fn differs(error: SourceError, source: &Source, wanted: Partitioning<'_>) -> SourceError {
-    let SourceError::PreconditionFailed(said) = &error else { return error };
-    let argument = Difference::argument_in(said);
-    let current = Difference::read(said).and_then(|it| it.current).map(|(value, _)| value);
-    let (queue, count) = (&source.queue, wanted.count);
-    SourceError::PreconditionFailed(match (argument, current) {
-        (Some(MAX_LENGTH), Some(current)) => {
-            let key = key_of(source, "partitions");
-            format!(
-                "`{queue}` has {current} partitions, and {key} is {count}: workers with both numbers would each get all events, \
-                 and keep no order; set {key} = {current} in every worker, or see \"Another number\" in docs/partitions.md"
-            )
-        }
-        (Some(DEAD_LETTER_ROUTING_KEY), Some(current)) => {
-            let (key, by) = (key_of(source, "partition_by"), wanted.by);
-            let current = one_line(current, LONGEST_SHORT);
-            format!(
-                "events of `{queue}` are divided by {current:?}, and {key} is \"{by}\": RabbitMQ can't change that, and events that wait would \
-                 be overtaken; set {key} = {current:?} in every worker, or see \"Another key\" in docs/partitions.md"
-            )
-        }
-        _ => return error,
-    })
-}
-
-async fn declare_hash(
+/// It differs, or RabbitMQ lacks the plugin.
+pub(in crate::rabbitmq) async fn declare_hash(
     channel: &Channel,
     exchange: &str,
     by: &PartitionBy,

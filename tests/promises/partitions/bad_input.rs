@@ -86,10 +86,33 @@ on_both_brokers! {
         }
     }
 
+    /// RabbitMQ divides the keys otherwise then.
+    async fn a_partition_that_is_deleted_stops_the_source_which_says_so_in_words(stand: Stand) {
+        let settings = [FEW_PARTITIONS, PER_KEY, ADMIN];
+        let worker = Worker::start_with(&stand, &settings).await;
+        let gone = partition_of(&stand, FEW, 2);
+        stand.delete(&gone).await;
+        let problem = Admin::of(&worker).await.is_not_ready("disconnected").await.to_string();
+        wait_for("the remedy", async || {
+            let problem = Admin::of(&worker).await.is_not_ready("disconnected").await.to_string();
+            (problem.contains(&gone) && problem.contains("on_order_lost")).then_some(())
+        })
+        .await;
+        assert!(!problem.is_empty() && !stand.has_queue(&gone).await);
+        worker.stop().await;
+        // Those that are there.
+        let all = (0..FEW).filter(|it| *it != 2).map(|it| partition_of(&stand, FEW, it));
+        for queue in all {
+            assert_eq!(stand.ready(&queue).await, 0);
+        }
+        Worker::create_queue(&stand, &[FEW_PARTITIONS, PER_KEY, WARN]).await;
+        leave_nothing(stand, FEW).await;
+    }
+
     async fn a_partition_that_is_deleted_comes_back_and_its_events_flow_again(stand: Stand) {
         let sns = FakeSns::start();
         sns.record();
-        let mut crew = Crew::new(&stand, &sns, "4", &[]);
+        let mut crew = Crew::new(&stand, &sns, "4", &[WARN]);
         crew.grow(2).await;
         stand.publish_all(messages(0..1)).await;
         all_come(&sns, &Conversations::in_turn(KEYS, 1)).await;
@@ -107,6 +130,9 @@ on_both_brokers! {
         leave_nothing(stand, FEW).await;
     }
 }
+
+/// Order that is lost is told, and no more.
+const WARN: (&str, &str) = ("AMQP__SOURCES__EVENTS__ON_ORDER_LOST", "warn");
 
 /// Of a partition.
 const LIMIT: u32 = 5;

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use super::{Crew, FEW, KEYS, PER_KEY, all_come, leave_nothing, messages};
+use futures_util::StreamExt;
+use lapin::options::BasicConsumeOptions;
+use lapin::types::FieldTable;
+
+use super::{Crew, FEW, FEW_PARTITIONS, KEYS, PER_KEY, all_come, leave_nothing, messages};
 use crate::fake_sns::FakeSns;
-use crate::order::conversations::Conversations;
+use crate::order::conversations::{Conversations, routed_event_of};
 use crate::order::worker_on;
-use crate::support::{Worker, on_both_brokers, wait_for};
+use crate::support::{Worker, binary, on_both_brokers, wait_for};
 
 const EACH: usize = 20;
 
@@ -33,6 +37,26 @@ on_both_brokers! {
         crew.grow(2).await;
         stand.publish_all(messages(LATER..EACH)).await;
         crew.ends_in_order(&Conversations::in_turn(KEYS, EACH)).await;
+        leave_nothing(stand, FEW).await;
+    }
+
+    async fn a_last_message_that_somebody_else_takes_is_put_again(stand: Stand) {
+        Worker::create_queue(&stand, &[PER_KEY]).await;
+        let thief = stand.another_channel().await;
+        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let none = FieldTable::default();
+        let stealing = thief.basic_consume(stand.queue().into(), "former".into(), options, none);
+        let mut stolen = stealing.await.unwrap();
+        let settings = [FEW_PARTITIONS, PER_KEY];
+        let worker = Worker::spawn(&stand, binary(), &settings);
+        // The worker of a former version is the active consumer, and then ends.
+        let last = stolen.next().await.unwrap().unwrap();
+        assert!(last.properties.kind().is_some());
+        thief.close(200, "bye".into()).await.unwrap();
+        worker.logged("consuming").await;
+        stand.publish(routed_event_of(0, 0)).await;
+        stand.receive("pm", 1).await;
+        worker.stop().await;
         leave_nothing(stand, FEW).await;
     }
 

@@ -14,6 +14,30 @@ fn sources() -> Sources {
     Sources::new(&Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap().amqp)
 }
 
+#[test]
+fn a_partition_is_its_sources_and_what_is_replayed_goes_to_the_sources_own_queue() {
+    let toml = r#"
+        sns.ordering = "per-key"
+        amqp.sources.events.queue = "chat"
+        amqp.sources.events.partitions = 40
+    "#;
+    let inputs = Inputs { files: vec![("t".to_owned(), toml.to_owned())], ..Inputs::default() };
+    let config = Config::load(&inputs, &["mod_event_pusher_sns_defaults"]).unwrap();
+    let sources = Sources::new(&config.amqp);
+    for (queue, home) in [
+        ("chat", Some("chat")),
+        ("chat.40.07", Some("chat")),
+        ("chat.20.19", Some("chat")),
+        ("chat.40.hash", None),
+        ("chat.partitions", None),
+        ("chat.40", None),
+        ("chats.40.07", None),
+    ] {
+        assert_eq!(sources.queue(queue), home, "{queue}");
+    }
+    assert_eq!(self::sources().queue("chat.40.07"), None, "without partitions");
+}
+
 /// Where a letter goes by these sources.
 fn address(letter: &Letter, target: &Target) -> Result<Address, String> {
     super::address(letter, target, &sources())

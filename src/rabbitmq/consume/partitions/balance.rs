@@ -40,6 +40,7 @@ impl Balance {
     pub(super) fn beyond(&self, claims: &[View]) -> Vec<usize> {
         let mut mine: Vec<_> = (0..claims.len()).filter(|it| claims[*it].is_active).collect();
         let beyond = mine.len().saturating_sub(self.bound(claims.len()));
+        mine.retain(|it| !claims[*it].came_back);
         // What nobody has room for goes round until somebody has.
         mine.sort_by_key(|it| Reverse(claims[*it].given_up));
         mine.truncate(beyond);
@@ -55,7 +56,7 @@ mod tests {
 
     fn claims(active: usize, of: usize) -> Vec<View> {
         let given_up = (0..of).map(|it| u16::try_from(of - (it * 7) % of).unwrap());
-        let view = |(it, given_up)| View { given_up, is_active: it < active };
+        let view = |(it, given_up)| View { given_up, is_active: it < active, came_back: false };
         given_up.enumerate().map(view).collect()
     }
 
@@ -76,6 +77,8 @@ mod tests {
         assert_eq!(balance.beyond(&claims[..5]), [0, 3], "3 of 5");
         let idle: Vec<_> = claims.iter().map(|it| View { is_active: false, ..*it }).collect();
         assert_eq!(balance.beyond(&idle), [0; 0], "what is idle does not count");
+        let back: Vec<_> = claims.iter().map(|it| View { came_back: true, ..*it }).collect();
+        assert_eq!(balance.beyond(&back), [0; 0], "there may be nobody else");
     }
 
     /// Workers that each see only their own claims, and a broker that gives what is given up to the next in the line of a partition.
@@ -113,6 +116,7 @@ mod tests {
                 let view = |partition: usize| View {
                     given_up: given_up[partition],
                     is_active: owners[partition] == worker,
+                    came_back: false,
                 };
                 let views: Vec<_> = (0..PARTITIONS).map(view).collect();
                 for partition in balance.beyond(&views) {

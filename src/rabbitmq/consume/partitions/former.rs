@@ -1,13 +1,13 @@
 //! What was in a source's queue before it had partitions is published before what is in them.
 //!
-//! Nobody can ask whether all that a queue has delivered is settled. So a last message is put into the queue, behind which nothing
-//! comes any more: the single active consumer that gets it has settled all before it, or will; then it declares the marker.
+//! Nobody can ask whether all that a queue has delivered is settled. So when nothing is ready in it any more a last message is put
+//! into the queue: the single active consumer that gets it has settled all before it, or will; then it declares the marker.
 
 use std::time::Duration;
 
 use lapin::BasicProperties;
 use lapin::types::ShortString;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::config::{Amqp, Source};
 use crate::outcome::SourceError;
@@ -15,21 +15,24 @@ use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::fleet::author;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::topology::partitions::marker_of;
+use crate::rabbitmq::topology::partitions::marker::marker_of;
 use crate::rabbitmq::topology::queue_state::QueueState;
 use crate::signature::SigningKey;
 
 /// The property `type` of the last message.
 const BEGIN: &str = "event-pusher-partitions-begin";
 
+/// For messages that were routed to the source's queue before, by whichever node.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// Between two last messages.
+const PUT_AGAIN: Duration = Duration::from_secs(5);
+
 /// Between two looks for the marker.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Puts the last message into the source's queue. Each worker that waits for the marker does so; further ones are no harm.
-pub(in crate::rabbitmq::consume) async fn put_last(
-    broker: &Broker,
-    source: &Source,
-) -> Result<(), SourceError> {
+async fn put_last(broker: &Broker, source: &Source) -> Result<(), SourceError> {
     let publisher = ConfirmedPublisher::open(broker, "begins partitions").await?;
     let marker = marker_of(&source.queue);
     let properties = BasicProperties::default().with_type(BEGIN.into()).with_delivery_mode(2);
@@ -59,17 +62,27 @@ pub(in crate::rabbitmq::consume) fn is_begin(
         .is_ok()
 }
 
-/// Waits until a worker has declared the marker.
-pub(in crate::rabbitmq::consume) async fn marked(
+/// Puts last messages into the source's queue until a worker has declared the marker. One may get lost: a worker of a former version
+/// makes a dead letter of it.
+pub(in crate::rabbitmq::consume) async fn begin(
+    broker: &Broker,
     connection: &BrokerConnection,
     source: &Source,
 ) -> Result<(), SourceError> {
     let marker = marker_of(&source.queue);
+    // What was routed before the bindings were taken away is there by then.
+    sleep(ON_ITS_WAY).await;
     loop {
-        match QueueState::on(connection, &marker).await {
-            Ok(_) => return Ok(()),
-            Err(SourceError::NotFound(_)) => sleep(LOOK_AGAIN).await,
-            Err(error) => return Err(error),
+        if QueueState::on(connection, &source.queue).await?.ready == 0 {
+            put_last(broker, source).await?;
+        }
+        let until = Instant::now() + PUT_AGAIN;
+        while Instant::now() < until {
+            match QueueState::on(connection, &marker).await {
+                Ok(_) => return Ok(()),
+                Err(SourceError::NotFound(_)) => sleep(LOOK_AGAIN).await,
+                Err(error) => return Err(error),
+            }
         }
     }
 }

@@ -11,11 +11,12 @@ use super::{Opened, Partitions, former, suspect};
 use crate::config::Source;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::on_channel;
+use crate::rabbitmq::connection::{bounded, on_channel};
 use crate::rabbitmq::consume::claim::Claim;
 use crate::rabbitmq::consume::consumer::Arrived;
 use crate::rabbitmq::consume::settler::Settling;
 use crate::rabbitmq::topology;
+use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// The queue of a lane.
 #[derive(Debug, Clone)]
@@ -156,6 +157,18 @@ impl Lane {
         }
     }
 
+    /// Whether nothing is ready in the source's queue. A quorum queue that is busy may say so wrongly, and is asked more than once.
+    pub(in crate::rabbitmq::consume) async fn is_drained(
+        &self,
+        connection: &BrokerConnection,
+        source: &Source,
+    ) -> Result<bool, SourceError> {
+        let channel = connection.channel().await?;
+        let state = QueueState::confirmed(&channel, &source.queue).await?;
+        let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
+        Ok(state.ready == 0)
+    }
+
     /// All that was in the source's queue before is settled: the partitions of all workers may begin.
     pub(in crate::rabbitmq::consume) async fn mark(
         &self,
@@ -164,7 +177,7 @@ impl Lane {
     ) -> Result<(), SourceError> {
         let Some(partitioning) = source.partitioning() else { return Ok(()) };
         let amqp = self.partitions.broker.config();
-        topology::partitions::mark(connection, amqp, source, partitioning).await
+        topology::partitions::marker::mark(connection, amqp, source, partitioning).await
     }
 
     /// Events come through the source's queue as well, so that order is lost: somebody has bound it again. Takes the bindings away.

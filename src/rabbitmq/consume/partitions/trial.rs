@@ -170,7 +170,8 @@ impl Case {
             () = self.settled() => {
                 // Its acknowledgement is to be with the broker before anything happens to this worker.
                 let _ = timeout(PATIENCE_BEFORE_CLOSE, &mut ended).await;
-                publisher.close().await;
+                // Else it would speak against another event with the same content.
+                tokio::task::spawn_local(async move { self.hand_back(Some(publisher)).await });
             }
             // It may have been settled at the same time.
             _ = &mut ended => if !self.is_settled() {

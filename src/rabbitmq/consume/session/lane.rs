@@ -34,7 +34,7 @@ impl RabbitSession {
 
     /// Does what has come up in a lane. May be dropped while it waits, and is done again then.
     pub(super) async fn attend(&mut self) -> Result<(), SourceError> {
-        let Part::Lane(lane) = &self.part else { return Ok(()) };
+        let Part::Lane(lane) = &mut self.part else { return Ok(()) };
         let (connection, source) = (&self.connection, &self.settler.0.source);
         if self.bypassed {
             lane.divert(connection, source).await?;
@@ -44,10 +44,19 @@ impl RabbitSession {
             return Ok(());
         }
         // The last message before the partitions: when all before it is settled, they may begin.
-        while self.settler.0.tracker.borrow().unacknowledged() > 1 {
-            tokio::time::sleep(LOOK_AGAIN).await;
+        let settled = async {
+            while self.settler.0.tracker.borrow().unacknowledged() > 1 {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        };
+        tokio::select! {
+            () = settled => {}
+            () = lane.over(connection) => return Err(Self::end_of_lane(connection)),
         }
-        lane.mark(connection, source).await?;
+        // With something behind it, it was not the last one; there will be another.
+        if lane.is_drained(connection, source).await? {
+            lane.mark(connection, source).await?;
+        }
         if let Some(begins) = self.begins.take() {
             // If it comes again, it does no harm.
             let _ = self.settler.ack(begins).await;
