@@ -38,7 +38,7 @@ use crate::cli::arguments::{self, Arguments, Command};
 use crate::cli::output::{everything_is_printed, print_error, print_refusal};
 use crate::cli::{
     FAILED, INVALID_CONFIGURATION, WRONG_ARGUMENTS, check, dead_letters, feed,
-    fleet as fleet_command, import, try_events,
+    fleet as fleet_command, import, partitions, try_events,
 };
 use crate::config::{Config, Draft, Problems};
 use crate::observe::recent_log::RecentLog;
@@ -128,6 +128,9 @@ fn run_command(arguments: Arguments, plugins: &Plugins) -> ExitCode {
             runtime.block_on(dead_letters(*command, config, filter, plugins))
         }
         Command::Fleet(command) => runtime.block_on(command_fleet(*command, &config, filter)),
+        Command::Partitions(command) => {
+            runtime.block_on(command_partitions(command, &config, filter))
+        }
     });
     let status = std::panic::catch_unwind(command).unwrap_or(ExitCode::from(FAILED));
     // What panics while it goes counts as well.
@@ -196,6 +199,18 @@ async fn command_fleet(command: arguments::Fleet, config: &Config, filter: EnvFi
         arguments::Fleet::Pausing(command) => {
             fleet_command::pausing(command, config, worker_name(), user_and_host()).await.into()
         }
+    }
+}
+
+async fn command_partitions(
+    command: arguments::Partitions,
+    config: &Config,
+    filter: EnvFilter,
+) -> ExitCode {
+    start_logging(config, filter);
+    match stop_on_signals() {
+        Ok(stop) => partitions::run(command, config, worker_name(), &stop).await.into(),
+        Err(error) => cannot_start(&error, FAILED),
     }
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod feed;
 pub(crate) mod fleet;
 pub(crate) mod import;
 pub(crate) mod output;
+pub(crate) mod partitions;
 pub(crate) mod progress;
 pub(crate) mod try_events;
 

@@ -10,4 +10,5 @@ pub mod inspect;
 pub mod message;
 pub(crate) mod priorities;
 pub mod publish;
+pub(crate) mod repartition;
 pub mod topology;

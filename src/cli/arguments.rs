@@ -4,6 +4,7 @@ mod dead_letters;
 mod feed;
 mod fleet;
 mod import;
+mod partitions;
 mod try_events;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
 pub(crate) use feed::{FeedArguments, Mix, Wire};
 pub(crate) use fleet::{Fleet, Pausing, StatusArguments, TargetArguments};
 pub(crate) use import::Import;
+pub(crate) use partitions::{Partitions, PartitionsArguments};
 pub(crate) use try_events::TryArguments;
 
 use crate::limits::LONGEST_SHORT;
@@ -57,6 +59,9 @@ pub(crate) enum Command {
     /// Show, pause and resume the workers of a fleet
     #[command(subcommand)]
     Fleet(Box<Fleet>),
+    /// Change the number of a source's partitions
+    #[command(subcommand)]
+    Partitions(Partitions),
 }
 
 const CHECK_HELP: &str = "\

@@ -69,6 +69,8 @@ pub struct RabbitQueue {
     /// The arguments for order that the queue had when it was declared last.
     order: Cell<Option<OrderArguments>>,
     seen_brokers: SeenBrokers,
+    /// The number of partitions of which the log was told.
+    told_number: Cell<Option<u16>>,
     part: Part,
 }
 
@@ -91,6 +93,7 @@ impl RabbitQueue {
         dead_letters: Rc<DeadLetterPublisher>,
     ) -> Self {
         let (past, sizes, own_queues, order, seen_brokers) = Default::default();
+        let told_number = Cell::new(None);
         let rate = Rc::new(DeadLetterRate::new(broker.config().dead_letters_per_second));
         Self {
             broker,
@@ -103,6 +106,7 @@ impl RabbitQueue {
             own_queues,
             order,
             seen_brokers,
+            told_number,
             part: Part::Whole,
         }
     }
@@ -111,7 +115,7 @@ impl RabbitQueue {
     #[must_use]
     pub fn into_lanes(self, holds: Holds) -> Lanes<Self> {
         let Some(partitioning) = self.source.partitioning() else { return Lanes::from(self) };
-        let partitions = Rc::new(Partitions::new(&self.broker, &self.source, partitioning, holds));
+        let partitions = Rc::new(Partitions::new(&self.broker, partitioning, holds));
         let lane = |queue: LaneQueue| {
             let (broker, dead_letters) = (Rc::clone(&self.broker), Rc::clone(&self.dead_letters));
             let (sizes, rate) = (Rc::clone(&self.sizes), Rc::clone(&self.rate));
@@ -125,8 +129,10 @@ impl RabbitQueue {
                 ..Self::new(broker, self.source.clone(), dead_letters)
             }
         };
-        let others = partitions.lanes(&self.source).into_iter().map(lane);
-        let others = others.map(|lane| (lane, partitions.prefetch())).collect();
+        let others = partitions.lanes().into_iter().map(lane);
+        // With fewer partitions each has more.
+        let least = (self.broker.config().prefetch / partitioning.count.max(1)).max(1);
+        let others = others.map(|lane| (lane, least)).collect();
         Lanes { first: Self { part: Part::First(partitions), ..self }, others }
     }
 
@@ -134,6 +140,21 @@ impl RabbitQueue {
     #[must_use]
     pub fn judging_dead_letters(self) -> Self {
         Self { own_queues: Rc::new(OwnQueues::with_dead_letters()), ..self }
+    }
+
+    /// There is another number of partitions than is configured. Said once for each.
+    fn tells_number(&self, count: u16) {
+        if self.told_number.replace(Some(count)) != Some(count) {
+            let config::Source { name, queue, partitions, .. } = &self.source;
+            tracing::warn!(
+                event = "partitions_differ",
+                source = name,
+                queue,
+                there = count,
+                configured = partitions,
+                "source is consumed with the partitions that there are: `event-pusher-sns partitions move` changes their number"
+            );
+        }
     }
 
     /// Tells how much is in the queue, too.

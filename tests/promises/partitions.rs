@@ -7,6 +7,7 @@ mod crew;
 mod flow;
 mod hand_overs;
 mod long;
+mod moving;
 mod topology;
 
 use std::ops::Range;

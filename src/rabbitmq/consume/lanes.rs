@@ -13,11 +13,13 @@ use super::session::{AbortOnDrop, RabbitSession};
 use super::settler::Settling;
 use super::watchdog::Watchdog;
 use super::{RabbitQueue, depth, heartbeat};
+use crate::config::Partitioning;
 use crate::observe::monitor::State;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::topology;
 use crate::rabbitmq::topology::consumer_timeout;
+use crate::rabbitmq::topology::partitions::Declared;
 use crate::rabbitmq::topology::stream::{self, Purpose};
 
 /// The queue that counts workers stays empty, and that nothing comes from it is no sign of anything. A session that is renewed for it
@@ -36,8 +38,8 @@ pub(super) async fn open_first(
     let connection = Rc::new(broker.connect(&source.name).await?);
     let monitor = queue.monitor.as_deref();
     queue.seen_brokers.note(&connection, amqp, &source.name, monitor);
-    let is_marked = match ensure(queue, partitions, &connection).await {
-        Ok(is_marked) => is_marked,
+    let Declared { count, is_marked } = match ensure(queue, &connection).await {
+        Ok(declared) => declared,
         Err(error) => {
             let queues = [(Purpose::Events, &*source.queue)];
             return Err(stream::cause_of(error, &connection, queues).await);
@@ -49,15 +51,23 @@ pub(super) async fn open_first(
     bytes.limit_to(amqp.in_flight_bytes_of_a_source());
     connection.notes().limit_to_events();
     connection.lease().lapses_after(heartbeat);
-    let opened = Opened { connection: Rc::clone(&connection), is_marked };
-    let first = FirstLane::publish(partitions, opened);
+    let generation = Rc::new(partitions.generation(source, count));
+    if Some(count) != source.partitioning().map(|it| it.count) {
+        queue.tells_number(count);
+    }
+    let opened = Opened {
+        connection: Rc::clone(&connection),
+        generation: Rc::clone(&generation),
+        is_marked,
+    };
+    let first = FirstLane::publish(partitions, opened.clone());
     let mut tasks = Vec::new();
     if amqp.declare {
-        let diverting =
-            keep_diverting(Rc::clone(partitions), Rc::clone(&connection), source.clone());
+        let (broker, connection) = (Rc::clone(broker), Rc::clone(&connection));
+        let diverting = keep_diverting(broker, connection, source.clone(), Rc::clone(&generation));
         tasks.push(AbortOnDrop(tokio::task::spawn_local(diverting)));
     }
-    let names = &partitions.names;
+    let names = &generation.names;
     if !is_marked {
         let of_events = std::iter::once(&source.queue).chain(&names.queues);
         let _asking = ask_depth(queue, &connection, of_events).await?;
@@ -65,7 +75,7 @@ pub(super) async fn open_first(
             event = "partitions_begin",
             source = source.name,
             queue = source.queue,
-            partitions = partitions.count,
+            partitions = count,
             "what is in the source's queue is published first; the partitions follow"
         );
         if let Some(monitor) = monitor {
@@ -77,7 +87,8 @@ pub(super) async fn open_first(
         }
         // Whoever has marked them may have another number, or divide by another key.
         if let Some(wanted) = source.partitioning() {
-            topology::partitions::marker::confirm(&connection, amqp, source, wanted).await?;
+            let these = Partitioning { count, ..wanted };
+            topology::partitions::confirm(&connection, amqp, source, these).await?;
         }
         partitions.opened.send_modify(|it| {
             if let Some(opened) = it {
@@ -91,7 +102,7 @@ pub(super) async fn open_first(
     if let Some(monitor) = monitor {
         monitor.begin_session(false);
     }
-    let balancing = balance(Rc::clone(partitions), Rc::clone(&connection), queue.monitor.clone());
+    let balancing = balance(Rc::clone(partitions), opened, queue.monitor.clone());
     tasks.push(AbortOnDrop(tokio::task::spawn_local(balancing)));
     // The queue whose consumers are the workers comes first.
     let all = [&names.marker, &source.queue].into_iter().chain(&names.queues);
@@ -111,24 +122,21 @@ async fn ask_depth(
     Ok(Some(AbortOnDrop(tokio::task::spawn_local(asking.await?))))
 }
 
-/// Returns whether the partitions may begin.
+/// Sees to it that there are partitions. Returns how many, and whether they may begin.
 async fn ensure(
     queue: &RabbitQueue,
-    partitions: &Partitions,
     connection: &BrokerConnection,
-) -> Result<bool, SourceError> {
+) -> Result<Declared, SourceError> {
     let (amqp, source) = (queue.broker.config(), &queue.source);
-    if !amqp.declare {
-        topology::find(connection, amqp, source).await?;
-        topology::partitions::find(connection, source, partitions.count).await?;
-        return Ok(true);
+    let Some(wanted) = source.partitioning() else {
+        return Ok(Declared { count: 0, is_marked: true });
+    };
+    if amqp.declare {
+        return topology::partitions::declare(connection, amqp, source, wanted).await;
     }
-    match source.partitioning() {
-        Some(partitioning) => {
-            topology::partitions::declare(connection, amqp, source, partitioning).await
-        }
-        None => Ok(true),
-    }
+    topology::find(connection, amqp, source).await?;
+    topology::partitions::find(connection, source, wanted.count).await?;
+    Ok(Declared { count: wanted.count, is_marked: true })
 }
 
 /// Opens a session as soon as there is a connection, and the lane may begin. What keeps it from consuming is the first lane's to tell.
@@ -138,11 +146,11 @@ pub(super) async fn open_lane(
     lane: &LaneQueue,
 ) -> RabbitSession {
     loop {
-        let opened = partitions.connection(lane.claim.is_none()).await;
-        if let Some(claim) = &lane.claim {
+        let opened = partitions.connection(lane).await;
+        if let Some(claim) = lane.claim() {
             claim.begins().await;
         }
-        let error = match begin(queue, partitions, lane, &opened.connection).await {
+        let error = match begin(queue, partitions, lane, &opened).await {
             Ok(session) => return session,
             Err(error) => error,
         };
@@ -158,12 +166,13 @@ async fn begin(
     queue: &RabbitQueue,
     partitions: &Rc<Partitions>,
     lane: &LaneQueue,
-    connection: &Rc<BrokerConnection>,
+    Opened { connection, generation, .. }: &Opened,
 ) -> Result<RabbitSession, SourceError> {
-    let lane_of_session = Lane::begin(partitions, lane);
-    let (prefetch, claim) = (partitions.prefetch(), lane.claim.as_ref());
+    let name = lane.name(&queue.source, generation);
+    let lane_of_session = Lane::begin(partitions, lane, name, generation);
+    let (prefetch, claim) = (generation.prefetch, lane.claim());
     let patience = 2 * heartbeat(connection.configuration().heartbeat());
-    let what = Consumed { queue: &lane.queue, prefetch, claim, patience };
+    let what = Consumed { queue: name, prefetch, claim, patience };
     let (consumer, settling) = consume(queue, connection, what).await?;
     let session = RabbitSession::begin(Rc::clone(connection), consumer, settling, Vec::new());
     Ok(session.of_lane(lane_of_session))

@@ -63,11 +63,7 @@ impl fmt::Debug for Holds {
 #[derive(Debug)]
 pub(super) struct Partitions {
     broker: Rc<Broker>,
-    pub(super) names: Names,
-    pub(super) count: u16,
-    /// Of each lane, the same for all workers: where a successor had a smaller one and died, too, RabbitMQ would return what it held
-    /// behind the rest of what came back before.
-    prefetch: u16,
+    /// Of as many as there may be.
     claims: Vec<Rc<Claim>>,
     /// Where the lanes consume.
     pub(super) opened: watch::Sender<Option<Opened>>,
@@ -83,10 +79,21 @@ pub(super) struct Partitions {
     holds: Holds,
 }
 
+/// The partitions that there are, until there is another number of them.
+#[derive(Debug)]
+pub(super) struct Generation {
+    pub(super) count: u16,
+    pub(super) names: Names,
+    /// Of each lane, the same for all workers: where a successor had a smaller one and died, too, RabbitMQ would return what it held
+    /// behind the rest of what came back before.
+    pub(super) prefetch: u16,
+}
+
 /// A connection on which lanes may consume.
 #[derive(Debug, Clone)]
 pub(super) struct Opened {
     pub(super) connection: Rc<BrokerConnection>,
+    pub(super) generation: Rc<Generation>,
     /// What was in the source's queue before it had partitions has been published.
     pub(super) is_marked: bool,
 }
@@ -94,13 +101,10 @@ pub(super) struct Opened {
 impl Partitions {
     pub(super) fn new(
         broker: &Rc<Broker>,
-        source: &Source,
-        Partitioning { count, .. }: Partitioning<'_>,
+        Partitioning { count: most, .. }: Partitioning<'_>,
         holds: Holds,
     ) -> Self {
-        let names = Names::of(&source.queue, count);
-        let claims = names.queues.iter().map(|_| Rc::default()).collect();
-        let prefetch = (broker.config().prefetch / count.max(1)).max(1);
+        let claims = (0..most).map(|_| Rc::default()).collect();
         let (failure, failed) = Default::default();
         let (opened, sessions) = (watch::Sender::new(None), watch::Sender::new(0));
         let broker = Rc::clone(broker);
@@ -108,9 +112,6 @@ impl Partitions {
         let (told_of_suspects, trials) = (Cell::default(), Semaphore::new(TRIALS));
         Self {
             broker,
-            names,
-            count,
-            prefetch,
             claims,
             opened,
             sessions,
@@ -124,20 +125,25 @@ impl Partitions {
         }
     }
 
-    /// Of each lane.
-    pub(super) const fn prefetch(&self) -> u16 {
-        self.prefetch
+    /// There are so many of them.
+    pub(super) fn generation(&self, source: &Source, count: u16) -> Generation {
+        let prefetch = (self.broker.config().prefetch / count.max(1)).max(1);
+        Generation { count, names: Names::of(&source.queue, count), prefetch }
     }
 
-    /// The queues of all lanes but the first: the source's own, and the partitions.
-    pub(super) fn lanes(&self, source: &Source) -> Vec<LaneQueue> {
-        let own = LaneQueue { queue: source.queue.clone(), claim: None };
-        let partition = |(queue, claim): (&String, &Rc<Claim>)| {
-            let claim = Some(Rc::clone(claim));
-            LaneQueue { queue: queue.clone(), claim }
+    /// All lanes but the first: the source's own queue, and as many partitions as there may be.
+    pub(super) fn lanes(&self) -> Vec<LaneQueue> {
+        let partition = |(number, claim): (usize, &Rc<Claim>)| LaneQueue::Partition {
+            number,
+            claim: Rc::clone(claim),
         };
-        let partitions = self.names.queues.iter().zip(&self.claims).map(partition);
-        std::iter::once(own).chain(partitions).collect()
+        let partitions = self.claims.iter().enumerate().map(partition);
+        std::iter::once(LaneQueue::Own).chain(partitions).collect()
+    }
+
+    /// The claims to those that there are.
+    fn claims_of(&self, generation: &Generation) -> &[Rc<Claim>] {
+        &self.claims[..self.claims.len().min(generation.count.into())]
     }
 
     /// A lane can't go on: the first one ends, and with it all, and begins anew.
@@ -170,10 +176,15 @@ impl Partitions {
     }
 
     /// Waits for a connection on which a lane may begin; that of the source's own queue begins before the others.
-    pub(super) async fn connection(&self, is_former: bool) -> Opened {
+    pub(super) async fn connection(&self, lane: &LaneQueue) -> Opened {
         let mut opened = self.opened.subscribe();
         loop {
-            let may_begin = |it: &&Opened| it.is_marked || is_former;
+            let may_begin = |it: &&Opened| match lane {
+                LaneQueue::Own => true,
+                LaneQueue::Partition { number, .. } => {
+                    it.is_marked && *number < it.generation.count.into()
+                }
+            };
             if let Some(opened) = opened.borrow_and_update().as_ref().filter(may_begin) {
                 return opened.clone();
             }

@@ -46,10 +46,12 @@ pub struct RabbitSession {
     /// Those that look at the queues.
     tasks: Vec<AbortOnDrop>,
     part: Part,
-    /// The last message before the partitions.
-    begins: Option<RabbitReceipt>,
+    /// The last message before the partitions, or of one of them.
+    last: Option<RabbitReceipt>,
     /// Events come through the source's queue, and its partitions are to have them.
     bypassed: bool,
+    /// Why there will be no more deliveries.
+    ended: Option<SourceError>,
     is_closed: bool,
 }
 
@@ -91,8 +93,9 @@ impl RabbitSession {
             flushing,
             tasks,
             part: Part::Whole,
-            begins: None,
+            last: None,
             bypassed: false,
+            ended: None,
             is_closed: false,
         }
     }
@@ -117,13 +120,26 @@ impl RabbitSession {
         let tracker = &settler.0.tracker;
         match part {
             Part::Whole => consumer.next(tracker).await,
-            Part::First(first) => tokio::select! {
-                biased;
-                error = first.failed() => Err(error),
-                _fits = connection.bytes().stuck(stuck_after(connection)) => Err(SourceError::TooMuch),
-                () = connection.lease().lapsed() => Err(SourceError::Failed(SILENT.to_owned())),
-                arrived = consumer.next(tracker) => arrived,
-            },
+            Part::First(first) => {
+                if self.ended.is_none() {
+                    let arrived = tokio::select! {
+                        biased;
+                        error = first.failed() => Err(error),
+                        _fits = connection.bytes().stuck(stuck_after(connection)) => Err(SourceError::TooMuch),
+                        () = connection.lease().lapsed() => Err(SourceError::Failed(SILENT.to_owned())),
+                        arrived = consumer.next(tracker) => arrived,
+                    };
+                    match arrived {
+                        Ok(arrived) => return Ok(arrived),
+                        // What follows may be dropped while it waits.
+                        Err(error) => self.ended = Some(error),
+                    }
+                }
+                if first.is_moved(connection, &settler.0.source).await {
+                    return Err(SourceError::Renewal);
+                }
+                Err(self.ended.take().unwrap_or(SourceError::Renewal))
+            }
             Part::Lane(lane) => {
                 // A busy queue would not let it be asked otherwise.
                 if lane.is_over(connection) {

@@ -8,6 +8,7 @@ use super::{Finding, Inspector};
 use crate::config::{Format, PartitionBy, Partitioning, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::{Broker, bounded};
+use crate::rabbitmq::topology::partitions::marker::Marked;
 use crate::rabbitmq::topology::partitions::{self, CONSISTENT_HASH, Names};
 use crate::rabbitmq::topology::queues::DeclaredQueue;
 
@@ -19,15 +20,16 @@ impl Inspector<'_> {
         partitioning: Partitioning<'_>,
         report: &mut dyn FnMut(Finding),
     ) {
-        let names = Names::of(&source.queue, partitioning.count);
+        let (count, number) = self.number(source, partitioning).await;
+        let names = Names::of(&source.queue, count);
+        report(number);
         report(self.hash_exchange(&names.hash_exchange, partitioning.by).await);
-        report(self.number(source, &names, partitioning).await);
         report(self.queues(source, &names).await);
         report(Finding::good(format!(
             "partitions of source {}: each has a prefetch of {} (amqp.prefetch / partitions), which must be the same in all workers, or \
              order may be lost when two of them die; `fleet status` shows in which keys workers differ",
             source.name,
-            (self.amqp.prefetch / partitioning.count).max(1)
+            (self.amqp.prefetch / count).max(1)
         )));
         report(Finding::good(order(source, partitioning.by)));
     }
@@ -70,37 +72,56 @@ impl Inspector<'_> {
         checked.err().map(|error| Finding::bad(error.to_string()))
     }
 
-    async fn number(
-        &self,
-        source: &Source,
-        names: &Names,
-        partitioning: Partitioning<'_>,
-    ) -> Finding {
-        let marker = &names.marker;
-        match self.find_queue(marker).await {
-            Err(SourceError::NotFound(_)) if self.amqp.declare => Finding::good(format!(
-                "queue `{marker}`: does not exist yet: what is in `{}` now is published first, then events are divided into partitions",
-                source.queue
-            )),
+    /// How many there are, or will be.
+    async fn number(&self, source: &Source, wanted: Partitioning<'_>) -> (u16, Finding) {
+        let (queue, marker) = (&source.queue, partitions::marker::marker_of(&source.queue));
+        let connection = self.publisher.connection();
+        let of_wanted = |finding| (wanted.count, finding);
+        match self.find_queue(&marker).await {
+            Err(SourceError::NotFound(_)) if self.amqp.declare => {
+                return of_wanted(Finding::good(format!(
+                    "queue `{marker}`: does not exist yet: what is in `{queue}` now is published first, then events are divided into partitions"
+                )));
+            }
             Err(SourceError::AccessRefused(_)) => {
-                Finding::good(format!("queue `{marker}`: can't tell: the user may not look at it"))
+                return of_wanted(Finding::good(format!(
+                    "queue `{marker}`: can't tell: the user may not look at it"
+                )));
             }
-            Err(error) => Finding::bad(error.to_string()),
-            Ok(()) if !self.amqp.declare => Finding::good(format!("queue `{marker}`: exists")),
-            Ok(()) => {
-                let connection = self.publisher.connection();
-                match partitions::marker::mark(connection, self.amqp, source, partitioning).await {
-                    Ok(()) => Finding::good(format!(
-                        "queue `{marker}`: exists, for {} partitions",
-                        partitioning.count
-                    )),
-                    Err(SourceError::AccessRefused(_)) => Finding::good(format!(
-                        "queue `{marker}`: exists; only a user with the configure permission on it learns the number of partitions"
-                    )),
-                    Err(error) => Finding::bad(error.to_string()),
-                }
+            Err(error) => return of_wanted(Finding::bad(error.to_string())),
+            Ok(()) if !self.amqp.declare => {
+                return of_wanted(Finding::good(format!("queue `{marker}`: exists")));
             }
+            Ok(()) => {}
         }
+        let under_way = match partitions::moving::find(connection, self.amqp, source).await {
+            Ok(under_way) => under_way.filter(|it| it.from > 0),
+            Err(error) => return of_wanted(Finding::bad(error.to_string())),
+        };
+        let count = match partitions::marker::read(connection, self.amqp, source, wanted).await {
+            Ok(Marked::Yes(count)) => count,
+            Ok(Marked::No | Marked::Hidden) => {
+                return of_wanted(Finding::good(format!(
+                    "queue `{marker}`: exists; only a user with the configure permission on it learns the number of partitions"
+                )));
+            }
+            Err(error) => return of_wanted(Finding::bad(error.to_string())),
+        };
+        let name = &source.name;
+        let finding = match under_way {
+            Some(under_way) => format!(
+                "warning: partitions of `{queue}`: a move from {under_way} is under way; `event-pusher-sns partitions move --source {name} --to \
+                 {}` goes on with it, and says how far it is",
+                under_way.to
+            ),
+            None if count != wanted.count => format!(
+                "warning: partitions of `{queue}`: there are {count}, and partitions = {} is how many there may be; `event-pusher-sns \
+                 partitions move --source {name} --to {}` changes their number",
+                wanted.count, wanted.count
+            ),
+            None => format!("queue `{marker}`: exists, for {count} partitions"),
+        };
+        (count, Finding::good(finding))
     }
 
     async fn queues(&self, source: &Source, names: &Names) -> Finding {

@@ -92,6 +92,19 @@ pub(super) fn suspects_arguments(amqp: &Amqp) -> FieldTable {
     arguments
 }
 
+/// Records of partitions that are over: each is written once, or a few times if its worker died then.
+const MOST_ENDS: i64 = 10_000;
+
+/// The arguments of the queue that is there while the number of partitions changes, with the two numbers where RabbitMQ keeps them for all
+/// to see: nothing is dead-lettered from it. Looking at it must not count.
+pub(super) fn moving_arguments(amqp: &Amqp, numbers: &str) -> FieldTable {
+    let mut arguments = dead_letter_arguments(amqp.queue_type);
+    arguments.insert(MAX_LENGTH.into(), MOST_ENDS.into());
+    arguments.insert(DEAD_LETTER_EXCHANGE.into(), text(""));
+    arguments.insert(DEAD_LETTER_ROUTING_KEY.into(), text(numbers));
+    arguments
+}
+
 /// The arguments of a parking queue: expired events go to the source's queue, at
 /// least once. Each event has its own expiration, so that a change of the time needs no new queue.
 #[must_use]

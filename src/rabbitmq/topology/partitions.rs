@@ -5,25 +5,32 @@
 //!
 //! Q             what was there before the partitions, and what is replayed
 //! Q.partitions  empty: its consumers are the workers, and its length is limited to the number of partitions
+//! Q.moving      only while the number of partitions changes
 //! Q.suspects    only where workers may have died of an event: what they write down of it
 //! ```
 //!
 //! The number is part of the names, so that queues of another number are other ones.
 
 pub(in crate::rabbitmq) mod marker;
+pub(in crate::rabbitmq) mod moving;
 pub(in crate::rabbitmq) mod suspects;
 
-use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions};
+use std::time::Duration;
+
+use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions, ExchangeUnbindOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, ExchangeKind};
+use tokio::time::sleep;
 
-use self::marker::{mark, marker_of};
+use self::marker::{Marked, mark, marker_of};
+use self::moving::Move;
 use super::mismatch::key_of;
 use super::order_arguments::OrderArguments;
 use super::queue_state::QueueState;
 use super::queues::DeclaredQueue;
 use super::{bind, declare_dead_letters, declare_exchange, routing_keys, source_queue};
 use crate::config::{Amqp, PartitionBy, Partitioning, Source};
+use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{bounded, on_channel};
@@ -33,6 +40,10 @@ pub(in crate::rabbitmq) const CONSISTENT_HASH: &str = "x-consistent-hash";
 
 /// The share of a queue of a hash exchange is its binding's key, as a number.
 const ONE_SHARE: &str = "1";
+
+/// How often it is tried to find out how many there are, or to be the first who wants some; and the pause while a move is in its last step.
+const TRIES: usize = 8;
+const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// The names of what belongs to the partitions of a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,8 +67,17 @@ impl Names {
     }
 }
 
-/// Declares all but the marker, and lets events go to the partitions instead of the source's queue. Returns whether there is a marker:
-/// if not, events may be in that queue which are to be published before those in the partitions.
+/// The partitions that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rabbitmq) struct Declared {
+    /// So many, which may be fewer than a worker has room for.
+    pub(in crate::rabbitmq) count: u16,
+    /// If not, events may be in the source's queue which are to be published before those in the partitions.
+    pub(in crate::rabbitmq) is_marked: bool,
+}
+
+/// Declares all but the marker, and lets events go to the partitions instead of the source's queue. There are as many as the marker says;
+/// without it as many as are wanted.
 ///
 /// # Errors
 ///
@@ -66,19 +86,11 @@ pub(in crate::rabbitmq) async fn declare(
     connection: &BrokerConnection,
     amqp: &Amqp,
     source: &Source,
-    partitioning: Partitioning<'_>,
-) -> Result<bool, SourceError> {
-    let Partitioning { count, by } = partitioning;
-    let names = Names::of(&source.queue, count);
-    // First: of partitions of another number nothing may be declared beside.
-    let is_marked = match QueueState::on(connection, &names.marker).await {
-        Ok(_) => {
-            mark(connection, amqp, source, partitioning).await?;
-            true
-        }
-        Err(SourceError::NotFound(_)) => false,
-        Err(error) => return Err(error),
-    };
+    wanted: Partitioning<'_>,
+) -> Result<Declared, SourceError> {
+    let there = find_or_claim(connection, amqp, source, wanted).await?;
+    let (count, is_marked) = (there.count, there.is_marked);
+    let partitioning = Partitioning { count, ..wanted };
     // Without a queue there is nothing that came before.
     let is_new = !is_marked
         && matches!(QueueState::on(connection, &source.queue).await, Err(SourceError::NotFound(_)));
@@ -88,11 +100,35 @@ pub(in crate::rabbitmq) async fn declare(
     if !is_marked && !is_new {
         check_former(amqp, source, order)?;
     }
-    let hash = async |it: &Channel| declare_hash(it, &names.hash_exchange, by).await;
-    on_channel(connection, hash).await?;
+    let names = Names::of(&source.queue, count);
     if is_marked {
         check_queues(connection, source, &names).await?;
     }
+    declare_queues(connection, amqp, source, partitioning).await?;
+    divert_now(connection, amqp, source, count).await?;
+    if is_new {
+        mark(connection, amqp, source, partitioning).await?;
+    }
+    if is_new || is_marked {
+        confirm(connection, amqp, source, partitioning).await?;
+    }
+    Ok(Declared { count, is_marked: is_marked || is_new })
+}
+
+/// Declares the exchange that divides events, and the partitions, bound to it. Nothing comes by that yet.
+///
+/// # Errors
+///
+/// What differs from what is there, or what the broker does not know.
+pub(in crate::rabbitmq) async fn declare_queues(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    Partitioning { count, by }: Partitioning<'_>,
+) -> Result<(), SourceError> {
+    let names = Names::of(&source.queue, count);
+    let hash = async |it: &Channel| declare_hash(it, &names.hash_exchange, by).await;
+    on_channel(connection, hash).await?;
     for queue in &names.queues {
         DeclaredQueue::of_partition(amqp, source, queue).declare(connection).await?;
     }
@@ -100,13 +136,129 @@ pub(in crate::rabbitmq) async fn declare(
         for queue in &names.queues {
             bind(channel, queue, &names.hash_exchange, ONE_SHARE).await?;
         }
-        divert(channel, source, &names.hash_exchange).await
+        Ok(())
     };
-    on_channel(connection, bound).await?;
-    if is_new {
-        mark(connection, amqp, source, partitioning).await?;
+    on_channel(connection, bound).await
+}
+
+/// What the marker says, or else the first one who wants partitions, so that no two workers begin with different numbers.
+async fn find_or_claim(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    wanted: Partitioning<'_>,
+) -> Result<Declared, SourceError> {
+    let mut under_way = None;
+    for _ in 0..TRIES {
+        // In this order: a move is there before the marker changes, and until after that.
+        let found = moving::find(connection, amqp, source).await?;
+        let count = match (marker::read(connection, amqp, source, wanted).await?, found) {
+            (Marked::Yes(count), _) => return Ok(Declared { count, is_marked: true }),
+            (Marked::Hidden, _) => return Ok(Declared { count: wanted.count, is_marked: true }),
+            (Marked::No, Some(Move { from: 0, to })) if to <= wanted.count => to,
+            (Marked::No, Some(Move { from: 0, to })) => {
+                return Err(marker::no_room(source, wanted, to));
+            }
+            (Marked::No, Some(it)) => {
+                under_way = Some(it);
+                sleep(TRY_AGAIN).await;
+                continue;
+            }
+            (Marked::No, None) => {
+                let claim = Move { from: 0, to: wanted.count };
+                match moving::begin(connection, amqp, source, claim).await {
+                    Ok(()) | Err(SourceError::PreconditionFailed(_)) => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        return Ok(Declared { count, is_marked: false });
     }
-    Ok(is_marked || is_new)
+    Err(match under_way {
+        Some(under_way) => under_way.unfinished(source),
+        None => SourceError::Failed(format!(
+            "workers with different numbers of partitions begin with `{}` at the same time; trying again",
+            source.queue
+        )),
+    })
+}
+
+/// Confirms that these are the partitions that there are, now that events go to them. If a move has begun meanwhile, events go to the
+/// others.
+///
+/// # Errors
+///
+/// There are others.
+pub(in crate::rabbitmq) async fn confirm(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    these: Partitioning<'_>,
+) -> Result<(), SourceError> {
+    let under_way = moving::find(connection, amqp, source).await?;
+    let hash_exchange = Names::of(&source.queue, these.count).hash_exchange;
+    let divides_now = moving::divides_now(source, these.count, under_way);
+    if divides_now != hash_exchange {
+        // First this, so that what comes has a queue.
+        let diverted = async |channel: &Channel| divert(channel, source, &divides_now).await;
+        on_channel(connection, diverted).await?;
+        undivert(connection, source, &hash_exchange).await?;
+    }
+    let most = Partitioning { count: MOST_PARTITIONS, ..these };
+    match marker::read(connection, amqp, source, most).await? {
+        Marked::Yes(count) if count != these.count => {
+            undivert(connection, source, &hash_exchange).await?;
+            Err(SourceError::Failed(format!(
+                "the number of partitions of `{}` has changed from {} to {count} meanwhile; beginning anew",
+                source.queue, these.count
+            )))
+        }
+        _ => match under_way {
+            // It was a move from none, which is over.
+            Some(Move { from: 0, .. }) => moving::end(connection, source).await,
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Events come to these partitions no more.
+///
+/// # Errors
+///
+/// The broker refuses.
+pub(in crate::rabbitmq) async fn undivert(
+    connection: &BrokerConnection,
+    source: &Source,
+    hash_exchange: &str,
+) -> Result<(), SourceError> {
+    let unbound = async |channel: &Channel| {
+        for key in routing_keys(source) {
+            let options = ExchangeUnbindOptions::default();
+            let (to, from) = (hash_exchange.into(), source.exchange.as_str().into());
+            let unbinding =
+                channel.exchange_unbind(to, from, key.into(), options, FieldTable::default());
+            bounded(&format!("unbinding exchange `{hash_exchange}`"), unbinding).await?;
+        }
+        Ok(())
+    };
+    on_channel(connection, unbound).await
+}
+
+/// Sees to it that events go to the partitions, and not to the source's queue, wherever a move may have led them meanwhile.
+///
+/// # Errors
+///
+/// The broker refuses.
+pub(in crate::rabbitmq) async fn divert_now(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    count: u16,
+) -> Result<(), SourceError> {
+    let under_way = moving::find(connection, amqp, source).await?;
+    let hash_exchange = moving::divides_now(source, count, under_way);
+    on_channel(connection, async |channel: &Channel| divert(channel, source, &hash_exchange).await)
+        .await
 }
 
 /// A partition that was there and is gone takes more along than what was in it: RabbitMQ gives its keys, and those of others, to other

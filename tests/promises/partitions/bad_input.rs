@@ -25,15 +25,15 @@ async fn is_taken(stand: &Stand, event: &Event) -> bool {
 }
 
 on_both_brokers! {
-    async fn another_number_of_partitions_is_refused_in_words_by_run_and_by_check(stand: Stand) {
+    async fn fewer_partitions_than_there_are_are_refused_in_words_by_run_and_by_check(stand: Stand) {
         let worker = Worker::start_with(&stand, &[FEW_PARTITIONS, PER_KEY]).await;
-        let other = [(PARTITIONS, "5"), PER_KEY, ADMIN];
+        let other = [(PARTITIONS, "3"), PER_KEY, ADMIN];
         let refused = Worker::spawn(&stand, binary(), &other);
         let line = refused.logged("not_consuming").await["error"].as_str().unwrap().to_owned();
         let words = [
-            format!("`{}` has 4 partitions", stand.queue()),
-            "amqp.sources.events.partitions is 5".to_owned(),
-            "set amqp.sources.events.partitions = 4".to_owned(),
+            format!("`{}` is divided into 4 partitions", stand.queue()),
+            "amqp.sources.events.partitions is 3".to_owned(),
+            "set amqp.sources.events.partitions = 4 or more".to_owned(),
         ];
         let checked = check(&stand, &other).await;
         assert_eq!(checked.code, Some(1), "{checked:?}");
@@ -44,8 +44,8 @@ on_both_brokers! {
         let (status, body) = Admin::of(&refused).await.ready().await;
         assert_eq!(status, 503, "{body}");
         refused.stop().await;
-        for number in 0..5 {
-            let queue = partition_of(&stand, 5, number);
+        for number in 0..3 {
+            let queue = partition_of(&stand, 3, number);
             assert!(!stand.has_queue(&queue).await, "{queue} was declared");
         }
         // Those who are right go on.

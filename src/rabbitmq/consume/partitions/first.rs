@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::balance::Balance;
-use super::{Opened, Partitions};
+use super::{Generation, Opened, Partitions};
 use crate::config;
 use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::on_channel;
-use crate::rabbitmq::consume::claim::View;
-use crate::rabbitmq::topology;
+use crate::rabbitmq::consume::claim::{Claim, View};
+use crate::rabbitmq::topology::partitions::{Names, divert_now, moving};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// How often workers are counted, more or less.
@@ -52,6 +52,20 @@ impl FirstLane {
         self.0.failed().await
     }
 
+    /// Whether there is another number of partitions by now, so that it is no fault that those that were here end.
+    pub(in crate::rabbitmq::consume) async fn is_moved(
+        &self,
+        connection: &BrokerConnection,
+        source: &config::Source,
+    ) -> bool {
+        let count = self.0.opened.borrow().as_ref().map(|it| it.generation.count);
+        if !connection.status().connected() {
+            return false;
+        }
+        let under_way = moving::find(connection, self.0.broker.config(), source).await;
+        under_way.is_ok_and(|it| it.is_some_and(|it| Some(it.from) == count))
+    }
+
     /// No lane begins a session on it any more, and those that have one end it.
     pub(in crate::rabbitmq::consume) fn withdraw(&self) {
         self.0.opened.send_replace(None);
@@ -79,17 +93,15 @@ impl Drop for FirstLane {
 /// Takes the bindings of the source's queue away, now and then: a worker of a former version makes them with each of its sessions, and
 /// may be the one to which all that comes by them is delivered.
 pub(in crate::rabbitmq::consume) async fn keep_diverting(
-    partitions: Rc<Partitions>,
+    broker: Rc<Broker>,
     connection: Rc<BrokerConnection>,
     source: config::Source,
+    generation: Rc<Generation>,
 ) {
     loop {
         sleep(DIVERT_EVERY).await;
-        let hash_exchange = &partitions.names.hash_exchange;
-        let divert = async |it: &lapin::Channel| {
-            topology::partitions::divert(it, &source, hash_exchange).await
-        };
-        if let Err(error) = on_channel(&connection, divert).await {
+        let diverted = divert_now(&connection, broker.config(), &source, generation.count).await;
+        if let Err(error) = diverted {
             tracing::debug!(event = "divert_failed", source = source.name, %error, "cannot see to the bindings of the partitions");
         }
     }
@@ -98,26 +110,29 @@ pub(in crate::rabbitmq::consume) async fn keep_diverting(
 /// Lets the lanes begin, and gives up what is beyond this worker's share.
 pub(in crate::rabbitmq::consume) async fn balance(
     partitions: Rc<Partitions>,
-    connection: Rc<BrokerConnection>,
+    Opened { connection, generation, .. }: Opened,
     monitor: Option<Rc<Monitor>>,
 ) {
     let mut balance = Balance::new();
-    let views = || partitions.claims.iter().map(|it| it.view()).collect::<Vec<_>>();
+    let (claims, names) = (partitions.claims_of(&generation), &generation.names);
+    let views = || claims.iter().map(|it| it.view()).collect::<Vec<_>>();
     // Not the same one as other workers that begin now.
-    if let Some(claim) = fastrand::choice(&partitions.claims) {
+    if let Some(claim) = fastrand::choice(claims) {
         claim.begin();
     }
-    let settled = || partitions.claims.iter().map(|it| it.count_of_settled()).sum::<u64>();
+    let settled = || claims.iter().map(|it| it.count_of_settled()).sum::<u64>();
     let (began, before) = (Instant::now(), settled());
     while began.elapsed() < ESTABLISHED && settled() < before + FIRST_SETTLED {
         sleep(LOOK_AGAIN).await;
     }
-    partitions.claims.iter().for_each(|it| it.begin());
+    for claim in claims {
+        claim.begin();
+    }
     let (mut channel, mut arrival) = (None, None::<Instant>);
     loop {
         // By chance a little more or less, so that workers that begin together do not all give up at once.
         sleep(COUNT_EVERY.mul_f64(0.8 + 0.4 * fastrand::f64())).await;
-        let workers = match count(&connection, &mut channel, &partitions.names.marker).await {
+        let workers = match count(&connection, &mut channel, &names.marker).await {
             // This worker is one of them: zero is no answer.
             Ok(workers) if workers > 0 => workers,
             Ok(_) => balance.workers(),
@@ -130,20 +145,22 @@ pub(in crate::rabbitmq::consume) async fn balance(
         let active = views.iter().filter(|it| it.is_active).count();
         if let Some(monitor) = &monitor {
             let active = u16::try_from(active).unwrap_or(u16::MAX);
-            monitor.partitions(active, partitions.prefetch);
+            monitor.partitions(active, generation.prefetch);
         }
         let before = balance.workers();
         if balance.count(workers) {
             let bound = balance.bound(views.len());
             tracing::info!(
                 event = "partitions_workers",
-                queue = partitions.names.marker,
+                queue = names.marker,
                 workers,
                 active,
                 bound,
                 "number of workers has changed: each may have so many partitions"
             );
-            partitions.claims.iter().for_each(|it| it.renew());
+            for claim in claims {
+                claim.renew();
+            }
             if workers > before {
                 arrival.get_or_insert_with(Instant::now);
             }
@@ -151,32 +168,32 @@ pub(in crate::rabbitmq::consume) async fn balance(
             // What is given up goes to the next in line, and those who have just come are the last.
             if since.elapsed() > ATTACHED {
                 arrival = None;
-                let_others_pass(&partitions, &views, &balance);
+                let_others_pass(claims, &views, &balance);
             }
         } else {
-            give_up(&partitions, &views, &balance.beyond(&views));
+            give_up(claims, names, &views, &balance.beyond(&views));
         }
     }
 }
 
 /// A worker that has its share goes to the end of the lines of all other partitions, so that who has room comes before it.
-fn let_others_pass(partitions: &Partitions, views: &[View], balance: &Balance) {
+fn let_others_pass(claims: &[Rc<Claim>], views: &[View], balance: &Balance) {
     if balance.has_room(views) {
         return;
     }
-    let waiting = partitions.claims.iter().zip(views).filter(|(_, view)| !view.is_active);
+    let waiting = claims.iter().zip(views).filter(|(_, view)| !view.is_active);
     waiting.for_each(|(claim, _)| claim.begin_anew());
 }
 
-fn give_up(partitions: &Partitions, views: &[View], given_up: &[usize]) {
+fn give_up(claims: &[Rc<Claim>], names: &Names, views: &[View], given_up: &[usize]) {
     for &index in given_up {
         tracing::debug!(
             event = "partition_given_up",
-            queue = partitions.names.queues[index],
+            queue = names.queues[index],
             times = views[index].given_up,
             "partition is another worker's from now on"
         );
-        partitions.claims[index].give_up();
+        claims[index].give_up();
     }
 }
 

@@ -2,31 +2,53 @@
 
 use std::rc::Rc;
 
-use lapin::Channel;
 use lapin::message::Delivery;
 use tokio::sync::watch;
 
 use super::trial::Trial;
-use super::{Opened, Partitions, former, suspect};
-use crate::config::Source;
+use super::{Generation, Opened, Partitions, former, suspect};
+use crate::config::{Partitioning, Source};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{bounded, on_channel};
 use crate::rabbitmq::consume::claim::Claim;
 use crate::rabbitmq::consume::consumer::Arrived;
 use crate::rabbitmq::consume::settler::Settling;
-use crate::rabbitmq::topology;
+use crate::rabbitmq::repartition::message;
+use crate::rabbitmq::topology::partitions::{divert_now, marker, moving};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// The queue of a lane.
 #[derive(Debug, Clone)]
-pub(in crate::rabbitmq::consume) struct LaneQueue {
-    pub(in crate::rabbitmq::consume) queue: String,
-    /// `None`: the source's own queue, for which workers do not contend.
-    pub(in crate::rabbitmq::consume) claim: Option<Rc<Claim>>,
+pub(in crate::rabbitmq::consume) enum LaneQueue {
+    /// The source's own, for which workers do not contend.
+    Own,
+    /// The partition of this number, if there are so many.
+    Partition { number: usize, claim: Rc<Claim> },
 }
 
-/// What a delivery of the source's own queue is.
+impl LaneQueue {
+    pub(in crate::rabbitmq::consume) const fn claim(&self) -> Option<&Rc<Claim>> {
+        match self {
+            Self::Own => None,
+            Self::Partition { claim, .. } => Some(claim),
+        }
+    }
+
+    /// Its name.
+    pub(in crate::rabbitmq::consume) fn name<'a>(
+        &self,
+        source: &'a Source,
+        generation: &'a Generation,
+    ) -> &'a str {
+        match self {
+            Self::Own => &source.queue,
+            Self::Partition { number, .. } => &generation.names.queues[*number],
+        }
+    }
+}
+
+/// What a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rabbitmq::consume) enum Look {
     Event,
@@ -34,6 +56,8 @@ pub(in crate::rabbitmq::consume) enum Look {
     Bypassed,
     /// The last message before the partitions.
     Begin,
+    /// The last message of a partition before there is another number of them.
+    End,
 }
 
 /// What a lane's session has to do with the others.
@@ -41,6 +65,7 @@ pub(in crate::rabbitmq::consume) enum Look {
 pub(in crate::rabbitmq::consume) struct Lane {
     partitions: Rc<Partitions>,
     opened: watch::Receiver<Option<Opened>>,
+    generation: Rc<Generation>,
     queue: String,
     claim: Option<Rc<Claim>>,
     has_begun: bool,
@@ -63,15 +88,24 @@ impl Lane {
     pub(in crate::rabbitmq::consume) fn begin(
         partitions: &Rc<Partitions>,
         lane: &LaneQueue,
+        queue: &str,
+        generation: &Rc<Generation>,
     ) -> Self {
-        let LaneQueue { queue, claim } = lane.clone();
+        let claim = lane.claim().cloned();
         partitions.sessions.send_modify(|it| *it += 1);
         if let Some(claim) = &claim {
             claim.begin_session();
         }
         let opened = partitions.opened.subscribe();
-        let partitions = Rc::clone(partitions);
-        Self { partitions, opened, queue, claim, has_begun: false, trial: None }
+        Self {
+            partitions: Rc::clone(partitions),
+            opened,
+            generation: Rc::clone(generation),
+            queue: queue.to_owned(),
+            claim,
+            has_begun: false,
+            trial: None,
+        }
     }
 
     /// Whether the session is to end: another worker is to have the partition, or the connection is given up.
@@ -140,12 +174,14 @@ impl Lane {
         }
     }
 
-    /// Looks at a delivery of the queue that the source had before it had partitions.
+    /// Looks at what a delivery is.
     pub(in crate::rabbitmq::consume) fn look(&self, source: &Source, delivery: &Delivery) -> Look {
+        let amqp = self.partitions.broker.config();
         if self.claim.is_some() {
-            return Look::Event;
+            let is_end = message::is_end(amqp, &self.queue, &delivery.properties, &delivery.data);
+            return if is_end { Look::End } else { Look::Event };
         }
-        if former::is_begin(self.partitions.broker.config(), source, delivery) {
+        if former::is_begin(amqp, source, delivery) {
             return Look::Begin;
         }
         let is_marked = self.opened.borrow().as_ref().is_some_and(|it| it.is_marked);
@@ -157,27 +193,31 @@ impl Lane {
         }
     }
 
-    /// Whether nothing is ready in the source's queue. A quorum queue that is busy may say so wrongly, and is asked more than once.
+    /// Whether nothing is ready in the lane's queue. A quorum queue that is busy may say so wrongly, and is asked more than once.
     pub(in crate::rabbitmq::consume) async fn is_drained(
         &self,
         connection: &BrokerConnection,
-        source: &Source,
     ) -> Result<bool, SourceError> {
         let channel = connection.channel().await?;
-        let state = QueueState::confirmed(&channel, &source.queue).await?;
+        let state = QueueState::confirmed(&channel, &self.queue).await?;
         let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
         Ok(state.ready == 0)
     }
 
-    /// All that was in the source's queue before is settled: the partitions of all workers may begin.
-    pub(in crate::rabbitmq::consume) async fn mark(
+    /// All that was in the lane's queue before its last message is settled: the partitions of all workers may begin, or this one is over.
+    pub(in crate::rabbitmq::consume) async fn is_through(
         &self,
         connection: &BrokerConnection,
         source: &Source,
     ) -> Result<(), SourceError> {
+        let broker = &self.partitions.broker;
+        if self.claim.is_some() {
+            let moving = moving::name_of(&source.queue);
+            return message::record_ended(broker, &moving, &self.queue).await;
+        }
         let Some(partitioning) = source.partitioning() else { return Ok(()) };
-        let amqp = self.partitions.broker.config();
-        topology::partitions::marker::mark(connection, amqp, source, partitioning).await
+        let these = Partitioning { count: self.generation.count, ..partitioning };
+        marker::mark(connection, broker.config(), source, these).await
     }
 
     /// Events come through the source's queue as well, so that order is lost: somebody has bound it again. Takes the bindings away.
@@ -196,10 +236,8 @@ impl Lane {
         if is_news {
             tracing::warn!(event = "partitions_bypassed", source = source.name, "{said}");
         }
-        let hash_exchange = &self.partitions.names.hash_exchange;
-        let divert =
-            async |it: &Channel| topology::partitions::divert(it, source, hash_exchange).await;
-        on_channel(connection, divert).await?;
+        let amqp = self.partitions.broker.config();
+        divert_now(connection, amqp, source, self.generation.count).await?;
         // What had come by the binding is still in the queue, and is published when the source goes on.
         if is_news && source.stops_without_order() {
             self.partitions.fail(SourceError::Failed(said));

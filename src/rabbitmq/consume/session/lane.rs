@@ -22,10 +22,10 @@ impl RabbitSession {
                 self.bypassed = true;
                 false
             }
-            Look::Begin => {
+            Look::Begin | Look::End => {
                 let tag = delivery.delivery_tag;
                 self.settler.0.tracker.borrow_mut().open(tag);
-                self.begins =
+                self.last =
                     Some(RabbitReceipt { tag, charge: *charge, properties: Box::default() });
                 true
             }
@@ -40,10 +40,10 @@ impl RabbitSession {
             lane.divert(connection, source).await?;
             self.bypassed = false;
         }
-        if self.begins.is_none() {
+        if self.last.is_none() {
             return Ok(());
         }
-        // The last message before the partitions: when all before it is settled, they may begin.
+        // The last message before the partitions, or of one of them.
         let settled = async {
             while self.settler.0.tracker.borrow().unacknowledged() > 1 {
                 tokio::time::sleep(LOOK_AGAIN).await;
@@ -54,12 +54,12 @@ impl RabbitSession {
             () = lane.over(connection) => return Err(Self::end_of_lane(connection)),
         }
         // With something behind it, it was not the last one; there will be another.
-        if lane.is_drained(connection, source).await? {
-            lane.mark(connection, source).await?;
+        if lane.is_drained(connection).await? {
+            lane.is_through(connection, source).await?;
         }
-        if let Some(begins) = self.begins.take() {
+        if let Some(last) = self.last.take() {
             // If it comes again, it does no harm.
-            let _ = self.settler.ack(begins).await;
+            let _ = self.settler.ack(last).await;
         }
         Ok(())
     }

@@ -2,20 +2,18 @@
 //! partitions.
 
 use lapin::Channel;
-use lapin::options::{ExchangeUnbindOptions, QueueDeclareOptions};
-use lapin::types::FieldTable;
+use lapin::options::QueueDeclareOptions;
 
-use super::Names;
+use super::moving;
 use crate::config::{Amqp, OnOrderLost, Partitioning, Source};
-use crate::limits::LONGEST_SHORT;
+use crate::limits::{LONGEST_SHORT, MOST_PARTITIONS};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{bounded, on_channel};
-use crate::rabbitmq::topology::arguments::Difference;
+use crate::rabbitmq::topology::arguments::{Learnt, QueueArguments, learn_from};
 use crate::rabbitmq::topology::declared::{DEAD_LETTER_ROUTING_KEY, MAX_LENGTH, marker_arguments};
 use crate::rabbitmq::topology::mismatch::key_of;
 use crate::rabbitmq::topology::queue_state::QueueState;
-use crate::rabbitmq::topology::routing_keys;
 use crate::untrusted::one_line;
 
 /// Its name.
@@ -23,11 +21,22 @@ pub(in crate::rabbitmq) fn marker_of(queue: &str) -> String {
     format!("{queue}.partitions")
 }
 
-/// Declares the marker: from now on all events are in the partitions.
+/// What a queue says of the partitions that there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rabbitmq) enum Marked {
+    /// There are none yet.
+    No,
+    /// So many.
+    Yes(u16),
+    /// The user may not learn how many.
+    Hidden,
+}
+
+/// Declares the marker: from now on all events are in so many partitions.
 ///
 /// # Errors
 ///
-/// There are partitions of another number.
+/// There is another one, or the user may not.
 pub(in crate::rabbitmq) async fn mark(
     connection: &BrokerConnection,
     amqp: &Amqp,
@@ -41,64 +50,72 @@ pub(in crate::rabbitmq) async fn mark(
         let declared = channel.queue_declare(marker.as_str().into(), options, arguments);
         bounded(&format!("queue `{marker}`"), declared).await.map(drop)
     };
-    on_channel(connection, declared).await.map_err(|error| differs(error, source, partitioning))
+    on_channel(connection, declared).await
 }
 
-/// Confirms that the marker which a worker has declared is for these partitions. If not, nothing more is divided into them.
+/// Reads the marker, without creating it.
 ///
 /// # Errors
 ///
-/// There are partitions of another number, or by another key.
-pub(in crate::rabbitmq) async fn confirm(
+/// There are more partitions than this worker has room for, or events are divided by another key.
+pub(in crate::rabbitmq) async fn read(
     connection: &BrokerConnection,
     amqp: &Amqp,
     source: &Source,
-    partitioning: Partitioning<'_>,
-) -> Result<(), SourceError> {
-    let refused = match mark(connection, amqp, source, partitioning).await {
-        Err(refused @ SourceError::PreconditionFailed(_)) => refused,
-        other => return other,
-    };
-    let hash = Names::of(&source.queue, partitioning.count).hash_exchange;
-    let unbound = async |channel: &Channel| {
-        for key in routing_keys(source) {
-            let options = ExchangeUnbindOptions::default();
-            let (to, from) = (hash.as_str().into(), source.exchange.as_str().into());
-            let unbinding =
-                channel.exchange_unbind(to, from, key.into(), options, FieldTable::default());
-            bounded(&format!("unbinding exchange `{hash}`"), unbinding).await?;
+    wanted: Partitioning<'_>,
+) -> Result<Marked, SourceError> {
+    let marker = marker_of(&source.queue);
+    match QueueState::on(connection, &marker).await {
+        Ok(_) => {}
+        Err(SourceError::NotFound(_)) => return Ok(Marked::No),
+        Err(error) => return Err(error),
+    }
+    let perhaps = QueueArguments::durable(marker_arguments(amqp, wanted));
+    let arguments = match learn_from(connection, &marker, perhaps).await {
+        Ok(Learnt::Known(arguments)) => arguments,
+        Ok(Learnt::Refused(_)) => return Ok(Marked::Hidden),
+        Ok(Learnt::Locked(said) | Learnt::Unknown(said, _)) => {
+            return Err(SourceError::Failed(format!("queue `{marker}`: {said}")));
         }
-        Ok(())
+        Err(SourceError::NotFound(_)) => return Ok(Marked::No),
+        Err(error) => return Err(error),
     };
-    on_channel(connection, unbound).await?;
-    Err(refused.reworded(|said| {
-        format!("{said}. What came to the partitions of exchange `{hash}` meanwhile is in the others, too: delete them")
-    }))
+    let number = arguments.integer(MAX_LENGTH).and_then(|it| u16::try_from(it).ok());
+    let number = number.filter(|it| (1..=MOST_PARTITIONS).contains(it));
+    let by = arguments.text(DEAD_LETTER_ROUTING_KEY);
+    let (Some(number), Some(by)) = (number, by) else {
+        return Err(SourceError::PreconditionFailed(format!(
+            "queue `{marker}` is none that a worker has declared: it should say how many partitions `{}` has; delete it, or give the source \
+             another queue",
+            source.queue
+        )));
+    };
+    if by != wanted.by.to_string() {
+        return Err(other_key(source, wanted, by));
+    }
+    if number > wanted.count {
+        return Err(no_room(source, wanted, number));
+    }
+    Ok(Marked::Yes(number))
 }
 
-fn differs(error: SourceError, source: &Source, wanted: Partitioning<'_>) -> SourceError {
-    let SourceError::PreconditionFailed(said) = &error else { return error };
-    let argument = Difference::argument_in(said);
-    let current = Difference::read(said).and_then(|it| it.current).map(|(value, _)| value);
-    let (queue, count) = (&source.queue, wanted.count);
-    SourceError::PreconditionFailed(match (argument, current) {
-        (Some(MAX_LENGTH), Some(current)) => {
-            let key = key_of(source, "partitions");
-            format!(
-                "`{queue}` has {current} partitions, and {key} is {count}: workers with both numbers would each get all events, \
-                 and keep no order; set {key} = {current} in every worker, or see \"Another number\" in docs/partitions.md"
-            )
-        }
-        (Some(DEAD_LETTER_ROUTING_KEY), Some(current)) => {
-            let (key, by) = (key_of(source, "partition_by"), wanted.by);
-            let current = one_line(current, LONGEST_SHORT);
-            format!(
-                "events of `{queue}` are divided by {current:?}, and {key} is \"{by}\": RabbitMQ can't change that, and events that wait would \
-                 be overtaken; set {key} = {current:?} in every worker, or see \"Another key\" in docs/partitions.md"
-            )
-        }
-        _ => return error,
-    })
+pub(super) fn no_room(source: &Source, wanted: Partitioning<'_>, number: u16) -> SourceError {
+    let (queue, key) = (&source.queue, key_of(source, "partitions"));
+    SourceError::PreconditionFailed(format!(
+        "`{queue}` is divided into {number} partitions, and {key} is {}: set {key} = {number} or more in every worker; fewer come with \
+         `event-pusher-sns partitions move` (\"Another number\" in docs/partitions.md)",
+        wanted.count
+    ))
+}
+
+fn other_key(source: &Source, wanted: Partitioning<'_>, by: &str) -> SourceError {
+    let (queue, key) = (&source.queue, key_of(source, "partition_by"));
+    let by = one_line(by, LONGEST_SHORT);
+    SourceError::PreconditionFailed(format!(
+        "events of `{queue}` are divided by {by:?}, and {key} is \"{}\": RabbitMQ can't change that, and events that wait would \
+         be overtaken; set {key} = {by:?} in every worker, or see \"Another key\" in docs/partitions.md",
+        wanted.by
+    ))
 }
 
 /// A source without partitions must not consume a queue that has some: it would bind the queue again, and events in the partitions
@@ -112,7 +129,14 @@ pub(in crate::rabbitmq) async fn check_none(
     source: &Source,
 ) -> Result<(), SourceError> {
     let marker = marker_of(&source.queue);
-    match QueueState::on(connection, &marker).await {
+    // While the number changes, there may be no marker for a moment.
+    let is_there = match QueueState::on(connection, &marker).await {
+        Err(SourceError::NotFound(_)) => {
+            QueueState::on(connection, &moving::name_of(&source.queue)).await
+        }
+        found => found,
+    };
+    match is_there {
         Ok(_) => {
             let (queue, key) = (&source.queue, key_of(source, "partitions"));
             let said = format!(

@@ -1,0 +1,255 @@
+//! Moves a source to another number of partitions, while events come.
+//!
+//! ```text
+//! declare   the new partitions, and `Q.moving`, which tells workers that a move is under way
+//! divert    bind the new partitions, then unbind the former ones: what comes waits in the new ones
+//! drain     put a last message into each former partition; the worker that has it writes into `Q.moving` that all before it is settled
+//! switch    replace the marker, by which the workers begin with the new partitions
+//! clean up  delete the former partitions and `Q.moving`
+//! ```
+//!
+//! Each step can be done again, so that who comes after one that was killed goes on where it was.
+
+mod drain;
+mod leftovers;
+pub(in crate::rabbitmq) mod message;
+mod watch;
+
+use lapin::Channel;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+
+use self::drain::Drain;
+pub(crate) use self::watch::{Progress, Step};
+use crate::config::{Partitioning, Source};
+use crate::limits::MOST_PARTITIONS;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::{Broker, bounded, on_channel};
+use crate::rabbitmq::topology::partitions::marker::{self, Marked, marker_of};
+use crate::rabbitmq::topology::partitions::moving::{self, Move};
+use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, undivert};
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// How the connections show on RabbitMQ's side.
+const PURPOSE: &str = "moves partitions";
+
+/// What there is, and what would be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub(crate) from: u16,
+    /// Whether the move has begun.
+    pub(crate) under_way: bool,
+    pub(crate) workers: u32,
+    /// Events in the former partitions that no worker has taken.
+    pub(crate) waiting: u64,
+}
+
+/// How a move ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// There are so many partitions already.
+    Already,
+    /// From so many; and so many events came late, and were put behind those of the new partitions.
+    From(u16, u64),
+}
+
+/// Moves the partitions of a source.
+pub(crate) struct Repartition<'a> {
+    pub(crate) broker: &'a Broker,
+    pub(crate) source: &'a Source,
+    pub(crate) to: Partitioning<'a>,
+}
+
+/// Where a move is.
+enum Stage {
+    /// It is the number.
+    Done,
+    /// With the marker of the former number.
+    Draining(Move),
+    /// Without a marker.
+    Switching(Move),
+    /// With the marker of the new number.
+    CleaningUp(Move),
+}
+
+impl Repartition<'_> {
+    /// Says what there is. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// Why the number can't be changed.
+    pub(crate) async fn plan(&self) -> Result<Plan, SourceError> {
+        let connection = self.broker.connect(PURPOSE).await?;
+        let plan = async {
+            let (from, under_way) = match self.stage(&connection).await? {
+                Stage::Done => (self.to.count, false),
+                Stage::Draining(it) => {
+                    let amqp = self.broker.config();
+                    let under_way = moving::find(&connection, amqp, self.source).await?;
+                    (it.from, under_way.is_some())
+                }
+                Stage::Switching(it) | Stage::CleaningUp(it) => (it.from, true),
+            };
+            let marker = marker_of(&self.source.queue);
+            let workers = match QueueState::on(&connection, &marker).await {
+                Ok(state) => state.consumers,
+                Err(SourceError::NotFound(_)) => 0,
+                Err(error) => return Err(error),
+            };
+            let mut waiting = 0;
+            for queue in &Names::of(&self.source.queue, from).queues {
+                waiting += match QueueState::on(&connection, queue).await {
+                    Ok(state) => u64::from(state.ready),
+                    Err(SourceError::NotFound(_)) => 0,
+                    Err(error) => return Err(error),
+                };
+            }
+            Ok(Plan { from, under_way, workers, waiting })
+        };
+        let plan = plan.await;
+        connection.close().await;
+        plan
+    }
+
+    /// Moves, or goes on with a move that was begun; `report` is told how far it is. May be dropped at any time, and be done again.
+    ///
+    /// # Errors
+    ///
+    /// What the broker refuses, or why there can be no move.
+    pub(crate) async fn run(&self, report: &mut dyn FnMut(Progress)) -> Result<Moved, SourceError> {
+        let connection = self.broker.connect(PURPOSE).await?;
+        let moved = self.run_on(&connection, report).await;
+        connection.close().await;
+        moved
+    }
+
+    async fn run_on(
+        &self,
+        connection: &BrokerConnection,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<Moved, SourceError> {
+        let (broker, source) = (self.broker, self.source);
+        let amqp = broker.config();
+        let (under_way, is_drained) = match self.stage(connection).await? {
+            Stage::Done => return Ok(Moved::Already),
+            Stage::Draining(it) => (it, false),
+            Stage::Switching(it) => {
+                // With the last record the workers are done; else somebody has taken the marker away.
+                let drain = Drain::begin(connection, broker, source, it).await?;
+                let is_over = drain.is_over().await?;
+                if !is_over {
+                    let former = Partitioning { count: it.from, ..self.to };
+                    marker::mark(connection, amqp, source, former).await?;
+                }
+                (it, is_over)
+            }
+            Stage::CleaningUp(it) => return self.clean_up(connection, it, report).await,
+        };
+        let former = Names::of(&source.queue, under_way.from);
+        report(Progress::at(Step::Declare));
+        declare_queues(connection, amqp, source, self.to).await?;
+        moving::begin(connection, amqp, source, under_way).await?;
+        report(Progress::at(Step::Divert));
+        divert_now(connection, amqp, source, under_way.from).await?;
+        undivert_if_there(connection, source, &former.hash_exchange).await?;
+        if !is_drained {
+            Drain::begin(connection, broker, source, under_way).await?.run(report).await?;
+        }
+        report(Progress::at(Step::Switch));
+        on_channel(connection, async |channel: &Channel| {
+            let marker = marker_of(&source.queue);
+            let deleted =
+                channel.queue_delete(marker.as_str().into(), QueueDeleteOptions::default());
+            bounded(&format!("deleting queue `{marker}`"), deleted).await.map(drop)
+        })
+        .await?;
+        marker::mark(connection, amqp, source, self.to).await?;
+        self.clean_up(connection, under_way, report).await
+    }
+
+    async fn stage(&self, connection: &BrokerConnection) -> Result<Stage, SourceError> {
+        let (amqp, source, to) = (self.broker.config(), self.source, self.to.count);
+        let any = Partitioning { count: MOST_PARTITIONS, ..self.to };
+        let under_way = moving::find(connection, amqp, source).await?;
+        let marked = marker::read(connection, amqp, source, any).await?;
+        let Source { name, queue, .. } = source;
+        let under_way = match under_way {
+            Some(it) if it.from == 0 => {
+                return Err(SourceError::Failed(format!(
+                    "`{queue}` is being divided into {} partitions for the first time: move it when a worker says `consuming`",
+                    it.to
+                )));
+            }
+            Some(it) if it.to != to => {
+                return Err(SourceError::Failed(format!(
+                    "a move of `{queue}` from {it} partitions is under way: finish it first, by `event-pusher-sns partitions move --source \
+                     {name} --to {}`",
+                    it.to
+                )));
+            }
+            it => it,
+        };
+        match (marked, under_way) {
+            (Marked::Hidden, _) => Err(SourceError::AccessRefused(format!(
+                "the number of partitions of `{queue}` can't be read: give the user the configure permission on queue `{}`",
+                marker_of(queue)
+            ))),
+            (Marked::No, None) => Err(SourceError::NotFound(format!(
+                "`{queue}` has no partitions yet: start a worker with partitions = {to}, and it begins with as many"
+            ))),
+            (Marked::Yes(count), None) if count == to => Ok(Stage::Done),
+            (Marked::Yes(from), None) => Ok(Stage::Draining(Move { from, to })),
+            (Marked::No, Some(it)) => Ok(Stage::Switching(it)),
+            (Marked::Yes(count), Some(it)) if count == it.to => Ok(Stage::CleaningUp(it)),
+            (Marked::Yes(count), Some(it)) if count == it.from => Ok(Stage::Draining(it)),
+            (Marked::Yes(count), Some(it)) => Err(SourceError::PreconditionFailed(format!(
+                "`{queue}` has {count} partitions, and queue `{}` says that they are moved from {it}: delete the one that is wrong",
+                moving::name_of(queue)
+            ))),
+        }
+    }
+
+    /// The former partitions go, when nothing is left in them.
+    async fn clean_up(
+        &self,
+        connection: &BrokerConnection,
+        under_way: Move,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<Moved, SourceError> {
+        report(Progress::at(Step::CleanUp));
+        let source = self.source;
+        let former = Names::of(&source.queue, under_way.from);
+        on_channel(connection, async |channel: &Channel| {
+            let name = &former.hash_exchange;
+            let deleted =
+                channel.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default());
+            bounded(&format!("deleting exchange `{name}`"), deleted).await
+        })
+        .await?;
+        let new = Names::of(&source.queue, under_way.to).hash_exchange;
+        let late = leftovers::put_behind(self.broker, connection, &former.queues, &new).await?;
+        on_channel(connection, async |channel: &Channel| {
+            for queue in &former.queues {
+                let deleted =
+                    channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default());
+                bounded(&format!("deleting queue `{queue}`"), deleted).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        moving::end(connection, source).await?;
+        Ok(Moved::From(under_way.from, late))
+    }
+}
+
+/// The exchange is gone where a former one who moved has deleted it.
+async fn undivert_if_there(
+    connection: &BrokerConnection,
+    source: &Source,
+    hash_exchange: &str,
+) -> Result<(), SourceError> {
+    match undivert(connection, source, hash_exchange).await {
+        Err(SourceError::NotFound(_)) => Ok(()),
+        other => other,
+    }
+}

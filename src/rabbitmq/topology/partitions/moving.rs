@@ -1,0 +1,159 @@
+//! The queue that is there while the number of a source's partitions changes, also from none. Its arguments say from which number to which,
+//! and workers write into it which partitions of the former number are over.
+
+use std::fmt;
+
+use lapin::Channel;
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::FieldTable;
+
+use super::Names;
+use crate::config::{Amqp, Source};
+use crate::limits::MOST_PARTITIONS;
+use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::{bounded, on_channel};
+use crate::rabbitmq::topology::arguments::{Learnt, QueueArguments, learn_from};
+use crate::rabbitmq::topology::declared::{DEAD_LETTER_ROUTING_KEY, moving_arguments};
+use crate::rabbitmq::topology::queue_state::QueueState;
+
+/// Between the two numbers.
+const TO: &str = " to ";
+
+/// Its name.
+pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
+    format!("{queue}.moving")
+}
+
+/// A change of the number of partitions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rabbitmq) struct Move {
+    /// 0: there are none yet, and what is in the source's queue is published first.
+    pub(in crate::rabbitmq) from: u16,
+    pub(in crate::rabbitmq) to: u16,
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{TO}{}", self.from, self.to)
+    }
+}
+
+impl Move {
+    fn read(text: &str) -> Option<Self> {
+        let number = |it: &str| it.parse().ok().filter(|it| *it <= MOST_PARTITIONS);
+        let (from, to) = text.split_once(TO)?;
+        Some(Self { from: number(from)?, to: number(to).filter(|it| *it > 0)? })
+    }
+
+    /// Says how to finish it.
+    pub(in crate::rabbitmq) fn unfinished(self, source: &Source) -> SourceError {
+        SourceError::Failed(format!(
+            "the move of `{}` from {} partitions is in its last step: it ends within seconds, and the source goes on; if not, run \
+             `event-pusher-sns partitions move --source {} --to {}` again",
+            source.queue, self, source.name, self.to
+        ))
+    }
+}
+
+/// The move that is under way, if there is one.
+///
+/// # Errors
+///
+/// It can't be told.
+pub(in crate::rabbitmq) async fn find(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+) -> Result<Option<Move>, SourceError> {
+    let moving = name_of(&source.queue);
+    match QueueState::on(connection, &moving).await {
+        Ok(_) => {}
+        Err(SourceError::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let perhaps = QueueArguments::durable(arguments(amqp, Move { from: 0, to: 0 }));
+    let unknown = |said: String| {
+        SourceError::Failed(format!(
+            "queue `{moving}` says from which number of partitions to which `{}` is moved, but it can't be read: {said}",
+            source.queue
+        ))
+    };
+    let arguments = match learn_from(connection, &moving, perhaps).await {
+        Ok(Learnt::Known(arguments)) => arguments,
+        Ok(Learnt::Refused(said)) => {
+            let needs = "the user needs the configure permission on it";
+            return Err(unknown(format!("{needs}: {said}")));
+        }
+        Ok(Learnt::Locked(said) | Learnt::Unknown(said, _)) => return Err(unknown(said)),
+        Err(SourceError::NotFound(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let read = arguments.text(DEAD_LETTER_ROUTING_KEY).and_then(Move::read);
+    read.map(Some).ok_or_else(|| unknown("it is none of this program's; delete it".to_owned()))
+}
+
+/// From now on the move is under way.
+///
+/// # Errors
+///
+/// Another one is, or the user may not.
+pub(in crate::rabbitmq) async fn begin(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    to_move: Move,
+) -> Result<(), SourceError> {
+    let moving = name_of(&source.queue);
+    on_channel(connection, async |channel: &Channel| {
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let declared =
+            channel.queue_declare(moving.as_str().into(), options, arguments(amqp, to_move));
+        bounded(&format!("queue `{moving}`"), declared).await.map(drop)
+    })
+    .await
+}
+
+/// No move is under way any more.
+///
+/// # Errors
+///
+/// The broker refuses.
+pub(in crate::rabbitmq) async fn end(
+    connection: &BrokerConnection,
+    source: &Source,
+) -> Result<(), SourceError> {
+    let moving = name_of(&source.queue);
+    on_channel(connection, async |channel: &Channel| {
+        let deleted = channel.queue_delete(moving.as_str().into(), QueueDeleteOptions::default());
+        bounded(&format!("deleting queue `{moving}`"), deleted).await.map(drop)
+    })
+    .await
+}
+
+/// The exchange that divides what comes now.
+pub(in crate::rabbitmq) fn divides_now(
+    source: &Source,
+    count: u16,
+    under_way: Option<Move>,
+) -> String {
+    Names::of(&source.queue, under_way.map_or(count, |it| it.to)).hash_exchange
+}
+
+fn arguments(amqp: &Amqp, to_move: Move) -> FieldTable {
+    moving_arguments(amqp, &to_move.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_is_read_as_it_was_written_and_nothing_else_is() {
+        let to_move = Move { from: 40, to: 80 };
+        assert_eq!(Move::read(&to_move.to_string()), Some(to_move));
+        for wrong in ["", "40", "40 to ", "40 to 0", "40 to 257", "a to b", "40 to 80 to 90"] {
+            assert_eq!(Move::read(wrong), None, "{wrong}");
+        }
+    }
+}
