@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! declare   the new partitions, and `Q.moving`, which tells workers that a move is under way
-//! divert    bind the new partitions, then unbind the former ones: what comes waits in the new ones
+//! divert    bind the new partitions, then delete the exchange of the former ones: what comes waits in the new ones
 //! drain     put a last message into each former partition; the worker that has it writes into `Q.moving` that all before it is settled
 //! switch    replace the marker, by which the workers begin with the new partitions
 //! clean up  delete the former partitions and `Q.moving`
@@ -16,7 +16,7 @@ pub(in crate::rabbitmq) mod message;
 mod watch;
 
 use lapin::Channel;
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
+use lapin::options::QueueDeleteOptions;
 
 use self::drain::Drain;
 pub(crate) use self::watch::{Progress, Step};
@@ -151,7 +151,7 @@ impl Repartition<'_> {
         moving::begin(connection, amqp, source, under_way).await?;
         report(Progress::at(Step::Divert));
         divert_now(connection, amqp, source, under_way.from).await?;
-        undivert_if_there(connection, source, &former.hash_exchange).await?;
+        undivert(connection, source, &former.hash_exchange).await?;
         if !is_drained {
             Drain::begin(connection, broker, source, under_way).await?.run(report).await?;
         }
@@ -219,13 +219,7 @@ impl Repartition<'_> {
         report(Progress::at(Step::CleanUp));
         let source = self.source;
         let former = Names::of(&source.queue, under_way.from);
-        on_channel(connection, async |channel: &Channel| {
-            let name = &former.hash_exchange;
-            let deleted =
-                channel.exchange_delete(name.as_str().into(), ExchangeDeleteOptions::default());
-            bounded(&format!("deleting exchange `{name}`"), deleted).await
-        })
-        .await?;
+        undivert(connection, source, &former.hash_exchange).await?;
         let new = Names::of(&source.queue, under_way.to).hash_exchange;
         let late = leftovers::put_behind(self.broker, connection, &former.queues, &new).await?;
         on_channel(connection, async |channel: &Channel| {
@@ -239,17 +233,5 @@ impl Repartition<'_> {
         .await?;
         moving::end(connection, source).await?;
         Ok(Moved::From(under_way.from, late))
-    }
-}
-
-/// The exchange is gone where a former one who moved has deleted it.
-async fn undivert_if_there(
-    connection: &BrokerConnection,
-    source: &Source,
-    hash_exchange: &str,
-) -> Result<(), SourceError> {
-    match undivert(connection, source, hash_exchange).await {
-        Err(SourceError::NotFound(_)) => Ok(()),
-        other => other,
     }
 }

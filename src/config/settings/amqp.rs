@@ -145,8 +145,9 @@ impl Source {
     /// Whether a queue of this name comes with the source's partitions.
     #[must_use]
     pub(in crate::config) fn appends(&self, queue: &str) -> bool {
-        let own =
-            |it: &str| [".partitions", ".moving", ".suspects"].contains(&it) || self.owns(queue);
+        let own = |it: &str| {
+            [".partitions", ".moving", ".suspects", ".examining"].contains(&it) || self.owns(queue)
+        };
         self.partitions > 0 && queue.strip_prefix(&*self.queue).is_some_and(own)
     }
 

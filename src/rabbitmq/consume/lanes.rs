@@ -38,7 +38,7 @@ pub(super) async fn open_first(
     let connection = Rc::new(broker.connect(&source.name).await?);
     let monitor = queue.monitor.as_deref();
     queue.seen_brokers.note(&connection, amqp, &source.name, monitor);
-    let Declared { count, is_marked } = match ensure(queue, &connection).await {
+    let Declared { count, is_marked, .. } = match ensure(queue, &connection).await {
         Ok(declared) => declared,
         Err(error) => {
             let queues = [(Purpose::Events, &*source.queue)];
@@ -63,8 +63,7 @@ pub(super) async fn open_first(
     let first = FirstLane::publish(partitions, opened.clone());
     let mut tasks = Vec::new();
     if amqp.declare {
-        let (broker, connection) = (Rc::clone(broker), Rc::clone(&connection));
-        let diverting = keep_diverting(broker, connection, source.clone(), Rc::clone(&generation));
+        let diverting = keep_diverting(Rc::clone(partitions), opened.clone(), source.clone());
         tasks.push(AbortOnDrop(tokio::task::spawn_local(diverting)));
     }
     let names = &generation.names;
@@ -129,14 +128,14 @@ async fn ensure(
 ) -> Result<Declared, SourceError> {
     let (amqp, source) = (queue.broker.config(), &queue.source);
     let Some(wanted) = source.partitioning() else {
-        return Ok(Declared { count: 0, is_marked: true });
+        return Ok(Declared::all(0, true));
     };
     if amqp.declare {
         return topology::partitions::declare(connection, amqp, source, wanted).await;
     }
     topology::find(connection, amqp, source).await?;
     topology::partitions::find(connection, source, wanted.count).await?;
-    Ok(Declared { count: wanted.count, is_marked: true })
+    Ok(Declared::all(wanted.count, true))
 }
 
 /// Opens a session as soon as there is a connection, and the lane may begin. What keeps it from consuming is the first lane's to tell.

@@ -17,7 +17,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 pub(super) use self::first::{FirstLane, balance, keep_diverting};
@@ -76,6 +76,8 @@ pub(super) struct Partitions {
     told_of_suspects: Cell<bool>,
     /// Of events of which workers may be dying.
     trials: Semaphore,
+    /// Whose turn it is to write that a partition is over.
+    records: Mutex<()>,
     holds: Holds,
 }
 
@@ -121,6 +123,7 @@ impl Partitions {
             diverted,
             told_of_suspects,
             trials,
+            records: Mutex::default(),
             holds,
         }
     }

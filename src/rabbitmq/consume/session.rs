@@ -48,6 +48,8 @@ pub struct RabbitSession {
     part: Part,
     /// The last message before the partitions, or of one of them.
     last: Option<RabbitReceipt>,
+    /// What came behind that message, and is still to be taken.
+    behind: Option<Arrived>,
     /// Events come through the source's queue, and its partitions are to have them.
     bypassed: bool,
     /// Why there will be no more deliveries.
@@ -94,6 +96,7 @@ impl RabbitSession {
             tasks,
             part: Part::Whole,
             last: None,
+            behind: None,
             bypassed: false,
             ended: None,
             is_closed: false,
@@ -116,6 +119,9 @@ impl RabbitSession {
     }
 
     async fn next_arrived(&mut self) -> Result<Arrived, SourceError> {
+        if let Some(behind) = self.behind.take() {
+            return Ok(behind);
+        }
         let Self { connection, consumer, settler, part, .. } = self;
         let tracker = &settler.0.tracker;
         match part {
@@ -238,7 +244,8 @@ impl Session for RabbitSession {
             first.withdraw();
             first.others_ended().await;
         }
-        let come = self.consumer.stop().await;
+        let mut come: Vec<_> = self.behind.take().into_iter().collect();
+        come.extend(self.consumer.stop().await);
         // It goes first, and what came behind it goes back with it.
         if matches!(&self.part, Part::Lane(lane) if lane.tries()) {
             return Vec::new();

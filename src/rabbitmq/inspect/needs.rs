@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::config::{Amqp, Fleet, Partitioning, Source};
 use crate::rabbitmq::fleet::queue_prefix;
-use crate::rabbitmq::topology::partitions::Names;
+use crate::rabbitmq::topology::partitions::{Names, moving};
 
 /// The name that RabbitMQ gives the default exchange in permissions.
 const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -179,12 +179,16 @@ impl Needs {
             self.declare(&hash);
             self.declare(&marker);
             self.declare(&partition);
+            let moving = Resource::Queue(moving::name_of(&source.queue));
+            self.declare(&moving);
+            self.add(Permission::Read, &moving, "give it a dead-letter exchange");
             self.bind(&hash, &partition);
             self.add(Permission::Write, &hash, "bind it to the source's exchange");
             let purpose = "put a last message behind what was there before the partitions";
             self.add(Permission::Write, &Resource::default_exchange(), purpose);
         }
-        let family = format!(r"{}\.{count}\.\d+", escaped(&source.queue));
+        // Also of another number, if there is one.
+        let family = format!(r"{}\.\d+\.\d+", escaped(&source.queue));
         for need in self.0.iter_mut().filter(|it| it.resource == partition) {
             need.family = Some(family.clone());
         }
@@ -244,9 +248,9 @@ mod tests {
         assert_eq!(
             of(ordered, &[]),
             [
-                "DQ DX E Q Q.4.00 Q.4.hash Q.partitions",
+                "DQ DX E Q Q.4.00 Q.4.hash Q.moving Q.partitions",
                 "DQ DX Q Q.4.00 Q.4.hash amq.default",
-                "DX E Q Q.4.00 Q.4.hash Q.partitions"
+                "DX E Q Q.4.00 Q.4.hash Q.moving Q.partitions"
             ]
         );
         let own = of("amqp.sources.events.exchange = \"amq.topic\"", &[]);

@@ -5,7 +5,7 @@ use lapin::options::ExchangeDeclareOptions;
 use lapin::types::FieldTable;
 
 use super::{Finding, Inspector};
-use crate::config::{Format, PartitionBy, Partitioning, Source};
+use crate::config::{Format, Key, PartitionBy, Partitioning, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::topology::partitions::marker::Marked;
@@ -23,8 +23,10 @@ impl Inspector<'_> {
         let (count, number) = self.number(source, partitioning).await;
         let names = Names::of(&source.queue, count);
         report(number);
-        report(self.hash_exchange(&names.hash_exchange, partitioning.by).await);
-        report(self.queues(source, &names).await);
+        let is_marked = self.find_queue(&names.marker).await.is_ok();
+        let hash_exchange = &names.hash_exchange;
+        report(self.hash_exchange(hash_exchange, partitioning.by, is_marked).await);
+        report(self.queues(source, &names, is_marked).await);
         report(Finding::good(format!(
             "partitions of source {}: each has a prefetch of {} (amqp.prefetch / partitions), which must be the same in all workers, or \
              order may be lost when two of them die; `fleet status` shows in which keys workers differ",
@@ -36,7 +38,7 @@ impl Inspector<'_> {
 
     /// A plugin that is missing may close the connection, so that is found out on another one. An exchange that is there is declared again,
     /// by which RabbitMQ compares its type.
-    async fn hash_exchange(&self, exchange: &str, by: &PartitionBy) -> Finding {
+    async fn hash_exchange(&self, exchange: &str, by: &PartitionBy, is_marked: bool) -> Finding {
         let named = format!("exchange `{exchange}` ({CONSISTENT_HASH})");
         if let Err(error) = knows_hash_exchanges(self.broker).await {
             return Finding::bad(format!("{named}: {error}"));
@@ -55,6 +57,9 @@ impl Inspector<'_> {
             },
             (Err(SourceError::NotFound(_)), false) => Finding::bad(format!(
                 "{named}: does not exist; create it and bind it (docs/partitions.md), or set amqp.declare = true"
+            )),
+            (Err(SourceError::NotFound(_)), true) if is_marked => Finding::bad(format!(
+                "{named}: is gone, and what is published has no queue; a worker that runs declares it anew within seconds: start one"
             )),
             (Err(SourceError::NotFound(_)), true) => {
                 Finding::good(format!("{named}: does not exist yet; `run` declares it"))
@@ -107,6 +112,8 @@ impl Inspector<'_> {
             }
             Err(error) => return of_wanted(Finding::bad(error.to_string())),
         };
+        // What comes goes to those of the other number.
+        let divides_now = under_way.map_or(count, |it| it.to);
         let name = &source.name;
         let finding = match under_way {
             Some(under_way) => format!(
@@ -121,10 +128,10 @@ impl Inspector<'_> {
             ),
             None => format!("queue `{marker}`: exists, for {count} partitions"),
         };
-        (count, Finding::good(finding))
+        (divides_now, Finding::good(finding))
     }
 
-    async fn queues(&self, source: &Source, names: &Names) -> Finding {
+    async fn queues(&self, source: &Source, names: &Names, is_marked: bool) -> Finding {
         let (mut missing, mut unseen) = (Vec::new(), 0);
         let connection = self.publisher.connection();
         for queue in &names.queues {
@@ -153,6 +160,20 @@ impl Inspector<'_> {
                 "partitions of `{of}`: all {all} exist, used as they are: each must have x-single-active-consumer and a high \
                  x-delivery-limit, which is not looked at (docs/partitions.md)"
             )),
+            (some, true) if is_marked => {
+                let said = format!(
+                    "partitions of `{of}`: {} of {all} are gone, such as `{}`: order is lost; `run` creates them with {} = \"warn\" only \
+                     (docs/partitions.md)",
+                    some.len(),
+                    some[0],
+                    Key::from(["amqp", "sources", &source.name, "on_order_lost"])
+                );
+                if source.stops_without_order() {
+                    Finding::bad(said)
+                } else {
+                    Finding::good(format!("warning: {said}"))
+                }
+            }
             (some, true) => Finding::good(format!(
                 "partitions of `{of}`: {} of {all} do not exist yet; `run` declares them",
                 some.len()

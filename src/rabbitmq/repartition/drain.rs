@@ -10,17 +10,17 @@ use lapin::Channel;
 use lapin::options::BasicGetOptions;
 use tokio::time::{Instant, sleep};
 
+use super::PURPOSE;
 use super::message::{ended, put_end};
 use super::watch::{Progress, Step};
-use super::{PURPOSE, undivert_if_there};
 use crate::config::Source;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::topology::partitions::Names;
 use crate::rabbitmq::topology::partitions::marker::marker_of;
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
+use crate::rabbitmq::topology::partitions::{Names, undivert};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// For messages that were routed to the former partitions before, by whichever node.
@@ -32,7 +32,7 @@ const PUT_AGAIN: Duration = Duration::from_secs(5);
 /// Between two looks at all partitions.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A worker that knew nothing of the move when its session began may have bound the former partitions again.
+/// A worker that knew nothing of the move when its session began may have declared the former exchange again.
 const UNBIND_EVERY: Duration = Duration::from_secs(5);
 
 /// Records that are read at most: anybody may have written some.
@@ -93,7 +93,7 @@ impl<'a> Drain<'a> {
         let mut unbound = Instant::now();
         loop {
             if unbound.elapsed() > UNBIND_EVERY {
-                undivert_if_there(self.connection, self.source, &self.former.hash_exchange).await?;
+                undivert(self.connection, self.source, &self.former.hash_exchange).await?;
                 unbound = Instant::now();
             }
             self.read().await?;

@@ -17,7 +17,9 @@ pub(in crate::rabbitmq) mod suspects;
 
 use std::time::Duration;
 
-use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions, ExchangeUnbindOptions};
+use lapin::options::{
+    ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, ExchangeUnbindOptions,
+};
 use lapin::types::{AMQPValue, FieldTable, LongString};
 use lapin::{Channel, ExchangeKind};
 use tokio::time::sleep;
@@ -74,6 +76,15 @@ pub(in crate::rabbitmq) struct Declared {
     pub(in crate::rabbitmq) count: u16,
     /// If not, events may be in the source's queue which are to be published before those in the partitions.
     pub(in crate::rabbitmq) is_marked: bool,
+    /// What comes goes to others by now.
+    pub(in crate::rabbitmq) is_moved_from: bool,
+}
+
+impl Declared {
+    /// Of those that get what comes.
+    pub(in crate::rabbitmq) const fn all(count: u16, is_marked: bool) -> Self {
+        Self { count, is_marked, is_moved_from: false }
+    }
 }
 
 /// Declares all but the marker, and lets events go to the partitions instead of the source's queue. There are as many as the marker says;
@@ -104,7 +115,13 @@ pub(in crate::rabbitmq) async fn declare(
     if is_marked {
         check_queues(connection, source, &names).await?;
     }
-    declare_queues(connection, amqp, source, partitioning).await?;
+    if there.is_moved_from {
+        for queue in &names.queues {
+            DeclaredQueue::of_partition(amqp, source, queue).declare(connection).await?;
+        }
+    } else {
+        declare_queues(connection, amqp, source, partitioning).await?;
+    }
     divert_now(connection, amqp, source, count).await?;
     if is_new {
         mark(connection, amqp, source, partitioning).await?;
@@ -112,7 +129,7 @@ pub(in crate::rabbitmq) async fn declare(
     if is_new || is_marked {
         confirm(connection, amqp, source, partitioning).await?;
     }
-    Ok(Declared { count, is_marked: is_marked || is_new })
+    Ok(Declared { is_marked: is_marked || is_new, ..there })
 }
 
 /// Declares the exchange that divides events, and the partitions, bound to it. Nothing comes by that yet.
@@ -153,8 +170,11 @@ async fn find_or_claim(
         // In this order: a move is there before the marker changes, and until after that.
         let found = moving::find(connection, amqp, source).await?;
         let count = match (marker::read(connection, amqp, source, wanted).await?, found) {
-            (Marked::Yes(count), _) => return Ok(Declared { count, is_marked: true }),
-            (Marked::Hidden, _) => return Ok(Declared { count: wanted.count, is_marked: true }),
+            (Marked::Yes(count), _) => {
+                let is_moved_from = found.is_some_and(|it| it.from == count);
+                return Ok(Declared { is_moved_from, ..Declared::all(count, true) });
+            }
+            (Marked::Hidden, _) => return Ok(Declared::all(wanted.count, true)),
             (Marked::No, Some(Move { from: 0, to })) if to <= wanted.count => to,
             (Marked::No, Some(Move { from: 0, to })) => {
                 return Err(marker::no_room(source, wanted, to));
@@ -172,7 +192,7 @@ async fn find_or_claim(
                 }
             }
         };
-        return Ok(Declared { count, is_marked: false });
+        return Ok(Declared::all(count, false));
     }
     Err(match under_way {
         Some(under_way) => under_way.unfinished(source),
@@ -221,7 +241,8 @@ pub(in crate::rabbitmq) async fn confirm(
     }
 }
 
-/// Events come to these partitions no more.
+/// Events come to these partitions no more: the exchange goes with its bindings, so that no worker that knows nothing of a move binds it
+/// again.
 ///
 /// # Errors
 ///
@@ -239,9 +260,15 @@ pub(in crate::rabbitmq) async fn undivert(
                 channel.exchange_unbind(to, from, key.into(), options, FieldTable::default());
             bounded(&format!("unbinding exchange `{hash_exchange}`"), unbinding).await?;
         }
-        Ok(())
+        let options = ExchangeDeleteOptions::default();
+        let deleted = channel.exchange_delete(hash_exchange.into(), options);
+        bounded(&format!("deleting exchange `{hash_exchange}`"), deleted).await
     };
-    on_channel(connection, unbound).await
+    match on_channel(connection, unbound).await {
+        // It is gone already.
+        Err(SourceError::NotFound(_)) => Ok(()),
+        other => other,
+    }
 }
 
 /// Sees to it that events go to the partitions, and not to the source's queue, wherever a move may have led them meanwhile.
@@ -274,9 +301,9 @@ async fn check_queues(
         }
         let (name, key) = (&source.name, key_of(source, "on_order_lost"));
         let said = format!(
-            "partition `{queue}` of source {name} is gone: RabbitMQ divides events otherwise without it, so that later events of a key may \
-             overtake those that wait in another partition; wait until the others are empty and create it, or set {key} = \"warn\", \
-             and it is created now"
+            "partition `{queue}` of source {name} is gone: RabbitMQ divides events otherwise without it, so that those that come now may \
+             overtake those of their key that wait in another partition; to go on all the same, start all workers with {key} = \"warn\", by \
+             which it is created, and take that back when what waits now is published"
         );
         if source.stops_without_order() {
             return Err(SourceError::PreconditionFailed(said));
@@ -361,6 +388,21 @@ pub(in crate::rabbitmq) async fn divert(
         bounded(&format!("unbinding queue `{queue}` from exchange `{exchange}`"), unbound).await?;
     }
     Ok(())
+}
+
+/// Finds the exchange that divides events.
+///
+/// # Errors
+///
+/// It is not there.
+pub(in crate::rabbitmq) async fn find_hash(
+    channel: &Channel,
+    exchange: &str,
+) -> Result<(), SourceError> {
+    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
+    let kind = ExchangeKind::Custom(CONSISTENT_HASH.to_owned());
+    let found = channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
+    bounded(&format!("exchange `{exchange}`"), found).await
 }
 
 /// Finds what is used as it is: every partition, and the marker.

@@ -2,11 +2,12 @@
 
 mod plugin;
 
+use lapin::Confirmation;
 use lapin::options::BasicPublishOptions;
 
 use super::{
     Crew, FEW, FEW_PARTITIONS, KEYS, PARTITIONS, PER_KEY, all_come, all_partitions, check,
-    leave_nothing, messages, partition_of,
+    hash_exchange_of, leave_nothing, messages, partition_of,
 };
 use crate::fake_sns::FakeSns;
 use crate::order::conversations::{Conversations, routed_event_of};
@@ -22,6 +23,16 @@ async fn is_taken(stand: &Stand, event: &Event) -> bool {
     let (channel, key) = (&stand.channel, routing_key.as_str().into());
     let sent = channel.basic_publish(exchange, key, options, &payload, properties).await;
     sent.unwrap().await.unwrap().is_ack()
+}
+
+/// Publishes, and returns whether it has reached a queue.
+async fn is_routed(stand: &Stand, event: &Event) -> bool {
+    let Event { routing_key, properties, payload } = event.clone();
+    let exchange = stand.exchange().as_str().into();
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let (channel, key) = (&stand.channel, routing_key.as_str().into());
+    let sent = channel.basic_publish(exchange, key, options, &payload, properties).await;
+    matches!(sent.unwrap().await.unwrap(), Confirmation::Ack(None))
 }
 
 on_both_brokers! {
@@ -99,6 +110,9 @@ on_both_brokers! {
         })
         .await;
         assert!(!problem.is_empty() && !stand.has_queue(&gone).await);
+        let checked = check(&stand, &settings).await;
+        assert_eq!(checked.code, Some(1), "{checked:?}");
+        checked.line("1 of 4 are gone");
         worker.stop().await;
         // Those that are there.
         let all = (0..FEW).filter(|it| *it != 2).map(|it| partition_of(&stand, FEW, it));
@@ -107,6 +121,39 @@ on_both_brokers! {
         }
         Worker::create_queue(&stand, &[FEW_PARTITIONS, PER_KEY, WARN]).await;
         leave_nothing(stand, FEW).await;
+    }
+
+    /// What is published meanwhile has no queue.
+    async fn the_exchange_that_divides_events_comes_back_when_it_is_deleted_and_the_log_says_so(stand: Stand) {
+        let worker = Worker::start_with(&stand, &[FEW_PARTITIONS, PER_KEY]).await;
+        let exchange = hash_exchange_of(&stand, FEW);
+        stand.delete_exchange(&exchange).await;
+        let line = worker.logged("not_consuming").await["error"].to_string();
+        assert!(line.contains(&exchange) && line.contains("had no queue"), "{line}");
+        wait_for("the exchange", async || stand.has_exchange(&exchange).await.then_some(())).await;
+        // Until all bindings are there again, nobody gets it.
+        wait_for("a queue for an event", async || is_routed(&stand, &routed_event_of(0, 0)).await.then_some(())).await;
+        stand.receive("pm", 1).await;
+        worker.stop().await;
+        leave_nothing(stand, FEW).await;
+    }
+
+    async fn of_workers_with_two_numbers_that_begin_together_one_number_is_chosen(stand: Stand) {
+        let settings = |number| [(PARTITIONS, number), PER_KEY, ADMIN];
+        let (few, more) = (settings("4"), settings("8"));
+        let both = [Worker::spawn(&stand, binary(), &few), Worker::spawn(&stand, binary(), &more)];
+        // Who has room for more follows, and who has not is refused.
+        both[1].logged("consuming").await;
+        let chosen = both[1].find("partitions_differ").map_or(8, |_| FEW);
+        both[0].logged(if chosen == FEW { "consuming" } else { "not_consuming" }).await;
+        let other = if chosen == FEW { 8 } else { FEW };
+        assert!(!stand.has_exchange(&hash_exchange_of(&stand, other)).await);
+        stand.publish(routed_event_of(0, 0)).await;
+        stand.receive("pm", 1).await;
+        for worker in both {
+            worker.stop().await;
+        }
+        leave_nothing(stand, chosen).await;
     }
 
     async fn a_partition_that_is_deleted_comes_back_and_its_events_flow_again(stand: Stand) {

@@ -103,6 +103,8 @@ on_both_brokers! {
         let former = worker_on(&stand, &sns, &FORMER).await;
         stand.publish_all(messages(0..LATER)).await;
         crew.workers[0].logged("partitions_bypassed").await;
+        let stopped = crew.workers[0].logged("not_consuming").await["error"].to_string();
+        assert!(stopped.contains("past their partitions"), "{stopped}");
         former.stop().await;
         stand.publish_all(messages(LATER..EACH)).await;
         let said = Conversations::in_turn(KEYS, EACH);

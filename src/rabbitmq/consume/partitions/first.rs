@@ -3,23 +3,25 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::balance::Balance;
-use super::{Generation, Opened, Partitions};
+use super::{Opened, Partitions};
 use crate::config;
 use crate::observe::monitor::Monitor;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::on_channel;
 use crate::rabbitmq::consume::claim::{Claim, View};
-use crate::rabbitmq::topology::partitions::{Names, divert_now, moving};
+use crate::rabbitmq::topology::partitions::marker::{self, Marked};
+use crate::rabbitmq::topology::partitions::{Names, divert, find_hash, moving};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// How often workers are counted, more or less.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// Between two looks after the bindings.
+/// Between two looks for the exchange that divides events, and between two times when all bindings are made sure of.
+const LOOK_EVERY: Duration = Duration::from_secs(3);
 const DIVERT_EVERY: Duration = Duration::from_secs(30);
 
 /// A worker that dies of an event right after its start, again and again, is to take few others along: it begins with one partition.
@@ -29,6 +31,9 @@ const ESTABLISHED: Duration = Duration::from_secs(5);
 /// By then a worker that has come consumes all partitions.
 const ATTACHED: Duration = Duration::from_secs(6);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// For the answer whether there is another number of partitions.
+const MOVED_WITHIN: Duration = Duration::from_secs(2);
 
 /// For the other lanes' sessions to close, before the connection does.
 const LANES_WITHIN: Duration = Duration::from_secs(2);
@@ -59,11 +64,14 @@ impl FirstLane {
         source: &config::Source,
     ) -> bool {
         let count = self.0.opened.borrow().as_ref().map(|it| it.generation.count);
-        if !connection.status().connected() {
+        if !connection.status().connected() || connection.lease().has_lapsed() {
             return false;
         }
-        let under_way = moving::find(connection, self.0.broker.config(), source).await;
-        under_way.is_ok_and(|it| it.is_some_and(|it| Some(it.from) == count))
+        let asked = moving::find(connection, self.0.broker.config(), source);
+        match timeout(MOVED_WITHIN, asked).await {
+            Ok(Ok(Some(under_way))) => Some(under_way.from) == count,
+            _ => false,
+        }
     }
 
     /// No lane begins a session on it any more, and those that have one end it.
@@ -79,7 +87,7 @@ impl FirstLane {
     /// Ends what has not ended by now, or nearly so.
     pub(in crate::rabbitmq::consume) async fn end_others(&self) {
         self.withdraw();
-        let _ = tokio::time::timeout(LANES_WITHIN, self.0.sessions_ended()).await;
+        let _ = timeout(LANES_WITHIN, self.0.sessions_ended()).await;
     }
 }
 
@@ -90,21 +98,53 @@ impl Drop for FirstLane {
     }
 }
 
-/// Takes the bindings of the source's queue away, now and then: a worker of a former version makes them with each of its sessions, and
-/// may be the one to which all that comes by them is delivered.
+/// Sees to the bindings, now and then. A worker of a former version binds the source's queue with each of its sessions, and may be the one
+/// to which all that comes by that is delivered. And without the exchange that divides events, what is published has no queue.
 pub(in crate::rabbitmq::consume) async fn keep_diverting(
-    broker: Rc<Broker>,
-    connection: Rc<BrokerConnection>,
+    partitions: Rc<Partitions>,
+    Opened { connection, generation, .. }: Opened,
     source: config::Source,
-    generation: Rc<Generation>,
 ) {
+    let hash_exchange = &generation.names.hash_exchange;
+    let mut diverted = Instant::now();
     loop {
-        sleep(DIVERT_EVERY).await;
-        let diverted = divert_now(&connection, broker.config(), &source, generation.count).await;
-        if let Err(error) = diverted {
+        sleep(LOOK_EVERY).await;
+        let seen = if diverted.elapsed() < DIVERT_EVERY {
+            on_channel(&connection, async |it: &lapin::Channel| find_hash(it, hash_exchange).await)
+                .await
+        } else {
+            diverted = Instant::now();
+            on_channel(&connection, async |it: &lapin::Channel| {
+                divert(it, &source, hash_exchange).await
+            })
+            .await
+        };
+        let Err(error) = seen else { continue };
+        let amqp = partitions.broker.config();
+        if !matches!(error, SourceError::NotFound(_)) {
             tracing::debug!(event = "divert_failed", source = source.name, %error, "cannot see to the bindings of the partitions");
+        } else if is_still(&connection, amqp, &source, generation.count).await {
+            partitions.fail(error.reworded(|said| {
+                format!(
+                    "exchange `{hash_exchange}` was deleted, and what came since then had no queue: it is declared anew, with its bindings ({said})"
+                )
+            }));
+            return;
         }
     }
+}
+
+/// Whether there are still so many partitions, and no move to another number.
+async fn is_still(
+    connection: &BrokerConnection,
+    amqp: &config::Amqp,
+    source: &config::Source,
+    count: u16,
+) -> bool {
+    let Some(wanted) = source.partitioning() else { return false };
+    // In this order: a move is there until after the marker has changed.
+    matches!(moving::find(connection, amqp, source).await, Ok(None))
+        && matches!(marker::read(connection, amqp, source, wanted).await, Ok(Marked::Yes(there)) if there == count)
 }
 
 /// Lets the lanes begin, and gives up what is beyond this worker's share.

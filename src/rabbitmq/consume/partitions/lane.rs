@@ -71,6 +71,8 @@ pub(in crate::rabbitmq::consume) struct Lane {
     has_begun: bool,
     /// Of an event of which workers may be dying.
     trial: Option<Box<Trial>>,
+    /// It was told that events come past the partitions, and nothing came of it yet.
+    is_bypass_news: bool,
 }
 
 /// What a lane's session is to do about the event that is tried.
@@ -105,6 +107,7 @@ impl Lane {
             claim,
             has_begun: false,
             trial: None,
+            is_bypass_news: false,
         }
     }
 
@@ -213,6 +216,8 @@ impl Lane {
         let broker = &self.partitions.broker;
         if self.claim.is_some() {
             let moving = moving::name_of(&source.queue);
+            // All lanes may be asked at once, and each needs a connection.
+            let _turn = self.partitions.records.lock().await;
             return message::record_ended(broker, &moving, &self.queue).await;
         }
         let Some(partitioning) = source.partitioning() else { return Ok(()) };
@@ -222,7 +227,7 @@ impl Lane {
 
     /// Events come through the source's queue as well, so that order is lost: somebody has bound it again. Takes the bindings away.
     pub(in crate::rabbitmq::consume) async fn divert(
-        &self,
+        &mut self,
         connection: &BrokerConnection,
         source: &Source,
     ) -> Result<(), SourceError> {
@@ -232,14 +237,15 @@ impl Lane {
              worker without `partitions`, or of a former version, consumes it, or somebody has bound it; give all workers the same \
              configuration. The binding is removed"
         );
-        let is_news = self.partitions.may_tell_of_bypass();
-        if is_news {
+        if self.partitions.may_tell_of_bypass() {
+            self.is_bypass_news = true;
             tracing::warn!(event = "partitions_bypassed", source = source.name, "{said}");
         }
         let amqp = self.partitions.broker.config();
         divert_now(connection, amqp, source, self.generation.count).await?;
         // What had come by the binding is still in the queue, and is published when the source goes on.
-        if is_news && source.stops_without_order() {
+        // This may have been dropped while it waited.
+        if std::mem::take(&mut self.is_bypass_news) && source.stops_without_order() {
             self.partitions.fail(SourceError::Failed(said));
         }
         Ok(())

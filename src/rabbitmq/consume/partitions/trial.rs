@@ -19,6 +19,7 @@ use super::Partitions;
 use super::ledger::{Entry, Fingerprint, Ledger};
 use super::suspect::{by_count, by_evidence};
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{bounded, on_channel};
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
 use crate::rabbitmq::consume::consumer::Arrived;
@@ -32,7 +33,10 @@ use crate::signature::SigningKey;
 const PURPOSE: &str = "suspects";
 
 /// For all that is known of an event, and the record that it is begun.
-const EXAMINE_WITHIN: Duration = Duration::from_secs(5);
+const EXAMINE_WITHIN: Duration = Duration::from_secs(20);
+
+/// Between two tries to be the one who reads.
+const TURN_AGAIN: Duration = Duration::from_millis(200);
 
 /// The queue has room for as many.
 const MOST_RECORDS: usize = 1_000;
@@ -196,8 +200,11 @@ impl Case {
             suspects::declare(publisher.connection(), broker.config(), &self.suspects).await?;
         }
         let mut ledger = Ledger::of(self.fingerprint.clone());
+        let turn = suspects::turn_of(&self.settling.source.queue);
+        self.take_turn(publisher.connection(), &turn).await?;
         let read = async |channel: &Channel| self.read(channel, &mut ledger).await;
         on_channel(publisher.connection(), read).await?;
+        suspects::end_turn(publisher.connection(), &turn).await;
         if let Some(workers) = ledger.condemns() {
             publisher.close().await;
             return Ok(Examined::Condemned(workers));
@@ -208,6 +215,19 @@ impl Case {
         self.may_be_begun.set(true);
         self.write(&publisher, Entry::Begun).await?;
         Ok(Examined::Begun(publisher))
+    }
+
+    /// Waits until no other worker reads: what one has got the others don't see. Who may not wait reads all the same.
+    async fn take_turn(&self, on: &BrokerConnection, turn: &str) -> Result<(), SourceError> {
+        loop {
+            match suspects::begin_turn(on, turn).await {
+                Err(SourceError::ResourceLocked(_)) => {
+                    sleep(TURN_AGAIN.mul_f64(0.5 + fastrand::f64())).await;
+                }
+                Err(SourceError::AccessRefused(_)) => return Ok(()),
+                other => return other,
+            }
+        }
     }
 
     /// Reads all records. They go back when the channel is closed.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
+
 use super::{Part, RabbitSession};
 use crate::outcome::SourceError;
 use crate::pipeline::ports::{Delivery, Settle};
@@ -54,7 +56,13 @@ impl RabbitSession {
             () = lane.over(connection) => return Err(Self::end_of_lane(connection)),
         }
         // With something behind it, it was not the last one; there will be another.
-        if lane.is_drained(connection).await? {
+        let is_drained = lane.is_drained(connection).await?;
+        if self.behind.is_none()
+            && let Some(behind) = self.consumer.next(&self.settler.0.tracker).now_or_never()
+        {
+            self.behind = Some(behind?);
+        }
+        if is_drained && self.behind.is_none() {
             lane.is_through(connection, source).await?;
         }
         if let Some(last) = self.last.take() {
