@@ -1,0 +1,79 @@
+//! The promise, with all that is to be cleared away whatever comes of it.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+
+use super::Size;
+use super::drive::drive;
+use super::plan::Plan;
+use super::report::Report;
+use super::workers::Workers;
+use crate::fake_sns::FakeSns;
+use crate::partitions::{all_partitions, hash_exchange_of, marker_of};
+use crate::support::{Stand, on_both_brokers};
+
+/// For all that comes after the last event: workers that stop, and what still waits.
+const AFTERWARDS: Duration = Duration::from_mins(6);
+
+/// A broker may be gone, too, when somebody has interrupted the run.
+const CLEARING: Duration = Duration::from_secs(30);
+
+on_both_brokers! {
+    async fn arrivals_deaths_stops_freezes_and_faults_of_sns_overtake_and_lose_nothing(stand: Stand) {
+        let size = Size::from_environment();
+        let plan = Plan::draw(&size);
+        println!("fleet: {size:?}");
+        let sns = FakeSns::start();
+        let workers = Workers::new(&stand, &sns, &size);
+        let limit = size.lasts + AFTERWARDS;
+        let mut terminated = signal(SignalKind::terminate()).unwrap();
+        let driven = async {
+            tokio::select! {
+                driven = timeout(limit, drive(&plan, &stand, &sns, &workers)) => {
+                    driven.unwrap_or_else(|_| panic!("not over after {limit:?}; seed {}", size.seed))
+                }
+                _ = tokio::signal::ctrl_c() => panic!("interrupted; seed {}", size.seed),
+                _ = terminated.recv() => panic!("terminated; seed {}", size.seed),
+            }
+        };
+        let driven = AssertUnwindSafe(driven).catch_unwind().await;
+        workers.end().await;
+        if timeout(CLEARING, clear(stand, size.partitions)).await.is_err() {
+            println!("the queues could not be removed, since RabbitMQ did not answer");
+        }
+        if !driven.as_ref().is_ok_and(Report::is_well) {
+            println!("logs of the workers: {}", workers.keep_logs().display());
+        }
+        let report = driven.unwrap_or_else(|panic| resume_unwind(panic));
+        println!("{report}");
+        assert!(report.is_well(), "events are lost or overtaken, or a worker ended by itself");
+    }
+}
+
+/// Removes what the stand, the workers and the run have made, with whatever is left in it.
+async fn clear(stand: Stand, partitions: u32) {
+    let queues = all_partitions(&stand, partitions).into_iter().chain([
+        marker_of(&stand),
+        format!("{}.suspects", stand.queue()),
+        stand.queue(),
+        stand.held_queue(),
+        stand.dead_letter_queue(),
+    ]);
+    // What fails has no broker any more, and so no queues: the others would fail, too.
+    for queue in queues {
+        if stand.channel.queue_delete(queue.into(), <_>::default()).await.is_err() {
+            return;
+        }
+    }
+    let exchanges =
+        [hash_exchange_of(&stand, partitions), stand.exchange(), stand.dead_letter_queue()];
+    for exchange in exchanges {
+        if stand.channel.exchange_delete(exchange.into(), <_>::default()).await.is_err() {
+            return;
+        }
+    }
+}
