@@ -56,7 +56,7 @@ check-long: ## The long tests but `check-partitions`: storms, kills, memory, a b
 		$(ON_4_3) $(CARGO) test --locked --test promises -- $(LONG_ON_BOTH) $(BUSY:%=--skip %) --skip on_3_10'
 
 check-partitions: export RUST_TEST_THREADS := 2
-check-partitions: ## Kills, freezes, holds and lost nodes with partitions, up to ten workers each, on both; CI leaves them out; 10 minutes
+check-partitions: ## Kills, freezes, holds and lost nodes with partitions, and a minute of `fleet`, up to ten workers each, on both; CI leaves them out; 12 minutes
 	@scripts/services install
 	@scripts/services run -- $(CARGO) test --locked --test promises -- $(BUSY)
 
@@ -82,7 +82,7 @@ chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minu
 .PHONY: fleet
 fleet: export EVENT_PUSHER_DEV_NEXT := $(if $(filter 3.10,$(RABBITMQ)),no)
 fleet: export EVENT_PUSHER_DEV_OLDEST := $(if $(filter 3.10,$(RABBITMQ)),,no)
-fleet: ## Ten workers that come, die, stop and freeze, faults of SNS, and each key's account; SEED=... EVENTS=... SECONDS=... RABBITMQ=4.3
+fleet: ## 100,000 events, ten workers that come, die, stop and freeze, faults of SNS; each key's account, in 11 minutes; again: SEED=...; RABBITMQ=4.3
 	@EVENT_PUSHER_FLEET_SEED=$(SEED) EVENT_PUSHER_FLEET_EVENTS=$(EVENTS) EVENT_PUSHER_FLEET_SECONDS=$(SECONDS) \
 		EVENT_PUSHER_FLEET_WORKERS=$(WORKERS) EVENT_PUSHER_FLEET_PARTITIONS=$(PARTITIONS) scripts/services run -- \
 		$(CARGO) test --locked --test promises -- partitions::fleet::long::arrivals --nocapture \

@@ -46,7 +46,7 @@ on_both_brokers! {
             println!("the queues could not be removed, since RabbitMQ did not answer");
         }
         if !driven.as_ref().is_ok_and(Report::is_well) {
-            println!("logs of the workers: {}", workers.keep_logs().display());
+            println!("the plan and the workers' logs: {}", workers.keep_logs(&plan).display());
         }
         let report = driven.unwrap_or_else(|panic| resume_unwind(panic));
         println!("{report}");

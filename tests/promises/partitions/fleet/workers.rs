@@ -12,6 +12,7 @@ use tempfile::TempDir;
 
 use super::Size;
 use super::excuses::{Excuse, Mishap};
+use super::plan::Plan;
 use crate::fake_sns::FakeSns;
 use crate::partitions::{PARTITIONS, PER_KEY};
 use crate::support::{Stand, Supervised, binary, wait_for};
@@ -152,10 +153,12 @@ impl Workers {
         ended.map(|slot| format!("{}: {}", slot.name(), slot.last_line())).collect()
     }
 
-    /// Leaves the logs where they are, and says where that is.
-    pub fn keep_logs(&self) -> PathBuf {
+    /// Leaves the logs where they are, with what was planned, and says where that is.
+    pub fn keep_logs(&self, plan: &Plan) -> PathBuf {
         let mut folder = self.folder.borrow_mut();
         folder.disable_cleanup(true);
+        let planned = format!("{:#?}\n{:#?}\n", plan.troubles, plan.weather);
+        fs::write(folder.path().join("plan"), planned).unwrap();
         folder.path().to_owned()
     }
 }
