@@ -80,6 +80,7 @@ chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minu
 		$(CARGO) test --locked --test promises -- chaos::a_storm --nocapture
 
 .PHONY: fleet
+fleet: export RUST_BACKTRACE := 0
 fleet: export EVENT_PUSHER_DEV_NEXT := $(if $(filter 3.10,$(RABBITMQ)),no)
 fleet: export EVENT_PUSHER_DEV_OLDEST := $(if $(filter 3.10,$(RABBITMQ)),,no)
 fleet: ## 100,000 events, ten workers that come, die, stop and freeze, faults of SNS; each key's account, in 11 minutes; again: SEED=...; RABBITMQ=4.3

@@ -34,28 +34,31 @@ on_both_brokers! {
         let driven = async {
             tokio::select! {
                 driven = timeout(limit, drive(&plan, &stand, &sns, &workers)) => {
-                    driven.unwrap_or_else(|_| panic!("not over after {limit:?}; seed {}", size.seed))
+                    let late = |_| panic!("not over after {limit:?}; seed {}", size.seed);
+                    Some(driven.unwrap_or_else(late))
                 }
-                _ = tokio::signal::ctrl_c() => panic!("interrupted; seed {}", size.seed),
-                _ = terminated.recv() => panic!("terminated; seed {}", size.seed),
+                _ = tokio::signal::ctrl_c() => None,
+                _ = terminated.recv() => None,
             }
         };
         let driven = AssertUnwindSafe(driven).catch_unwind().await;
         workers.end().await;
-        if timeout(CLEARING, clear(stand, size.partitions)).await.is_err() {
-            println!("the queues could not be removed, since RabbitMQ did not answer");
+        if !timeout(CLEARING, clear(stand, size.partitions)).await.is_ok_and(|it| it.is_ok()) {
+            println!("the queues are not removed, since RabbitMQ did not answer");
         }
-        if !driven.as_ref().is_ok_and(Report::is_well) {
+        // One that was interrupted is nobody's fault.
+        if !driven.as_ref().is_ok_and(|it| it.as_ref().is_none_or(Report::is_well)) {
             println!("the plan and the workers' logs: {}", workers.keep_logs(&plan).display());
         }
         let report = driven.unwrap_or_else(|panic| resume_unwind(panic));
+        let report = report.unwrap_or_else(|| panic!("interrupted; seed {}", size.seed));
         println!("{report}");
         assert!(report.is_well(), "events are lost or overtaken, or a worker ended by itself");
     }
 }
 
 /// Removes what the stand, the workers and the run have made, with whatever is left in it.
-async fn clear(stand: Stand, partitions: u32) {
+async fn clear(stand: Stand, partitions: u32) -> lapin::Result<()> {
     let queues = all_partitions(&stand, partitions).into_iter().chain([
         marker_of(&stand),
         format!("{}.suspects", stand.queue()),
@@ -63,17 +66,13 @@ async fn clear(stand: Stand, partitions: u32) {
         stand.held_queue(),
         stand.dead_letter_queue(),
     ]);
-    // What fails has no broker any more, and so no queues: the others would fail, too.
     for queue in queues {
-        if stand.channel.queue_delete(queue.into(), <_>::default()).await.is_err() {
-            return;
-        }
+        stand.channel.queue_delete(queue.into(), <_>::default()).await?;
     }
     let exchanges =
         [hash_exchange_of(&stand, partitions), stand.exchange(), stand.dead_letter_queue()];
     for exchange in exchanges {
-        if stand.channel.exchange_delete(exchange.into(), <_>::default()).await.is_err() {
-            return;
-        }
+        stand.channel.exchange_delete(exchange.into(), <_>::default()).await?;
     }
+    Ok(())
 }

@@ -42,6 +42,10 @@ impl Report {
             && self.ended_by_themselves.is_empty()
     }
 
+    fn rabbitmq(&self) -> &'static str {
+        if self.newest_broker { "4.3" } else { "3.10" }
+    }
+
     /// How many repeats have each excuse, and which have none.
     fn excused(&self) -> (BTreeMap<Excuse, usize>, Vec<String>) {
         let (mut excused, mut unexplained) = (BTreeMap::new(), Vec::new());
@@ -61,7 +65,8 @@ impl Report {
 
     /// The sums of every key, in a file.
     fn write_keys(&self) -> PathBuf {
-        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fleet-keys.txt");
+        let name = format!("fleet-keys-{}.txt", self.rabbitmq());
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let rows =
             self.account.of_keys().map(|(key, sums)| row(&format!("conversation-{key}"), &sums));
         let text: Vec<_> = [head()].into_iter().chain(rows).collect();
@@ -125,7 +130,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sums, (excused, unexplained)) = (self.account.of_all(), self.excused());
         let Size { seed, events, lasts, workers, partitions } = self.size;
-        let rabbitmq = if self.newest_broker { "4.3" } else { "3.10" };
+        let rabbitmq = self.rabbitmq();
         writeln!(
             f,
             "\nRabbitMQ {rabbitmq}, {workers} workers, {partitions} partitions, seed {seed}, {} s\n",
