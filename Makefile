@@ -6,8 +6,12 @@ MAKEFLAGS += --no-print-directory
 
 SCRIPTS := scripts/services scripts/demo scripts/deny scripts/fuzz scripts/profile scripts/shellcheck .ci/run
 CARGO := cargo
-EVENTS ?= 100000 # of `make chaos`
-RABBITMQ ?= 3.10# of `make chaos`, or 4.3
+EVENTS ?= 100000 # of `make chaos` and `make fleet`
+RABBITMQ ?= 3.10# of both, or 4.3
+# Of `make fleet`; the events come spread over so many seconds.
+SECONDS ?= 600
+WORKERS ?= 10
+PARTITIONS ?= 40
 LETTERS ?= 100000 # of `make dead-letters`
 # The quick ones first, so that a slip shows early.
 CHECKS := check-format check-scripts check-dependencies check-lints check-docs test
@@ -15,7 +19,7 @@ CHECKS := check-format check-scripts check-dependencies check-lints check-docs t
 # and modules named `long`.
 LONG := long:: chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
 # Those of them that need the machine for themselves.
-BUSY := partitions::long::deaths partitions::long::freeze partitions::long::holds partitions::long::nodes
+BUSY := partitions::long::deaths partitions::long::freeze partitions::long::holds partitions::long::nodes partitions::fleet::long
 # Promises are tried on RabbitMQ 3.10 and then on 4.3, except those for which one is enough, by parts of their names: no broker
 # is asked, or it only brings the events for what is tried, which is the affair of SNS, HTTP or a script.
 ONCE := program:: try_it:: ports::publish:: memory_queue::
@@ -52,7 +56,7 @@ check-long: ## The long tests but `check-partitions`: storms, kills, memory, a b
 		$(ON_4_3) $(CARGO) test --locked --test promises -- $(LONG_ON_BOTH) $(BUSY:%=--skip %) --skip on_3_10'
 
 check-partitions: export RUST_TEST_THREADS := 2
-check-partitions: ## Kills, freezes, holds and lost nodes with partitions, up to ten workers each, on both; CI leaves them out; 10 minutes
+check-partitions: ## Kills, freezes, holds and lost nodes with partitions, and a minute of `fleet`, up to ten workers each, on both; CI leaves them out; 12 minutes
 	@scripts/services install
 	@scripts/services run -- $(CARGO) test --locked --test promises -- $(BUSY)
 
@@ -74,6 +78,16 @@ chaos: export EVENT_PUSHER_DEV_OLDEST := $(if $(filter 3.10,$(RABBITMQ)),,no)
 chaos: ## 100,000 events under kills, crashes, cuts and faults of SNS, in 6 minutes; again: SEED=...; RABBITMQ=4.3
 	@EVENT_PUSHER_CHAOS_EVENTS=$(EVENTS) EVENT_PUSHER_CHAOS_SEED=$(SEED) scripts/services run -- \
 		$(CARGO) test --locked --test promises -- chaos::a_storm --nocapture
+
+.PHONY: fleet
+fleet: export RUST_BACKTRACE := 0
+fleet: export EVENT_PUSHER_DEV_NEXT := $(if $(filter 3.10,$(RABBITMQ)),no)
+fleet: export EVENT_PUSHER_DEV_OLDEST := $(if $(filter 3.10,$(RABBITMQ)),,no)
+fleet: ## 100,000 events, ten workers that come, die, stop and freeze, faults of SNS; each key's account, in 11 minutes; again: SEED=...; RABBITMQ=4.3
+	@EVENT_PUSHER_FLEET_SEED=$(SEED) EVENT_PUSHER_FLEET_EVENTS=$(EVENTS) EVENT_PUSHER_FLEET_SECONDS=$(SECONDS) \
+		EVENT_PUSHER_FLEET_WORKERS=$(WORKERS) EVENT_PUSHER_FLEET_PARTITIONS=$(PARTITIONS) scripts/services run -- \
+		$(CARGO) test --locked --test promises -- partitions::fleet::long::arrivals --nocapture \
+		--skip on_$(if $(filter 3.10,$(RABBITMQ)),4_3,3_10) || exit 1
 
 ##@ Measure it
 .PHONY: bench

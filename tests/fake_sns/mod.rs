@@ -209,6 +209,12 @@ impl FakeSns {
         self.shared.accepted.lock().unwrap().clone()
     }
 
+    /// What was accepted while recording and was not taken before, in that order. It is forgotten here, so that what
+    /// runs for long does not keep all.
+    pub fn take_accepted(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.shared.accepted.lock().unwrap())
+    }
+
     /// Which key's id signed requests about which topic, while recording.
     pub fn signed(&self) -> BTreeSet<(String, String)> {
         self.shared.signed.lock().unwrap().clone()

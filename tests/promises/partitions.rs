@@ -4,6 +4,7 @@
 mod bad_input;
 mod before;
 mod crew;
+mod fleet;
 mod flow;
 mod hand_overs;
 mod long;
