@@ -2,10 +2,12 @@
 //! Pure: how it comes and goes is `rabbitmq/fleet`'s affair.
 
 mod bounds;
+mod comparison;
 mod fingerprint;
 mod ignored;
 mod load;
 mod members;
+mod partitions;
 pub mod pauses;
 mod picture;
 mod rates;
@@ -16,10 +18,12 @@ mod said;
 #[cfg(test)]
 mod tests;
 
+pub use self::comparison::{Compared, Comparison};
 pub use self::fingerprint::Fingerprint;
 pub use self::ignored::Ignored;
 pub use self::load::{Load, QueueLoad};
 pub use self::members::{Link, Members};
+pub use self::partitions::{PartitionsReport, SourcePartitions};
 pub use self::picture::{LinkShown, Picture, Sums, Worker};
 pub use self::rates::{RateWindow, Rates};
 pub use self::replay::{OperatorReport, ReplayReport, Replaying};
