@@ -9,6 +9,7 @@ mod hand_overs;
 mod long;
 mod moving;
 mod topology;
+mod view;
 
 use std::ops::Range;
 
