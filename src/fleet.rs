@@ -15,6 +15,8 @@ mod replay;
 mod replays;
 mod report;
 mod said;
+mod share;
+mod shortages;
 #[cfg(test)]
 mod tests;
 
@@ -23,12 +25,13 @@ pub use self::fingerprint::Fingerprint;
 pub use self::ignored::Ignored;
 pub use self::load::{Load, QueueLoad};
 pub use self::members::{Link, Members};
-pub use self::partitions::{PartitionsReport, SourcePartitions};
+pub use self::partitions::SourcePartitions;
 pub use self::picture::{LinkShown, Picture, Sums, Worker};
 pub use self::rates::{RateWindow, Rates};
 pub use self::replay::{OperatorReport, ReplayReport, Replaying};
 pub use self::report::{Books, Hold, LEFT, Report, Requests, SourceReport};
 pub use self::said::Said;
+pub use self::share::PartitionsReport;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

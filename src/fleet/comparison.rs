@@ -57,7 +57,10 @@ impl Members {
             // Of a version that has other keys, only those that both have.
             let mut keys = with.configuration.differences(theirs, false);
             keys.retain(|it| with.keys.contains(it));
-            keys.extend(differences(&worker.report, &with.sources));
+            if !theirs.tells("amqp.prefetch") {
+                // Their numbers follow the broker, which may have fewer partitions than are configured.
+                keys.extend(differences(&worker.report, &with.sources));
+            }
             keys.sort_unstable();
             keys.dedup();
             (!keys.is_empty()).then(|| (worker.name.clone(), keys))

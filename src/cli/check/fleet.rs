@@ -63,8 +63,8 @@ fn finding(Comparison { heard, differing }: &Comparison, ignored: u64) -> Option
     let workers = counted(differing.len() as u64, "worker that runs has", "workers that run have");
     Some(Finding::good(format!(
         "warning: partitions: {workers} other values than this configuration: {}; give all workers the same, and restart those that differ. With \
-         another prefetch of its partitions, order may be lost when two of them die; one with another number of partitions or another key \
-         is refused by RabbitMQ (docs/partitions.md)",
+         another prefetch of its partitions, order may be lost when two of them die; one with another key, or with fewer partitions than there \
+         are, is refused (docs/partitions.md)",
         named.join(", ")
     )))
 }

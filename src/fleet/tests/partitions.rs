@@ -39,6 +39,13 @@ fn the_partitions_of_all_workers_that_are_heard_add_up_and_whoever_has_too_many_
     let all = partitions(&members, now);
     assert_eq!((all.active, &all.beyond[..]), (40, &["pod-1".to_owned()][..]));
     assert!(all.words().ends_with("; more than its share has pod-1"), "{}", all.words());
+    let beyond = ["a", "b", "c", "d", "e"].map(str::to_owned).to_vec();
+    let many = SourcePartitions { beyond, ..all };
+    assert!(
+        many.words().ends_with("; more than its share have a, b, c, 2 more"),
+        "{}",
+        many.words()
+    );
     // What a silent one has may be another's by now.
     let later = now + Duration::from_secs(6);
     assert_eq!(partitions(&members, later).active, 15);

@@ -6,6 +6,8 @@ const LEVELS = { ready: "good", starting: "attention", stopping: "attention", co
 const SOURCES = { consuming: "good", standby: "good", connecting: "attention", no_topic: "attention" };
 // Rows of sources and of holds, beyond which only /api/status has more.
 const MOST_SOURCES = 1000;
+// Workers that a line names; the table has all.
+const NAMED = 3;
 const LINKS = {
   joining: "This worker is joining its fleet.",
   forbidden: "This worker can't see the others of its fleet, since the broker's user lacks permissions, which check names.",
@@ -48,7 +50,7 @@ function partitions(sources) {
     const line = list.children[at] ?? list.appendChild(element("li", {}, element("span"), element("span", { class: "wrong" })));
     const rest = it.of - it.active;
     const short = it.short_seconds === null ? "" : ` For ${span(it.short_seconds)} events wait all the same: nobody consumes the other ${count(rest)}, or too many events have one key.`;
-    const beyond = it.beyond.length ? ` More than its share ${it.beyond.length === 1 ? "has" : "have"} ${it.beyond.join(", ")}.` : "";
+    const beyond = it.beyond.length ? ` More than its share ${it.beyond.length === 1 ? "has" : "have"} ${it.beyond.slice(0, NAMED).join(", ")}${it.beyond.length > NAMED ? `, ${count(it.beyond.length - NAMED)} more` : ""}.` : "";
     say(line.children[0], `Source ${it.source}: events come from ${count(it.active)} of ${count(it.of)} partitions.`);
     say(line.children[1], short + beyond);
   });
