@@ -37,7 +37,7 @@ impl PartitionsReport {
     #[must_use]
     pub fn words(&self) -> String {
         let Self { active, of, .. } = self;
-        let bound = self.exceeded().map(|it| format!(" (its share is {it})")).unwrap_or_default();
+        let bound = self.exceeded().map(|it| format!(" (share {it})")).unwrap_or_default();
         format!("{active} of {of}{bound}")
     }
 }

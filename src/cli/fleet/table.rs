@@ -206,9 +206,9 @@ mod tests {
         let paused = ["paused: everything".to_owned()];
         let printed = printed([Some(share(18)), Some(share(22))], &paused);
         let wanted = "\
-worker  version  state  in/s  out/s  in flight  backlog  oldest  partitions                  differs in
-pod-0   1.0.0    ready   0.0    0.0          0        0       -  18 of 40                    -
-pod-1   1.0.0    ready   0.0    0.0          0        0       -  22 of 40 (its share is 20)  -
+worker  version  state  in/s  out/s  in flight  backlog  oldest  partitions           differs in
+pod-0   1.0.0    ready   0.0    0.0          0        0       -  18 of 40             -
+pod-1   1.0.0    ready   0.0    0.0          0        0       -  22 of 40 (share 20)  -
 paused: everything
 source events: events come from 40 of 40 partitions; more than its share has pod-1
 2 workers of the fleet `chat`; in 0.0/s, out 0.0/s, dead-lettered 0.0/s; backlog 0

@@ -152,7 +152,7 @@ fn what_is_said_of_partitions_is_bounded_and_may_be_missing() {
 fn what_most_say_is_shown_as_words_of_one_line() {
     let share = PartitionsReport { active: 4, of: 40, bound: Some(4), prefetch: 1 };
     assert_eq!(share.words(), "4 of 40");
-    assert_eq!(PartitionsReport { active: 5, ..share }.words(), "5 of 40 (its share is 4)");
+    assert_eq!(PartitionsReport { active: 5, ..share }.words(), "5 of 40 (share 4)");
     assert_eq!(PartitionsReport { active: 5, bound: None, ..share }.words(), "5 of 40");
 }
 

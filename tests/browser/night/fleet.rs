@@ -106,7 +106,7 @@ async fn look(browser: &Browser, admin: &Admin) {
         ("event-pusher-2", json!(["sns.region"])),
         ("event-pusher-3", json!(["version", "0.0.9"])),
         ("event-pusher-5", json!(["service held"])),
-        ("event-pusher-6", json!(["5 of 40 (its share is 4)"])),
+        ("event-pusher-6", json!(["5 of 40 (share 4)"])),
     ] {
         let row =
             rows.iter().find(|it| it[0] == host).unwrap_or_else(|| panic!("{host}: {rows:?}"));

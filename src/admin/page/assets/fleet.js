@@ -59,7 +59,7 @@ function partitions(sources) {
 // 4 of 40
 function share({ active, of, bound }) {
   const exceeds = bound !== null && active > bound;
-  return `${count(active)} of ${count(of)}${exceeds ? ` (its share is ${count(bound)})` : ""}`;
+  return `${count(active)} of ${count(of)}${exceeds ? ` (share ${count(bound)})` : ""}`;
 }
 
 function shares({ sources }) {
