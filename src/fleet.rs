@@ -2,10 +2,12 @@
 //! Pure: how it comes and goes is `rabbitmq/fleet`'s affair.
 
 mod bounds;
+mod comparison;
 mod fingerprint;
 mod ignored;
 mod load;
 mod members;
+mod partitions;
 pub mod pauses;
 mod picture;
 mod rates;
@@ -13,18 +15,23 @@ mod replay;
 mod replays;
 mod report;
 mod said;
+mod share;
+mod shortages;
 #[cfg(test)]
 mod tests;
 
+pub use self::comparison::{Compared, Comparison};
 pub use self::fingerprint::Fingerprint;
 pub use self::ignored::Ignored;
 pub use self::load::{Load, QueueLoad};
 pub use self::members::{Link, Members};
+pub use self::partitions::SourcePartitions;
 pub use self::picture::{LinkShown, Picture, Sums, Worker};
 pub use self::rates::{RateWindow, Rates};
 pub use self::replay::{OperatorReport, ReplayReport, Replaying};
 pub use self::report::{Books, Hold, LEFT, Report, Requests, SourceReport};
 pub use self::said::Said;
+pub use self::share::PartitionsReport;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

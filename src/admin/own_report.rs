@@ -1,5 +1,6 @@
 //! What this worker says of itself to its fleet, from its status and its counters.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,10 @@ use tokio::sync::watch;
 use super::Status;
 use super::health::{HeldNow, SourceStatus};
 use super::status_publisher::STATUS_EVERY;
-use crate::config::Config;
+use crate::config::{Amqp, Config, Source};
 use crate::fleet::{
-    Books, Fingerprint, Hold, RateWindow, Rates, Report, Requests, SharedMembers, SourceReport,
+    Books, Fingerprint, Hold, PartitionsReport, RateWindow, Rates, Report, Requests, SharedMembers,
+    SourceReport,
 };
 use crate::observe::metrics::{Metrics, Reading, SourceReading, Totals, sum};
 
@@ -25,6 +27,8 @@ pub(crate) struct OwnReports {
     host: String,
     started: Timestamp,
     configuration: Fingerprint,
+    /// How many partitions a source has, and the prefetch of each, by the source's name.
+    partitions: BTreeMap<String, (u16, u16)>,
     status: watch::Receiver<Status>,
     metrics: Arc<Metrics>,
     window: RateWindow,
@@ -43,6 +47,7 @@ impl OwnReports {
             host,
             started: Timestamp::now(),
             configuration: Fingerprint::of(&config.effective),
+            partitions: partitions(&config.amqp),
             status,
             metrics,
             window: RateWindow::default(),
@@ -61,6 +66,7 @@ impl OwnReports {
                     members.set_own(report);
                 }
                 members.forget(now);
+                members.note_shortages(now);
                 let heard = i64::try_from(members.count_heard(now)).unwrap_or(i64::MAX);
                 self.metrics.fleet_workers.set(heard);
             }
@@ -75,7 +81,7 @@ impl OwnReports {
         let is_due = self.last.as_ref().is_none_or(due);
         if !is_due {
             let (_, last) = self.last.as_ref()?;
-            let report = Self::with_states(&status, last.clone());
+            let report = self.with_states(&status, last.clone());
             if report.essence() == last.essence() {
                 return None;
             }
@@ -84,7 +90,7 @@ impl OwnReports {
         }
         let reading = self.metrics.reading();
         self.window.add(now, &reading);
-        let report = Self::with_states(&status, self.counts(&reading));
+        let report = self.with_states(&status, self.counts(&reading));
         self.last = Some((now, report.clone()));
         Some(report)
     }
@@ -120,12 +126,22 @@ impl OwnReports {
     }
 
     /// The states of now, with the numbers of a report.
-    fn with_states(status: &Status, report: Report) -> Report {
+    fn with_states(&self, status: &Status, report: Report) -> Report {
         let ready = status.ready();
         let state = ready.problems.first().map_or("ready", |it| it.reason);
-        let oldest = |name: &str| {
-            let seen = status.sources.iter().find(|it| it.source == name);
-            seen.and_then(|it| it.oldest).map(|it| it.elapsed().as_secs_f64())
+        let seen = |name: &str| status.sources.iter().find(|it| it.source == name);
+        let oldest =
+            |name: &str| seen(name).and_then(|it| it.oldest).map(|it| it.elapsed().as_secs_f64());
+        let partitions = |name: &str| {
+            let (of, prefetch) = *self.partitions.get(name)?;
+            let share = seen(name).and_then(|it| it.partitions);
+            Some(PartitionsReport {
+                active: share.map_or(0, |it| it.active.into()),
+                // As many as there are, or, until that is known, as are configured.
+                of: share.map_or(of, |it| it.of).into(),
+                bound: share.map(|it| it.bound.into()),
+                prefetch: share.map_or(prefetch, |it| it.prefetch).into(),
+            })
         };
         let source = |it: &SourceStatus| {
             let known = report.sources.iter().find(|of| of.name == it.name);
@@ -134,6 +150,7 @@ impl OwnReports {
                 state: it.state.to_owned(),
                 since: Some(it.since),
                 oldest_seconds: oldest(&it.name),
+                partitions: partitions(&it.name),
                 ..known.cloned().unwrap_or_default()
             }
         };
@@ -150,6 +167,14 @@ impl OwnReports {
             ..report
         }
     }
+}
+
+fn partitions(amqp: &Amqp) -> BTreeMap<String, (u16, u16)> {
+    let of_source = |source: &Source| {
+        let partitioning = source.partitioning()?;
+        Some((source.name.clone(), (partitioning.count, amqp.prefetch_of_each(partitioning))))
+    };
+    amqp.sources.iter().filter_map(of_source).collect()
 }
 
 fn books(totals: &Totals) -> Books {

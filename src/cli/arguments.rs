@@ -65,10 +65,12 @@ pub(crate) enum Command {
 }
 
 const CHECK_HELP: &str = "\
-`check` declares no exchange, queue or binding. If the dead-letter queue is empty, `check` publishes
+`check` declares no exchange, queue or binding that stays. If the dead-letter queue is empty, `check` publishes
 two empty messages to it and removes them: one expires at once and shows whether dead letters reach
 the queue, the other measures whether a policy sets a delivery limit. Other consumers of that queue,
-or of other queues bound to the dead-letter exchange, may receive these messages.
+or of other queues bound to the dead-letter exchange, may receive these messages. Where a source has
+partitions, `check` listens to the workers that run for two seconds, with a queue that goes with its
+connection, and names those that have another prefetch or other partitions.
 
 If the configuration is invalid, `check` prints all of its problems to standard error, and still asks
 RabbitMQ and SNS for what these problems don't concern.

@@ -1,9 +1,11 @@
 //! `check`: whether everything that `run` needs exists and is as configured.
 
 mod configuration;
+mod fleet;
 mod topics;
 
 use anstyle::{AnsiColor, Style};
+use futures_util::future::join;
 
 pub(crate) use self::configuration::{SHORT_TOKEN, remarks};
 use crate::cli::output::{print_error, print_line};
@@ -12,6 +14,9 @@ use crate::plugin::Plugins;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::inspect::{self, Finding};
 use crate::text::{counted, printable};
+
+/// How its connections show on RabbitMQ's side.
+const NAME: &str = "event-pusher-sns check";
 
 /// The line with a mark before it.
 fn line(finding: &Finding) -> String {
@@ -44,11 +49,18 @@ pub(crate) async fn run(
     let is_usable = unusable.is_empty();
     unusable.into_iter().for_each(&mut report);
     if !offline {
-        // Nobody can connect with unusable files, and it would be said twice.
-        if is_usable {
-            broker(draft, &mut report).await;
-        }
-        topics::inspect(draft, &mut report).await;
+        let looking = Box::pin(async {
+            // Nobody can connect with unusable files, and it would be said twice.
+            if is_usable {
+                broker(draft, &mut report).await;
+            }
+            topics::inspect(draft, &mut report).await;
+        });
+        let listening =
+            async { if is_usable { fleet::inspect(draft, NAME).await } else { Vec::new() } };
+        // It takes its two seconds while the rest is looked at.
+        let ((), heard) = join(looking, listening).await;
+        heard.into_iter().for_each(&mut report);
     }
     let total = |count: usize| counted(count, "problem", "problems");
     match invalid.map(|it| it.as_slice().len()) {
@@ -79,7 +91,7 @@ pub(crate) fn other_problems(draft: &Draft, plugins: &Plugins, shortage: Option<
 }
 
 async fn broker(draft: &Draft, report: &mut dyn FnMut(Finding)) {
-    let name = "event-pusher-sns check".to_owned();
+    let name = NAME.to_owned();
     match draft.askable_broker() {
         Askable::Topology(amqp) => {
             let is_known = draft.is_sound(&Key::from("fleet.name"));

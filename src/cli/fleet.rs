@@ -1,5 +1,6 @@
 //! `fleet`: what concerns all workers of a fleet.
 
+mod paused;
 mod pausing;
 mod status;
 mod table;

@@ -76,6 +76,12 @@ impl Fingerprint {
         self.hash.is_empty() && self.parts.is_empty()
     }
 
+    /// Whether it tells of this key by itself.
+    #[must_use]
+    pub fn tells(&self, key: &str) -> bool {
+        self.parts.contains_key(key)
+    }
+
     /// The names of the parts in which another one differs; of versions that differ, only parts that both have count.
     #[must_use]
     pub fn differences(&self, other: &Self, same_version: bool) -> Vec<String> {

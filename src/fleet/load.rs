@@ -33,9 +33,7 @@ impl Members {
     #[must_use]
     pub fn load(&self, now: Instant) -> Option<Load> {
         self.joined?;
-        let others = self.others.values().filter(|it| !self.is_silent(it, now));
-        let own = self.own.iter().map(|(report, _)| report);
-        let mut workers = own.chain(others.map(|it| &it.report)).peekable();
+        let mut workers = self.heard(now).peekable();
         workers.peek()?;
         let mut load = Load::default();
         workers.for_each(|it| load.add(it));

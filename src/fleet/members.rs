@@ -76,6 +76,8 @@ pub struct Members {
     /// Since when others are heard.
     pub(super) joined: Option<Instant>,
     pub(super) ignored: BTreeMap<Ignored, u64>,
+    /// Sources of which events wait though not all partitions are taken, and since when.
+    pub(super) short: BTreeMap<String, Instant>,
     /// Ids and last numbers of workers that are gone.
     gone: VecDeque<(String, u64)>,
 }
@@ -94,6 +96,7 @@ impl Members {
             link_since: Timestamp::now(),
             joined: None,
             ignored: BTreeMap::new(),
+            short: BTreeMap::new(),
             gone: VecDeque::new(),
         }
     }
@@ -245,8 +248,14 @@ impl Members {
         if self.joined.is_none() {
             return 0;
         }
-        let others = self.others.values().filter(|it| !self.is_silent(it, now)).count();
-        others + usize::from(self.own.is_some())
+        self.heard(now).count()
+    }
+
+    /// What this worker, and those that are not silent, have said last.
+    pub(super) fn heard(&self, now: Instant) -> impl Iterator<Item = &Report> {
+        let others = self.others.values().filter(move |it| !self.is_silent(it, now));
+        let own = self.own.iter().map(|(report, _)| &**report);
+        own.chain(others.map(|it| &*it.report))
     }
 
     /// Whether this worker hears the others, or why not.

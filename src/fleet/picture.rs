@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::members::{Heard, Link, Members};
-use super::{Books, Fingerprint, Rates, Replaying, Report};
+use super::partitions;
+use super::{Books, Fingerprint, Rates, Replaying, Report, SourcePartitions, SourceReport};
 
 /// Seconds by which clocks may differ without being told: reports are not older than five.
 const CLOCKS_DIFFER: i64 = 10;
@@ -29,6 +30,8 @@ pub struct Picture {
     pub sums: Sums,
     /// Replays of dead letters that are running, of workers' pages and of operators' commands.
     pub replays: Vec<Replaying>,
+    /// Of each source that has some.
+    pub partitions: Vec<SourcePartitions>,
     /// How many workers run which version.
     pub versions: BTreeMap<String, usize>,
     /// Reports that were not believed, by reason.
@@ -142,6 +145,7 @@ impl Members {
             link: self.link_shown(),
             sums: Sums::of(&workers),
             replays: self.replays(&workers, now),
+            partitions: self.partitions(&workers, now),
             workers,
             versions,
             ignored: self.ignored.iter().map(|(why, count)| (why.label(), *count)).collect(),
@@ -154,6 +158,14 @@ impl Members {
         let heard_seconds =
             heard.map_or(0.0, |it| now.saturating_duration_since(it.at).as_secs_f64());
         let other_version = report.version != usual.version;
+        let mut differs_in =
+            usual.configuration.differences(configuration, report.version == usual.of);
+        // Their keys would tell, and numbers that follow the broker differ while it is moved to others.
+        if !configuration.tells("amqp.prefetch") || !usual.configuration.tells("amqp.prefetch") {
+            differs_in.extend(partitions::differences(report, usual.sources));
+        }
+        differs_in.sort_unstable();
+        differs_in.dedup();
         Worker {
             name,
             is_this: heard.is_none(),
@@ -161,7 +173,7 @@ impl Members {
             heard_seconds,
             clock_ahead_seconds: Some(clock).filter(|it| it.abs() > CLOCKS_DIFFER),
             other_version,
-            differs_in: usual.configuration.differences(configuration, report.version == usual.of),
+            differs_in,
             configuration_hash: configuration.hash.clone(),
             oldest_seconds: report.oldest_seconds(),
             report: Arc::clone(report),
@@ -189,8 +201,9 @@ fn name(report: &Report, is_alone: bool) -> String {
 struct Usual<'a> {
     version: &'a str,
     configuration: &'a Fingerprint,
-    /// The version of a worker with that configuration.
+    /// The version of a worker with that configuration, and its sources.
     of: &'a str,
+    sources: &'a [SourceReport],
 }
 
 impl<'a> Usual<'a> {
@@ -204,6 +217,7 @@ impl<'a> Usual<'a> {
             version: version.map_or("", String::as_str),
             configuration: first.map_or(&NONE, |it| it.configuration),
             of: first.map_or("", |it| &it.report.version),
+            sources: first.map_or(&[], |it| &it.report.sources),
         }
     }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::{shorten, within};
-use super::{Fingerprint, Ignored, Rates, ReplayReport};
+use super::{Fingerprint, Ignored, PartitionsReport, Rates, ReplayReport};
 use crate::limits::{
     LONGEST_FLEET_REPORT, LONGEST_OF_FLEET, MOST_COMPARED, MOST_FLEET_HOLDS, MOST_FLEET_SOURCES,
 };
@@ -82,6 +82,9 @@ pub struct SourceReport {
     pub ready: Option<u64>,
     /// Seconds since the oldest delivery in flight came.
     pub oldest_seconds: Option<f64>,
+    /// Its share of the partitions, if the source has some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<PartitionsReport>,
 }
 
 /// A topic, or the service, that is held.
@@ -179,6 +182,7 @@ impl Report {
             source.backlog = within(source.backlog);
             source.ready = source.ready.map(|it| it.min(LARGEST));
             source.oldest_seconds = source.oldest_seconds.map(within);
+            source.partitions = source.partitions.and_then(PartitionsReport::bounded);
         }
         self.holds.truncate(MOST_FLEET_HOLDS);
         for hold in &mut self.holds {

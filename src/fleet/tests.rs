@@ -1,5 +1,6 @@
 //! The merged picture, out of reports that are made up.
 
+mod partitions;
 mod replays;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{Effective, Key, Origin};
+use crate::config::{Config, Effective, Inputs, Key, Origin};
 use crate::limits::{LONGEST_FLEET_REPORT, LONGEST_OF_FLEET, MOST_FLEET_SOURCES, MOST_WORKERS};
 
 fn at(second: i64) -> Timestamp {

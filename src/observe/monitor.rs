@@ -9,7 +9,7 @@ mod state;
 mod tests;
 
 pub use self::shared_depth::SharedDepth;
-pub use self::state::{SeenBroker, SourceObservation, State};
+pub use self::state::{PartitionShare, SeenBroker, SourceObservation, State};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -142,6 +142,7 @@ impl Monitor {
     pub fn is(&self, state: State) {
         if !state.is_connected() {
             self.queue(None);
+            self.has_no_partitions();
         }
         if let State::Disconnected(error) = &state {
             self.recent.note(&self.source, "disconnected", error);

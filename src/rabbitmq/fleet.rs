@@ -3,6 +3,7 @@
 
 pub(in crate::rabbitmq) mod author;
 pub(crate) mod control;
+mod listen;
 mod message;
 mod operator;
 mod session;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
+pub(crate) use self::listen::{LISTENS, listen};
 pub(crate) use self::message::queue_prefix;
 pub(crate) use self::operator::OperatorSession;
 pub(crate) use self::session::FleetSession;

@@ -10,6 +10,7 @@ mod hand_overs;
 mod long;
 mod moving;
 mod topology;
+mod view;
 
 use std::ops::Range;
 

@@ -201,4 +201,34 @@ on_both_brokers! {
         }
         stop_all(stand, [worker]).await;
     }
+
+    async fn the_status_of_the_fleet_shows_who_has_paused_what_and_begins_no_stream(stand: Stand) {
+        let sns = FakeSns::start();
+        let control = format!("{}.fleet.control", stand.id);
+        let status = async |arguments: &[&str]| fleet(&stand, &[&["status"], arguments].concat()).run().await;
+        let pauses = async || {
+            let ended = status(&["--json"]).await;
+            let shown: Value = serde_json::from_str(&ended.stdout).unwrap();
+            assert_eq!(shown["pauses_unknown"], Value::Null, "{}", ended.all());
+            (ended.code, shown["pauses"].clone())
+        };
+        assert_eq!(pauses().await, (Some(1), Value::Array(Vec::new())), "nobody runs, and nothing is paused");
+        assert!(!stand.has_queue(&control).await, "the status declares nothing");
+        let worker = worker_on(&stand, &sns, &[]).await;
+        worker.logged("consuming").await;
+        let before = status(&[]).await;
+        assert!(before.code == Some(0) && !before.stdout.contains("paused"), "{}", before.all());
+        let topic = format!("{}-muc", stand.id);
+        pause(&stand, &["--topic", &topic]).await;
+        let ended = status(&[]).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.all());
+        let line = ended.line(&format!("paused: topic {} until ", stand.topic_arn("muc")));
+        assert!(line.contains(" by ann@") && line.ends_with(": a reason"), "{line}");
+        let (_, shown) = pauses().await;
+        let listed = Value::Array(self::pauses(&stand).await);
+        assert_eq!((&shown, shown[0]["reason"].as_str()), (&listed, Some("a reason")));
+        resume(&stand, &["--topic", &topic]).await;
+        assert_eq!(pauses().await, (Some(0), Value::Array(Vec::new())));
+        stop_all(stand, [worker]).await;
+    }
 }

@@ -145,7 +145,8 @@ fn print(line: &str) {
     print_line(&printable(line, false));
 }
 
-fn line(pause: &Pause) -> String {
+/// What is paused, by whom, since when, until when, and why.
+pub(super) fn line(pause: &Pause) -> String {
     let Pause { target, by, reason, since, until } = pause;
     let since = Timestamp::from_second(since.as_second()).unwrap_or(*since);
     format!("{target} until {until}, since {since} by {by}: {reason}")

@@ -3,9 +3,12 @@
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join;
 use jiff::Timestamp;
-use tokio::time::{sleep, sleep_until, timeout};
+use serde::Serialize;
+use tokio::time::{sleep, timeout};
 
+use super::paused::{Paused, PausesSeen};
 use super::table;
 use crate::cli::ExitStatus;
 use crate::cli::arguments::StatusArguments;
@@ -15,14 +18,8 @@ use crate::dead_letters::Stop;
 use crate::fleet::{Link, Members, Picture};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::fleet::FleetSession;
+use crate::rabbitmq::fleet::{FleetSession, LISTENS, listen};
 use crate::text::printable;
-
-/// For each worker to be heard at least once, if all report each second.
-const LISTENS: Duration = Duration::from_secs(2);
-
-/// For a report that is on its way.
-const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 /// For the goodbye to the broker.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -80,44 +77,42 @@ async fn watch(
     let mut session = FleetSession::open(broker, &config.fleet, "fleet status").await?;
     let mut members = Members::new(&config.fleet.name);
     members.set_link(Link::Joined, Instant::now());
+    let mut control = PausesSeen::new(broker, &config.fleet);
     loop {
-        listen(&mut session, &mut members).await?;
+        tokio::select! {
+            heard = listen(&mut session, &mut members) => heard?,
+            () = control.keep() => {}
+        }
+        let paused = control.shown(Timestamp::now()).await;
         let picture = members.picture(Instant::now());
-        print(&picture, arguments, config);
+        print(&Shown { picture: &picture, paused }, arguments, config);
         if !arguments.watch {
             // What was printed is true, whether the broker hears the goodbye or not.
-            let _ = timeout(GOODBYE, session.close()).await;
+            let _ = timeout(GOODBYE, join(session.close(), control.close())).await;
             let is_anybody = !picture.workers.is_empty();
             return Ok(if is_anybody { ExitStatus::Done } else { ExitStatus::Failed });
         }
     }
 }
 
-/// Hears workers for two seconds, or for as long as the rarest of them pauses.
-async fn listen(session: &mut FleetSession, members: &mut Members) -> Result<(), SourceError> {
-    let began = tokio::time::Instant::now();
-    loop {
-        let until = began + LISTENS.max(members.longest_pause() + ON_ITS_WAY);
-        tokio::select! {
-            heard = session.next() => match heard {
-                // It is counted.
-                Some(report) => _ = members.hear(report, Instant::now(), Timestamp::now()),
-                None => return Err(session.why_it_ended()),
-            },
-            () = sleep_until(until) => {
-                members.forget(Instant::now());
-                return Ok(());
-            }
-        }
-    }
+/// The workers, and what is paused.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    picture: &'a Picture,
+    #[serde(flatten)]
+    paused: Paused,
 }
 
-fn print(picture: &Picture, arguments: StatusArguments, config: &Config) {
+fn print(shown: &Shown<'_>, arguments: StatusArguments, config: &Config) {
     if arguments.json {
-        return print_json(picture);
+        return print_json(shown);
     }
+    let Shown { picture, paused } = shown;
+    let paused = paused.lines();
     if picture.workers.is_empty() {
-        table::replays(picture).for_each(|it| print_line(&printable(&it, false)));
+        let lines = table::replays(picture).chain(paused);
+        lines.for_each(|it| print_line(&printable(&it, false)));
         let ignored: u64 = picture.ignored.values().sum();
         let why = if ignored == 0 {
             "check that they run, with the same fleet.name and virtual host, and with fleet.view = true".to_owned()
@@ -131,7 +126,7 @@ fn print(picture: &Picture, arguments: StatusArguments, config: &Config) {
     if is_screen {
         print_raw(CLEAR);
     }
-    print_line(&printable(&table::of(picture), true));
+    print_line(&printable(&table::of(picture, &paused), true));
     if arguments.watch && !is_screen {
         print_line("");
     }

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::fleet::{Picture, Worker};
+use crate::fleet::{Picture, SourcePartitions, Worker};
 use crate::text::counted;
 
+/// The title of a column that is there only if a source has partitions.
+const PARTITIONS: &str = "partitions";
+
 /// Titles of the columns; those of numbers begin with a blank.
-const TITLES: [&str; 9] = [
+const TITLES: [&str; 10] = [
     "worker",
     "version",
     "state",
@@ -15,14 +18,15 @@ const TITLES: [&str; 9] = [
     " in flight",
     " backlog",
     " oldest",
+    PARTITIONS,
     "differs in",
 ];
 
 /// Characters of a name that a column shows.
 const WIDEST: usize = 40;
 
-/// The workers, a line for each, with what is held, and the sums.
-pub(super) fn of(picture: &Picture) -> String {
+/// The workers, a line for each, with what is held, what is `paused`, and the sums.
+pub(super) fn of(picture: &Picture, paused: &[String]) -> String {
     let mut lines = rows(&picture.workers);
     for worker in &picture.workers {
         for hold in &worker.report.holds {
@@ -36,7 +40,9 @@ pub(super) fn of(picture: &Picture) -> String {
             ));
         }
     }
+    lines.extend_from_slice(paused);
     lines.extend(replays(picture));
+    lines.extend(picture.partitions.iter().map(SourcePartitions::words));
     let (sums, books) = (&picture.sums, &picture.sums.books);
     let silent =
         if sums.silent > 0 { format!(", {} of them silent", sums.silent) } else { String::new() };
@@ -93,8 +99,11 @@ fn rows(workers: &[Worker]) -> Vec<String> {
         rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
     };
     let widths: Vec<_> = (0..TITLES.len()).map(width).collect();
-    let line = |row: &[String; 9]| {
-        let cells = row.iter().zip(&widths).zip(TITLES).map(|((cell, width), title)| {
+    let has_partitions = workers.iter().any(|it| !partitions(it).is_empty());
+    let line = |row: &[String; 10]| {
+        let columns = row.iter().zip(&widths).zip(TITLES);
+        let shown = columns.filter(|(_, title)| has_partitions || *title != PARTITIONS);
+        let cells = shown.map(|((cell, width), title)| {
             if title.starts_with(' ') {
                 format!("{cell:>width$}")
             } else {
@@ -106,7 +115,7 @@ fn rows(workers: &[Worker]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-fn row(worker: &Worker) -> [String; 9] {
+fn row(worker: &Worker) -> [String; 10] {
     let report = &worker.report;
     let state = if worker.is_silent {
         format!("silent for {:.0} s", worker.heard_seconds)
@@ -123,8 +132,23 @@ fn row(worker: &Worker) -> [String; 9] {
         report.books.in_flight.to_string(),
         format!("{backlog:.0}"),
         worker.oldest_seconds.map_or_else(|| "-".to_owned(), |it| format!("{it:.0} s")),
+        partitions(worker),
         differences(worker),
     ]
+}
+
+/// `4 of 40`, or, of several sources that have some, `chats 4 of 40, rooms 2 of 8`.
+fn partitions(worker: &Worker) -> String {
+    let sources = &worker.report.sources;
+    let shares: Vec<_> =
+        sources.iter().filter_map(|it| Some((&it.name, it.partitions?.words()))).collect();
+    match &shares[..] {
+        [(_, share)] => share.clone(),
+        many => {
+            let named: Vec<_> = many.iter().map(|(name, it)| format!("{name} {it}")).collect();
+            named.join(", ")
+        }
+    }
 }
 
 fn differences(worker: &Worker) -> String {
@@ -142,5 +166,61 @@ fn short(text: &str) -> String {
     match text.char_indices().nth(WIDEST) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::fleet::{Link, Members, PartitionsReport, Report, SourceReport};
+
+    /// As it is printed.
+    fn printed(partitions: [Option<PartitionsReport>; 2], paused: &[String]) -> String {
+        let now = Instant::now();
+        let mut members = Members::new("chat");
+        members.set_link(Link::Joined, now);
+        for (partitions, number) in partitions.into_iter().zip(0..) {
+            let name = "events".to_owned();
+            let source = SourceReport { name, partitions, ..SourceReport::default() };
+            let report = Report {
+                id: format!("{number:016x}"),
+                sequence: 1,
+                host: format!("pod-{number}"),
+                version: "1.0.0".to_owned(),
+                state: "ready".to_owned(),
+                sources: vec![source],
+                ..Report::default()
+            };
+            members.hear(Ok((report, false)), now, Timestamp::UNIX_EPOCH).unwrap();
+        }
+        of(&members.picture(now), paused)
+    }
+
+    #[test]
+    fn partitions_have_a_column_and_a_line_of_their_own_and_pauses_are_told() {
+        let share = |active| PartitionsReport { active, of: 40, bound: Some(20), prefetch: 37 };
+        let paused = ["paused: everything".to_owned()];
+        let printed = printed([Some(share(18)), Some(share(22))], &paused);
+        let wanted = "\
+worker  version  state  in/s  out/s  in flight  backlog  oldest  partitions           differs in
+pod-0   1.0.0    ready   0.0    0.0          0        0       -  18 of 40             -
+pod-1   1.0.0    ready   0.0    0.0          0        0       -  22 of 40 (share 20)  -
+paused: everything
+source events: events come from 40 of 40 partitions; more than its share has pod-1
+2 workers of the fleet `chat`; in 0.0/s, out 0.0/s, dead-lettered 0.0/s; backlog 0
+received 0 = published 0 + skipped 0 + dead-lettered 0 + handed back 0 + in flight 0";
+        assert_eq!(printed, wanted, "\n{printed}");
+    }
+
+    #[test]
+    fn without_partitions_there_is_no_column_for_them() {
+        let printed = printed([None, None], &[]);
+        let titles = "worker  version  state  in/s  out/s  in flight  backlog  oldest  differs in";
+        assert_eq!(printed.lines().next(), Some(titles), "{printed}");
+        assert_eq!(printed.lines().count(), 5, "{printed}");
     }
 }

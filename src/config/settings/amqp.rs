@@ -65,6 +65,12 @@ impl Amqp {
         let share = self.max_in_flight_bytes / self.sources.len().max(1) as u64;
         share.max(LEAST_IN_FLIGHT_BYTES.unsigned_abs())
     }
+
+    /// Unacknowledged deliveries of each partition that the worker may hold.
+    #[must_use]
+    pub fn prefetch_of_each(&self, partitions: Partitioning<'_>) -> u16 {
+        (self.prefetch / partitions.count.max(1)).max(1)
+    }
 }
 
 /// PEM files for TLS. They are read for every connection, since they may have been renewed.

@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use super::{Monitor, State};
+use super::{Monitor, PartitionShare, State};
 use crate::observe::metrics::Metrics;
 
 impl Monitor {
@@ -41,10 +41,18 @@ impl Monitor {
         if is_standby { 0.0 } else { f64::from(ready) / f64::from(consumers.max(1)) }
     }
 
-    /// This worker gets events from so many partitions, with this prefetch each.
-    pub fn partitions(&self, active: u16, prefetch: u16) {
-        self.metrics.partitions.with_label_values(&[&*self.source]).set(active.into());
-        self.prefetch.set(active.saturating_mul(prefetch));
+    /// This worker's share of the partitions.
+    pub fn partitions(&self, share: PartitionShare) {
+        self.metrics.partitions.with_label_values(&[&*self.source]).set(share.active.into());
+        self.prefetch.set(share.active.saturating_mul(share.prefetch));
+        self.seen.borrow_mut().partitions = Some(share);
+    }
+
+    /// Without a consumer, this worker gets events from no partition.
+    pub(super) fn has_no_partitions(&self) {
+        if self.seen.borrow_mut().partitions.take().is_some() {
+            self.metrics.partitions.with_label_values(&[&*self.source]).set(0);
+        }
     }
 
     /// The broker may say nothing of the queue.

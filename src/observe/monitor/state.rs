@@ -62,6 +62,19 @@ pub struct SeenBroker {
     pub caveats: Vec<String>,
 }
 
+/// A worker's share of a source's partitions, as it sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartitionShare {
+    /// Partitions from which it got events lately, or has some in flight.
+    pub active: u16,
+    /// All partitions, of which there may be fewer than are configured.
+    pub of: u16,
+    /// From so many it may have events, by the number of workers.
+    pub bound: u16,
+    /// Unacknowledged deliveries of each that it may hold.
+    pub prefetch: u16,
+}
+
 /// The state of a source, and since when.
 #[derive(Debug, Clone)]
 pub struct SourceObservation {
@@ -75,6 +88,8 @@ pub struct SourceObservation {
     pub broker: Option<Arc<SeenBroker>>,
     /// When the oldest of its deliveries in flight came, to the second.
     pub oldest: Option<Instant>,
+    /// Its share of the partitions; `None`: it has none, or nothing is known yet.
+    pub partitions: Option<PartitionShare>,
 }
 
 impl SourceObservation {
@@ -87,6 +102,7 @@ impl SourceObservation {
             since: Timestamp::now(),
             broker: None,
             oldest: None,
+            partitions: None,
         }
     }
 }

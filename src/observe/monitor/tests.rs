@@ -20,6 +20,29 @@ fn the_backlog_counts_what_was_delivered_and_not_taken_yet() {
     assert!((backlog() - 8.0).abs() < f64::EPSILON, "a half of six, and five that came");
 }
 
+#[test]
+fn a_source_that_is_not_connected_has_none_of_its_partitions() {
+    let metrics = Arc::new(Metrics::new());
+    let (monitor, other) = (Monitor::new("s", Arc::clone(&metrics)), Monitor::new("t", metrics));
+    let partitions = |monitor: &Monitor| {
+        let gathered = monitor.metrics().render().unwrap();
+        let line = gathered.lines().find(|it| it.contains("partitions{source=\"s\"}"));
+        line.map(|it| it.rsplit(' ').next().unwrap_or_default().to_owned())
+    };
+    assert_eq!(partitions(&monitor), None);
+    let share = PartitionShare { active: 4, of: 9, bound: 5, prefetch: 10 };
+    monitor.is(State::Consuming);
+    monitor.partitions(share);
+    assert_eq!(
+        (monitor.seen().partitions, partitions(&monitor).as_deref()),
+        (Some(share), Some("4"))
+    );
+    for monitor in [&monitor, &other] {
+        monitor.is(State::Disconnected(SourceError::Failed("gone".to_owned())));
+    }
+    assert_eq!((monitor.seen().partitions, partitions(&monitor).as_deref()), (None, Some("0")));
+}
+
 fn sharing(names: [&str; 2]) -> (Arc<Metrics>, [Monitor; 2]) {
     let (metrics, shared) = (Arc::new(Metrics::new()), Rc::<SharedDepth>::default());
     let monitors =

@@ -8,6 +8,7 @@
 mod follow;
 mod history;
 mod message;
+mod reader;
 
 pub(crate) use self::follow::ControlFollower;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
@@ -15,6 +16,7 @@ use lapin::types::FieldTable;
 use lapin::{Channel, ExchangeKind};
 
 use self::history::History;
+pub(crate) use self::reader::PauseReader;
 use crate::config::Fleet;
 use crate::fleet::pauses::{Command, PausedTargets};
 use crate::limits::{KEEP_COMMAND_BYTES, KEEP_COMMANDS};

@@ -15,6 +15,7 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::explain;
 use crate::rabbitmq::connection::{Broker, bounded};
+use crate::rabbitmq::topology::find_exchange;
 
 /// Reports that may wait in the queue of a worker that does not take them. They expire, too.
 const MOST_WAITING: i32 = 1000;
@@ -49,6 +50,35 @@ impl FleetSession {
         purpose: &str,
     ) -> Result<Self, SourceError> {
         let connection = broker.connect(purpose).await?;
+        Self::on(connection, broker, fleet).await
+    }
+
+    /// The same, unless no worker of the fleet is there, and so no exchange: then nothing is declared.
+    ///
+    /// # Errors
+    ///
+    /// Above all that the user may not.
+    pub(crate) async fn open_if_there(
+        broker: &Broker,
+        fleet: &Fleet,
+        purpose: &str,
+    ) -> Result<Option<Self>, SourceError> {
+        let connection = broker.connect(purpose).await?;
+        match find_exchange(&connection.channel().await?, &fleet.exchange()).await {
+            Ok(()) => Self::on(connection, broker, fleet).await.map(Some),
+            Err(SourceError::NotFound(_)) => {
+                connection.close().await;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn on(
+        connection: BrokerConnection,
+        broker: &Broker,
+        fleet: &Fleet,
+    ) -> Result<Self, SourceError> {
         connection.bytes().limit_to(MOST_BYTES);
         let amqp = broker.config().clone();
         let user = broker.last_uri().and_then(crate::config::AmqpUri::user);

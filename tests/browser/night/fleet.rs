@@ -11,6 +11,9 @@ use super::{DESK, PHONE, is_accessible, open};
 use crate::chromium::Browser;
 use crate::support::{ADMIN, Admin, Stand, Worker, wait_for};
 
+/// This one has more than its share of the partitions.
+const GREEDY: usize = 6;
+
 /// Of this one, nothing is heard after a while.
 const SILENT: usize = 4;
 
@@ -44,6 +47,10 @@ fn made_up(template: &Value, number: usize, sequence: usize) -> Value {
     let books = json!({"received": 1000, "published": 900, "skipped": 50, "dead_lettered": 10, "handed_back": 30, "in_flight": 10});
     set("books", books);
     set("rates", json!({"received": 100.5, "published": 99.0, "dead_lettered": 0.5}));
+    let active = if number == GREEDY { 5 } else { 4 };
+    report["sources"][0]["partitions"] =
+        json!({"active": active, "of": 40, "bound": 4, "prefetch": 112});
+    let mut set = |name: &str, value: Value| report[name] = value;
     match number {
         1 => {
             let hold = json!({"topic": "arn:aws:sns:us-east-1:123456789012:rooms", "since": now(), "waiting": 12, "error": "NotFound"});
@@ -99,12 +106,15 @@ async fn look(browser: &Browser, admin: &Admin) {
         ("event-pusher-2", json!(["sns.region"])),
         ("event-pusher-3", json!(["version", "0.0.9"])),
         ("event-pusher-5", json!(["service held"])),
+        ("event-pusher-6", json!(["5 of 40 (share 4)"])),
     ] {
         let row =
             rows.iter().find(|it| it[0] == host).unwrap_or_else(|| panic!("{host}: {rows:?}"));
         assert_eq!(row[1], wanted, "{host}");
     }
     browser.shows("fleet-workers", |it| it.contains("1 topic held")).await;
+    let shared = "Source events: events come from 37 of 40 partitions. More than its share has event-pusher-6.";
+    browser.shows("fleet-partitions", |it| it == shared).await;
     browser.shows("fleet-holds", |it| it.contains("123456789012:rooms") && it.contains("12")).await;
     browser.click_on("#fleet summary").await;
     let open = browser.script("return document.querySelector('#fleet details').open").await;
@@ -142,6 +152,7 @@ async fn a_fleet_of_ten_is_seen_with_what_differs_in_red_and_a_worker_alone_is_o
         .shows("fleet-word", |it| it.starts_with("This worker is the only one of the fleet"))
         .await;
     assert_eq!(browser.text("fleet-box").await, "");
+    assert_eq!(browser.text("fleet-partitions").await, "", "no source has any");
     let template = template(&stand).await;
     tokio::select! {
         () = say(&stand, &template) => {}

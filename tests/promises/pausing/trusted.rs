@@ -88,6 +88,10 @@ on_both_own_brokers! {
             broker.permit_only(&stand.id, patterns).await;
             let checked = check().await;
             assert_eq!(checked.code, Some(0), "{}", checked.all());
+            // The status of the fleet needs the last of them.
+            let status = fleet(&stand, &["status"]).with("AMQP__URI", &uri).run().await;
+            assert_eq!(status.stdout.contains("what is paused can't be seen: "), word == "read", "{}", status.all());
+            assert_eq!(status.code, Some(1), "no worker runs: {}", status.all());
             let line = checked.line("which pausing needs");
             assert!(line.contains(&format!("lacks {word} on")) && line.contains(&format!("`^{control}$`")), "{line}");
             let advised: Vec<_> = checked.line("rabbitmqctl set_permissions").split('\'').collect();

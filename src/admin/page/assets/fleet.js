@@ -1,11 +1,13 @@
 // The workers of the fleet: a row for each, what differs, and the sums.
 
-import { $, clock, count, decimal, plural, rate, rows, say, seconds, sentence, span } from "/dom.js";
+import { $, clock, count, decimal, element, plural, rate, rows, say, seconds, sentence, span } from "/dom.js";
 
 const LEVELS = { ready: "good", starting: "attention", stopping: "attention", connecting: "attention" };
 const SOURCES = { consuming: "good", standby: "good", connecting: "attention", no_topic: "attention" };
 // Rows of sources and of holds, beyond which only /api/status has more.
 const MOST_SOURCES = 1000;
+// Workers that a line names; the table has all.
+const NAMED = 3;
 const LINKS = {
   joining: "This worker is joining its fleet.",
   forbidden: "This worker can't see the others of its fleet, since the broker's user lacks permissions, which check names.",
@@ -23,6 +25,7 @@ export function show({ fleet, at }) {
   const ignored = Object.entries(fleet.ignored).map(([why, times]) => `${why.replaceAll("_", " ")} ${count(times)}`);
   const doubts = ignored.length ? `Reports that were not believed: ${ignored.join(", ")}.` : "";
   say("fleet-word", [word(fleet), ...hears, doubts].filter((it) => it).join(" "));
+  partitions(fleet.partitions);
   rows($("fleet-replays"), fleet.replays.map((it) => replayRow(it, at)));
   $("fleet-replays-box").hidden = fleet.replays.length === 0;
   $("fleet-box").hidden = alone;
@@ -35,6 +38,35 @@ export function show({ fleet, at }) {
   say("fleet-sums", `All together: in ${rate(sums.rates.received)}/s, out ${rate(sums.rates.published)}/s, dead-lettered ${rate(sums.rates.dead_lettered)}/s; backlog ${count(sums.backlog)}; oldest in flight ${seconds(sums.oldest_seconds)}.`);
   const { books } = sums;
   say("fleet-balance", `Received ${count(books.received)} = published ${count(books.published)} + skipped ${count(books.skipped)} + dead-lettered ${count(books.dead_lettered)} + handed back ${count(books.handed_back)} + in flight ${count(books.in_flight)}${sums.unaccounted === 0 ? "." : `; ${plural(Math.abs(sums.unaccounted), "event")} moved while the numbers were read.`}`);
+}
+
+// A line for each source that has some. What is amiss is said, and in red.
+function partitions(sources) {
+  const list = $("fleet-partitions");
+  list.hidden = sources.length === 0;
+  $("fleet").classList.toggle("without-partitions", sources.length === 0);
+  while (list.children.length > sources.length) list.lastChild.remove();
+  sources.forEach((it, at) => {
+    const line = list.children[at] ?? list.appendChild(element("li", {}, element("span"), element("span", { class: "wrong" })));
+    const rest = it.of - it.active;
+    const short = it.short_seconds === null ? "" : ` For ${span(it.short_seconds)} events wait all the same: nobody consumes the other ${count(rest)}, or too many events have one key.`;
+    const beyond = it.beyond.length ? ` More than its share ${it.beyond.length === 1 ? "has" : "have"} ${it.beyond.slice(0, NAMED).join(", ")}${it.beyond.length > NAMED ? `, ${count(it.beyond.length - NAMED)} more` : ""}.` : "";
+    say(line.children[0], `Source ${it.source}: events come from ${count(it.active)} of ${count(it.of)} partitions.`);
+    say(line.children[1], short + beyond);
+  });
+}
+
+// 4 of 40
+function share({ active, of, bound }) {
+  const exceeds = bound !== null && active > bound;
+  return `${count(active)} of ${count(of)}${exceeds ? ` (share ${count(bound)})` : ""}`;
+}
+
+function shares({ sources }) {
+  const some = sources.filter((it) => it.partitions);
+  const text = some.map((it) => (some.length === 1 ? share(it.partitions) : `${it.name} ${share(it.partitions)}`)).join(", ");
+  const exceeds = some.some(({ partitions: { active, bound } }) => bound !== null && active > bound);
+  return { text: text || "–", class: exceeds ? "wrong" : "" };
 }
 
 function word({ name, link, workers, sums, versions }) {
@@ -50,7 +82,7 @@ function row(it, at) {
     { text: `${it.name}${it.is_this ? " (this one)" : ""}`, title: it.id },
     it.is_silent ? { text: `silent for ${span(it.heard_seconds)}`, class: "pill bad" }
       : state(it),
-    { text: wrong || "–", class: wrong ? "wrong" : "" },
+    shares(it), { text: wrong || "–", class: wrong ? "wrong" : "" },
     { text: it.version, class: it.other_version ? "wrong" : "" },
     span((Date.parse(at) - Date.parse(it.started)) / 1000),
     rate(it.rates.received), rate(it.rates.published), count(it.books.in_flight),
@@ -68,6 +100,7 @@ function state({ state: name, holds }) {
 function sourceRow(worker, it, at) {
   return [
     `${worker.name}, ${it.name}`, { text: it.state.replaceAll("_", " "), class: `pill ${SOURCES[it.state] ?? "bad"}` },
+    it.partitions ? share(it.partitions) : "–",
     it.since ? span((Date.parse(at) - Date.parse(it.since)) / 1000) : "–", rate(it.rates.received), rate(it.rates.published),
     rate(it.rates.dead_lettered), count(it.in_flight), count(it.backlog), seconds(it.oldest_seconds),
   ];

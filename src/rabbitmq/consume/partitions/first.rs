@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::balance::Balance;
 use super::{Opened, Partitions};
 use crate::config;
-use crate::observe::monitor::Monitor;
+use crate::observe::monitor::{Monitor, PartitionShare};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::on_channel;
@@ -183,13 +183,16 @@ pub(in crate::rabbitmq::consume) async fn balance(
         };
         let views = views();
         let active = views.iter().filter(|it| it.is_active).count();
-        if let Some(monitor) = &monitor {
-            let active = u16::try_from(active).unwrap_or(u16::MAX);
-            monitor.partitions(active, generation.prefetch);
-        }
         let before = balance.workers();
-        if balance.count(workers) {
-            let bound = balance.bound(views.len());
+        let is_news = balance.count(workers);
+        let bound = balance.bound(views.len());
+        if let Some(monitor) = &monitor {
+            let numbers = [active, views.len(), bound];
+            let [active, of, bound] = numbers.map(|it| u16::try_from(it).unwrap_or(u16::MAX));
+            let prefetch = generation.prefetch;
+            monitor.partitions(PartitionShare { active, of, bound, prefetch });
+        }
+        if is_news {
             tracing::info!(
                 event = "partitions_workers",
                 queue = names.marker,

@@ -52,14 +52,37 @@ pub(super) struct StreamConsumer {
 }
 
 impl History {
-    /// Reads all, telling why a message is ignored.
+    /// Reads all, telling why a message is ignored. An empty stream is begun.
     pub(super) async fn read(
+        connection: &BrokerConnection,
+        broker: &Broker,
+        fleet: &Fleet,
+        ignored: impl FnMut(Ignored),
+    ) -> Result<Self, SourceError> {
+        let last = match last_offset(connection, fleet).await? {
+            Some(last) => last,
+            None => first_offset(connection, broker, fleet).await?,
+        };
+        Self::up_to(last, connection, broker, fleet, ignored).await
+    }
+
+    /// The same without a change: an empty stream stays empty.
+    pub(super) async fn look(
+        connection: &BrokerConnection,
+        broker: &Broker,
+        fleet: &Fleet,
+    ) -> Result<Self, SourceError> {
+        let last = last_offset(connection, fleet).await?.flatten();
+        Self::up_to(last, connection, broker, fleet, drop).await
+    }
+
+    async fn up_to(
+        last: Option<i64>,
         connection: &BrokerConnection,
         broker: &Broker,
         fleet: &Fleet,
         mut ignored: impl FnMut(Ignored),
     ) -> Result<Self, SourceError> {
-        let last = last_offset(connection, broker, fleet).await?;
         let mut stream = StreamConsumer::open(connection, fleet, "first").await?;
         let mut targets = PausedTargets::default();
         // A fixed time, however much still comes: that is new, and followed.
@@ -129,16 +152,25 @@ impl StreamConsumer {
     }
 }
 
-/// The place of the last message, or of one that was written together with it; `None`: there is none.
+/// The place of the last message, or of one that was written together with it; `None`: most likely there is none.
 async fn last_offset(
+    connection: &BrokerConnection,
+    fleet: &Fleet,
+) -> Result<Option<Option<i64>>, SourceError> {
+    let mut end = StreamConsumer::open(connection, fleet, "last").await?;
+    match timeout(EMPTY_AFTER, end.next()).await {
+        Ok(last) => Ok(Some(message::offset(&last?))),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The place of the first message, which is written into an empty stream; `None`: it stays empty.
+async fn first_offset(
     connection: &BrokerConnection,
     broker: &Broker,
     fleet: &Fleet,
 ) -> Result<Option<i64>, SourceError> {
     let mut end = StreamConsumer::open(connection, fleet, "last").await?;
-    if let Ok(last) = timeout(EMPTY_AFTER, end.next()).await {
-        return Ok(message::offset(&last?));
-    }
     // Who may not write can't begin it either, and there is nothing to be read.
     begin(broker, fleet).await;
     match timeout(BEGINS_WITHIN, end.next()).await {
