@@ -74,7 +74,7 @@ impl<P: Publish + 'static> Wiring<P> {
                 Some(keys) => not_consumed.push(without_topic(source, &keys)),
             }
         }
-        let pauses = Rc::clone(self.publisher.pauses());
+        let (pauses, publisher) = (Rc::clone(self.publisher.pauses()), Rc::clone(&self.publisher));
         let status_publisher = StatusPublisher {
             monitors: monitors_of(&workers),
             not_consumed,
@@ -92,6 +92,7 @@ impl<P: Publish + 'static> Wiring<P> {
             _ = self.incidents.announce() => {}
             () = status_publisher.run() => {}
             () = pauses.end_in_time() => {}
+            () = publisher.ask_for_abandoned() => {}
         }
         self.incidents.rest(Instant::now()).iter().for_each(Announcement::log);
     }

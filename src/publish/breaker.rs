@@ -121,6 +121,11 @@ impl CircuitBreaker {
         (self.circuit.clone(), self.answers.get())
     }
 
+    /// What it is of.
+    pub(super) const fn circuit(&self) -> &Circuit {
+        &self.circuit
+    }
+
     /// The topic to ask for, while it is open.
     pub(super) fn topic(&self) -> Option<TopicArn> {
         let State::Open(Opened { topic, .. }) = &*self.state.borrow() else { return None };

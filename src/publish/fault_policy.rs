@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::sleep;
 
@@ -25,6 +26,9 @@ use crate::route::Notification;
 
 /// Between two looks at an event that must not leave since its broker is silent.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// What is held and has no event for so long has been left by those that met the outage.
+const ABANDONED_AFTER: Duration = Duration::from_secs(5);
 
 /// Publishes with a circuit breaker for each topic and one for the service.
 #[derive(Debug)]
@@ -210,10 +214,43 @@ impl<P: Attempt> FaultPolicy<Retry<P>> {
                 continue;
             }
             let Some(topic) = breaker.topic() else { return };
-            match self.retry.find_topic(&topic).await {
-                Err(fault) if says_still_open(circuit, &fault) => permit.failed(&fault, &topic),
-                Ok(()) | Err(_) => breaker.half_open(),
+            self.ask(&topic, &permit).await;
+        }
+    }
+
+    /// Asks for what is held and has no event here, again and again: those that met the outage went to another worker, as with a partition
+    /// that is handed over, and without an event to try it by it would be held for ever.
+    pub async fn ask_for_abandoned(&self) {
+        let mut before = Vec::new();
+        loop {
+            sleep(ABANDONED_AFTER).await;
+            let now = self.abandoned();
+            for breaker in now.iter().filter(|it| before.iter().any(|other| Rc::ptr_eq(it, other)))
+            {
+                // Not before its next probe is due.
+                let Some(permit) = breaker.acquire().now_or_never() else { continue };
+                if let Some(topic) = breaker.topic().filter(|it| !self.pauses().pauses_topic(it)) {
+                    self.ask(&topic, &permit).await;
+                }
             }
+            before = now;
+        }
+    }
+
+    /// What is held, with no event that waits for it.
+    fn abandoned(&self) -> Vec<Rc<CircuitBreaker>> {
+        let topics = self.topics.borrow();
+        let all = std::iter::once(&self.service).chain(topics.values());
+        all.filter(|it| it.is_open() && it.waiting() == 0).map(Rc::clone).collect()
+    }
+
+    /// Asks whether a circuit may close.
+    async fn ask(&self, topic: &TopicArn, permit: &Permit<'_>) {
+        match self.retry.find_topic(topic).await {
+            Err(fault) if says_still_open(permit.breaker.circuit(), &fault) => {
+                permit.failed(&fault, topic);
+            }
+            Ok(()) | Err(_) => permit.breaker.half_open(),
         }
     }
 

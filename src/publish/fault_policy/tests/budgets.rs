@@ -248,6 +248,32 @@ async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
         .await;
 }
 
+/// As where another worker got the partition.
+#[tokio::test(start_paused = true)]
+async fn what_is_held_and_was_left_by_its_events_is_asked_for_and_is_back_when_it_is() {
+    LocalSet::new()
+        .run_until(async {
+            for topic in ["gone", "t"] {
+                let case = Case::new(true);
+                case.world.credentials_expired.set(topic == "t");
+                let event = case.spawn(topic);
+                sleep(Duration::from_secs(1)).await;
+                event.abort();
+                let requests = case.world.requests.get();
+                let asking = case.policy.ask_for_abandoned();
+                timeout(HOUR, asking).await.expect_err("it never ends");
+                assert_eq!(case.policy.open_circuits().len(), 1, "it is held still");
+                case.world.credentials_expired.set(false);
+                case.world.topic_gone.set(false);
+                let asking = case.policy.ask_for_abandoned();
+                timeout(LONGEST_PAUSE * 2, asking).await.expect_err("it never ends");
+                assert!(case.policy.open_circuits().is_empty(), "{topic}");
+                assert_eq!(case.world.requests.get(), requests, "nothing was published");
+            }
+        })
+        .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_may_not_ask_for_the_topic_tries_with_events_again() {
     LocalSet::new()

@@ -40,13 +40,11 @@ pub(in crate::rabbitmq) async fn begin_turn(
 
 /// Another connection may read. If that fails, it may when this one is closed.
 pub(in crate::rabbitmq) async fn end_turn(connection: &BrokerConnection, turn: &str) {
-    let ended = on_channel(connection, async |channel: &Channel| {
+    let _ = on_channel(connection, async |channel: &Channel| {
         let deleted = channel.queue_delete(turn.into(), QueueDeleteOptions::default());
         bounded(&format!("queue `{turn}`"), deleted).await.map(drop)
-    });
-    if let Err(error) = ended.await {
-        tracing::debug!(event = "turn_not_ended", %error, "a queue is kept until its connection ends");
-    }
+    })
+    .await;
 }
 
 /// Declares it. It is there only where there was such an event.
