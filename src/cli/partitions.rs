@@ -33,7 +33,7 @@ pub(crate) async fn run(
                 done = move_to(arguments, config, &broker) => done,
                 () = stopped(stop) => Err((
                     ExitStatus::Failed,
-                    "ended before the move was: events that come wait in the new partitions until it is run again".to_owned(),
+                    "ended before the move was: if it had begun, events that come wait in the new partitions until it is run again".to_owned(),
                 )),
             }
         }
@@ -132,8 +132,10 @@ async fn move_to(
             if late == 1 { "was" } else { "were" }
         )),
         Err(error) => {
-            let again = "run the command again: it goes on where it was";
-            return Err((ExitStatus::Failed, format!("{error}; {again}")));
+            let has_begun = told.is_some_and(|(step, _)| step != Step::Declare);
+            let again =
+                if has_begun { "; run the command again: it goes on where it was" } else { "" };
+            return Err((ExitStatus::Failed, format!("{error}{again}")));
         }
     }
     Ok(())
@@ -145,7 +147,10 @@ fn line(progress: &Progress) -> String {
         Step::Declare => "declaring the new partitions".to_owned(),
         Step::Divert => "binding the new partitions, and unbinding the former ones".to_owned(),
         Step::Switch => "all that was in the former partitions is published; the workers begin with the new ones".to_owned(),
-        Step::CleanUp => "deleting the former partitions".to_owned(),
+        Step::CleanUp => match &open[..] {
+            [] => "deleting the former partitions".to_owned(),
+            some => format!("waiting for who still holds events of `{}`", some.join("`, `")),
+        },
         Step::Drain => {
             let rest = match &open[..] {
                 [] => String::new(),

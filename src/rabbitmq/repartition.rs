@@ -15,8 +15,11 @@ mod leftovers;
 pub(in crate::rabbitmq) mod message;
 mod watch;
 
+use std::time::Duration;
+
 use lapin::Channel;
 use lapin::options::QueueDeleteOptions;
+use tokio::time::{Instant, sleep};
 
 use self::drain::Drain;
 pub(crate) use self::watch::{Progress, Step};
@@ -27,11 +30,15 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, bounded, on_channel};
 use crate::rabbitmq::topology::partitions::marker::{self, Marked, marker_of};
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, undivert};
+use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, turns, undivert};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// How the connections show on RabbitMQ's side.
 const PURPOSE: &str = "moves partitions";
+
+/// For one who moved before to be gone.
+const TURN_WITHIN: Duration = Duration::from_secs(5);
+const TURN_AGAIN: Duration = Duration::from_millis(250);
 
 /// What there is, and what would be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,9 +125,34 @@ impl Repartition<'_> {
     /// What the broker refuses, or why there can be no move.
     pub(crate) async fn run(&self, report: &mut dyn FnMut(Progress)) -> Result<Moved, SourceError> {
         let connection = self.broker.connect(PURPOSE).await?;
-        let moved = self.run_on(&connection, report).await;
+        let moved = async {
+            self.take_turn(&connection).await?;
+            self.run_on(&connection, report).await
+        };
+        let moved = moved.await;
         connection.close().await;
         moved
+    }
+
+    /// One moves at a time. The turn goes with the connection, which may take a moment where the one before was killed.
+    async fn take_turn(&self, connection: &BrokerConnection) -> Result<(), SourceError> {
+        let mover = moving::mover_of(&self.source.queue);
+        let begun = Instant::now();
+        loop {
+            match turns::begin(connection, &mover).await {
+                Err(SourceError::ResourceLocked(_)) if begun.elapsed() < TURN_WITHIN => {
+                    sleep(TURN_AGAIN).await;
+                }
+                Err(SourceError::ResourceLocked(_)) => {
+                    return Err(SourceError::ResourceLocked(format!(
+                        "another `partitions move` of `{}` is running, and has queue `{mover}` for itself: wait until it has ended; if its \
+                         machine is gone, until RabbitMQ misses its heartbeats",
+                        self.source.queue
+                    )));
+                }
+                other => return other,
+            }
+        }
     }
 
     async fn run_on(
@@ -148,12 +180,22 @@ impl Repartition<'_> {
         let former = Names::of(&source.queue, under_way.from);
         report(Progress::at(Step::Declare));
         declare_queues(connection, amqp, source, self.to).await?;
-        moving::begin(connection, amqp, source, under_way).await?;
+        match moving::find(connection, amqp, source).await? {
+            Some(it) if it == under_way => {}
+            found => {
+                self.are_empty(connection).await?;
+                if found.is_some() {
+                    moving::end(connection, source).await?;
+                }
+                moving::begin(connection, amqp, source, under_way).await?;
+            }
+        }
         report(Progress::at(Step::Divert));
         divert_now(connection, amqp, source, under_way.from).await?;
         undivert(connection, source, &former.hash_exchange).await?;
         if !is_drained {
-            Drain::begin(connection, broker, source, under_way).await?.run(report).await?;
+            let drain = Drain::begin(connection, broker, source, under_way).await?;
+            drain.run(self.to, report).await?;
         }
         report(Progress::at(Step::Switch));
         on_channel(connection, async |channel: &Channel| {
@@ -167,6 +209,21 @@ impl Repartition<'_> {
         self.clean_up(connection, under_way, report).await
     }
 
+    /// The new partitions have nothing yet. What is in them otherwise is from a time when there were as many, and was published then.
+    async fn are_empty(&self, connection: &BrokerConnection) -> Result<(), SourceError> {
+        for queue in &Names::of(&self.source.queue, self.to.count).queues {
+            let ready = QueueState::on(connection, queue).await?.ready;
+            if ready > 0 {
+                return Err(SourceError::Failed(format!(
+                    "queue `{queue}` is to be a new partition, but has {ready} events from a time when there were as many: they were \
+                     published then; delete it, and what else has events of `{}.{}.*`",
+                    self.source.queue, self.to.count
+                )));
+            }
+        }
+        Ok(())
+    }
+
     async fn stage(&self, connection: &BrokerConnection) -> Result<Stage, SourceError> {
         let (amqp, source, to) = (self.broker.config(), self.source, self.to.count);
         let any = Partitioning { count: MOST_PARTITIONS, ..self.to };
@@ -174,6 +231,8 @@ impl Repartition<'_> {
         let marked = marker::read(connection, amqp, source, any).await?;
         let Source { name, queue, .. } = source;
         let under_way = match under_way {
+            // A worker that was slow has left it.
+            Some(it) if it.from == 0 && marked != Marked::No => None,
             Some(it) if it.from == 0 => {
                 return Err(SourceError::Failed(format!(
                     "`{queue}` is being divided into {} partitions for the first time: move it when a worker says `consuming`",
@@ -221,7 +280,8 @@ impl Repartition<'_> {
         let former = Names::of(&source.queue, under_way.from);
         undivert(connection, source, &former.hash_exchange).await?;
         let new = Names::of(&source.queue, under_way.to).hash_exchange;
-        let late = leftovers::put_behind(self.broker, connection, &former.queues, &new).await?;
+        let late =
+            leftovers::put_behind((self.broker, connection), &former.queues, &new, report).await?;
         on_channel(connection, async |channel: &Channel| {
             for queue in &former.queues {
                 let deleted =

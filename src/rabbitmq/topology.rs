@@ -53,7 +53,7 @@ pub(in crate::rabbitmq) async fn declare(
         return Ok(OrderArguments::of(amqp, source));
     }
     if source.single_active {
-        partitions::marker::check_none(connection, source).await?;
+        partitions::marker::check_none(connection, amqp, source).await?;
     }
     declare_dead_letters(connection, amqp).await?;
     on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;

@@ -152,7 +152,8 @@ impl Source {
     #[must_use]
     pub(in crate::config) fn appends(&self, queue: &str) -> bool {
         let own = |it: &str| {
-            [".partitions", ".moving", ".suspects", ".examining"].contains(&it) || self.owns(queue)
+            [".partitions", ".moving", ".mover", ".suspects", ".examining"].contains(&it)
+                || self.owns(queue)
         };
         self.partitions > 0 && queue.strip_prefix(&*self.queue).is_some_and(own)
     }

@@ -137,6 +137,7 @@ impl RabbitSession {
                     };
                     match arrived {
                         Ok(arrived) => return Ok(arrived),
+                        Err(SourceError::TooMuch) => return Err(SourceError::TooMuch),
                         // What follows may be dropped while it waits.
                         Err(error) => self.ended = Some(error),
                     }

@@ -73,7 +73,8 @@ impl Inspector<'_> {
 
     /// What `run` would refuse of a source without partitions, if it would.
     pub(super) async fn no_partitions(&self, source: &Source) -> Option<Finding> {
-        let checked = partitions::marker::check_none(self.publisher.connection(), source).await;
+        let checked =
+            partitions::marker::check_none(self.publisher.connection(), self.amqp, source).await;
         checked.err().map(|error| Finding::bad(error.to_string()))
     }
 
@@ -84,6 +85,12 @@ impl Inspector<'_> {
         let of_wanted = |finding| (wanted.count, finding);
         match self.find_queue(&marker).await {
             Err(SourceError::NotFound(_)) if self.amqp.declare => {
+                if let Ok(Some(under_way)) =
+                    partitions::moving::find(connection, self.amqp, source).await
+                    && under_way.from > 0
+                {
+                    return (under_way.to, Finding::bad(under_way.unfinished(source).to_string()));
+                }
                 return of_wanted(Finding::good(format!(
                     "queue `{marker}`: does not exist yet: what is in `{queue}` now is published first, then events are divided into partitions"
                 )));

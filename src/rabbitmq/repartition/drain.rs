@@ -13,14 +13,14 @@ use tokio::time::{Instant, sleep};
 use super::PURPOSE;
 use super::message::{ended, put_end};
 use super::watch::{Progress, Step};
-use crate::config::Source;
+use crate::config::{Partitioning, Source};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::topology::partitions::marker::marker_of;
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, undivert};
+use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, undivert};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// For messages that were routed to the former partitions before, by whichever node.
@@ -86,13 +86,22 @@ impl<'a> Drain<'a> {
     }
 
     /// Waits until it is so.
-    pub(super) async fn run(mut self, report: &mut dyn FnMut(Progress)) -> Result<(), SourceError> {
+    pub(super) async fn run(
+        mut self,
+        to: Partitioning<'_>,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<(), SourceError> {
         let publisher = ConfirmedPublisher::open(self.broker, PURPOSE).await?;
         let mut put: Vec<Option<Instant>> = vec![None; self.former.queues.len()];
         sleep(ON_ITS_WAY).await;
         let mut unbound = Instant::now();
         loop {
             if unbound.elapsed() > UNBIND_EVERY {
+                let (amqp, former) = (self.broker.config(), self.former.queues.len());
+                let former = u16::try_from(former).unwrap_or(u16::MAX);
+                // Somebody may have deleted what divides events.
+                declare_queues(self.connection, amqp, self.source, to).await?;
+                divert_now(self.connection, amqp, self.source, former).await?;
                 undivert(self.connection, self.source, &self.former.hash_exchange).await?;
                 unbound = Instant::now();
             }
@@ -109,7 +118,7 @@ impl<'a> Drain<'a> {
                     progress.open.push(queue.clone());
                 }
                 if ready == 0 && put.is_none_or(|it| it.elapsed() > PUT_AGAIN) {
-                    put_end(&publisher, self.broker, queue).await?;
+                    put_end(&publisher, self.broker, queue, None).await?;
                     *put = Some(Instant::now());
                 }
             }

@@ -6,67 +6,65 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel};
-use tokio::time::{Instant, sleep, timeout};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{Channel, Consumer};
+use tokio::time::{sleep, timeout};
 
 use super::PURPOSE;
-use super::message::is_end;
-use crate::config::Amqp;
-use crate::headers::DELIVERY_COUNT;
+use super::message::{is_end, put_end};
+use super::watch::{Progress, Step};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::refused;
 use crate::rabbitmq::connection::{Broker, bounded, on_channel};
+use crate::rabbitmq::headers::amqp_message;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::topology::queue_state::QueueState;
 
-/// Nothing has come for so long: nothing comes.
+/// For what is still on its way when nothing divides events into the former partitions any more.
 const QUIET: Duration = Duration::from_secs(3);
 
-/// Between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// A queue that says that it has something delivers it within this.
-const DELIVERS_WITHIN: Duration = Duration::from_secs(1);
+/// Between two messages of that kind.
+const PUT_AGAIN: Duration = Duration::from_secs(2);
 
 /// Messages on their way at once.
 const PREFETCH: u16 = 10;
 
 /// Puts what is in these queues into the partitions of another exchange. Returns how many there were. Queues that are gone have none.
+///
+/// Nobody can ask whether a queue is empty, nor whether another consumer holds something of it: it may not answer, or have a worker that was
+/// frozen. So a message is put into it: who gets that as its single active consumer has got, or seen settled, all before it.
 pub(super) async fn put_behind(
-    broker: &Broker,
-    connection: &BrokerConnection,
+    (broker, connection): (&Broker, &BrokerConnection),
     queues: &[String],
     exchange: &str,
+    report: &mut dyn FnMut(Progress),
 ) -> Result<u64, SourceError> {
     let publisher = ConfirmedPublisher::open(broker, PURPOSE).await?;
-    let leftovers = Leftovers { amqp: broker.config(), connection, publisher, exchange };
-    let (mut late, mut quiet_since) = (0, Instant::now());
-    while quiet_since.elapsed() < QUIET {
-        for queue in queues {
-            let put = leftovers.put_all(queue).await?;
-            if put > 0 {
-                (late, quiet_since) = (late + put, Instant::now());
-            }
-        }
-        sleep(LOOK_EVERY).await;
+    let leftovers = Leftovers { broker, connection, publisher, exchange };
+    sleep(QUIET).await;
+    let mut late = 0;
+    for queue in queues {
+        late += leftovers.put_all(queue, report).await?;
     }
     leftovers.publisher.close().await;
     Ok(late)
 }
 
 struct Leftovers<'a> {
-    amqp: &'a Amqp,
+    broker: &'a Broker,
     connection: &'a BrokerConnection,
     publisher: ConfirmedPublisher,
     exchange: &'a str,
 }
 
 impl Leftovers<'_> {
-    async fn put_all(&self, queue: &str) -> Result<u64, SourceError> {
+    async fn put_all(
+        &self,
+        queue: &str,
+        report: &mut dyn FnMut(Progress),
+    ) -> Result<u64, SourceError> {
         match QueueState::on(self.connection, queue).await {
-            Ok(state) if state.ready == 0 => return Ok(0),
             Ok(_) => {}
             Err(SourceError::NotFound(_)) => return Ok(0),
             Err(error) => return Err(error),
@@ -75,30 +73,44 @@ impl Leftovers<'_> {
         on_channel(self.connection, async |channel: &Channel| {
             let qos = channel.basic_qos(PREFETCH, BasicQosOptions::default());
             bounded("setting the prefetch", qos).await?;
-            // A queue with a single active consumer refuses `basic.get`.
             let options = BasicConsumeOptions::default();
             let consuming =
                 channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
             let mut consumer = bounded(&format!("queue `{queue}`"), consuming).await?;
-            while let Ok(next) = timeout(DELIVERS_WITHIN, consumer.next()).await {
-                let Some(delivery) = next else { break };
-                let delivery = delivery
-                    .map_err(|error| refused(&error, |said| format!("queue `{queue}`: {said}")))?;
+            let id = format!("{:016x}", fastrand::u64(..));
+            put_end(&self.publisher, self.broker, queue, Some(&id)).await?;
+            loop {
+                let Ok(next) = timeout(PUT_AGAIN, next(queue, &mut consumer)).await else {
+                    let open = vec![queue.to_owned()];
+                    report(Progress { open, ..Progress::at(Step::CleanUp) });
+                    // A worker that was about to leave may have had it.
+                    put_end(&self.publisher, self.broker, queue, Some(&id)).await?;
+                    continue;
+                };
+                let delivery = next?;
+                let is_last =
+                    delivery.properties.message_id().as_ref().map(ShortString::as_str) == Some(&id);
                 put += self.put(queue, delivery).await?;
+                if is_last {
+                    return Ok(());
+                }
             }
-            Ok(())
         })
         .await?;
         Ok(put)
     }
 
     async fn put(&self, queue: &str, delivery: Delivery) -> Result<u64, SourceError> {
-        let Delivery { routing_key, properties, data, acker, .. } = delivery;
-        let is_event = !is_end(self.amqp, queue, &properties, &data);
+        let acker = delivery.acker.clone();
+        let is_event = !is_end(self.broker.config(), queue, &delivery.properties, &delivery.data);
         if is_event {
-            let message = (&*data, as_sent(properties));
-            let to = (self.exchange, routing_key.as_str());
-            let sent = self.publisher.publish_unless_blocked(to, message).await;
+            let mut message = amqp_message::message(delivery, None);
+            message.take_counts();
+            // RabbitMQ refuses the user id of a producer.
+            message.move_harmful_properties();
+            let properties = amqp_message::basic_properties(&message.properties);
+            let to = (self.exchange, &*message.routing_key);
+            let sent = self.publisher.publish_unless_blocked(to, (&message.body, properties)).await;
             sent.map_err(|error| error.of_queue(queue))?;
         }
         let acknowledged = acker.ack(BasicAckOptions::default());
@@ -107,12 +119,12 @@ impl Leftovers<'_> {
     }
 }
 
-/// Without RabbitMQ's own header, which is none of the producer's.
-fn as_sent(properties: BasicProperties) -> BasicProperties {
-    let Some(headers) = properties.headers() else { return properties };
-    let mut others = FieldTable::default();
-    for (name, value) in headers.inner().iter().filter(|it| it.0.as_str() != DELIVERY_COUNT) {
-        others.insert(name.clone(), value.clone());
+async fn next(queue: &str, consumer: &mut Consumer) -> Result<Delivery, SourceError> {
+    match consumer.next().await {
+        Some(Ok(delivery)) => Ok(delivery),
+        Some(Err(error)) => Err(refused(&error, |said| format!("queue `{queue}`: {said}"))),
+        None => {
+            Err(SourceError::Failed(format!("queue `{queue}`: RabbitMQ has ended the consumer")))
+        }
     }
-    properties.with_headers(others)
 }

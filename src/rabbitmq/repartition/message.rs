@@ -17,7 +17,7 @@ const ENDS: &str = "event-pusher-partition-ends";
 /// The property `type` of a record.
 const ENDED: &str = "event-pusher-partition-ended";
 
-/// Puts the last message into a partition. Further ones are no harm.
+/// Puts the last message into a partition, with an id if it is to be known again. Further ones are no harm.
 ///
 /// # Errors
 ///
@@ -26,8 +26,9 @@ pub(super) async fn put_end(
     to: &ConfirmedPublisher,
     broker: &Broker,
     partition: &str,
+    id: Option<&str>,
 ) -> Result<(), SourceError> {
-    let sent = publish(to, broker, (partition, ENDS), partition.as_bytes()).await;
+    let sent = publish(to, broker, (partition, ENDS), partition.as_bytes(), id).await;
     sent.map_err(|error| error.of_queue(partition))
 }
 
@@ -52,7 +53,7 @@ pub(in crate::rabbitmq) async fn record_ended(
     partition: &str,
 ) -> Result<(), SourceError> {
     let publisher = ConfirmedPublisher::open(broker, "partition ends").await?;
-    let sent = publish(&publisher, broker, (moving, ENDED), partition.as_bytes()).await;
+    let sent = publish(&publisher, broker, (moving, ENDED), partition.as_bytes(), None).await;
     publisher.close().await;
     match sent {
         // It was the last message of a move that is over.
@@ -76,8 +77,13 @@ async fn publish(
     broker: &Broker,
     (queue, kind): (&str, &str),
     body: &[u8],
+    id: Option<&str>,
 ) -> Result<(), PublishError> {
     let properties = BasicProperties::default().with_type(kind.into()).with_delivery_mode(2);
+    let properties = match id {
+        Some(id) => properties.with_message_id(id.into()),
+        None => properties,
+    };
     let sign = |it: &SigningKey| it.sign_for_fleet(&place(queue, kind), body);
     let properties = author::vouched_on(broker, properties, sign);
     to.publish_unless_blocked(("", queue), (body, properties)).await

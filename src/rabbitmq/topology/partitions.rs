@@ -14,6 +14,7 @@
 pub(in crate::rabbitmq) mod marker;
 pub(in crate::rabbitmq) mod moving;
 pub(in crate::rabbitmq) mod suspects;
+pub(in crate::rabbitmq) mod turns;
 
 use std::time::Duration;
 
@@ -99,9 +100,8 @@ pub(in crate::rabbitmq) async fn declare(
     source: &Source,
     wanted: Partitioning<'_>,
 ) -> Result<Declared, SourceError> {
-    let there = find_or_claim(connection, amqp, source, wanted).await?;
-    let (count, is_marked) = (there.count, there.is_marked);
-    let partitioning = Partitioning { count, ..wanted };
+    let found = find_declared(connection, amqp, source, wanted).await?;
+    let is_marked = found.is_some_and(|it| it.is_marked);
     // Without a queue there is nothing that came before.
     let is_new = !is_marked
         && matches!(QueueState::on(connection, &source.queue).await, Err(SourceError::NotFound(_)));
@@ -111,6 +111,12 @@ pub(in crate::rabbitmq) async fn declare(
     if !is_marked && !is_new {
         check_former(amqp, source, order)?;
     }
+    let there = match found {
+        Some(found) => found,
+        None => claim(connection, amqp, source, wanted).await?,
+    };
+    let count = there.count;
+    let partitioning = Partitioning { count, ..wanted };
     let names = Names::of(&source.queue, count);
     if is_marked {
         check_queues(connection, source, &names).await?;
@@ -158,49 +164,73 @@ pub(in crate::rabbitmq) async fn declare_queues(
     on_channel(connection, bound).await
 }
 
-/// What the marker says, or else the first one who wants partitions, so that no two workers begin with different numbers.
-async fn find_or_claim(
+/// What the marker says, or else who was the first to want partitions; `None`: nobody was.
+async fn find_declared(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+    wanted: Partitioning<'_>,
+) -> Result<Option<Declared>, SourceError> {
+    let mut tries = 0;
+    loop {
+        // In this order: a move is there before the marker changes, and until after that.
+        let under_way = moving::find(connection, amqp, source).await?;
+        return match (marker::read(connection, amqp, source, wanted).await?, under_way) {
+            (Marked::Yes(count), _) => {
+                let is_moved_from = under_way.is_some_and(|it| it.from == count);
+                Ok(Some(Declared { is_moved_from, ..Declared::all(count, true) }))
+            }
+            (Marked::Hidden, _) => Ok(Some(Declared::all(wanted.count, true))),
+            (Marked::No, Some(Move { from: 0, to })) if to <= wanted.count => {
+                Ok(Some(Declared::all(to, false)))
+            }
+            (Marked::No, Some(Move { from: 0, to })) => Err(marker::no_room(source, wanted, to)),
+            // It is in its last step.
+            (Marked::No, Some(_)) if tries < TRIES => {
+                tries += 1;
+                sleep(TRY_AGAIN).await;
+                continue;
+            }
+            (Marked::No, Some(under_way)) => Err(under_way.unfinished(source)),
+            (Marked::No, None) => Ok(None),
+        };
+    }
+}
+
+/// Is the first one who wants partitions, so that no two workers begin with different numbers; or follows the one who is.
+async fn claim(
     connection: &BrokerConnection,
     amqp: &Amqp,
     source: &Source,
     wanted: Partitioning<'_>,
 ) -> Result<Declared, SourceError> {
-    let mut under_way = None;
+    // What RabbitMQ can't do is to be found out before anything is claimed.
+    let hash_exchange = Names::of(&source.queue, wanted.count).hash_exchange;
+    let hash = async |it: &Channel| declare_hash(it, &hash_exchange, wanted.by).await;
+    on_channel(connection, hash).await?;
     for _ in 0..TRIES {
-        // In this order: a move is there before the marker changes, and until after that.
-        let found = moving::find(connection, amqp, source).await?;
-        let count = match (marker::read(connection, amqp, source, wanted).await?, found) {
-            (Marked::Yes(count), _) => {
-                let is_moved_from = found.is_some_and(|it| it.from == count);
-                return Ok(Declared { is_moved_from, ..Declared::all(count, true) });
-            }
-            (Marked::Hidden, _) => return Ok(Declared::all(wanted.count, true)),
-            (Marked::No, Some(Move { from: 0, to })) if to <= wanted.count => to,
-            (Marked::No, Some(Move { from: 0, to })) => {
-                return Err(marker::no_room(source, wanted, to));
-            }
-            (Marked::No, Some(it)) => {
-                under_way = Some(it);
-                sleep(TRY_AGAIN).await;
-                continue;
-            }
-            (Marked::No, None) => {
-                let claim = Move { from: 0, to: wanted.count };
-                match moving::begin(connection, amqp, source, claim).await {
-                    Ok(()) | Err(SourceError::PreconditionFailed(_)) => continue,
-                    Err(error) => return Err(error),
-                }
-            }
+        let claim = Move { from: 0, to: wanted.count };
+        match moving::begin(connection, amqp, source, claim).await {
+            Ok(()) | Err(SourceError::PreconditionFailed(_)) => {}
+            Err(error) => return Err(error),
+        }
+        let found = find_declared(connection, amqp, source, wanted).await;
+        // Another number was chosen, and nothing divides events by this one.
+        let is_other = match &found {
+            Ok(found) => found.is_some_and(|it| it.count != wanted.count),
+            Err(error) => matches!(error, SourceError::PreconditionFailed(_)),
         };
-        return Ok(Declared::all(count, false));
+        if is_other {
+            undivert(connection, source, &hash_exchange).await?;
+        }
+        if let Some(found) = found? {
+            return Ok(found);
+        }
     }
-    Err(match under_way {
-        Some(under_way) => under_way.unfinished(source),
-        None => SourceError::Failed(format!(
-            "workers with different numbers of partitions begin with `{}` at the same time; trying again",
-            source.queue
-        )),
-    })
+    Err(SourceError::Failed(format!(
+        "workers with different numbers of partitions begin with `{}` at the same time; trying again",
+        source.queue
+    )))
 }
 
 /// Confirms that these are the partitions that there are, now that events go to them. If a move has begun meanwhile, events go to the
@@ -233,7 +263,8 @@ pub(in crate::rabbitmq) async fn confirm(
                 source.queue, these.count
             )))
         }
-        _ => match under_way {
+        // It may be over by now, and another one under way.
+        _ => match moving::find(connection, amqp, source).await? {
             // It was a move from none, which is over.
             Some(Move { from: 0, .. }) => moving::end(connection, source).await,
             _ => Ok(()),

@@ -111,6 +111,25 @@ on_both_brokers! {
         leave_nothing(stand, MORE).await;
     }
 
+    async fn a_second_move_at_the_same_time_is_refused_in_words(stand: Stand) {
+        Worker::create_queue(&stand, &[FEW_PARTITIONS, PER_KEY]).await;
+        // Without a worker it waits.
+        let first = partitions(&stand, &["move", "--to", "8"]).start();
+        let moving = moving_of(&stand);
+        wait_for("the move", async || stand.has_queue(&moving).await.then_some(())).await;
+        let second = partitions(&stand, &["move", "--to", "8"]).run().await;
+        assert_eq!(second.code, Some(1), "{second:?}");
+        assert!(second.all().contains("another `partitions move`"), "{second:?}");
+        let sns = recording_sns();
+        let mut crew = Crew::new(&stand, &sns, ROOM_FOR_MORE.1, &[]);
+        crew.grow(1).await;
+        let ended = first.wait().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains("no worker consumes them: start one"), "{ended:?}");
+        crew.ends_in_order(&Conversations::in_turn(0, 0)).await;
+        leave_nothing(stand, MORE).await;
+    }
+
     async fn what_comes_to_a_former_partition_after_its_end_is_published_too(stand: Stand) {
         let sns = recording_sns();
         let mut crew = Crew::new(&stand, &sns, ROOM_FOR_MORE.1, &[]);

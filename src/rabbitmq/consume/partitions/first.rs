@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::balance::Balance;
-use super::{Opened, Partitions};
+use super::{Opened, Partitions, TELL_AGAIN};
 use crate::config;
 use crate::observe::monitor::{Monitor, PartitionShare};
 use crate::outcome::SourceError;
@@ -14,7 +14,8 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::on_channel;
 use crate::rabbitmq::consume::claim::{Claim, View};
 use crate::rabbitmq::topology::partitions::marker::{self, Marked};
-use crate::rabbitmq::topology::partitions::{Names, divert, find_hash, moving};
+use crate::rabbitmq::topology::partitions::moving::{self, Move};
+use crate::rabbitmq::topology::partitions::{Names, divert, find_hash};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// How often workers are counted, more or less.
@@ -67,9 +68,16 @@ impl FirstLane {
         if !connection.status().connected() || connection.lease().has_lapsed() {
             return false;
         }
-        let asked = moving::find(connection, self.0.broker.config(), source);
+        let (Some(count), Some(wanted)) = (count, source.partitioning()) else { return false };
+        let asked = marker::read(connection, self.0.broker.config(), source, wanted);
         match timeout(MOVED_WITHIN, asked).await {
-            Ok(Ok(Some(under_way))) => Some(under_way.from) == count,
+            Ok(Ok(Marked::Yes(there))) => there != count,
+            // Between the two.
+            Ok(Ok(Marked::No)) => {
+                let asked = moving::find(connection, self.0.broker.config(), source);
+                let under_way = timeout(MOVED_WITHIN, asked).await;
+                matches!(under_way, Ok(Ok(Some(it))) if it.from == count)
+            }
             _ => false,
         }
     }
@@ -105,46 +113,85 @@ pub(in crate::rabbitmq::consume) async fn keep_diverting(
     Opened { connection, generation, .. }: Opened,
     source: config::Source,
 ) {
-    let hash_exchange = &generation.names.hash_exchange;
-    let mut diverted = Instant::now();
+    let (own, amqp) = (&generation.names.hash_exchange, partitions.broker.config());
+    let (mut diverted, mut told) = (Instant::now(), None::<Instant>);
     loop {
         sleep(LOOK_EVERY).await;
-        let seen = if diverted.elapsed() < DIVERT_EVERY {
-            on_channel(&connection, async |it: &lapin::Channel| find_hash(it, hash_exchange).await)
-                .await
-        } else {
-            diverted = Instant::now();
-            on_channel(&connection, async |it: &lapin::Channel| {
-                divert(it, &source, hash_exchange).await
-            })
-            .await
+        let error = match look_at(&connection, &source, own, &mut diverted).await {
+            Ok(()) => continue,
+            Err(error) => error,
         };
-        let Err(error) = seen else { continue };
-        let amqp = partitions.broker.config();
         if !matches!(error, SourceError::NotFound(_)) {
             tracing::debug!(event = "divert_failed", source = source.name, %error, "cannot see to the bindings of the partitions");
-        } else if is_still(&connection, amqp, &source, generation.count).await {
-            partitions.fail(error.reworded(|said| {
-                format!(
-                    "exchange `{hash_exchange}` was deleted, and what came since then had no queue: it is declared anew, with its bindings ({said})"
-                )
-            }));
-            return;
+            continue;
         }
+        let under_way = match moving::find(&connection, amqp, &source).await {
+            Ok(under_way) => under_way.filter(|it| it.from == generation.count),
+            Err(_) => continue,
+        };
+        let Some(wanted) = source.partitioning() else { return };
+        match marker::read(&connection, amqp, &source, wanted).await {
+            Ok(Marked::Yes(there)) if there == generation.count => {}
+            // RabbitMQ 3.10 does not tell a consumer of a queue that is there again at once.
+            Ok(Marked::Yes(_)) | Err(SourceError::PreconditionFailed(_)) => {
+                return partitions.fail(SourceError::Renewal);
+            }
+            _ => continue,
+        }
+        let divides = match under_way {
+            None => own.clone(),
+            Some(under_way) => {
+                if told.is_none_or(|it| it.elapsed() > TELL_AGAIN) {
+                    told = Some(Instant::now());
+                    tell_of_move(&connection, &source, under_way).await;
+                }
+                let new = moving::divides_now(&source, generation.count, Some(under_way));
+                match look_at(&connection, &source, &new, &mut diverted).await {
+                    Err(SourceError::NotFound(_)) => new,
+                    _ => continue,
+                }
+            }
+        };
+        partitions.fail(error.reworded(|said| {
+            format!(
+                "exchange `{divides}` was deleted, and what came since then had no queue: it is declared anew, with its bindings ({said})"
+            )
+        }));
+        return;
     }
 }
 
-/// Whether there are still so many partitions, and no move to another number.
-async fn is_still(
+/// Finds the exchange that divides events, and makes sure of all bindings from time to time.
+async fn look_at(
     connection: &BrokerConnection,
-    amqp: &config::Amqp,
     source: &config::Source,
-    count: u16,
-) -> bool {
-    let Some(wanted) = source.partitioning() else { return false };
-    // In this order: a move is there until after the marker has changed.
-    matches!(moving::find(connection, amqp, source).await, Ok(None))
-        && matches!(marker::read(connection, amqp, source, wanted).await, Ok(Marked::Yes(there)) if there == count)
+    hash_exchange: &str,
+    diverted: &mut Instant,
+) -> Result<(), SourceError> {
+    if diverted.elapsed() < DIVERT_EVERY {
+        let find = async |it: &lapin::Channel| find_hash(it, hash_exchange).await;
+        return on_channel(connection, find).await;
+    }
+    *diverted = Instant::now();
+    on_channel(connection, async |it: &lapin::Channel| divert(it, source, hash_exchange).await)
+        .await
+}
+
+/// Says that events wait, and for what.
+async fn tell_of_move(connection: &BrokerConnection, source: &config::Source, under_way: Move) {
+    let mut waiting = 0;
+    for queue in &Names::of(&source.queue, under_way.to).queues {
+        waiting += QueueState::on(connection, queue).await.map_or(0, |it| u64::from(it.ready));
+    }
+    tracing::warn!(
+        event = "partitions_moving",
+        source = source.name,
+        from = under_way.from,
+        to = under_way.to,
+        waiting,
+        "the number of partitions changes: what comes waits in the new ones until all that is in the former ones is published, and \
+         `event-pusher-sns partitions move` has ended; run it again if it does not run"
+    );
 }
 
 /// Lets the lanes begin, and gives up what is beyond this worker's share.

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use lapin::options::BasicGetOptions;
+use lapin::options::{BasicGetOptions, BasicNackOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel};
 use tokio::sync::oneshot::{self, error::TryRecvError};
@@ -26,7 +26,7 @@ use crate::rabbitmq::consume::consumer::Arrived;
 use crate::rabbitmq::consume::settler::Settling;
 use crate::rabbitmq::fleet::author;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::topology::partitions::suspects;
+use crate::rabbitmq::topology::partitions::{suspects, turns};
 use crate::signature::SigningKey;
 
 /// How the connection of a trial shows on RabbitMQ's side.
@@ -204,7 +204,7 @@ impl Case {
         self.take_turn(publisher.connection(), &turn).await?;
         let read = async |channel: &Channel| self.read(channel, &mut ledger).await;
         on_channel(publisher.connection(), read).await?;
-        suspects::end_turn(publisher.connection(), &turn).await;
+        turns::end(publisher.connection(), &turn).await;
         if let Some(workers) = ledger.condemns() {
             publisher.close().await;
             return Ok(Examined::Condemned(workers));
@@ -220,7 +220,7 @@ impl Case {
     /// Waits until no other worker reads: what one has got the others don't see. Who may not wait reads all the same.
     async fn take_turn(&self, on: &BrokerConnection, turn: &str) -> Result<(), SourceError> {
         loop {
-            match suspects::begin_turn(on, turn).await {
+            match turns::begin(on, turn).await {
                 Err(SourceError::ResourceLocked(_)) => {
                     sleep(TURN_AGAIN.mul_f64(0.5 + fastrand::f64())).await;
                 }
@@ -230,7 +230,7 @@ impl Case {
         }
     }
 
-    /// Reads all records. They go back when the channel is closed.
+    /// Reads all records, and puts them back.
     async fn read(&self, channel: &Channel, ledger: &mut Ledger) -> Result<(), SourceError> {
         let amqp = self.partitions.broker.config();
         for _ in 0..MOST_RECORDS {
@@ -245,7 +245,9 @@ impl Case {
                 ledger.take(&record.data);
             }
         }
-        Ok(())
+        // Before it is another worker's turn.
+        let all = BasicNackOptions { multiple: true, requeue: true };
+        bounded(&format!("queue `{}`", self.suspects), channel.basic_nack(0, all)).await
     }
 
     async fn write(&self, to: &ConfirmedPublisher, entry: Entry) -> Result<(), SourceError> {

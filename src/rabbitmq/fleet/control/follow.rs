@@ -27,8 +27,9 @@ const TRY_AGAIN_TO_BE_ALLOWED: Duration = Duration::from_mins(5);
 /// After another refusal: the stream may have been created, or have a leader again.
 const TRY_AGAIN: Duration = Duration::from_mins(1);
 
-/// Of a stream that is missing or refused: RabbitMQ says so, too, while it begins. After so long it is believed.
-const BELIEVED_AFTER: Duration = Duration::from_secs(5);
+/// Of a stream that is missing or refused: RabbitMQ says so, too, while it begins. After so long it is believed; sources that begin have
+/// waited for as long as they do (`PauseGate::known`).
+const BELIEVED_AFTER: Duration = Duration::from_secs(20);
 
 /// A connection of its own, beside those of the sources, which nothing here disturbs.
 #[derive(Debug)]

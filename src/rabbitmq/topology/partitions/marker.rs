@@ -126,30 +126,28 @@ fn other_key(source: &Source, wanted: Partitioning<'_>, by: &str) -> SourceError
 /// There are partitions.
 pub(in crate::rabbitmq) async fn check_none(
     connection: &BrokerConnection,
+    amqp: &Amqp,
     source: &Source,
 ) -> Result<(), SourceError> {
     let marker = marker_of(&source.queue);
-    // While the number changes, there may be no marker for a moment.
-    let is_there = match QueueState::on(connection, &marker).await {
-        Err(SourceError::NotFound(_)) => {
-            QueueState::on(connection, &moving::name_of(&source.queue)).await
-        }
-        found => found,
-    };
-    match is_there {
-        Ok(_) => {
-            let (queue, key) = (&source.queue, key_of(source, "partitions"));
-            let said = format!(
-                "`{queue}` has partitions, as queue `{marker}` says, and {key} is 0: what waits in them would stay there; set {key} as the \
-                 other workers have it, or see \"Back to one queue\" in docs/partitions.md"
-            );
-            if source.on_order_lost == OnOrderLost::Warn {
-                tracing::warn!(event = "order_lost", source = source.name, "{said}");
-                return Ok(());
-            }
-            Err(SourceError::PreconditionFailed(said))
-        }
+    let there = match QueueState::on(connection, &marker).await {
+        Ok(_) => marker,
+        // While the number changes, there may be no marker for a moment.
+        Err(SourceError::NotFound(_)) => match moving::find(connection, amqp, source).await {
+            Ok(Some(under_way)) if under_way.from > 0 => moving::name_of(&source.queue),
+            _ => return Ok(()),
+        },
         // Who may not look finds nothing out.
-        Err(_) => Ok(()),
+        Err(_) => return Ok(()),
+    };
+    let (queue, key) = (&source.queue, key_of(source, "partitions"));
+    let said = format!(
+        "`{queue}` has partitions, as queue `{there}` says, and {key} is 0: what waits in them would stay there; set {key} as the \
+         other workers have it, or see \"Back to one queue\" in docs/partitions.md"
+    );
+    if source.on_order_lost == OnOrderLost::Warn {
+        tracing::warn!(event = "order_lost", source = source.name, "{said}");
+        return Ok(());
     }
+    Err(SourceError::PreconditionFailed(said))
 }

@@ -25,6 +25,11 @@ pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
     format!("{queue}.moving")
 }
 
+/// The queue that the connection of who moves has for itself.
+pub(in crate::rabbitmq) fn mover_of(queue: &str) -> String {
+    format!("{queue}.mover")
+}
+
 /// A change of the number of partitions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rabbitmq) struct Move {
@@ -131,13 +136,14 @@ pub(in crate::rabbitmq) async fn end(
     .await
 }
 
-/// The exchange that divides what comes now.
+/// The exchange that divides what comes now, where there are so many partitions.
 pub(in crate::rabbitmq) fn divides_now(
     source: &Source,
     count: u16,
     under_way: Option<Move>,
 ) -> String {
-    Names::of(&source.queue, under_way.map_or(count, |it| it.to)).hash_exchange
+    let moved_to = under_way.filter(|it| it.from == count).map(|it| it.to);
+    Names::of(&source.queue, moved_to.unwrap_or(count)).hash_exchange
 }
 
 fn arguments(amqp: &Amqp, to_move: Move) -> FieldTable {

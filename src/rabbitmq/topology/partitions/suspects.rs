@@ -1,8 +1,7 @@
 //! The queue where workers write down what they do with an event of which others may have died.
 
 use lapin::Channel;
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
-use lapin::types::FieldTable;
+use lapin::options::QueueDeclareOptions;
 
 use crate::config::Amqp;
 use crate::outcome::SourceError;
@@ -18,33 +17,6 @@ pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
 /// The queue that a connection has for itself while it reads those records.
 pub(in crate::rabbitmq) fn turn_of(queue: &str) -> String {
     format!("{queue}.examining")
-}
-
-/// From now on this connection reads.
-///
-/// # Errors
-///
-/// [`SourceError::ResourceLocked`]: another one does.
-pub(in crate::rabbitmq) async fn begin_turn(
-    connection: &BrokerConnection,
-    turn: &str,
-) -> Result<(), SourceError> {
-    on_channel(connection, async |channel: &Channel| {
-        let options =
-            QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let declared = channel.queue_declare(turn.into(), options, FieldTable::default());
-        bounded(&format!("queue `{turn}`"), declared).await.map(drop)
-    })
-    .await
-}
-
-/// Another connection may read. If that fails, it may when this one is closed.
-pub(in crate::rabbitmq) async fn end_turn(connection: &BrokerConnection, turn: &str) {
-    let _ = on_channel(connection, async |channel: &Channel| {
-        let deleted = channel.queue_delete(turn.into(), QueueDeleteOptions::default());
-        bounded(&format!("queue `{turn}`"), deleted).await.map(drop)
-    })
-    .await;
 }
 
 /// Declares it. It is there only where there was such an event.
