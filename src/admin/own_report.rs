@@ -172,7 +172,7 @@ impl OwnReports {
 fn partitions(amqp: &Amqp) -> BTreeMap<String, (u16, u16)> {
     let of_source = |source: &Source| {
         let partitioning = source.partitioning()?;
-        Some((source.name.clone(), (partitioning.count, amqp.prefetch_of_each(partitioning))))
+        Some((source.name.clone(), (partitioning.count, amqp.prefetch_of_each(partitioning.count))))
     };
     amqp.sources.iter().filter_map(of_source).collect()
 }

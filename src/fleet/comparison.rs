@@ -30,7 +30,7 @@ impl Compared {
         let amqp = &config.amqp;
         let source = |source: &Source| {
             let partitioning = source.partitioning()?;
-            let (of, prefetch) = (partitioning.count, amqp.prefetch_of_each(partitioning));
+            let (of, prefetch) = (partitioning.count, amqp.prefetch_of_each(partitioning.count));
             let (of, prefetch) = (of.into(), prefetch.into());
             let partitions = Some(PartitionsReport { of, prefetch, ..PartitionsReport::default() });
             Some(SourceReport { name: source.name.clone(), partitions, ..SourceReport::default() })

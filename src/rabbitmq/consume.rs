@@ -131,7 +131,7 @@ impl RabbitQueue {
         };
         let others = partitions.lanes().into_iter().map(lane);
         // With fewer partitions each has more.
-        let least = (self.broker.config().prefetch / partitioning.count.max(1)).max(1);
+        let least = self.broker.config().prefetch_of_each(partitioning.count);
         let others = others.map(|lane| (lane, least)).collect();
         Lanes { first: Self { part: Part::First(partitions), ..self }, others }
     }

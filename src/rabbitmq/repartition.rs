@@ -17,28 +17,27 @@ mod watch;
 
 use std::time::Duration;
 
-use lapin::Channel;
-use lapin::options::QueueDeleteOptions;
-use tokio::time::{Instant, sleep};
+use tokio::time::timeout;
 
 use self::drain::Drain;
 pub(crate) use self::watch::{Progress, Step};
 use crate::config::{Partitioning, Source};
 use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
+use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{Broker, bounded, on_channel};
+use crate::rabbitmq::topology::exclusive_queue;
 use crate::rabbitmq::topology::partitions::marker::{self, Marked, marker_of};
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, turns, undivert};
+use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, undivert};
 use crate::rabbitmq::topology::queue_state::QueueState;
+use crate::rabbitmq::topology::queues::delete_queue;
 
 /// How the connections show on RabbitMQ's side.
 const PURPOSE: &str = "moves partitions";
 
 /// For one who moved before to be gone.
-const TURN_WITHIN: Duration = Duration::from_secs(5);
-const TURN_AGAIN: Duration = Duration::from_millis(250);
+const LOCKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What there is, and what would be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +70,8 @@ pub(crate) struct Repartition<'a> {
 enum Stage {
     /// It is the number.
     Done,
+    /// Not begun.
+    Before(Move),
     /// With the marker of the former number.
     Draining(Move),
     /// Without a marker.
@@ -90,12 +91,10 @@ impl Repartition<'_> {
         let plan = async {
             let (from, under_way) = match self.stage(&connection).await? {
                 Stage::Done => (self.to.count, false),
-                Stage::Draining(it) => {
-                    let amqp = self.broker.config();
-                    let under_way = moving::find(&connection, amqp, self.source).await?;
-                    (it.from, under_way.is_some())
+                Stage::Before(it) => (it.from, false),
+                Stage::Draining(it) | Stage::Switching(it) | Stage::CleaningUp(it) => {
+                    (it.from, true)
                 }
-                Stage::Switching(it) | Stage::CleaningUp(it) => (it.from, true),
             };
             let marker = marker_of(&self.source.queue);
             let workers = match QueueState::on(&connection, &marker).await {
@@ -126,7 +125,7 @@ impl Repartition<'_> {
     pub(crate) async fn run(&self, report: &mut dyn FnMut(Progress)) -> Result<Moved, SourceError> {
         let connection = self.broker.connect(PURPOSE).await?;
         let moved = async {
-            self.take_turn(&connection).await?;
+            self.lock(&connection).await?;
             self.run_on(&connection, report).await
         };
         let moved = moved.await;
@@ -134,24 +133,16 @@ impl Repartition<'_> {
         moved
     }
 
-    /// One moves at a time. The turn goes with the connection, which may take a moment where the one before was killed.
-    async fn take_turn(&self, connection: &BrokerConnection) -> Result<(), SourceError> {
-        let mover = moving::mover_of(&self.source.queue);
-        let begun = Instant::now();
-        loop {
-            match turns::begin(connection, &mover).await {
-                Err(SourceError::ResourceLocked(_)) if begun.elapsed() < TURN_WITHIN => {
-                    sleep(TURN_AGAIN).await;
-                }
-                Err(SourceError::ResourceLocked(_)) => {
-                    return Err(SourceError::ResourceLocked(format!(
-                        "another `partitions move` of `{}` is running, and has queue `{mover}` for itself: wait until it has ended; if its \
-                         machine is gone, until RabbitMQ misses its heartbeats",
-                        self.source.queue
-                    )));
-                }
-                other => return other,
-            }
+    /// One moves at a time. The lock goes with the connection, which may take a moment where the one before was killed.
+    async fn lock(&self, connection: &BrokerConnection) -> Result<(), SourceError> {
+        let lock = moving::lock_of(&self.source.queue);
+        match timeout(LOCKED_WITHIN, exclusive_queue::lock(connection, &lock)).await {
+            Ok(locked) => locked,
+            Err(_) => Err(SourceError::ResourceLocked(format!(
+                "another `partitions move` of `{}` is running, and has queue `{lock}` for itself: wait until it has ended; if its \
+                 machine is gone, until RabbitMQ misses its heartbeats",
+                self.source.queue
+            ))),
         }
     }
 
@@ -162,8 +153,17 @@ impl Repartition<'_> {
     ) -> Result<Moved, SourceError> {
         let (broker, source) = (self.broker, self.source);
         let amqp = broker.config();
+        report(Progress::at(Step::Declare));
         let (under_way, is_drained) = match self.stage(connection).await? {
             Stage::Done => return Ok(Moved::Already),
+            Stage::Before(it) => {
+                declare_queues(connection, amqp, source, self.to).await?;
+                self.are_empty(connection).await?;
+                // What a slow worker has left.
+                moving::end(connection, source).await?;
+                moving::begin(connection, amqp, source, it).await?;
+                (it, false)
+            }
             Stage::Draining(it) => (it, false),
             Stage::Switching(it) => {
                 // With the last record the workers are done; else somebody has taken the marker away.
@@ -178,18 +178,7 @@ impl Repartition<'_> {
             Stage::CleaningUp(it) => return self.clean_up(connection, it, report).await,
         };
         let former = Names::of(&source.queue, under_way.from);
-        report(Progress::at(Step::Declare));
         declare_queues(connection, amqp, source, self.to).await?;
-        match moving::find(connection, amqp, source).await? {
-            Some(it) if it == under_way => {}
-            found => {
-                self.are_empty(connection).await?;
-                if found.is_some() {
-                    moving::end(connection, source).await?;
-                }
-                moving::begin(connection, amqp, source, under_way).await?;
-            }
-        }
         report(Progress::at(Step::Divert));
         divert_now(connection, amqp, source, under_way.from).await?;
         undivert(connection, source, &former.hash_exchange).await?;
@@ -198,13 +187,7 @@ impl Repartition<'_> {
             drain.run(self.to, report).await?;
         }
         report(Progress::at(Step::Switch));
-        on_channel(connection, async |channel: &Channel| {
-            let marker = marker_of(&source.queue);
-            let deleted =
-                channel.queue_delete(marker.as_str().into(), QueueDeleteOptions::default());
-            bounded(&format!("deleting queue `{marker}`"), deleted).await.map(drop)
-        })
-        .await?;
+        delete_queue(connection, &marker_of(&source.queue)).await?;
         marker::mark(connection, amqp, source, self.to).await?;
         self.clean_up(connection, under_way, report).await
     }
@@ -257,7 +240,7 @@ impl Repartition<'_> {
                 "`{queue}` has no partitions yet: start a worker with partitions = {to}, and it begins with as many"
             ))),
             (Marked::Yes(count), None) if count == to => Ok(Stage::Done),
-            (Marked::Yes(from), None) => Ok(Stage::Draining(Move { from, to })),
+            (Marked::Yes(from), None) => Ok(Stage::Before(Move { from, to })),
             (Marked::No, Some(it)) => Ok(Stage::Switching(it)),
             (Marked::Yes(count), Some(it)) if count == it.to => Ok(Stage::CleaningUp(it)),
             (Marked::Yes(count), Some(it)) if count == it.from => Ok(Stage::Draining(it)),
@@ -282,15 +265,9 @@ impl Repartition<'_> {
         let new = Names::of(&source.queue, under_way.to).hash_exchange;
         let late =
             leftovers::put_behind((self.broker, connection), &former.queues, &new, report).await?;
-        on_channel(connection, async |channel: &Channel| {
-            for queue in &former.queues {
-                let deleted =
-                    channel.queue_delete(queue.as_str().into(), QueueDeleteOptions::default());
-                bounded(&format!("deleting queue `{queue}`"), deleted).await?;
-            }
-            Ok(())
-        })
-        .await?;
+        for queue in &former.queues {
+            delete_queue(connection, queue).await?;
+        }
         moving::end(connection, source).await?;
         Ok(Moved::From(under_way.from, late))
     }

@@ -11,6 +11,7 @@
 pub(in crate::rabbitmq) mod arguments;
 pub(in crate::rabbitmq) mod consumer_timeout;
 mod declared;
+pub(in crate::rabbitmq) mod exclusive_queue;
 pub(in crate::rabbitmq) mod fitness;
 mod mismatch;
 pub(in crate::rabbitmq) mod order_arguments;

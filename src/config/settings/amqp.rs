@@ -66,10 +66,10 @@ impl Amqp {
         share.max(LEAST_IN_FLIGHT_BYTES.unsigned_abs())
     }
 
-    /// Unacknowledged deliveries of each partition that the worker may hold.
+    /// Unacknowledged deliveries that a worker may hold of each of so many partitions.
     #[must_use]
-    pub fn prefetch_of_each(&self, partitions: Partitioning<'_>) -> u16 {
-        (self.prefetch / partitions.count.max(1)).max(1)
+    pub fn prefetch_of_each(&self, partitions: u16) -> u16 {
+        (self.prefetch / partitions.max(1)).max(1)
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use lapin::Channel;
 use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::protocol::AMQPSoftError;
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::types::FieldTable;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::connection::{CALL_TIMEOUT, bounded};
@@ -16,6 +16,7 @@ use crate::config::browse_lock;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::refusal::soft_error;
+use crate::rabbitmq::topology::exclusive_queue;
 use crate::rabbitmq::topology::queue_state::{QueueState, taken};
 
 /// Each try that is refused closes a channel, and RabbitMQ logs it.
@@ -105,7 +106,8 @@ impl BrowseLock {
         bounded(&what, gone).await?;
         let channel = connection.channel().await?;
         let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        let declared = channel.queue_declare(self.name.as_str().into(), options, classic());
+        let declared =
+            channel.queue_declare(self.name.as_str().into(), options, exclusive_queue::classic());
         bounded(&what, declared).await?;
         Ok(format!("delete queue `{}`, which prevents browsing until then", self.name))
     }
@@ -122,8 +124,7 @@ async fn ask(
         return Ok(answer);
     }
     let channel = connection.channel().await?;
-    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    let declaring = channel.queue_declare(name.into(), options, classic());
+    let declaring = exclusive_queue::declare(&channel, name);
     Ok(match timeout(CALL_TIMEOUT, declaring).await {
         Ok(Ok(_)) => LockReply::Given(channel),
         Ok(Err(error)) if is_locked(&error) => {
@@ -151,12 +152,6 @@ async fn find(connection: &BrokerConnection, name: &str) -> Result<Option<LockRe
         let _ = bounded("closing a channel", channel.close(200, "bye".into())).await;
     }
     Ok(answer)
-}
-
-fn classic() -> FieldTable {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), AMQPValue::LongString("classic".into()));
-    arguments
 }
 
 /// Without letters there is nothing that a look could spend.

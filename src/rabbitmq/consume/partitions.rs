@@ -130,7 +130,7 @@ impl Partitions {
 
     /// There are so many of them.
     pub(super) fn generation(&self, source: &Source, count: u16) -> Generation {
-        let prefetch = (self.broker.config().prefetch / count.max(1)).max(1);
+        let prefetch = self.broker.config().prefetch_of_each(count);
         Generation { count, names: Names::of(&source.queue, count), prefetch }
     }
 

@@ -31,7 +31,7 @@ impl Inspector<'_> {
             "partitions of source {}: each has a prefetch of {} (amqp.prefetch / partitions), which must be the same in all workers, or \
              order may be lost when two of them die; `fleet status` shows in which keys workers differ",
             source.name,
-            (self.amqp.prefetch / count).max(1)
+            self.amqp.prefetch_of_each(count)
         )));
         report(Finding::good(order(source, partitioning.by)));
     }

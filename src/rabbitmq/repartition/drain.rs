@@ -52,7 +52,7 @@ pub(super) struct Drain<'a> {
     records: Channel,
     looks: Channel,
     over: BTreeSet<String>,
-    read: usize,
+    records_read: usize,
 }
 
 impl<'a> Drain<'a> {
@@ -66,9 +66,18 @@ impl<'a> Drain<'a> {
         let former = Names::of(&source.queue, under_way.from);
         let (records, looks) = (connection.channel().await?, connection.channel().await?);
         let (moving, over) = (moving::name_of(&source.queue), BTreeSet::new());
-        let mut drain =
-            Self { connection, broker, source, former, moving, records, looks, over, read: 0 };
-        drain.read().await?;
+        let mut drain = Self {
+            connection,
+            broker,
+            source,
+            former,
+            moving,
+            records,
+            looks,
+            over,
+            records_read: 0,
+        };
+        drain.read_records().await?;
         Ok(drain)
     }
 
@@ -105,7 +114,7 @@ impl<'a> Drain<'a> {
                 undivert(self.connection, self.source, &self.former.hash_exchange).await?;
                 unbound = Instant::now();
             }
-            self.read().await?;
+            self.read_records().await?;
             let mut progress = Progress::at(Step::Drain);
             for (queue, put) in self.former.queues.iter().zip(&mut put) {
                 let ready = QueueState::of(&self.looks, queue).await?.ready;
@@ -136,8 +145,8 @@ impl<'a> Drain<'a> {
     }
 
     /// Reads the records that have come.
-    async fn read(&mut self) -> Result<(), SourceError> {
-        while self.read < MOST_RECORDS {
+    async fn read_records(&mut self) -> Result<(), SourceError> {
+        while self.records_read < MOST_RECORDS {
             let options = BasicGetOptions { no_ack: false };
             let get = self.records.basic_get(self.moving.as_str().into(), options);
             let got = bounded(&format!("reading queue `{}`", self.moving), get).await;
@@ -146,7 +155,7 @@ impl<'a> Drain<'a> {
                 Ok(None) => return Ok(()),
                 Err(error) => return Err(error),
             };
-            self.read += 1;
+            self.records_read += 1;
             let amqp = self.broker.config();
             if let Some(queue) = ended(amqp, &self.moving, &record.properties, &record.data) {
                 // Only those that there are.

@@ -14,13 +14,14 @@ use lapin::types::{AMQPValue, FieldTable};
 
 pub(super) use self::difference::Difference;
 use self::inquiry::Inquiry;
+use super::queue_state::QueueState;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::bounded;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 
 pub(in crate::rabbitmq) const QUEUE_TYPE: &str = "x-queue-type";
 pub(super) const QUORUM: &str = "quorum";
-const CLASSIC: &str = "classic";
+pub(super) const CLASSIC: &str = "classic";
 pub(in crate::rabbitmq) const STREAM: &str = "stream";
 
 /// Whether only one of the queue's consumers gets messages.
@@ -78,6 +79,26 @@ pub(super) async fn learn_from(
     perhaps: QueueArguments,
 ) -> Result<Learnt, SourceError> {
     inquire(connection, queue, true, perhaps).await
+}
+
+/// As [`learn_from`], of a queue that may not be there.
+///
+/// # Errors
+///
+/// The broker does not answer.
+pub(super) async fn learn_if_there(
+    connection: &BrokerConnection,
+    queue: &str,
+    perhaps: QueueArguments,
+) -> Result<Option<Learnt>, SourceError> {
+    let learnt = async {
+        QueueState::on(connection, queue).await?;
+        learn_from(connection, queue, perhaps).await
+    };
+    match learnt.await {
+        Err(SourceError::NotFound(_)) => Ok(None),
+        learnt => learnt.map(Some),
+    }
 }
 
 async fn inquire(

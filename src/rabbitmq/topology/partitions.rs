@@ -14,7 +14,6 @@
 pub(in crate::rabbitmq) mod marker;
 pub(in crate::rabbitmq) mod moving;
 pub(in crate::rabbitmq) mod suspects;
-pub(in crate::rabbitmq) mod turns;
 
 use std::time::Duration;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use lapin::options::QueueDeclareOptions;
+use lapin::Channel;
+use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
 
 use super::arguments::{self, Difference, Learnt, QUEUE_TYPE, QueueArguments};
@@ -16,8 +17,8 @@ use super::mismatch::{Declaration, Deviation, LIMITED, Thing, key_of};
 use super::order_arguments::{DISCONNECTED_TIMEOUT, OrderArguments};
 use crate::config::{Amqp, QueueType, Source};
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::Server;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
+use crate::rabbitmq::connection::{Server, bounded, on_channel};
 
 /// Arguments without which a queue works as well as its broker can, and the first version of RabbitMQ that knows them. Older ones
 /// ignore them, as RabbitMQ does with all that it does not know; other brokers may refuse them.
@@ -46,6 +47,22 @@ fn ignored(arguments: &FieldTable, server: &Server) -> impl Iterator<Item = &'st
     let of_them =
         of_them.filter(move |(name, from)| arguments.contains_key(name) && is_ignored(*from));
     of_them.map(|(name, _)| name)
+}
+
+/// Deletes a queue, if it is there, with all that is in it.
+///
+/// # Errors
+///
+/// The broker refuses.
+pub(in crate::rabbitmq) async fn delete_queue(
+    connection: &BrokerConnection,
+    queue: &str,
+) -> Result<(), SourceError> {
+    on_channel(connection, async |channel: &Channel| {
+        let deleted = channel.queue_delete(queue.into(), QueueDeleteOptions::default());
+        bounded(&format!("deleting queue `{queue}`"), deleted).await.map(drop)
+    })
+    .await
 }
 
 /// A queue as `run` declares it.

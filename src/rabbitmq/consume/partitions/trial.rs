@@ -19,14 +19,14 @@ use super::Partitions;
 use super::ledger::{Entry, Fingerprint, Ledger};
 use super::suspect::{by_count, by_evidence};
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{bounded, on_channel};
 use crate::rabbitmq::consume::PATIENCE_BEFORE_CLOSE;
 use crate::rabbitmq::consume::consumer::Arrived;
 use crate::rabbitmq::consume::settler::Settling;
 use crate::rabbitmq::fleet::author;
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
-use crate::rabbitmq::topology::partitions::{suspects, turns};
+use crate::rabbitmq::topology::exclusive_queue;
+use crate::rabbitmq::topology::partitions::suspects;
 use crate::signature::SigningKey;
 
 /// How the connection of a trial shows on RabbitMQ's side.
@@ -34,9 +34,6 @@ const PURPOSE: &str = "suspects";
 
 /// For all that is known of an event, and the record that it is begun.
 const EXAMINE_WITHIN: Duration = Duration::from_secs(20);
-
-/// Between two tries to be the one who reads.
-const TURN_AGAIN: Duration = Duration::from_millis(200);
 
 /// The queue has room for as many.
 const MOST_RECORDS: usize = 1_000;
@@ -200,11 +197,16 @@ impl Case {
             suspects::declare(publisher.connection(), broker.config(), &self.suspects).await?;
         }
         let mut ledger = Ledger::of(self.fingerprint.clone());
-        let turn = suspects::turn_of(&self.settling.source.queue);
-        self.take_turn(publisher.connection(), &turn).await?;
+        // What one has got the others don't see.
+        let lock = suspects::lock_of(&self.settling.source.queue);
+        match exclusive_queue::lock(publisher.connection(), &lock).await {
+            // Who may not wait reads all the same.
+            Ok(()) | Err(SourceError::AccessRefused(_)) => {}
+            Err(error) => return Err(error),
+        }
         let read = async |channel: &Channel| self.read(channel, &mut ledger).await;
         on_channel(publisher.connection(), read).await?;
-        turns::end(publisher.connection(), &turn).await;
+        exclusive_queue::unlock(publisher.connection(), &lock).await;
         if let Some(workers) = ledger.condemns() {
             publisher.close().await;
             return Ok(Examined::Condemned(workers));
@@ -215,19 +217,6 @@ impl Case {
         self.may_be_begun.set(true);
         self.write(&publisher, Entry::Begun).await?;
         Ok(Examined::Begun(publisher))
-    }
-
-    /// Waits until no other worker reads: what one has got the others don't see. Who may not wait reads all the same.
-    async fn take_turn(&self, on: &BrokerConnection, turn: &str) -> Result<(), SourceError> {
-        loop {
-            match turns::begin(on, turn).await {
-                Err(SourceError::ResourceLocked(_)) => {
-                    sleep(TURN_AGAIN.mul_f64(0.5 + fastrand::f64())).await;
-                }
-                Err(SourceError::AccessRefused(_)) => return Ok(()),
-                other => return other,
-            }
-        }
     }
 
     /// Reads all records, and puts them back.
@@ -245,7 +234,7 @@ impl Case {
                 ledger.take(&record.data);
             }
         }
-        // Before it is another worker's turn.
+        // Before another worker reads.
         let all = BasicNackOptions { multiple: true, requeue: true };
         bounded(&format!("queue `{}`", self.suspects), channel.basic_nack(0, all)).await
     }

@@ -1,7 +1,6 @@
 //! The marker: a queue that is there as soon as a source's queue has partitions. It counts workers, and knows number and key of the
 //! partitions.
 
-use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
 
 use super::moving;
@@ -9,8 +8,7 @@ use crate::config::{Amqp, OnOrderLost, Partitioning, Source};
 use crate::limits::{LONGEST_SHORT, MOST_PARTITIONS};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{bounded, on_channel};
-use crate::rabbitmq::topology::arguments::{Learnt, QueueArguments, learn_from};
+use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, learn_if_there};
 use crate::rabbitmq::topology::declared::{DEAD_LETTER_ROUTING_KEY, MAX_LENGTH, marker_arguments};
 use crate::rabbitmq::topology::mismatch::key_of;
 use crate::rabbitmq::topology::queue_state::QueueState;
@@ -43,14 +41,9 @@ pub(in crate::rabbitmq) async fn mark(
     source: &Source,
     partitioning: Partitioning<'_>,
 ) -> Result<(), SourceError> {
-    let marker = marker_of(&source.queue);
-    let declared = async |channel: &Channel| {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        let arguments = marker_arguments(amqp, partitioning);
-        let declared = channel.queue_declare(marker.as_str().into(), options, arguments);
-        bounded(&format!("queue `{marker}`"), declared).await.map(drop)
-    };
-    on_channel(connection, declared).await
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let arguments = marker_arguments(amqp, partitioning);
+    arguments::declare(connection, &marker_of(&source.queue), options, arguments).await
 }
 
 /// Reads the marker, without creating it.
@@ -65,20 +58,14 @@ pub(in crate::rabbitmq) async fn read(
     wanted: Partitioning<'_>,
 ) -> Result<Marked, SourceError> {
     let marker = marker_of(&source.queue);
-    match QueueState::on(connection, &marker).await {
-        Ok(_) => {}
-        Err(SourceError::NotFound(_)) => return Ok(Marked::No),
-        Err(error) => return Err(error),
-    }
     let perhaps = QueueArguments::durable(marker_arguments(amqp, wanted));
-    let arguments = match learn_from(connection, &marker, perhaps).await {
-        Ok(Learnt::Known(arguments)) => arguments,
-        Ok(Learnt::Refused(_)) => return Ok(Marked::Hidden),
-        Ok(Learnt::Locked(said) | Learnt::Unknown(said, _)) => {
+    let arguments = match learn_if_there(connection, &marker, perhaps).await? {
+        None => return Ok(Marked::No),
+        Some(Learnt::Known(arguments)) => arguments,
+        Some(Learnt::Refused(_)) => return Ok(Marked::Hidden),
+        Some(Learnt::Locked(said) | Learnt::Unknown(said, _)) => {
             return Err(SourceError::Failed(format!("queue `{marker}`: {said}")));
         }
-        Err(SourceError::NotFound(_)) => return Ok(Marked::No),
-        Err(error) => return Err(error),
     };
     let number = arguments.integer(MAX_LENGTH).and_then(|it| u16::try_from(it).ok());
     let number = number.filter(|it| (1..=MOST_PARTITIONS).contains(it));

@@ -3,8 +3,7 @@
 
 use std::fmt;
 
-use lapin::Channel;
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
+use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
 use super::Names;
@@ -12,10 +11,9 @@ use crate::config::{Amqp, Source};
 use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{bounded, on_channel};
-use crate::rabbitmq::topology::arguments::{Learnt, QueueArguments, learn_from};
+use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, learn_if_there};
 use crate::rabbitmq::topology::declared::{DEAD_LETTER_ROUTING_KEY, moving_arguments};
-use crate::rabbitmq::topology::queue_state::QueueState;
+use crate::rabbitmq::topology::queues::delete_queue;
 
 /// Between the two numbers.
 const TO: &str = " to ";
@@ -25,8 +23,8 @@ pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
     format!("{queue}.moving")
 }
 
-/// The queue that the connection of who moves has for itself.
-pub(in crate::rabbitmq) fn mover_of(queue: &str) -> String {
+/// The lock of who moves.
+pub(in crate::rabbitmq) fn lock_of(queue: &str) -> String {
     format!("{queue}.mover")
 }
 
@@ -72,27 +70,21 @@ pub(in crate::rabbitmq) async fn find(
     source: &Source,
 ) -> Result<Option<Move>, SourceError> {
     let moving = name_of(&source.queue);
-    match QueueState::on(connection, &moving).await {
-        Ok(_) => {}
-        Err(SourceError::NotFound(_)) => return Ok(None),
-        Err(error) => return Err(error),
-    }
-    let perhaps = QueueArguments::durable(arguments(amqp, Move { from: 0, to: 0 }));
+    let perhaps = QueueArguments::durable(arguments_of(amqp, Move { from: 0, to: 0 }));
     let unknown = |said: String| {
         SourceError::Failed(format!(
             "queue `{moving}` says from which number of partitions to which `{}` is moved, but it can't be read: {said}",
             source.queue
         ))
     };
-    let arguments = match learn_from(connection, &moving, perhaps).await {
-        Ok(Learnt::Known(arguments)) => arguments,
-        Ok(Learnt::Refused(said)) => {
+    let arguments = match learn_if_there(connection, &moving, perhaps).await? {
+        None => return Ok(None),
+        Some(Learnt::Known(arguments)) => arguments,
+        Some(Learnt::Refused(said)) => {
             let needs = "the user needs the configure permission on it";
             return Err(unknown(format!("{needs}: {said}")));
         }
-        Ok(Learnt::Locked(said) | Learnt::Unknown(said, _)) => return Err(unknown(said)),
-        Err(SourceError::NotFound(_)) => return Ok(None),
-        Err(error) => return Err(error),
+        Some(Learnt::Locked(said) | Learnt::Unknown(said, _)) => return Err(unknown(said)),
     };
     let read = arguments.text(DEAD_LETTER_ROUTING_KEY).and_then(Move::read);
     read.map(Some).ok_or_else(|| unknown("it is none of this program's; delete it".to_owned()))
@@ -109,14 +101,9 @@ pub(in crate::rabbitmq) async fn begin(
     source: &Source,
     to_move: Move,
 ) -> Result<(), SourceError> {
-    let moving = name_of(&source.queue);
-    on_channel(connection, async |channel: &Channel| {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        let declared =
-            channel.queue_declare(moving.as_str().into(), options, arguments(amqp, to_move));
-        bounded(&format!("queue `{moving}`"), declared).await.map(drop)
-    })
-    .await
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let arguments = arguments_of(amqp, to_move);
+    arguments::declare(connection, &name_of(&source.queue), options, arguments).await
 }
 
 /// No move is under way any more.
@@ -128,12 +115,7 @@ pub(in crate::rabbitmq) async fn end(
     connection: &BrokerConnection,
     source: &Source,
 ) -> Result<(), SourceError> {
-    let moving = name_of(&source.queue);
-    on_channel(connection, async |channel: &Channel| {
-        let deleted = channel.queue_delete(moving.as_str().into(), QueueDeleteOptions::default());
-        bounded(&format!("deleting queue `{moving}`"), deleted).await.map(drop)
-    })
-    .await
+    delete_queue(connection, &name_of(&source.queue)).await
 }
 
 /// The exchange that divides what comes now, where there are so many partitions.
@@ -146,7 +128,7 @@ pub(in crate::rabbitmq) fn divides_now(
     Names::of(&source.queue, moved_to.unwrap_or(count)).hash_exchange
 }
 
-fn arguments(amqp: &Amqp, to_move: Move) -> FieldTable {
+fn arguments_of(amqp: &Amqp, to_move: Move) -> FieldTable {
     moving_arguments(amqp, &to_move.to_string())
 }
 

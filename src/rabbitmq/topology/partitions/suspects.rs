@@ -1,12 +1,11 @@
 //! The queue where workers write down what they do with an event of which others may have died.
 
-use lapin::Channel;
 use lapin::options::QueueDeclareOptions;
 
 use crate::config::Amqp;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{bounded, on_channel};
+use crate::rabbitmq::topology::arguments;
 use crate::rabbitmq::topology::declared::suspects_arguments;
 
 /// Of a source's queue.
@@ -14,8 +13,8 @@ pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
     format!("{queue}.suspects")
 }
 
-/// The queue that a connection has for itself while it reads those records.
-pub(in crate::rabbitmq) fn turn_of(queue: &str) -> String {
+/// The lock of who reads those records.
+pub(in crate::rabbitmq) fn lock_of(queue: &str) -> String {
     format!("{queue}.examining")
 }
 
@@ -29,10 +28,6 @@ pub(in crate::rabbitmq) async fn declare(
     amqp: &Amqp,
     suspects: &str,
 ) -> Result<(), SourceError> {
-    on_channel(connection, async |channel: &Channel| {
-        let options = QueueDeclareOptions { durable: true, ..Default::default() };
-        let declared = channel.queue_declare(suspects.into(), options, suspects_arguments(amqp));
-        bounded(&format!("queue `{suspects}`"), declared).await.map(drop)
-    })
-    .await
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    arguments::declare(connection, suspects, options, suspects_arguments(amqp)).await
 }
