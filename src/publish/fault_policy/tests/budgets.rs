@@ -217,17 +217,23 @@ async fn in_one_outage_a_source_requeues_once_and_parks_what_waits_too_long_afte
         .await;
 }
 
+/// A topic, or for `t` the service, is held, and the event that met that has gone.
+async fn left_by_its_event(topic: &str) -> Case {
+    let case = Case::new(true);
+    case.world.credentials_expired.set(topic == "t");
+    let event = case.spawn(topic);
+    sleep(Duration::from_secs(1)).await;
+    event.abort();
+    case
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_source_without_events_finds_out_when_what_was_held_is_back() {
     LocalSet::new()
         .run_until(async {
             for topic in ["gone", "t"] {
-                let case = Case::new(true);
-                case.world.credentials_expired.set(topic == "t");
-                let event = case.spawn(topic);
-                sleep(Duration::from_secs(1)).await;
+                let case = left_by_its_event(topic).await;
                 let held = case.policy.open_circuits().remove(0).circuit;
-                event.abort();
                 let reopened =
                     timeout(Duration::from_hours(20), case.policy.wait_while_open(&held));
                 let (waiting, ()) = tokio::join!(reopened, async {
@@ -254,11 +260,7 @@ async fn what_is_held_and_was_left_by_its_events_is_asked_for_and_is_back_when_i
     LocalSet::new()
         .run_until(async {
             for topic in ["gone", "t"] {
-                let case = Case::new(true);
-                case.world.credentials_expired.set(topic == "t");
-                let event = case.spawn(topic);
-                sleep(Duration::from_secs(1)).await;
-                event.abort();
+                let case = left_by_its_event(topic).await;
                 let requests = case.world.requests.get();
                 let asking = case.policy.ask_for_abandoned();
                 timeout(HOUR, asking).await.expect_err("it never ends");
