@@ -34,14 +34,16 @@ pub(super) struct View {
     pub(super) given_up: u16,
     /// Something has come lately, or is open.
     pub(super) is_active: bool,
-    /// It came straight back after it was given up, and is not given up again for a while: there may be nobody else to take it.
+    /// It came back soon after it was given up, and is not given up again for a while: there may be nobody else to take it.
     pub(super) came_back: bool,
 }
 
 impl Claim {
     pub(super) fn view(&self) -> View {
         let is_recent = |at: Instant| at.elapsed() < ACTIVE_FOR;
-        let is_active = self.open.get() > 0 || self.last_delivery.get().is_some_and(is_recent);
+        let comes = self.open.get() > 0 || self.last_delivery.get().is_some_and(is_recent);
+        // What is being handed over is another worker's.
+        let is_active = comes && !self.hand_over.get();
         let given_up = self.given_up.get();
         let rest = AGAIN_AFTER * 2_u32.pow(given_up.min(MOST_DOUBLED).into());
         let came_back = self.given_up_at.get().is_some_and(|at| at.elapsed() < rest);
@@ -86,6 +88,7 @@ impl Claim {
     /// A session begins: whatever was asked of the one before is done.
     pub(super) fn begin_session(&self) {
         self.hand_over.set(false);
+        self.last_delivery.set(None);
     }
 
     pub(super) fn end_session(&self) {
@@ -116,5 +119,45 @@ impl Claim {
     /// How many deliveries were settled through all sessions.
     pub(super) fn count_of_settled(&self) -> u64 {
         self.settled.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_given_up_counts_again_only_when_something_comes_of_it() {
+        let claim = Claim::default();
+        claim.begin_session();
+        claim.delivered();
+        assert!(claim.view().is_active);
+        claim.give_up();
+        assert!(!claim.view().is_active, "something is open, and the next worker's soon");
+        claim.end_session();
+        claim.begin_session();
+        assert!(!claim.view().is_active, "it waits for its turn");
+        claim.delivered();
+        assert!(claim.view().is_active, "it came back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_back_again_and_again_rests_ever_longer() {
+        let claim = Claim::default();
+        let comes_back = async |seconds: u64| {
+            claim.give_up();
+            claim.end_session();
+            claim.begin_session();
+            claim.delivered();
+            let at_once = claim.view().came_back;
+            tokio::time::advance(Duration::from_secs(seconds)).await;
+            (at_once, claim.view().came_back)
+        };
+        assert_eq!(comes_back(0).await, (false, false), "it may have gone round once");
+        assert_eq!(comes_back(3).await, (true, true));
+        assert_eq!(comes_back(8).await, (true, false));
+        assert_eq!(comes_back(15).await, (true, true));
+        claim.renew();
+        assert!(!claim.view().came_back, "there is another number of workers");
     }
 }

@@ -9,6 +9,7 @@ mod first;
 pub(super) mod former;
 mod lane;
 mod ledger;
+mod sharing;
 mod suspect;
 mod trial;
 
@@ -20,8 +21,9 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Notify, Semaphore, watch};
 use tokio::time::Instant;
 
-pub(super) use self::first::{FirstLane, balance, keep_diverting};
+pub(super) use self::first::{FirstLane, keep_diverting};
 pub(super) use self::lane::{Lane, LaneQueue, Look, Tried, is_on};
+pub(super) use self::sharing::balance;
 use super::claim::Claim;
 use crate::config::{Partitioning, Source};
 use crate::outcome::SourceError;
