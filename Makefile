@@ -19,7 +19,7 @@ CHECKS := check-format check-scripts check-dependencies check-lints check-docs t
 # and modules named `long`.
 LONG := long:: chaos:: kills:: in_flight_bytes:: memory::memory_ xmpp_server:: looks_spend:: many:: a_long_list_ night::
 # Those of them that need the machine for themselves.
-BUSY := partitions::long::deaths partitions::long::freeze partitions::long::holds partitions::long::nodes partitions::fleet::long
+BUSY := partitions::long::deaths partitions::long::freeze partitions::long::holds partitions::long::nodes partitions::long::silence partitions::fleet::long
 # Promises are tried on RabbitMQ 3.10 and then on 4.3, except those for which one is enough, by parts of their names: no broker
 # is asked, or it only brings the events for what is tried, which is the affair of SNS, HTTP or a script.
 ONCE := program:: try_it:: ports::publish:: memory_queue::
@@ -56,7 +56,7 @@ check-long: ## The long tests but `check-partitions`: storms, kills, memory, a b
 		$(ON_4_3) $(CARGO) test --locked --test promises -- $(LONG_ON_BOTH) $(BUSY:%=--skip %) --skip on_3_10'
 
 check-partitions: export RUST_TEST_THREADS := 2
-check-partitions: ## Kills, freezes, holds and lost nodes with partitions, and a minute of `fleet`, up to ten workers each, on both; CI leaves them out; 12 minutes
+check-partitions: ## Kills, freezes, holds and lost nodes with partitions, and a minute of `fleet`, up to ten workers each, on both; CI leaves them out; 15 minutes
 	@scripts/services install
 	@scripts/services run -- $(CARGO) test --locked --test promises -- $(BUSY)
 

@@ -209,6 +209,11 @@ impl FakeSns {
         self.shared.accepted.lock().unwrap().clone()
     }
 
+    /// The same without the first of them.
+    pub fn accepted_after(&self, first: usize) -> Vec<Message> {
+        self.shared.accepted.lock().unwrap()[first..].to_vec()
+    }
+
     /// What was accepted while recording and was not taken before, in that order. It is forgotten here, so that what
     /// runs for long does not keep all.
     pub fn take_accepted(&self) -> Vec<Message> {

@@ -15,7 +15,7 @@ mod view;
 use std::ops::Range;
 
 use self::crew::Crew;
-use self::flow::while_events_flow;
+use self::flow::{while_events_flow, while_noted_events_flow};
 use crate::fake_sns::FakeSns;
 use crate::order::conversations::{Conversations, routed_event_of};
 use crate::support::{Ended, Event, Program, Stand, wait_for};

@@ -22,6 +22,16 @@ pub(super) async fn while_events_flow(
     before: usize,
     acts: impl Future<Output = ()>,
 ) -> Conversations {
+    while_noted_events_flow(stand, before, |_, _| {}, acts).await
+}
+
+/// The same, and `note` gets key and number of each event that comes at the even pace, just before it is published.
+pub(super) async fn while_noted_events_flow(
+    stand: &Stand,
+    before: usize,
+    note: impl Fn(usize, usize),
+    acts: impl Future<Output = ()>,
+) -> Conversations {
     let is_over = Cell::new(false);
     let flow = async {
         stand.publish_all(Conversations::in_turn(KEYS, before).routed_events()).await;
@@ -31,6 +41,7 @@ pub(super) async fn while_events_flow(
             for from in (0..KEYS).step_by(TOGETHER) {
                 ticks.tick().await;
                 let together = from..(from + TOGETHER).min(KEYS);
+                together.clone().for_each(|key| note(key, number));
                 stand.publish_all(together.map(|key| routed_event_of(key, number))).await;
             }
             number += 1;

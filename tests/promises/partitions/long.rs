@@ -4,6 +4,7 @@ mod deaths;
 mod freeze;
 mod holds;
 mod nodes;
+mod silence;
 
 use std::time::Duration;
 
