@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod dead_letters;
 pub(crate) mod feed;
 pub(crate) mod fleet;
+mod heard;
 pub(crate) mod import;
 pub(crate) mod output;
 pub(crate) mod partitions;

@@ -15,7 +15,7 @@ pub(crate) use dead_letters::{DeadLetters, ReplayArguments};
 pub(crate) use feed::{FeedArguments, Mix, Wire};
 pub(crate) use fleet::{Fleet, Pausing, StatusArguments, TargetArguments};
 pub(crate) use import::Import;
-pub(crate) use partitions::{Partitions, PartitionsArguments};
+pub(crate) use partitions::{MoveArguments, Partitions, PartitionsArguments};
 pub(crate) use try_events::TryArguments;
 
 use crate::limits::LONGEST_SHORT;

@@ -1,12 +1,15 @@
 //! `partitions plan` and `partitions move`.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::ExitStatus;
-use super::arguments::{Partitions, PartitionsArguments};
+use super::arguments::{MoveArguments, Partitions, PartitionsArguments};
+use super::heard::hear;
 use super::output::{print_error, print_line};
 use crate::config::{Config, Partitioning, Source};
 use crate::dead_letters::Stop;
+use crate::fleet::{Compared, Comparison};
 use crate::nearest::nearest_word;
 use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::repartition::{Moved, Plan, Progress, Repartition, Step};
@@ -58,12 +61,40 @@ async fn plan(
     broker: &Broker,
 ) -> Result<(), Failed> {
     let (source, to) = meant(arguments, config)?;
-    let planned = Repartition { broker, source, to }.plan().await;
+    let planned = Repartition { broker, source, to, with_waiting: false }.plan().await;
     let plan = planned.map_err(|error| (ExitStatus::Failed, error.to_string()))?;
     for line in lines(source, &plan, to.count) {
         print(&line);
     }
-    Ok(())
+    match unlike(config, source, broker).await {
+        Some(why) if plan.from != to.count => Err((ExitStatus::Failed, why)),
+        _ => Ok(()),
+    }
+}
+
+/// Why this configuration can't be that of the workers. A move would lead events by it, and declare queues that workers refuse; and workers
+/// without room for the new number would end. Where they can't be heard, it is left to the operator.
+async fn unlike(config: &Config, source: &Source, broker: &Broker) -> Option<String> {
+    let compared = Compared::for_move(config, &source.name);
+    let (Comparison { heard, differing }, ignored) =
+        hear(broker, config, &compared, "moves partitions").await?;
+    if heard == 0 && ignored > 0 {
+        return Some(format!(
+            "{} of the fleet came from another user of RabbitMQ, or could not be read or believed, and neither would the workers believe a move \
+             by this one: run it with their user and amqp.signing_key_file; `fleet status` says more",
+            counted(ignored, "report", "reports")
+        ));
+    }
+    let (worker, keys) = differing.first()?;
+    let others = match differing.len() {
+        1 => String::new(),
+        more => format!(" (and {} more)", counted((more - 1) as u64, "worker", "workers")),
+    };
+    Some(format!(
+        "worker {worker}{others} runs with other values of {} than this configuration: all are to have the same before a move; give it theirs, or \
+         restart those that differ",
+        keys.join(", ")
+    ))
 }
 
 fn lines(source: &Source, plan: &Plan, to: u16) -> Vec<String> {
@@ -103,12 +134,15 @@ fn lines(source: &Source, plan: &Plan, to: u16) -> Vec<String> {
 }
 
 async fn move_to(
-    arguments: &PartitionsArguments,
+    MoveArguments { of, with_waiting }: &MoveArguments,
     config: &Config,
     broker: &Broker,
 ) -> Result<(), Failed> {
-    let (source, to) = meant(arguments, config)?;
-    let mut told = None;
+    let (source, to) = meant(of, config)?;
+    let (mut told, mut gone) = (None, BTreeSet::new());
+    if let Some(why) = unlike(config, source, broker).await {
+        return Err((ExitStatus::Failed, why));
+    }
     let mut report = |progress: Progress| {
         let is_due = told.as_ref().is_none_or(|(step, at): &(Step, Instant)| {
             *step != progress.step || at.elapsed() >= TELL_EVERY
@@ -116,9 +150,16 @@ async fn move_to(
         if is_due {
             told = Some((progress.step, Instant::now()));
             print(&line(&progress));
+            for queue in progress.gone.iter().filter(|it| gone.insert((*it).clone())) {
+                print(&format!(
+                    "queue `{queue}` was deleted during the move, and what was in it is gone. It is declared again; RabbitMQ divides keys otherwise \
+                     from now on, so that later events of some keys may overtake those that wait"
+                ));
+            }
         }
     };
-    let moved = Repartition { broker, source, to }.run(&mut report).await;
+    let repartition = Repartition { broker, source, to, with_waiting: *with_waiting };
+    let moved = repartition.run(&mut report).await;
     let (queue, to) = (&source.queue, to.count);
     match moved {
         Ok(Moved::Already) => print(&format!("`{queue}` has {to} partitions already")),
@@ -142,7 +183,7 @@ async fn move_to(
 }
 
 fn line(progress: &Progress) -> String {
-    let Progress { step, over, of, waiting, workers, open } = progress;
+    let Progress { step, over, of, waiting, workers, open, .. } = progress;
     match step {
         Step::Declare => "declaring the new partitions".to_owned(),
         Step::Divert => "binding the new partitions, and unbinding the former ones".to_owned(),
@@ -157,9 +198,18 @@ fn line(progress: &Progress) -> String {
                 some if of - over > some.len() => format!("; not `{}` and others", some.join("`, `")),
                 some => format!("; not `{}`", some.join("`, `")),
             };
-            let nobody = if *workers == 0 { "; no worker consumes them: start one" } else { "" };
+            let why = if *workers == 0 {
+                "; no worker consumes them: start one, or resume the source (`fleet status`)"
+            } else if progress.is_unheeded {
+                "; no worker says that all is published, though nothing waits: see what they hold (`fleet status`), and run this with the workers' \
+                 user of RabbitMQ and amqp.signing_key_file, or they make dead letters of its messages"
+            } else if *waiting == 0 {
+                "; workers have the rest in hand"
+            } else {
+                ""
+            };
             format!(
-                "{over} of {of} former partitions are published; {} in them{rest}{nobody}",
+                "{over} of {of} former partitions are published; {} in them{rest}{why}",
                 counted(*waiting, "event waits", "events wait")
             )
         }
@@ -221,10 +271,20 @@ mod tests {
     #[test]
     fn a_line_says_how_far_it_is_and_what_keeps_it() {
         let open = vec!["q.40.07".to_owned()];
-        let drains = Progress { step: Step::Drain, over: 39, of: 40, waiting: 1, workers: 0, open };
+        let drains = Progress {
+            step: Step::Drain,
+            over: 39,
+            of: 40,
+            waiting: 1,
+            workers: 0,
+            open,
+            gone: Vec::new(),
+            is_unheeded: false,
+        };
         assert_eq!(
             line(&drains),
-            "39 of 40 former partitions are published; 1 event waits in them; not `q.40.07`; no worker consumes them: start one"
+            "39 of 40 former partitions are published; 1 event waits in them; not `q.40.07`; no worker consumes them: start one, or resume the \
+             source (`fleet status`)"
         );
         let open = vec!["q.40.00".to_owned(), "q.40.01".to_owned()];
         let begins = Progress { over: 0, workers: 3, waiting: 2, open, ..drains };

@@ -47,6 +47,23 @@ impl Compared {
     }
 }
 
+/// What a source's queues, and the way to them, depend on.
+const OF_A_SOURCE: [&str; 6] =
+    ["exchange", "exchange_type", "routing_keys", "queue", "partitions", "partition_by"];
+const OF_QUEUES: [&str; 3] =
+    ["amqp.dead_letter_exchange", "amqp.delivery_limit", "amqp.queue_type"];
+
+impl Compared {
+    /// What a move of a source's partitions depends on.
+    #[must_use]
+    pub fn for_move(config: &Config, source: &str) -> Self {
+        let of_source = Key::from(["amqp", "sources", source]);
+        let of_source = OF_A_SOURCE.map(|name| of_source.child(name).to_string());
+        let keys = of_source.into_iter().chain(OF_QUEUES.map(str::to_owned)).collect();
+        Self { configuration: Fingerprint::of(&config.effective), keys, sources: Vec::new() }
+    }
+}
+
 impl Members {
     /// How those that are heard compare with a configuration.
     #[must_use]

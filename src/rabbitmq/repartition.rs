@@ -19,19 +19,19 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::drain::Drain;
+use self::drain::{Drain, missing};
 pub(crate) use self::watch::{Progress, Step};
 use crate::config::{Partitioning, Source};
 use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
-use crate::rabbitmq::connection::Broker;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::topology::exclusive_queue;
+use crate::rabbitmq::connection::{Broker, on_channel};
 use crate::rabbitmq::topology::partitions::marker::{self, Marked, marker_of};
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, undivert};
+use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert, undivert};
 use crate::rabbitmq::topology::queue_state::QueueState;
 use crate::rabbitmq::topology::queues::delete_queue;
+use crate::rabbitmq::topology::{declare_exchange, exclusive_queue};
 
 /// How the connections show on RabbitMQ's side.
 const PURPOSE: &str = "moves partitions";
@@ -64,6 +64,8 @@ pub(crate) struct Repartition<'a> {
     pub(crate) broker: &'a Broker,
     pub(crate) source: &'a Source,
     pub(crate) to: Partitioning<'a>,
+    /// Events that wait in the new partitions before the move has begun are published after it.
+    pub(crate) with_waiting: bool,
 }
 
 /// Where a move is.
@@ -157,8 +159,8 @@ impl Repartition<'_> {
         let (under_way, is_drained) = match self.stage(connection).await? {
             Stage::Done => return Ok(Moved::Already),
             Stage::Before(it) => {
-                declare_queues(connection, amqp, source, self.to).await?;
                 self.are_empty(connection).await?;
+                declare_queues(connection, amqp, source, self.to).await?;
                 // What a slow worker has left.
                 moving::end(connection, source).await?;
                 moving::begin(connection, amqp, source, it).await?;
@@ -178,13 +180,14 @@ impl Repartition<'_> {
             Stage::CleaningUp(it) => return self.clean_up(connection, it, report).await,
         };
         let former = Names::of(&source.queue, under_way.from);
+        on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
+        let gone = missing(connection, source, under_way.to).await?;
         declare_queues(connection, amqp, source, self.to).await?;
-        report(Progress::at(Step::Divert));
-        divert_now(connection, amqp, source, under_way.from).await?;
-        undivert(connection, source, &former.hash_exchange).await?;
+        report(Progress { gone, ..Progress::at(Step::Divert) });
+        self.divert(connection, &former.hash_exchange).await?;
         if !is_drained {
             let drain = Drain::begin(connection, broker, source, under_way).await?;
-            drain.run(self.to, report).await?;
+            drain.run(self, report).await?;
         }
         report(Progress::at(Step::Switch));
         delete_queue(connection, &marker_of(&source.queue)).await?;
@@ -192,15 +195,36 @@ impl Repartition<'_> {
         self.clean_up(connection, under_way, report).await
     }
 
-    /// The new partitions have nothing yet. What is in them otherwise is from a time when there were as many, and was published then.
+    /// What comes goes to the new partitions from now on. They are known here: what workers go by, the queue that tells of the move, may have
+    /// been deleted.
+    async fn divert(&self, connection: &BrokerConnection, former: &str) -> Result<(), SourceError> {
+        let new = Names::of(&self.source.queue, self.to.count).hash_exchange;
+        on_channel(connection, async |channel| divert(channel, self.source, &new).await).await?;
+        undivert(connection, self.source, former).await
+    }
+
+    /// The new partitions have nothing yet. What is in them otherwise came in a move whose queue was deleted, or in a time when there were as
+    /// many.
     async fn are_empty(&self, connection: &BrokerConnection) -> Result<(), SourceError> {
-        for queue in &Names::of(&self.source.queue, self.to.count).queues {
-            let ready = QueueState::on(connection, queue).await?.ready;
+        if self.with_waiting {
+            return Ok(());
+        }
+        let Source { name, queue: of, .. } = self.source;
+        for queue in &Names::of(of, self.to.count).queues {
+            let ready = match QueueState::on(connection, queue).await {
+                Ok(state) => state.ready,
+                Err(SourceError::NotFound(_)) => continue,
+                Err(error) => return Err(error),
+            };
             if ready > 0 {
                 return Err(SourceError::Failed(format!(
-                    "queue `{queue}` is to be a new partition, but has {ready} events from a time when there were as many: they were \
-                     published then; delete it, and what else has events of `{}.{}.*`",
-                    self.source.queue, self.to.count
+                    "queue `{queue}` is to be a new partition, but has {ready} events already: if they came in a move whose queue `{}` was \
+                     deleted, nobody has published them. Have them published, after what is in the partitions that there are: \
+                     `event-pusher-sns partitions move --source {name} --to {} --with-waiting`; or, if they are from a time when there were as many, \
+                     delete the queues `{of}.{}.…`",
+                    moving::name_of(of),
+                    self.to.count,
+                    self.to.count
                 )));
             }
         }
@@ -240,7 +264,7 @@ impl Repartition<'_> {
                 "`{queue}` has no partitions yet: start a worker with partitions = {to}, and it begins with as many"
             ))),
             (Marked::Yes(count), None) if count == to => Ok(Stage::Done),
-            (Marked::Yes(from), None) => Ok(Stage::Before(Move { from, to })),
+            (Marked::Yes(from), None) => Ok(Stage::Before(Move::new(from, to))),
             (Marked::No, Some(it)) => Ok(Stage::Switching(it)),
             (Marked::Yes(count), Some(it)) if count == it.to => Ok(Stage::CleaningUp(it)),
             (Marked::Yes(count), Some(it)) if count == it.from => Ok(Stage::Draining(it)),
@@ -263,8 +287,8 @@ impl Repartition<'_> {
         let former = Names::of(&source.queue, under_way.from);
         undivert(connection, source, &former.hash_exchange).await?;
         let new = Names::of(&source.queue, under_way.to).hash_exchange;
-        let late =
-            leftovers::put_behind((self.broker, connection), &former.queues, &new, report).await?;
+        let (on, to) = ((self.broker, connection), (&*new, &*under_way.id()));
+        let late = leftovers::put_behind(on, &former.queues, to, report).await?;
         for queue in &former.queues {
             delete_queue(connection, queue).await?;
         }

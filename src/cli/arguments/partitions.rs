@@ -12,7 +12,16 @@ pub(crate) enum Partitions {
     Plan(PartitionsArguments),
     /// Move a source to another number of partitions while events come, or go on with such a move
     #[command(after_help = MOVE_HELP)]
-    Move(PartitionsArguments),
+    Move(MoveArguments),
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MoveArguments {
+    #[command(flatten)]
+    pub of: PartitionsArguments,
+    /// Go on although events wait in the new partitions before the move has begun: they are published after it
+    #[arg(long)]
+    pub with_waiting: bool,
 }
 
 #[derive(Debug, Clone, Args)]

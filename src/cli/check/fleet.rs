@@ -1,12 +1,9 @@
 //! What `check` says of the workers that run, where partitions need all of them to be alike.
 
-use std::time::Instant;
-
+use crate::cli::heard::hear;
 use crate::config::{Askable, Draft};
-use crate::fleet::{Compared, Comparison, Link, Members};
-use crate::outcome::SourceError;
+use crate::fleet::{Compared, Comparison};
 use crate::rabbitmq::connection::Broker;
-use crate::rabbitmq::fleet::{FleetSession, listen};
 use crate::rabbitmq::inspect::Finding;
 use crate::text::counted;
 
@@ -21,21 +18,8 @@ pub(super) async fn inspect(draft: &Draft, name: &str) -> Vec<Finding> {
     let (Some(config), Some(compared)) = (config, compared) else { return Vec::new() };
     let Askable::Topology(amqp) = draft.askable_broker() else { return Vec::new() };
     let broker = Broker::new(amqp, name.to_owned());
-    let mut members = Members::new(&config.fleet.name);
-    let listening = async {
-        let opened = FleetSession::open_if_there(&broker, &config.fleet, "check").await?;
-        let Some(mut session) = opened else { return Ok(()) };
-        members.set_link(Link::Joined, Instant::now());
-        listen(&mut session, &mut members).await?;
-        session.close().await;
-        Ok::<_, SourceError>(())
-    };
-    if let Err(error) = listening.await {
-        tracing::debug!(event = "fleet_not_heard", %error, "the command does not hear the fleet");
-        return Vec::new();
-    }
-    let ignored: u64 = members.picture(Instant::now()).ignored.values().sum();
-    finding(&members.compare(&compared, Instant::now()), ignored).into_iter().collect()
+    let heard = hear(&broker, config, &compared, "check").await;
+    heard.and_then(|(comparison, ignored)| finding(&comparison, ignored)).into_iter().collect()
 }
 
 fn finding(Comparison { heard, differing }: &Comparison, ignored: u64) -> Option<Finding> {

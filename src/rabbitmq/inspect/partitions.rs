@@ -85,11 +85,12 @@ impl Inspector<'_> {
         let of_wanted = |finding| (wanted.count, finding);
         match self.find_queue(&marker).await {
             Err(SourceError::NotFound(_)) if self.amqp.declare => {
-                if let Ok(Some(under_way)) =
-                    partitions::moving::find(connection, self.amqp, source).await
-                    && under_way.from > 0
-                {
-                    return (under_way.to, Finding::bad(under_way.unfinished(source).to_string()));
+                match partitions::moving::find(connection, self.amqp, source).await {
+                    Ok(Some(it)) if it.from > 0 => {
+                        return (it.to, Finding::bad(it.unfinished(source).to_string()));
+                    }
+                    Err(error) => return of_wanted(Finding::bad(error.to_string())),
+                    Ok(_) => {}
                 }
                 return of_wanted(Finding::good(format!(
                     "queue `{marker}`: does not exist yet: what is in `{queue}` now is published first, then events are divided into partitions"

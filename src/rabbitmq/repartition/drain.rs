@@ -10,24 +10,29 @@ use lapin::Channel;
 use lapin::options::BasicGetOptions;
 use tokio::time::{Instant, sleep};
 
-use super::PURPOSE;
-use super::message::{ended, put_end};
+use super::message::{About, ended, put_end};
 use super::watch::{Progress, Step};
-use crate::config::{Partitioning, Source};
+use super::{PURPOSE, Repartition};
+use crate::config::Source;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
 use crate::rabbitmq::topology::partitions::marker::marker_of;
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert_now, undivert};
+use crate::rabbitmq::topology::partitions::{Names, declare_queues};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// For messages that were routed to the former partitions before, by whichever node.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
-/// Between two last messages in one partition: the worker that had one may have ended, or have found more behind it.
+/// Between two last messages in one partition: the worker that had one may have ended, or have found more behind it. Twice that each
+/// further time, up to eight times: workers that don't believe it make a dead letter of each.
 const PUT_AGAIN: Duration = Duration::from_secs(5);
+const MOST_DOUBLED: u32 = 3;
+
+/// So many last messages in one partition are told of.
+const UNHEEDED: u32 = 3;
 
 /// Between two looks at all partitions.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -47,6 +52,7 @@ pub(super) struct Drain<'a> {
     broker: &'a Broker,
     source: &'a Source,
     former: Names,
+    under_way: Move,
     moving: String,
     /// Records are not acknowledged, and go back when it is closed.
     records: Channel,
@@ -71,6 +77,7 @@ impl<'a> Drain<'a> {
             broker,
             source,
             former,
+            under_way,
             moving,
             records,
             looks,
@@ -97,21 +104,22 @@ impl<'a> Drain<'a> {
     /// Waits until it is so.
     pub(super) async fn run(
         mut self,
-        to: Partitioning<'_>,
+        of: &Repartition<'_>,
         report: &mut dyn FnMut(Progress),
     ) -> Result<(), SourceError> {
         let publisher = ConfirmedPublisher::open(self.broker, PURPOSE).await?;
-        let mut put: Vec<Option<Instant>> = vec![None; self.former.queues.len()];
+        // When the last one was put into each partition, and how many were before.
+        let mut put: Vec<Option<(Instant, u32)>> = vec![None; self.former.queues.len()];
         sleep(ON_ITS_WAY).await;
-        let mut unbound = Instant::now();
+        let (mut unbound, id) = (Instant::now(), self.under_way.id());
+        let mut gone = Vec::new();
         loop {
             if unbound.elapsed() > UNBIND_EVERY {
-                let (amqp, former) = (self.broker.config(), self.former.queues.len());
-                let former = u16::try_from(former).unwrap_or(u16::MAX);
-                // Somebody may have deleted what divides events.
+                let (amqp, to) = (self.broker.config(), of.to);
+                // Somebody may have deleted what divides events, or some of the new partitions.
+                gone.extend(missing(self.connection, self.source, to.count).await?);
                 declare_queues(self.connection, amqp, self.source, to).await?;
-                divert_now(self.connection, amqp, self.source, former).await?;
-                undivert(self.connection, self.source, &self.former.hash_exchange).await?;
+                of.divert(self.connection, &self.former.hash_exchange).await?;
                 unbound = Instant::now();
             }
             self.read_records().await?;
@@ -126,14 +134,20 @@ impl<'a> Drain<'a> {
                 if progress.open.len() < MOST_NAMED {
                     progress.open.push(queue.clone());
                 }
-                if ready == 0 && put.is_none_or(|it| it.elapsed() > PUT_AGAIN) {
-                    put_end(&publisher, self.broker, queue, None).await?;
-                    *put = Some(Instant::now());
+                let (at, times) = put.unzip();
+                let times = times.unwrap_or(0);
+                let again = PUT_AGAIN * 2_u32.pow(times.min(MOST_DOUBLED));
+                progress.is_unheeded |= times >= UNHEEDED && ready == 0;
+                if ready == 0 && at.is_none_or(|it: Instant| it.elapsed() > again) {
+                    let about = About { partition: queue, id: &id };
+                    put_end(&publisher, self.broker, about, None).await?;
+                    *put = Some((Instant::now(), times + 1));
                 }
             }
             progress.of = self.former.queues.len();
             let marker = marker_of(&self.source.queue);
             progress.workers = QueueState::of(&self.looks, &marker).await?.consumers;
+            progress.gone.clone_from(&gone);
             let may_be_over = progress.over == progress.of && progress.waiting == 0;
             report(progress);
             if may_be_over && self.is_over().await? {
@@ -144,8 +158,22 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// Reads the records that have come.
+    /// Reads the records that have come. Somebody may have deleted the queue, without which workers would let events go to the former
+    /// partitions again.
     async fn read_records(&mut self) -> Result<(), SourceError> {
+        match self.read_those_there().await {
+            Err(SourceError::NotFound(_)) => {
+                let amqp = self.broker.config();
+                moving::begin(self.connection, amqp, self.source, self.under_way).await?;
+                self.records = self.connection.channel().await?;
+                Ok(())
+            }
+            read => read,
+        }
+    }
+
+    async fn read_those_there(&mut self) -> Result<(), SourceError> {
+        let id = self.under_way.id();
         while self.records_read < MOST_RECORDS {
             let options = BasicGetOptions { no_ack: false };
             let get = self.records.basic_get(self.moving.as_str().into(), options);
@@ -157,7 +185,8 @@ impl<'a> Drain<'a> {
             };
             self.records_read += 1;
             let amqp = self.broker.config();
-            if let Some(queue) = ended(amqp, &self.moving, &record.properties, &record.data) {
+            let of = (&*self.moving, &*id);
+            if let Some(queue) = ended(amqp, of, &record.properties, &record.data) {
                 // Only those that there are.
                 if self.former.queues.iter().any(|it| it == queue) {
                     self.over.insert(queue.to_owned());
@@ -170,4 +199,21 @@ impl<'a> Drain<'a> {
             self.moving
         )))
     }
+}
+
+/// New partitions that are not there.
+pub(super) async fn missing(
+    connection: &BrokerConnection,
+    source: &Source,
+    count: u16,
+) -> Result<Vec<String>, SourceError> {
+    let mut missing = Vec::new();
+    for queue in Names::of(&source.queue, count).queues {
+        match QueueState::on(connection, &queue).await {
+            Ok(_) => {}
+            Err(SourceError::NotFound(_)) => missing.push(queue),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(missing)
 }

@@ -11,7 +11,7 @@ use lapin::{Channel, Consumer};
 use tokio::time::{sleep, timeout};
 
 use super::PURPOSE;
-use super::message::{is_end, put_end};
+use super::message::{About, end, put_end};
 use super::watch::{Progress, Step};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -37,11 +37,11 @@ const PREFETCH: u16 = 10;
 pub(super) async fn put_behind(
     (broker, connection): (&Broker, &BrokerConnection),
     queues: &[String],
-    exchange: &str,
+    (exchange, id): (&str, &str),
     report: &mut dyn FnMut(Progress),
 ) -> Result<u64, SourceError> {
     let publisher = ConfirmedPublisher::open(broker, PURPOSE).await?;
-    let leftovers = Leftovers { broker, connection, publisher, exchange };
+    let leftovers = Leftovers { broker, connection, publisher, exchange, id };
     sleep(QUIET).await;
     let mut late = 0;
     for queue in queues {
@@ -56,6 +56,8 @@ struct Leftovers<'a> {
     connection: &'a BrokerConnection,
     publisher: ConfirmedPublisher,
     exchange: &'a str,
+    /// Of the move.
+    id: &'a str,
 }
 
 impl Leftovers<'_> {
@@ -77,19 +79,20 @@ impl Leftovers<'_> {
             let consuming =
                 channel.basic_consume(queue.into(), "".into(), options, FieldTable::default());
             let mut consumer = bounded(&format!("queue `{queue}`"), consuming).await?;
-            let id = format!("{:016x}", fastrand::u64(..));
-            put_end(&self.publisher, self.broker, queue, Some(&id)).await?;
+            let mark = format!("{:016x}", fastrand::u64(..));
+            let about = About { partition: queue, id: self.id };
+            put_end(&self.publisher, self.broker, about, Some(&mark)).await?;
             loop {
                 let Ok(next) = timeout(PUT_AGAIN, next(queue, &mut consumer)).await else {
                     let open = vec![queue.to_owned()];
                     report(Progress { open, ..Progress::at(Step::CleanUp) });
                     // A worker that was about to leave may have had it.
-                    put_end(&self.publisher, self.broker, queue, Some(&id)).await?;
+                    put_end(&self.publisher, self.broker, about, Some(&mark)).await?;
                     continue;
                 };
                 let delivery = next?;
-                let is_last =
-                    delivery.properties.message_id().as_ref().map(ShortString::as_str) == Some(&id);
+                let marked = delivery.properties.correlation_id().as_ref();
+                let is_last = marked.map(ShortString::as_str) == Some(&mark);
                 put += self.put(queue, delivery).await?;
                 if is_last {
                     return Ok(());
@@ -102,7 +105,8 @@ impl Leftovers<'_> {
 
     async fn put(&self, queue: &str, delivery: Delivery) -> Result<u64, SourceError> {
         let acker = delivery.acker.clone();
-        let is_event = !is_end(self.broker.config(), queue, &delivery.properties, &delivery.data);
+        let amqp = self.broker.config();
+        let is_event = end(amqp, queue, &delivery.properties, &delivery.data).is_none();
         if is_event {
             let mut message = amqp_message::message(delivery, None);
             message.take_counts();

@@ -23,10 +23,23 @@ pub(crate) struct Progress {
     pub(crate) workers: u32,
     /// Some of those that are not over.
     pub(crate) open: Vec<String>,
+    /// New partitions that somebody has deleted since the move began, with what was in them.
+    pub(crate) gone: Vec<String>,
+    /// Nobody has said of one of them for long that its last message has come, though nothing waits in it.
+    pub(crate) is_unheeded: bool,
 }
 
 impl Progress {
     pub(super) const fn at(step: Step) -> Self {
-        Self { step, over: 0, of: 0, waiting: 0, workers: 0, open: Vec::new() }
+        Self {
+            step,
+            over: 0,
+            of: 0,
+            waiting: 0,
+            workers: 0,
+            open: Vec::new(),
+            gone: Vec::new(),
+            is_unheeded: false,
+        }
     }
 }

@@ -97,8 +97,14 @@ pub(super) async fn learn_if_there(
     };
     match learnt.await {
         Err(SourceError::NotFound(_)) => Ok(None),
+        // It was deleted between the questions, and what is asked to create nothing is refused in other words.
+        Ok(Learnt::Unknown(..)) if is_gone(connection, queue).await => Ok(None),
         learnt => learnt.map(Some),
     }
+}
+
+async fn is_gone(connection: &BrokerConnection, queue: &str) -> bool {
+    matches!(QueueState::on(connection, queue).await, Err(SourceError::NotFound(_)))
 }
 
 async fn inquire(

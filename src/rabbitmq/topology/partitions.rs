@@ -180,10 +180,12 @@ async fn find_declared(
                 Ok(Some(Declared { is_moved_from, ..Declared::all(count, true) }))
             }
             (Marked::Hidden, _) => Ok(Some(Declared::all(wanted.count, true))),
-            (Marked::No, Some(Move { from: 0, to })) if to <= wanted.count => {
+            (Marked::No, Some(Move { from: 0, to, .. })) if to <= wanted.count => {
                 Ok(Some(Declared::all(to, false)))
             }
-            (Marked::No, Some(Move { from: 0, to })) => Err(marker::no_room(source, wanted, to)),
+            (Marked::No, Some(Move { from: 0, to, .. })) => {
+                Err(marker::no_room(source, wanted, to))
+            }
             // It is in its last step.
             (Marked::No, Some(_)) if tries < TRIES => {
                 tries += 1;
@@ -208,7 +210,7 @@ async fn claim(
     let hash = async |it: &Channel| declare_hash(it, &hash_exchange, wanted.by).await;
     on_channel(connection, hash).await?;
     for _ in 0..TRIES {
-        let claim = Move { from: 0, to: wanted.count };
+        let claim = Move::first(wanted.count);
         match moving::begin(connection, amqp, source, claim).await {
             Ok(()) | Err(SourceError::PreconditionFailed(_)) => {}
             Err(error) => return Err(error),

@@ -107,10 +107,16 @@ impl<'a> Crew<'a> {
     /// Waits until all that was said has come, and stops all workers. It must have come in order, and all of it by SNS.
     pub(super) async fn ends_in_order(self, said: &Conversations) {
         all_come(self.sns, said).await;
+        let sns = self.sns;
+        self.ends().await;
+        said.came_in_order(&sns.accepted());
+    }
+
+    /// Stops all workers. All of it must have come by SNS.
+    pub(super) async fn ends(self) {
         for exit in join_all(self.workers.into_iter().map(Worker::stop)).await {
             left_in_order(&exit);
         }
-        said.came_in_order(&self.sns.accepted());
     }
 }
 

@@ -1,5 +1,7 @@
 //! Another number of partitions, while events come.
 
+mod harmed;
+
 use lapin::options::QueueDeclareOptions;
 use lapin::types::{AMQPValue, FieldTable};
 

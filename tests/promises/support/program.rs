@@ -164,6 +164,10 @@ impl Running {
         mask & (1 << (signal as i32 - 1)) != 0
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
     /// Ends it as a crash of the machine does.
     pub async fn crash(mut self) {
         self.child.kill().await.unwrap();

@@ -14,7 +14,7 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::consume::claim::Claim;
 use crate::rabbitmq::consume::consumer::Arrived;
 use crate::rabbitmq::consume::settler::Settling;
-use crate::rabbitmq::repartition::message;
+use crate::rabbitmq::repartition::message::{self, About};
 use crate::rabbitmq::topology::partitions::{divert_now, marker, moving};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
@@ -73,6 +73,8 @@ pub(in crate::rabbitmq::consume) struct Lane {
     trial: Option<Box<Trial>>,
     /// It was told that events come past the partitions, and nothing came of it yet.
     is_bypass_news: bool,
+    /// The move for which its last message has come.
+    ends_by: String,
 }
 
 /// What a lane's session is to do about the event that is tried.
@@ -108,6 +110,7 @@ impl Lane {
             has_begun: false,
             trial: None,
             is_bypass_news: false,
+            ends_by: String::new(),
         }
     }
 
@@ -178,11 +181,19 @@ impl Lane {
     }
 
     /// Looks at what a delivery is.
-    pub(in crate::rabbitmq::consume) fn look(&self, source: &Source, delivery: &Delivery) -> Look {
+    pub(in crate::rabbitmq::consume) fn look(
+        &mut self,
+        source: &Source,
+        delivery: &Delivery,
+    ) -> Look {
         let amqp = self.partitions.broker.config();
         if self.claim.is_some() {
-            let is_end = message::is_end(amqp, &self.queue, &delivery.properties, &delivery.data);
-            return if is_end { Look::End } else { Look::Event };
+            let Some(id) = message::end(amqp, &self.queue, &delivery.properties, &delivery.data)
+            else {
+                return Look::Event;
+            };
+            self.ends_by = id.to_owned();
+            return Look::End;
         }
         if former::is_begin(amqp, source, delivery) {
             return Look::Begin;
@@ -215,10 +226,16 @@ impl Lane {
     ) -> Result<(), SourceError> {
         let broker = &self.partitions.broker;
         if self.claim.is_some() {
+            let under_way = moving::find(connection, broker.config(), source).await?;
+            // It was the last message of another move.
+            if under_way.is_none_or(|it| it.id() != self.ends_by) {
+                return Ok(());
+            }
             let moving = moving::name_of(&source.queue);
+            let about = About { partition: &self.queue, id: &self.ends_by };
             // All lanes may be asked at once, and each needs a connection.
             let _turn = self.partitions.records.lock().await;
-            return message::record_ended(broker, &moving, &self.queue).await;
+            return message::record_ended(broker, &moving, about).await;
         }
         let Some(partitioning) = source.partitioning() else { return Ok(()) };
         let these = Partitioning { count: self.generation.count, ..partitioning };

@@ -8,7 +8,7 @@ use crate::config::{Amqp, OnOrderLost, Partitioning, Source};
 use crate::limits::{LONGEST_SHORT, MOST_PARTITIONS};
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, learn_if_there};
+use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, STREAM, learn_if_there};
 use crate::rabbitmq::topology::declared::{DEAD_LETTER_ROUTING_KEY, MAX_LENGTH, marker_arguments};
 use crate::rabbitmq::topology::mismatch::key_of;
 use crate::rabbitmq::topology::queue_state::QueueState;
@@ -70,6 +70,8 @@ pub(in crate::rabbitmq) async fn read(
     let number = arguments.integer(MAX_LENGTH).and_then(|it| u16::try_from(it).ok());
     let number = number.filter(|it| (1..=MOST_PARTITIONS).contains(it));
     let by = arguments.text(DEAD_LETTER_ROUTING_KEY);
+    // A stream is compared by other arguments only, and would have all that was asked for.
+    let number = number.filter(|_| arguments.kind() != STREAM);
     let (Some(number), Some(by)) = (number, by) else {
         return Err(SourceError::PreconditionFailed(format!(
             "queue `{marker}` is none that a worker has declared: it should say how many partitions `{}` has; delete it, or give the source \

@@ -11,12 +11,14 @@ use crate::config::{Amqp, Source};
 use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, learn_if_there};
+use crate::rabbitmq::topology::arguments::{self, Learnt, QueueArguments, STREAM, learn_if_there};
 use crate::rabbitmq::topology::declared::{DEAD_LETTER_ROUTING_KEY, moving_arguments};
+use crate::rabbitmq::topology::mismatch::key_of;
 use crate::rabbitmq::topology::queues::delete_queue;
 
-/// Between the two numbers.
+/// Between the two numbers, and before the id.
 const TO: &str = " to ";
+const AS: &str = " as ";
 
 /// Its name.
 pub(in crate::rabbitmq) fn name_of(queue: &str) -> String {
@@ -34,6 +36,8 @@ pub(in crate::rabbitmq) struct Move {
     /// 0: there are none yet, and what is in the source's queue is published first.
     pub(in crate::rabbitmq) from: u16,
     pub(in crate::rabbitmq) to: u16,
+    /// What was written in another move counts for nothing in this one. 0: from none.
+    id: u32,
 }
 
 impl fmt::Display for Move {
@@ -43,10 +47,34 @@ impl fmt::Display for Move {
 }
 
 impl Move {
+    /// One that nobody has begun yet.
+    pub(in crate::rabbitmq) fn new(from: u16, to: u16) -> Self {
+        Self { from, to, id: fastrand::u32(1..) }
+    }
+
+    /// From none; the same for all workers that want as many.
+    pub(super) const fn first(to: u16) -> Self {
+        Self { from: 0, to, id: 0 }
+    }
+
+    /// What its messages have in them.
+    pub(in crate::rabbitmq) fn id(self) -> String {
+        format!("{:08x}", self.id)
+    }
+
+    /// As the queue has it.
+    fn written(self) -> String {
+        if self.id == 0 { self.to_string() } else { format!("{self}{AS}{}", self.id()) }
+    }
+
     fn read(text: &str) -> Option<Self> {
         let number = |it: &str| it.parse().ok().filter(|it| *it <= MOST_PARTITIONS);
-        let (from, to) = text.split_once(TO)?;
-        Some(Self { from: number(from)?, to: number(to).filter(|it| *it > 0)? })
+        let (numbers, id) = match text.split_once(AS) {
+            Some((numbers, id)) => (numbers, u32::from_str_radix(id, 16).ok()?),
+            None => (text, 0),
+        };
+        let (from, to) = numbers.split_once(TO)?;
+        Some(Self { from: number(from)?, to: number(to).filter(|it| *it > 0)?, id })
     }
 
     /// Says how to finish it.
@@ -70,7 +98,7 @@ pub(in crate::rabbitmq) async fn find(
     source: &Source,
 ) -> Result<Option<Move>, SourceError> {
     let moving = name_of(&source.queue);
-    let perhaps = QueueArguments::durable(arguments_of(amqp, Move { from: 0, to: 0 }));
+    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0)));
     let unknown = |said: String| {
         SourceError::Failed(format!(
             "queue `{moving}` says from which number of partitions to which `{}` is moved, but it can't be read: {said}",
@@ -86,8 +114,11 @@ pub(in crate::rabbitmq) async fn find(
         }
         Some(Learnt::Locked(said) | Learnt::Unknown(said, _)) => return Err(unknown(said)),
     };
-    let read = arguments.text(DEAD_LETTER_ROUTING_KEY).and_then(Move::read);
-    read.map(Some).ok_or_else(|| unknown("it is none of this program's; delete it".to_owned()))
+    let written = arguments.text(DEAD_LETTER_ROUTING_KEY).filter(|_| arguments.kind() != STREAM);
+    written
+        .and_then(Move::read)
+        .map(Some)
+        .ok_or_else(|| unknown("it is none of this program's; delete it".to_owned()))
 }
 
 /// From now on the move is under way.
@@ -103,7 +134,18 @@ pub(in crate::rabbitmq) async fn begin(
 ) -> Result<(), SourceError> {
     let options = QueueDeclareOptions { durable: true, ..Default::default() };
     let arguments = arguments_of(amqp, to_move);
-    arguments::declare(connection, &name_of(&source.queue), options, arguments).await
+    arguments::declare(connection, &name_of(&source.queue), options, arguments).await?;
+    // RabbitMQ's answers, by which it is read, are cut after 255 bytes.
+    if find(connection, amqp, source).await.is_ok() {
+        return Ok(());
+    }
+    end(connection, source).await?;
+    let (queue, key) = (&source.queue, key_of(source, "queue"));
+    Err(SourceError::PreconditionFailed(format!(
+        "`{queue}` ({key}) is too long a name: RabbitMQ's answers about `{}`, which are cut after 255 bytes, have no room for what it says; \
+         give the source a queue with a shorter name, of 80 bytes at most, together with that of the virtual host",
+        name_of(queue)
+    )))
 }
 
 /// No move is under way any more.
@@ -129,7 +171,7 @@ pub(in crate::rabbitmq) fn divides_now(
 }
 
 fn arguments_of(amqp: &Amqp, to_move: Move) -> FieldTable {
-    moving_arguments(amqp, &to_move.to_string())
+    moving_arguments(amqp, &to_move.written())
 }
 
 #[cfg(test)]
@@ -138,9 +180,14 @@ mod tests {
 
     #[test]
     fn a_move_is_read_as_it_was_written_and_nothing_else_is() {
-        let to_move = Move { from: 40, to: 80 };
-        assert_eq!(Move::read(&to_move.to_string()), Some(to_move));
-        for wrong in ["", "40", "40 to ", "40 to 0", "40 to 257", "a to b", "40 to 80 to 90"] {
+        for to_move in [Move::new(40, 80), Move::first(40)] {
+            assert_eq!(Move::read(&to_move.written()), Some(to_move));
+        }
+        assert_ne!(Move::new(40, 80), Move::new(40, 80), "each is another one");
+        let wrong = ["", "40", "40 to ", "40 to 0", "40 to 257", "a to b", "40 to 80 to 90"];
+        for wrong in
+            wrong.into_iter().chain(["40 to 80 as ", "40 to 80 as x", "40 to 80 as 1 as 2"])
+        {
             assert_eq!(Move::read(wrong), None, "{wrong}");
         }
     }
