@@ -262,7 +262,10 @@ impl Repartition<'_> {
         let source = self.source;
         let former = Names::of(&source.queue, under_way.from);
         undivert(connection, source, &former.hash_exchange).await?;
-        let new = Names::of(&source.queue, under_way.to).hash_exchange;
+        // Sorted ones come by the exchange for these, to which only the new partitions are bound by now.
+        let new = source
+            .sorted_exchange()
+            .unwrap_or_else(|| Names::of(&source.queue, under_way.to).hash_exchange);
         let late =
             leftovers::put_behind((self.broker, connection), &former.queues, &new, report).await?;
         for queue in &former.queues {

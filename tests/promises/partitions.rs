@@ -9,13 +9,14 @@ mod flow;
 mod hand_overs;
 mod long;
 mod moving;
+mod sorting;
 mod topology;
 mod view;
 
 use std::ops::Range;
 
 use self::crew::Crew;
-use self::flow::while_events_flow;
+use self::flow::{while_events_flow, while_events_of};
 use crate::fake_sns::FakeSns;
 use crate::order::conversations::{Conversations, routed_event_of};
 use crate::support::{Ended, Event, Program, Stand, wait_for};
