@@ -27,6 +27,7 @@ const PER_KEY: (&str, &str) = ("SNS__ORDERING", "per-key");
 /// For promises that are about a partition and not about many.
 const FEW: u32 = 4;
 const FEW_PARTITIONS: (&str, &str) = (PARTITIONS, "4");
+const MORE_PARTITIONS: (&str, &str) = (PARTITIONS, "8");
 
 fn partition_of(stand: &Stand, partitions: u32, number: u32) -> String {
     format!("{}.{partitions}.{number:02}", stand.queue())

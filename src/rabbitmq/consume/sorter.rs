@@ -66,7 +66,7 @@ impl Sorter {
     /// Sorts whenever this worker's consumer is the active one, as long as the connection is used.
     pub(super) async fn run(self, open: impl AsyncFn() -> Result<RabbitSession, SourceError>) {
         let mut publisher = None;
-        while self.is_on() {
+        while self.may_publish() {
             let sorted = match open().await {
                 Ok(session) => self.serve(session, &mut publisher).await,
                 Err(error) => Err(error),
@@ -126,23 +126,23 @@ impl Sorter {
             let passed_on = tokio::select! {
                 biased;
                 passed_on = self.pass_on(events, &settler, publisher) => passed_on,
-                () = stopped => Ok(()),
+                () = stopped => Ok(false),
             };
-            if let Err(error) = passed_on {
-                // What is confirmed is acknowledged.
+            if !matches!(passed_on, Ok(true)) {
+                // What is confirmed is acknowledged, and the rest goes back.
                 session.close().await;
-                return Err(error);
+                return passed_on.map(drop);
             }
         }
     }
 
-    /// Passes events on until all are in a partition; in vain for long, it gives up.
+    /// Passes events on until all are in a partition, and returns whether they are; in vain for long, it gives up.
     async fn pass_on(
         &self,
         mut events: Events,
         settler: &RabbitSettler,
         publisher: &mut Option<ConfirmedPublisher>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<bool, SourceError> {
         let mut since = Instant::now();
         loop {
             let (confirmed, failed) = self.publish(&events, publisher).await;
@@ -153,10 +153,10 @@ impl Sorter {
                 // If the session is at its end, it comes again.
                 let _ = settler.ack(event.receipt).await;
             }
-            if events.is_empty() || !self.may_publish() {
-                return Ok(());
+            if events.is_empty() {
+                return Ok(true);
             }
-            let Some(failed) = failed else { return Ok(()) };
+            let Some(failed) = failed.filter(|_| self.may_publish()) else { return Ok(false) };
             if confirmed > 0 {
                 since = Instant::now();
             }

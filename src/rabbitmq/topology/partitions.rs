@@ -162,6 +162,7 @@ pub(in crate::rabbitmq) async fn declare_queues(
     Partitioning { count, by }: Partitioning<'_>,
 ) -> Result<(), SourceError> {
     let names = Names::of(&source.queue, count);
+    sorted::declare(connection, source).await?;
     let hash = async |it: &Channel| declare_hash(it, &names.hash_exchange, by).await;
     on_channel(connection, hash).await?;
     for queue in &names.queues {

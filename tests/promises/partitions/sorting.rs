@@ -1,13 +1,19 @@
 //! Producers that give no key: one worker sorts the events by their conversations.
 
+mod letters;
+mod topology;
+
 use std::collections::BTreeSet;
 
-use super::{Crew, FEW, KEYS, leave_nothing, while_events_of};
+use super::{Crew, FEW, FEW_PARTITIONS, KEYS, PER_KEY, leave_nothing, while_events_of};
 use crate::fake_sns::FakeSns;
 use crate::order::conversations::{Conversations, repetitions, spoken_event_of};
 use crate::support::{Stand, Worker, on_both_brokers, wait_for};
 
 const BY_CONVERSATION: (&str, &str) = ("AMQP__SOURCES__EVENTS__PARTITION_BY", "conversation");
+
+/// What a worker needs for it.
+const SORTED: [(&str, &str); 3] = [FEW_PARTITIONS, PER_KEY, BY_CONVERSATION];
 
 /// Each conversation's.
 const EACH: usize = 25;
@@ -27,7 +33,7 @@ fn sorted_exchange_of(stand: &Stand) -> String {
 }
 
 /// Waits until one of them sorts.
-async fn sorter_of(workers: &[Worker]) -> usize {
+pub(super) async fn sorter_of(workers: &[Worker]) -> usize {
     let sorts = async || workers.iter().position(|it| it.find("sorting").is_some());
     wait_for("a worker that sorts", sorts).await
 }
