@@ -52,6 +52,7 @@ pub(super) fn complete(merged: &mut Merged, config: &mut Config) {
     }
     check_queues(merged, &amqp.sources);
     check_exchanges(merged, config);
+    check_sorted(merged, config);
 }
 
 /// The nodes of the broker: `uris`, or the only one.
@@ -179,6 +180,22 @@ fn check_queues(merged: &mut Merged, sources: &[Source]) {
             let wrong =
                 format!("is where events of `{queue}` are parked while their topic is held");
             merged.problem(key, wrong, "give it another name");
+        }
+    }
+}
+
+/// What a worker has sorted must not come to it again.
+fn check_sorted(merged: &mut Merged, config: &Config) {
+    let sources = &config.amqp.sources;
+    let of_source =
+        |it: &Source| (Key::from(["amqp", "sources", &it.name, "exchange"]), it.exchange.clone());
+    let dead_letters =
+        (Key::from("amqp.dead_letter_exchange"), config.amqp.dead_letter_exchange.clone());
+    for (key, exchange) in sources.iter().map(of_source).chain([dead_letters]) {
+        let owner = sources.iter().find(|it| it.comes_sorted_by(&exchange));
+        if let Some(owner) = owner.filter(|_| merged.is_sound(&key)) {
+            let wrong = format!("is a name that the partitions of source {} need", owner.name);
+            merged.problem(&key, wrong, "give it another name");
         }
     }
 }

@@ -146,6 +146,10 @@ metrics! {
     partitions: IntGaugeVec = Reference::new(MetricKind::Gauge, "partitions", &["source"],
         "Partitions of the source from which this worker got events in the last 2 s, or has some in flight; the sum over all workers is \
          about the number of partitions that have events. Absent for a source without partitions.");
+    /// Sorted events.
+    sorted: IntCounterVec = Reference::new(MetricKind::Counter, "sorted_total", &["source"],
+        "Events that this worker has passed on to their partitions, as the sorter of a source with partition_by = \"conversation\". \
+         They are counted as deliveries where their partition is consumed.");
     /// Parked events.
     queue_parked: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_parked", &["source"],
         "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; \

@@ -12,6 +12,7 @@ mod partitions;
 mod seen_brokers;
 mod session;
 mod settler;
+mod sorter;
 pub(crate) mod watchdog;
 
 use std::cell::Cell;
@@ -79,8 +80,8 @@ pub struct RabbitQueue {
 enum Part {
     /// One queue.
     Whole,
-    /// The first lane of one with partitions.
-    First(Rc<Partitions>),
+    /// The first lane of one with partitions, and the lane of the source's own queue where a worker sorts what is in it.
+    First(Rc<Partitions>, Option<Rc<RabbitQueue>>),
     Lane(Rc<Partitions>, LaneQueue),
 }
 
@@ -129,11 +130,12 @@ impl RabbitQueue {
                 ..Self::new(broker, self.source.clone(), dead_letters)
             }
         };
-        let others = partitions.lanes().into_iter().map(lane);
+        let sorter = self.source.is_sorted().then(|| Rc::new(lane(LaneQueue::Own)));
+        let others = partitions.lanes(sorter.is_none()).into_iter().map(&lane);
         // With fewer partitions each has more.
         let least = self.broker.config().prefetch_of_each(partitioning.count);
         let others = others.map(|lane| (lane, least)).collect();
-        Lanes { first: Self { part: Part::First(partitions), ..self }, others }
+        Lanes { first: Self { part: Part::First(partitions, sorter), ..self }, others }
     }
 
     /// Says what is wrong with the dead-letter queue, too, which all sources have.
@@ -246,7 +248,7 @@ impl Source for RabbitQueue {
     async fn open(&self) -> Result<RabbitSession, SourceError> {
         match &self.part {
             Part::Whole => self.open_whole().await,
-            Part::First(partitions) => open_first(self, partitions).await,
+            Part::First(partitions, sorter) => open_first(self, partitions, sorter.as_ref()).await,
             Part::Lane(partitions, lane) => Ok(open_lane(self, partitions, lane).await),
         }
     }

@@ -7,6 +7,7 @@ pub(crate) mod origin;
 pub(crate) mod originals;
 pub(crate) mod outcome_report;
 pub(crate) mod parked;
+pub(crate) mod sorted;
 
 use jiff::Timestamp;
 use lapin::types::{AMQPValue, FieldTable};

@@ -286,7 +286,10 @@ impl Repartition<'_> {
         let source = self.source;
         let former = Names::of(&source.queue, under_way.from);
         undivert(connection, source, &former.hash_exchange).await?;
-        let new = Names::of(&source.queue, under_way.to).hash_exchange;
+        // Sorted ones come by the exchange for these, to which only the new partitions are bound by now.
+        let new = source
+            .sorted_exchange()
+            .unwrap_or_else(|| Names::of(&source.queue, under_way.to).hash_exchange);
         let (on, to) = ((self.broker, connection), (&*new, &*under_way.id()));
         let late = leftovers::put_behind(on, &former.queues, to, report).await?;
         for queue in &former.queues {

@@ -9,13 +9,14 @@ mod flow;
 mod hand_overs;
 mod long;
 mod moving;
+mod sorting;
 mod topology;
 mod view;
 
 use std::ops::Range;
 
 use self::crew::Crew;
-use self::flow::{while_events_flow, while_noted_events_flow};
+use self::flow::{while_events_flow, while_events_of};
 use crate::fake_sns::FakeSns;
 use crate::order::conversations::{Conversations, routed_event_of};
 use crate::support::{Ended, Event, Program, Stand, wait_for};
@@ -26,6 +27,7 @@ const PER_KEY: (&str, &str) = ("SNS__ORDERING", "per-key");
 /// For promises that are about a partition and not about many.
 const FEW: u32 = 4;
 const FEW_PARTITIONS: (&str, &str) = (PARTITIONS, "4");
+const MORE_PARTITIONS: (&str, &str) = (PARTITIONS, "8");
 
 fn partition_of(stand: &Stand, partitions: u32, number: u32) -> String {
     format!("{}.{partitions}.{number:02}", stand.queue())

@@ -10,12 +10,14 @@ use crate::support::{Event, Stand, Worker};
 
 #[tokio::test]
 async fn no_byte_of_a_producer_stops_a_worker_and_each_poison_ends_once() {
-    poison_ends_once(Stand::new("poison").await).await;
+    let stand = Stand::new("poison").await;
+    poison_ends_once(&stand, &[]).await;
+    stand.leave_nothing().await;
 }
 
-/// On whatever broker the stand is.
-async fn poison_ends_once(stand: Stand) {
-    let worker = Worker::start(&stand).await;
+/// On whatever broker the stand is, with these settings of the worker.
+pub async fn poison_ends_once(stand: &Stand, settings: &[(&str, &str)]) {
+    let worker = Worker::start_with(stand, settings).await;
     let mut publisher = RawPublisher::connect(&stand.amqp_uri).await;
     let (poison, exchange) = (kinds::all(), stand.exchange());
     for (number, bad) in poison.iter().enumerate() {
@@ -53,5 +55,4 @@ async fn poison_ends_once(stand: Stand) {
     }
     let exit = worker.stop().await;
     assert!(exit.status.success() && exit.totals().handed_back == 0, "{exit:?}");
-    stand.leave_nothing().await;
 }

@@ -37,6 +37,9 @@ pub const PRIORITY: &str = "event-pusher-priority";
 /// In a worker's report to a replay: what became of the event, a [`Report`](crate::replay::OutcomeReport)'s label.
 pub const OUTCOME: &str = "event-pusher-outcome";
 
+/// What decides an event's partition, where a worker sorts the events of a source: a hash exchange reads it.
+pub const ORDER_KEY: &str = "event-pusher-order-key";
+
 /// Since when an event is parked. It marks what has been; the names of all headers of a parked event begin so.
 pub const PARKED: &str = "event-pusher-parked";
 /// Before the name of a header that the broker must not see while it keeps a parked event.

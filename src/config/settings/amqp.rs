@@ -91,6 +91,9 @@ pub enum QueueType {
     Classic,
 }
 
+/// Appended to the name of a source's queue for the exchange of its sorted events.
+const SORTED: &str = ".sorted";
+
 /// A stream of events: a queue, and how it is fed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Source {
@@ -130,6 +133,24 @@ impl Source {
     pub fn partitioning(&self) -> Option<Partitioning<'_>> {
         let by = &self.partition_by;
         (self.partitions > 0).then_some(Partitioning { count: self.partitions, by })
+    }
+
+    /// The exchange through which its events come to their partitions, where a worker sorts them by what is in them.
+    #[must_use]
+    pub fn sorted_exchange(&self) -> Option<String> {
+        self.is_sorted().then(|| format!("{}{SORTED}", self.queue))
+    }
+
+    /// Whether an exchange is that one.
+    #[must_use]
+    pub fn comes_sorted_by(&self, exchange: &str) -> bool {
+        self.is_sorted() && exchange.strip_prefix(&*self.queue) == Some(SORTED)
+    }
+
+    /// Whether a worker sorts its events.
+    #[must_use]
+    pub fn is_sorted(&self) -> bool {
+        self.partitions > 0 && self.partition_by == PartitionBy::Conversation
     }
 
     /// Whether a queue is the source's, or a partition of it, of however many.
@@ -201,6 +222,8 @@ pub enum PartitionBy {
     Header(String),
     /// The producer sets the property `correlation_id`. Events without it are all in one partition.
     CorrelationId,
+    /// The conversation, room or user that an event belongs to: one worker at a time reads that from it, and sorts all.
+    Conversation,
 }
 
 impl PartitionBy {
@@ -209,6 +232,7 @@ impl PartitionBy {
     pub fn named(text: &str) -> Option<Self> {
         address::checked("partition-by", text).ok()?;
         Some(match text.split_once(':') {
+            None if text == "conversation" => Self::Conversation,
             None => Self::RoutingKey,
             Some(("header", name)) => Self::Header(name.to_owned()),
             Some(_) => Self::CorrelationId,
@@ -223,6 +247,7 @@ impl fmt::Display for PartitionBy {
             Self::RoutingKey => f.write_str("routing-key"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::CorrelationId => f.write_str("property:correlation_id"),
+            Self::Conversation => f.write_str("conversation"),
         }
     }
 }

@@ -28,6 +28,10 @@ fn every_rule_has_its_problem() {
             "sns.ordering = \"per-key\"\n[amqp.sources.a]\nqueue = \"q\"\npartitions = 4\n[amqp.sources.b]\nqueue = \"q.partitions\"",
             "is a name that the partitions of source a need",
         ),
+        (
+            "sns.ordering = \"per-key\"\n[amqp.sources.a]\nqueue = \"q\"\npartitions = 4\npartition_by = \"conversation\"\n[amqp.sources.b]\nexchange = \"q.sorted\"",
+            "is a name that the partitions of source a need",
+        ),
         ("amqp.queue_type = \"qorum\"", "must be one of quorum, classic"),
         ("amqp.prefetch = 65536", "must be from 0 to 65535: AMQP counts up to there"),
         ("amqp.dead_letter_exchange = \"\"", "is empty"),

@@ -11,6 +11,7 @@ use super::partitions::{
 };
 use super::session::{AbortOnDrop, RabbitSession};
 use super::settler::Settling;
+use super::sorter::{self, Sorter};
 use super::watchdog::Watchdog;
 use super::{RabbitQueue, depth, heartbeat};
 use crate::config::Partitioning;
@@ -32,6 +33,7 @@ const STAYS_EMPTY: Duration = Duration::from_hours(24 * 365);
 pub(super) async fn open_first(
     queue: &RabbitQueue,
     partitions: &Rc<Partitions>,
+    sorter: Option<&Rc<RabbitQueue>>,
 ) -> Result<RabbitSession, SourceError> {
     let (broker, source) = (&queue.broker, &queue.source);
     let amqp = broker.config();
@@ -101,12 +103,28 @@ pub(super) async fn open_first(
     if let Some(monitor) = monitor {
         monitor.begin_session(false);
     }
+    if let Some(lane) = sorter {
+        let sorting = sort(Rc::clone(lane), Rc::clone(partitions), opened.clone());
+        tasks.push(AbortOnDrop(tokio::task::spawn_local(sorting)));
+    }
     let balancing = balance(Rc::clone(partitions), opened, queue.monitor.clone());
     tasks.push(AbortOnDrop(tokio::task::spawn_local(balancing)));
     // The queue whose consumers are the workers comes first.
     let all = [&names.marker, &source.queue].into_iter().chain(&names.queues);
     tasks.extend(ask_depth(queue, &connection, all).await?);
     Ok(RabbitSession::begin(connection, consumer, settling, tasks).first(first))
+}
+
+/// Sorts what is in the source's queue into its partitions.
+async fn sort(lane: Rc<RabbitQueue>, partitions: Rc<Partitions>, opened: Opened) {
+    let sorter = Sorter {
+        broker: Rc::clone(&lane.broker),
+        source: lane.source.clone(),
+        monitor: lane.monitor.clone(),
+        partitions: Rc::clone(&partitions),
+        opened: opened.clone(),
+    };
+    sorter.run(async || begin(&lane, &partitions, &LaneQueue::Own, &opened).await).await;
 }
 
 /// Tells the monitor how much is in these queues together, until it is dropped; the consumers are those of the first one.
@@ -169,7 +187,14 @@ async fn begin(
 ) -> Result<RabbitSession, SourceError> {
     let name = lane.name(&queue.source, generation);
     let lane_of_session = Lane::begin(partitions, lane, name, generation);
-    let (prefetch, claim) = (generation.prefetch, lane.claim());
+    let claim = lane.claim();
+    let prefetch = match lane {
+        // The same in all workers, too.
+        LaneQueue::Own if queue.source.is_sorted() => {
+            queue.broker.config().prefetch.min(sorter::PREFETCH)
+        }
+        LaneQueue::Own | LaneQueue::Partition { .. } => generation.prefetch,
+    };
     let patience = 2 * heartbeat(connection.configuration().heartbeat());
     let what = Consumed { queue: name, prefetch, claim, patience };
     let (consumer, settling) = consume(queue, connection, what).await?;

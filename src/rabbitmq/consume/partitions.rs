@@ -76,6 +76,7 @@ pub(super) struct Partitions {
     told_of_bypass: Cell<Option<Instant>>,
     diverted: Cell<Option<Instant>>,
     told_of_suspects: Cell<bool>,
+    told_of_sorter: Cell<Option<Instant>>,
     /// Of events of which workers may be dying.
     trials: Semaphore,
     /// Whose turn it is to write that a partition is over.
@@ -113,6 +114,7 @@ impl Partitions {
         let (opened, sessions) = (watch::Sender::new(None), watch::Sender::new(0));
         let broker = Rc::clone(broker);
         let (told_of_bypass, diverted) = Default::default();
+        let told_of_sorter = Cell::default();
         let (told_of_suspects, trials) = (Cell::default(), Semaphore::new(TRIALS));
         Self {
             broker,
@@ -124,6 +126,7 @@ impl Partitions {
             told_of_bypass,
             diverted,
             told_of_suspects,
+            told_of_sorter,
             trials,
             records: Mutex::default(),
             holds,
@@ -136,14 +139,14 @@ impl Partitions {
         Generation { count, names: Names::of(&source.queue, count), prefetch }
     }
 
-    /// All lanes but the first: the source's own queue, and as many partitions as there may be.
-    pub(super) fn lanes(&self) -> Vec<LaneQueue> {
+    /// All lanes but the first: the source's own queue, if it `has_own`, and as many partitions as there may be.
+    pub(super) fn lanes(&self, has_own: bool) -> Vec<LaneQueue> {
         let partition = |(number, claim): (usize, &Rc<Claim>)| LaneQueue::Partition {
             number,
             claim: Rc::clone(claim),
         };
         let partitions = self.claims.iter().enumerate().map(partition);
-        std::iter::once(LaneQueue::Own).chain(partitions).collect()
+        has_own.then_some(LaneQueue::Own).into_iter().chain(partitions).collect()
     }
 
     /// The claims to those that there are.
@@ -165,6 +168,11 @@ impl Partitions {
     /// Whether it is time for a line in the log on events that come past the partitions.
     fn may_tell_of_bypass(&self) -> bool {
         is_due(&self.told_of_bypass, TELL_AGAIN)
+    }
+
+    /// Whether it is time for a line in the log on sorted events that can't be passed on.
+    pub(super) fn may_tell_of_sorter(&self) -> bool {
+        is_due(&self.told_of_sorter, TELL_AGAIN)
     }
 
     /// Nobody knows what speaks against an event. Said once.

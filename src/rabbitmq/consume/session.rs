@@ -195,7 +195,7 @@ impl RabbitSession {
         if let Some(claim) = &self.settler.0.claim {
             claim.delivered();
         }
-        let mut delivery = unpack(delivery, charge, note, &source.queue, key.as_ref());
+        let mut delivery = unpack(delivery, charge, note, source, key.as_ref());
         if verdict.is_some() {
             delivery.envelope.unreadable = verdict;
         }

@@ -1,29 +1,31 @@
-//! The origin of an event that has been parked or replayed.
+//! The origin of an event that has been parked, replayed or sorted.
 //!
 //! What was parked, or replayed from the dead letters, comes through the default exchange,
-//! with the queue's name for its routing key. Headers have kept what the producer chose;
-//! formats, dead letters and deduplication go by that.
+//! with the queue's name for its routing key; what a worker has sorted, through the source's exchange for that. Headers have kept what the
+//! producer chose; formats, dead letters and deduplication go by that.
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
 use super::amqp_message::value as value_of;
 use crate::headers::{
-    EXCHANGE, OF_A_DEAD_LETTER, PREFIX, PRIORITY, REPLAY_ID, REPLAYS, ROUTING_KEY, SIGNATURE,
+    EXCHANGE, OF_A_DEAD_LETTER, ORDER_KEY, PREFIX, PRIORITY, REPLAY_ID, REPLAYS, ROUTING_KEY,
+    SIGNATURE,
 };
 use crate::limits::{LONGEST_REPLAY_ID, LONGEST_SHORT};
 use crate::priority::OriginalPriority;
 use crate::signature::SigningKey;
 
-/// Exchange and routing key as the producer chose them. `None`: as they were delivered.
+/// Exchange and routing key as the producer chose them. `None`: as they were delivered. One that is sorted has come by the exchange for that.
 pub(in crate::rabbitmq) fn origin<'a>(
     exchange: &str,
     routing_key: &str,
     properties: &'a BasicProperties,
-    queue: &str,
+    (queue, is_sorted): (&str, bool),
 ) -> Option<(&'a str, &'a str)> {
     // The default exchange has no name; most deliveries come through another.
-    if !exchange.is_empty() || routing_key != queue {
+    let came_back = exchange.is_empty() && routing_key == queue;
+    if !came_back && !is_sorted {
         return None;
     }
     let headers = properties.headers().as_ref()?;
@@ -54,7 +56,8 @@ pub(in crate::rabbitmq) fn take_forged(
     let believed = came_back && signed != Some(false);
     let keeps = |name: &str, value: &AMQPValue| match signed {
         _ if !is_ours(name) => true,
-        _ if OF_A_DEAD_LETTER.contains(&name) || name == SIGNATURE => false,
+        _ if OF_A_DEAD_LETTER.contains(&name) => false,
+        _ if name == SIGNATURE || name == ORDER_KEY => false,
         Some(signed) => signed,
         None => came_back || is_of_a_replay(name, value),
     };
@@ -125,20 +128,29 @@ mod tests {
     #[test]
     fn what_comes_back_to_its_queue_comes_from_where_it_first_came_from() {
         let kept = headers(&[(EXCHANGE, b"chat.events"), (ROUTING_KEY, b"some.key")]);
-        assert_eq!(origin("", "q", &kept, "q"), Some(("chat.events", "some.key")));
+        assert_eq!(origin("", "q", &kept, ("q", false)), Some(("chat.events", "some.key")));
+        assert_eq!(origin("q.sorted", "k", &kept, ("q", true)), Some(("chat.events", "some.key")));
     }
 
     #[test]
     fn what_did_not_come_back_is_taken_as_it_is() {
         let kept = headers(&[(EXCHANGE, b"chat.events"), (ROUTING_KEY, b"some.key")]);
-        assert_eq!(origin("chat.events", "q", &kept, "q"), None, "through an exchange");
-        assert_eq!(origin("", "other", &kept, "q"), None, "with another routing key");
-        assert_eq!(origin("", "q", &BasicProperties::default(), "q"), None, "without headers");
-        assert_eq!(origin("", "q", &headers(&[(EXCHANGE, b"e")]), "q"), None, "without the key");
+        assert_eq!(origin("chat.events", "q", &kept, ("q", false)), None, "through an exchange");
+        assert_eq!(origin("", "other", &kept, ("q", false)), None, "with another routing key");
+        assert_eq!(
+            origin("", "q", &BasicProperties::default(), ("q", false)),
+            None,
+            "without headers"
+        );
+        assert_eq!(
+            origin("", "q", &headers(&[(EXCHANGE, b"e")]), ("q", false)),
+            None,
+            "without the key"
+        );
         let broken = headers(&[(EXCHANGE, b"\xff"), (ROUTING_KEY, b"k")]);
-        assert_eq!(origin("", "q", &broken, "q"), None, "not UTF-8");
+        assert_eq!(origin("", "q", &broken, ("q", false)), None, "not UTF-8");
         let long = headers(&[(EXCHANGE, b"e"), (ROUTING_KEY, &[b'k'; LONGEST_SHORT + 1])]);
-        assert_eq!(origin("", "q", &long, "q"), None, "longer than a routing key can be");
+        assert_eq!(origin("", "q", &long, ("q", false)), None, "longer than a routing key can be");
     }
 
     fn key() -> SigningKey {

@@ -183,9 +183,17 @@ impl Needs {
             self.declare(&moving);
             self.add(Permission::Read, &moving, "give it a dead-letter exchange");
             self.bind(&hash, &partition);
-            self.add(Permission::Write, &hash, "bind it to the source's exchange");
+            self.add(Permission::Write, &hash, "bind it to the exchange that it divides");
             let purpose = "put a last message behind what was there before the partitions";
             self.add(Permission::Write, &Resource::default_exchange(), purpose);
+        }
+        if let Some(sorted) = source.sorted_exchange() {
+            let sorted = Resource::Exchange(sorted);
+            self.add(Permission::Write, &sorted, "pass sorted events on to their partitions");
+            if amqp.declare {
+                self.declare(&sorted);
+                self.add(Permission::Read, &sorted, "bind the exchange that divides events to it");
+            }
         }
         // Also of another number, if there is one.
         let family = format!(r"{}\.\d+\.\d+", escaped(&source.queue));

@@ -26,6 +26,9 @@ impl Inspector<'_> {
         let is_marked = self.find_queue(&names.marker).await.is_ok();
         let hash_exchange = &names.hash_exchange;
         report(self.hash_exchange(hash_exchange, partitioning.by, is_marked).await);
+        if let Some(sorted) = source.sorted_exchange() {
+            report(self.sorted_exchange(source, &sorted, is_marked).await);
+        }
         report(self.queues(source, &names, is_marked).await);
         report(Finding::good(format!(
             "partitions of source {}: each has a prefetch of {} (amqp.prefetch / partitions), which must be the same in all workers, or \
@@ -71,6 +74,38 @@ impl Inspector<'_> {
         }
     }
 
+    /// The exchange through which a worker passes on what it has sorted.
+    async fn sorted_exchange(&self, source: &Source, exchange: &str, is_marked: bool) -> Finding {
+        let named = format!("exchange `{exchange}` (fanout, for sorted events)");
+        let connection = self.publisher.connection();
+        match (self.find_exchange(exchange).await, self.amqp.declare) {
+            (Ok(()), false) => Finding::good(format!("{named}: exists, used as it is")),
+            (Ok(()), true) => match partitions::sorted::declare(connection, source).await {
+                Ok(()) => Finding::good(format!("{named}: exists, as configured")),
+                Err(SourceError::AccessRefused(_)) => Finding::good(format!(
+                    "{named}: exists; RabbitMQ compares it only for a user with the configure permission on it"
+                )),
+                Err(error) => Finding::bad(error.to_string()),
+            },
+            (Err(SourceError::NotFound(_)), false) => Finding::bad(format!(
+                "{named}: does not exist, so that events stay in queue `{}`; create it and bind the hash exchange to it \
+                 (docs/partitions.md), or set amqp.declare = true",
+                source.queue
+            )),
+            (Err(SourceError::NotFound(_)), true) if is_marked => Finding::bad(format!(
+                "{named}: is gone, and events stay in queue `{}`; a worker declares it anew when it has one to pass on, or begins: start one",
+                source.queue
+            )),
+            (Err(SourceError::NotFound(_)), true) => {
+                Finding::good(format!("{named}: does not exist yet; `run` declares it"))
+            }
+            (Err(SourceError::AccessRefused(_)), _) => Finding::good(format!(
+                "{named}: can't tell whether it exists: the user may not look at it"
+            )),
+            (Err(error), _) => Finding::bad(error.to_string()),
+        }
+    }
+
     /// What `run` would refuse of a source without partitions, if it would.
     pub(super) async fn no_partitions(&self, source: &Source) -> Option<Finding> {
         let checked =
@@ -92,8 +127,17 @@ impl Inspector<'_> {
                     Err(error) => return of_wanted(Finding::bad(error.to_string())),
                     Ok(_) => {}
                 }
+                let then = if source.is_sorted() {
+                    format!(
+                        "`run` declares it, and what is in `{queue}` by then is sorted into partitions, too"
+                    )
+                } else {
+                    format!(
+                        "what is in `{queue}` now is published first, then events are divided into partitions"
+                    )
+                };
                 return of_wanted(Finding::good(format!(
-                    "queue `{marker}`: does not exist yet: what is in `{queue}` now is published first, then events are divided into partitions"
+                    "queue `{marker}`: does not exist yet: {then}"
                 )));
             }
             Err(SourceError::AccessRefused(_)) => {
@@ -219,10 +263,11 @@ fn order(source: &Source, by: &PartitionBy) -> String {
         source.format,
         Format::Mongooseim | Format::MongooseimChat | Format::MongooseimGroupchat
     );
-    if is_mongooseim && *by != PartitionBy::RoutingKey {
+    let is_set_by_producer = !matches!(by, PartitionBy::RoutingKey | PartitionBy::Conversation);
+    if is_mongooseim && is_set_by_producer {
         return format!(
             "warning: order of source {name}: MongooseIM sets no {by}, so that all events are in one partition, and one worker at a time \
-             publishes all; set partition_by = \"routing-key\""
+             publishes all; set partition_by = \"conversation\", or \"routing-key\" for the order of what one user sends"
         );
     }
     let kept = match by {
@@ -230,8 +275,14 @@ fn order(source: &Source, by: &PartitionBy) -> String {
             return format!(
                 "warning: order of source {name}: MongooseIM's routing keys begin with the sender, so that what one user sends of one \
                  kind stays in order; what the two sides of a conversation send, or several users to a room, may be in different partitions, \
-                 and overtake each other"
+                 and overtake each other; partition_by = \"conversation\" keeps those in order, too"
             );
+        }
+        PartitionBy::Conversation => {
+            "the events of each conversation, each room, and the presences of each user stay in order, whatever routing keys their producer \
+             gives them, MongooseIM's too. One worker at a time reads all events for that, and passes them on through RabbitMQ a second time \
+             (docs/partitions.md says what that costs)"
+                .to_owned()
         }
         PartitionBy::RoutingKey => {
             "events with the same routing key stay in order, so a producer must give one key to all events of a conversation, a room or a \

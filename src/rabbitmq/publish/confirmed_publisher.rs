@@ -71,9 +71,17 @@ impl ConfirmedPublisher {
         to: (&str, &str),
         message: &Message,
     ) -> Result<PendingConfirm, SourceError> {
+        self.publish_in_order(to, (&message.body, basic_properties(&message.properties))).await
+    }
+
+    /// As [`Self::publish`], of a message in parts.
+    pub(in crate::rabbitmq) async fn publish_in_order(
+        &self,
+        to: (&str, &str),
+        message: (&[u8], BasicProperties),
+    ) -> Result<PendingConfirm, SourceError> {
         let open = || self.open_channel(PendingConfirms::of_many());
         let channel = self.in_order.get_or_try_init(open).await?;
-        let message = (&*message.body, basic_properties(&message.properties));
         let sent = channel.publish(to, message, drop).await;
         sent.map_err(|error| in_order(&error))
     }

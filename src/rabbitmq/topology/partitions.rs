@@ -9,10 +9,17 @@
 //! Q.suspects    only where workers may have died of an event: what they write down of it
 //! ```
 //!
+//! Where a worker sorts the events (`partition_by = "conversation"`, see [`sorted`]), they come another way:
+//!
+//! ```text
+//! exchange ── routing keys ──> Q ── the sorter ──> Q.sorted ──> Q.40.hash ── by the sorter's header ──> Q.40.00 … Q.40.39
+//! ```
+//!
 //! The number is part of the names, so that queues of another number are other ones.
 
 pub(in crate::rabbitmq) mod marker;
 pub(in crate::rabbitmq) mod moving;
+pub(in crate::rabbitmq) mod sorted;
 pub(in crate::rabbitmq) mod suspects;
 
 use std::time::Duration;
@@ -32,6 +39,7 @@ use super::queue_state::QueueState;
 use super::queues::DeclaredQueue;
 use super::{bind, declare_dead_letters, declare_exchange, routing_keys, source_queue};
 use crate::config::{Amqp, PartitionBy, Partitioning, Source};
+use crate::headers::ORDER_KEY;
 use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
@@ -101,15 +109,20 @@ pub(in crate::rabbitmq) async fn declare(
 ) -> Result<Declared, SourceError> {
     let found = find_declared(connection, amqp, source, wanted).await?;
     let is_marked = found.is_some_and(|it| it.is_marked);
-    // Without a queue there is nothing that came before.
+    // Without a queue there is nothing that came before; and where all is sorted, so is that.
     let is_new = !is_marked
-        && matches!(QueueState::on(connection, &source.queue).await, Err(SourceError::NotFound(_)));
+        && (source.is_sorted()
+            || matches!(
+                QueueState::on(connection, &source.queue).await,
+                Err(SourceError::NotFound(_))
+            ));
     declare_dead_letters(connection, amqp).await?;
     on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
     let order = source_queue::declare(connection, amqp, source, None).await?;
-    if !is_marked && !is_new {
+    if source.is_sorted() || (!is_marked && !is_new) {
         check_former(amqp, source, order)?;
     }
+    sorted::declare(connection, source).await?;
     let there = match found {
         Some(found) => found,
         None => claim(connection, amqp, source, wanted).await?,
@@ -149,6 +162,7 @@ pub(in crate::rabbitmq) async fn declare_queues(
     Partitioning { count, by }: Partitioning<'_>,
 ) -> Result<(), SourceError> {
     let names = Names::of(&source.queue, count);
+    sorted::declare(connection, source).await?;
     let hash = async |it: &Channel| declare_hash(it, &names.hash_exchange, by).await;
     on_channel(connection, hash).await?;
     for queue in &names.queues {
@@ -285,9 +299,10 @@ pub(in crate::rabbitmq) async fn undivert(
     hash_exchange: &str,
 ) -> Result<(), SourceError> {
     let unbound = async |channel: &Channel| {
-        for key in routing_keys(source) {
+        let (exchange, keys) = feed(source);
+        for key in keys {
             let options = ExchangeUnbindOptions::default();
-            let (to, from) = (hash_exchange.into(), source.exchange.as_str().into());
+            let (to, from) = (hash_exchange.into(), exchange.as_str().into());
             let unbinding =
                 channel.exchange_unbind(to, from, key.into(), options, FieldTable::default());
             bounded(&format!("unbinding exchange `{hash_exchange}`"), unbinding).await?;
@@ -349,8 +364,13 @@ async fn check_queues(
 fn check_former(amqp: &Amqp, source: &Source, order: OrderArguments) -> Result<(), SourceError> {
     let Some(deviation) = order.deviation(OrderArguments::of(amqp, source)) else { return Ok(()) };
     let (queue, key) = (&source.queue, key_of(source, "on_order_lost"));
+    let purpose = if source.is_sorted() {
+        "to be sorted by one worker at a time"
+    } else {
+        "to be published before the partitions that follow it"
+    };
     let said = format!(
-        "queue `{queue}` is to be published before the partitions that follow it, but {deviation}. To begin in order, end all \
+        "queue `{queue}` is {purpose}, but {deviation}. To begin in order, end all \
          workers but one, wait until the queue is empty, end that one and delete the queue; or set {key} = \"warn\""
     );
     if source.stops_without_order() {
@@ -384,6 +404,9 @@ fn hash_arguments(by: &PartitionBy) -> FieldTable {
         PartitionBy::Header(name) => {
             arguments.insert("hash-header".into(), text(name));
         }
+        PartitionBy::Conversation => {
+            arguments.insert("hash-header".into(), text(ORDER_KEY));
+        }
         PartitionBy::CorrelationId => {
             arguments.insert("hash-property".into(), text("correlation_id"));
         }
@@ -391,26 +414,39 @@ fn hash_arguments(by: &PartitionBy) -> FieldTable {
     arguments
 }
 
+/// What the exchange that divides events is bound to: an exchange, and with which keys.
+pub(in crate::rabbitmq) fn feed(source: &Source) -> (String, Vec<&str>) {
+    match source.sorted_exchange() {
+        Some(sorted) => (sorted, vec![""]),
+        None => (source.exchange.clone(), routing_keys(source).collect()),
+    }
+}
+
 /// Events go to the partitions, and not to the source's queue any more. In this order: between the two an event may go to both, and
-/// is published twice, but none is lost.
+/// is published twice, but none is lost. Where a worker sorts them, they go to the source's queue first, as without partitions.
 pub(in crate::rabbitmq) async fn divert(
     channel: &Channel,
     source: &Source,
     hash_exchange: &str,
 ) -> Result<(), SourceError> {
     let Source { exchange, queue, .. } = source;
-    for key in routing_keys(source) {
+    let (from, keys) = feed(source);
+    for key in keys {
         let bound = channel.exchange_bind(
             hash_exchange.into(),
-            exchange.as_str().into(),
+            from.as_str().into(),
             key.into(),
             ExchangeBindOptions::default(),
             FieldTable::default(),
         );
-        let what = format!("binding of exchange `{hash_exchange}` to exchange `{exchange}`");
+        let what = format!("binding of exchange `{hash_exchange}` to exchange `{from}`");
         bounded(&what, bound).await?;
     }
     for key in routing_keys(source) {
+        if source.is_sorted() {
+            bind(channel, queue, exchange, key).await?;
+            continue;
+        }
         let unbound = channel.queue_unbind(
             queue.as_str().into(),
             exchange.as_str().into(),
@@ -451,6 +487,10 @@ pub(in crate::rabbitmq) async fn find(
     for queue in names.queues.iter().chain([&names.marker]) {
         super::look(connection, async |channel| super::find_queue(channel, queue).await).await?;
     }
+    if let Some(sorted) = source.sorted_exchange() {
+        super::look(connection, async |channel| super::find_exchange(channel, &sorted).await)
+            .await?;
+    }
     Ok(())
 }
 
@@ -472,7 +512,8 @@ mod tests {
         assert!(of("routing-key").inner().is_empty());
         assert!(of("header:conversation").contains_key("hash-header"));
         assert!(of("property:correlation_id").contains_key("hash-property"));
-        for wrong in ["property:message_id", "header:", "header:x-death", "", "conversation"] {
+        assert!(of("conversation").contains_key("hash-header"));
+        for wrong in ["property:message_id", "header:", "header:x-death", "", "room"] {
             assert_eq!(PartitionBy::named(wrong), None, "{wrong}");
         }
     }

@@ -45,6 +45,14 @@ impl Conversations {
         self.delivered.iter().map(|&(key, number)| routed_event_of(key, number))
     }
 
+    /// The same as whatever events they are.
+    pub fn events_as(
+        &self,
+        event_of: impl Fn(usize, usize) -> Event,
+    ) -> impl Iterator<Item = Event> {
+        self.delivered.iter().map(move |&(key, number)| event_of(key, number))
+    }
+
     /// The place of a message in the order of delivery.
     pub fn index_of(&self, message: &Message) -> usize {
         let number = number_of(message);
@@ -89,6 +97,12 @@ fn event_of(key: usize, number: usize) -> Event {
 /// The same with a routing key that tells the conversation.
 pub fn routed_event_of(key: usize, number: usize) -> Event {
     event_of(key, number).routed(&format!("conversation-{key}"))
+}
+
+/// The same with a routing key that tells who speaks, as MongooseIM gives one.
+pub fn spoken_event_of(key: usize, number: usize) -> Event {
+    let speaker = if number.is_multiple_of(2) { 'a' } else { 'b' };
+    event_of(key, number).routed(&format!("{speaker}{key}@localhost.chat_msg_sent"))
 }
 
 /// How often something came again although the answer to it was not lost.

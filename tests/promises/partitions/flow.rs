@@ -7,7 +7,7 @@ use futures_util::future::join;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::order::conversations::{Conversations, routed_event_of};
-use crate::support::Stand;
+use crate::support::{Event, Stand};
 
 /// Conversations. So many that each of forty partitions has some of them.
 pub(super) const KEYS: usize = 300;
@@ -22,27 +22,26 @@ pub(super) async fn while_events_flow(
     before: usize,
     acts: impl Future<Output = ()>,
 ) -> Conversations {
-    while_noted_events_flow(stand, before, |_, _| {}, acts).await
+    while_events_of(routed_event_of, stand, before, acts).await
 }
 
-/// The same, and `note` gets key and number of each event that comes at the even pace, just before it is published.
-pub(super) async fn while_noted_events_flow(
+/// The same with other events, each by its conversation and number.
+pub(super) async fn while_events_of(
+    event_of: impl Fn(usize, usize) -> Event,
     stand: &Stand,
     before: usize,
-    note: impl Fn(usize, usize),
     acts: impl Future<Output = ()>,
 ) -> Conversations {
     let is_over = Cell::new(false);
     let flow = async {
-        stand.publish_all(Conversations::in_turn(KEYS, before).routed_events()).await;
+        stand.publish_all(Conversations::in_turn(KEYS, before).events_as(&event_of)).await;
         let (mut number, mut ticks) = (before, interval(TICK));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !is_over.get() {
             for from in (0..KEYS).step_by(TOGETHER) {
                 ticks.tick().await;
                 let together = from..(from + TOGETHER).min(KEYS);
-                together.clone().for_each(|key| note(key, number));
-                stand.publish_all(together.map(|key| routed_event_of(key, number))).await;
+                stand.publish_all(together.map(|key| event_of(key, number))).await;
             }
             number += 1;
         }

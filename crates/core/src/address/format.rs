@@ -41,7 +41,7 @@ pub type TextFault = (String, Cow<'static, str>);
 /// Whether the consistent-hash exchange can hash it.
 fn is_partition_key(text: &str) -> bool {
     match text.split_once(':') {
-        None => text == "routing-key",
+        None => matches!(text, "routing-key" | "conversation"),
         Some(("header", name)) => check_amqp_name(name).is_ok() && !name.starts_with("x-"),
         Some(("property", name)) => name == "correlation_id",
         Some(_) => false,
@@ -91,7 +91,8 @@ pub fn checked(format: &str, text: &str) -> Result<String, TextFault> {
         }
         "partition-by" if !is_partition_key(text) => wrong(
             "is nothing by which RabbitMQ can divide events",
-            "give \"routing-key\", \"header:NAME\" or \"property:correlation_id\"; not the message id, which differs for each event",
+            "give \"routing-key\", \"header:NAME\", \"property:correlation_id\" or \"conversation\"; not the message id, which differs for \
+             each event",
         ),
         "host-name" if text.is_empty() || text.contains([':', '/', '*', ' ']) => wrong(
             "has an entry that is no host name",

@@ -10,6 +10,7 @@ use crate::config;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::on_channel;
+use crate::rabbitmq::topology::find_exchange;
 use crate::rabbitmq::topology::partitions::marker::{self, Marked};
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
 use crate::rabbitmq::topology::partitions::{Names, divert, find_hash};
@@ -139,8 +140,15 @@ pub(in crate::rabbitmq::consume) async fn keep_diverting(
             }
         };
         partitions.fail(error.reworded(|said| {
+            let (gone, lost) = match source.sorted_exchange() {
+                Some(sorted) => (
+                    format!("exchange `{sorted}` or `{divides}`"),
+                    "what came since then waits in the source's queue",
+                ),
+                None => (format!("exchange `{divides}`"), "what came since then had no queue"),
+            };
             format!(
-                "exchange `{divides}` was deleted, and what came since then had no queue: it is declared anew, with its bindings ({said})"
+                "{gone} was deleted, and {lost}: it is declared anew, with its bindings ({said})"
             )
         }));
         return;
@@ -154,6 +162,10 @@ async fn look_at(
     hash_exchange: &str,
     diverted: &mut Instant,
 ) -> Result<(), SourceError> {
+    if let Some(sorted) = source.sorted_exchange() {
+        on_channel(connection, async |it: &lapin::Channel| find_exchange(it, &sorted).await)
+            .await?;
+    }
     if diverted.elapsed() < DIVERT_EVERY {
         let find = async |it: &lapin::Channel| find_hash(it, hash_exchange).await;
         return on_channel(connection, find).await;

@@ -21,7 +21,7 @@ use crate::rabbitmq::topology::queue_state::QueueState;
 /// The queue of a lane.
 #[derive(Debug, Clone)]
 pub(in crate::rabbitmq::consume) enum LaneQueue {
-    /// The source's own, for which workers do not contend.
+    /// The source's own, for which workers do not contend. Where a worker sorts what is in it, only the sorter consumes it.
     Own,
     /// The partition of this number, if there are so many.
     Partition { number: usize, claim: Rc<Claim> },
@@ -197,6 +197,9 @@ impl Lane {
         }
         if former::is_begin(amqp, source, delivery) {
             return Look::Begin;
+        }
+        if source.is_sorted() {
+            return Look::Event;
         }
         let is_marked = self.opened.borrow().as_ref().is_some_and(|it| it.is_marked);
         let is_by_binding = delivery.exchange.as_str() == source.exchange;

@@ -7,10 +7,11 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::sleep;
 
-use super::super::{Crew, leave_nothing, while_events_flow};
+use super::super::sorting::sorter_of;
+use super::super::{Crew, FEW, leave_nothing, while_events_flow, while_events_of};
 use super::{MANY, MANY_SETTING, sns_with_latency};
 use crate::fake_sns::FakeSns;
-use crate::order::conversations::number_of;
+use crate::order::conversations::{number_of, spoken_event_of};
 use crate::support::{Door, Proxy, on_both_brokers};
 
 const LATENCY: Duration = Duration::from_millis(500);
@@ -65,6 +66,37 @@ on_both_brokers! {
         crew.ends_in_order(&said).await;
         is_not_stale(&sns);
         leave_nothing(stand, MANY).await;
+    }
+
+    async fn a_frozen_sorter_overtakes_nothing_when_it_wakes(stand: Stand) {
+        let sns = sns_with_latency(Duration::from_millis(5));
+        let uri = format!("{}?heartbeat=2", stand.amqp_uri);
+        let by = ("AMQP__SOURCES__EVENTS__PARTITION_BY", "conversation");
+        let mut crew = Crew::new(&stand, &sns, "4", &[("AMQP__URI", &uri), by]);
+        crew.grow(1).await;
+        let said = while_events_of(spoken_event_of, &stand, WAITING, async {
+            crew.workers[0].logged("sorting").await;
+            crew.grow(3).await;
+            crew.settles().await;
+            for _ in 0..2 {
+                let sorter = sorter_of(&crew.workers).await;
+                let frozen = crew.workers.remove(sorter);
+                frozen.signal(Signal::SIGSTOP);
+                let successor = sorter_of(&crew.workers).await;
+                crew.workers[successor].logged("sorting").await;
+                sleep(4 * LATENCY).await;
+                frozen.signal(Signal::SIGCONT);
+                // Here it is nobody's choice any more.
+                crew.workers.push(frozen);
+                crew.settles().await;
+                crew.workers.pop().unwrap().crash().await;
+                crew.grow(3).await;
+            }
+        })
+        .await;
+        crew.ends_in_order(&said).await;
+        stand.delete_exchange(&format!("{}.sorted", stand.queue())).await;
+        leave_nothing(stand, FEW).await;
     }
 
     async fn a_worker_that_is_cut_off_publishes_nothing_of_what_others_have_taken_over(stand: Stand) {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 
-use super::super::{Crew, leave_nothing, while_noted_events_flow};
+use super::super::{Crew, leave_nothing, while_events_of};
 use super::{MANY, MANY_SETTING, sns_with_latency};
 use crate::fake_sns::FakeSns;
-use crate::order::conversations::{Conversations, number_of};
+use crate::order::conversations::{Conversations, number_of, routed_event_of};
 use crate::support::{Stand, on_both_brokers, wait_for};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -42,11 +42,12 @@ impl<'a> Watch<'a> {
         stand: &Stand,
         acts: impl Future<Output = ()>,
     ) -> Conversations {
-        let note = |key, number| {
+        let event_of = |key, number| {
             self.open.borrow_mut().insert((key, number), Instant::now());
+            routed_event_of(key, number)
         };
         tokio::select! {
-            said = while_noted_events_flow(stand, 0, note, acts) => said,
+            said = while_events_of(event_of, stand, 0, acts) => said,
             () = self.watch() => unreachable!("it watches for ever"),
         }
     }
