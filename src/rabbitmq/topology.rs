@@ -66,6 +66,9 @@ pub(in crate::rabbitmq) async fn declare(
         Ok(())
     };
     on_channel(connection, bound).await?;
+    if source.single_active {
+        partitions::marker::take_back(connection, amqp, source).await?;
+    }
     declare_parking(connection, amqp, source).await?;
     Ok(order)
 }

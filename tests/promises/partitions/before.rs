@@ -6,11 +6,13 @@ use futures_util::StreamExt;
 use lapin::options::BasicConsumeOptions;
 use lapin::types::FieldTable;
 
-use super::{Crew, FEW, FEW_PARTITIONS, KEYS, PER_KEY, all_come, leave_nothing, messages};
-use crate::fake_sns::FakeSns;
+use super::{
+    Crew, FEW, FEW_PARTITIONS, KEYS, PER_KEY, all_come, hash_exchange_of, leave_nothing, messages,
+};
+use crate::fake_sns::{FakeSns, RequestFault};
 use crate::order::conversations::{Conversations, routed_event_of};
 use crate::order::worker_on;
-use crate::support::{Worker, binary, on_both_brokers, wait_for};
+use crate::support::{Stand, Worker, binary, on_both_brokers, wait_for};
 
 const EACH: usize = 20;
 
@@ -27,6 +29,13 @@ fn slow_sns() -> FakeSns {
     sns
 }
 
+/// One that may never consume.
+fn worker_spawned(stand: &Stand, sns: &FakeSns, further: &[(&str, &str)]) -> Worker {
+    let url = sns.url();
+    let settings = [&[PER_KEY, ("SNS__SNS_HOST", &*url)], further].concat();
+    Worker::spawn(stand, binary(), &settings)
+}
+
 on_both_brokers! {
     async fn what_waits_from_before_the_partitions_comes_first(stand: Stand) {
         let sns = slow_sns();
@@ -37,6 +46,36 @@ on_both_brokers! {
         crew.grow(2).await;
         stand.publish_all(messages(LATER..EACH)).await;
         crew.ends_in_order(&Conversations::in_turn(KEYS, EACH)).await;
+        leave_nothing(stand, FEW).await;
+    }
+
+    async fn a_first_start_is_taken_back_as_long_as_nothing_waits_in_the_partitions(stand: Stand) {
+        let sns = slow_sns();
+        Worker::create_queue(&stand, &[PER_KEY]).await;
+        stand.publish_all(messages(0..LATER)).await;
+        sns.fail_requests(|_| Some(RequestFault::INVALID_TOKEN));
+        let begin = async || {
+            let divided = worker_spawned(&stand, &sns, &[FEW_PARTITIONS]);
+            divided.logged("partitions_begin").await;
+            divided.stop().await;
+        };
+        begin().await;
+        let worker = worker_spawned(&stand, &sns, &[]);
+        worker.logged("consuming").await;
+        assert!(!stand.has_exchange(&hash_exchange_of(&stand, FEW)).await, "events are copied");
+        worker.stop().await;
+        begin().await;
+        stand.publish_all(messages(LATER..EACH)).await;
+        let worker = worker_spawned(&stand, &sns, &[]);
+        let refused = worker.logged("not_consuming").await["error"].to_string();
+        assert!(refused.contains("what waits in them would stay there"), "{refused}");
+        worker.stop().await;
+        sns.heal();
+        let mut crew = Crew::new(&stand, &sns, "4", &[]);
+        crew.grow(1).await;
+        crew.ends_in_order(&Conversations::in_turn(KEYS, EACH)).await;
+        // A worker without partitions makes dead letters of the last messages before them.
+        stand.channel.queue_purge(stand.dead_letter_queue().into(), <_>::default()).await.unwrap();
         leave_nothing(stand, FEW).await;
     }
 

@@ -3,7 +3,8 @@
 
 use lapin::options::QueueDeclareOptions;
 
-use super::moving;
+use super::moving::{self, Move};
+use super::{Names, undivert};
 use crate::config::{Amqp, OnOrderLost, Partitioning, Source};
 use crate::limits::{LONGEST_SHORT, MOST_PARTITIONS};
 use crate::outcome::SourceError;
@@ -107,6 +108,42 @@ fn other_key(source: &Source, wanted: Partitioning<'_>, by: &str) -> SourceError
     ))
 }
 
+/// Whether something waits in new partitions.
+async fn waits(connection: &BrokerConnection, source: &Source, Move { to, .. }: Move) -> bool {
+    let Ok(mut channel) = connection.channel().await else { return false };
+    for queue in &Names::of(&source.queue, to).queues {
+        match QueueState::confirmed(&channel, queue).await {
+            Ok(state) if state.ready > 0 => return true,
+            Ok(_) => {}
+            // The refusal has closed the channel.
+            Err(_) => match connection.channel().await {
+                Ok(another) => channel = another,
+                Err(_) => return false,
+            },
+        }
+    }
+    false
+}
+
+/// A source has no partitions again, before those that it was to have have begun: what comes is not to go to them any more.
+///
+/// # Errors
+///
+/// Something waits in them, or the broker refuses.
+pub(in crate::rabbitmq) async fn take_back(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+) -> Result<(), SourceError> {
+    let Ok(Some(first @ Move { from: 0, .. })) = moving::find(connection, amqp, source).await
+    else {
+        return Ok(());
+    };
+    undivert(connection, source, &Names::of(&source.queue, first.to).hash_exchange).await?;
+    check_none(connection, amqp, source).await?;
+    moving::end(connection, source).await
+}
+
 /// A source without partitions must not consume a queue that has some: it would bind the queue again, and events in the partitions
 /// would wait for ever.
 ///
@@ -123,7 +160,11 @@ pub(in crate::rabbitmq) async fn check_none(
         Ok(_) => marker,
         // While the number changes, there may be no marker for a moment.
         Err(SourceError::NotFound(_)) => match moving::find(connection, amqp, source).await {
-            Ok(Some(under_way)) if under_way.from > 0 => moving::name_of(&source.queue),
+            Ok(Some(under_way))
+                if under_way.from > 0 || waits(connection, source, under_way).await =>
+            {
+                moving::name_of(&source.queue)
+            }
             _ => return Ok(()),
         },
         // Who may not look finds nothing out.
