@@ -76,14 +76,18 @@ async fn plan(
 /// without room for the new number would end. Where they can't be heard, it is left to the operator.
 async fn unlike(config: &Config, source: &Source, broker: &Broker) -> Option<String> {
     let compared = Compared::for_move(config, &source.name);
-    let (Comparison { heard, differing }, ignored) =
-        hear(broker, config, &compared, "moves partitions").await?;
+    let nobody = (Comparison { heard: 0, differing: Vec::new() }, 0);
+    let heard = hear(broker, config, &compared, "moves partitions").await;
+    let (Comparison { heard, differing }, ignored) = heard.unwrap_or(nobody);
     if heard == 0 && ignored > 0 {
         return Some(format!(
             "{} of the fleet came from another user of RabbitMQ, or could not be read or believed, and neither would the workers believe a move \
              by this one: run it with their user and amqp.signing_key_file; `fleet status` says more",
             counted(ignored, "report", "reports")
         ));
+    }
+    if heard == 0 {
+        print("no worker of the source is heard: its configuration is not compared with this one");
     }
     let (worker, keys) = differing.first()?;
     let others = match differing.len() {

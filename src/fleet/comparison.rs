@@ -12,6 +12,8 @@ pub struct Compared {
     configuration: Fingerprint,
     keys: Vec<String>,
     sources: Vec<SourceReport>,
+    /// Workers that have no such key have nothing to do with it.
+    only_with: Option<String>,
 }
 
 /// How the workers that are heard compare.
@@ -43,7 +45,7 @@ impl Compared {
         let of_all = ["amqp.prefetch", "sns.pool_size"].map(str::to_owned);
         let keys = of_all.into_iter().chain(sources.iter().flat_map(of_source)).collect();
         let configuration = Fingerprint::of(&config.effective);
-        (!sources.is_empty()).then_some(Self { configuration, keys, sources })
+        (!sources.is_empty()).then_some(Self { configuration, keys, sources, only_with: None })
     }
 }
 
@@ -60,7 +62,9 @@ impl Compared {
         let of_source = Key::from(["amqp", "sources", source]);
         let of_source = OF_A_SOURCE.map(|name| of_source.child(name).to_string());
         let keys = of_source.into_iter().chain(OF_QUEUES.map(str::to_owned)).collect();
-        Self { configuration: Fingerprint::of(&config.effective), keys, sources: Vec::new() }
+        let only_with = Some(Key::from(["amqp", "sources", source]).child("queue").to_string());
+        let configuration = Fingerprint::of(&config.effective);
+        Self { configuration, keys, sources: Vec::new(), only_with }
     }
 }
 
@@ -68,7 +72,12 @@ impl Members {
     /// How those that are heard compare with a configuration.
     #[must_use]
     pub fn compare(&self, with: &Compared, now: Instant) -> Comparison {
-        let workers = self.picture(now).workers;
+        let mut workers = self.picture(now).workers;
+        if let Some(key) = &with.only_with {
+            let tells =
+                |id: &str| self.others.get(id).is_some_and(|it| it.configuration.tells(key));
+            workers.retain(|it| tells(&it.report.id));
+        }
         let differing = workers.iter().filter_map(|worker| {
             let theirs = &self.others.get(&worker.report.id)?.configuration;
             // Of a version that has other keys, only those that both have.

@@ -48,7 +48,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const GIVE_UP_AFTER: Duration = Duration::from_mins(5);
 
 /// For the confirms of what was published before a stop.
-const STOP_WITHIN: Duration = Duration::from_secs(3);
+const STOP_WITHIN: Duration = Duration::from_secs(8);
 
 /// What the sorter of a source works with.
 pub(super) struct Sorter {
@@ -61,6 +61,15 @@ pub(super) struct Sorter {
 
 /// Events, in the order of the queue.
 type Events = Vec<Delivery<RabbitReceipt>>;
+
+/// What became of events that were published.
+struct Published {
+    /// So many are confirmed with all before them.
+    confirmed: usize,
+    /// Which of them are in a partition.
+    taken: Vec<bool>,
+    failed: Option<PublishError>,
+}
 
 impl Sorter {
     /// Sorts whenever this worker's consumer is the active one, as long as the connection is used.
@@ -144,8 +153,14 @@ impl Sorter {
         publisher: &mut Option<ConfirmedPublisher>,
     ) -> Result<bool, SourceError> {
         let mut since = Instant::now();
+        let (mut taken, mut is_alone) = (vec![false; events.len()], false);
         loop {
-            let (confirmed, failed) = self.publish(&events, publisher).await;
+            // Behind one that fails others would only be tried in vain.
+            let together = if is_alone { 1 } else { events.len() };
+            let done = self.publish(&events[..together], &taken, publisher).await;
+            let Published { confirmed, taken: now, failed } = done;
+            taken[..together].copy_from_slice(&now);
+            taken.drain(..confirmed);
             if let Some(monitor) = &self.monitor {
                 monitor.sorted(confirmed);
             }
@@ -156,38 +171,63 @@ impl Sorter {
             if events.is_empty() {
                 return Ok(true);
             }
-            let Some(failed) = failed.filter(|_| self.may_publish()) else { return Ok(false) };
+            if !self.may_publish() {
+                return Ok(false);
+            }
             if confirmed > 0 {
                 since = Instant::now();
             }
+            let Some(failed) = failed else {
+                is_alone = false;
+                continue;
+            };
+            is_alone = true;
+            let may_be_here_only = match &failed {
+                PublishError::Lost(error) => !matches!(error, SourceError::AccessRefused(_)),
+                PublishError::Refused | PublishError::Unroutable => false,
+            };
             let is_declared_anew = self.broker.config().declare && self.is_gone(&failed).await;
             let error = self.said(failed);
-            if is_declared_anew || since.elapsed() > GIVE_UP_AFTER {
+            if is_declared_anew {
                 return Err(error);
             }
-            // Were the events given back, RabbitMQ would count that, and make dead letters of them in the end.
+            // Whenever the events are given back, RabbitMQ counts that, and makes dead letters of them in the end.
             self.tell(&error);
+            if may_be_here_only && since.elapsed() > GIVE_UP_AFTER {
+                return Ok(false);
+            }
             sleep(TRY_AGAIN).await;
         }
     }
 
-    /// Publishes events in their order, until one fails. Returns how many are confirmed with all before them.
+    /// Publishes events in their order, until one fails, without those that are `taken` already.
     async fn publish(
         &self,
-        events: &Events,
+        events: &[Delivery<RabbitReceipt>],
+        taken: &[bool],
         publisher: &mut Option<ConfirmedPublisher>,
-    ) -> (usize, Option<PublishError>) {
+    ) -> Published {
+        let mut taken = taken[..events.len()].to_vec();
         let open = match publisher.take() {
             Some(open) => open,
             None => match ConfirmedPublisher::open(&self.broker, "sorts").await {
                 Ok(open) => open,
-                Err(error) => return (0, Some(PublishError::Lost(error))),
+                Err(error) => {
+                    return Published {
+                        confirmed: 0,
+                        taken,
+                        failed: Some(PublishError::Lost(error)),
+                    };
+                }
             },
         };
         let exchange = self.source.sorted_exchange().unwrap_or_default();
         let key = self.broker.config().signing_key.as_ref();
         let (mut sent, mut failed) = (Vec::with_capacity(events.len()), None);
         for (number, Delivery { envelope, receipt }) in events.iter().enumerate() {
+            if taken[number] {
+                continue;
+            }
             if number % AT_ONCE == AT_ONCE - 1 {
                 tokio::task::yield_now().await;
             }
@@ -199,26 +239,26 @@ impl Sorter {
                 sorted_properties(&receipt.properties, envelope, order_key.as_str(), key);
             let to = (&*exchange, &*envelope.routing_key);
             match open.publish_in_order(to, (&envelope.payload, properties)).await {
-                Ok(pending) => sent.push(pending),
+                Ok(pending) => sent.push((number, pending)),
                 Err(error) => {
                     failed = Some(PublishError::Lost(error));
                     break;
                 }
             }
         }
-        let (mut confirmed, mut refused) = (0, None);
-        for pending in &mut sent {
+        let mut refused = None;
+        for (number, pending) in &mut sent {
             match pending.confirmed().await {
-                Ok(()) if refused.is_none() => confirmed += 1,
-                Ok(()) => {}
+                Ok(()) => taken[*number] = true,
                 Err(error) => drop(refused.get_or_insert(error)),
             }
         }
+        let confirmed = taken.iter().take_while(|it| **it).count();
         let failed = refused.or(failed);
         if !matches!(failed, Some(PublishError::Lost(_))) {
             *publisher = Some(open);
         }
-        (confirmed, failed)
+        Published { confirmed, taken, failed }
     }
 
     /// What decides the partition. What is no event, or can't be read, has a partition all the same, whose worker sees to it.

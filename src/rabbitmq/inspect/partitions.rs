@@ -93,7 +93,7 @@ impl Inspector<'_> {
                 source.queue
             )),
             (Err(SourceError::NotFound(_)), true) if is_marked => Finding::bad(format!(
-                "{named}: is gone, and events stay in queue `{}`; a worker declares it anew when it has one to pass on, or begins: start one",
+                "{named}: is gone, and events stay in queue `{}`; a worker that runs declares it anew within seconds: start one",
                 source.queue
             )),
             (Err(SourceError::NotFound(_)), true) => {

@@ -194,7 +194,8 @@ async fn find_declared(
                 Ok(Some(Declared { is_moved_from, ..Declared::all(count, true) }))
             }
             (Marked::Hidden, _) => Ok(Some(Declared::all(wanted.count, true))),
-            (Marked::No, Some(Move { from: 0, to, .. })) if to <= wanted.count => {
+            (Marked::No, Some(first @ Move { from: 0, to, .. })) if to <= wanted.count => {
+                first.check_first(source)?;
                 Ok(Some(Declared::all(to, false)))
             }
             (Marked::No, Some(Move { from: 0, to, .. })) => {
@@ -224,7 +225,7 @@ async fn claim(
     let hash = async |it: &Channel| declare_hash(it, &hash_exchange, wanted.by).await;
     on_channel(connection, hash).await?;
     for _ in 0..TRIES {
-        let claim = Move::first(wanted.count);
+        let claim = Move::first(wanted.count, source.is_sorted());
         match moving::begin(connection, amqp, source, claim).await {
             Ok(()) | Err(SourceError::PreconditionFailed(_)) => {}
             Err(error) => return Err(error),

@@ -70,6 +70,11 @@ on_both_brokers! {
         let refused = worker.logged("not_consuming").await["error"].to_string();
         assert!(refused.contains("what waits in them would stay there"), "{refused}");
         worker.stop().await;
+        let by = ("AMQP__SOURCES__EVENTS__PARTITION_BY", "conversation");
+        let worker = worker_spawned(&stand, &sns, &[FEW_PARTITIONS, by]);
+        let refused = worker.logged("not_consuming").await["error"].to_string();
+        assert!(refused.contains("by another key"), "{refused}");
+        worker.stop().await;
         sns.heal();
         let mut crew = Crew::new(&stand, &sns, "4", &[]);
         crew.grow(1).await;

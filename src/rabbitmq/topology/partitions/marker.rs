@@ -109,20 +109,24 @@ fn other_key(source: &Source, wanted: Partitioning<'_>, by: &str) -> SourceError
 }
 
 /// Whether something waits in new partitions.
-async fn waits(connection: &BrokerConnection, source: &Source, Move { to, .. }: Move) -> bool {
-    let Ok(mut channel) = connection.channel().await else { return false };
+async fn waits(
+    connection: &BrokerConnection,
+    source: &Source,
+    Move { to, .. }: Move,
+) -> Result<bool, SourceError> {
+    let mut channel = connection.channel().await?;
     for queue in &Names::of(&source.queue, to).queues {
-        match QueueState::confirmed(&channel, queue).await {
-            Ok(state) if state.ready > 0 => return true,
+        match QueueState::of(&channel, queue).await {
+            Ok(state) if state.ready > 0 => return Ok(true),
             Ok(_) => {}
             // The refusal has closed the channel.
-            Err(_) => match connection.channel().await {
-                Ok(another) => channel = another,
-                Err(_) => return false,
-            },
+            Err(SourceError::NotFound(_) | SourceError::AccessRefused(_)) => {
+                channel = connection.channel().await?;
+            }
+            Err(error) => return Err(error),
         }
     }
-    false
+    Ok(false)
 }
 
 /// A source has no partitions again, before those that it was to have have begun: what comes is not to go to them any more.
@@ -135,12 +139,13 @@ pub(in crate::rabbitmq) async fn take_back(
     amqp: &Amqp,
     source: &Source,
 ) -> Result<(), SourceError> {
-    let Ok(Some(first @ Move { from: 0, .. })) = moving::find(connection, amqp, source).await
-    else {
+    let Some(first @ Move { from: 0, .. }) = moving::find(connection, amqp, source).await? else {
         return Ok(());
     };
     undivert(connection, source, &Names::of(&source.queue, first.to).hash_exchange).await?;
-    check_none(connection, amqp, source).await?;
+    if waits(connection, source, first).await? {
+        return check_none(connection, amqp, source).await;
+    }
     moving::end(connection, source).await
 }
 
@@ -159,10 +164,8 @@ pub(in crate::rabbitmq) async fn check_none(
     let there = match QueueState::on(connection, &marker).await {
         Ok(_) => marker,
         // While the number changes, there may be no marker for a moment.
-        Err(SourceError::NotFound(_)) => match moving::find(connection, amqp, source).await {
-            Ok(Some(under_way))
-                if under_way.from > 0 || waits(connection, source, under_way).await =>
-            {
+        Err(SourceError::NotFound(_)) => match moving::find(connection, amqp, source).await? {
+            Some(it) if it.from > 0 || waits(connection, source, it).await? => {
                 moving::name_of(&source.queue)
             }
             _ => return Ok(()),

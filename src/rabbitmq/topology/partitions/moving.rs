@@ -36,7 +36,7 @@ pub(in crate::rabbitmq) struct Move {
     /// 0: there are none yet, and what is in the source's queue is published first.
     pub(in crate::rabbitmq) from: u16,
     pub(in crate::rabbitmq) to: u16,
-    /// What was written in another move counts for nothing in this one. 0: from none.
+    /// What was written in another move counts for nothing in this one. From none: [`Self::first`].
     id: u32,
 }
 
@@ -52,9 +52,27 @@ impl Move {
         Self { from, to, id: fastrand::u32(1..) }
     }
 
-    /// From none; the same for all workers that want as many.
-    pub(super) const fn first(to: u16) -> Self {
-        Self { from: 0, to, id: 0 }
+    /// From none; the same for all workers that want as many, and have them sorted or not.
+    pub(super) fn first(to: u16, is_sorted: bool) -> Self {
+        Self { from: 0, to, id: u32::from(is_sorted) }
+    }
+
+    /// A worker may follow a move from none only if it has events sorted, too, or has not either: RabbitMQ does not compare by what an exchange
+    /// divides.
+    ///
+    /// # Errors
+    ///
+    /// It may not.
+    pub(super) fn check_first(self, source: &Source) -> Result<(), SourceError> {
+        if (self.id == 1) == source.is_sorted() {
+            return Ok(());
+        }
+        let (queue, key) = (&source.queue, key_of(source, "partition_by"));
+        Err(SourceError::Failed(format!(
+            "`{queue}` is being divided into partitions by another key than {key} for the first time, as queue `{}` says: start the workers with \
+             the key that it began with, until one says `consuming`, and see \"Another key\" in docs/partitions.md",
+            name_of(queue)
+        )))
     }
 
     /// What its messages have in them.
@@ -98,7 +116,7 @@ pub(in crate::rabbitmq) async fn find(
     source: &Source,
 ) -> Result<Option<Move>, SourceError> {
     let moving = name_of(&source.queue);
-    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0)));
+    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0, false)));
     let unknown = |said: String| {
         SourceError::Failed(format!(
             "queue `{moving}` says from which number of partitions to which `{}` is moved, but it can't be read: {said}",
@@ -136,7 +154,9 @@ pub(in crate::rabbitmq) async fn begin(
     let arguments = arguments_of(amqp, to_move);
     arguments::declare(connection, &name_of(&source.queue), options, arguments).await?;
     // RabbitMQ's answers, by which it is read, are cut after 255 bytes.
-    if find(connection, amqp, source).await.is_ok() {
+    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0, false)));
+    let learnt = learn_if_there(connection, &name_of(&source.queue), perhaps).await?;
+    if !matches!(learnt, Some(Learnt::Unknown(..))) {
         return Ok(());
     }
     end(connection, source).await?;
@@ -180,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_move_is_read_as_it_was_written_and_nothing_else_is() {
-        for to_move in [Move::new(40, 80), Move::first(40)] {
+        for to_move in [Move::new(40, 80), Move::first(40, false), Move::first(40, true)] {
             assert_eq!(Move::read(&to_move.written()), Some(to_move));
         }
         assert_ne!(Move::new(40, 80), Move::new(40, 80), "each is another one");

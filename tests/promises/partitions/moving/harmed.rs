@@ -55,7 +55,7 @@ async fn write_records_of_another_move(stand: &Stand) {
         let body = body.as_bytes();
         let sent =
             stand.channel.basic_publish("".into(), to.into(), options, body, properties.clone());
-        sent.await.unwrap();
+        sent.await.unwrap().await.unwrap();
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
     leave_nothing_sorted, recording_sns, sorted_exchange_of, sorter_of, while_events_of,
 };
 use crate::order::conversations::{Conversations, spoken_event_of};
-use crate::support::{ADMIN, Program, Worker, binary, on_both_brokers};
+use crate::support::{ADMIN, Program, Worker, binary, on_both_brokers, wait_for};
 
 /// So many of each conversation's messages come before there are partitions.
 const BEFORE: usize = 12;
@@ -68,8 +68,11 @@ on_both_brokers! {
         sorter_of(&crew.workers).await;
         stand.delete_exchange(&sorted_exchange_of(&stand)).await;
         stand.publish_all(events).await;
-        let sorter = sorter_of(&crew.workers).await;
-        let told = crew.workers[sorter].logged("not_consuming").await["error"].to_string();
+        let told = wait_for("a sorter that fails", async || {
+            crew.workers.iter().find_map(|it| it.find("not_consuming"))
+        })
+        .await["error"]
+            .to_string();
         assert!(told.contains(&sorted_exchange_of(&stand)), "{told}");
         crew.ends_in_order(&said).await;
         leave_nothing_sorted(stand).await;
