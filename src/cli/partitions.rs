@@ -1,6 +1,5 @@
 //! `partitions plan` and `partitions move`.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::ExitStatus;
@@ -66,21 +65,21 @@ async fn plan(
     for line in lines(source, &plan, to.count) {
         print(&line);
     }
-    match unlike(config, source, broker).await {
-        Some(why) if plan.from != to.count => Err((ExitStatus::Failed, why)),
-        _ => Ok(()),
+    if plan.from == to.count {
+        return Ok(());
     }
+    are_alike(config, source, broker).await
 }
 
-/// Why this configuration can't be that of the workers. A move would lead events by it, and declare queues that workers refuse; and workers
-/// without room for the new number would end. Where they can't be heard, it is left to the operator.
-async fn unlike(config: &Config, source: &Source, broker: &Broker) -> Option<String> {
+/// Refuses a configuration that can't be that of the workers: a move would lead events by it, and declare queues that workers refuse; and
+/// workers without room for the new number would end. Where they can't be heard, it is left to the operator.
+async fn are_alike(config: &Config, source: &Source, broker: &Broker) -> Result<(), Failed> {
     let compared = Compared::for_move(config, &source.name);
-    let nobody = (Comparison { heard: 0, differing: Vec::new() }, 0);
     let heard = hear(broker, config, &compared, "moves partitions").await;
-    let (Comparison { heard, differing }, ignored) = heard.unwrap_or(nobody);
+    let (Comparison { heard, differing }, ignored) = heard.unwrap_or_default();
+    let refused = |why| Err((ExitStatus::Failed, why));
     if heard == 0 && ignored > 0 {
-        return Some(format!(
+        return refused(format!(
             "{} of the fleet came from another user of RabbitMQ, or could not be read or believed, and neither would the workers believe a move \
              by this one: run it with their user and amqp.signing_key_file; `fleet status` says more",
             counted(ignored, "report", "reports")
@@ -89,12 +88,12 @@ async fn unlike(config: &Config, source: &Source, broker: &Broker) -> Option<Str
     if heard == 0 {
         print("no worker of the source is heard: its configuration is not compared with this one");
     }
-    let (worker, keys) = differing.first()?;
+    let Some((worker, keys)) = differing.first() else { return Ok(()) };
     let others = match differing.len() {
         1 => String::new(),
         more => format!(" (and {} more)", counted((more - 1) as u64, "worker", "workers")),
     };
-    Some(format!(
+    refused(format!(
         "worker {worker}{others} runs with other values of {} than this configuration: all are to have the same before a move; give it theirs, or \
          restart those that differ",
         keys.join(", ")
@@ -143,23 +142,21 @@ async fn move_to(
     broker: &Broker,
 ) -> Result<(), Failed> {
     let (source, to) = meant(of, config)?;
-    let (mut told, mut gone) = (None, BTreeSet::new());
-    if let Some(why) = unlike(config, source, broker).await {
-        return Err((ExitStatus::Failed, why));
-    }
+    let mut told = None;
+    are_alike(config, source, broker).await?;
     let mut report = |progress: Progress| {
         let is_due = told.as_ref().is_none_or(|(step, at): &(Step, Instant)| {
             *step != progress.step || at.elapsed() >= TELL_EVERY
         });
+        for queue in &progress.gone {
+            print(&format!(
+                "queue `{queue}` was deleted during the move, and what was in it is gone. It is declared again; RabbitMQ divides keys otherwise \
+                 from now on, so that later events of some keys may overtake those that wait"
+            ));
+        }
         if is_due {
             told = Some((progress.step, Instant::now()));
             print(&line(&progress));
-            for queue in progress.gone.iter().filter(|it| gone.insert((*it).clone())) {
-                print(&format!(
-                    "queue `{queue}` was deleted during the move, and what was in it is gone. It is declared again; RabbitMQ divides keys otherwise \
-                     from now on, so that later events of some keys may overtake those that wait"
-                ));
-            }
         }
     };
     let repartition = Repartition { broker, source, to, with_waiting: *with_waiting };

@@ -6,6 +6,12 @@ use super::partitions::differences;
 use super::{Fingerprint, Members, PartitionsReport, SourceReport};
 use crate::config::{Config, Key, Source};
 
+/// What a source's queues, and the way to them, depend on.
+const OF_A_SOURCE: [&str; 6] =
+    ["exchange", "exchange_type", "routing_keys", "queue", "partitions", "partition_by"];
+const OF_QUEUES: [&str; 3] =
+    ["amqp.dead_letter_exchange", "amqp.delivery_limit", "amqp.queue_type"];
+
 /// What a configuration says of partitions.
 #[derive(Debug)]
 pub struct Compared {
@@ -17,7 +23,7 @@ pub struct Compared {
 }
 
 /// How the workers that are heard compare.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// How many are heard.
     pub heard: usize,
@@ -47,22 +53,14 @@ impl Compared {
         let configuration = Fingerprint::of(&config.effective);
         (!sources.is_empty()).then_some(Self { configuration, keys, sources, only_with: None })
     }
-}
 
-/// What a source's queues, and the way to them, depend on.
-const OF_A_SOURCE: [&str; 6] =
-    ["exchange", "exchange_type", "routing_keys", "queue", "partitions", "partition_by"];
-const OF_QUEUES: [&str; 3] =
-    ["amqp.dead_letter_exchange", "amqp.delivery_limit", "amqp.queue_type"];
-
-impl Compared {
     /// What a move of a source's partitions depends on.
     #[must_use]
     pub fn for_move(config: &Config, source: &str) -> Self {
         let of_source = Key::from(["amqp", "sources", source]);
-        let of_source = OF_A_SOURCE.map(|name| of_source.child(name).to_string());
-        let keys = of_source.into_iter().chain(OF_QUEUES.map(str::to_owned)).collect();
-        let only_with = Some(Key::from(["amqp", "sources", source]).child("queue").to_string());
+        let of_source = |name: &str| of_source.child(name).to_string();
+        let keys = OF_A_SOURCE.map(of_source).into_iter().chain(OF_QUEUES.map(str::to_owned));
+        let (keys, only_with) = (keys.collect(), Some(of_source("queue")));
         let configuration = Fingerprint::of(&config.effective);
         Self { configuration, keys, sources: Vec::new(), only_with }
     }

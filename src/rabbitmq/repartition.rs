@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use self::drain::{Drain, missing};
+use self::drain::Drain;
 pub(crate) use self::watch::{Progress, Step};
 use crate::config::{Partitioning, Source};
 use crate::limits::MOST_PARTITIONS;
@@ -28,7 +28,9 @@ use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, on_channel};
 use crate::rabbitmq::topology::partitions::marker::{self, Marked, marker_of};
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, declare_queues, divert, undivert};
+use crate::rabbitmq::topology::partitions::{
+    Names, declare_queues, divert, missing, undivert, waiting,
+};
 use crate::rabbitmq::topology::queue_state::QueueState;
 use crate::rabbitmq::topology::queues::delete_queue;
 use crate::rabbitmq::topology::{declare_exchange, exclusive_queue};
@@ -104,14 +106,9 @@ impl Repartition<'_> {
                 Err(SourceError::NotFound(_)) => 0,
                 Err(error) => return Err(error),
             };
-            let mut waiting = 0;
-            for queue in &Names::of(&self.source.queue, from).queues {
-                waiting += match QueueState::on(&connection, queue).await {
-                    Ok(state) => u64::from(state.ready),
-                    Err(SourceError::NotFound(_)) => 0,
-                    Err(error) => return Err(error),
-                };
-            }
+            let names = Names::of(&self.source.queue, from);
+            let waiting = waiting(&connection, &names.queues).await?;
+            let waiting = waiting.iter().map(|(_, ready)| u64::from(*ready)).sum();
             Ok(Plan { from, under_way, workers, waiting })
         };
         let plan = plan.await;
@@ -181,8 +178,7 @@ impl Repartition<'_> {
         };
         let former = Names::of(&source.queue, under_way.from);
         on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
-        let gone = missing(connection, source, under_way.to).await?;
-        declare_queues(connection, amqp, source, self.to).await?;
+        let gone = self.declare_again(connection).await?;
         report(Progress { gone, ..Progress::at(Step::Divert) });
         self.divert(connection, &former.hash_exchange).await?;
         if !is_drained {
@@ -193,6 +189,17 @@ impl Repartition<'_> {
         delete_queue(connection, &marker_of(&source.queue)).await?;
         marker::mark(connection, amqp, source, self.to).await?;
         self.clean_up(connection, under_way, report).await
+    }
+
+    /// Declares the new partitions where somebody has deleted some of them, or what divides events. Returns those.
+    async fn declare_again(
+        &self,
+        connection: &BrokerConnection,
+    ) -> Result<Vec<String>, SourceError> {
+        let new = Names::of(&self.source.queue, self.to.count);
+        let gone = missing(connection, &new.queues).await.into_iter().cloned().collect();
+        declare_queues(connection, self.broker.config(), self.source, self.to).await?;
+        Ok(gone)
     }
 
     /// What comes goes to the new partitions from now on. They are known here: what workers go by, the queue that tells of the move, may have
@@ -210,25 +217,20 @@ impl Repartition<'_> {
             return Ok(());
         }
         let Source { name, queue: of, .. } = self.source;
-        for queue in &Names::of(of, self.to.count).queues {
-            let ready = match QueueState::on(connection, queue).await {
-                Ok(state) => state.ready,
-                Err(SourceError::NotFound(_)) => continue,
-                Err(error) => return Err(error),
-            };
-            if ready > 0 {
-                return Err(SourceError::Failed(format!(
-                    "queue `{queue}` is to be a new partition, but has {ready} events already: if they came in a move whose queue `{}` was \
-                     deleted, nobody has published them. Have them published, after what is in the partitions that there are: \
-                     `event-pusher-sns partitions move --source {name} --to {} --with-waiting`; or, if they are from a time when there were as many, \
-                     delete the queues `{of}.{}.…`",
-                    moving::name_of(of),
-                    self.to.count,
-                    self.to.count
-                )));
-            }
-        }
-        Ok(())
+        let names = Names::of(of, self.to.count);
+        let Some((queue, ready)) = waiting(connection, &names.queues).await?.first().copied()
+        else {
+            return Ok(());
+        };
+        Err(SourceError::Failed(format!(
+            "queue `{queue}` is to be a new partition, but has {ready} events already: if they came in a move whose queue `{}` was \
+             deleted, nobody has published them. Have them published, after what is in the partitions that there are: \
+             `event-pusher-sns partitions move --source {name} --to {} --with-waiting`; or, if they are from a time when there were as many, \
+             delete the queues `{of}.{}.…`",
+            moving::name_of(of),
+            self.to.count,
+            self.to.count
+        )))
     }
 
     async fn stage(&self, connection: &BrokerConnection) -> Result<Stage, SourceError> {

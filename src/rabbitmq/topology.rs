@@ -53,9 +53,11 @@ pub(in crate::rabbitmq) async fn declare(
         partitions::declare(connection, amqp, source, partitioning).await?;
         return Ok(OrderArguments::of(amqp, source));
     }
-    if source.single_active {
-        partitions::marker::check_none(connection, amqp, source).await?;
-    }
+    let first_move = if source.single_active {
+        partitions::marker::check_none(connection, amqp, source).await?
+    } else {
+        None
+    };
     declare_dead_letters(connection, amqp).await?;
     on_channel(connection, async |channel| declare_exchange(channel, source).await).await?;
     let order = source_queue::declare(connection, amqp, source, known).await?;
@@ -66,8 +68,8 @@ pub(in crate::rabbitmq) async fn declare(
         Ok(())
     };
     on_channel(connection, bound).await?;
-    if source.single_active {
-        partitions::marker::take_back(connection, amqp, source).await?;
+    if let Some(first_move) = first_move {
+        partitions::marker::take_back(connection, source, first_move).await?;
     }
     declare_parking(connection, amqp, source).await?;
     Ok(order)

@@ -47,6 +47,13 @@ fn marker_of(stand: &Stand) -> String {
     format!("{}.partitions", stand.queue())
 }
 
+/// It tells what it has accepted.
+fn recording_sns() -> FakeSns {
+    let sns = FakeSns::start();
+    sns.record();
+    sns
+}
+
 /// Conversations where a test sends each message at a time of its own.
 const KEYS: usize = 40;
 

@@ -103,8 +103,8 @@ pub(super) async fn open_first(
     if let Some(monitor) = monitor {
         monitor.begin_session(false);
     }
-    if let Some(lane) = sorter {
-        let sorting = sort(Rc::clone(lane), Rc::clone(partitions), opened.clone());
+    if let Some((lane, exchange)) = sorter.zip(source.sorted_exchange()) {
+        let sorting = sort(Rc::clone(lane), exchange, Rc::clone(partitions), opened.clone());
         tasks.push(AbortOnDrop(tokio::task::spawn_local(sorting)));
     }
     let balancing = balance(Rc::clone(partitions), opened, queue.monitor.clone());
@@ -116,10 +116,11 @@ pub(super) async fn open_first(
 }
 
 /// Sorts what is in the source's queue into its partitions.
-async fn sort(lane: Rc<RabbitQueue>, partitions: Rc<Partitions>, opened: Opened) {
+async fn sort(lane: Rc<RabbitQueue>, exchange: String, partitions: Rc<Partitions>, opened: Opened) {
     let sorter = Sorter {
         broker: Rc::clone(&lane.broker),
         source: lane.source.clone(),
+        exchange,
         monitor: lane.monitor.clone(),
         partitions: Rc::clone(&partitions),
         opened: opened.clone(),

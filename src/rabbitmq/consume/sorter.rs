@@ -54,6 +54,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(8);
 pub(super) struct Sorter {
     pub(super) broker: Rc<Broker>,
     pub(super) source: config::Source,
+    /// To which sorted events go.
+    pub(super) exchange: String,
     pub(super) monitor: Option<Rc<Monitor>>,
     pub(super) partitions: Rc<Partitions>,
     pub(super) opened: Opened,
@@ -61,15 +63,6 @@ pub(super) struct Sorter {
 
 /// Events, in the order of the queue.
 type Events = Vec<Delivery<RabbitReceipt>>;
-
-/// What became of events that were published.
-struct Published {
-    /// So many are confirmed with all before them.
-    confirmed: usize,
-    /// Which of them are in a partition.
-    taken: Vec<bool>,
-    failed: Option<PublishError>,
-}
 
 impl Sorter {
     /// Sorts whenever this worker's consumer is the active one, as long as the connection is used.
@@ -157,9 +150,8 @@ impl Sorter {
         loop {
             // Behind one that fails others would only be tried in vain.
             let together = if is_alone { 1 } else { events.len() };
-            let done = self.publish(&events[..together], &taken, publisher).await;
-            let Published { confirmed, taken: now, failed } = done;
-            taken[..together].copy_from_slice(&now);
+            let failed = self.publish(&events[..together], &mut taken[..together], publisher).await;
+            let confirmed = taken.iter().take_while(|it| **it).count();
             taken.drain(..confirmed);
             if let Some(monitor) = &self.monitor {
                 monitor.sorted(confirmed);
@@ -200,28 +192,20 @@ impl Sorter {
         }
     }
 
-    /// Publishes events in their order, until one fails, without those that are `taken` already.
+    /// Publishes events in their order, until one fails, without those that are `taken` already; notes which are by then.
     async fn publish(
         &self,
         events: &[Delivery<RabbitReceipt>],
-        taken: &[bool],
+        taken: &mut [bool],
         publisher: &mut Option<ConfirmedPublisher>,
-    ) -> Published {
-        let mut taken = taken[..events.len()].to_vec();
+    ) -> Option<PublishError> {
         let open = match publisher.take() {
             Some(open) => open,
             None => match ConfirmedPublisher::open(&self.broker, "sorts").await {
                 Ok(open) => open,
-                Err(error) => {
-                    return Published {
-                        confirmed: 0,
-                        taken,
-                        failed: Some(PublishError::Lost(error)),
-                    };
-                }
+                Err(error) => return Some(PublishError::Lost(error)),
             },
         };
-        let exchange = self.source.sorted_exchange().unwrap_or_default();
         let key = self.broker.config().signing_key.as_ref();
         let (mut sent, mut failed) = (Vec::with_capacity(events.len()), None);
         for (number, Delivery { envelope, receipt }) in events.iter().enumerate() {
@@ -237,7 +221,7 @@ impl Sorter {
             let order_key = self.order_key(envelope);
             let properties =
                 sorted_properties(&receipt.properties, envelope, order_key.as_str(), key);
-            let to = (&*exchange, &*envelope.routing_key);
+            let to = (&*self.exchange, &*envelope.routing_key);
             match open.publish_in_order(to, (&envelope.payload, properties)).await {
                 Ok(pending) => sent.push((number, pending)),
                 Err(error) => {
@@ -253,12 +237,11 @@ impl Sorter {
                 Err(error) => drop(refused.get_or_insert(error)),
             }
         }
-        let confirmed = taken.iter().take_while(|it| **it).count();
         let failed = refused.or(failed);
         if !matches!(failed, Some(PublishError::Lost(_))) {
             *publisher = Some(open);
         }
-        Published { confirmed, taken, failed }
+        failed
     }
 
     /// What decides the partition. What is no event, or can't be read, has a partition all the same, whose worker sees to it.
@@ -277,8 +260,7 @@ impl Sorter {
             PublishError::Unroutable => true,
             PublishError::Refused => false,
             PublishError::Lost(_) => {
-                let exchange = self.source.sorted_exchange().unwrap_or_default();
-                let find = async |it: &Channel| find_exchange(it, &exchange).await;
+                let find = async |it: &Channel| find_exchange(it, &self.exchange).await;
                 let found = on_channel(&self.opened.connection, find).await;
                 found.is_err_and(|error| error.is_not_found())
             }
@@ -286,7 +268,7 @@ impl Sorter {
     }
 
     fn said(&self, failed: PublishError) -> SourceError {
-        let exchange = self.source.sorted_exchange().unwrap_or_default();
+        let exchange = &self.exchange;
         let why = match failed {
             PublishError::Lost(error) => {
                 return error.reworded(|said| {

@@ -46,56 +46,51 @@ impl Inspector<'_> {
         if let Err(error) = knows_hash_exchanges(self.broker).await {
             return Finding::bad(format!("{named}: {error}"));
         }
-        match (self.find_exchange(exchange).await, self.amqp.declare) {
-            (Ok(()), false) => Finding::good(format!("{named}: exists, used as it is")),
-            (Ok(()), true) => match self.channel().await {
-                Ok(channel) => match partitions::declare_hash(&channel, exchange, by).await {
-                    Ok(()) => Finding::good(format!("{named}: exists, as configured")),
-                    Err(SourceError::AccessRefused(_)) => Finding::good(format!(
-                        "{named}: exists; RabbitMQ compares it only for a user with the configure permission on it"
-                    )),
-                    Err(error) => Finding::bad(error.to_string()),
-                },
-                Err(error) => Finding::bad(error.to_string()),
-            },
-            (Err(SourceError::NotFound(_)), false) => Finding::bad(format!(
-                "{named}: does not exist; create it and bind it (docs/partitions.md), or set amqp.declare = true"
-            )),
-            (Err(SourceError::NotFound(_)), true) if is_marked => Finding::bad(format!(
-                "{named}: is gone, and what is published has no queue; a worker that runs declares it anew within seconds: start one"
-            )),
-            (Err(SourceError::NotFound(_)), true) => {
-                Finding::good(format!("{named}: does not exist yet; `run` declares it"))
-            }
-            (Err(SourceError::AccessRefused(_)), _) => Finding::good(format!(
-                "{named}: can't tell whether it exists: the user may not look at it"
-            )),
-            (Err(error), _) => Finding::bad(error.to_string()),
-        }
+        let compare =
+            async { partitions::declare_hash(&self.channel().await?, exchange, by).await };
+        let absent = "does not exist; create it and bind it (docs/partitions.md), or set amqp.declare = true";
+        let gone = "is gone, and what is published has no queue; a worker that runs declares it anew within seconds: start one";
+        self.exchange_of_partitions(exchange, &named, compare, [absent, gone], is_marked).await
     }
 
     /// The exchange through which a worker passes on what it has sorted.
     async fn sorted_exchange(&self, source: &Source, exchange: &str, is_marked: bool) -> Finding {
         let named = format!("exchange `{exchange}` (fanout, for sorted events)");
-        let connection = self.publisher.connection();
+        let compare = partitions::sorted::declare(self.publisher.connection(), source);
+        let absent = format!(
+            "does not exist, so that events stay in queue `{}`; create it and bind the hash exchange to it (docs/partitions.md), or set \
+             amqp.declare = true",
+            source.queue
+        );
+        let gone = format!(
+            "is gone, and events stay in queue `{}`; a worker that runs declares it anew within seconds: start one",
+            source.queue
+        );
+        self.exchange_of_partitions(exchange, &named, compare, [&absent, &gone], is_marked).await
+    }
+
+    /// One that `run` declares, unless it is used as it is: then the first text is said where it is `absent`. `gone`: it was there before.
+    async fn exchange_of_partitions(
+        &self,
+        exchange: &str,
+        named: &str,
+        compare: impl Future<Output = Result<(), SourceError>>,
+        [absent, gone]: [&str; 2],
+        is_marked: bool,
+    ) -> Finding {
         match (self.find_exchange(exchange).await, self.amqp.declare) {
             (Ok(()), false) => Finding::good(format!("{named}: exists, used as it is")),
-            (Ok(()), true) => match partitions::sorted::declare(connection, source).await {
+            (Ok(()), true) => match compare.await {
                 Ok(()) => Finding::good(format!("{named}: exists, as configured")),
                 Err(SourceError::AccessRefused(_)) => Finding::good(format!(
                     "{named}: exists; RabbitMQ compares it only for a user with the configure permission on it"
                 )),
                 Err(error) => Finding::bad(error.to_string()),
             },
-            (Err(SourceError::NotFound(_)), false) => Finding::bad(format!(
-                "{named}: does not exist, so that events stay in queue `{}`; create it and bind the hash exchange to it \
-                 (docs/partitions.md), or set amqp.declare = true",
-                source.queue
-            )),
-            (Err(SourceError::NotFound(_)), true) if is_marked => Finding::bad(format!(
-                "{named}: is gone, and events stay in queue `{}`; a worker that runs declares it anew within seconds: start one",
-                source.queue
-            )),
+            (Err(SourceError::NotFound(_)), false) => Finding::bad(format!("{named}: {absent}")),
+            (Err(SourceError::NotFound(_)), true) if is_marked => {
+                Finding::bad(format!("{named}: {gone}"))
+            }
             (Err(SourceError::NotFound(_)), true) => {
                 Finding::good(format!("{named}: does not exist yet; `run` declares it"))
             }

@@ -18,9 +18,9 @@ use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
 use crate::rabbitmq::connection::{Broker, bounded};
 use crate::rabbitmq::publish::confirmed_publisher::ConfirmedPublisher;
+use crate::rabbitmq::topology::partitions::Names;
 use crate::rabbitmq::topology::partitions::marker::marker_of;
 use crate::rabbitmq::topology::partitions::moving::{self, Move};
-use crate::rabbitmq::topology::partitions::{Names, declare_queues};
 use crate::rabbitmq::topology::queue_state::QueueState;
 
 /// For messages that were routed to the former partitions before, by whichever node.
@@ -112,18 +112,14 @@ impl<'a> Drain<'a> {
         let mut put: Vec<Option<(Instant, u32)>> = vec![None; self.former.queues.len()];
         sleep(ON_ITS_WAY).await;
         let (mut unbound, id) = (Instant::now(), self.under_way.id());
-        let mut gone = Vec::new();
         loop {
+            let mut progress = Progress::at(Step::Drain);
             if unbound.elapsed() > UNBIND_EVERY {
-                let (amqp, to) = (self.broker.config(), of.to);
-                // Somebody may have deleted what divides events, or some of the new partitions.
-                gone.extend(missing(self.connection, self.source, to.count).await?);
-                declare_queues(self.connection, amqp, self.source, to).await?;
+                progress.gone = of.declare_again(self.connection).await?;
                 of.divert(self.connection, &self.former.hash_exchange).await?;
                 unbound = Instant::now();
             }
             self.read_records().await?;
-            let mut progress = Progress::at(Step::Drain);
             for (queue, put) in self.former.queues.iter().zip(&mut put) {
                 let ready = QueueState::of(&self.looks, queue).await?.ready;
                 progress.waiting += u64::from(ready);
@@ -147,7 +143,6 @@ impl<'a> Drain<'a> {
             progress.of = self.former.queues.len();
             let marker = marker_of(&self.source.queue);
             progress.workers = QueueState::of(&self.looks, &marker).await?.consumers;
-            progress.gone.clone_from(&gone);
             let may_be_over = progress.over == progress.of && progress.waiting == 0;
             report(progress);
             if may_be_over && self.is_over().await? {
@@ -199,21 +194,4 @@ impl<'a> Drain<'a> {
             self.moving
         )))
     }
-}
-
-/// New partitions that are not there.
-pub(super) async fn missing(
-    connection: &BrokerConnection,
-    source: &Source,
-    count: u16,
-) -> Result<Vec<String>, SourceError> {
-    let mut missing = Vec::new();
-    for queue in Names::of(&source.queue, count).queues {
-        match QueueState::on(connection, &queue).await {
-            Ok(_) => {}
-            Err(SourceError::NotFound(_)) => missing.push(queue),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(missing)
 }

@@ -23,7 +23,7 @@ pub(crate) struct Progress {
     pub(crate) workers: u32,
     /// Some of those that are not over.
     pub(crate) open: Vec<String>,
-    /// New partitions that somebody has deleted since the move began, with what was in them.
+    /// New partitions that somebody has deleted since the last report, with what was in them.
     pub(crate) gone: Vec<String>,
     /// Nobody has said of one of them for long that its last message has come, though nothing waits in it.
     pub(crate) is_unheeded: bool,

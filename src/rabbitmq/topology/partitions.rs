@@ -17,6 +17,7 @@
 //!
 //! The number is part of the names, so that queues of another number are other ones.
 
+mod hash;
 pub(in crate::rabbitmq) mod marker;
 pub(in crate::rabbitmq) mod moving;
 pub(in crate::rabbitmq) mod sorted;
@@ -24,29 +25,24 @@ pub(in crate::rabbitmq) mod suspects;
 
 use std::time::Duration;
 
-use lapin::options::{
-    ExchangeBindOptions, ExchangeDeclareOptions, ExchangeDeleteOptions, ExchangeUnbindOptions,
-};
-use lapin::types::{AMQPValue, FieldTable, LongString};
-use lapin::{Channel, ExchangeKind};
+use lapin::Channel;
 use tokio::time::sleep;
 
+pub(in crate::rabbitmq) use self::hash::{
+    CONSISTENT_HASH, declare_hash, divert, divert_now, find_hash, undivert,
+};
 use self::marker::{Marked, mark, marker_of};
 use self::moving::Move;
 use super::mismatch::key_of;
 use super::order_arguments::OrderArguments;
 use super::queue_state::QueueState;
 use super::queues::DeclaredQueue;
-use super::{bind, declare_dead_letters, declare_exchange, routing_keys, source_queue};
-use crate::config::{Amqp, PartitionBy, Partitioning, Source};
-use crate::headers::ORDER_KEY;
+use super::{bind, declare_dead_letters, declare_exchange, source_queue};
+use crate::config::{Amqp, Partitioning, Source};
 use crate::limits::MOST_PARTITIONS;
 use crate::outcome::SourceError;
 use crate::rabbitmq::connection::broker_connection::BrokerConnection;
-use crate::rabbitmq::connection::{bounded, on_channel};
-
-/// RabbitMQ's plugin for it ships with the broker, and is to be enabled.
-pub(in crate::rabbitmq) const CONSISTENT_HASH: &str = "x-consistent-hash";
+use crate::rabbitmq::connection::on_channel;
 
 /// The share of a queue of a hash exchange is its binding's key, as a number.
 const ONE_SHARE: &str = "1";
@@ -122,7 +118,6 @@ pub(in crate::rabbitmq) async fn declare(
     if source.is_sorted() || (!is_marked && !is_new) {
         check_former(amqp, source, order)?;
     }
-    sorted::declare(connection, source).await?;
     let there = match found {
         Some(found) => found,
         None => claim(connection, amqp, source, wanted).await?,
@@ -134,6 +129,7 @@ pub(in crate::rabbitmq) async fn declare(
         check_queues(connection, source, &names).await?;
     }
     if there.is_moved_from {
+        sorted::declare(connection, source).await?;
         for queue in &names.queues {
             DeclaredQueue::of_partition(amqp, source, queue).declare(connection).await?;
         }
@@ -288,52 +284,38 @@ pub(in crate::rabbitmq) async fn confirm(
     }
 }
 
-/// Events come to these partitions no more: the exchange goes with its bindings, so that no worker that knows nothing of a move binds it
-/// again.
-///
-/// # Errors
-///
-/// The broker refuses.
-pub(in crate::rabbitmq) async fn undivert(
+/// Those of some partitions that are not there.
+pub(in crate::rabbitmq) async fn missing<'a>(
     connection: &BrokerConnection,
-    source: &Source,
-    hash_exchange: &str,
-) -> Result<(), SourceError> {
-    let unbound = async |channel: &Channel| {
-        let (exchange, keys) = feed(source);
-        for key in keys {
-            let options = ExchangeUnbindOptions::default();
-            let (to, from) = (hash_exchange.into(), exchange.as_str().into());
-            let unbinding =
-                channel.exchange_unbind(to, from, key.into(), options, FieldTable::default());
-            bounded(&format!("unbinding exchange `{hash_exchange}`"), unbinding).await?;
+    queues: &'a [String],
+) -> Vec<&'a String> {
+    let mut missing = Vec::new();
+    for queue in queues {
+        if matches!(QueueState::on(connection, queue).await, Err(SourceError::NotFound(_))) {
+            missing.push(queue);
         }
-        let options = ExchangeDeleteOptions::default();
-        let deleted = channel.exchange_delete(hash_exchange.into(), options);
-        bounded(&format!("deleting exchange `{hash_exchange}`"), deleted).await
-    };
-    match on_channel(connection, unbound).await {
-        // It is gone already.
-        Err(SourceError::NotFound(_)) => Ok(()),
-        other => other,
     }
+    missing
 }
 
-/// Sees to it that events go to the partitions, and not to the source's queue, wherever a move may have led them meanwhile.
+/// Those of some partitions in which events wait for a worker, with how many. One that is not there has none.
 ///
 /// # Errors
 ///
-/// The broker refuses.
-pub(in crate::rabbitmq) async fn divert_now(
+/// The broker does not say.
+pub(in crate::rabbitmq) async fn waiting<'a>(
     connection: &BrokerConnection,
-    amqp: &Amqp,
-    source: &Source,
-    count: u16,
-) -> Result<(), SourceError> {
-    let under_way = moving::find(connection, amqp, source).await?;
-    let hash_exchange = moving::divides_now(source, count, under_way);
-    on_channel(connection, async |channel: &Channel| divert(channel, source, &hash_exchange).await)
-        .await
+    queues: &'a [String],
+) -> Result<Vec<(&'a String, u32)>, SourceError> {
+    let mut waiting = Vec::new();
+    for queue in queues {
+        match QueueState::on(connection, queue).await {
+            Ok(state) if state.ready > 0 => waiting.push((queue, state.ready)),
+            Ok(_) | Err(SourceError::NotFound(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(waiting)
 }
 
 /// A partition that was there and is gone takes more along than what was in it: RabbitMQ gives its keys, and those of others, to other
@@ -343,10 +325,7 @@ async fn check_queues(
     source: &Source,
     names: &Names,
 ) -> Result<(), SourceError> {
-    for queue in &names.queues {
-        if !matches!(QueueState::on(connection, queue).await, Err(SourceError::NotFound(_))) {
-            continue;
-        }
+    for queue in missing(connection, &names.queues).await {
         let (name, key) = (&source.name, key_of(source, "on_order_lost"));
         let said = format!(
             "partition `{queue}` of source {name} is gone: RabbitMQ divides events otherwise without it, so that those that come now may \
@@ -381,99 +360,6 @@ fn check_former(amqp: &Amqp, source: &Source, order: OrderArguments) -> Result<(
     Ok(())
 }
 
-/// Declares the exchange that divides events.
-///
-/// # Errors
-///
-/// It differs, or RabbitMQ lacks the plugin.
-pub(in crate::rabbitmq) async fn declare_hash(
-    channel: &Channel,
-    exchange: &str,
-    by: &PartitionBy,
-) -> Result<(), SourceError> {
-    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    let kind = ExchangeKind::Custom(CONSISTENT_HASH.to_owned());
-    let declared = channel.exchange_declare(exchange.into(), kind, options, hash_arguments(by));
-    bounded(&format!("exchange `{exchange}`"), declared).await
-}
-
-fn hash_arguments(by: &PartitionBy) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    let text = |it: &str| AMQPValue::LongString(LongString::from(it));
-    match by {
-        PartitionBy::RoutingKey => {}
-        PartitionBy::Header(name) => {
-            arguments.insert("hash-header".into(), text(name));
-        }
-        PartitionBy::Conversation => {
-            arguments.insert("hash-header".into(), text(ORDER_KEY));
-        }
-        PartitionBy::CorrelationId => {
-            arguments.insert("hash-property".into(), text("correlation_id"));
-        }
-    }
-    arguments
-}
-
-/// What the exchange that divides events is bound to: an exchange, and with which keys.
-pub(in crate::rabbitmq) fn feed(source: &Source) -> (String, Vec<&str>) {
-    match source.sorted_exchange() {
-        Some(sorted) => (sorted, vec![""]),
-        None => (source.exchange.clone(), routing_keys(source).collect()),
-    }
-}
-
-/// Events go to the partitions, and not to the source's queue any more. In this order: between the two an event may go to both, and
-/// is published twice, but none is lost. Where a worker sorts them, they go to the source's queue first, as without partitions.
-pub(in crate::rabbitmq) async fn divert(
-    channel: &Channel,
-    source: &Source,
-    hash_exchange: &str,
-) -> Result<(), SourceError> {
-    let Source { exchange, queue, .. } = source;
-    let (from, keys) = feed(source);
-    for key in keys {
-        let bound = channel.exchange_bind(
-            hash_exchange.into(),
-            from.as_str().into(),
-            key.into(),
-            ExchangeBindOptions::default(),
-            FieldTable::default(),
-        );
-        let what = format!("binding of exchange `{hash_exchange}` to exchange `{from}`");
-        bounded(&what, bound).await?;
-    }
-    for key in routing_keys(source) {
-        if source.is_sorted() {
-            bind(channel, queue, exchange, key).await?;
-            continue;
-        }
-        let unbound = channel.queue_unbind(
-            queue.as_str().into(),
-            exchange.as_str().into(),
-            key.into(),
-            FieldTable::default(),
-        );
-        bounded(&format!("unbinding queue `{queue}` from exchange `{exchange}`"), unbound).await?;
-    }
-    Ok(())
-}
-
-/// Finds the exchange that divides events.
-///
-/// # Errors
-///
-/// It is not there.
-pub(in crate::rabbitmq) async fn find_hash(
-    channel: &Channel,
-    exchange: &str,
-) -> Result<(), SourceError> {
-    let options = ExchangeDeclareOptions { passive: true, ..Default::default() };
-    let kind = ExchangeKind::Custom(CONSISTENT_HASH.to_owned());
-    let found = channel.exchange_declare(exchange.into(), kind, options, FieldTable::default());
-    bounded(&format!("exchange `{exchange}`"), found).await
-}
-
 /// Finds what is used as it is: every partition, and the marker.
 ///
 /// # Errors
@@ -505,17 +391,5 @@ mod tests {
         assert_eq!(names.queues, ["q.3.00", "q.3.01", "q.3.02"]);
         assert_eq!((&*names.hash_exchange, &*names.marker), ("q.3.hash", "q.partitions"));
         assert_eq!(Names::of("q", 256).queues[7], "q.256.007");
-    }
-
-    #[test]
-    fn a_header_or_a_property_is_hashed_if_it_is_named() {
-        let of = |by: &str| hash_arguments(&PartitionBy::named(by).unwrap());
-        assert!(of("routing-key").inner().is_empty());
-        assert!(of("header:conversation").contains_key("hash-header"));
-        assert!(of("property:correlation_id").contains_key("hash-property"));
-        assert!(of("conversation").contains_key("hash-header"));
-        for wrong in ["property:message_id", "header:", "header:x-death", "", "room"] {
-            assert_eq!(PartitionBy::named(wrong), None, "{wrong}");
-        }
     }
 }

@@ -37,15 +37,15 @@ impl Conversations {
     }
 
     pub fn events(&self) -> impl Iterator<Item = Event> {
-        self.delivered.iter().map(|&(key, number)| event_of(key, number))
+        self.events_as(event_of)
     }
 
     /// The same with a routing key for each conversation.
     pub fn routed_events(&self) -> impl Iterator<Item = Event> {
-        self.delivered.iter().map(|&(key, number)| routed_event_of(key, number))
+        self.events_as(routed_event_of)
     }
 
-    /// The same as whatever events they are.
+    /// The same, each as the event that its key and number are given.
     pub fn events_as(
         &self,
         event_of: impl Fn(usize, usize) -> Event,

@@ -8,6 +8,7 @@ use lapin::types::FieldTable;
 
 use super::{
     Crew, FEW, FEW_PARTITIONS, KEYS, PER_KEY, all_come, hash_exchange_of, leave_nothing, messages,
+    recording_sns,
 };
 use crate::fake_sns::{FakeSns, RequestFault};
 use crate::order::conversations::{Conversations, routed_event_of};
@@ -23,8 +24,7 @@ const LATER: usize = 12;
 const FORMER: [(&str, &str); 1] = [("AMQP__SOURCES__EVENTS__ON_ORDER_LOST", "warn")];
 
 fn slow_sns() -> FakeSns {
-    let sns = FakeSns::start();
-    sns.record();
+    let sns = recording_sns();
     sns.set_latency(Duration::from_millis(100));
     sns
 }

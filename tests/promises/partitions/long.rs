@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
-use super::{Crew, FEW, FEW_PARTITIONS, PER_KEY, leave_nothing, while_events_flow};
+use super::{Crew, FEW, FEW_PARTITIONS, PER_KEY, leave_nothing, recording_sns, while_events_flow};
 use crate::fake_sns::FakeSns;
 use crate::order::conversations::{distinct, routed_event_of};
 use crate::support::{Worker, on_both_brokers};
@@ -20,8 +20,7 @@ const MANY: u32 = 40;
 const MANY_SETTING: &str = "40";
 
 fn sns_with_latency(latency: Duration) -> FakeSns {
-    let sns = FakeSns::start();
-    sns.record();
+    let sns = recording_sns();
     sns.set_latency(latency);
     sns
 }

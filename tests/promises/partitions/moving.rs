@@ -7,9 +7,8 @@ use lapin::types::{AMQPValue, FieldTable};
 
 use super::{
     Crew, FEW, FEW_PARTITIONS, KEYS, PARTITIONS, PER_KEY, check, hash_exchange_of, leave_nothing,
-    messages, partition_of, while_events_flow,
+    messages, partition_of, recording_sns, while_events_flow,
 };
-use crate::fake_sns::FakeSns;
 use crate::order::conversations::{Conversations, distinct};
 use crate::support::{ADMIN, Ended, Program, Stand, Worker, binary, on_both_brokers, wait_for};
 
@@ -63,12 +62,6 @@ async fn are_gone(stand: &Stand, count: u32) {
 
 fn moving_of(stand: &Stand) -> String {
     format!("{}.moving", stand.queue())
-}
-
-fn recording_sns() -> FakeSns {
-    let sns = FakeSns::start();
-    sns.record();
-    sns
 }
 
 on_both_brokers! {

@@ -155,19 +155,20 @@ pub(in crate::rabbitmq::consume) async fn keep_diverting(
     }
 }
 
-/// Finds the exchange that divides events, and makes sure of all bindings from time to time.
+/// Finds the exchange that divides events, and that of sorted ones, if there is one; and makes sure of all bindings from time to time.
 async fn look_at(
     connection: &BrokerConnection,
     source: &config::Source,
     hash_exchange: &str,
     diverted: &mut Instant,
 ) -> Result<(), SourceError> {
-    if let Some(sorted) = source.sorted_exchange() {
-        on_channel(connection, async |it: &lapin::Channel| find_exchange(it, &sorted).await)
-            .await?;
-    }
     if diverted.elapsed() < DIVERT_EVERY {
-        let find = async |it: &lapin::Channel| find_hash(it, hash_exchange).await;
+        let find = async |it: &lapin::Channel| {
+            if let Some(sorted) = source.sorted_exchange() {
+                find_exchange(it, &sorted).await?;
+            }
+            find_hash(it, hash_exchange).await
+        };
         return on_channel(connection, find).await;
     }
     *diverted = Instant::now();

@@ -4,7 +4,7 @@
 use lapin::options::QueueDeclareOptions;
 
 use super::moving::{self, Move};
-use super::{Names, undivert};
+use super::{Names, undivert, waiting};
 use crate::config::{Amqp, OnOrderLost, Partitioning, Source};
 use crate::limits::{LONGEST_SHORT, MOST_PARTITIONS};
 use crate::outcome::SourceError;
@@ -108,49 +108,38 @@ fn other_key(source: &Source, wanted: Partitioning<'_>, by: &str) -> SourceError
     ))
 }
 
-/// Whether something waits in new partitions.
+/// Whether something waits in new partitions. Who may not look finds nothing out.
 async fn waits(
     connection: &BrokerConnection,
     source: &Source,
     Move { to, .. }: Move,
 ) -> Result<bool, SourceError> {
-    let mut channel = connection.channel().await?;
-    for queue in &Names::of(&source.queue, to).queues {
-        match QueueState::of(&channel, queue).await {
-            Ok(state) if state.ready > 0 => return Ok(true),
-            Ok(_) => {}
-            // The refusal has closed the channel.
-            Err(SourceError::NotFound(_) | SourceError::AccessRefused(_)) => {
-                channel = connection.channel().await?;
-            }
-            Err(error) => return Err(error),
-        }
+    match waiting(connection, &Names::of(&source.queue, to).queues).await {
+        Ok(waiting) => Ok(!waiting.is_empty()),
+        Err(SourceError::AccessRefused(_)) => Ok(false),
+        Err(error) => Err(error),
     }
-    Ok(false)
 }
 
-/// A source has no partitions again, before those that it was to have have begun: what comes is not to go to them any more.
+/// A source has no partitions again, before those of its `first` move have begun: what comes is not to go to them any more.
 ///
 /// # Errors
 ///
 /// Something waits in them, or the broker refuses.
 pub(in crate::rabbitmq) async fn take_back(
     connection: &BrokerConnection,
-    amqp: &Amqp,
     source: &Source,
+    first: Move,
 ) -> Result<(), SourceError> {
-    let Some(first @ Move { from: 0, .. }) = moving::find(connection, amqp, source).await? else {
-        return Ok(());
-    };
     undivert(connection, source, &Names::of(&source.queue, first.to).hash_exchange).await?;
     if waits(connection, source, first).await? {
-        return check_none(connection, amqp, source).await;
+        return has_some(source, &moving::name_of(&source.queue));
     }
     moving::end(connection, source).await
 }
 
 /// A source without partitions must not consume a queue that has some: it would bind the queue again, and events in the partitions
-/// would wait for ever.
+/// would wait for ever. Returns a first move, if one was begun that can be taken back.
 ///
 /// # Errors
 ///
@@ -159,20 +148,29 @@ pub(in crate::rabbitmq) async fn check_none(
     connection: &BrokerConnection,
     amqp: &Amqp,
     source: &Source,
-) -> Result<(), SourceError> {
+) -> Result<Option<Move>, SourceError> {
     let marker = marker_of(&source.queue);
     let there = match QueueState::on(connection, &marker).await {
         Ok(_) => marker,
         // While the number changes, there may be no marker for a moment.
         Err(SourceError::NotFound(_)) => match moving::find(connection, amqp, source).await? {
-            Some(it) if it.from > 0 || waits(connection, source, it).await? => {
-                moving::name_of(&source.queue)
+            Some(it) if it.from > 0 => moving::name_of(&source.queue),
+            Some(first) => {
+                if waits(connection, source, first).await? {
+                    has_some(source, &moving::name_of(&source.queue))?;
+                }
+                return Ok(Some(first));
             }
-            _ => return Ok(()),
+            None => return Ok(None),
         },
         // Who may not look finds nothing out.
-        Err(_) => return Ok(()),
+        Err(_) => return Ok(None),
     };
+    has_some(source, &there).map(|()| None)
+}
+
+/// Refuses a source without partitions that has some, as that queue says.
+fn has_some(source: &Source, there: &str) -> Result<(), SourceError> {
     let (queue, key) = (&source.queue, key_of(source, "partitions"));
     let said = format!(
         "`{queue}` has partitions, as queue `{there}` says, and {key} is 0: what waits in them would stay there; set {key} as the \

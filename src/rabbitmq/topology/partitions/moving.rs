@@ -116,14 +116,13 @@ pub(in crate::rabbitmq) async fn find(
     source: &Source,
 ) -> Result<Option<Move>, SourceError> {
     let moving = name_of(&source.queue);
-    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0, false)));
     let unknown = |said: String| {
         SourceError::Failed(format!(
             "queue `{moving}` says from which number of partitions to which `{}` is moved, but it can't be read: {said}",
             source.queue
         ))
     };
-    let arguments = match learn_if_there(connection, &moving, perhaps).await? {
+    let arguments = match learn(connection, amqp, source).await? {
         None => return Ok(None),
         Some(Learnt::Known(arguments)) => arguments,
         Some(Learnt::Refused(said)) => {
@@ -137,6 +136,15 @@ pub(in crate::rabbitmq) async fn find(
         .and_then(Move::read)
         .map(Some)
         .ok_or_else(|| unknown("it is none of this program's; delete it".to_owned()))
+}
+
+async fn learn(
+    connection: &BrokerConnection,
+    amqp: &Amqp,
+    source: &Source,
+) -> Result<Option<Learnt>, SourceError> {
+    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0, false)));
+    learn_if_there(connection, &name_of(&source.queue), perhaps).await
 }
 
 /// From now on the move is under way.
@@ -154,9 +162,7 @@ pub(in crate::rabbitmq) async fn begin(
     let arguments = arguments_of(amqp, to_move);
     arguments::declare(connection, &name_of(&source.queue), options, arguments).await?;
     // RabbitMQ's answers, by which it is read, are cut after 255 bytes.
-    let perhaps = QueueArguments::durable(arguments_of(amqp, Move::first(0, false)));
-    let learnt = learn_if_there(connection, &name_of(&source.queue), perhaps).await?;
-    if !matches!(learnt, Some(Learnt::Unknown(..))) {
+    if !matches!(learn(connection, amqp, source).await?, Some(Learnt::Unknown(..))) {
         return Ok(());
     }
     end(connection, source).await?;

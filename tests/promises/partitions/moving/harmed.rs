@@ -5,9 +5,9 @@ use lapin::options::BasicPublishOptions;
 
 use super::super::{
     Crew, FEW, FEW_PARTITIONS, PER_KEY, all_come, check, hash_exchange_of, leave_nothing,
-    partition_of, while_events_flow,
+    partition_of, recording_sns, while_events_flow,
 };
-use super::{MORE, ROOM_FOR_MORE, declare, moved, moving_of, partitions, recording_sns};
+use super::{MORE, ROOM_FOR_MORE, declare, moved, moving_of, partitions};
 use crate::order::conversations::Conversations;
 use crate::support::{Running, Stand, Worker, on_both_brokers, wait_for};
 
