@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::paused::PausedNow;
-use crate::observe::monitor::{SourceObservation, State};
+use crate::observe::monitor::{Sorting, SourceObservation, State};
 use crate::observe::recent::RecentError;
 use crate::outcome::Circuit;
 use crate::plugin::running;
@@ -136,6 +136,7 @@ impl Status {
             .chain(starting)
             .chain(held)
             .chain(self.sources.iter().filter_map(idle))
+            .chain(self.sources.iter().filter_map(cannot_sort))
             .collect();
         Readiness {
             ready: problems.is_empty(),
@@ -196,6 +197,20 @@ fn idle(seen: &SourceObservation) -> Option<Problem> {
         since: seen.since,
         error,
         what_to_do: what_to_do.to_owned(),
+    })
+}
+
+/// Why events of a source that this worker sorts do not come to their partitions.
+fn cannot_sort(seen: &SourceObservation) -> Option<Problem> {
+    let Some(Sorting::Fails(error, since)) = &seen.sorting else { return None };
+    Some(Problem {
+        reason: "cannot_sort",
+        source: Some(seen.source.clone()),
+        since: *since,
+        error: Some(error.to_string()),
+        what_to_do: "correct what the error says; the events wait in the source's queue, in their order, and the worker tries again each \
+                     second"
+            .to_owned(),
     })
 }
 

@@ -141,6 +141,7 @@ impl OwnReports {
                 of: share.map_or(of, |it| it.of).into(),
                 bound: share.map(|it| it.bound.into()),
                 prefetch: share.map_or(prefetch, |it| it.prefetch).into(),
+                sorts: seen(name).is_some_and(|it| it.sorting.is_some()),
             })
         };
         let source = |it: &SourceStatus| {

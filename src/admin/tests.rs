@@ -10,7 +10,7 @@ use super::health::STUCK_AFTER;
 use super::*;
 use crate::arn::TopicArn;
 use crate::config::Inputs;
-use crate::observe::monitor::{SourceObservation, State as SourceState};
+use crate::observe::monitor::{Sorting, SourceObservation, State as SourceState};
 use crate::outcome::{Circuit, Fault, Scope, SourceError};
 use crate::plugin::{DefaultPlugin, Plugins};
 use crate::publish::hold::OpenCircuit;
@@ -143,6 +143,18 @@ fn each_way_not_to_be_ready_says_why_since_when_and_what_to_do() {
         assert!(!problem["what_to_do"].as_str().unwrap().is_empty(), "{body}");
         assert_eq!(server.get("/livez").0, 200, "{reason}: a restart would not help");
     }
+    let error = SourceError::Failed("a partition is full".to_owned());
+    let sorting = Some(Sorting::Fails(error, Timestamp::UNIX_EPOCH));
+    let now = SourceObservation::now("events", SourceState::Consuming);
+    let sources = vec![SourceObservation { sorting, ..now }];
+    server.status.send_replace(Status { sources, ..Status::starting() });
+    let (status, body) = server.get("/readyz");
+    let problem = &body["problems"][0];
+    assert_eq!(
+        (status, &problem["reason"], &problem["source"], &problem["error"]),
+        (503, &"cannot_sort".into(), &"events".into(), &"a partition is full".into()),
+        "{body}"
+    );
     let stopping = Status { stopping_since: Some(Timestamp::UNIX_EPOCH), ..Status::starting() };
     server.status.send_replace(stopping);
     assert_eq!(server.get("/readyz").1["problems"][0]["reason"], "stopping");

@@ -17,14 +17,18 @@ pub struct PartitionsReport {
     pub bound: Option<u64>,
     /// Unacknowledged deliveries of each partition that it may hold.
     pub prefetch: u64,
+    /// It is the sorter of the source, whether it can pass events on or not.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sorts: bool,
 }
 
 impl PartitionsReport {
     /// With numbers that are believed.
     pub(super) fn bounded(self) -> Option<Self> {
-        let Self { active, of, bound, prefetch } = self;
+        let Self { active, of, bound, prefetch, sorts } = self;
         let [active, of, prefetch] = [active, of, prefetch].map(|it| it.min(LARGEST));
-        (of > 0).then_some(Self { active, of, bound: bound.map(|it| it.min(LARGEST)), prefetch })
+        let bound = bound.map(|it| it.min(LARGEST));
+        (of > 0).then_some(Self { active, of, bound, prefetch, sorts })
     }
 
     /// Its bound, if it has more.
@@ -33,11 +37,11 @@ impl PartitionsReport {
         self.bound.filter(|bound| self.active > *bound)
     }
 
-    /// `4 of 40`.
+    /// `4 of 40`, or, of the sorter, `4 of 40, sorts`.
     #[must_use]
     pub fn words(&self) -> String {
-        let Self { active, of, .. } = self;
+        let Self { active, of, sorts, .. } = self;
         let bound = self.exceeded().map(|it| format!(" (share {it})")).unwrap_or_default();
-        format!("{active} of {of}{bound}")
+        format!("{active} of {of}{bound}{}", if *sorts { ", sorts" } else { "" })
     }
 }

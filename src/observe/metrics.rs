@@ -150,6 +150,10 @@ metrics! {
     sorted: IntCounterVec = Reference::new(MetricKind::Counter, "sorted_total", &["source"],
         "Events that this worker has passed on to their partitions, as the sorter of a source with partition_by = \"conversation\". \
          They are counted as deliveries where their partition is consumed.");
+    /// What sorters do.
+    sorter_state: IntGaugeVec = Reference::new(MetricKind::Gauge, "sorter_state", &["source", "state"],
+        "1 for what this worker does as the sorter of a source with partition_by = \"conversation\", else 0: sorting, or failing (it can't \
+         pass events on; they wait in the source's queue). Absent until it has been the sorter once.");
     /// Parked events.
     queue_parked: IntGaugeVec = Reference::new(MetricKind::Gauge, "queue_parked", &["source"],
         "Events of held topics that are parked in QUEUE.held and come back from time to time, not counted in the backlog; \

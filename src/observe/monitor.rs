@@ -4,12 +4,13 @@ mod ages;
 mod final_outcome;
 mod queues;
 mod shared_depth;
+mod sorting;
 mod state;
 #[cfg(test)]
 mod tests;
 
 pub use self::shared_depth::SharedDepth;
-pub use self::state::{PartitionShare, SeenBroker, SourceObservation, State};
+pub use self::state::{PartitionShare, SeenBroker, Sorting, SourceObservation, State};
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
@@ -143,6 +144,7 @@ impl Monitor {
         if !state.is_connected() {
             self.queue(None);
             self.has_no_partitions();
+            self.sorts_no_more();
         }
         if let State::Disconnected(error) = &state {
             self.recent.note(&self.source, "disconnected", error);

@@ -72,12 +72,12 @@ pub struct RabbitQueue {
     seen_brokers: SeenBrokers,
     /// The number of partitions of which the log was told.
     told_number: Cell<Option<u16>>,
-    part: Part,
+    role: Role,
 }
 
-/// What of a source this is.
+/// What this consumes of a source.
 #[derive(Debug)]
-enum Part {
+enum Role {
     /// One queue.
     Whole,
     /// The first lane of one with partitions, and the lane of the source's own queue where a worker sorts what is in it.
@@ -108,7 +108,7 @@ impl RabbitQueue {
             order,
             seen_brokers,
             told_number,
-            part: Part::Whole,
+            role: Role::Whole,
         }
     }
 
@@ -120,13 +120,13 @@ impl RabbitQueue {
         let lane = |queue: LaneQueue| {
             let (broker, dead_letters) = (Rc::clone(&self.broker), Rc::clone(&self.dead_letters));
             let (sizes, rate) = (Rc::clone(&self.sizes), Rc::clone(&self.rate));
-            let part = Part::Lane(Rc::clone(&partitions), queue);
+            let role = Role::Lane(Rc::clone(&partitions), queue);
             let monitor = self.monitor.clone();
             Self {
                 sizes,
                 rate,
                 monitor,
-                part,
+                role,
                 ..Self::new(broker, self.source.clone(), dead_letters)
             }
         };
@@ -135,7 +135,7 @@ impl RabbitQueue {
         // With fewer partitions each has more.
         let least = self.broker.config().prefetch_of_each(partitioning.count);
         let others = others.map(|lane| (lane, least)).collect();
-        Lanes { first: Self { part: Part::First(partitions, sorter), ..self }, others }
+        Lanes { first: Self { role: Role::First(partitions, sorter), ..self }, others }
     }
 
     /// Says what is wrong with the dead-letter queue, too, which all sources have.
@@ -246,10 +246,10 @@ impl Source for RabbitQueue {
     type Session = RabbitSession;
 
     async fn open(&self) -> Result<RabbitSession, SourceError> {
-        match &self.part {
-            Part::Whole => self.open_whole().await,
-            Part::First(partitions, sorter) => open_first(self, partitions, sorter.as_ref()).await,
-            Part::Lane(partitions, lane) => Ok(open_lane(self, partitions, lane).await),
+        match &self.role {
+            Role::Whole => self.open_whole().await,
+            Role::First(partitions, sorter) => open_first(self, partitions, sorter.as_ref()).await,
+            Role::Lane(partitions, lane) => Ok(open_lane(self, partitions, lane).await),
         }
     }
 }

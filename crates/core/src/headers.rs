@@ -40,6 +40,9 @@ pub const OUTCOME: &str = "event-pusher-outcome";
 /// What decides an event's partition, where a worker sorts the events of a source: a hash exchange reads it.
 pub const ORDER_KEY: &str = "event-pusher-order-key";
 
+/// Appended to the name of a source's queue for the exchange through which sorted events come to their partitions.
+pub const SORTED_EXCHANGE: &str = ".sorted";
+
 /// Since when an event is parked. It marks what has been; the names of all headers of a parked event begin so.
 pub const PARKED: &str = "event-pusher-parked";
 /// Before the name of a header that the broker must not see while it keeps a parked event.

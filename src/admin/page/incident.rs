@@ -76,7 +76,8 @@ impl Failing {
     pub(super) fn of(share: Option<f64>, errors: &[RecentError]) -> Option<Self> {
         let share = share.filter(|it| *it >= HIGH)?;
         let is_of_sns = |it: &&RecentError| {
-            it.kind != "disconnected" && Reason::ALL.iter().all(|reason| it.kind != reason.label())
+            let is_of_source = matches!(it.kind.as_str(), "disconnected" | "cannot_sort");
+            !is_of_source && Reason::ALL.iter().all(|reason| it.kind != reason.label())
         };
         let error = errors.iter().find(is_of_sns).map(|it| it.text.clone());
         Some(Self { share, error })

@@ -11,6 +11,7 @@ pub(super) enum Section {
     Stopping,
     Starting,
     Disconnected,
+    Sorter,
     ServiceHeld,
     TopicHeld,
     Paused,
@@ -28,12 +29,13 @@ pub(super) enum Section {
 
 impl Section {
     #[cfg(test)]
-    pub(super) const ALL: [Self; 18] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Well,
         Self::Stuck,
         Self::Stopping,
         Self::Starting,
         Self::Disconnected,
+        Self::Sorter,
         Self::ServiceHeld,
         Self::TopicHeld,
         Self::Paused,
@@ -56,6 +58,7 @@ impl Section {
             "stopping" => Self::Stopping,
             "starting" => Self::Starting,
             "service_held" | "waiting" => Self::ServiceHeld,
+            "cannot_sort" => Self::Sorter,
             _ => Self::Disconnected,
         }
     }
@@ -68,6 +71,7 @@ impl Section {
             Self::Stopping => "the-worker-is-stopping",
             Self::Starting => "the-worker-is-starting",
             Self::Disconnected => "not-connected-to-rabbitmq",
+            Self::Sorter => "the-sorter-is-stuck",
             Self::ServiceHeld => "all-topics-are-held",
             Self::TopicHeld => "a-topic-is-held",
             Self::Paused => "paused-by-an-operator",
@@ -93,6 +97,7 @@ impl Section {
             Self::Starting => &["open_files_low", "open_files_not_raised", "plugin_sample_failed"],
             Self::Stuck => &["loop_stuck", "panicked"],
             Self::Disconnected => &["not_consuming", "standby_assumed"],
+            Self::Sorter => &["cannot_sort"],
             Self::ServiceHeld => &["held", "still_held", "requeued_held_too_long"],
             Self::TopicHeld => {
                 &["held", "still_held", "requeued_held_too_long", "cannot_park", "share_exceeded"]

@@ -202,12 +202,18 @@ mod tests {
 
     #[test]
     fn partitions_have_a_column_and_a_line_of_their_own_and_pauses_are_told() {
-        let share = |active| PartitionsReport { active, of: 40, bound: Some(20), prefetch: 37 };
+        let share = |active| PartitionsReport {
+            active,
+            of: 40,
+            bound: Some(20),
+            prefetch: 37,
+            sorts: active == 18,
+        };
         let paused = ["paused: everything".to_owned()];
         let printed = printed([Some(share(18)), Some(share(22))], &paused);
         let wanted = "\
 worker  version  state  in/s  out/s  in flight  backlog  oldest  partitions           differs in
-pod-0   1.0.0    ready   0.0    0.0          0        0       -  18 of 40             -
+pod-0   1.0.0    ready   0.0    0.0          0        0       -  18 of 40, sorts      -
 pod-1   1.0.0    ready   0.0    0.0          0        0       -  22 of 40 (share 20)  -
 paused: everything
 source events: events come from 40 of 40 partitions; more than its share has pod-1

@@ -13,6 +13,7 @@ use strum::IntoStaticStr;
 use super::read;
 use crate::address::{self, AmqpUri};
 use crate::event::Format;
+use crate::headers::SORTED_EXCHANGE;
 use crate::limits::{LEAST_IN_FLIGHT_BYTES, MOST_PARTITIONS};
 use crate::signature::SigningKey;
 
@@ -91,9 +92,6 @@ pub enum QueueType {
     Classic,
 }
 
-/// Appended to the name of a source's queue for the exchange of its sorted events.
-const SORTED: &str = ".sorted";
-
 /// A stream of events: a queue, and how it is fed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Source {
@@ -138,13 +136,13 @@ impl Source {
     /// The exchange through which its events come to their partitions, where a worker sorts them by what is in them.
     #[must_use]
     pub fn sorted_exchange(&self) -> Option<String> {
-        self.is_sorted().then(|| format!("{}{SORTED}", self.queue))
+        self.is_sorted().then(|| format!("{}{SORTED_EXCHANGE}", self.queue))
     }
 
     /// Whether an exchange is that one.
     #[must_use]
     pub fn comes_sorted_by(&self, exchange: &str) -> bool {
-        self.is_sorted() && exchange.strip_prefix(&*self.queue) == Some(SORTED)
+        self.is_sorted() && exchange.strip_prefix(&*self.queue) == Some(SORTED_EXCHANGE)
     }
 
     /// Whether a worker sorts its events.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::provenance::{Death, LetterAuthor, Origin};
-use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY};
+use crate::headers::{EXCHANGE, QUEUE, ROUTING_KEY, SORTED_EXCHANGE};
 use crate::limits::LONGEST_SHORT;
 use crate::rabbitmq::message::{Headers, Value};
 
@@ -44,8 +44,8 @@ impl<'a> HeaderParser<'a> {
         self.read(name, |value| value.as_text()?.parse().ok())
     }
 
-    /// Of what RabbitMQ dead-lettered, its own word; but what was replayed straight to its queue has kept where it
-    /// first came from.
+    /// Of what RabbitMQ dead-lettered, its own word; but what was replayed straight to its queue, or sorted into a partition, has kept where
+    /// it first came from.
     pub(super) fn origin(
         &mut self,
         by: LetterAuthor,
@@ -59,10 +59,12 @@ impl<'a> HeaderParser<'a> {
         };
         let (died_exchange, died_key) = self.published_before_death();
         let came_straight = died_exchange.as_deref() == Some("")
-            && died_key.as_deref() == Some(death.queue.as_str())
-            && signed != Some(false);
+            && died_key.as_deref() == Some(death.queue.as_str());
+        let came_sorted =
+            died_exchange.as_deref().is_some_and(|it| is_sorted_into(it, &death.queue));
+        let is_kept = (came_straight || came_sorted) && signed != Some(false);
         let (exchange, routing_key) = match (exchange, routing_key) {
-            (Some(exchange), Some(key)) if came_straight => (Some(exchange), Some(key)),
+            (Some(exchange), Some(key)) if is_kept => (Some(exchange), Some(key)),
             _ => (died_exchange, died_key),
         };
         Origin { exchange, routing_key, queue: Some(death.queue.clone()) }
@@ -95,6 +97,12 @@ impl<'a> HeaderParser<'a> {
 /// RabbitMQ can't have given what is longer, and would not even understand it.
 fn as_name(value: &Value) -> Option<&str> {
     value.as_text().filter(|name| name.len() <= LONGEST_SHORT)
+}
+
+/// Whether an exchange is, by its name, the one through which sorted events come to this partition.
+fn is_sorted_into(exchange: &str, partition: &str) -> bool {
+    let queue = exchange.strip_suffix(SORTED_EXCHANGE);
+    queue.and_then(|it| partition.strip_prefix(it)).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn death(entry: &Value) -> Option<Death> {

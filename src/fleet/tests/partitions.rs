@@ -7,7 +7,13 @@ fn source(active: u64, ready: u64) -> SourceReport {
         name: "events".to_owned(),
         state: "consuming".to_owned(),
         ready: Some(ready),
-        partitions: Some(PartitionsReport { active, of: 40, bound: Some(20), prefetch: 37 }),
+        partitions: Some(PartitionsReport {
+            active,
+            of: 40,
+            bound: Some(20),
+            prefetch: 37,
+            sorts: false,
+        }),
         ..SourceReport::default()
     }
 }
@@ -140,8 +146,13 @@ fn what_is_said_of_partitions_is_bounded_and_may_be_missing() {
     assert_eq!(read("null"), Ok(None));
     assert_eq!(read("{}"), Ok(None), "of none there is nothing to say");
     let many = r#"{"of":99999999,"active":99999999999,"bound":70000,"prefetch":70000}"#;
-    let most =
-        PartitionsReport { active: 65_535, of: 65_535, bound: Some(65_535), prefetch: 65_535 };
+    let most = PartitionsReport {
+        active: 65_535,
+        of: 65_535,
+        bound: Some(65_535),
+        prefetch: 65_535,
+        sorts: false,
+    };
     assert_eq!(read(many), Ok(Some(most)));
     for bad in ["7", "\"4\"", r#"{"of":-1}"#, r#"{"of":1e300}"#, r#"{"active":"x"}"#] {
         assert_eq!(read(bad), Err(Ignored::Malformed), "{bad}");
@@ -150,9 +161,10 @@ fn what_is_said_of_partitions_is_bounded_and_may_be_missing() {
 
 #[test]
 fn what_most_say_is_shown_as_words_of_one_line() {
-    let share = PartitionsReport { active: 4, of: 40, bound: Some(4), prefetch: 1 };
+    let share = PartitionsReport { active: 4, of: 40, bound: Some(4), prefetch: 1, sorts: false };
     assert_eq!(share.words(), "4 of 40");
     assert_eq!(PartitionsReport { active: 5, ..share }.words(), "5 of 40 (share 4)");
+    assert_eq!(PartitionsReport { sorts: true, ..share }.words(), "4 of 40, sorts");
     assert_eq!(PartitionsReport { active: 5, bound: None, ..share }.words(), "5 of 40");
 }
 

@@ -4,7 +4,6 @@ use tokio::time::Instant;
 
 use super::{Monitor, PartitionShare, State};
 use crate::observe::metrics::Metrics;
-use crate::outcome::SourceError;
 
 impl Monitor {
     /// What the broker says of the queue: ready events and consumers. `None`: there is no connection, and nothing is known of any
@@ -47,16 +46,6 @@ impl Monitor {
         self.metrics.partitions.with_label_values(&[&*self.source]).set(share.active.into());
         self.prefetch.set(share.active.saturating_mul(share.prefetch));
         self.seen.borrow_mut().partitions = Some(share);
-    }
-
-    /// Events were passed on to their partitions.
-    pub fn sorted(&self, events: usize) {
-        self.metrics.sorted.with_label_values(&[&*self.source]).inc_by(events as u64);
-    }
-
-    /// They can't be passed on now.
-    pub fn cannot_sort(&self, error: &SourceError) {
-        self.recent.note(&self.source, "cannot_sort", error);
     }
 
     /// Without a consumer, this worker gets events from no partition.

@@ -75,6 +75,29 @@ pub struct PartitionShare {
     pub prefetch: u16,
 }
 
+/// What a worker does as the sorter of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sorting {
+    /// It passes events on to their partitions.
+    Works,
+    /// It can't: why, and since when. Events wait in the source's queue.
+    Fails(SourceError, Timestamp),
+}
+
+impl Sorting {
+    /// The labels of both.
+    pub const LABELS: [&str; 2] = ["sorting", "failing"];
+
+    /// Its label in metrics.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Works => Self::LABELS[0],
+            Self::Fails(..) => Self::LABELS[1],
+        }
+    }
+}
+
 /// The state of a source, and since when.
 #[derive(Debug, Clone)]
 pub struct SourceObservation {
@@ -90,6 +113,8 @@ pub struct SourceObservation {
     pub oldest: Option<Instant>,
     /// Its share of the partitions; `None`: it has none, or nothing is known yet.
     pub partitions: Option<PartitionShare>,
+    /// What it does as the sorter; `None`: it is not, or has got nothing to sort yet.
+    pub sorting: Option<Sorting>,
 }
 
 impl SourceObservation {
@@ -103,6 +128,7 @@ impl SourceObservation {
             broker: None,
             oldest: None,
             partitions: None,
+            sorting: None,
         }
     }
 }

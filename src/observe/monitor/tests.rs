@@ -43,6 +43,29 @@ fn a_source_that_is_not_connected_has_none_of_its_partitions() {
     assert_eq!((monitor.seen().partitions, partitions(&monitor).as_deref()), (None, Some("0")));
 }
 
+#[test]
+fn a_sorter_that_fails_is_known_until_it_works_and_no_longer_than_its_connection() {
+    let monitor = Monitor::new("s", Arc::new(Metrics::new()));
+    let states = || {
+        let gauge = &monitor.metrics().sorter_state;
+        Sorting::LABELS.map(|it| gauge.with_label_values(&["s", it]).get())
+    };
+    monitor.is(State::Consuming);
+    monitor.sorts();
+    assert_eq!((monitor.seen().sorting, states()), (Some(Sorting::Works), [1, 0]));
+    let error = |said: &str| SourceError::Failed(said.to_owned());
+    monitor.cannot_sort(&error("full"));
+    let Some(Sorting::Fails(_, since)) = monitor.seen().sorting else { panic!("it fails") };
+    monitor.cannot_sort(&error("gone"));
+    monitor.sorted(0);
+    let fails = Sorting::Fails(error("gone"), since);
+    assert_eq!((monitor.seen().sorting, states()), (Some(fails), [0, 1]));
+    monitor.sorted(1);
+    assert_eq!((monitor.seen().sorting, states()), (Some(Sorting::Works), [1, 0]));
+    monitor.is(State::Disconnected(error("lost")));
+    assert_eq!((monitor.seen().sorting, states()), (None, [0, 0]));
+}
+
 fn sharing(names: [&str; 2]) -> (Arc<Metrics>, [Monitor; 2]) {
     let (metrics, shared) = (Arc::new(Metrics::new()), Rc::<SharedDepth>::default());
     let monitors =

@@ -73,6 +73,9 @@ impl Sorter {
                 Ok(session) => self.serve(session, &mut publisher).await,
                 Err(error) => Err(error),
             };
+            if let Some(monitor) = &self.monitor {
+                monitor.sorts_no_more();
+            }
             if let Err(error) = sorted {
                 if self.is_on() {
                     self.partitions.fail(error);
@@ -113,6 +116,9 @@ impl Sorter {
             };
             if std::mem::take(&mut is_first) {
                 let config::Source { name, queue, .. } = &self.source;
+                if let Some(monitor) = &self.monitor {
+                    monitor.sorts();
+                }
                 tracing::info!(
                     event = "sorting",
                     source = name,
@@ -179,12 +185,12 @@ impl Sorter {
                 PublishError::Refused | PublishError::Unroutable => false,
             };
             let is_declared_anew = self.broker.config().declare && self.is_gone(&failed).await;
-            let error = self.said(failed);
+            let error = self.error_of(failed);
             if is_declared_anew {
                 return Err(error);
             }
             // Whenever the events are given back, RabbitMQ counts that, and makes dead letters of them in the end.
-            self.tell(&error);
+            self.note_failure(&error);
             if may_be_here_only && since.elapsed() > GIVE_UP_AFTER {
                 return Ok(false);
             }
@@ -267,7 +273,7 @@ impl Sorter {
         }
     }
 
-    fn said(&self, failed: PublishError) -> SourceError {
+    fn error_of(&self, failed: PublishError) -> SourceError {
         let exchange = &self.exchange;
         let why = match failed {
             PublishError::Lost(error) => {
@@ -285,7 +291,7 @@ impl Sorter {
         SourceError::Failed(format!("cannot pass sorted events on to exchange `{exchange}`: {why}"))
     }
 
-    fn tell(&self, error: &SourceError) {
+    fn note_failure(&self, error: &SourceError) {
         if let Some(monitor) = &self.monitor {
             monitor.cannot_sort(error);
         }

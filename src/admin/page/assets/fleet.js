@@ -56,10 +56,10 @@ function partitions(sources) {
   });
 }
 
-// 4 of 40
-function share({ active, of, bound }) {
+// 4 of 40, sorts
+function share({ active, of, bound, sorts }) {
   const exceeds = bound !== null && active > bound;
-  return `${count(active)} of ${count(of)}${exceeds ? ` (share ${count(bound)})` : ""}`;
+  return `${count(active)} of ${count(of)}${exceeds ? ` (share ${count(bound)})` : ""}${sorts ? ", sorts" : ""}`;
 }
 
 function shares({ sources }) {

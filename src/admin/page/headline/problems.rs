@@ -16,6 +16,9 @@ pub(super) fn level_and_title(reason: &str) -> (Level, &'static str) {
         "waiting" => {
             (Level::Bad, "Not consuming: the events wait in their queue until SNS accepts events")
         }
+        "cannot_sort" => {
+            (Level::Bad, "The sorter is stuck: events do not come to their partitions")
+        }
         _ => (Level::Bad, "Not ready"),
     }
 }
@@ -30,6 +33,7 @@ pub(super) fn point_of_problem(problem: &Problem) -> Point {
         "connecting" => format!("source {source} is connecting to RabbitMQ"),
         "disconnected" => format!("source {source} is not connected to RabbitMQ"),
         "waiting" => format!("source {source} is not consuming: the service is held"),
+        "cannot_sort" => format!("events of source {source} can't be sorted into their partitions"),
         other => other.to_owned(),
     };
     let error = problem.error.as_ref().map(|error| format!(": {error}"));

@@ -2,12 +2,14 @@
 
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldArray, FieldTable, LongString};
+use serde_json::Value;
 
-use super::{SORTED, leave_nothing_sorted};
-use crate::order::conversations::spoken_event_of;
+use super::{BY_CONVERSATION, Crew, SORTED, leave_nothing_sorted, recording_sns};
+use crate::fake_sns::RequestFault;
+use crate::order::conversations::{Conversations, spoken_event_of};
 use crate::poison::poison_ends_once;
 use crate::support::raw::{Raw, RawPublisher};
-use crate::support::{ADMIN, Admin, Event, Worker, dlq, header, on_both_brokers};
+use crate::support::{ADMIN, Admin, Event, Worker, dlq, dlq_program, header, on_both_brokers};
 
 /// No format knows it.
 const GARBAGE: &[u8] = b"\xff\x00 garbage";
@@ -65,6 +67,30 @@ on_both_brokers! {
         let received = stand.receive("pm", 1).await;
         assert_eq!(received[0].json()["message"], "0 0");
         worker.stop().await;
+        leave_nothing_sorted(stand).await;
+    }
+
+    async fn a_sorted_event_that_expires_says_where_its_producer_had_published_it_and_is_sorted_again(stand: Stand) {
+        let sns = recording_sns();
+        sns.fail_requests(|_| Some(RequestFault::NOT_FOUND));
+        let mut crew = Crew::new(&stand, &sns, "4", &[BY_CONVERSATION, ("AMQP__PREFETCH", "4"), ("OUTAGE__THRESHOLD", "1")]);
+        crew.grow(1).await;
+        stand.publish(spoken_event_of(0, 0)).await;
+        crew.workers[0].logged("held").await;
+        let mut behind = spoken_event_of(0, 1);
+        behind.properties = behind.properties.with_expiration("100".into());
+        stand.publish(behind).await;
+        stand.has_ready(&stand.dead_letter_queue(), 1).await;
+        let listed = dlq(&stand, &["list", "--each", "--json"]).await;
+        let letter: Value = serde_json::from_str(&listed.stdout).unwrap();
+        let origin = &letter["origin"];
+        let event = spoken_event_of(0, 1);
+        assert_eq!((&origin["exchange"], &origin["routing_key"]), (&stand.exchange().into(), &event.routing_key.into()), "{letter}");
+        sns.heal();
+        let replay = SORTED.iter().fold(dlq_program(&stand, &["replay"]), |it, (key, value)| it.with(key, value));
+        let ended = replay.run().await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        crew.ends_in_order(&Conversations::in_turn(1, 2)).await;
         leave_nothing_sorted(stand).await;
     }
 
